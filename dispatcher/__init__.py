@@ -1,0 +1,1 @@
+"""The dispatcher: settings, the database, the event loop and the life of each agent's run."""

@@ -1,0 +1,47 @@
+"""Errors that a person is meant to read, with the exit code that a script is meant to read."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of `dispatcher` and `llmctl`."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    DATABASE = 4
+    WRONG_STATE = 5
+    PENDING = 8
+    TIMEOUT = 124
+    INTERRUPTED = 130
+
+
+class DispatchError(Exception):
+    """A failure whose message says what is wrong and what to do about it."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(DispatchError):
+    """The request itself is wrong: a bad value, an unknown key, a name that is not known."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NotFoundError(DispatchError):
+    """The task, group, limit or file that was named does not exist."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class DatabaseError(DispatchError):
+    """The database cannot be reached, refuses us, or has a schema that this program does not know."""
+
+    exit_code = ExitCode.DATABASE
+
+
+class WrongStateError(DispatchError):
+    """The verb does not fit the state that the task or group is in."""
+
+    exit_code = ExitCode.WRONG_STATE

@@ -1,0 +1,16 @@
+"""The schema and every function of it, as package data; no other package holds SQL text beyond a call."""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+
+def migrations() -> list[tuple[int, Traversable]]:
+    """Numbered migrations in order: ``0001_name.sql`` is number 1. Each runs once in its own transaction."""
+    found = [entry for entry in (files(__name__) / "migrations").iterdir() if entry.name.endswith(".sql")]
+    return sorted((int(entry.name.split("_", 1)[0]), entry) for entry in found)
+
+
+def definitions() -> list[Traversable]:
+    """Functions and triggers, in the order in which they are re-created after every migration."""
+    functions = [entry for entry in (files(__name__) / "functions").iterdir() if entry.name.endswith(".sql")]
+    return [*sorted(functions, key=lambda entry: entry.name), files(__name__) / "triggers.sql"]

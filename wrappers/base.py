@@ -1,0 +1,152 @@
+"""The interface between the dispatcher and an agent CLI.
+
+A wrapper is sans I/O: it turns a :class:`Request` into an :class:`Invocation` and bytes of output into
+:class:`Event` objects and one :class:`Outcome`. It opens nothing and starts nothing, so it is tested on
+recorded output. The prompt never stands in an argument: the dispatcher connects the prompt file to stdin.
+"""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Permission = Literal["read", "edit", "full"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one run asks of a CLI.
+
+    ``run_id`` is a uuid that no other run has; CLIs that accept a session id of the caller's get it.
+    ``resume`` is the id of a session to go on with. ``prompt_file`` is an absolute path.
+    """
+
+    run_id: str
+    prompt_file: str
+    model: str | None = None
+    permission: Permission = "edit"
+    resume: str | None = None
+    config_home: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """How to start the program: its arguments (the first is the program) and what it needs in its environment.
+
+    ``stdin`` tells whether the prompt file or nothing is connected to standard input.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: Literal["prompt", "null"] = "prompt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the CLI itself counted them; ``input`` includes what came from a cache."""
+
+    input: int = 0
+    cached_input: int = 0
+    output: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A few words on what the agent does at the moment, for people (at most 200 characters)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """The CLI named its session; with this id the conversation can be resumed."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The final event was seen: nothing of worth follows, even if the process lives on."""
+
+
+Event = Activity | SessionStarted | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the process ended. ``exit_code`` is None when no code is known; ``stderr_tail`` holds its last words."""
+
+    exit_code: int | None
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the run came to.
+
+    ``error_class`` is None exactly when the run succeeded: its final event was there, said so, and came
+    with an answer. ``error_message`` is for people. ``cost_usd`` is None where the CLI does not tell.
+    """
+
+    final_text: str = ""
+    session_id: str | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    denials: Sequence[str] = ()
+    error_class: str | None = None
+    error_message: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error_class is None
+
+
+class Parser(Protocol):
+    """Reads one run's standard output. Chunks may end anywhere, also inside a character."""
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:
+        """Take the next bytes; never raises, whatever they are."""
+        ...
+
+    def finish(self, ending: Ending) -> Outcome:
+        """Say what the run came to, once all output was fed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GentleStop:
+    """The signal that lets a CLI end in order, and how long in seconds it deserves before SIGKILL."""
+
+    signal: signal.Signals
+    grace: float
+
+
+class Wrapper(Protocol):
+    """One agent CLI. ``name`` is the tool's name in the database, ``program`` what is looked up on PATH."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def program(self) -> str: ...
+
+    @property
+    def install_hint(self) -> str:
+        """The sentence that tells a person how to get the program."""
+        ...
+
+    @property
+    def config_home_variable(self) -> str | None:
+        """The environment variable that moves the CLI's configuration and login elsewhere."""
+        ...
+
+    @property
+    def stop(self) -> GentleStop: ...
+
+    def invocation(self, request: Request) -> Invocation: ...
+
+    def parser(self) -> Parser: ...
