@@ -1,7 +1,8 @@
 """A network namespace that holds nothing but the loopback interface.
 
-The real agent CLIs are run in such a namespace only: whatever they try to reach besides the model server of
-the tests does not exist there. ``python -m tests.loopback_only PROGRAM ARGUMENT…`` runs a program in a new one.
+The real agent CLIs are run in such a namespace only: whatever they try to reach besides the model server
+of the tests does not exist there. `python -m tests.loopback_only PROGRAM ARGUMENT…` runs a program in a new
+one.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""`python -m tests.model_server`: serve until interrupted. The first line of output is the server's address."""
+"""`python -m tests.model_server`: serve until interrupted. The first line of output is the address."""
 
 import argparse
 import contextlib
@@ -21,7 +21,8 @@ def main() -> None:
                 journal.write(msgspec.json.encode(request) + b"\n")
 
         server = stack.enter_context(ModelServer(arguments.port, record))
-        print(server.url, flush=True)
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):
             if arguments.while_stdin_is_open:
                 sys.stdin.buffer.read()
@@ -32,8 +33,12 @@ def main() -> None:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.model_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
-    parser.add_argument("--record", metavar="FILE", help="append each request to this file, as a line of JSON")
-    parser.add_argument("--while-stdin-is-open", action="store_true", help="stop at the end of standard input")
+    parser.add_argument(
+        "--record", metavar="FILE", help="append each request to this file, as a line of JSON"
+    )
+    parser.add_argument(
+        "--while-stdin-is-open", action="store_true", help="stop at the end of standard input"
+    )
     return parser.parse_args()
 
 

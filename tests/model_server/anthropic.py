@@ -69,8 +69,7 @@ class Anthropic:
             yield event("message_start", message=message)
             content = block_of(reply)
             if content is not None:
-                hollow = {**content, **({"input": {}} if content["type"] == "tool_use" else {"text": ""})}
-                yield event("content_block_start", index=0, content_block=hollow)
+                yield event("content_block_start", index=0, content_block=hollow(content))
                 for delta in deltas(reply, content):
                     yield event("content_block_delta", index=0, delta=delta)
                 yield event("content_block_stop", index=0)
@@ -95,7 +94,7 @@ class Anthropic:
     def failure(self, failure: Failure) -> ErrorBody:
         kind = ERROR_TYPES.get(failure.status, "api_error")
         message = MESSAGES.get(failure.reason, f"the model server was told to answer {failure.status}")
-        headers = {}
+        headers: dict[str, str] = {}
         if failure.retry_after is not None:
             headers["retry-after"] = str(failure.retry_after)
         if failure.reason == "quota":
@@ -125,6 +124,11 @@ def block_of(reply: Reply) -> dict[str, object] | None:
 
 def tool_use(name: str, arguments: Json) -> dict[str, object]:
     return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:24]}", "name": name, "input": arguments}
+
+
+def hollow(content: Json) -> Json:
+    """The block as it is announced, before its text or its arguments come."""
+    return {**content, "input": {}} if content["type"] == "tool_use" else {**content, "text": ""}
 
 
 def deltas(reply: Reply, content: Json) -> Iterator[Json]:

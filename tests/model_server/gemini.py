@@ -88,9 +88,13 @@ class Gemini:
                 "quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
                 "quotaValue": "250",
             }
-            details.append({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]})
+            details.append(
+                {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}
+            )
         if failure.reason == "context":
-            message = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+            message = (
+                "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+            )
         if failure.status == 401:
             message = "API key not valid. Please pass a valid API key."
         if failure.retry_after is not None:

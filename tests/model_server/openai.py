@@ -61,7 +61,9 @@ class OpenAI:
                 yield event("response.output_item.added", output_index=0, item=hollow(item))
                 if isinstance(reply, Say):
                     for piece in reply.pieces:
-                        yield event("response.output_text.delta", item_id=item["id"], output_index=0, delta=piece)
+                        yield event(
+                            "response.output_text.delta", item_id=item["id"], output_index=0, delta=piece
+                        )
                 yield event("response.output_item.done", output_index=0, item=item)
             final = "response.incomplete" if isinstance(reply, Refuse) else "response.completed"
             yield event(final, response=response)
@@ -128,7 +130,7 @@ def item_of(reply: Reply) -> dict[str, object] | None:
 
 
 def shell_call(command: str) -> dict[str, object]:
-    """A call of the tool that codex 0.169 offers to models that it knows nothing of; it offers no file tool."""
+    """A call of the tool that codex 0.169 offers to a model unknown to it; there is none for files."""
     arguments = msgspec.json.encode({"cmd": command, "login": False}).decode()
     return {
         "type": "function_call",
@@ -140,7 +142,8 @@ def shell_call(command: str) -> dict[str, object]:
 
 
 def hollow(item: Json) -> Json:
-    return {**item, **({"content": []} if item["type"] == "message" else {"arguments": ""})}
+    """The item as it is announced, before its text or its arguments come."""
+    return {**item, "content": []} if item["type"] == "message" else {**item, "arguments": ""}
 
 
 def usage(reply: Reply) -> Json:

@@ -95,9 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers one connection; each response ends with the connection, so that no length need be known."""
 
     server: _Server
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self._remember(b"")
+        if "upgrade" in self.headers:  # codex asks its built-in provider for a WebSocket first
+            self._send_json(HTTPStatus.UPGRADE_REQUIRED, {"error": {"message": "no WebSockets here"}})
+            return
         self._send_json(HTTPStatus.NOT_FOUND, {"error": {"message": "this server answers prompts only"}})
 
     def do_POST(self) -> None:
