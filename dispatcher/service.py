@@ -15,7 +15,7 @@ from dispatcher import linux, logs, paths
 from dispatcher.apply_settings import apply_settings
 from dispatcher.database.connection import connect, conninfo, translated
 from dispatcher.database.migrate import open_database
-from dispatcher.errors import UsageError
+from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
@@ -33,9 +33,14 @@ def run(settings: Settings, *, until_empty: bool = False) -> None:
     """Dispatch until a signal ends it. Raises :class:`DispatchError` when it cannot start."""
     logs.configure(settings.logging)
     try:
-        trio.run(_serve, settings, until_empty, strict_exception_groups=False)
-    finally:
-        log.debug("bye")
+        trio.run(_serve, settings, until_empty)
+    except* DispatchError as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[DispatchError]) -> DispatchError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _serve(settings: Settings, until_empty: bool) -> None:
@@ -98,7 +103,7 @@ def _registration(settings: Settings, work_directory_id: str) -> Registration:
         host=settings.dispatcher.host or socket.gethostname(),
         boot_id=linux.boot_id(),
         pid=os.getpid(),
-        version=importlib.metadata.version("llmctl"),
+        version="0",
         work_dir_id=work_directory_id,
         lease_s=settings.dispatcher.lease_interval,
         groups=settings.dispatcher.groups,
