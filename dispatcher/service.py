@@ -1,6 +1,5 @@
 """`dispatcher run`: from settings to a running event loop, and its answer to signals."""
 
-import importlib.metadata
 import os
 import signal
 import socket
