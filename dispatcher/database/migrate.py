@@ -213,6 +213,8 @@ def _redefine(connection: Connection, schema: Schema, recorded: Sequence[str]) -
     with connection.transaction():
         # So that a function which somebody else creates at this moment is not taken for one of ours.
         connection.execute("set transaction isolation level repeatable read")
+        # Functions call each other, and files come in the order of their names.
+        connection.execute("set local check_function_bodies = off")
         before = _functions(connection)
         for name, text in schema.definitions:
             with _failure_names(f"{name}.sql", text):

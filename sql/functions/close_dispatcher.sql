@@ -1,0 +1,9 @@
+-- close_dispatcher(dispatcher): its last word. Open runs stay as they are, for the next holder of the work directory.
+CREATE OR REPLACE FUNCTION close_dispatcher(p_dispatcher uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    UPDATE dispatchers SET closed = true, lease_expires_at = clock() WHERE id = p_dispatcher AND NOT closed;
+    PERFORM pg_notify('dispatcher_heartbeat', p_dispatcher::text);
+END
+$$;

@@ -1,0 +1,111 @@
+-- finish_runs(dispatcher, reports): ends runs, each exactly once, and decides what becomes of their tasks.
+--
+-- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
+-- final_text, session_id, stdout, stderr, output_files, input_tokens, cached_input_tokens, output_tokens, cost_usd;
+-- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for).
+-- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
+-- another dispatcher's now or unknown, and nothing was written.
+--
+-- What an error does is looked up in error_classes. Back-off: min(300 s, backoff_s * 2^(attempt - 1)), full jitter.
+-- A cancel that was asked for ends the task as canceled, unless the agent was quicker and succeeded.
+-- Locks: dispatchers row, tasks by id, and by the status trigger the counters.
+-- Raises LD410 when the dispatcher is closed, LD400 for an unknown error class.
+CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_now timestamptz := clock();
+    v_unknown text;
+    v_finished uuid [];
+BEGIN
+    PERFORM require_open_dispatcher(p_dispatcher);
+    SELECT min(report ->> 'error_class') INTO v_unknown FROM jsonb_array_elements(p_reports) AS report
+    WHERE report ->> 'error_class' NOT IN (SELECT name FROM error_classes);
+    IF v_unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'unknown error class %', quote_literal(v_unknown) USING ERRCODE = 'LD400';
+    END IF;
+    PERFORM FROM tasks
+    WHERE id IN (
+        SELECT task_id FROM task_runs
+        WHERE task_runs.id IN (SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report)
+    )
+    ORDER BY id FOR UPDATE;
+
+    WITH reported AS (
+        SELECT report.*, runs.task_id
+        FROM jsonb_to_recordset(p_reports) AS report (
+            run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
+            final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
+            cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
+            retry_after_s double precision
+        )
+        JOIN task_runs AS runs ON runs.id = report.run_id
+        JOIN tasks ON tasks.id = runs.task_id AND tasks.run_id = runs.id AND tasks.leased_by = p_dispatcher
+        WHERE runs.status = 'running' AND tasks.status IN ('leased', 'running')
+    ), decided AS (
+        SELECT reported.*, tasks.attempt + policy.uses_attempt::integer AS failures, policy.run_status,
+            policy.wait_reason,
+            CASE
+                WHEN reported.error_class IS NULL THEN 'succeeded'
+                WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
+                WHEN policy.retried AND tasks.attempt + policy.uses_attempt::integer < tasks.max_attempts
+                    THEN 'queued'
+                ELSE 'failed'
+            END AS outcome,
+            CASE WHEN policy.wait_reason = 'limit' THEN coalesce(reported.retry_after_s, 3600)
+                ELSE coalesce(reported.retry_after_s, random() * least(300, tasks.backoff_s
+                    * 2 ^ least(30, greatest(0, tasks.attempt + policy.uses_attempt::integer - 1))))
+            END AS wait_s
+        FROM reported JOIN tasks ON tasks.id = reported.task_id
+        LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
+    ), moved AS (
+        UPDATE tasks SET
+            status = outcome,
+            wait_reason = CASE WHEN outcome = 'queued' THEN decided.wait_reason END,
+            next_attempt_at = CASE WHEN outcome = 'queued' THEN v_now + make_interval(secs => wait_s) END,
+            attempt = coalesce(failures, tasks.attempt),
+            leased_by = NULL,
+            started_at = coalesce(tasks.started_at, v_now - make_interval(secs => ran_s)),
+            finished_at = CASE WHEN outcome <> 'queued' THEN v_now END,
+            session_id = coalesce(decided.session_id, tasks.session_id),
+            error_class = CASE outcome WHEN 'canceled' THEN 'canceled' ELSE decided.error_class END,
+            error_message = CASE WHEN outcome <> 'succeeded' THEN decided.error_message END,
+            result = CASE WHEN outcome = 'succeeded' THEN jsonb_strip_nulls(jsonb_build_object(
+                'text', final_text, 'session_id', decided.session_id, 'output_files', decided.output_files,
+                'input_tokens', decided.input_tokens, 'output_tokens', decided.output_tokens,
+                'cost_usd', decided.cost_usd)) END,
+            updated_at = v_now
+        FROM decided WHERE tasks.id = decided.task_id
+        RETURNING tasks.id
+    ), ended AS (
+        UPDATE task_runs SET
+            status = CASE outcome
+                WHEN 'succeeded' THEN 'succeeded' WHEN 'canceled' THEN 'canceled' ELSE decided.run_status
+            END,
+            finished_at = v_now,
+            started_at = coalesce(task_runs.started_at, v_now - make_interval(secs => ran_s)),
+            latency_ms = (ran_s * 1000)::integer,
+            pid = coalesce(task_runs.pid, decided.pid), exit_code = decided.exit_code, signal = decided.signal,
+            error_class = decided.error_class, error_message = decided.error_message,
+            session_id = decided.session_id, final_text = decided.final_text,
+            stdout_trunc = left(decided.stdout, 10000), stderr = decided.stderr,
+            output_files = coalesce(decided.output_files, '[]'), input_tokens = decided.input_tokens,
+            cached_input_tokens = decided.cached_input_tokens, output_tokens = decided.output_tokens,
+            cost_usd = decided.cost_usd
+        FROM decided WHERE task_runs.id = decided.run_id
+        RETURNING task_runs.id
+    )
+    SELECT array_agg(ended.id) INTO v_finished FROM ended;
+
+    RETURN QUERY
+    SELECT report.run_id, CASE
+        WHEN report.run_id = ANY(v_finished) THEN 'finished'
+        WHEN EXISTS (
+            SELECT FROM task_runs WHERE task_runs.id = report.run_id AND task_runs.status <> 'running'
+        ) THEN 'already'
+        ELSE 'stale'
+    END
+    FROM jsonb_to_recordset(p_reports) AS report (run_id uuid);
+END
+$$;

@@ -1,0 +1,46 @@
+-- list_tasks(...): tasks as people see them, in the order of their interest: what is active, then what waits (by
+-- priority and age), then what has ended (last first). Null filters match all. Lengths of time are in seconds.
+-- why is given for queued tasks only.
+CREATE OR REPLACE FUNCTION list_tasks(
+    p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
+    p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50
+)
+RETURNS TABLE (
+    number bigint, id uuid, status text, wait_reason text, why text, tool text, model text, group_name text,
+    tenant_id text, queue text, priority smallint, name text, attempt integer, max_attempts integer,
+    age_s double precision, elapsed_s double precision, tokens bigint, cost_usd numeric, permission text,
+    created_at timestamptz, started_at timestamptz, finished_at timestamptz, error_class text, error_message text
+)
+LANGUAGE sql VOLATILE
+AS $$
+    WITH fitting AS (
+        SELECT tasks.*, CASE
+                WHEN status IN ('leased', 'running') THEN 1
+                WHEN status = 'queued' AND wait_reason IS NULL THEN 2
+                WHEN status = 'queued' THEN 3
+                ELSE 4
+            END AS interest
+        FROM tasks
+        WHERE (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
+            AND (p_tool IS NULL OR tasks.tool = p_tool) AND (p_tenant_id IS NULL OR tasks.tenant_id = p_tenant_id)
+            AND (p_queue IS NULL OR tasks.queue = p_queue) AND (p_group IS NULL OR tasks.group_name = p_group)
+            AND (p_name IS NULL OR tasks.name ILIKE '%' || p_name || '%')
+    ), shown AS (
+        SELECT * FROM fitting
+        ORDER BY interest, CASE WHEN interest = 2 THEN -priority END, CASE WHEN interest = 3 THEN ready_at END,
+            finished_at DESC NULLS FIRST, number
+        LIMIT p_limit
+    )
+    SELECT t.number, t.id, t.status, t.wait_reason, why_waiting(t.id::text), t.tool, t.model,
+        t.group_name, t.tenant_id, t.queue, t.priority, t.name,
+        least(t.attempt + (t.status <> 'failed')::integer, t.max_attempts), t.max_attempts,
+        extract(EPOCH FROM clock() - t.created_at)::double precision,
+        extract(EPOCH FROM coalesce(t.finished_at, clock()) - t.started_at)::double precision,
+        spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
+        t.error_message
+    FROM shown AS t LEFT JOIN LATERAL (
+        SELECT sum(tokens_used)::bigint AS tokens, sum(cost_usd) AS cost_usd FROM task_runs WHERE task_id = t.id
+    ) AS spent ON true
+    ORDER BY t.interest, CASE WHEN t.interest = 2 THEN -t.priority END, CASE WHEN t.interest = 3 THEN t.ready_at END,
+        t.finished_at DESC NULLS FIRST, t.number
+$$;

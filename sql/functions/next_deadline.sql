@@ -1,0 +1,29 @@
+-- next_deadline(dispatcher, since): how long until time alone makes a claim succeed; null when it never will.
+-- A duration, so that no other clock is compared with the server's. `since` is the moment that the last claim took
+-- for now: what became due after it counts as overdue, not as seen. Overdue tasks that are still there are held
+-- by somebody's open transaction (or are more than one claim promotes), as are contended lanes: look again in 50 ms.
+-- Cost: one index probe a source, whatever the backlog.
+CREATE OR REPLACE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_now timestamptz := clock();
+    v_since timestamptz := coalesce(p_since, v_now);
+    v_due timestamptz;
+    v_warm timestamptz;
+    v_again timestamptz;
+BEGIN
+    SELECT min(ready_at) INTO v_due FROM tasks
+    WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit');
+    SELECT min(g.cooldown_until) INTO v_warm
+    FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
+    WHERE g.cooldown_until > v_since AND NOT g.paused AND group_is_served_by(g, d)
+        AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND turns.waiting);
+    IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended) THEN
+        v_again := v_now + interval '50 milliseconds';
+    END IF;
+    RETURN greatest(
+        least(CASE WHEN v_due > v_since THEN v_due END, v_warm, v_again) - v_now,
+        CASE WHEN coalesce(v_due, v_warm, v_again) IS NOT NULL THEN interval '1 millisecond' END);
+END
+$$;

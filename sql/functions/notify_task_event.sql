@@ -1,0 +1,17 @@
+-- notify_task_event(status, numbers): tells watchers which tasks changed. A payload of 8,000 bytes would abort the
+-- writer, so 350 numbers (20 bytes each at most) go into one; above 500 tasks only the count is told.
+CREATE OR REPLACE FUNCTION notify_task_event(p_status text, p_numbers bigint []) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    IF cardinality(p_numbers) > 500 THEN
+        PERFORM pg_notify('task_event', json_build_object(
+            'status', p_status, 'count', cardinality(p_numbers))::text);
+    ELSE
+        FOR chunk IN 0 .. (cardinality(p_numbers) - 1) / 350 LOOP
+            PERFORM pg_notify('task_event', json_build_object(
+                'status', p_status, 'numbers', p_numbers[chunk * 350 + 1 : chunk * 350 + 350])::text);
+        END LOOP;
+    END IF;
+END
+$$;

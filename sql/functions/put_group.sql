@@ -1,0 +1,44 @@
+-- put_group(group, tool, account, max_concurrent, ...): creates a worker group or changes it to what is given.
+-- With only_new, an existing group is an error. What runs in the group goes on; counters are never touched.
+-- Locks: claim lock, the group. Raises LD400 for bad values, LD409 when it exists (or its account has another group).
+CREATE OR REPLACE FUNCTION put_group(
+    p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
+    p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_rival text;
+BEGIN
+    PERFORM lock_claims();
+    IF NOT EXISTS (SELECT FROM tools WHERE name = p_tool) THEN
+        RAISE EXCEPTION 'unknown tool %; known are %', quote_literal(p_tool),
+            (SELECT string_agg(name, ', ' ORDER BY name) FROM tools) USING ERRCODE = 'LD400';
+    END IF;
+    SELECT group_name INTO v_rival FROM worker_groups
+    WHERE tool = p_tool AND account_name = p_account AND (group_name <> p_group OR p_only_new);
+    IF FOUND THEN
+        RAISE EXCEPTION 'account % of % has a worker group already: %',
+            quote_literal(p_account), p_tool, quote_literal(v_rival) USING ERRCODE = 'LD409';
+    ELSIF p_only_new AND EXISTS (SELECT FROM worker_groups WHERE group_name = p_group) THEN
+        RAISE EXCEPTION 'there is a worker group % already', quote_literal(p_group) USING ERRCODE = 'LD409';
+    END IF;
+    INSERT INTO worker_groups (group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts)
+    VALUES (p_group, p_tool, p_account, p_max_concurrent, p_env_vars, p_config_home, p_hosts)
+    ON CONFLICT (group_name) DO UPDATE SET
+        tool = excluded.tool, account_name = excluded.account_name, max_concurrent = excluded.max_concurrent,
+        env_vars = excluded.env_vars, config_home = excluded.config_home, hosts = excluded.hosts,
+        updated_at = clock()
+    WHERE (
+        worker_groups.tool, worker_groups.account_name, worker_groups.max_concurrent, worker_groups.env_vars,
+        worker_groups.config_home, worker_groups.hosts
+    ) IS DISTINCT FROM (
+        excluded.tool, excluded.account_name, excluded.max_concurrent, excluded.env_vars,
+        excluded.config_home, excluded.hosts
+    );
+EXCEPTION
+    WHEN check_violation THEN
+        RAISE EXCEPTION 'worker group % was not understood: its name starts with a letter or digit, '
+            'its limit is 0 or more', quote_literal(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
+END
+$$;

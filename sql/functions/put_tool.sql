@@ -1,0 +1,13 @@
+-- put_tool(name): makes a tool known, so that tasks can name it. How it is called stands in each dispatcher's
+-- configuration, never here: a producer must not be able to say what is executed. Raises LD400 for a bad name.
+CREATE OR REPLACE FUNCTION put_tool(p_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    INSERT INTO tools (name) VALUES (p_name) ON CONFLICT DO NOTHING;
+EXCEPTION
+    WHEN check_violation THEN
+        RAISE EXCEPTION 'a tool''s name is made of a-z, 0-9, "_", "." and "-": not %', quote_literal(p_name)
+            USING ERRCODE = 'LD400';
+END
+$$;

@@ -1,0 +1,20 @@
+-- read_file(task, path): one file of a task, what its last run wrote before what it was given. content is null when
+-- the file is kept outside the database, at storage_url. Raises LD404 with the files that there are.
+CREATE OR REPLACE FUNCTION read_file(p_task text, p_path text)
+RETURNS TABLE (content bytea, storage_url text, size_bytes bigint, sha256 text, mode integer)
+LANGUAGE plpgsql STABLE
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT content, storage_url, size_bytes, sha256, mode
+    FROM task_files AS f LEFT JOIN task_runs AS r ON r.id = f.run_id
+    WHERE f.task_id = find_task(p_task) AND path = p_path
+    ORDER BY run_no DESC NULLS LAST LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'task % has no file %', p_task, quote_literal(p_path)
+            USING ERRCODE = 'LD404', HINT = coalesce(
+                'its files are ' || (SELECT string_agg(path, ', ') FROM list_files(p_task)), 'it has no files');
+    END IF;
+END
+$$;

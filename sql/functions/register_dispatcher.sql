@@ -1,0 +1,24 @@
+-- register_dispatcher(...): a new start of a dispatcher. Its row is the lease of all its runs; groups null means all.
+-- Answers its id, the fence of everything it writes.
+CREATE OR REPLACE FUNCTION register_dispatcher(
+    p_host text, p_boot_id text, p_pid integer, p_version text, p_work_dir_id uuid, p_lease_s double precision,
+    p_groups text [] DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_id uuid;
+BEGIN
+    PERFORM require_group(group_name) FROM unnest(p_groups) AS group_name;
+    INSERT INTO dispatchers (
+        host, boot_id, pid, version, work_dir_id, groups, lease_s, last_heartbeat_at, lease_expires_at
+    )
+    VALUES (
+        p_host, p_boot_id, p_pid, p_version, p_work_dir_id, p_groups, p_lease_s, clock(),
+        clock() + make_interval(secs => p_lease_s)
+    )
+    RETURNING id INTO v_id;
+    PERFORM pg_notify('dispatcher_heartbeat', v_id::text);
+    RETURN v_id;
+END
+$$;

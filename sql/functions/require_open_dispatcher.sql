@@ -1,0 +1,16 @@
+-- require_open_dispatcher(dispatcher): the first fence of everything a dispatcher writes. A closed one never reopens.
+-- Locks its row FOR SHARE to the end of the transaction, so that nobody can close it and take its runs meanwhile.
+-- Raises LD410.
+CREATE OR REPLACE FUNCTION require_open_dispatcher(p_dispatcher uuid) RETURNS dispatchers
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_dispatcher dispatchers;
+BEGIN
+    SELECT * INTO v_dispatcher FROM dispatchers WHERE id = p_dispatcher FOR SHARE;
+    IF NOT FOUND OR v_dispatcher.closed THEN
+        RAISE EXCEPTION 'dispatcher % is closed: register anew', p_dispatcher USING ERRCODE = 'LD410';
+    END IF;
+    RETURN v_dispatcher;
+END
+$$;

@@ -1,0 +1,27 @@
+-- retry_task(task): a failed or canceled task is queued again with all its attempts; one that waits for its next
+-- attempt, for a limit or for its time goes now.
+-- Locks: the task. Raises LD404, and LD409 when the task is active, ready, or succeeded.
+CREATE OR REPLACE FUNCTION retry_task(p_task text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_task tasks;
+BEGIN
+    SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task) FOR UPDATE;
+    IF v_task.status IN ('failed', 'canceled') THEN
+        UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,
+            scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,
+            started_at = NULL, finished_at = NULL, updated_at = clock()
+        WHERE id = v_task.id;
+    ELSIF v_task.wait_reason IN ('retry', 'limit', 'scheduled') THEN
+        UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, scheduled_at = NULL, updated_at = clock()
+        WHERE id = v_task.id;
+    ELSE
+        RAISE EXCEPTION 'task % is %; only a task that failed, was canceled or waits can be tried again',
+            v_task.number, v_task.status
+            USING ERRCODE = 'LD409', HINT = CASE v_task.status
+                WHEN 'succeeded' THEN 'submit it again to run it once more'
+                WHEN 'queued' THEN why_waiting(p_task) END;
+    END IF;
+END
+$$;

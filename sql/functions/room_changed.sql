@@ -1,0 +1,9 @@
+-- room_changed(): wakes dispatchers when a limit or a group was changed by hand (not by a counter).
+CREATE OR REPLACE FUNCTION room_changed() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('task_ready', '');
+    RETURN NULL;
+END
+$$;

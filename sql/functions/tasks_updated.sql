@@ -1,0 +1,81 @@
+-- tasks_updated(): statement trigger after UPDATE on tasks. Moves the counters, files lanes that got work, wakes
+-- dispatchers when a slot was freed or a deadline changed, and tells watchers.
+--
+-- Old and new rows are never joined: plpgsql keeps the plan it made for one row, and that join is then quadratic
+-- (measured: 4,000 rows 9.5 s). Both sides are stacked and grouped instead.
+-- Locks: those of move_counters().
+CREATE OR REPLACE FUNCTION tasks_updated() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    event record;
+    v_scopes text [];
+    v_groups text [];
+    v_wakes boolean := false;
+BEGIN
+    IF NOT EXISTS (SELECT FROM new_rows) THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT array_agg(side || scope) INTO v_scopes
+    FROM (
+        SELECT '+' AS side, tool, model, tenant_id, queue FROM new_rows WHERE status IN ('leased', 'running')
+        UNION ALL
+        SELECT '-', tool, model, tenant_id, queue FROM old_rows WHERE status IN ('leased', 'running')
+    ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue)) AS scope;
+    IF v_scopes IS NOT NULL THEN
+        SELECT array_agg(side || group_name) INTO v_groups
+        FROM (
+            SELECT '+' AS side, group_name FROM new_rows WHERE status IN ('leased', 'running')
+            UNION ALL
+            SELECT '-', group_name FROM old_rows WHERE status IN ('leased', 'running')
+        ) AS active;
+        v_wakes := move_counters(v_scopes, v_groups);
+    END IF;
+
+    WITH ready AS (
+        SELECT 1 AS side, id, number, lane, tool, account, model, tenant_id, queue, priority
+        FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL
+        UNION ALL
+        SELECT 0, id, number, lane, tool, account, model, tenant_id, queue, priority
+        FROM old_rows WHERE status = 'queued' AND wait_reason IS NULL
+    ), became_ready AS (
+        SELECT number, lane, tool, account, model, tenant_id, queue, priority
+        FROM ready GROUP BY id, number, lane, tool, account, model, tenant_id, queue, priority
+        HAVING min(side) = 1
+    )
+    INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number)
+    SELECT lane, tool, account, model, tenant_id, queue, priority, min(number)
+    FROM became_ready GROUP BY lane, tool, account, model, tenant_id, queue, priority;
+    v_wakes := v_wakes OR FOUND;
+
+    v_wakes := v_wakes OR EXISTS (
+        SELECT FROM (
+            SELECT 1 AS side, id, ready_at FROM new_rows
+            WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit')
+            UNION ALL
+            SELECT 0, id, ready_at FROM old_rows
+            WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit')
+        ) AS timed GROUP BY id, ready_at HAVING min(side) = 1
+    );
+    IF v_wakes THEN
+        PERFORM pg_notify('task_ready', tool) FROM (SELECT DISTINCT tool FROM new_rows) AS tools_with_work;
+    END IF;
+
+    FOR event IN
+        SELECT status, array_agg(number) AS numbers FROM (
+            SELECT max(status) FILTER (WHERE side = 1) AS status, max(number) AS number
+            FROM (
+                SELECT 1 AS side, id, number, status, wait_reason FROM new_rows
+                UNION ALL
+                SELECT 0, id, number, status, wait_reason FROM old_rows
+            ) AS sides
+            GROUP BY id
+            HAVING count(DISTINCT status || ' ' || coalesce(wait_reason, '')) > 1
+        ) AS changed GROUP BY status
+    LOOP
+        PERFORM notify_task_event(event.status, event.numbers);
+    END LOOP;
+    RETURN NULL;
+END
+$$;

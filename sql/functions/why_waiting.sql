@@ -1,0 +1,82 @@
+-- why_waiting(task): the one sentence that says why a queued task does not run. Null for tasks that do not wait.
+-- What stops everything comes first, then what stops its tool, then the limits it is counted in, then its place.
+-- Raises LD404.
+CREATE OR REPLACE FUNCTION why_waiting(p_task text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_task tasks;
+    v_now timestamptz := clock();
+    v_seen timestamptz;
+    v_usable boolean;
+    v_problems text;
+    v_full text;
+    v_ahead bigint;
+BEGIN
+    SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task);
+    IF v_task.status <> 'queued' THEN
+        RETURN NULL;
+    END IF;
+    CASE v_task.wait_reason
+        WHEN 'held' THEN
+            RETURN 'held until somebody releases it';
+        WHEN 'dependency' THEN
+            RETURN 'waits for another task to succeed';
+        WHEN 'scheduled' THEN
+            RETURN format('scheduled to start in %s', in_words(v_task.ready_at - v_now));
+        WHEN 'retry' THEN
+            RETURN format('attempt %s of %s in %s, after: %s', v_task.attempt + 1, v_task.max_attempts,
+                in_words(v_task.ready_at - v_now), coalesce(v_task.error_message, v_task.error_class));
+        WHEN 'limit' THEN
+            RETURN format('usage limit of the account, tried again in %s', in_words(v_task.ready_at - v_now));
+        ELSE
+    END CASE;
+
+    IF NOT EXISTS (SELECT FROM dispatchers WHERE NOT closed AND lease_expires_at > v_now) THEN
+        SELECT max(last_heartbeat_at) INTO v_seen FROM dispatchers;
+        RETURN 'no dispatcher is running: start one with `dispatcher run`'
+            || coalesce(' (the last one was seen ' || in_words(v_now - v_seen) || ' ago)', '');
+    END IF;
+
+    SELECT bool_or(problem IS NULL), string_agg(group_name || ' ' || problem, '; ' ORDER BY group_name)
+    INTO v_usable, v_problems
+    FROM worker_groups AS g, LATERAL (
+        SELECT CASE
+            WHEN paused THEN 'is paused' || coalesce(' (' || pause_reason || ')', '')
+            WHEN cooldown_until > v_now THEN format('cools down for %s', in_words(cooldown_until - v_now))
+                || coalesce(' (' || cooldown_reason || ')', '')
+            WHEN NOT EXISTS (
+                SELECT FROM dispatchers AS d
+                WHERE NOT d.closed AND d.lease_expires_at > v_now AND group_is_served_by(g, d)
+            ) THEN 'is served by no dispatcher that runs'
+            WHEN current_concurrent >= max_concurrent THEN format('is full (%s/%s)', current_concurrent, max_concurrent)
+        END AS problem
+    ) AS looked_at
+    WHERE tool = v_task.tool AND (v_task.account IS NULL OR account_name = v_task.account);
+    IF v_usable IS NULL THEN
+        RETURN format('no worker group serves %s%s: add one with `llmctl group add`', v_task.tool,
+            coalesce(' with account ' || v_task.account, ''));
+    END IF;
+
+    SELECT string_agg(format('%s is full (%s/%s)', scope, current_concurrent, max_concurrent), '; ' ORDER BY scope)
+    INTO v_full
+    FROM concurrency_limits
+    WHERE scope = ANY(limit_scopes(v_task.tool, v_task.model, v_task.tenant_id, v_task.queue))
+        AND current_concurrent >= max_concurrent;
+    IF NOT v_usable OR v_full IS NOT NULL THEN
+        RETURN concat_ws('; ', CASE WHEN NOT v_usable THEN v_problems END, v_full);
+    END IF;
+
+    SELECT count(*) INTO v_ahead FROM (
+        SELECT FROM tasks
+        WHERE lane = v_task.lane AND status = 'queued' AND wait_reason IS NULL
+            AND (created_at, number) < (v_task.created_at, v_task.number)
+        LIMIT 1000
+    ) AS ahead;
+    RETURN CASE v_ahead
+        WHEN 0 THEN 'about to start'
+        WHEN 1000 THEN 'waits for its turn: 1,000 or more like it are ahead'
+        ELSE format('waits for its turn: %s like it ahead', v_ahead)
+    END;
+END
+$$;
