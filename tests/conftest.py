@@ -6,6 +6,8 @@ from tests.real_agents import agents, summary
 
 __all__ = ["agents"]
 
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.users"]
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     line = summary()
