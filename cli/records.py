@@ -11,7 +11,7 @@ JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[st
 
 
 class Submitted(Struct, frozen=True):
-    """One row of submit_tasks(). ``created`` is False for a known idempotency key, ``same`` if it asks the same."""
+    """One row of submit_tasks(). ``created`` is False for a known key, and ``same`` False if it asked for else."""
 
     id: UUID
     number: int

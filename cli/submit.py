@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cli.records import Submitted
 
 MOST_INPUT_BYTES = 128 * 2**20
-"""All input files of a task together. They travel as base64 in one JSON value; PostgreSQL takes 256 MiB of it."""
+"""All input files of a task together. They travel as base64 in one JSON value of at most 256 MiB."""
 
 app = family()
 

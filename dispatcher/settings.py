@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field, structs
 from dispatcher import paths, strict_yaml
 from dispatcher.errors import UsageError
 from dispatcher.secret_references import why_secret
+from wrappers.command import ToolSettings
 
 BUILT_IN_TOOLS = ("claude", "codex", "gemini")
 
@@ -125,24 +126,11 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 )
 
 
-class ToolSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Another CLI than the built-in ones (``argv``), or where the program of a built-in one is (``command``).
-
-    ``answer`` is the dotted place of the final answer in JSON output, such as ``result.text``.
-    """
-
-    command: str | None = None
-    argv: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
-    prompt: Literal["stdin", "file"] = "stdin"
-    output: Literal["text", "json", "jsonl"] = "text"
-    answer: str | None = None
-
-
 class LoggingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `dispatcher run` writes to stderr."""
+    """What `dispatcher run` writes to stderr. ``format`` None: text on a terminal, JSON elsewhere."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "text"] = "text"
+    format: Literal["json", "text"] | None = None
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

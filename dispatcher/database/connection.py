@@ -71,8 +71,8 @@ def conninfo(
 ) -> str:
     """The connection string for ``settings``; nothing is started or connected to.
 
-    ``database`` replaces ``settings.database.name``; ``statement_timeout`` is in seconds. Whatever the URL says
-    itself, such as ``connect_timeout``, stays. Raises :class:`UsageError` when the URL is none.
+    ``database`` replaces ``settings.database.name``; ``statement_timeout`` is in seconds. What the URL
+    itself says, such as ``connect_timeout``, stays. Raises :class:`UsageError` when the URL is none.
     """
     parameters = {
         **_DEFAULTS,

@@ -1,13 +1,14 @@
 """Bringing a database to the schema of this program.
 
-Migrations are numbered and run once. Functions and triggers ("definitions") are re-created as a whole whenever
+Migrations are numbered and run once. Functions and triggers ("definitions") are re-created as a whole when
 their text differs from what the database has, so that each has one file that shows it as it is now.
 
-Functions are replaced with ``CREATE OR REPLACE``, never dropped and created: that keeps their owner and every
-GRANT a database administrator gave. Two changes are beyond it. A return type cannot be replaced: then the function
-that the file is named after is dropped first, and its file has to grant again what it needs. Other parameters make
-a second function beside the old one: what an earlier migrate created and this one did not is dropped at the
-end, without CASCADE, so that nothing which still needs it vanishes unseen. Functions that are not ours stay.
+Functions are replaced with ``CREATE OR REPLACE``, not dropped and created: that keeps their owner and every
+GRANT that a database administrator gave. Two changes are beyond it. A return type cannot be replaced: then
+the function that the file is named after is dropped first, and its file grants again what it needs. Other
+parameters make a second function beside the old one: what an earlier migrate created and this one did not
+is dropped at the end. Nothing is dropped with CASCADE, so nothing that still needs a function vanishes
+unseen, and functions that are not ours stay.
 """
 
 import hashlib
@@ -33,21 +34,6 @@ from dispatcher.errors import DatabaseError
 from dispatcher.settings import Settings
 
 _ADVISORY_LOCK = 0x6C6C6D63746C  # "llmctl"; advisory locks are per database
-
-_BOOKKEEPING = b"""
-create table if not exists schema_migrations (
-    number integer primary key,
-    name text not null,
-    applied_at timestamptz not null default now()
-);
-create table if not exists schema_definitions (
-    only_row boolean primary key default true check (only_row),
-    digest text not null,
-    functions text[] not null,
-    applied_at timestamptz not null default now()
-);
-grant select on schema_migrations, schema_definitions to public;
-"""
 
 
 class Schema:
@@ -85,7 +71,7 @@ class Schema:
 class Migrated:
     """What :func:`migrate` did: both are empty or False when everything was in place."""
 
-    applied: Sequence[str] = ()
+    applied: tuple[str, ...] = ()
     redefined: bool = False
 
 
@@ -102,14 +88,16 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
         # Waiting behind a long transaction would make everybody else wait behind us.
         connection.execute("set lock_timeout = '30s'")
         if connection.execute("select to_regclass('schema_definitions')").fetchone() == (None,):
-            connection.execute(_BOOKKEEPING)
-        known = dict(connection.execute("select number, name from schema_migrations").fetchall())
+            connection.execute(sql.bookkeeping())
+        known: dict[int, str] = dict(
+            connection.execute("select number, name from schema_migrations").fetchall()
+        )
         _refuse_newer(max(known, default=0), schema)
-        applied = [
+        applied = tuple(
             _apply(connection, number, file)
             for number, file in schema.migrations
             if not _is_applied(known, number, file)
-        ]
+        )
         row = connection.execute("select digest, functions from schema_definitions").fetchone()
         digest, functions = row or (None, [])
         redefined = bool(applied) or digest != schema.digest
@@ -133,13 +121,17 @@ def require_schema(connection: Connection, schema: Schema | None = None) -> None
 
 
 def open_database(
-    settings: Settings, *, application_name: str = "llmctl", statement_timeout: float | None = None
+    settings: Settings,
+    *,
+    application_name: str = "llmctl",
+    statement_timeout: float | None = None,
+    schema: Schema | None = None,
 ) -> Connection:
     """Connect for a command: the schema is checked, and on the embedded server brought up to date by itself.
 
     Raises :class:`DatabaseError`. The connection is in autocommit mode; ``statement_timeout`` is in seconds.
     """
-    schema = Schema()
+    schema = schema or Schema()
     ours = settings.database.url is None
     try:
         connection = connect(settings, application_name=application_name, statement_timeout=statement_timeout)
@@ -221,9 +213,11 @@ def _redefine(connection: Connection, schema: Schema, recorded: Sequence[str]) -
     with connection.transaction():
         # So that a function which somebody else creates at this moment is not taken for one of ours.
         connection.execute("set transaction isolation level repeatable read")
+        # Functions call each other, and files come in the order of their names.
+        connection.execute("set local check_function_bodies = off")
         before = _functions(connection)
         for name, text in schema.definitions:
-            with _failure_names(name, text):
+            with _failure_names(f"{name}.sql", text):
                 _define(connection, name, text, recorded)
         after = _functions(connection)
         ours = sorted(found.signature for oid, found in after.items() if before.get(oid) != found)
@@ -255,13 +249,7 @@ def _define(connection: Connection, name: str, text: bytes, recorded: Sequence[s
 
 
 def _functions(connection: Connection) -> dict[int, _Function]:
-    rows = connection.execute(
-        """
-        select oid::bigint, proname, oid::regprocedure::text, xmin::text
-        from pg_proc
-        where pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-        """
-    )
+    rows = connection.execute(sql.query("site_functions"))
     return {oid: _Function(*rest) for oid, *rest in rows}
 
 

@@ -2,7 +2,7 @@
 -- when its agent is gone. Answers the status: "canceled", or "leased"/"running" while it stops. Asking again is fine.
 -- Touches no counter of a running task: a producer's open transaction must not block claims.
 -- Locks: the task. Raises LD404, and LD409 when the task has ended otherwise.
-CREATE FUNCTION cancel_task(p_task text) RETURNS text
+CREATE OR REPLACE FUNCTION cancel_task(p_task text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

@@ -1,7 +1,7 @@
 -- change_group(group, ...): changes what is given and leaves the rest of a worker group as it is. env_vars is merged
 -- into what is there; a variable with the value null is taken out. Locks: claim lock, the group.
 -- Raises LD404, LD400 for bad values.
-CREATE FUNCTION change_group(
+CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL
 ) RETURNS void

@@ -10,7 +10,7 @@
 -- Cost: independent of the number of queued tasks and, but for the fallback, of lanes.
 -- Locks: claim lock, dispatchers row, the picked tasks (SKIP LOCKED), and by the status trigger the counters.
 -- Raises LD410 when the dispatcher is closed.
-CREATE FUNCTION claim_tasks(p_dispatcher uuid, p_max_tasks integer DEFAULT 10) RETURNS jsonb
+CREATE OR REPLACE FUNCTION claim_tasks(p_dispatcher uuid, p_max_tasks integer DEFAULT 10) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 AS $$

@@ -1,6 +1,6 @@
 -- complaint_about(task): what is wrong with a task as given to submit_tasks(), as a sentence that a person can act
 -- on; null when nothing is. It looks at one JSON object and at no table.
-CREATE FUNCTION complaint_about(p_task jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION complaint_about(p_task jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
     SELECT CASE

@@ -1,6 +1,6 @@
 -- count_tasks(tool): how many tasks are in each state, queued ones by what they wait for ("queued" waits for a slot).
 -- Null counts the tasks of all tools.
-CREATE FUNCTION count_tasks(p_tool text DEFAULT NULL) RETURNS TABLE (state text, tasks bigint)
+CREATE OR REPLACE FUNCTION count_tasks(p_tool text DEFAULT NULL) RETURNS TABLE (state text, tasks bigint)
 LANGUAGE sql STABLE
 AS $$
     SELECT coalesce(wait_reason, status), count(*) FROM tasks

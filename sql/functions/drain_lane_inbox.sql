@@ -1,7 +1,7 @@
 -- drain_lane_inbox(): takes what producers filed into lanes, kinds and turns, and reopens tenants that got room.
 -- Only claim_tasks() calls this, under the claim lock, so it is the only writer. A tenant that was here before
 -- keeps its old turn: back from idle it is served next, and then waits like all others.
-CREATE FUNCTION drain_lane_inbox() RETURNS void
+CREATE OR REPLACE FUNCTION drain_lane_inbox() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

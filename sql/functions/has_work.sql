@@ -1,6 +1,6 @@
 -- has_work(dispatcher): whether any task is queued for a group that this dispatcher serves, or active in its hands.
 -- Held tasks and tasks that nobody serves do not count; those that wait for their time do.
-CREATE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
     SELECT EXISTS (SELECT FROM tasks WHERE leased_by = p_dispatcher AND status IN ('leased', 'running'))

@@ -1,6 +1,6 @@
 -- limit_got_room(): row trigger on concurrency_limits for a tenant's limit that is no longer full. The claim, which
 -- alone may write turns, reads reopened_tenants at its start.
-CREATE FUNCTION limit_got_room() RETURNS trigger
+CREATE OR REPLACE FUNCTION limit_got_room() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- list_dispatchers(): dispatchers that have not said goodbye, with the seconds since their last heartbeat and to the
 -- end of their lease; one whose lease has ended is away, which says nothing about its agents.
-CREATE FUNCTION list_dispatchers()
+CREATE OR REPLACE FUNCTION list_dispatchers()
 RETURNS TABLE (
     id uuid, host text, pid integer, version text, groups text [], started_at timestamptz,
     heartbeat_age_s double precision, lease_left_s double precision, alive boolean, active bigint

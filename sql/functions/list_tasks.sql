@@ -1,7 +1,7 @@
 -- list_tasks(...): tasks as people see them, in the order of their interest: what is active, then what waits (by
 -- priority and age), then what has ended (last first). Null filters match all. Lengths of time are in seconds.
 -- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready.
-CREATE FUNCTION list_tasks(
+CREATE OR REPLACE FUNCTION list_tasks(
     p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
     p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50
 )

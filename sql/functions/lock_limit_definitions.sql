@@ -1,6 +1,6 @@
 -- lock_limit_definitions(exclusive): keeps a new limit's first count true. Who moves counters holds it shared; who
 -- creates or removes a limit holds it alone, so that no task changes state between counting and inserting.
-CREATE FUNCTION lock_limit_definitions(p_exclusive boolean) RETURNS void
+CREATE OR REPLACE FUNCTION lock_limit_definitions(p_exclusive boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

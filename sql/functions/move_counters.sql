@@ -2,7 +2,7 @@
 -- Entries are "+scope" or "-scope"; an entry may stand many times. Only the status triggers of tasks call this.
 -- Locks: limit definitions (shared), then concurrency_limits by scope, then worker_groups by name.
 -- Returns whether a slot was freed. Raises LD429 (by the guard) if a counter would rise above its maximum.
-CREATE FUNCTION move_counters(p_scopes text [], p_groups text []) RETURNS boolean
+CREATE OR REPLACE FUNCTION move_counters(p_scopes text [], p_groups text []) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

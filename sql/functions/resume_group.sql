@@ -1,5 +1,5 @@
 -- resume_group(group): ends a pause and a cool-down. Locks: claim lock, the group. Raises LD404.
-CREATE FUNCTION resume_group(p_group text) RETURNS void
+CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

@@ -2,7 +2,7 @@
 -- ago_s is how long ago, in seconds, since hosts and server do not share a clock. Answers the runs that were noted.
 -- Fenced: runs that are not the dispatcher's any more, or not leased any more, are left alone.
 -- Locks: dispatchers row, tasks by id. Raises LD410 when the dispatcher is closed.
-CREATE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
+CREATE OR REPLACE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

@@ -1,5 +1,5 @@
 -- task_states(tasks): the status of each task named, for those who wait for them. Raises LD404.
-CREATE FUNCTION task_states(p_tasks text []) RETURNS TABLE (number bigint, status text, error_message text)
+CREATE OR REPLACE FUNCTION task_states(p_tasks text []) RETURNS TABLE (number bigint, status text, error_message text)
 LANGUAGE sql STABLE
 AS $$
     SELECT number, status, error_message FROM tasks

@@ -1,6 +1,6 @@
 -- tasks_deleted(): statement trigger after DELETE on tasks. A deleted task gives its slots back.
 -- Locks: those of move_counters().
-CREATE FUNCTION tasks_deleted() RETURNS trigger
+CREATE OR REPLACE FUNCTION tasks_deleted() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE

@@ -1,5 +1,5 @@
 -- tenant_is_full(tenant, taken): whether the tenant's own limit leaves no slot beside those that the caller takes.
-CREATE FUNCTION tenant_is_full(p_tenant_id text, p_taken text []) RETURNS boolean
+CREATE OR REPLACE FUNCTION tenant_is_full(p_tenant_id text, p_taken text []) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
     SELECT coalesce((

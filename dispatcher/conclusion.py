@@ -1,0 +1,79 @@
+"""From what a run left behind to the report of its end."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispatcher.environment import mask
+from dispatcher.run_record import Reading
+from dispatcher.store import Report
+from wrappers.base import Outcome
+
+# 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
+_SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 6, 9, 11, 15)}
+
+STOPPED = {
+    "canceled": "canceled on request",
+    "timeout": "stopped because it ran longer than its timeout",
+    "interrupted": "stopped because the dispatcher was told to stop at once",
+}
+
+
+def explain(outcome: Outcome, reading: Reading) -> Outcome:
+    """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
+
+    A run that proved its success before the stop reached it has succeeded.
+    """
+    if outcome.succeeded:
+        return outcome
+    if reading.stop_reason is not None:
+        message = STOPPED.get(reading.stop_reason, f"stopped: {reading.stop_reason}")
+        return replace(outcome, error_class=reading.stop_reason, error_message=message)
+    if reading.complaint is not None and reading.exit_code is not None:
+        return replace(
+            outcome, error_class="spawn_failed", error_message=f"could not be started: {reading.complaint}"
+        )
+    if reading.exit_code is None:
+        return replace(
+            outcome,
+            error_class="lost",
+            error_message="the process that watched over the agent was killed; no exit code is known",
+        )
+    return outcome
+
+
+def report(
+    run_id: str,
+    outcome: Outcome,
+    reading: Reading,
+    *,
+    secrets: tuple[str, ...] = (),
+    stdout: str | None = None,
+    stderr: str | None = None,
+    output_files: Sequence[str] = (),
+    ran_s: float | None = None,
+) -> Report:
+    """Write the report of a run, with every secret masked."""
+
+    def masked(text: str | None) -> str | None:
+        return mask(text, secrets) if text else None
+
+    usage = outcome.usage
+    return Report(
+        run_id=run_id,
+        error_class=outcome.error_class,
+        error_message=masked(outcome.error_message),
+        exit_code=reading.exit_code,
+        signal=_SIGNAL_EXITS.get(reading.exit_code) if reading.exit_code is not None else None,
+        pid=reading.pid,
+        final_text=masked(outcome.final_text),
+        session_id=outcome.session_id,
+        stdout=masked(stdout),
+        stderr=masked(stderr),
+        output_files=tuple(output_files),
+        input_tokens=usage.input if usage else None,
+        cached_input_tokens=usage.cached_input if usage else None,
+        output_tokens=usage.output if usage else None,
+        cost_usd=outcome.cost_usd,
+        ran_s=ran_s,
+    )

@@ -1,0 +1,78 @@
+"""Telling the database how runs began and ended: in batches, and again until it has heard."""
+
+from collections.abc import Callable, Sequence
+
+import psycopg
+import structlog
+import trio
+from msgspec.structs import replace
+
+from dispatcher.store import FENCED, Report, Started, Store
+
+log = structlog.get_logger()
+
+START_DELAY = 0.25
+"""Seconds that the news of a start may wait for company: only people wait for it."""
+
+
+class Reporter:
+    """Collects what happened and delivers it in the order: ends at once, starts within START_DELAY.
+
+    What comes while a batch is on its way makes the next one. ``on_delivered`` hears which reports the database
+    has taken (or refused for good), which is when their slots are free and their files are not needed any more.
+    """
+
+    def __init__(self, store: Store, on_delivered: Callable[[Sequence[Report]], None]) -> None:
+        self._store = store
+        self._on_delivered = on_delivered
+        self._started: dict[str, tuple[Started, float]] = {}
+        self._ended: list[Report] = []
+        self._news = trio.Event()
+        self._an_end = trio.Event()
+
+    def started(self, started: Started) -> None:
+        self._started[started.run_id] = (started, trio.current_time())
+        self._news.set()
+
+    def ended(self, report: Report) -> None:
+        """Take a report; the start of the same run need not be told any more."""
+        self._started.pop(report.run_id, None)
+        self._ended.append(report)
+        self._news.set()
+        self._an_end.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._news.wait()
+            with trio.move_on_after(START_DELAY):
+                await self._an_end.wait()
+            self._news, self._an_end = trio.Event(), trio.Event()
+            ended, self._ended = self._ended, []
+            started, self._started = self._started, {}
+            if ended:
+                await self._deliver(ended)
+            if started:
+                await self._tell_starts(list(started.values()))
+
+    async def _deliver(self, reports: list[Report]) -> None:
+        try:
+            verdicts = await self._store.patiently(
+                "reporting finished runs", lambda: self._store.finish_runs(reports)
+            )
+        except psycopg.DatabaseError as error:
+            if error.sqlstate not in FENCED:
+                raise
+            verdicts = {report.run_id: "stale" for report in reports}
+        for report in reports:
+            if verdicts[report.run_id] == "stale":
+                log.error("result refused: the run is not ours any more", run=report.run_id)
+        self._on_delivered(reports)
+
+    async def _tell_starts(self, started: list[tuple[Started, float]]) -> None:
+        """Best effort: a start that is never told is known from the end of its run."""
+        now = trio.current_time()
+        aged = [replace(start, ago_s=now - at) for start, at in started]
+        try:
+            await self._store.start_runs(aged)
+        except psycopg.DatabaseError as error:
+            log.warning("starts not told", runs=len(aged), error=str(error).strip())

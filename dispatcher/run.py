@@ -1,0 +1,214 @@
+"""One run's life: prepare, launch, watch, stop, collect, conclude."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+import structlog
+import trio
+
+from dispatcher import linux, run_record
+from dispatcher.collect import CollectError, collect
+from dispatcher.conclusion import STOPPED, explain, report
+from dispatcher.launch import launch
+from dispatcher.output import feed_log, tail
+from dispatcher.preparation import NotStartedError, Prepared, check_consent, prepare
+from dispatcher.run_record import Header, Reading, RunRecord
+from dispatcher.settings import Settings
+from dispatcher.store import FENCED, ClaimedRun, Report, Started, Store
+from dispatcher.survivors import kill_survivors
+from dispatcher.work_directory import Workspace
+from wrappers.base import Ending, Outcome, Wrapper
+
+log = structlog.get_logger()
+
+StopReason = Literal["canceled", "timeout", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all runs of a dispatcher share.
+
+    ``may_launch`` answers whether the lease still covers a new process; ``on_started`` hears of each agent;
+    ``files`` is where large output files are kept.
+    """
+
+    settings: Settings
+    wrappers: Mapping[str, Wrapper]
+    store: Store
+    files: Path
+    may_launch: Callable[[], Awaitable[bool]]
+    on_started: Callable[[Started], None]
+
+
+class Run:
+    """A run in our hands, from its claim to the report of its end.
+
+    Whatever the agent, its task or its configuration did wrong ends in the report, never in an exception.
+    """
+
+    def __init__(self, claimed: ClaimedRun, workspace: Workspace, around: Surroundings) -> None:
+        self.claimed = claimed
+        self.workspace = workspace
+        self._around = around
+        self._stop_asked = trio.Event()
+        self._stop_reason: StopReason | None = None
+        self._secrets: tuple[str, ...] = ()
+
+    def stop(self, reason: StopReason) -> None:
+        """Ask the run to end; the first reason counts, and once the agent has ended none does."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self._stop_asked.set()
+
+    async def live(self) -> Report:
+        """Run the agent and answer how it ended."""
+        try:
+            wrapper = self._wrapper()
+            prepared = await self._prepare(wrapper)
+            if self._stop_reason is None and not await self._around.may_launch():
+                self.stop("interrupted")
+            if self._stop_reason is not None:
+                raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
+            process = self._launch(prepared)
+        except NotStartedError as error:
+            log.warning("run not started", task=self.claimed.number, reason=str(error))
+            outcome = Outcome(error_class=error.error_class, error_message=str(error))
+            return report(self.claimed.run_id, outcome, Reading("never_started"), secrets=self._secrets)
+
+        log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
+        began = trio.current_time()
+        self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
+        await self._watch(process, wrapper)
+        return await self._conclude(wrapper, trio.current_time() - began)
+
+    def _wrapper(self) -> Wrapper:
+        try:
+            return self._around.wrappers[self.claimed.tool]
+        except KeyError:
+            raise NotStartedError(
+                "spawn_failed",
+                f"this dispatcher does not know how to call {self.claimed.tool}: "
+                "describe it under tools: in its config.yaml",
+            ) from None
+
+    async def _prepare(self, wrapper: Wrapper) -> Prepared:
+        claimed, store = self.claimed, self._around.store
+        check_consent(claimed, self._around.settings.security)
+        inputs = []
+        if claimed.has_input_files:
+            inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
+        prepared = prepare(claimed, wrapper, self.workspace, inputs)
+        self._secrets = prepared.secrets
+        return prepared
+
+    def _launch(self, prepared: Prepared) -> subprocess.Popen[bytes]:
+        header = Header(
+            run_id=self.claimed.run_id,
+            number=self.claimed.number,
+            run_no=self.claimed.run_no,
+            tool=self.claimed.tool,
+            boot_id=linux.boot_id(),
+        )
+        try:
+            record = RunRecord.create(self.workspace.directory, header)
+            try:
+                return launch(prepared.launch, record)
+            finally:
+                record.close()
+        except OSError as error:
+            raise NotStartedError("spawn_failed", f"no process could be started: {error}") from error
+
+    async def _watch(self, process: subprocess.Popen[bytes], wrapper: Wrapper) -> None:
+        """Return when the agent's shell has ended, by itself or because the run was stopped, and was reaped."""
+        timeout = self.claimed.timeout_s or self._around.settings.execution.timeout
+
+        async def stop_when_due() -> None:
+            with trio.move_on_after(timeout):
+                await self._stop_asked.wait()
+            self.stop("timeout")
+            await self._end(process, wrapper)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop_when_due)
+            await linux.process_end(process.pid)
+            nursery.cancel_scope.cancel()
+        process.wait()
+        if self._stop_reason is not None:
+            await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
+
+    async def _end(self, process: subprocess.Popen[bytes], wrapper: Wrapper) -> None:
+        """Stop the agent: the signal that suits its CLI, its grace, then SIGKILL for whatever is left of the run.
+
+        The shell is reaped only after this, so its process group cannot be anybody else's yet.
+        """
+        log.info("stopping run", task=self.claimed.number, reason=self._stop_reason)
+        run_record.note_stop(self.workspace.directory, str(self._stop_reason))
+        os.killpg(process.pid, wrapper.stop.signal)
+        with trio.move_on_after(wrapper.stop.grace):
+            await linux.process_end(process.pid)
+            return
+        os.killpg(process.pid, signal.SIGKILL)
+        await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
+
+    async def _conclude(self, wrapper: Wrapper, ran_s: float) -> Report:
+        """Read what the run left, keep its output files, and say how it ended."""
+        reading = run_record.read(self.workspace.directory)
+        parser = wrapper.parser()
+        stdout = await trio.to_thread.run_sync(feed_log, self.workspace.stdout, parser)
+        stderr = tail(self.workspace.stderr)
+        outcome = explain(parser.finish(Ending(exit_code=reading.exit_code, stderr_tail=stderr)), reading)
+        kept, outcome = await self._keep_outputs(outcome)
+        log.info(
+            "run ended",
+            task=self.claimed.number,
+            error_class=outcome.error_class,
+            seconds=round(ran_s, 3),
+            exit_code=reading.exit_code,
+        )
+        return report(
+            self.claimed.run_id,
+            outcome,
+            reading,
+            secrets=self._secrets,
+            stdout=stdout,
+            stderr=stderr,
+            output_files=kept,
+            ran_s=ran_s,
+        )
+
+    async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
+        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded."""
+        kept: list[str] = []
+        if not self.claimed.output_files:
+            return kept, outcome
+        store, run_id = self._around.store, self.claimed.run_id
+        files = collect(
+            self.workspace.work,
+            self.claimed.output_files,
+            self._around.settings.execution.max_output_bytes,
+            self._around.files,
+        )
+        try:
+            while (file := await trio.to_thread.run_sync(next, files, None)) is not None:
+                await store.patiently("storing an output file", partial(store.store_output, run_id, file))
+                kept.append(file.path)
+        except CollectError as error:
+            if outcome.succeeded:
+                outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
+        except OSError as error:
+            message = f"an output file could not be kept: {error}"
+            outcome = replace(outcome, error_class="output_missing", error_message=message)
+        except psycopg.DatabaseError as error:
+            if error.sqlstate not in FENCED:
+                raise
+            log.error(
+                "outputs refused: the run is not ours any more", task=self.claimed.number, error=str(error)
+            )
+        return kept, outcome
