@@ -38,13 +38,46 @@ def _options(
 
 
 @app.command()
+def run(
+    context: typer.Context,
+    until_empty: Annotated[
+        bool, typer.Option(help="End, with exit code 0, as soon as nothing is queued or running.")
+    ] = False,
+    groups: Annotated[
+        str | None, typer.Option(help="Serve these worker groups only, separated by commas.")
+    ] = None,
+    host_id: Annotated[
+        str | None, typer.Option(help="The name of this host, instead of the machine's own.")
+    ] = None,
+) -> None:
+    """Dispatch tasks to agents until a signal ends it.
+
+    The first signal lets agents end for up to `dispatcher.grace` seconds, then leaves them running for the
+    next start. A second signal stops them; their tasks are queued again with the attempt given back.
+    """
+    from msgspec.structs import replace
+
+    from dispatcher import service
+
+    settings = _settings(context)
+    served = tuple(name.strip() for name in groups.split(",")) if groups else settings.dispatcher.groups
+    host = host_id or settings.dispatcher.host
+    chosen = replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
+    service.run(chosen, until_empty=until_empty)
+
+
+@app.command()
 def migrate(context: typer.Context) -> None:
-    """Create the database if it is missing, and bring it to the schema of this program."""
-    from dispatcher.database.connection import server_name
+    """Create the database if it is missing, bring it to this program's schema, apply config.yaml to it."""
+    from dispatcher.apply_settings import apply_settings
+    from dispatcher.database.connection import connect, server_name
     from dispatcher.database.migrate import migrate as bring_up_to_date
 
     settings = _settings(context)
     done = bring_up_to_date(settings)
+    with connect(settings) as connection:
+        for group in apply_settings(connection, settings):
+            _say(f"made the worker group {group} for a program found on PATH")
     for name in done.applied:
         typer.echo(name)
     if done.redefined:
