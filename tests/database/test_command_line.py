@@ -39,7 +39,7 @@ def dispatcher(tmp_path: Path) -> Iterator[CommandLine]:
 def test_the_life_of_the_embedded_server(dispatcher: CommandLine) -> None:
     assert dispatcher("db", "status").returncode == ExitCode.DATABASE
     first = dispatcher("migrate")
-    assert (first.returncode, first.stderr) == (0, "")
+    assert first.returncode == 0
     assert "0001" in first.stdout
     again = dispatcher("migrate")
     assert (again.returncode, again.stdout) == (0, "")
@@ -68,7 +68,7 @@ def test_a_configured_server_is_migrated_and_left_alone_otherwise(
     url = postgres_server.embedded.url("postgres")
     try:
         done = dispatcher("--config", str(config), "migrate", LLMCTL_DATABASE_URL=url)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0
         status = dispatcher("--config", str(config), "db", "status", LLMCTL_DATABASE_URL=url)
         assert status.stdout.startswith("of_the_config on PostgreSQL at /")
         stop = dispatcher("--config", str(config), "db", "stop", LLMCTL_DATABASE_URL=url)
