@@ -55,7 +55,10 @@ STOP = GentleStop(signal.SIGTERM, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claude:
-    """The wrapper of claude: `claude -p` with stream-json."""
+    """The wrapper of claude: `claude -p` with stream-json.
+
+    A prompt that begins with the name of one of claude's slash commands is that command, also on stdin.
+    """
 
     program: str = "claude"
     name: str = "claude"

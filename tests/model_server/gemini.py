@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tests.model_server.dialect import ErrorBody, Json, Turn, is_prompt, server_sent
+from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
 from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 
 PATH = re.compile(r"/models/(?P<model>[^/:]+):(?P<method>\w+)")
@@ -78,7 +78,7 @@ class Gemini:
             case Refuse():
                 return ending(turn, reply, [])
 
-    def failure(self, failure: Failure) -> ErrorBody:
+    def failure(self, failure: Failure) -> ErrorAnswer:
         message = f"the model server was told to answer {failure.status}"
         details: list[Json] = []
         if failure.reason == "quota":
@@ -102,7 +102,7 @@ class Gemini:
             details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
         status = STATUS_NAMES.get(failure.status, "UNKNOWN")
         error = {"code": failure.status, "message": message, "status": status, "details": details}
-        return ErrorBody(body={"error": error})
+        return ErrorAnswer(status=failure.status, body={"error": error})
 
 
 def call(name: str, arguments: Json) -> Json:
