@@ -1,18 +1,18 @@
 """From what a run left behind to the report of its end."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dispatcher.environment import mask
-from dispatcher.run_record import Reading
+from dispatcher.run_record import Reading, StopReason
 from dispatcher.store import Report
 from wrappers.base import Outcome
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
 _SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 6, 9, 11, 15)}
 
-STOPPED = {
+STOPPED: Mapping[StopReason, str] = {
     "canceled": "canceled on request",
     "timeout": "stopped because it ran longer than its timeout",
     "interrupted": "stopped because the dispatcher was told to stop at once",
@@ -27,7 +27,7 @@ def explain(outcome: Outcome, reading: Reading) -> Outcome:
     if outcome.succeeded:
         return outcome
     if reading.stop_reason is not None:
-        message = STOPPED.get(reading.stop_reason, f"stopped: {reading.stop_reason}")
+        message = STOPPED[reading.stop_reason]
         return replace(outcome, error_class=reading.stop_reason, error_message=message)
     if reading.complaint is not None and reading.exit_code is not None:
         return replace(

@@ -16,9 +16,10 @@ from psycopg import Notify
 from dispatcher import linux
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.reporter import Reporter
-from dispatcher.run import Run, StopReason, Surroundings
+from dispatcher.run import Run, Surroundings
+from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
-from dispatcher.store import FENCED, ClaimedRun, Report, Store
+from dispatcher.store import FENCED, Claim, ClaimedRun, OpenRun, Report, Store
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
@@ -58,10 +59,11 @@ class EventLoop:
         self._active: dict[str, Run] = {}
         self._draining = False
         self._bell = trio.Event()
-        self._idle = trio.Event()
+        self._runs_scope = trio.CancelScope()
         self._trash = trio.Event()
         # Cancels that were heard while a claim was on its way: its answer may name the tasks they are for.
         self._cancels_heard: set[int] = set()
+        self._answer_lost = False
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -71,24 +73,41 @@ class EventLoop:
             for service in (self._listener.run, self._beat, self._reporter.run, self._clean_up):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
+                runs.cancel_scope.deadline = self._runs_scope.deadline
+                self._runs_scope = runs.cancel_scope
+                await self._adopt(runs)
                 await self._claim(runs, until_empty=until_empty)
-            while self._active:
-                self._idle = trio.Event()
-                await self._idle.wait()
+            await self._reporter.delivered()
+            if self._active:
+                log.warning("leaving agents running for the next start", tasks=self._numbers())
             await self._store.patiently("saying goodbye", self._store.close_dispatcher)
             services.cancel_scope.cancel()
         log.info("dispatcher ended")
 
     def drain(self) -> None:
-        """Claim nothing more; :meth:`run` returns when the runs that are active have ended."""
+        """Claim nothing more; :meth:`run` returns when the active runs have ended, or at the end of the grace.
+
+        Agents that still run then are left running: the next holder of the work directory adopts them.
+        """
         self._draining = True
-        log.info("draining", waiting_for=sorted(run.claimed.number for run in self._active.values()))
+        grace = self._settings.dispatcher.grace
+        self._runs_scope.deadline = trio.current_time() + grace
+        log.info("draining", waiting_for=self._numbers(), at_most_s=grace)
         self._wake()
 
     def stop_all(self, reason: StopReason = "interrupted") -> None:
         """Stop the agents too; their tasks are queued again with the attempt given back."""
+        self._runs_scope.deadline = math.inf
         for run in self._active.values():
             run.stop(reason)
+
+    def _numbers(self) -> list[int]:
+        return sorted(run.claimed.number for run in self._active.values())
+
+    async def _adopt(self, runs: trio.Nursery) -> None:
+        """Take over what the last holder of our work directory left: it is dead, since we hold the lock."""
+        for known in await self._store.patiently("adopting runs", self._store.adopt_runs):
+            self._take(known.run, runs, known)
 
     async def _claim(self, runs: trio.Nursery, *, until_empty: bool) -> None:
         """Make a pass at each ring of the bell (the first comes with LISTEN) and at each deadline."""
@@ -112,22 +131,37 @@ class EventLoop:
         """Claim until nothing more fits; answers the seconds until time alone makes another pass worth while."""
         while True:
             self._cancels_heard.clear()
-            claim = await self._store.patiently("claiming", lambda: self._store.claim(CLAIM_BATCH))
+            claim = await self._store.patiently("claiming", lambda: self._claim_surely(runs))
             for claimed in claim.runs:
                 self._take(claimed, runs)
             if len(claim.runs) < CLAIM_BATCH:
                 return math.inf if claim.next_deadline_s is None else claim.next_deadline_s
 
-    def _take(self, claimed: ClaimedRun, runs: trio.Nursery) -> None:
+    async def _claim_surely(self, runs: trio.Nursery) -> Claim:
+        """Claim; when the answer to an earlier claim was lost, take what that one gave us, too.
+
+        That is asked for after the new claim, which had to wait for the old one to end.
+        """
+        lost, self._answer_lost = self._answer_lost, True
+        claim = await self._store.claim(CLAIM_BATCH)
+        if lost:
+            told = {claimed.run_id for claimed in claim.runs} | self._active.keys()
+            for known in await self._store.open_runs():
+                if known.run.run_id not in told:
+                    self._take(known.run, runs)
+        self._answer_lost = False
+        return claim
+
+    def _take(self, claimed: ClaimedRun, runs: trio.Nursery, adopted: OpenRun | None = None) -> None:
         chosen = Path(claimed.workdir) if claimed.workdir else None
         workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen)
         run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
         if claimed.number in self._cancels_heard:
             run.stop("canceled")
-        runs.start_soon(self._live, run)
+        runs.start_soon(self._live, run, adopted)
 
-    async def _live(self, run: Run) -> None:
-        self._reporter.ended(await run.live())
+    async def _live(self, run: Run, adopted: OpenRun | None) -> None:
+        self._reporter.ended(await (run.live() if adopted is None else run.resume(adopted)))
 
     def _delivered(self, reports: Sequence[Report]) -> None:
         """Let go of runs whose end the database knows, and use the slots that they freed."""
@@ -138,8 +172,6 @@ class EventLoop:
                 self._work_directory.discard(run.workspace)
                 self._trash.set()
         self._wake()
-        if not self._active:
-            self._idle.set()
 
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""

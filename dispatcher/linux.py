@@ -2,9 +2,12 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import trio
+from inotify_simple import INotify, flags
 
 
 def boot_id() -> str:
@@ -27,3 +30,23 @@ async def process_end(pid: int) -> None:
         await trio.lowlevel.wait_readable(descriptor)
     finally:
         os.close(descriptor)
+
+
+class Changes:
+    """Tells of writes to a file."""
+
+    def __init__(self, inotify: INotify) -> None:
+        self._inotify = inotify
+
+    async def wait(self) -> None:
+        """Return when the file was written to or closed by a writer since the last wait."""
+        await trio.lowlevel.wait_readable(self._inotify.fileno())
+        self._inotify.read(timeout=0)
+
+
+@contextmanager
+def changes_of(path: Path) -> Iterator[Changes]:
+    """Watch a file. Look at it after entering: what happened before is not told. Raises OSError."""
+    with INotify() as inotify:
+        inotify.add_watch(path, flags.MODIFY | flags.CLOSE_WRITE)
+        yield Changes(inotify)

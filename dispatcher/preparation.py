@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher import environment
-from dispatcher.environment import SecretError
+from dispatcher.environment import Environment, SecretError
 from dispatcher.launch import Launch
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
@@ -50,11 +50,8 @@ def prepare(
         config_home=str(Path(claimed.config_home).expanduser()) if claimed.config_home else None,
     )
     invocation = wrapper.invocation(request)
-    extra = dict(invocation.env)
-    if request.config_home and wrapper.config_home_variable:
-        extra[wrapper.config_home_variable] = request.config_home
     try:
-        built = environment.build(claimed.env, extra, claimed.run_id)
+        built = _environment(claimed, wrapper, request.config_home, invocation.env)
     except SecretError as error:
         raise NotStartedError("spawn_failed", f"worker group {claimed.group_name}: {error}") from error
     program = shutil.which(invocation.argv[0], path=built.variables.get("PATH", os.defpath))
@@ -71,6 +68,21 @@ def prepare(
         env=built.variables,
     )
     return Prepared(launch, built.secrets)
+
+
+def secrets_of(claimed: ClaimedRun, wrapper: Wrapper) -> tuple[str, ...]:
+    """Find the secrets that an adopted run was given; none where they cannot be resolved any more."""
+    try:
+        return _environment(claimed, wrapper, None, {}).secrets
+    except SecretError:
+        return ()
+
+
+def _environment(
+    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str]
+) -> Environment:
+    home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
+    return environment.build(claimed.env, {**extra, **home}, claimed.run_id)
 
 
 def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:

@@ -29,6 +29,8 @@ class Reporter:
         self._ended: list[Report] = []
         self._news = trio.Event()
         self._an_end = trio.Event()
+        self._delivering = False
+        self._round_over = trio.Event()
 
     def started(self, started: Started) -> None:
         self._started[started.run_id] = (started, trio.current_time())
@@ -41,6 +43,12 @@ class Reporter:
         self._news.set()
         self._an_end.set()
 
+    async def delivered(self) -> None:
+        """Return when the database knows of every end that was reported here."""
+        while self._ended or self._delivering:
+            self._round_over = trio.Event()
+            await self._round_over.wait()
+
     async def run(self) -> None:
         while True:
             await self._news.wait()
@@ -49,8 +57,11 @@ class Reporter:
             self._news, self._an_end = trio.Event(), trio.Event()
             ended, self._ended = self._ended, []
             started, self._started = self._started, {}
+            self._delivering = bool(ended)
             if ended:
                 await self._deliver(ended)
+            self._delivering = False
+            self._round_over.set()
             if started:
                 await self._tell_starts(list(started.values()))
 
@@ -60,9 +71,17 @@ class Reporter:
                 "reporting finished runs", lambda: self._store.finish_runs(reports)
             )
         except psycopg.DatabaseError as error:
-            if error.sqlstate not in FENCED:
-                raise
-            verdicts = {report.run_id: "stale" for report in reports}
+            if error.sqlstate in FENCED:
+                verdicts = {report.run_id: "stale" for report in reports}
+            elif len(reports) > 1:
+                # One report that the database cannot take must not hold up the others.
+                for report in reports:
+                    await self._deliver([report])
+                return
+            else:
+                log.exception("a result could not be stored", run=reports[0].run_id)
+                await self._deliver([_without_details(reports[0], error)])
+                return
         for report in reports:
             if verdicts[report.run_id] == "stale":
                 log.error("result refused: the run is not ours any more", run=report.run_id)
@@ -76,3 +95,11 @@ class Reporter:
             await self._store.start_runs(aged)
         except psycopg.DatabaseError as error:
             log.warning("starts not told", runs=len(aged), error=str(error).strip())
+
+
+def _without_details(report: Report, error: psycopg.Error) -> Report:
+    """Reduce a report to what any database takes."""
+    message = f"the result could not be stored: {error.diag.message_primary or type(error).__name__}"
+    return Report(
+        run_id=report.run_id, error_class="agent_error", error_message=message, exit_code=report.exit_code
+    )

@@ -1,5 +1,6 @@
 """One run's life: prepare, launch, watch, stop, collect, conclude."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import psycopg
 import structlog
@@ -18,17 +18,15 @@ from dispatcher.collect import CollectError, collect
 from dispatcher.conclusion import STOPPED, explain, report
 from dispatcher.launch import launch
 from dispatcher.output import feed_log, tail
-from dispatcher.preparation import NotStartedError, Prepared, check_consent, prepare
-from dispatcher.run_record import Header, Reading, RunRecord
+from dispatcher.preparation import NotStartedError, Prepared, check_consent, prepare, secrets_of
+from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
-from dispatcher.store import FENCED, ClaimedRun, Report, Started, Store
+from dispatcher.store import FENCED, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.survivors import kill_survivors
 from dispatcher.work_directory import Workspace
 from wrappers.base import Ending, Outcome, Wrapper
 
 log = structlog.get_logger()
-
-StopReason = Literal["canceled", "timeout", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +58,7 @@ class Run:
         self._stop_asked = trio.Event()
         self._stop_reason: StopReason | None = None
         self._secrets: tuple[str, ...] = ()
+        self._began = trio.current_time()
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
@@ -68,7 +67,7 @@ class Run:
             self._stop_asked.set()
 
     async def live(self) -> Report:
-        """Run the agent and answer how it ended."""
+        """Start the agent and answer how it ended."""
         try:
             wrapper = self._wrapper()
             prepared = await self._prepare(wrapper)
@@ -79,14 +78,42 @@ class Run:
             process = self._launch(prepared)
         except NotStartedError as error:
             log.warning("run not started", task=self.claimed.number, reason=str(error))
-            outcome = Outcome(error_class=error.error_class, error_message=str(error))
-            return report(self.claimed.run_id, outcome, Reading("never_started"), secrets=self._secrets)
-
+            return self._report_not_started(error.error_class, str(error))
         log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
-        began = trio.current_time()
+        self._began = trio.current_time()
         self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
-        await self._watch(process, wrapper)
-        return await self._conclude(wrapper, trio.current_time() - began)
+        await self._watch(process.pid, wrapper)
+        process.wait()
+        return await self._conclude(wrapper)
+
+    async def resume(self, known: OpenRun) -> Report:
+        """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
+
+        The shell's lock decides what is alive, never a lease and never a process id alone.
+        """
+        wrapper = self._wrapper()
+        self._began -= known.ran_s
+        if known.cancel_requested:
+            self.stop("canceled")
+        reading = await run_record.read_settled(self.workspace.directory)
+        same_boot = known.boot_id == linux.boot_id()
+        if reading.state == "never_started" and same_boot and not known.started:
+            return self._report_not_started(
+                "interrupted", "its dispatcher ended before the agent was started"
+            )
+        self._secrets = secrets_of(self.claimed, wrapper)
+        if reading.state == "alive" and reading.pid is not None:
+            log.info("run adopted", task=self.claimed.number, pid=reading.pid, seconds=round(known.ran_s))
+            if reading.stop_reason is not None:
+                self.stop(reading.stop_reason)
+            await self._watch(reading.pid, wrapper)
+        elif reading.state != "ended":
+            await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
+        return await self._conclude(wrapper)
+
+    def _report_not_started(self, error_class: str, message: str) -> Report:
+        outcome = Outcome(error_class=error_class, error_message=message)
+        return report(self.claimed.run_id, outcome, Reading("never_started"), secrets=self._secrets)
 
     def _wrapper(self) -> Wrapper:
         try:
@@ -125,40 +152,43 @@ class Run:
         except OSError as error:
             raise NotStartedError("spawn_failed", f"no process could be started: {error}") from error
 
-    async def _watch(self, process: subprocess.Popen[bytes], wrapper: Wrapper) -> None:
-        """Return when the agent's shell has ended, by itself or because the run was stopped, and was reaped."""
+    async def _watch(self, pid: int, wrapper: Wrapper) -> None:
+        """Return when the agent's shell has ended, by itself or because the run was stopped."""
         timeout = self.claimed.timeout_s or self._around.settings.execution.timeout
 
         async def stop_when_due() -> None:
-            with trio.move_on_after(timeout):
+            with trio.move_on_at(self._began + timeout):
                 await self._stop_asked.wait()
             self.stop("timeout")
-            await self._end(process, wrapper)
+            run_record.note_stop(self.workspace.directory, self._stop_reason or "timeout")
+            await self._end(pid, wrapper)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_when_due)
-            await linux.process_end(process.pid)
+            await linux.process_end(pid)
             nursery.cancel_scope.cancel()
-        process.wait()
         if self._stop_reason is not None:
             await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
 
-    async def _end(self, process: subprocess.Popen[bytes], wrapper: Wrapper) -> None:
-        """Stop the agent: the signal that suits its CLI, its grace, then SIGKILL for whatever is left of the run.
-
-        The shell is reaped only after this, so its process group cannot be anybody else's yet.
-        """
+    async def _end(self, pid: int, wrapper: Wrapper) -> None:
+        """Stop the agent: the signal that suits its CLI, its grace, then SIGKILL for whatever is left of the run."""
         log.info("stopping run", task=self.claimed.number, reason=self._stop_reason)
-        run_record.note_stop(self.workspace.directory, str(self._stop_reason))
-        os.killpg(process.pid, wrapper.stop.signal)
+        self._signal_group(pid, wrapper.stop.signal)
         with trio.move_on_after(wrapper.stop.grace):
-            await linux.process_end(process.pid)
+            await linux.process_end(pid)
             return
-        os.killpg(process.pid, signal.SIGKILL)
+        self._signal_group(pid, signal.SIGKILL)
         await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
 
-    async def _conclude(self, wrapper: Wrapper, ran_s: float) -> Report:
+    def _signal_group(self, pid: int, number: signal.Signals) -> None:
+        """Signal the shell's process group. While the shell holds its lock the number cannot be anybody else's."""
+        if run_record.read(self.workspace.directory).state == "alive":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, number)
+
+    async def _conclude(self, wrapper: Wrapper) -> Report:
         """Read what the run left, keep its output files, and say how it ended."""
+        ran_s = trio.current_time() - self._began
         reading = run_record.read(self.workspace.directory)
         parser = wrapper.parser()
         stdout = await trio.to_thread.run_sync(feed_log, self.workspace.stdout, parser)

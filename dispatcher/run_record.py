@@ -10,9 +10,12 @@ import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast, get_args
 
 import msgspec
+import trio
+
+from dispatcher import linux
 
 NAME = "run"
 
@@ -26,6 +29,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     boot_id: str
 
+
+StopReason = Literal["canceled", "timeout", "interrupted"]
+"""Why a dispatcher stops a run; these are error classes, too."""
 
 State = Literal["never_started", "starting", "alive", "ended", "dead"]
 
@@ -44,7 +50,7 @@ class Reading:
     header: Header | None = None
     pid: int | None = None
     exit_code: int | None = None
-    stop_reason: str | None = None
+    stop_reason: StopReason | None = None
     complaint: str | None = None
 
 
@@ -72,7 +78,7 @@ class RunRecord:
         os.close(self.descriptor)
 
 
-def note_stop(directory: Path, reason: str) -> None:
+def note_stop(directory: Path, reason: StopReason) -> None:
     """Write down, before the first signal, that and why the run is stopped: a killed shell leaves no exit code."""
     with (directory / NAME).open("ab", buffering=0) as file:
         file.write(f"stop {reason}\n".encode())
@@ -92,6 +98,18 @@ def read(directory: Path) -> Reading:
     return _interpret(content, held=held)
 
 
+async def read_settled(directory: Path) -> Reading:
+    """Read the state once the shell has said that it started, or is gone: a matter of milliseconds."""
+    reading = read(directory)
+    if reading.state == "starting":
+        with linux.changes_of(directory / NAME) as changes:
+            while (reading := read(directory)).state == "starting":
+                # The kernel tells of a close a moment before it drops the lock: look again soon after.
+                with trio.move_on_after(0.05):
+                    await changes.wait()
+    return reading
+
+
 def _try_shared_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -109,7 +127,8 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
     """Only whole lines count: a full disk or a crash may have cut the last one."""
     first, *lines = [line.decode(errors="replace") for line in content.split(b"\n")[:-1]] or [""]
     header = _header(first)
-    pid = exit_code = stop_reason = None
+    pid = exit_code = None
+    stop_reason: StopReason | None = None
     complaints = []
     for line in lines:
         word, _, rest = line.partition(" ")
@@ -117,8 +136,8 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
             pid = int(rest)
         elif word == "exit" and rest.isdecimal():
             exit_code = int(rest)
-        elif word == "stop" and rest:
-            stop_reason = rest
+        elif word == "stop" and rest in get_args(StopReason):
+            stop_reason = cast(StopReason, rest)
         elif line:
             complaints.append(line)
     if exit_code is not None:

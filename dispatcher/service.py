@@ -1,6 +1,5 @@
 """`dispatcher run`: from settings to a running event loop, and its answer to signals."""
 
-import importlib.metadata
 import os
 import signal
 import socket
@@ -11,7 +10,7 @@ import structlog
 import trio
 from psycopg_pool import ConnectionPool
 
-from dispatcher import linux, logs, paths
+from dispatcher import __version__, linux, logs, paths
 from dispatcher.apply_settings import apply_settings
 from dispatcher.database.connection import connect, conninfo, translated
 from dispatcher.database.migrate import open_database
@@ -103,7 +102,7 @@ def _registration(settings: Settings, work_directory_id: str) -> Registration:
         host=settings.dispatcher.host or socket.gethostname(),
         boot_id=linux.boot_id(),
         pid=os.getpid(),
-        version="0",
+        version=__version__,
         work_dir_id=work_directory_id,
         lease_s=settings.dispatcher.lease_interval,
         groups=settings.dispatcher.groups,

@@ -56,6 +56,19 @@ class Claim(msgspec.Struct, frozen=True):
     next_deadline_s: float | None
 
 
+class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is ours already: adopted, or claimed by a call whose answer was lost.
+
+    ``started``: the database heard that its agent runs, ``ran_s`` seconds long. ``boot_id``: of the machine then.
+    """
+
+    run: ClaimedRun
+    started: bool
+    ran_s: float
+    boot_id: str
+    cancel_requested: bool
+
+
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """An agent that was started ``ago_s`` seconds before this is told."""
 
@@ -108,6 +121,15 @@ class Store:
     async def claim(self, max_tasks: int) -> Claim:
         answer = await self._value("SELECT claim_tasks(%s, %s)::text", self.dispatcher_id, max_tasks)
         return msgspec.json.decode(str(answer), type=Claim)
+
+    async def adopt_runs(self) -> list[OpenRun]:
+        """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
+        answer = await self._value("SELECT adopt_runs(%s)::text", self.dispatcher_id)
+        return msgspec.json.decode(str(answer), type=list[OpenRun])
+
+    async def open_runs(self) -> list[OpenRun]:
+        answer = await self._value("SELECT open_runs(%s)::text", self.dispatcher_id)
+        return msgspec.json.decode(str(answer), type=list[OpenRun])
 
     async def start_runs(self, started: Sequence[Started]) -> None:
         await self._value("SELECT start_runs(%s, %s)", self.dispatcher_id, _json(started))

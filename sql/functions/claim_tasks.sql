@@ -18,7 +18,6 @@ DECLARE
     c_walk CONSTANT integer := 50;
     v_dispatcher dispatchers;
     v_now timestamptz;
-    v_runs jsonb;
     -- Groups with room: free counts down as this call takes slots.
     v_group_names text [];
     v_group_tools text [];
@@ -173,16 +172,8 @@ BEGIN
     UPDATE turns SET closed = true
     WHERE NOT closed AND tenant_id = ANY(v_full_tenants || v_served) AND tenant_is_full(tenant_id, '{}');
 
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-        'run_id', t.run_id, 'task_id', t.id, 'number', t.number, 'run_no', t.run_no, 'attempt', t.attempt + 1,
-        'max_attempts', t.max_attempts, 'tool', t.tool, 'model', t.model, 'prompt', t.prompt,
-        'permission', t.permission, 'workdir', t.workdir, 'timeout_s', t.timeout_s,
-        'stall_timeout_s', t.stall_timeout_s, 'session_id', t.session_id, 'has_input_files', t.input_files <> '[]',
-        'output_files', t.output_files, 'group_name', t.group_name, 'account', g.account_name,
-        'env', g.env_vars, 'config_home', g.config_home
-    ) ORDER BY array_position(v_picked, t.id)), '[]') INTO v_runs
-    FROM tasks AS t JOIN worker_groups AS g USING (group_name) WHERE t.id = ANY(v_picked);
     RETURN jsonb_build_object(
-        'runs', v_runs, 'next_deadline_s', extract(EPOCH FROM next_deadline(p_dispatcher, v_now)));
+        'runs', runs_for_dispatch(v_picked),
+        'next_deadline_s', extract(EPOCH FROM next_deadline(p_dispatcher, v_now)));
 END
 $$;

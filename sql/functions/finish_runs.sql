@@ -45,7 +45,7 @@ BEGIN
         WHERE runs.status = 'running' AND tasks.status IN ('leased', 'running')
     ), decided AS (
         SELECT reported.*, tasks.attempt + policy.uses_attempt::integer AS failures, policy.run_status,
-            policy.wait_reason,
+            CASE WHEN policy.backs_off THEN policy.wait_reason END AS wait_reason,
             CASE
                 WHEN reported.error_class IS NULL THEN 'succeeded'
                 WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
@@ -53,7 +53,7 @@ BEGIN
                     THEN 'queued'
                 ELSE 'failed'
             END AS outcome,
-            CASE WHEN policy.wait_reason = 'limit' THEN coalesce(reported.retry_after_s, 3600)
+            CASE WHEN NOT policy.backs_off THEN NULL WHEN policy.wait_reason = 'limit' THEN coalesce(reported.retry_after_s, 3600)
                 ELSE coalesce(reported.retry_after_s, random() * least(300, tasks.backoff_s
                     * 2 ^ least(30, greatest(0, tasks.attempt + policy.uses_attempt::integer - 1))))
             END AS wait_s

@@ -49,6 +49,7 @@ CREATE TABLE error_classes (
     run_status text NOT NULL DEFAULT 'failed',
     uses_attempt boolean NOT NULL,
     retried boolean NOT NULL,
+    backs_off boolean NOT NULL DEFAULT true,
     wait_reason text NOT NULL DEFAULT 'retry' CHECK (wait_reason IN ('retry', 'limit')),
     meaning text NOT NULL
 );
@@ -66,11 +67,12 @@ INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason,
 ('timeout', 'timed_out', true, true, 'retry', 'the run took longer than its timeout'),
 ('stalled', 'timed_out', true, true, 'retry', 'the agent printed nothing for too long'),
 ('canceled', 'canceled', false, false, 'retry', 'somebody canceled the task'),
-('interrupted', 'interrupted', false, true, 'retry', 'the dispatcher stopped the run'),
 ('lost', 'lost', true, true, 'retry', 'the run ended without a trace'),
 ('spawn_failed', 'failed', true, false, 'retry', 'the agent could not be started'),
 ('output_missing', 'failed', true, true, 'retry', 'a declared output file was not written'),
 ('output_too_large', 'failed', true, false, 'retry', 'the run wrote more than is allowed');
+INSERT INTO error_classes (name, run_status, uses_attempt, retried, backs_off, meaning) VALUES
+('interrupted', 'interrupted', false, true, false, 'the dispatcher stopped the run');
 
 CREATE TABLE tasks (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
