@@ -116,7 +116,7 @@ def test_claude_tells_the_cost_of_the_run_and_not_of_the_session() -> None:
     resumed, _ = replay("claude/resumed")
 
     assert first.cost_usd == pytest.approx(0.000405)
-    assert resumed.cost_usd == pytest.approx(0.00036)  # its own total is 0.00072
+    assert resumed.cost_usd == pytest.approx(0.00036)  # its own total is 0.000705
 
 
 def test_what_was_forbidden_is_listed_though_the_run_succeeded() -> None:
