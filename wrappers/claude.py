@@ -55,7 +55,10 @@ STOP = GentleStop(signal.SIGTERM, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claude:
-    """The wrapper of claude: `claude -p` with stream-json."""
+    """The wrapper of claude: `claude -p` with stream-json.
+
+    A prompt that begins with the name of one of claude's slash commands is that command, also on stdin.
+    """
 
     program: str = "claude"
     name: str = "claude"
@@ -162,6 +165,7 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
     usage: Tokens | None = None
     model_usage_since_last_result: dict[str, ModelUsage] | None = None
     permission_denials: list[Denial] = []
+    queued_turn_count: int = 0
 
 
 Line = System | Assistant | RateLimit | Result
@@ -203,7 +207,8 @@ class ClaudeParser(JsonLinesParser[Line]):
                 self._result = line
                 self._session = self._session or line.session_id or None
                 self._used += (line.model_usage_since_last_result or {}).values()
-                yield Finished()
+                if not line.queued_turn_count:
+                    yield Finished()
 
     def _read_system(self, line: System) -> Iterator[Event]:
         if line.subtype == "init":

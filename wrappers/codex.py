@@ -48,7 +48,8 @@ NOT_LOGGED_IN = (
 )
 
 
-# SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox.
+# SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox. In the first
+# moment, before its turn has started, SIGINT has no effect at all; then the grace runs out.
 STOP = GentleStop(signal.SIGINT, 2.0)
 
 
@@ -110,6 +111,8 @@ class Tokens(msgspec.Struct):
 
 
 class TurnCompleted(msgspec.Struct, tag_field="type", tag="turn.completed"):
+    """The end of a turn that went well. ``usage`` goes back to the beginning of a resumed session."""
+
     usage: Tokens | None = None
 
 

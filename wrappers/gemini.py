@@ -1,8 +1,10 @@
 """Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
 
-Its retries, updates and statistics can be set in its settings file only. The one in a config home had best
-hold `{"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}`;
-left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
+Its retries, updates and statistics can be set in its settings file only, which had best hold
+
+    {"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}
+
+Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
 variable, are no way out: it takes such a file from root only.
 """
 
