@@ -15,6 +15,7 @@ from psycopg import Notify
 
 from dispatcher import linux
 from dispatcher.database.listener import Connect, Listener
+from dispatcher.following import Following
 from dispatcher.reporter import Reporter
 from dispatcher.run import Run, Surroundings
 from dispatcher.run_record import StopReason
@@ -48,10 +49,12 @@ class EventLoop:
         self._work_directory = work_directory
         self._listener = Listener(listen, CHANNELS, self._wake, self._hear)
         self._reporter = Reporter(store, self._delivered)
+        self._following = Following(store, settings.execution)
         self._around = Surroundings(
             settings=settings,
             wrappers=wrappers,
             store=store,
+            following=self._following,
             files=files,
             may_launch=self._lease_covers_a_launch,
             on_started=self._reporter.started,
@@ -70,7 +73,13 @@ class EventLoop:
     async def run(self, *, until_empty: bool = False) -> None:
         """Dispatch until :meth:`drain` is called or, with ``until_empty``, nothing is queued or running any more."""
         async with trio.open_nursery() as services:
-            for service in (self._listener.run, self._beat, self._reporter.run, self._clean_up):
+            for service in (
+                self._listener.run,
+                self._beat,
+                self._reporter.run,
+                self._following.run,
+                self._clean_up,
+            ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
                 runs.cancel_scope.deadline = self._runs_scope.deadline

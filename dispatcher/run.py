@@ -14,17 +14,19 @@ import structlog
 import trio
 
 from dispatcher import linux, run_record
+from dispatcher.agent_output import AgentOutput
 from dispatcher.collect import CollectError, collect
 from dispatcher.conclusion import STOPPED, explain, report
+from dispatcher.following import Following
 from dispatcher.launch import launch
-from dispatcher.output import feed_log, tail
+from dispatcher.masking import Masking
 from dispatcher.preparation import NotStartedError, Prepared, check_consent, prepare, secrets_of
 from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import FENCED, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.survivors import kill_survivors
 from dispatcher.work_directory import Workspace
-from wrappers.base import Ending, Outcome, Wrapper
+from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
@@ -33,13 +35,14 @@ log = structlog.get_logger()
 class Surroundings:
     """What all runs of a dispatcher share.
 
-    ``may_launch`` answers whether the lease still covers a new process; ``on_started`` hears of each agent;
-    ``files`` is where large output files are kept.
+    ``following`` takes in what agents print; ``may_launch`` answers whether the lease still covers a new process;
+    ``on_started`` hears of each agent; ``files`` is where large output files are kept.
     """
 
     settings: Settings
     wrappers: Mapping[str, Wrapper]
     store: Store
+    following: Following
     files: Path
     may_launch: Callable[[], Awaitable[bool]]
     on_started: Callable[[Started], None]
@@ -57,7 +60,7 @@ class Run:
         self._around = around
         self._stop_asked = trio.Event()
         self._stop_reason: StopReason | None = None
-        self._secrets: tuple[str, ...] = ()
+        self._masking = Masking(())
         self._began = trio.current_time()
 
     def stop(self, reason: StopReason) -> None:
@@ -82,9 +85,10 @@ class Run:
         log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
         self._began = trio.current_time()
         self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
-        await self._watch(process.pid, wrapper)
+        output = self._follow(wrapper)
+        await self._watch(process.pid, wrapper, output)
         process.wait()
-        return await self._conclude(wrapper)
+        return await self._conclude(output)
 
     async def resume(self, known: OpenRun) -> Report:
         """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
@@ -101,19 +105,20 @@ class Run:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        self._secrets = secrets_of(self.claimed, wrapper)
+        self._masking = Masking(secrets_of(self.claimed, wrapper))
+        output = self._follow(wrapper, adopted=True)
         if reading.state == "alive" and reading.pid is not None:
             log.info("run adopted", task=self.claimed.number, pid=reading.pid, seconds=round(known.ran_s))
             if reading.stop_reason is not None:
                 self.stop(reading.stop_reason)
-            await self._watch(reading.pid, wrapper)
+            await self._watch(reading.pid, wrapper, output)
         elif reading.state != "ended":
             await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
-        return await self._conclude(wrapper)
+        return await self._conclude(output)
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
-        return report(self.claimed.run_id, outcome, Reading("never_started"), secrets=self._secrets)
+        return report(self.claimed.run_id, outcome, Reading("never_started"), masking=self._masking)
 
     def _wrapper(self) -> Wrapper:
         try:
@@ -132,7 +137,7 @@ class Run:
         if claimed.has_input_files:
             inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
         prepared = prepare(claimed, wrapper, self.workspace, inputs)
-        self._secrets = prepared.secrets
+        self._masking = Masking(prepared.secrets)
         return prepared
 
     def _launch(self, prepared: Prepared) -> subprocess.Popen[bytes]:
@@ -152,7 +157,12 @@ class Run:
         except OSError as error:
             raise NotStartedError("spawn_failed", f"no process could be started: {error}") from error
 
-    async def _watch(self, pid: int, wrapper: Wrapper) -> None:
+    def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
+        return self._around.following.begin(
+            self.claimed, self.workspace, wrapper.parser(), self._masking, began=self._began, adopted=adopted
+        )
+
+    async def _watch(self, pid: int, wrapper: Wrapper, output: AgentOutput) -> None:
         """Return when the agent's shell has ended, by itself or because the run was stopped."""
         timeout = self.claimed.timeout_s or self._around.settings.execution.timeout
 
@@ -165,6 +175,7 @@ class Run:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_when_due)
+            nursery.start_soon(output.follow, self.stop)
             await linux.process_end(pid)
             nursery.cancel_scope.cancel()
         if self._stop_reason is not None:
@@ -186,14 +197,12 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, number)
 
-    async def _conclude(self, wrapper: Wrapper) -> Report:
-        """Read what the run left, keep its output files, and say how it ended."""
+    async def _conclude(self, output: AgentOutput) -> Report:
+        """Take in the last output, keep the run's output files, and say how it ended."""
         ran_s = trio.current_time() - self._began
         reading = run_record.read(self.workspace.directory)
-        parser = wrapper.parser()
-        stdout = await trio.to_thread.run_sync(feed_log, self.workspace.stdout, parser)
-        stderr = tail(self.workspace.stderr)
-        outcome = explain(parser.finish(Ending(exit_code=reading.exit_code, stderr_tail=stderr)), reading)
+        await output.catch_up()
+        outcome = explain(await output.outcome(reading.exit_code), reading)
         kept, outcome = await self._keep_outputs(outcome)
         log.info(
             "run ended",
@@ -202,11 +211,13 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
+        stdout, stderr = output.stdout_head(), output.stderr_tail()
+        await self._around.following.end(output)
         return report(
             self.claimed.run_id,
             outcome,
             reading,
-            secrets=self._secrets,
+            masking=self._masking,
             stdout=stdout,
             stderr=stderr,
             output_files=kept,
