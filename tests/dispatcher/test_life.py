@@ -1,7 +1,5 @@
 """A task's way through a real dispatcher: answers, files, retries, refusals."""
 
-import pytest
-
 from tests.fixtures.dispatchers import Site
 
 
