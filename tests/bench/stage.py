@@ -55,7 +55,15 @@ class Stage:
                 }
             )
         )
-        command = [sys.executable, "-m", "dispatcher.command_line", "--config", str(config), "run", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "dispatcher.command_line",
+            "--config",
+            str(config),
+            "run",
+            *arguments,
+        ]
         process = subprocess.Popen(command, env={**os.environ, "LLMCTL_HOME": str(home)})
         try:
             yield process
