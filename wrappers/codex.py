@@ -131,6 +131,7 @@ class Error(msgspec.Struct, tag_field="type", tag="error"):
 
 
 Line = ThreadStarted | ItemStarted | ItemCompleted | TurnCompleted | TurnFailed | Error
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 RETRY = re.compile(r"Reconnecting\.\.\. (?P<attempt>\d+)/(?P<most>\d+) \((?P<reason>.*)\)", re.DOTALL)
 
@@ -155,7 +156,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 class CodexParser(JsonLinesParser[Line]):
     def __init__(self) -> None:
-        super().__init__(Line)  # type: ignore[arg-type]  # a union of structs is a type to msgspec
+        super().__init__(LINE)
         self._session: str | None = None
         self._answer = ""
         self._last_error = ""

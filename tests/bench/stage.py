@@ -1,6 +1,7 @@
 """What every measure needs: a compiled agent, a server of the bench's own, a dispatcher under measurement."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -90,13 +91,23 @@ def stage() -> Iterator[Stage]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def submit(connection: psycopg.Connection, count: int) -> None:
-    connection.execute(
-        """
-        SELECT count(*) FROM submit_tasks((
-            SELECT jsonb_agg(jsonb_build_object('tool', 'bench', 'prompt', 'task ' || i))
-            FROM generate_series(1, %s) AS i
-        ))
-        """,
-        [count],
-    )
+def submit(connection: psycopg.Connection, count: int, **fields: object) -> None:
+    """Queue ``count`` tasks of the tool `bench` in one statement."""
+    tasks = [{"tool": "bench", "prompt": f"task {number}", **fields} for number in range(count)]
+    connection.execute("SELECT count(*) FROM submit_tasks(%s)", [json.dumps(tasks)])
+
+
+def wait_for_all(connection: psycopg.Connection) -> None:
+    """Return when no task is open; looks again at each event."""
+    connection.execute("LISTEN task_event")
+    while connection.execute("SELECT FROM tasks WHERE finished_at IS NULL LIMIT 1").fetchone() is not None:
+        for _ in connection.notifies(timeout=1, stop_after=1):
+            pass
+
+
+def wait_for_dispatcher(connection: psycopg.Connection) -> None:
+    """Return when a dispatcher has registered."""
+    connection.execute("LISTEN dispatcher_heartbeat")
+    while connection.execute("SELECT FROM dispatchers WHERE NOT closed").fetchone() is None:
+        for _ in connection.notifies(timeout=1, stop_after=1):
+            pass
