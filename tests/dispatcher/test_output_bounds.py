@@ -2,12 +2,17 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from tests.dispatcher.printed import printed
 from tests.fixtures.dispatchers import Dispatcher, Site
 
 MEBIBYTE = 2**20
+
+
+def has_printed(site: Site, number: int, size: int) -> bool:
+    return any(run["stdout_bytes"] > size for run in site.runs(number))
 
 
 def most_memory(dispatcher: Dispatcher) -> int:
@@ -19,7 +24,8 @@ def most_memory(dispatcher: Dispatcher) -> int:
 def test_200_megabytes_of_output_take_bounded_memory_disk_and_database(site: Site) -> None:
     gate, second_gate = site.gate(), site.gate("second")
     number = site.submit(
-        f"{gate.pass_through}; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the answer; {second_gate.pass_through}"
+        f"{gate.pass_through}; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the answer;"
+        f" {second_gate.pass_through}"
     )
     dispatcher = site.start("--until-empty")
     site.wait_for("running", number)
@@ -56,7 +62,7 @@ def test_an_adopted_run_of_which_the_middle_was_given_back_to_the_disk_keeps_its
     other = site.submit(f'echo \'{{"answer": "early"}}\'; {filler}; echo; {gate.pass_through}', tool="lines")
     first = site.start()
     for task in (number, other):
-        site.wait_until(lambda task=task: site.runs(task) and site.runs(task)[0]["stdout_bytes"] > 8_000_000)
+        site.wait_until(partial(has_printed, site, task, 8_000_000))
         assert (site.workspace(task) / "stdout.log").stat().st_blocks * 512 < 4 * MEBIBYTE
     first.kill()
 
@@ -156,12 +162,13 @@ RESULT = {
     "result": "all tests pass",
     "session_id": "5a3b",
 }
+FAILURE = RESULT | {"is_error": True, "terminal_reason": "prompt_too_long"}
 
 
 def simulate_claude(site: Site, script: str) -> None:
-    """Have a script in claude's place. In it, $INIT, $USES and $RESULT are lines as claude prints them."""
+    """Have a script in claude's place. In it, $INIT, $USES, $RESULT and $FAILURE are lines as claude prints them."""
     program = site.directory / "claude"
-    lines = {"INIT": INIT, "USES": USES, "RESULT": RESULT}
+    lines = {"INIT": INIT, "USES": USES, "RESULT": RESULT, "FAILURE": FAILURE}
     program.write_text(
         "#!/bin/sh\ncat >/dev/null\n"
         + "".join(f"{name}='{json.dumps(line)}'\n" for name, line in lines.items())
@@ -194,8 +201,7 @@ def test_a_failure_that_the_final_event_told_stays_what_it_is_when_the_process_l
     gate = site.gate()
     simulate_claude(
         site,
-        'echo "$RESULT" | sed "s/\\"is_error\\": false/\\"is_error\\": true, \\"terminal_reason\\": \\"prompt_too_long\\"/"; '
-        + gate.pass_through,
+        f'echo "$FAILURE"; {gate.pass_through}',
     )
     number = site.submit("test it", tool="claude")
 

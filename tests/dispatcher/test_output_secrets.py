@@ -19,7 +19,7 @@ def all_text(site: Site) -> str:
     """Everything in the tables that a run may have left, as text; bytes as they are."""
     found = []
     for table in ("tasks", "task_runs", "worker_groups"):
-        found += [str(row) for row in site.sql(f"SELECT * FROM {table}")]  # type: ignore[arg-type]
+        found += [str(row) for row in site.sql(f"SELECT * FROM {table}")]
     found += [str(bytes(row["content"])) for row in site.sql("SELECT content FROM run_output")]
     return "\n".join(found)
 
