@@ -25,7 +25,7 @@ LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
 INLINE = 64 * 2**10
 """Bytes that are parsed on the event loop; more at a time, or a longer line, is parsed in a thread."""
-LARGEST_CHUNK = 256 * 2**10
+LARGEST_CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,8 @@ class AgentOutput:
         self.ended = False
         self._stdout = StoredLog("stdout", LogFile(workspace.stdout), None if adopted else 0)
         self._stderr = StoredLog("stderr", LogFile(workspace.stderr), None if adopted else 0)
-        self._told: tuple[tuple[int, int], str | None] = ((0, 0), None)
+        self._taken_in = (0, 0)
+        self._told: tuple[tuple[int, int], str | None] = (self._taken_in, None)
         self._telling: tuple[tuple[int, int], str | None] = self._told
         self._parser = parser
         self._parsed = 0
@@ -151,6 +152,7 @@ class AgentOutput:
             self._parse()
         for log in (self._stdout, self._stderr):
             log.release(self._bounds.kept)
+        self._taken_in = self._written
         if self.incomplete:
             self._on_news(self)
 
@@ -180,7 +182,7 @@ class AgentOutput:
 
         ``now`` is on trio's clock, which threads do not have.
         """
-        written, activity = self._written, self._activity
+        written, activity = self._taken_in, self._activity
         chunks = [
             chunk
             for log in (self._stdout, self._stderr)
@@ -209,7 +211,7 @@ class AgentOutput:
     @property
     def incomplete(self) -> bool:
         """Whether the database misses something that it should have."""
-        return (self._written, self._activity) != self._told or any(
+        return (self._taken_in, self._activity) != self._told or any(
             log.stored != min(log.log.written, self._bounds.stored) for log in (self._stdout, self._stderr)
         )
 
