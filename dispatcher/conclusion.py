@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dispatcher.environment import mask
+from dispatcher.launch import SHELL_NAME
 from dispatcher.run_record import Reading, StopReason
 from dispatcher.store import Report
 from wrappers.base import Outcome
@@ -19,20 +20,21 @@ STOPPED: Mapping[StopReason, str] = {
 }
 
 
-def explain(outcome: Outcome, reading: Reading) -> Outcome:
+def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
     """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
 
-    A run that proved its success before the stop reached it has succeeded.
+    A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
+    Without a final event nobody knows whether what it printed is all.
     """
-    if outcome.succeeded:
-        return outcome
-    if reading.stop_reason is not None:
+    if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
         return replace(outcome, error_class=reading.stop_reason, error_message=message)
-    if reading.complaint is not None and reading.exit_code is not None:
-        return replace(
-            outcome, error_class="spawn_failed", error_message=f"could not be started: {reading.complaint}"
-        )
+    if outcome.succeeded:
+        return outcome
+    complaint = _complaint(reading, stderr)
+    if complaint is not None:
+        message = f"could not be started: {complaint}"
+        return replace(outcome, error_class="spawn_failed", error_message=message)
     if reading.exit_code is None:
         return replace(
             outcome,
@@ -40,6 +42,21 @@ def explain(outcome: Outcome, reading: Reading) -> Outcome:
             error_message="the process that watched over the agent was killed; no exit code is known",
         )
     return outcome
+
+
+def _complaint(reading: Reading, stderr: str) -> str | None:
+    """What the shell said when it could not run the agent.
+
+    About the files and the directory it complains in the run record, about the program where the agent's stderr
+    goes by then. Above 128 it only tells by which signal the agent died.
+    """
+    if reading.exit_code is None or not 0 < reading.exit_code < 128:
+        return None
+    if reading.complaint is not None:
+        return reading.complaint
+    if reading.exit_code in (126, 127) and stderr.startswith(f"{SHELL_NAME}: "):
+        return stderr.strip()
+    return None
 
 
 def report(
@@ -52,6 +69,7 @@ def report(
     stderr: str | None = None,
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
+    retry_after_s: float | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked."""
 
@@ -76,4 +94,5 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
+        retry_after_s=retry_after_s,
     )

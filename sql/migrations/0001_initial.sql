@@ -68,6 +68,7 @@ INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason,
 ('stalled', 'timed_out', true, true, 'retry', 'the agent printed nothing for too long'),
 ('canceled', 'canceled', false, false, 'retry', 'somebody canceled the task'),
 ('lost', 'lost', true, true, 'retry', 'the run ended without a trace'),
+('no_resources', 'failed', false, true, 'retry', 'this host could not start another process or write its files'),
 ('spawn_failed', 'failed', true, false, 'retry', 'the agent could not be started'),
 ('output_missing', 'failed', true, true, 'retry', 'a declared output file was not written'),
 ('output_too_large', 'failed', true, false, 'retry', 'the run wrote more than is allowed');
