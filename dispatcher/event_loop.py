@@ -14,7 +14,7 @@ import structlog
 import trio
 from psycopg import Notify
 
-from dispatcher import linux
+from dispatcher import linux, run_record
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.reporter import Reporter
 from dispatcher.run import Run, Surroundings
@@ -72,6 +72,7 @@ class EventLoop:
         self._runs_scope = trio.CancelScope()
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
+        self._adopted = trio.Event()
         # Cancels that were heard while a claim was on its way: its answer may name the tasks they are for.
         self._cancels_heard: set[int] = set()
         self._answer_lost = False
@@ -144,6 +145,7 @@ class EventLoop:
         for known in await self._store.patiently("adopting runs", self._store.adopt_runs):
             self._take(known.run, runs, known)
         self._sweeper.look_for_leftovers()
+        self._adopted.set()
 
     async def _claim(self, runs: trio.Nursery, *, until_empty: bool) -> None:
         """Make a pass at each ring of the bell (the first comes with LISTEN) and at each deadline."""
@@ -225,10 +227,28 @@ class EventLoop:
 
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
+        await self._adopted.wait()
+        await trio.to_thread.run_sync(self._discard_leftovers)
         while True:
             await trio.to_thread.run_sync(self._work_directory.empty_trash)
             await self._trash.wait()
             self._trash = trio.Event()
+
+    def _discard_leftovers(self) -> None:
+        """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
+
+        Those without an exit record stay: such a run was given up for lost, and its files may be all that is left.
+        """
+        if self._settings.execution.cleanup != "always":
+            return
+        try:
+            for workspace in self._work_directory.workspaces():
+                ended = run_record.read(workspace.directory).state in ("ended", "never_started")
+                # Asked last: a run that is new is known before its workspace is made.
+                if ended and not any(run.workspace == workspace for run in list(self._active.values())):
+                    self._work_directory.discard(workspace)
+        except OSError as error:
+            log.warning("old workspaces cannot be removed", error=str(error))
 
     def _wake(self) -> None:
         self._bell.set()

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -116,6 +117,11 @@ class WorkDirectory:
         """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             workspace.directory.rename(self._runs / "trash" / f"{workspace.directory.name}-{uuid.uuid4()}")
+
+    def workspaces(self) -> list[Workspace]:
+        """List the workspaces that are there, whoever left them. Raises OSError."""
+        found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
+        return [Workspace(directory, directory / "work") for directory in found]
 
     def empty_trash(self) -> None:
         """Delete what was discarded. Slow on a slow disk, so it belongs in a thread."""
