@@ -118,8 +118,8 @@ class AgentOutput:
         """Whether the CLI said that it is done, and has not gone on since."""
         self._last_stdout = self._last_stderr = began
         if adopted:
-            self._last_stdout = max(began, _time_of_last_write(self._stdout.log))
-            self._last_stderr = max(began, _time_of_last_write(self._stderr.log))
+            self._last_stdout = _last_written(self._stdout.log, began)
+            self._last_stderr = _last_written(self._stderr.log, began)
             self._measure()
 
     def changed(self) -> None:
@@ -262,7 +262,7 @@ def as_text(content: bytes) -> str:
     return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _time_of_last_write(log: LogFile) -> float:
-    """On trio's clock; minus infinity if it was never written to."""
+def _last_written(log: LogFile, began: float) -> float:
+    """When the log was last written to, on trio's clock; ``began`` if it never was."""
     written_at = log.last_write()
-    return -math.inf if written_at is None else trio.current_time() - max(0.0, time.time() - written_at)
+    return began if written_at is None else trio.current_time() - max(0.0, time.time() - written_at)

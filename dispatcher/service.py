@@ -15,7 +15,14 @@ from psycopg_pool import ConnectionPool
 
 from dispatcher import __version__, cgroups, linux, logs, paths
 from dispatcher.apply_settings import apply_settings
-from dispatcher.database.connection import connect, conninfo, translate, translated
+from dispatcher.database.connection import (
+    LAST_PATIENCE,
+    BoundedConnection,
+    connect,
+    conninfo,
+    translate,
+    translated,
+)
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
@@ -72,18 +79,11 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
             log.info("no control groups: an agent's processes that clear their environment are not found")
 
         def listen() -> psycopg.Connection:
-            return connect(settings, application_name="dispatcher listener")
+            return connect(
+                settings, application_name="dispatcher listener", statement_timeout=STATEMENT_TIMEOUT
+            )
 
-        pool = ConnectionPool(
-            conninfo(settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT),
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=settings.database.pool_size,
-            timeout=5,
-            reconnect_timeout=RECONNECT_TIMEOUT,
-            open=False,
-        )
-        with pool:
+        with _pool(settings) as pool:
             loop = EventLoop(
                 settings, wrappers, Store(pool, dispatcher_id), listen, work_directory,
                 Sweeper(work_directory.mark, parent), paths.home() / "files", linux.raise_open_files(),
@@ -93,6 +93,23 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
                 await loop.run(until_empty=until_empty)
                 nursery.cancel_scope.cancel()
         work_directory.release()
+
+
+def _pool(settings: Settings) -> ConnectionPool[BoundedConnection]:
+    def bound(connection: BoundedConnection) -> None:
+        connection.patience = STATEMENT_TIMEOUT + LAST_PATIENCE
+
+    return ConnectionPool(
+        conninfo(settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT),
+        connection_class=BoundedConnection,
+        kwargs={"autocommit": True},
+        configure=bound,
+        min_size=1,
+        max_size=settings.database.pool_size,
+        timeout=5,
+        reconnect_timeout=RECONNECT_TIMEOUT,
+        open=False,
+    )
 
 
 async def _obey(

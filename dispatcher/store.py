@@ -15,6 +15,7 @@ import trio
 from psycopg_pool import ConnectionPool
 
 from dispatcher.collect import OutputFile
+from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DispatchError, ExitCode
 from wrappers.base import Permission
 
@@ -151,7 +152,7 @@ class Store:
     Except for :meth:`patiently` they raise psycopg.Error as it comes; all raise :class:`SupersededError`.
     """
 
-    def __init__(self, pool: ConnectionPool, dispatcher_id: str) -> None:
+    def __init__(self, pool: ConnectionPool[BoundedConnection], dispatcher_id: str) -> None:
         self._pool = pool
         self.dispatcher_id = dispatcher_id
 
