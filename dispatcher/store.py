@@ -6,7 +6,7 @@ its end (a write that was half heard may have happened); everything here may be 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import LiteralString, TypeVar
+from typing import Literal, LiteralString, TypeVar
 
 import msgspec
 import psycopg
@@ -15,13 +15,22 @@ import trio
 from psycopg_pool import ConnectionPool
 
 from dispatcher.collect import OutputFile
+from dispatcher.database.connection import BoundedConnection
+from dispatcher.errors import DispatchError, ExitCode
 from wrappers.base import Permission
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
-FENCED = ("LD410", "LD412")
-"""SQLSTATEs that say: this dispatcher was closed, or the run is not its any more."""
+CLOSED = "LD410"
+NOT_OURS = "LD412"
+"""SQLSTATEs that say: this dispatcher was closed; the run is not its any more."""
+
+
+class SupersededError(DispatchError):
+    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
+
+    exit_code = ExitCode.WRONG_STATE
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +108,32 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_after_s: float | None = None
 
 
+Stream = Literal["stdout", "stderr"]
+
+
+class OutputProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """What people see of a run at work: when it printed last (``ago_s`` seconds before this is told), how much in all
+    and what it does. ``live`` False: its end is reported next, and watchers hear of that.
+    """
+
+    run_id: str
+    ago_s: float
+    activity: str | None
+    stdout_bytes: int
+    stderr_bytes: int
+    live: bool
+
+
+class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a run's log, masked. Positions are those of the log."""
+
+    run_id: str
+    stream: Stream
+    starts_at: int
+    ends_at: int
+    content: bytes
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """What the database knows of a dispatcher's start. ``groups`` None serves every group."""
 
@@ -112,9 +147,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """One dispatcher's calls. Except for :meth:`patiently` they raise psycopg.Error as it comes."""
+    """One dispatcher's calls.
 
-    def __init__(self, pool: ConnectionPool, dispatcher_id: str) -> None:
+    Except for :meth:`patiently` they raise psycopg.Error as it comes; all raise :class:`SupersededError`.
+    """
+
+    def __init__(self, pool: ConnectionPool[BoundedConnection], dispatcher_id: str) -> None:
         self._pool = pool
         self.dispatcher_id = dispatcher_id
 
@@ -157,6 +195,26 @@ class Store:
             file.content, file.storage_url, file.size, file.sha256, file.mode,
         )  # fmt: skip
 
+    async def append_output(
+        self, progress: Sequence[OutputProgress], chunks: Sequence[OutputChunk]
+    ) -> dict[str, tuple[int, int]]:
+        """Store output; answers how much of stdout and stderr is stored now of each run that is still ours.
+
+        A chunk that does not begin where the stored output ends is left out, so anything may be repeated.
+        """
+        rows = await self._rows(
+            "SELECT run_id::text, stdout_stored, stderr_stored "
+            "FROM append_output(%s, %s, %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %b)",
+            self.dispatcher_id,
+            _json(progress),
+            [chunk.run_id for chunk in chunks],
+            [chunk.stream for chunk in chunks],
+            [chunk.starts_at for chunk in chunks],
+            [chunk.ends_at for chunk in chunks],
+            [chunk.content for chunk in chunks],
+        )
+        return {str(run): msgspec.convert((stdout, stderr), tuple[int, int]) for run, stdout, stderr in rows}
+
     async def has_work(self) -> bool:
         return bool(await self._value("SELECT has_work(%s)", self.dispatcher_id))
 
@@ -169,12 +227,14 @@ class Store:
         while True:
             try:
                 return await call()
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 log.warning(
                     "the database is away", while_doing=what, error=str(error).strip(), retry_in_s=pause
                 )
             await trio.sleep(pause)
-            pause = min(pause * 2, 10.0)
+            pause = min(pause * 2, 5.0)
 
     async def _value(self, query: LiteralString, *arguments: object) -> object:
         rows = await self._rows(query, *arguments)
@@ -185,7 +245,22 @@ class Store:
             with self._pool.connection() as connection:
                 return connection.execute(query, arguments).fetchall()
 
-        return await trio.to_thread.run_sync(call)
+        try:
+            return await trio.to_thread.run_sync(call)
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == CLOSED:
+                raise SupersededError(
+                    "this dispatcher was closed in the database: another one took its work directory over, or a "
+                    "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
+                ) from error
+            raise
+
+
+def will_pass(error: psycopg.DatabaseError) -> bool:
+    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
+    if error.sqlstate == "25006":  # read only, after a failover
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
 
 
 def register(connection: psycopg.Connection, registration: Registration) -> str:
