@@ -13,7 +13,6 @@ from psycopg.sql import SQL, Composed, Identifier
 from dispatcher import settings
 from dispatcher.database.connection import Connection, translate
 from dispatcher.database.migrate import open_database
-from dispatcher.errors import UsageError
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -68,8 +67,6 @@ def told_to_people() -> Iterator[None]:
         if hint is None:
             raise told from error
         raise type(told)(str(told).removesuffix(f" ({hint})"), hint=hint) from error
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{error.object!r} is not UTF-8") from error
 
 
 def _call(function: str, arguments: Iterable[str]) -> Composed:

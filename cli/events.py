@@ -33,9 +33,12 @@ class Listener:
             return list(self._connection.notifies(timeout=0))
 
     def wait(self, seconds: float | None) -> Sequence[Notify]:
-        """Sleep until something comes; nothing comes within ``seconds``: an empty answer."""
-        readable, _, _ = select.select([self], [], [], seconds)
-        return self.drain() if readable else ()
+        """Sleep until something comes, at most ``seconds``. The answer may be empty."""
+        # What came along with an answer to LISTEN is in memory already, and leaves the socket unreadable.
+        if came := self.drain():
+            return came
+        select.select([self], [], [], seconds)
+        return self.drain()
 
 
 @contextmanager

@@ -132,7 +132,8 @@ def environment(given: Sequence[str]) -> dict[str, str]:
     for one in given:
         name, separator, value = one.partition("=")
         if not separator or not name:
-            raise UsageError(f"--env is NAME=VALUE, and so is not {name!r}")  # the value may be a secret
+            # Not repeated: it may be a secret.
+            raise UsageError("--env is NAME=VALUE, and one of them has no name or no =")
         if name in variables:
             raise UsageError(f"--env names {name} twice")
         variables[name] = value

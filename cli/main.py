@@ -18,7 +18,6 @@ app = typer.Typer(
     cls=Verbs,
     help="Submit tasks to LLM agents, see what becomes of them, and say how many may run.",
     rich_markup_mode=None,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -41,12 +40,15 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
-        code = app(prog_name="llmctl", standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="llmctl", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         code = _complain(error.format_message(), _help_hint(error), ExitCode.USAGE)
     except DispatchError as error:
         code = _complain(str(error), error.hint, error.exit_code)
+    except UnicodeEncodeError as error:
+        # An argument that is not UTF-8 in a locale that is; nothing that we print ends here.
+        code = _complain(f"{os.fsencode(error.object)!r} is not UTF-8", None, ExitCode.USAGE)
     except typer.Abort:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -68,8 +70,8 @@ def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:
 
 
 def _help_hint(error: typer.TyperException) -> str | None:
-    context = getattr(error, "ctx", None)
-    return f"`{context.command_path} --help` shows how" if isinstance(context, typer.Context) else None
+    command = getattr(getattr(error, "ctx", None), "command_path", None)  # of usage errors only
+    return f"`{command} --help` shows how" if command else None
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
-
 
 class Submitted(Struct, frozen=True):
     """One row of submit_tasks(). ``created`` is False for a known key, and ``same`` False if it asked for else."""
@@ -132,7 +130,7 @@ class Task(Struct, frozen=True):
     queue: str
     priority: int
     name: str | None
-    labels: Mapping[str, JsonValue]
+    labels: Mapping[str, object]
     prompt: str
     permission: str
     workdir: str | None
@@ -149,7 +147,7 @@ class Task(Struct, frozen=True):
     finished_at: datetime | None
     error_class: str | None
     error_message: str | None
-    result: Mapping[str, JsonValue] | None
+    result: Mapping[str, object] | None
     output_files: Sequence[str]
     runs: Sequence[RunRow]
     files: Sequence[FileRow]

@@ -141,7 +141,7 @@ def describe(task: Task) -> str:
 
 
 def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
-    yield "task", f"{task.number}  ({task.id})"
+    yield "task", f"{task.number} ({task.id})"
     yield "name", task.name
     yield "state", task.status + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
     yield "why", task.why

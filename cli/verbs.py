@@ -59,7 +59,6 @@ def family(about: str | None = None) -> typer.Typer:
     return typer.Typer(
         help=about,
         rich_markup_mode=None,  # rich would be imported for each help page
-        no_args_is_help=True,
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

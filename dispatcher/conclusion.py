@@ -4,8 +4,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dispatcher.environment import mask
 from dispatcher.launch import SHELL_NAME
+from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
 from dispatcher.store import Report
 from wrappers.base import Outcome
@@ -16,16 +16,24 @@ _SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 
 STOPPED: Mapping[StopReason, str] = {
     "canceled": "canceled on request",
     "timeout": "stopped because it ran longer than its timeout",
+    "stalled": "stopped because it printed nothing for longer than its stall timeout",
+    "output_too_large": "stopped because it printed more than ten times execution.max_log_bytes",
     "interrupted": "stopped because the dispatcher was told to stop at once",
+    "lingering": "stopped because it did not end after its final event",
 }
+
+_NO_SECRETS = Masking(())
 
 
 def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
     """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
-    Without a final event nobody knows whether what it printed is all.
+    Without a final event nobody knows whether what it printed is all. A run that was stopped because it lived on after
+    its final event came to whatever that event said.
     """
+    if reading.stop_reason == "lingering":
+        return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
         return replace(outcome, error_class=reading.stop_reason, error_message=message)
@@ -64,17 +72,17 @@ def report(
     outcome: Outcome,
     reading: Reading,
     *,
-    secrets: tuple[str, ...] = (),
+    masking: Masking = _NO_SECRETS,
     stdout: str | None = None,
     stderr: str | None = None,
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
     retry_after_s: float | None = None,
 ) -> Report:
-    """Write the report of a run, with every secret masked."""
+    """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
 
     def masked(text: str | None) -> str | None:
-        return mask(text, secrets) if text else None
+        return masking.text(text) if text else None
 
     usage = outcome.usage
     return Report(
@@ -86,8 +94,8 @@ def report(
         pid=reading.pid,
         final_text=masked(outcome.final_text),
         session_id=outcome.session_id,
-        stdout=masked(stdout),
-        stderr=masked(stderr),
+        stdout=stdout,
+        stderr=stderr,
         output_files=tuple(output_files),
         input_tokens=usage.input if usage else None,
         cached_input_tokens=usage.cached_input if usage else None,

@@ -78,10 +78,3 @@ def _read_secret(name: str, path: Path) -> str:
             return secret
     except (OSError, UnicodeError) as error:
         raise SecretError(f"{name}: cannot read {path}: {error}") from error
-
-
-def mask(text: str, secrets: tuple[str, ...]) -> str:
-    """Replace each secret in ``text``; the longest first, so that none is left in halves."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text

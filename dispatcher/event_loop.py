@@ -16,6 +16,7 @@ from psycopg import Notify
 
 from dispatcher import linux, run_record
 from dispatcher.database.listener import Connect, Listener
+from dispatcher.following import Following
 from dispatcher.reporter import Reporter
 from dispatcher.run import Run, Surroundings
 from dispatcher.run_record import StopReason
@@ -56,10 +57,12 @@ class EventLoop:
         self._work_directory = work_directory
         self._listener = Listener(listen, CHANNELS, self._wake, self._hear)
         self._reporter = Reporter(store, self._delivered)
+        self._following = Following(store, settings.execution)
         self._around = Surroundings(
             settings=settings,
             wrappers=wrappers,
             store=store,
+            following=self._following,
             files=files,
             sweeper=sweeper,
             open_files=open_files,
@@ -86,8 +89,13 @@ class EventLoop:
         """
         async with trio.open_nursery() as services:
             for service in (
-                self._listener.run, self._beat, self._reporter.run, self._clean_up, self._sweeper.run
-            ):  # fmt: skip
+                self._listener.run,
+                self._beat,
+                self._reporter.run,
+                self._following.run,
+                self._clean_up,
+                self._sweeper.run,
+            ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
                 runs.cancel_scope.deadline = self._runs_scope.deadline

@@ -11,19 +11,21 @@ import structlog
 import trio
 
 from dispatcher import linux, run_record
+from dispatcher.agent_output import AgentOutput
 from dispatcher.agent_process import AgentProcess
 from dispatcher.collect import CollectError, collect
 from dispatcher.conclusion import STOPPED, explain, report
+from dispatcher.following import Following
 from dispatcher.forgotten_tool import forgotten_tool
 from dispatcher.launch import launch
-from dispatcher.output import feed_log, tail
+from dispatcher.masking import Masking
 from dispatcher.preparation import NotStartedError, Prepared, cannot, prepare, secrets_of
 from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.sweeping import Sweeper
 from dispatcher.work_directory import Workspace
-from wrappers.base import Ending, Outcome, Wrapper
+from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
@@ -35,13 +37,15 @@ HOST_TROUBLE_PAUSE = 10.0
 class Surroundings:
     """What all runs of a dispatcher share.
 
-    ``may_launch`` answers whether a new process may be started; ``on_started`` hears of each agent; ``files`` is
-    where large output files are kept; ``open_files`` is the soft limit of an agent, None for the dispatcher's own.
+    ``following`` takes in what agents print; ``may_launch`` answers whether a new process may be started;
+    ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
+    of an agent, None for the dispatcher's own.
     """
 
     settings: Settings
     wrappers: Mapping[str, Wrapper]
     store: Store
+    following: Following
     files: Path
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
@@ -64,7 +68,7 @@ class Run:
         self._stop_asked = trio.Event()
         self._stop_reason: StopReason | None = None
         self._stopped: StopReason | None = None
-        self._secrets: tuple[str, ...] = ()
+        self._masking = Masking(())
         self._began = linux.seconds_since_boot()
         self._clock = trio.CancelScope()
 
@@ -94,8 +98,9 @@ class Run:
         with process:
             log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
             self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
-            await self._watch(process, wrapper)
-            return await self._conclude(wrapper, process.exit_code())
+            output = self._follow(wrapper)
+            await self._watch(process, wrapper, output)
+            return await self._conclude(output, process.exit_code())
 
     async def resume(self, known: OpenRun) -> Report:
         """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
@@ -111,12 +116,13 @@ class Run:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        self._secrets = secrets_of(self.claimed, wrapper)
+        self._masking = Masking(secrets_of(self.claimed, wrapper))
         self._began -= known.ran_s
         if reading.header is not None and reading.header.boot_id == linux.boot_id():
             self._began = reading.header.launched
             if reading.header.group is not None:
                 self._around.sweeper.adopt_group(self.claimed.run_id, Path(reading.header.group))
+        output = self._follow(wrapper, adopted=True)
         process = None
         if reading.state == "alive" and reading.pid is not None:
             process = AgentProcess.adopt(self.workspace.directory, reading.pid)
@@ -125,10 +131,10 @@ class Run:
                 log.info("run adopted", task=self.claimed.number, pid=process.pid)
                 if reading.stop_reason is not None:
                     self.stop(reading.stop_reason)
-                await self._watch(process, wrapper)
+                await self._watch(process, wrapper, output)
         elif reading.state != "ended":
             await self._around.sweeper.kill(self.claimed.run_id)
-        return await self._conclude(wrapper)
+        return await self._conclude(output)
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
@@ -136,7 +142,7 @@ class Run:
             self.claimed.run_id,
             outcome,
             Reading("never_started"),
-            secrets=self._secrets,
+            masking=self._masking,
             retry_after_s=HOST_TROUBLE_PAUSE if error_class == "no_resources" else None,
         )
 
@@ -158,7 +164,7 @@ class Run:
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await trio.to_thread.run_sync(make) if claimed.workdir is not None else make()
-        self._secrets = prepared.secrets
+        self._masking = Masking(prepared.secrets)
         return prepared
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
@@ -190,10 +196,21 @@ class Run:
             child.wait()
             raise cannot("the process could not be watched", error) from error
 
-    async def _watch(self, process: AgentProcess, wrapper: Wrapper) -> None:
+    def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
+        return self._around.following.begin(
+            self.claimed,
+            self.workspace,
+            wrapper.parser(),
+            self._masking,
+            began=trio.current_time() - (linux.seconds_since_boot() - self._began),
+            adopted=adopted,
+        )
+
+    async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> None:
         """Return when the agent's shell has ended, by itself or because the run was stopped."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
+            nursery.start_soon(output.follow, self.stop)
             await process.end()
             nursery.cancel_scope.cancel()
         if self._stopped is not None:
@@ -229,20 +246,15 @@ class Run:
             stop_reason=reading.stop_reason or self._stopped,
         )
 
-    async def _conclude(self, wrapper: Wrapper, exit_code: int | None = None) -> Report:
-        """Read what the run left, keep its output files, and say how it ended."""
+    async def _conclude(self, output: AgentOutput, exit_code: int | None = None) -> Report:
+        """Take in the last output, keep the run's output files, and say how it ended."""
         ran_s = linux.seconds_since_boot() - self._began
         reading = self._read(exit_code)
         self.contained = reading.contained
-        parser = wrapper.parser()
-        stdout = stderr = ""
-        try:
-            stderr = tail(self.workspace.stderr)
-            stdout, finished = await trio.to_thread.run_sync(feed_log, self.workspace.stdout, parser)
-            outcome = parser.finish(Ending(exit_code=reading.exit_code, stderr_tail=stderr))
-            outcome = explain(outcome, reading, finished=finished, stderr=stderr)
-        except OSError as error:
-            outcome = Outcome(error_class="agent_error", error_message=f"its output cannot be read: {error}")
+        await output.catch_up()
+        stdout, stderr = output.stdout_head(), output.stderr_tail()
+        outcome = await output.outcome(reading.exit_code)
+        outcome = explain(outcome, reading, finished=output.final_event_seen, stderr=stderr)
         kept, outcome = await self._keep_outputs(outcome)
         log.info(
             "run ended",
@@ -251,11 +263,12 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
+        await self._around.following.end(output)
         return report(
             self.claimed.run_id,
             outcome,
             reading,
-            secrets=self._secrets,
+            masking=self._masking,
             stdout=stdout,
             stderr=stderr,
             output_files=kept,

@@ -36,8 +36,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
 
 
-StopReason = Literal["canceled", "timeout", "interrupted"]
-"""Why a dispatcher stops a run; these are error classes, too."""
+StopReason = Literal["canceled", "timeout", "stalled", "output_too_large", "interrupted", "lingering"]
+"""Why a dispatcher stops a run. All but lingering (the agent had printed its final event) are error classes, too."""
 
 State = Literal["never_started", "starting", "alive", "ended", "dead"]
 

@@ -6,7 +6,7 @@ its end (a write that was half heard may have happened); everything here may be 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import LiteralString, TypeVar
+from typing import Literal, LiteralString, TypeVar
 
 import msgspec
 import psycopg
@@ -108,6 +108,32 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_after_s: float | None = None
 
 
+Stream = Literal["stdout", "stderr"]
+
+
+class OutputProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """What people see of a run at work: when it printed last (``ago_s`` seconds before this is told), how much in all
+    and what it does. ``live`` False: its end is reported next, and watchers hear of that.
+    """
+
+    run_id: str
+    ago_s: float
+    activity: str | None
+    stdout_bytes: int
+    stderr_bytes: int
+    live: bool
+
+
+class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a run's log, masked. Positions are those of the log."""
+
+    run_id: str
+    stream: Stream
+    starts_at: int
+    ends_at: int
+    content: bytes
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """What the database knows of a dispatcher's start. ``groups`` None serves every group."""
 
@@ -168,6 +194,26 @@ class Store:
             "SELECT store_output(%s, %s, %s, %s, %s, %s, %s, %s)", self.dispatcher_id, run_id, file.path,
             file.content, file.storage_url, file.size, file.sha256, file.mode,
         )  # fmt: skip
+
+    async def append_output(
+        self, progress: Sequence[OutputProgress], chunks: Sequence[OutputChunk]
+    ) -> dict[str, tuple[int, int]]:
+        """Store output; answers how much of stdout and stderr is stored now of each run that is still ours.
+
+        A chunk that does not begin where the stored output ends is left out, so anything may be repeated.
+        """
+        rows = await self._rows(
+            "SELECT run_id::text, stdout_stored, stderr_stored "
+            "FROM append_output(%s, %s, %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %b)",
+            self.dispatcher_id,
+            _json(progress),
+            [chunk.run_id for chunk in chunks],
+            [chunk.stream for chunk in chunks],
+            [chunk.starts_at for chunk in chunks],
+            [chunk.ends_at for chunk in chunks],
+            [chunk.content for chunk in chunks],
+        )
+        return {str(run): msgspec.convert((stdout, stderr), tuple[int, int]) for run, stdout, stderr in rows}
 
     async def has_work(self) -> bool:
         return bool(await self._value("SELECT has_work(%s)", self.dispatcher_id))

@@ -1,7 +1,8 @@
 """The real agent CLIs, for tests: each runs against a model server, where nothing else can be reached.
 
-One process holds a network namespace with only loopback, and serves the model there. A CLI is started through
-a small script that first enters that namespace, so that a dispatcher under test can start it like any program.
+One process holds a network namespace with only loopback, and serves the model there. A CLI is started
+through a small script that first enters that namespace, so that a dispatcher under test can start it like
+any program.
 """
 
 import contextlib
@@ -9,8 +10,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +80,11 @@ class Ran:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
-    """The real CLIs. ``url`` is the model server as seen from their namespace; ``bin`` goes in front on PATH."""
+    """The real CLIs, and the model server that they talk to.
+
+    ``url`` is the server's address in their namespace; ``bin`` holds the scripts that start them, and may
+    stand in front on PATH.
+    """
 
     url: str
     bin: Path
@@ -113,8 +120,14 @@ class Agents:
                 raise ValueError(f"no such CLI: {cli}")
         return Account(cli=cli, config_home=home, key=key, env={"HOME": str(home), **variables})
 
-    def run(self, invocation: Invocation, account: Account, prompt_file: Path, cwd: Path) -> Ran:
-        """Run a wrapper's invocation to its end, in an environment that holds only what is listed here."""
+    @contextlib.contextmanager
+    def started(
+        self, invocation: Invocation, account: Account, prompt_file: Path, cwd: Path
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A wrapper's invocation, running in an environment that holds only what is listed here.
+
+        The program is given PATIENCE to come to its end in the context, and is killed then.
+        """
         env = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -124,21 +137,36 @@ class Agents:
             **invocation.env,
         }
         stdin = prompt_file if invocation.stdin == "prompt" else Path(os.devnull)
-        with stdin.open("rb") as prompt:
-            done = subprocess.run(
+        with (
+            stdin.open("rb") as prompt,
+            subprocess.Popen(
                 invocation.argv,
                 cwd=cwd,
                 env=env,
                 stdin=prompt,
-                capture_output=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-        stderr_tail = done.stderr[-4000:].decode(errors="replace")
-        return Ran(stdout=done.stdout, ending=Ending(exit_code=done.returncode, stderr_tail=stderr_tail))
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            ) as process,
+        ):
+            last_resort = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+            last_resort.start()
+            try:
+                yield process
+            finally:
+                last_resort.cancel()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def run(self, invocation: Invocation, account: Account, prompt_file: Path, cwd: Path) -> Ran:
+        """Run a wrapper's invocation to its end."""
+        with self.started(invocation, account, prompt_file, cwd) as process:
+            stdout, stderr = process.communicate()
+        stderr_tail = stderr[-4000:].decode(errors="replace")
+        return Ran(stdout=stdout, ending=Ending(exit_code=process.returncode, stderr_tail=stderr_tail))
 
 
-# The built-in provider would do, but its retries cannot be cut, so that each failure would take half a minute.
+# The built-in provider would do, but its retries cannot be cut: each failure would take half a minute.
 CODEX_CONFIG = """\
 model = "test-model"
 model_provider = "tests"
@@ -152,7 +180,7 @@ request_max_retries = 1
 stream_max_retries = 1
 """
 
-# The type of login must be named, as gemini takes a base URL in the environment for a gateway of its own kind.
+# The type of login must be named: gemini takes a base URL in the environment for a gateway of another kind.
 GEMINI_SETTINGS = {
     "general": {"enableAutoUpdate": False, "maxAttempts": 2},
     "privacy": {"usageStatisticsEnabled": False},
@@ -162,7 +190,7 @@ GEMINI_SETTINGS = {
 
 @contextlib.contextmanager
 def serving(directory: Path) -> Iterator[Agents]:
-    """The real CLIs that are installed, for as long as the context lasts; ``directory`` takes their scripts."""
+    """The real CLIs that are installed, while the context lasts; ``directory`` takes all files of it."""
     journal = directory / "requests.jsonl"
     journal.touch()
     shims = directory / "bin"
@@ -207,7 +235,7 @@ def write_shims(directory: Path, holder: int) -> None:
                     program=shlex.quote(program),
                     holder=holder,
                     user="" if os.geteuid() == 0 else "--user --preserve-credentials",
-                    namespace=os.readlink(f"/proc/{holder}/ns/net"),
+                    namespace=Path(f"/proc/{holder}/ns/net").readlink(),
                 )
             )
             shim.chmod(0o755)

@@ -1,5 +1,6 @@
 """What an agent does at the moment, in the same words for all CLIs."""
 
+import re
 import shlex
 from pathlib import PurePosixPath
 
@@ -7,7 +8,7 @@ from wrappers.base import Activity
 from wrappers.text import one_line
 
 LONGEST = 200
-SHELLS = {"sh", "bash", "zsh", "dash"}
+SHELL = re.compile(r"(?:\S*/)?(?:ba|da|z)?sh -l?c ")
 
 
 def edits(path: str, cwd: str = "") -> Activity:
@@ -54,12 +55,12 @@ def _below(cwd: str, path: str) -> str:
 
 def _without_shell(command: str) -> str:
     """`pytest -q` of `/bin/bash -lc 'pytest -q'`, as codex shows its commands."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
+    shell = SHELL.match(command)
+    if shell is None:
         return command
-    match words:
-        case [shell, option, script] if PurePosixPath(shell).name in SHELLS and option in ("-c", "-lc"):
-            return script
-        case _:
-            return command
+    script = command[shell.end() :][: 4 * LONGEST]  # shlex needs a second for each megabyte
+    try:
+        words = shlex.split(script)
+    except ValueError:
+        return script.lstrip("'\"")  # its closing quotation mark was cut off
+    return words[0] if len(words) == 1 else script

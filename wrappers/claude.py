@@ -55,7 +55,10 @@ STOP = GentleStop(signal.SIGTERM, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claude:
-    """The wrapper of claude: `claude -p` with stream-json."""
+    """The wrapper of claude: `claude -p` with stream-json.
+
+    A prompt that begins with the name of one of claude's slash commands is that command, also on stdin.
+    """
 
     program: str = "claude"
     name: str = "claude"
@@ -162,9 +165,12 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
     usage: Tokens | None = None
     model_usage_since_last_result: dict[str, ModelUsage] | None = None
     permission_denials: list[Denial] = []
+    queued_turn_count: int = 0
 
 
 Line = System | Assistant | RateLimit | Result
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+TOOL_INPUT = msgspec.json.Decoder(ToolInput)
 
 CLASS_OF_ERROR = {
     "authentication_failed": "auth",
@@ -180,7 +186,7 @@ CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded"
 
 class ClaudeParser(JsonLinesParser[Line]):
     def __init__(self) -> None:
-        super().__init__(Line)  # type: ignore[arg-type]  # a union of structs is a type to msgspec
+        super().__init__(LINE)
         self._cwd = ""
         self._session: str | None = None
         self._error: str | None = None
@@ -196,14 +202,15 @@ class ClaudeParser(JsonLinesParser[Line]):
                 self._error = line.error
                 for block in line.message.content:
                     if block.type == "tool_use":
-                        yield describe(block.name, decode(bytes(block.input), ToolInput), self._cwd)
+                        yield describe(block.name, decode(block.input, TOOL_INPUT), self._cwd)
             case RateLimit():
                 self._limit = line.rate_limit_info
             case Result():
                 self._result = line
                 self._session = self._session or line.session_id or None
                 self._used += (line.model_usage_since_last_result or {}).values()
-                yield Finished()
+                if not line.queued_turn_count:
+                    yield Finished()
 
     def _read_system(self, line: System) -> Iterator[Event]:
         if line.subtype == "init":
@@ -273,7 +280,7 @@ def describe(tool: str, what: ToolInput | None, cwd: str) -> Activity:
 
 def denied(denial: Denial, cwd: str) -> str:
     """What was refused, in the words of the activities: "runs npm test"."""
-    return describe(denial.tool_name, decode(bytes(denial.tool_input), ToolInput), cwd).text
+    return describe(denial.tool_name, decode(denial.tool_input, TOOL_INPUT), cwd).text
 
 
 def usage_of(counts: Sequence[Tokens | ModelUsage]) -> Usage:

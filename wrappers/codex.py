@@ -48,7 +48,8 @@ NOT_LOGGED_IN = (
 )
 
 
-# SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox.
+# SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox. In the first
+# moment, before its turn has started, SIGINT has no effect at all; then the grace runs out.
 STOP = GentleStop(signal.SIGINT, 2.0)
 
 
@@ -110,6 +111,8 @@ class Tokens(msgspec.Struct):
 
 
 class TurnCompleted(msgspec.Struct, tag_field="type", tag="turn.completed"):
+    """The end of a turn that went well. ``usage`` goes back to the beginning of a resumed session."""
+
     usage: Tokens | None = None
 
 
@@ -128,6 +131,7 @@ class Error(msgspec.Struct, tag_field="type", tag="error"):
 
 
 Line = ThreadStarted | ItemStarted | ItemCompleted | TurnCompleted | TurnFailed | Error
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 RETRY = re.compile(r"Reconnecting\.\.\. (?P<attempt>\d+)/(?P<most>\d+) \((?P<reason>.*)\)", re.DOTALL)
 
@@ -152,7 +156,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 class CodexParser(JsonLinesParser[Line]):
     def __init__(self) -> None:
-        super().__init__(Line)  # type: ignore[arg-type]  # a union of structs is a type to msgspec
+        super().__init__(LINE)
         self._session: str | None = None
         self._answer = ""
         self._last_error = ""

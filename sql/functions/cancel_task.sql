@@ -1,6 +1,7 @@
 -- cancel_task(task): a queued task is canceled at once; a leased or running one is asked to stop, and is canceled
 -- when its agent is gone. Answers the status: "canceled", or "leased"/"running" while it stops. Asking again is fine.
--- Touches no counter of a running task: a producer's open transaction must not block claims.
+-- Touches no counter of a running task: a caller's open transaction must not block claims. It does block the report
+-- of that run, so end it soon.
 -- Locks: the task. Raises LD404, and LD409 when the task has ended otherwise.
 CREATE OR REPLACE FUNCTION cancel_task(p_task text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -8,7 +9,10 @@ AS $$
 DECLARE
     v_task tasks;
 BEGIN
-    SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task) FOR UPDATE;
+    SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task) FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
+    END IF;
     IF v_task.status = 'queued' THEN
         UPDATE tasks SET status = 'canceled', wait_reason = NULL, error_class = 'canceled',
             cancel_requested_at = clock(), finished_at = clock(), updated_at = clock()

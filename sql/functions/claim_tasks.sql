@@ -2,20 +2,29 @@
 --
 -- Answers {"runs": [...], "next_deadline_s": seconds or null}. Order: priority, then fair over tenants, then age.
 -- No limit of a tool, model, tenant, queue or group is ever passed; of several groups the one with most free slots.
--- The deadline is taken on the same clock reading as the claim, so no moment lies between the two.
+-- The deadline is taken on the same clock reading as the claim, so no moment lies between the two. It is at once
+-- when the call stopped early: after c_bytes of prompts (an answer of 256 MB would be an error), or after c_vain lanes
+-- that had nothing to take (thousands of them in one transaction would be quadratic: their dead index entries stay).
 --
 -- How: under the claim lock, lanes with work are looked up through the tenants' turns (at most c_walk that turn
 -- out to be blocked), then, if that was not enough, through the kinds that nothing blocks, oldest first. Many small
--- index probes are on purpose: one large query over the same tables flips its plan (measured 170 ms against 8).
+-- index probes are on purpose: one large query over the same tables flips its plan (measured 170 ms against 8). The
+-- settings below leave the planner nothing else, whatever it believes about the size of tables.
 -- Cost: independent of the number of queued tasks and, but for the fallback, of lanes.
 -- Locks: claim lock, dispatchers row, the picked tasks (SKIP LOCKED), and by the status trigger the counters.
--- Raises LD410 when the dispatcher is closed.
+-- Raises LD410 when the dispatcher is closed, LD400 in a transaction that is not READ COMMITTED.
 CREATE OR REPLACE FUNCTION claim_tasks(p_dispatcher uuid, p_max_tasks integer DEFAULT 10) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET jit = off
 AS $$
 DECLARE
     c_walk CONSTANT integer := 50;
+    c_vain CONSTANT integer := 300;
+    c_bytes CONSTANT integer := 32 * 1024 * 1024;
     v_dispatcher dispatchers;
     v_now timestamptz;
     -- Groups with room: free counts down as this call takes slots.
@@ -28,26 +37,26 @@ DECLARE
     v_open_accounts text [];
     -- Scopes that are full, and one entry for each slot of a scope that this call takes.
     v_full text [];
+    v_filled text [];
     v_taken text [] := '{}';
-    v_full_tenants text [] := '{}';
-    -- What this call looked at: tenants in the order of their last service, turns and lanes with nothing to take.
+    -- What this call looked at: tenants in the order of their last service, turns with nothing to take.
     v_served text [] := '{}';
     v_blocked_turns text [] := '{}';
-    v_spent_lanes uuid [] := '{}';
     v_picked uuid [] := '{}';
     v_picked_groups text [] := '{}';
     v_turn record;
     v_lane lanes;
-    v_task uuid;
-    v_next bigint;
+    v_task record;
+    v_room_changed boolean := true;
     v_walking boolean := true;
+    v_vain integer := 0;
+    v_bytes bigint := 0;
 BEGIN
     PERFORM lock_claims();
     v_dispatcher := require_open_dispatcher(p_dispatcher);
     v_now := clock();
     PERFORM promote_due_tasks(v_now);
-    PERFORM drain_lane_inbox();
-    UPDATE lanes SET contended = false WHERE contended;
+    PERFORM drain_inboxes();
 
     SELECT array_agg(group_name), array_agg(tool), array_agg(account_name),
         array_agg(max_concurrent - current_concurrent)
@@ -55,15 +64,19 @@ BEGIN
     FROM worker_groups AS g
     WHERE current_concurrent < max_concurrent AND NOT paused
         AND (cooldown_until IS NULL OR cooldown_until <= v_now) AND group_is_served_by(g, v_dispatcher);
+    -- Tenants that are full have closed turns.
     SELECT coalesce(array_agg(scope), '{}') INTO v_full FROM concurrency_limits
     WHERE current_concurrent >= max_concurrent AND scope NOT LIKE 'tenant:%';
 
-    WHILE cardinality(v_picked) < p_max_tasks LOOP
-        SELECT array_agg(DISTINCT tool), array_agg(DISTINCT tool || chr(31) || account)
-        INTO v_open_tools, v_open_accounts
-        FROM unnest(v_group_tools, v_group_accounts, v_group_free) AS g (tool, account, free)
-        WHERE free > 0 AND 'tool:' || tool <> ALL(v_full);
-        EXIT WHEN v_open_tools IS NULL;
+    WHILE cardinality(v_picked) < p_max_tasks AND v_bytes < c_bytes AND v_vain < c_vain LOOP
+        IF v_room_changed THEN
+            SELECT array_agg(DISTINCT tool), array_agg(DISTINCT tool || chr(31) || account)
+            INTO v_open_tools, v_open_accounts
+            FROM unnest(v_group_tools, v_group_accounts, v_group_free) AS g (tool, account, free)
+            WHERE free > 0 AND 'tool:' || tool <> ALL(v_full);
+            EXIT WHEN v_open_tools IS NULL;
+            v_room_changed := false;
+        END IF;
 
         v_lane := NULL;
         IF v_walking THEN
@@ -80,12 +93,10 @@ BEGIN
             ORDER BY t.priority DESC, coalesce(array_position(v_served, t.tenant_id), 0), t.turn, t.tenant_id
             LIMIT 1;
             EXIT WHEN NOT FOUND;
-            IF tenant_is_full(v_turn.tenant_id, v_taken) THEN
-                v_full_tenants := v_full_tenants || v_turn.tenant_id;
-            ELSE
+            IF 'tenant:' || v_turn.tenant_id <> ALL(v_full) THEN
                 SELECT * INTO v_lane FROM lanes
                 WHERE tenant_id = v_turn.tenant_id AND tool = v_turn.tool AND priority = v_turn.priority
-                    AND head IS NOT NULL AND lane <> ALL(v_spent_lanes)
+                    AND head IS NOT NULL AND contended_at IS NULL
                     AND (model IS NULL OR 'model:' || model <> ALL(v_full)) AND 'queue:' || queue <> ALL(v_full)
                     AND (account IS NULL OR tool || chr(31) || account = ANY(v_open_accounts))
                 ORDER BY head LIMIT 1;
@@ -99,8 +110,8 @@ BEGIN
             SELECT best.* INTO v_lane
             FROM kinds CROSS JOIN LATERAL (
                 SELECT lanes.* FROM lanes JOIN turns USING (tenant_id, tool, priority)
-                WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND NOT turns.closed
-                    AND lanes.lane <> ALL(v_spent_lanes) AND lanes.tenant_id <> ALL(v_full_tenants)
+                WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
+                    AND NOT turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(v_full)
                 ORDER BY lanes.priority DESC, lanes.head LIMIT 1
             ) AS best
             WHERE kinds.tool = ANY(v_open_tools)
@@ -109,35 +120,14 @@ BEGIN
                 AND (kinds.account IS NULL OR kinds.tool || chr(31) || kinds.account = ANY(v_open_accounts))
             ORDER BY best.priority DESC, best.head LIMIT 1;
             EXIT WHEN NOT FOUND;
-            IF tenant_is_full(v_lane.tenant_id, v_taken) THEN
-                v_full_tenants := v_full_tenants || v_lane.tenant_id;
-                CONTINUE;
-            END IF;
         END IF;
 
-        -- The head is a hint: the task is the lane's first that is still ready and that nobody holds.
-        SELECT id INTO v_task FROM tasks
-        WHERE lane = v_lane.lane AND status = 'queued' AND wait_reason IS NULL AND id <> ALL(v_picked)
-        ORDER BY created_at, number LIMIT 1 FOR UPDATE SKIP LOCKED;
-        IF v_task IS NOT NULL THEN
-            v_picked := v_picked || v_task;
+        -- The head is a hint. When it was wrong, take_task() has put it right and the order is looked at again.
+        v_task := take_task(v_lane, v_picked, v_now);
+        IF v_task.task_id IS NULL THEN
+            v_vain := v_vain + 1;
+            CONTINUE;
         END IF;
-        SELECT number INTO v_next FROM tasks
-        WHERE lane = v_lane.lane AND status = 'queued' AND wait_reason IS NULL AND id <> ALL(v_picked)
-        ORDER BY created_at, number LIMIT 1;
-        -- Nothing to take, yet not empty: a producer holds the rows, and its rollback would tell nobody.
-        UPDATE lanes SET head = v_next, contended = (v_task IS NULL AND v_next IS NOT NULL)
-        WHERE lane = v_lane.lane;
-        IF v_next IS NULL OR v_task IS NULL THEN
-            v_spent_lanes := v_spent_lanes || v_lane.lane;
-            UPDATE turns SET waiting = false
-            WHERE tenant_id = v_lane.tenant_id AND tool = v_lane.tool AND priority = v_lane.priority
-                AND NOT EXISTS (
-                    SELECT FROM lanes
-                    WHERE lanes.tenant_id = v_lane.tenant_id AND lanes.tool = v_lane.tool
-                        AND lanes.priority = v_lane.priority AND lanes.head IS NOT NULL);
-        END IF;
-        CONTINUE WHEN v_task IS NULL;
 
         SELECT position INTO v_group
         FROM unnest(v_group_tools, v_group_accounts, v_group_free, v_group_names)
@@ -145,12 +135,16 @@ BEGIN
         WHERE tool = v_lane.tool AND free > 0 AND (v_lane.account IS NULL OR account = v_lane.account)
         ORDER BY free DESC, name LIMIT 1;
         v_group_free[v_group] := v_group_free[v_group] - 1;
+        v_picked := v_picked || v_task.task_id;
         v_picked_groups := v_picked_groups || v_group_names[v_group];
+        v_bytes := v_bytes + v_task.prompt_bytes;
         v_served := array_remove(v_served, v_lane.tenant_id) || v_lane.tenant_id;
         v_taken := v_taken || limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue);
-        SELECT v_full || coalesce(array_agg(scope), '{}') INTO v_full FROM concurrency_limits
+        SELECT array_agg(scope) INTO v_filled FROM concurrency_limits
         WHERE scope = ANY(limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue))
             AND current_concurrent + cardinality(array_positions(v_taken, scope::text)) >= max_concurrent;
+        v_full := v_full || v_filled;
+        v_room_changed := v_group_free[v_group] = 0 OR v_filled IS NOT NULL;
     END LOOP;
 
     IF v_picked <> '{}' THEN
@@ -167,13 +161,9 @@ BEGIN
             UPDATE turns SET turn = nextval('turn_numbers') WHERE tenant_id = v_turn.tenant_id;
         END LOOP;
     END IF;
-    -- Read again, now that this call's own slots are counted: a limit seen as full that has room by now was reopened
-    -- by a transaction whose word still waits in reopened_tenants.
-    UPDATE turns SET closed = true
-    WHERE NOT closed AND tenant_id = ANY(v_full_tenants || v_served) AND tenant_is_full(tenant_id, '{}');
 
-    RETURN jsonb_build_object(
-        'runs', runs_for_dispatch(v_picked),
-        'next_deadline_s', extract(EPOCH FROM next_deadline(p_dispatcher, v_now)));
+    RETURN jsonb_build_object('runs', runs_for_dispatch(v_picked), 'next_deadline_s', extract(EPOCH FROM least(
+        next_deadline(p_dispatcher, v_now),
+        CASE WHEN v_vain >= c_vain OR v_bytes >= c_bytes THEN interval '1 millisecond' END)));
 END
 $$;

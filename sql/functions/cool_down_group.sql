@@ -1,10 +1,10 @@
 -- cool_down_group(group, until, reason): starts nothing in the group before that time; what runs goes on.
--- Locks: claim lock, the group. Raises LD404, LD400 for a time that is not finite.
+-- Locks: claim lock, counters lock (alone), the group. Raises LD404, LD400 for a time that is not finite.
 CREATE OR REPLACE FUNCTION cool_down_group(p_group text, p_until timestamptz, p_reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM lock_claims();
+    PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF p_until IS NULL OR NOT isfinite(p_until) THEN
         RAISE EXCEPTION 'a cool-down ends at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';

@@ -6,17 +6,20 @@
 -- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
 -- another dispatcher's now or unknown, and nothing was written.
 --
--- What an error does is looked up in error_classes. Back-off: min(300 s, backoff_s * 2^(attempt - 1)), full jitter.
--- A cancel that was asked for ends the task as canceled, unless the agent was quicker and succeeded.
+-- What an error does is looked up in error_classes; what it does to the worker group is done by restrain_groups().
+-- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
+-- none the runs so far. A usage limit parks the task for retry_after_s (an hour if nobody said), unless another group
+-- could take it. A cancel that was asked for ends the task as canceled, unless the agent was quicker and succeeded.
 -- Locks: dispatchers row, tasks by id, and by the status trigger the counters.
--- Raises LD410 when the dispatcher is closed, LD400 for an unknown error class.
+-- Raises LD410 when the dispatcher is closed, LD400 for an unknown error class or outside READ COMMITTED.
 CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_now timestamptz := clock();
+    v_now timestamptz;
     v_unknown text;
+    v_run_ids uuid [] := ARRAY(SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report);
     v_finished uuid [];
 BEGIN
     PERFORM require_open_dispatcher(p_dispatcher);
@@ -26,26 +29,26 @@ BEGIN
         RAISE EXCEPTION 'unknown error class %', quote_literal(v_unknown) USING ERRCODE = 'LD400';
     END IF;
     PERFORM FROM tasks
-    WHERE id IN (
-        SELECT task_id FROM task_runs
-        WHERE task_runs.id IN (SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report)
-    )
-    ORDER BY id FOR UPDATE;
+    WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
+    ORDER BY id FOR NO KEY UPDATE;
+    v_now := clock();
 
     WITH reported AS (
-        SELECT report.*, runs.task_id
-        FROM jsonb_to_recordset(p_reports) AS report (
-            run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
-            final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
-            cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-            retry_after_s double precision
-        )
+        SELECT DISTINCT ON (report.run_id) report.*, runs.task_id,
+            bounded_wait(retry_after_s) AS asked_wait_s
+        FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
+            jsonb_to_record(listed.report) AS report (
+                run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
+                final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
+                cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
+                retry_after_s double precision
+            )
         JOIN task_runs AS runs ON runs.id = report.run_id
         JOIN tasks ON tasks.id = runs.task_id AND tasks.run_id = runs.id AND tasks.leased_by = p_dispatcher
         WHERE runs.status = 'running' AND tasks.status IN ('leased', 'running')
+        ORDER BY report.run_id, listed.position
     ), decided AS (
-        SELECT reported.*, tasks.attempt + policy.uses_attempt::integer AS failures, policy.run_status,
-            CASE WHEN policy.backs_off THEN policy.wait_reason END AS wait_reason,
+        SELECT reported.*, tasks.attempt + coalesce(policy.uses_attempt::integer, 0) AS failures, policy.run_status,
             CASE
                 WHEN reported.error_class IS NULL THEN 'succeeded'
                 WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
@@ -53,9 +56,16 @@ BEGIN
                     THEN 'queued'
                 ELSE 'failed'
             END AS outcome,
-            CASE WHEN NOT policy.backs_off THEN NULL WHEN policy.wait_reason = 'limit' THEN coalesce(reported.retry_after_s, 3600)
-                ELSE coalesce(reported.retry_after_s, random() * least(300, tasks.backoff_s
-                    * 2 ^ least(30, greatest(0, tasks.attempt + policy.uses_attempt::integer - 1))))
+            CASE WHEN policy.wait_reason = 'retry' OR NOT EXISTS (
+                SELECT FROM worker_groups AS other
+                WHERE other.tool = tasks.tool AND (tasks.account IS NULL OR other.account_name = tasks.account)
+                    AND other.group_name <> tasks.group_name AND other.max_concurrent > 0 AND NOT other.paused
+                    AND (other.cooldown_until IS NULL OR other.cooldown_until <= v_now)
+            ) THEN policy.wait_reason END AS wait_reason,
+            CASE policy.wait_reason
+                WHEN 'limit' THEN coalesce(asked_wait_s, 3600)
+                WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
+                    * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
             END AS wait_s
         FROM reported JOIN tasks ON tasks.id = reported.task_id
         LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
@@ -63,10 +73,16 @@ BEGIN
         UPDATE tasks SET
             status = outcome,
             wait_reason = CASE WHEN outcome = 'queued' THEN decided.wait_reason END,
-            next_attempt_at = CASE WHEN outcome = 'queued' THEN v_now + make_interval(secs => wait_s) END,
-            attempt = coalesce(failures, tasks.attempt),
+            next_attempt_at = CASE
+                WHEN outcome = 'queued' AND decided.wait_reason IS NOT NULL
+                    THEN v_now + make_interval(secs => wait_s)
+            END,
+            attempt = failures,
             leased_by = NULL,
-            started_at = coalesce(tasks.started_at, v_now - make_interval(secs => ran_s)),
+            started_at = CASE
+                WHEN outcome <> 'queued'
+                    THEN coalesce(tasks.started_at, v_now - make_interval(secs => ran_s))
+            END,
             finished_at = CASE WHEN outcome <> 'queued' THEN v_now END,
             session_id = coalesce(decided.session_id, tasks.session_id),
             error_class = CASE outcome WHEN 'canceled' THEN 'canceled' ELSE decided.error_class END,
@@ -77,7 +93,6 @@ BEGIN
                 'cost_usd', decided.cost_usd)) END,
             updated_at = v_now
         FROM decided WHERE tasks.id = decided.task_id
-        RETURNING tasks.id
     ), ended AS (
         UPDATE task_runs SET
             status = CASE outcome
@@ -85,7 +100,7 @@ BEGIN
             END,
             finished_at = v_now,
             started_at = coalesce(task_runs.started_at, v_now - make_interval(secs => ran_s)),
-            latency_ms = (ran_s * 1000)::integer,
+            latency_ms = least(ran_s * 1000, 2147483647)::integer,
             pid = coalesce(task_runs.pid, decided.pid), exit_code = decided.exit_code, signal = decided.signal,
             error_class = decided.error_class, error_message = decided.error_message,
             session_id = decided.session_id, final_text = decided.final_text,
@@ -96,16 +111,18 @@ BEGIN
         FROM decided WHERE task_runs.id = decided.run_id
         RETURNING task_runs.id
     )
-    SELECT array_agg(ended.id) INTO v_finished FROM ended;
+    SELECT coalesce(array_agg(id), '{}') INTO v_finished FROM ended;
+    PERFORM restrain_groups(v_finished, p_reports, v_now);
 
     RETURN QUERY
-    SELECT report.run_id, CASE
-        WHEN report.run_id = ANY(v_finished) THEN 'finished'
+    SELECT given.run_id, CASE
+        WHEN given.run_id = ANY(v_finished) AND array_position(v_run_ids, given.run_id) = given.position
+            THEN 'finished'
         WHEN EXISTS (
-            SELECT FROM task_runs WHERE task_runs.id = report.run_id AND task_runs.status <> 'running'
+            SELECT FROM task_runs WHERE task_runs.id = given.run_id AND task_runs.status <> 'running'
         ) THEN 'already'
         ELSE 'stale'
     END
-    FROM jsonb_to_recordset(p_reports) AS report (run_id uuid);
+    FROM unnest(v_run_ids) WITH ORDINALITY AS given (run_id, position);
 END
 $$;

@@ -1,7 +1,8 @@
 -- move_counters(scopes, groups): moves the counters by one for each entry, up or down.
 -- Entries are "+scope" or "-scope"; an entry may stand many times. Only the status triggers of tasks call this.
--- Locks: limit definitions (shared), then concurrency_limits by scope, then worker_groups by name.
--- Returns whether a slot was freed. Raises LD429 (by the guard) if a counter would rise above its maximum.
+-- Locks: the counters lock (shared), then concurrency_limits by scope, then worker_groups by name.
+-- Returns whether a slot was freed. Raises LD429 (by the guard) if a counter would rise above its maximum, and LD400
+-- in a transaction that is not READ COMMITTED.
 CREATE OR REPLACE FUNCTION move_counters(p_scopes text [], p_groups text []) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -9,7 +10,7 @@ DECLARE
     moved record;
     v_freed boolean := false;
 BEGIN
-    PERFORM lock_limit_definitions(false);
+    PERFORM lock_counters(false);
     FOR moved IN
         SELECT substr(entry, 2) COLLATE "C" AS scope,
             sum(CASE left(entry, 1) WHEN '+' THEN 1 ELSE -1 END)::integer AS delta

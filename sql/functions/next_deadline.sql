@@ -19,7 +19,7 @@ BEGIN
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
     WHERE g.cooldown_until > v_since AND NOT g.paused AND group_is_served_by(g, d)
         AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND turns.waiting);
-    IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended) THEN
+    IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;
     RETURN greatest(

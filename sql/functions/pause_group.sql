@@ -1,10 +1,10 @@
 -- pause_group(group, reason): its queued tasks wait (or go to another group of the tool); what runs goes on.
--- Locks: claim lock, the group. Raises LD404.
+-- Locks: claim lock, counters lock (alone), the group. Raises LD404.
 CREATE OR REPLACE FUNCTION pause_group(p_group text, p_reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM lock_claims();
+    PERFORM lock_limits();
     PERFORM require_group(p_group);
     UPDATE worker_groups SET paused = true, pause_reason = p_reason, updated_at = clock()
     WHERE group_name = p_group;

@@ -1,6 +1,6 @@
 -- put_group(group, tool, account, max_concurrent, ...): creates a worker group or changes it to what is given.
 -- With only_new, an existing group is an error. What runs in the group goes on; counters are never touched.
--- Locks: claim lock, the group. Raises LD400 for bad values, LD409 when it exists (or its account has another group).
+-- Locks: claim lock, counters lock (alone), the group. Raises LD400 for bad values, LD409 when it exists (or its account has another group).
 CREATE OR REPLACE FUNCTION put_group(
     p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false
@@ -10,7 +10,7 @@ AS $$
 DECLARE
     v_rival text;
 BEGIN
-    PERFORM lock_claims();
+    PERFORM lock_limits();
     IF NOT EXISTS (SELECT FROM tools WHERE name = p_tool) THEN
         RAISE EXCEPTION 'unknown tool %; known are %', quote_literal(p_tool),
             (SELECT string_agg(name, ', ' ORDER BY name) FROM tools) USING ERRCODE = 'LD400';
@@ -37,8 +37,8 @@ BEGIN
         excluded.config_home, excluded.hosts
     );
 EXCEPTION
-    WHEN check_violation THEN
-        RAISE EXCEPTION 'worker group % was not understood: its name starts with a letter or digit, '
-            'its limit is 0 or more', quote_literal(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
+    WHEN check_violation OR not_null_violation THEN
+        RAISE EXCEPTION 'worker group % was not understood: its name starts with a letter or digit, it has an '
+            'account, and its limit is 0 or more', quote_nullable(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

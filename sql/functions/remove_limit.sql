@@ -1,11 +1,10 @@
--- remove_limit(scope): nothing bounds the scope any more. Locks: claim lock, limit definitions (alone), the limit.
+-- remove_limit(scope): nothing bounds the scope any more. Locks: claim lock, counters lock (alone), the limit.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION remove_limit(p_scope text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM lock_claims();
-    PERFORM lock_limit_definitions(true);
+    PERFORM lock_limits();
     DELETE FROM concurrency_limits WHERE scope = p_scope;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no limit %', quote_literal(p_scope) USING ERRCODE = 'LD404';

@@ -1,10 +1,18 @@
--- resume_group(group): ends a pause and a cool-down. Locks: claim lock, the group. Raises LD404.
+-- resume_group(group): ends a pause and a cool-down; tasks that its usage limit had parked go on too.
+-- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
+-- Raises LD404.
 CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     PERFORM lock_claims();
     PERFORM require_group(p_group);
+    UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, updated_at = clock()
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM tasks WHERE status = 'queued' AND wait_reason = 'limit' AND group_name = p_group
+        FOR NO KEY UPDATE SKIP LOCKED
+    ));
+    PERFORM lock_counters(true);
     UPDATE worker_groups SET paused = false, pause_reason = NULL, cooldown_until = NULL, cooldown_reason = NULL,
         updated_at = clock()
     WHERE group_name = p_group;

@@ -7,7 +7,10 @@ AS $$
 DECLARE
     v_task tasks;
 BEGIN
-    SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task) FOR UPDATE;
+    SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task) FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
+    END IF;
     IF v_task.status IN ('failed', 'canceled') THEN
         UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,
             scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,

@@ -1,20 +1,19 @@
 -- set_limit(scope, max): creates or changes a limit; it takes effect at once. What runs above a lowered limit goes on.
 -- A new limit starts from the number of tasks that it counts right now.
--- Locks: claim lock, limit definitions (alone), the limit. Raises LD400.
+-- Locks: claim lock, counters lock (alone), the limit. Raises LD400.
 CREATE OR REPLACE FUNCTION set_limit(p_scope text, p_max_concurrent integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' THEN
+    IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
         RAISE EXCEPTION 'a limit is named tool:X, model:X, tenant:X or queue:X, not %', quote_nullable(p_scope)
             USING ERRCODE = 'LD400';
     ELSIF p_max_concurrent IS NULL OR p_max_concurrent < 0 THEN
         RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
     END IF;
-    PERFORM lock_claims();
+    PERFORM lock_limits();
     UPDATE concurrency_limits SET max_concurrent = p_max_concurrent, updated_at = clock() WHERE scope = p_scope;
     IF NOT FOUND THEN
-        PERFORM lock_limit_definitions(true);
         INSERT INTO concurrency_limits (scope, max_concurrent, current_concurrent)
         SELECT p_scope, p_max_concurrent, count(*) FROM tasks
         WHERE status IN ('leased', 'running') AND p_scope = ANY(limit_scopes(tool, model, tenant_id, queue));

@@ -1,37 +1,37 @@
 -- start_runs(dispatcher, started): notes that agents were started; [{"run_id": ..., "pid": ..., "ago_s": ...}], where
--- ago_s is how long ago, in seconds, since hosts and server do not share a clock. Answers the runs that were noted.
--- Fenced: runs that are not the dispatcher's any more, or not leased any more, are left alone.
+-- ago_s is how long ago, in seconds, since hosts and server do not share a clock.
+-- Answers the runs that are the dispatcher's and running now, so a call whose answer was lost may be repeated.
+-- Fenced: runs that are over or not the dispatcher's any more are left alone, and not in the answer.
 -- Locks: dispatchers row, tasks by id. Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_now timestamptz := clock();
-    v_runs uuid [];
+    v_now timestamptz;
+    v_run_ids uuid [] := ARRAY(SELECT (started ->> 'run_id')::uuid FROM jsonb_array_elements(p_started) AS started);
 BEGIN
     PERFORM require_open_dispatcher(p_dispatcher);
     PERFORM FROM tasks
-    WHERE id IN (
-        SELECT task_id FROM task_runs
-        WHERE task_runs.id IN (SELECT (started ->> 'run_id')::uuid FROM jsonb_array_elements(p_started) AS started)
-    )
-    ORDER BY id FOR UPDATE;
+    WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
+    ORDER BY id FOR NO KEY UPDATE;
+    v_now := clock();
 
     WITH started AS (
-        SELECT run_id, pid, v_now - make_interval(secs => coalesce(ago_s, 0)) AS at
+        SELECT given.run_id, given.pid, v_now - make_interval(secs => coalesce(ago_s, 0)) AS at, task_id
         FROM jsonb_to_recordset(p_started) AS given (run_id uuid, pid integer, ago_s double precision)
+        JOIN task_runs ON task_runs.id = given.run_id
     ), noted AS (
         UPDATE tasks SET status = 'running', started_at = started.at, updated_at = v_now
         FROM started
-        WHERE tasks.run_id = started.run_id AND tasks.leased_by = p_dispatcher AND tasks.status = 'leased'
-            AND tasks.id = (SELECT task_id FROM task_runs WHERE task_runs.id = started.run_id)
+        WHERE tasks.id = started.task_id AND tasks.run_id = started.run_id AND tasks.leased_by = p_dispatcher
+            AND tasks.status = 'leased'
         RETURNING started.run_id, started.pid, started.at
-    ), written AS (
-        UPDATE task_runs SET pid = noted.pid, started_at = noted.at
-        FROM noted WHERE task_runs.id = noted.run_id AND task_runs.status = 'running'
-        RETURNING task_runs.id
     )
-    SELECT coalesce(array_agg(id), '{}') INTO v_runs FROM written;
-    RETURN v_runs;
+    UPDATE task_runs SET pid = noted.pid, started_at = noted.at FROM noted WHERE task_runs.id = noted.run_id;
+
+    RETURN ARRAY(
+        SELECT tasks.run_id FROM tasks JOIN task_runs ON task_runs.task_id = tasks.id AND task_runs.id = tasks.run_id
+        WHERE task_runs.id = ANY(v_run_ids) AND tasks.leased_by = p_dispatcher AND tasks.status = 'running'
+    );
 END
 $$;

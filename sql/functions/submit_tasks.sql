@@ -4,8 +4,8 @@
 -- in order. A task whose idempotency key its tenant has used before is not queued again: its row shows the first
 -- task with created = false, and same = false if tool, model or prompt differ from it.
 -- Waits, when two transactions submit the same key at once, for the first of them to end.
--- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their keys, so that
--- two batches cannot deadlock; numbers follow the order of the array all the same.
+-- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
+-- so that two batches cannot deadlock; numbers follow the order of the array all the same.
 -- Raises LD400 for bad input, 40001 if the first task of a key was deleted at that moment (submit again).
 CREATE OR REPLACE FUNCTION submit_tasks(p_tasks jsonb)
 RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created boolean, same boolean)
@@ -27,7 +27,7 @@ BEGIN
     END IF;
     SELECT given.position, complaint_about(given.task) AS complaint INTO bad
     FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS given (task, position)
-    WHERE complaint_about(given.task) IS NOT NULL ORDER BY given.position LIMIT 1;
+    WHERE complaint_about(given.task) IS NOT NULL LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '%', CASE WHEN jsonb_array_length(p_tasks) > 1 THEN format('task %s: ', bad.position) ELSE '' END
             || bad.complaint USING ERRCODE = 'LD400';
@@ -56,6 +56,7 @@ BEGIN
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
                 scheduled_at, idempotency_key, session_id
             )
+            OVERRIDING SYSTEM VALUE
             SELECT id, number, tool, prompt, model, account, coalesce(tenant_id, 'default'),
                 coalesce(queue, 'default'), coalesce(priority, 5), name, coalesce(labels, '{}'),
                 coalesce((
@@ -64,7 +65,7 @@ BEGIN
                 coalesce(output_files, '[]'), coalesce(permission, 'edit'), workdir, timeout_s, stall_timeout_s,
                 coalesce(max_attempts, 3), coalesce(backoff_s, 30),
                 coalesce(scheduled_at, clock() + make_interval(secs => delay_s)), idempotency_key, session_id
-            FROM given ORDER BY idempotency_key, number
+            FROM given ORDER BY coalesce(tenant_id, 'default'), idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING task.id
         ), filed AS (

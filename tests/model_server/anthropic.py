@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tests.model_server.dialect import ErrorBody, Json, Turn, is_prompt, server_sent
+from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
 from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 
 ERROR_TYPES = {
@@ -91,7 +91,7 @@ class Anthropic:
             "usage": usage(reply),
         }
 
-    def failure(self, failure: Failure) -> ErrorBody:
+    def failure(self, failure: Failure) -> ErrorAnswer:
         kind = ERROR_TYPES.get(failure.status, "api_error")
         message = MESSAGES.get(failure.reason, f"the model server was told to answer {failure.status}")
         headers: dict[str, str] = {}
@@ -107,7 +107,8 @@ class Anthropic:
                 "anthropic-ratelimit-unified-5h-reset": str(reset),
                 "x-should-retry": "false",
             }
-        return ErrorBody(body={"type": "error", "error": {"type": kind, "message": message}}, headers=headers)
+        body = {"type": "error", "error": {"type": kind, "message": message}}
+        return ErrorAnswer(status=failure.status, body=body, headers=headers)
 
 
 def block_of(reply: Reply) -> dict[str, object] | None:

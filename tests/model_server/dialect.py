@@ -25,9 +25,13 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorBody:
+class ErrorAnswer:
+    """A failed request. With ``event`` it fails after its beginning, by a server-sent event of that name."""
+
+    status: int
     body: Json
     headers: Mapping[str, str] = field(default_factory=dict)
+    event: str | None = None
 
 
 class Dialect(Protocol):
@@ -43,7 +47,7 @@ class Dialect(Protocol):
         """The same in one object."""
         ...
 
-    def failure(self, failure: Failure) -> ErrorBody: ...
+    def failure(self, failure: Failure) -> ErrorAnswer: ...
 
 
 def is_prompt(text: str) -> bool:

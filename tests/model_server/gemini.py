@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tests.model_server.dialect import ErrorBody, Json, Turn, is_prompt, server_sent
+from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
 from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 
 PATH = re.compile(r"/models/(?P<model>[^/:]+):(?P<method>\w+)")
@@ -78,8 +78,9 @@ class Gemini:
             case Refuse():
                 return ending(turn, reply, [])
 
-    def failure(self, failure: Failure) -> ErrorBody:
-        message = f"the model server was told to answer {failure.status}"
+    def failure(self, failure: Failure) -> ErrorAnswer:
+        code = 403 if failure.reason == "credit" else failure.status
+        message = f"the model server was told to answer {code}"
         details: list[Json] = []
         if failure.reason == "quota":
             message = "You exceeded your current quota, please check your plan and billing details."
@@ -100,9 +101,9 @@ class Gemini:
         if failure.retry_after is not None:
             delay = f"{failure.retry_after}s"
             details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
-        status = STATUS_NAMES.get(failure.status, "UNKNOWN")
-        error = {"code": failure.status, "message": message, "status": status, "details": details}
-        return ErrorBody(body={"error": error})
+        status = STATUS_NAMES.get(code, "UNKNOWN")
+        error = {"code": code, "message": message, "status": status, "details": details}
+        return ErrorAnswer(status=code, body={"error": error})
 
 
 def call(name: str, arguments: Json) -> Json:

@@ -6,11 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tests.model_server.dialect import ErrorBody, Json, Turn, is_prompt, server_sent
+from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
 from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 
 INPUT_TOKENS = 100
 CACHED_TOKENS = 50
+CODES = {
+    "401": "invalid_api_key",
+    "404": "model_not_found",
+    "429": "rate_limit_exceeded",
+    "503": "server_is_overloaded",
+    "context": "context_length_exceeded",
+}
 RESULT_ITEMS = ("function_call_output", "custom_tool_call_output")
 
 
@@ -84,34 +91,25 @@ class OpenAI:
             "usage": usage(reply),
         }
 
-    def failure(self, failure: Failure) -> ErrorBody:
+    def failure(self, failure: Failure) -> ErrorAnswer:
+        error: dict[str, object] = {"message": f"the model server was told to answer {failure.status}"}
         headers = {} if failure.retry_after is None else {"retry-after": str(failure.retry_after)}
-        message = f"the model server was told to answer {failure.status}"
-        error: dict[str, object] = {"message": message}
-        match failure.reason, failure.status:
-            case "quota", _:
-                reset = int(time.time()) + failure.resets
-                error |= {"type": "usage_limit_reached", "plan_type": "plus", "resets_at": reset}
-                headers |= {
-                    "x-codex-primary-used-percent": "100.0",
-                    "x-codex-primary-window-minutes": "300",
-                    "x-codex-primary-reset-at": str(reset),
-                }
-            case "credit", _:
-                error |= {"type": "insufficient_quota", "code": "insufficient_quota"}
-            case "context", _:
-                error |= {"type": "invalid_request_error", "code": "context_length_exceeded"}
-            case _, 401:
-                error |= {"type": "invalid_request_error", "code": "invalid_api_key"}
-            case _, 404:
-                error |= {"type": "invalid_request_error", "code": "model_not_found"}
-            case _, 429:
-                error |= {"type": "requests", "code": "rate_limit_exceeded"}
-            case _, 503:
-                error |= {"type": "server_error", "code": "server_is_overloaded"}
-            case _:
-                error |= {"type": "server_error"}
-        return ErrorBody(body={"error": error}, headers=headers)
+        if failure.reason == "credit":
+            error |= {"code": "insufficient_quota"}
+            body = {"type": "response.failed", "response": {"id": identity("resp"), "error": error}}
+            return ErrorAnswer(status=200, body=body, event="response.failed")
+        if failure.reason == "quota":
+            reset = int(time.time()) + failure.resets
+            error |= {"type": "usage_limit_reached", "plan_type": "plus", "resets_at": reset}
+            headers |= {
+                "x-codex-primary-used-percent": "100.0",
+                "x-codex-primary-window-minutes": "300",
+                "x-codex-primary-reset-at": str(reset),
+            }
+        else:
+            kind = "server_error" if failure.status >= 500 else "invalid_request_error"
+            error |= {"type": kind, "code": CODES.get(failure.reason or str(failure.status))}
+        return ErrorAnswer(status=failure.status, body={"error": error}, headers=headers)
 
 
 def item_of(reply: Reply) -> dict[str, object] | None:

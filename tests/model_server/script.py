@@ -107,7 +107,7 @@ def read(prompt: str) -> Script:
         found = True
         try:
             script = follow(script, name, argument, content)
-        except (KeyError, ValueError) as error:
+        except (TypeError, ValueError) as error:  # not its number, or not its arguments
             raise ScriptError(f"cannot follow [[{name} {argument}]]: {error!r}") from error
     return script if found else replace(script, answer=Say((prompt.strip()[:ECHO_LENGTH],)))
 

@@ -12,7 +12,7 @@ import msgspec
 
 from tests.model_server import script
 from tests.model_server.anthropic import Anthropic
-from tests.model_server.dialect import Dialect, Json, Turn
+from tests.model_server.dialect import Dialect, ErrorAnswer, Json, Turn, server_sent
 from tests.model_server.gemini import Gemini
 from tests.model_server.openai import OpenAI
 
@@ -127,8 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, dialect: Dialect, turn: Turn, wanted: script.Script) -> None:
         failure = wanted.failure
         if failure is not None and self._is_still_due(failure, turn):
-            error = dialect.failure(failure)
-            self._send_json(failure.status, error.body, error.headers)
+            self._send_error(dialect.failure(failure))
             return
         reply = wanted.reply(turn.results)
         if wanted.garbage:
@@ -161,6 +160,13 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command, path=self.path, headers=headers, body=text, prompt=prompt
         )
         self.server.model.remember(request)
+
+    def _send_error(self, error: ErrorAnswer) -> None:
+        if error.event is None:
+            self._send_json(error.status, error.body, error.headers)
+        else:
+            self._send_head(error.status, "text/event-stream", error.headers)
+            self.wfile.write(server_sent(error.body, error.event).encode())
 
     def _send_json(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
         payload = msgspec.json.encode(body)

@@ -1,0 +1,12 @@
+-- require_read_committed(): whoever waits for a lock and then counts must see what the holder did. In a REPEATABLE
+-- READ transaction the snapshot is older than the lock, so counters would drift. Raises LD400.
+CREATE OR REPLACE FUNCTION require_read_committed() RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'claims, runs and limits are changed in READ COMMITTED transactions, not in %',
+            upper(current_setting('transaction_isolation')) USING ERRCODE = 'LD400';
+    END IF;
+END
+$$;

@@ -1,0 +1,19 @@
+"""The database's clock, replaced by one that a test sets."""
+
+from tests.sql.client import Client
+
+
+class Clock:
+    """From now on clock() stands still, for every session, and moves when the test says so."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        client.run("create table test_clock (now timestamptz)")
+        client.run("insert into test_clock values (date_trunc('second', now()))")
+        client.run(
+            "create or replace function clock() returns timestamptz language sql volatile"
+            " as 'select now from test_clock'"
+        )
+
+    def passes(self, seconds: float) -> None:
+        self._client.run("update test_clock set now = now + make_interval(secs => %s)", seconds)
