@@ -18,9 +18,13 @@ class ExitCode(IntEnum):
 
 
 class DispatchError(Exception):
-    """A failure whose message says what is wrong and what to do about it."""
+    """A failure whose message says what is wrong; ``hint`` says what to do about it, where the message does not."""
 
     exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class UsageError(DispatchError):

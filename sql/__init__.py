@@ -14,3 +14,13 @@ def definitions() -> list[Traversable]:
     """Functions and triggers, in the order in which they are re-created after every migration."""
     functions = [entry for entry in (files(__name__) / "functions").iterdir() if entry.name.endswith(".sql")]
     return [*sorted(functions, key=lambda entry: entry.name), files(__name__) / "triggers.sql"]
+
+
+def bookkeeping() -> bytes:
+    """The tables in which `dispatcher migrate` notes what it has done."""
+    return (files(__name__) / "bookkeeping.sql").read_bytes()
+
+
+def query(name: str) -> bytes:
+    """The text of ``queries/<name>.sql``."""
+    return (files(__name__) / "queries" / f"{name}.sql").read_bytes()

@@ -1,48 +1,48 @@
 -- Triggers are made anew after every migration, like functions.
 
-CREATE TRIGGER tasks_inserted AFTER INSERT ON tasks
+CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tasks_inserted();
 
-CREATE TRIGGER tasks_updated AFTER UPDATE ON tasks
+CREATE OR REPLACE TRIGGER tasks_updated AFTER UPDATE ON tasks
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tasks_updated();
 
-CREATE TRIGGER tasks_deleted BEFORE DELETE ON tasks
+CREATE OR REPLACE TRIGGER tasks_deleted BEFORE DELETE ON tasks
 FOR EACH ROW WHEN (old.status IN ('leased', 'running'))
 EXECUTE FUNCTION refuse_deletion_while_active();
 
 -- Someone who inserts into tasks by hand with a time in the future needs to know nothing of wait_reason.
-CREATE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
+CREATE OR REPLACE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
 FOR EACH ROW WHEN (new.scheduled_at IS NOT NULL AND new.wait_reason IS NULL AND new.status = 'queued')
 EXECUTE FUNCTION task_scheduled();
 
-CREATE TRIGGER concurrency_limits_guard BEFORE UPDATE ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_guard BEFORE UPDATE ON concurrency_limits
 FOR EACH ROW WHEN (new.current_concurrent > old.current_concurrent AND new.current_concurrent > new.max_concurrent)
 EXECUTE FUNCTION refuse_rise_above_maximum();
 
-CREATE TRIGGER worker_groups_guard BEFORE UPDATE ON worker_groups
+CREATE OR REPLACE TRIGGER worker_groups_guard BEFORE UPDATE ON worker_groups
 FOR EACH ROW WHEN (new.current_concurrent > old.current_concurrent AND new.current_concurrent > new.max_concurrent)
 EXECUTE FUNCTION refuse_rise_above_maximum();
 
-CREATE TRIGGER concurrency_limits_of_tenants_inserted AFTER INSERT ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_of_tenants_inserted AFTER INSERT ON concurrency_limits
 FOR EACH ROW WHEN (new.scope LIKE 'tenant:%' AND new.current_concurrent >= new.max_concurrent)
 EXECUTE FUNCTION tenant_limit_changed();
 
-CREATE TRIGGER concurrency_limits_of_tenants_updated AFTER UPDATE ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_of_tenants_updated AFTER UPDATE ON concurrency_limits
 FOR EACH ROW WHEN (
     new.scope LIKE 'tenant:%'
     AND (old.current_concurrent >= old.max_concurrent) <> (new.current_concurrent >= new.max_concurrent)
 )
 EXECUTE FUNCTION tenant_limit_changed();
 
-CREATE TRIGGER concurrency_limits_of_tenants_deleted AFTER DELETE ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_of_tenants_deleted AFTER DELETE ON concurrency_limits
 FOR EACH ROW WHEN (old.scope LIKE 'tenant:%')
 EXECUTE FUNCTION tenant_limit_changed();
 
-CREATE TRIGGER concurrency_limits_changed AFTER INSERT OR DELETE OR UPDATE OF max_concurrent ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_changed AFTER INSERT OR DELETE OR UPDATE OF max_concurrent ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
 
-CREATE TRIGGER worker_groups_changed
+CREATE OR REPLACE TRIGGER worker_groups_changed
 AFTER INSERT OR DELETE OR UPDATE OF max_concurrent, paused, cooldown_until, hosts ON worker_groups
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();

@@ -18,7 +18,7 @@ class Request:
     """What one run asks of a CLI.
 
     ``run_id`` is a uuid that no other run has; CLIs that accept a session id of the caller's get it.
-    ``resume`` is the id of a session to go on with. ``prompt_file`` is an absolute path.
+    ``resume`` is the id of a session to go on with. ``prompt_file`` and ``config_home`` are absolute paths.
     """
 
     run_id: str
@@ -31,7 +31,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """How to start the program: its arguments (the first is the program) and what it needs in its environment.
+    """How to start the program: its arguments, of which the first is the program, and its extra environment.
 
     ``stdin`` tells whether the prompt file or nothing is connected to standard input.
     """
@@ -78,7 +78,7 @@ Event = Activity | SessionStarted | Finished
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the process ended. ``exit_code`` is None when no code is known; ``stderr_tail`` holds its last words."""
+    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr."""
 
     exit_code: int | None
     stderr_tail: str = ""
@@ -90,6 +90,9 @@ class Outcome:
 
     ``error_class`` is None exactly when the run succeeded: its final event was there, said so, and came
     with an answer. ``error_message`` is for people. ``cost_usd`` is None where the CLI does not tell.
+    ``denials`` names what the agent wanted to do and was not allowed to, also in runs that succeeded.
+    ``limit_resets_at`` (seconds since the epoch) comes with the class ``limit``, where the CLI tells.
+    All texts are valid UTF-8 without NUL, so that a database takes them.
     """
 
     final_text: str = ""
@@ -99,6 +102,7 @@ class Outcome:
     denials: Sequence[str] = ()
     error_class: str | None = None
     error_message: str | None = None
+    limit_resets_at: float | None = None
 
     @property
     def succeeded(self) -> bool:

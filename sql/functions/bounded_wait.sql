@@ -1,5 +1,5 @@
 -- bounded_wait(seconds): what a service asked to wait, cut to between nothing and 14 days; null stays null. Its reset
 -- times come from texts of other people's programs: a wrong one must not make a report fail or a group sleep for years.
-CREATE FUNCTION bounded_wait(p_seconds double precision) RETURNS double precision
+CREATE OR REPLACE FUNCTION bounded_wait(p_seconds double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT
 AS $$ SELECT least(greatest(p_seconds, 0), 14 * 86400) $$;

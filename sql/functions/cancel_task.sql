@@ -3,7 +3,7 @@
 -- Touches no counter of a running task: a caller's open transaction must not block claims. It does block the report
 -- of that run, so end it soon.
 -- Locks: the task. Raises LD404, and LD409 when the task has ended otherwise.
-CREATE FUNCTION cancel_task(p_task text) RETURNS text
+CREATE OR REPLACE FUNCTION cancel_task(p_task text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

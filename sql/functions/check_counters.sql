@@ -1,5 +1,5 @@
 -- check_counters(): every counter that differs from what is really active. Answers no row as long as all is well.
-CREATE FUNCTION check_counters() RETURNS TABLE (scope text, counted bigint, stored integer)
+CREATE OR REPLACE FUNCTION check_counters() RETURNS TABLE (scope text, counted bigint, stored integer)
 LANGUAGE sql STABLE
 AS $$
     WITH active AS (

@@ -13,7 +13,7 @@
 -- Cost: independent of the number of queued tasks and, but for the fallback, of lanes.
 -- Locks: claim lock, dispatchers row, the picked tasks (SKIP LOCKED), and by the status trigger the counters.
 -- Raises LD410 when the dispatcher is closed, LD400 in a transaction that is not READ COMMITTED.
-CREATE FUNCTION claim_tasks(p_dispatcher uuid, p_max_tasks integer DEFAULT 10) RETURNS jsonb
+CREATE OR REPLACE FUNCTION claim_tasks(p_dispatcher uuid, p_max_tasks integer DEFAULT 10) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -27,7 +27,6 @@ DECLARE
     c_bytes CONSTANT integer := 32 * 1024 * 1024;
     v_dispatcher dispatchers;
     v_now timestamptz;
-    v_runs jsonb;
     -- Groups with room: free counts down as this call takes slots.
     v_group_names text [];
     v_group_tools text [];
@@ -166,16 +165,7 @@ BEGIN
         END LOOP;
     END IF;
 
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-        'run_id', t.run_id, 'task_id', t.id, 'number', t.number, 'run_no', t.run_no, 'attempt', t.attempt + 1,
-        'max_attempts', t.max_attempts, 'tool', t.tool, 'model', t.model, 'prompt', t.prompt,
-        'permission', t.permission, 'workdir', t.workdir, 'timeout_s', t.timeout_s,
-        'stall_timeout_s', t.stall_timeout_s, 'session_id', t.session_id, 'has_input_files', t.input_files <> '[]',
-        'output_files', t.output_files, 'group_name', t.group_name, 'account', g.account_name,
-        'env', g.env_vars, 'config_home', g.config_home
-    ) ORDER BY array_position(v_picked, t.id)), '[]') INTO v_runs
-    FROM tasks AS t JOIN worker_groups AS g USING (group_name) WHERE t.id = ANY(v_picked);
-    RETURN jsonb_build_object('runs', v_runs, 'next_deadline_s', extract(EPOCH FROM least(
+    RETURN jsonb_build_object('runs', runs_for_dispatch(v_picked), 'next_deadline_s', extract(EPOCH FROM least(
         next_deadline(p_dispatcher, v_now),
         CASE WHEN v_vain >= c_vain OR v_bytes >= c_bytes THEN interval '1 millisecond' END)));
 END

@@ -1,5 +1,5 @@
 -- close_dispatcher(dispatcher): its last word. Open runs stay as they are, for the next holder of the work directory.
-CREATE FUNCTION close_dispatcher(p_dispatcher uuid) RETURNS void
+CREATE OR REPLACE FUNCTION close_dispatcher(p_dispatcher uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

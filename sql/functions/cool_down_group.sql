@@ -1,6 +1,6 @@
 -- cool_down_group(group, until, reason): starts nothing in the group before that time; what runs goes on.
 -- Locks: claim lock, counters lock (alone), the group. Raises LD404, LD400 for a time that is not finite.
-CREATE FUNCTION cool_down_group(p_group text, p_until timestamptz, p_reason text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION cool_down_group(p_group text, p_until timestamptz, p_reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

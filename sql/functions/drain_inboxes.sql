@@ -2,7 +2,7 @@
 -- chance; closes the turns of tenants whose own limit became full and opens those of tenants that got room.
 -- Only claim_tasks() calls this, under the claim lock, so it is the only writer. A tenant that was here before keeps
 -- its turn, for a new tool or priority too: back from idle it is served next, and then waits like all others.
-CREATE FUNCTION drain_inboxes() RETURNS void
+CREATE OR REPLACE FUNCTION drain_inboxes() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- find_task(task): the id of the task that a person named by its number or by the beginning of its uuid.
 -- Raises LD404 when there is none, LD400 when the beginning fits several.
-CREATE FUNCTION find_task(p_task text) RETURNS uuid
+CREATE OR REPLACE FUNCTION find_task(p_task text) RETURNS uuid
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE

@@ -12,7 +12,7 @@
 -- could take it. A cancel that was asked for ends the task as canceled, unless the agent was quicker and succeeded.
 -- Locks: dispatchers row, tasks by id, and by the status trigger the counters.
 -- Raises LD410 when the dispatcher is closed, LD400 for an unknown error class or outside READ COMMITTED.
-CREATE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
+CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_column

@@ -2,7 +2,7 @@
 -- Held tasks and tasks that nobody serves do not count; those that wait for their time do. A task that waits for
 -- another counts through that one.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
-CREATE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
 LANGUAGE sql STABLE
 SET enable_seqscan = off
 AS $$

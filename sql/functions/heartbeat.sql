@@ -1,7 +1,7 @@
 -- heartbeat(dispatcher): proves life with one statement: extends the lease of all its runs, answers the runs that
 -- somebody asked to stop (in case the notification was missed), and notifies dispatcher_heartbeat with the id, by
 -- which a dispatcher proves that its listener hears. Raises LD410 when the dispatcher was closed.
-CREATE FUNCTION heartbeat(p_dispatcher uuid) RETURNS uuid []
+CREATE OR REPLACE FUNCTION heartbeat(p_dispatcher uuid) RETURNS uuid []
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

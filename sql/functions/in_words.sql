@@ -1,5 +1,5 @@
 -- in_words(interval): a length of time as people say it: "45 s", "12 min", "3 h 20 min", "2 d 4 h".
-CREATE FUNCTION in_words(p_length interval) RETURNS text
+CREATE OR REPLACE FUNCTION in_words(p_length interval) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
     SELECT CASE

@@ -1,5 +1,5 @@
 -- limit_scopes(...): the scopes of concurrency_limits that count a task.
-CREATE FUNCTION limit_scopes(p_tool text, p_model text, p_tenant_id text, p_queue text) RETURNS text []
+CREATE OR REPLACE FUNCTION limit_scopes(p_tool text, p_model text, p_tenant_id text, p_queue text) RETURNS text []
 LANGUAGE sql IMMUTABLE
 AS $$
     SELECT array_remove(

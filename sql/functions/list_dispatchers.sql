@@ -1,14 +1,15 @@
--- list_dispatchers(): dispatchers that have not said goodbye, with the seconds since their last heartbeat; one whose
--- lease has ended is away, which says nothing about its agents.
-CREATE FUNCTION list_dispatchers()
+-- list_dispatchers(): dispatchers that have not said goodbye, with the seconds since their last heartbeat and to the
+-- end of their lease; one whose lease has ended is away, which says nothing about its agents.
+CREATE OR REPLACE FUNCTION list_dispatchers()
 RETURNS TABLE (
     id uuid, host text, pid integer, version text, groups text [], started_at timestamptz,
-    heartbeat_age_s double precision, alive boolean, active bigint
+    heartbeat_age_s double precision, lease_left_s double precision, alive boolean, active bigint
 )
 LANGUAGE sql VOLATILE
 AS $$
     SELECT d.id, d.host, d.pid, d.version, d.groups, d.started_at,
-        extract(EPOCH FROM clock() - last_heartbeat_at)::double precision, lease_expires_at > clock(),
+        extract(EPOCH FROM clock() - last_heartbeat_at)::double precision,
+        extract(EPOCH FROM lease_expires_at - clock())::double precision, lease_expires_at > clock(),
         (SELECT count(*) FROM tasks WHERE leased_by = d.id AND status IN ('leased', 'running'))
     FROM dispatchers AS d WHERE NOT closed ORDER BY last_heartbeat_at DESC
 $$;

@@ -1,6 +1,6 @@
 -- list_files(task): the files of a task: what it was given, and what its last run that wrote anything wrote.
 -- Raises LD404.
-CREATE FUNCTION list_files(p_task text)
+CREATE OR REPLACE FUNCTION list_files(p_task text)
 RETURNS TABLE (path text, is_input boolean, size_bytes bigint, sha256 text, mode integer, run_no integer, stored text)
 LANGUAGE sql STABLE
 AS $$

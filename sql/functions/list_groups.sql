@@ -1,5 +1,5 @@
 -- list_groups(): worker groups with their slots and what keeps them from taking work, if anything.
-CREATE FUNCTION list_groups()
+CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,
     queued bigint, state text, cooldown_s double precision, reason text, hosts text [], config_home text,

@@ -1,6 +1,6 @@
 -- list_runs(task): the audit of a task, one row a claim, first to last. latency_ms is how long the agent ran.
 -- Raises LD404.
-CREATE FUNCTION list_runs(p_task text)
+CREATE OR REPLACE FUNCTION list_runs(p_task text)
 RETURNS TABLE (
     run_no integer, id uuid, attempt integer, status text, group_name text, host text, pid integer,
     claimed_at timestamptz, started_at timestamptz, finished_at timestamptz, latency_ms integer, exit_code integer,

@@ -1,14 +1,14 @@
 -- list_tasks(...): tasks as people see them, in the order of their interest: what is active, then what waits (by
 -- priority and age), then what has ended (last first). Null filters match all. Lengths of time are in seconds.
--- why is given for queued tasks only.
-CREATE FUNCTION list_tasks(
+-- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready.
+CREATE OR REPLACE FUNCTION list_tasks(
     p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
     p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50
 )
 RETURNS TABLE (
-    number bigint, id uuid, status text, wait_reason text, why text, tool text, model text, group_name text,
-    tenant_id text, queue text, priority smallint, name text, attempt integer, max_attempts integer,
-    age_s double precision, elapsed_s double precision, tokens bigint, cost_usd numeric, permission text,
+    number bigint, id uuid, status text, wait_reason text, why text, waits_s double precision, tool text,
+    model text, group_name text, tenant_id text, queue text, priority smallint, name text, attempt integer,
+    max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint, cost_usd numeric, permission text,
     created_at timestamptz, started_at timestamptz, finished_at timestamptz, error_class text, error_message text
 )
 LANGUAGE sql VOLATILE
@@ -31,7 +31,11 @@ AS $$
             finished_at DESC NULLS FIRST, number
         LIMIT p_limit
     )
-    SELECT t.number, t.id, t.status, t.wait_reason, why_waiting(t.id::text), t.tool, t.model,
+    SELECT t.number, t.id, t.status, t.wait_reason, why_waiting(t.id::text),
+        CASE WHEN t.wait_reason IN ('scheduled', 'retry', 'limit')
+            THEN extract(EPOCH FROM t.ready_at - clock())::double precision
+        END,
+        t.tool, t.model,
         t.group_name, t.tenant_id, t.queue, t.priority, t.name,
         least(t.attempt + (t.status <> 'failed')::integer, t.max_attempts), t.max_attempts,
         extract(EPOCH FROM clock() - t.created_at)::double precision,

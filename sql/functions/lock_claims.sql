@@ -4,7 +4,7 @@
 --   -> worker_groups by name -> task_runs
 -- Producers (submit, cancel, ... of queued tasks) never take it: their transaction may stay open for long.
 -- Raises LD400 in a transaction that is not READ COMMITTED.
-CREATE FUNCTION lock_claims() RETURNS void
+CREATE OR REPLACE FUNCTION lock_claims() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

@@ -2,7 +2,7 @@
 -- So no task changes state between the count and the insert of a new limit, and a transaction may change many limits
 -- and groups in any order without a deadlock against those who move their counters in the order of their names.
 -- Raises LD400 in a transaction that is not READ COMMITTED.
-CREATE FUNCTION lock_counters(p_exclusive boolean) RETURNS void
+CREATE OR REPLACE FUNCTION lock_counters(p_exclusive boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

@@ -3,7 +3,7 @@
 -- Locks: the counters lock (shared), then concurrency_limits by scope, then worker_groups by name.
 -- Returns whether a slot was freed. Raises LD429 (by the guard) if a counter would rise above its maximum, and LD400
 -- in a transaction that is not READ COMMITTED.
-CREATE FUNCTION move_counters(p_scopes text [], p_groups text []) RETURNS boolean
+CREATE OR REPLACE FUNCTION move_counters(p_scopes text [], p_groups text []) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

@@ -3,7 +3,7 @@
 -- for now: what became due after it counts as overdue, not as seen. Overdue tasks that are still there are held
 -- by somebody's open transaction (or are more than one claim promotes), as are contended lanes: look again in 50 ms.
 -- Cost: one index probe a source, whatever the backlog.
-CREATE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
+CREATE OR REPLACE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

@@ -1,6 +1,6 @@
 -- notify_task_event(status, numbers): tells watchers which tasks changed. A payload of 8,000 bytes would abort the
 -- writer, so 350 numbers (20 bytes each at most) go into one; above 500 tasks only the count is told.
-CREATE FUNCTION notify_task_event(p_status text, p_numbers bigint []) RETURNS void
+CREATE OR REPLACE FUNCTION notify_task_event(p_status text, p_numbers bigint []) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- pause_group(group, reason): its queued tasks wait (or go to another group of the tool); what runs goes on.
 -- Locks: claim lock, counters lock (alone), the group. Raises LD404.
-CREATE FUNCTION pause_group(p_group text, p_reason text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION pause_group(p_group text, p_reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

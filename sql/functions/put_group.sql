@@ -1,7 +1,7 @@
 -- put_group(group, tool, account, max_concurrent, ...): creates a worker group or changes it to what is given.
 -- With only_new, an existing group is an error. What runs in the group goes on; counters are never touched.
 -- Locks: claim lock, counters lock (alone), the group. Raises LD400 for bad values, LD409 when it exists (or its account has another group).
-CREATE FUNCTION put_group(
+CREATE OR REPLACE FUNCTION put_group(
     p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false
 ) RETURNS void

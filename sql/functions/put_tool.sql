@@ -1,6 +1,6 @@
 -- put_tool(name): makes a tool known, so that tasks can name it. How it is called stands in each dispatcher's
 -- configuration, never here: a producer must not be able to say what is executed. Raises LD400 for a bad name.
-CREATE FUNCTION put_tool(p_name text) RETURNS void
+CREATE OR REPLACE FUNCTION put_tool(p_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

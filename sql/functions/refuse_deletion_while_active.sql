@@ -1,6 +1,6 @@
 -- refuse_deletion_while_active(): row trigger before DELETE on tasks that are leased or running. Their slots are
 -- taken by real processes, which a DELETE does not stop: freeing them would pass the limits. Raises LD409.
-CREATE FUNCTION refuse_deletion_while_active() RETURNS trigger
+CREATE OR REPLACE FUNCTION refuse_deletion_while_active() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- refuse_rise_above_maximum(): the guard behind every limit. Its trigger calls it only when a counter rises above
 -- its maximum, so a limit may be lowered below what runs, and what runs may end. Raises LD429.
-CREATE FUNCTION refuse_rise_above_maximum() RETURNS trigger
+CREATE OR REPLACE FUNCTION refuse_rise_above_maximum() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- register_dispatcher(...): a new start of a dispatcher. Its row is the lease of all its runs; groups null means all.
 -- Answers its id, the fence of everything it writes.
-CREATE FUNCTION register_dispatcher(
-    p_host text, p_boot_id text, p_pid integer, p_version text, p_work_dir_id uuid, p_lease_s real,
+CREATE OR REPLACE FUNCTION register_dispatcher(
+    p_host text, p_boot_id text, p_pid integer, p_version text, p_work_dir_id uuid, p_lease_s double precision,
     p_groups text [] DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql VOLATILE

@@ -1,6 +1,6 @@
 -- remove_limit(scope): nothing bounds the scope any more. Locks: claim lock, counters lock (alone), the limit.
 -- Raises LD404.
-CREATE FUNCTION remove_limit(p_scope text) RETURNS void
+CREATE OR REPLACE FUNCTION remove_limit(p_scope text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

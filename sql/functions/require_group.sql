@@ -1,5 +1,5 @@
 -- require_group(group): raises LD404, with the groups there are, when there is none of that name.
-CREATE FUNCTION require_group(p_group text) RETURNS void
+CREATE OR REPLACE FUNCTION require_group(p_group text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- require_open_dispatcher(dispatcher): the first fence of everything a dispatcher writes. A closed one never reopens.
 -- Locks its row FOR SHARE to the end of the transaction, so that nobody can close it and take its runs meanwhile.
 -- Raises LD410.
-CREATE FUNCTION require_open_dispatcher(p_dispatcher uuid) RETURNS dispatchers
+CREATE OR REPLACE FUNCTION require_open_dispatcher(p_dispatcher uuid) RETURNS dispatchers
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

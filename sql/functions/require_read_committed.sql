@@ -1,6 +1,6 @@
 -- require_read_committed(): whoever waits for a lock and then counts must see what the holder did. In a REPEATABLE
 -- READ transaction the snapshot is older than the lock, so counters would drift. Raises LD400.
-CREATE FUNCTION require_read_committed() RETURNS void
+CREATE OR REPLACE FUNCTION require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- require_served(tool, account): refuses a task that nobody could ever run.
 -- A database without any group is a fresh one, whose first dispatcher will make them: there the task may wait.
 -- Raises LD400.
-CREATE FUNCTION require_served(p_tool text, p_account text) RETURNS void
+CREATE OR REPLACE FUNCTION require_served(p_tool text, p_account text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN

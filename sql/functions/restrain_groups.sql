@@ -2,7 +2,7 @@
 -- error_classes says: a usage limit cools the group down until its reset (an hour if nobody said when), a refused
 -- account pauses it. A longer cool-down and the reason of an earlier pause stay. Only finish_runs() calls this.
 -- Locks: none that the status trigger has not taken already in this transaction.
-CREATE FUNCTION restrain_groups(p_finished uuid [], p_reports jsonb, p_now timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION restrain_groups(p_finished uuid [], p_reports jsonb, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

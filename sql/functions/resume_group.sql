@@ -1,7 +1,7 @@
 -- resume_group(group): ends a pause and a cool-down; tasks that its usage limit had parked go on too.
 -- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
 -- Raises LD404.
-CREATE FUNCTION resume_group(p_group text) RETURNS void
+CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- retry_task(task): a failed or canceled task is queued again with all its attempts; one that waits for its next
 -- attempt, for a limit or for its time goes now.
 -- Locks: the task. Raises LD404, and LD409 when the task is active, ready, or succeeded.
-CREATE FUNCTION retry_task(p_task text) RETURNS void
+CREATE OR REPLACE FUNCTION retry_task(p_task text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

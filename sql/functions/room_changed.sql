@@ -1,5 +1,5 @@
 -- room_changed(): wakes dispatchers when a limit or a group was changed by hand (not by a counter).
-CREATE FUNCTION room_changed() RETURNS trigger
+CREATE OR REPLACE FUNCTION room_changed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- set_group_limit(group, max): takes effect at once; what runs above a lowered limit goes on to its end.
 -- Locks: claim lock first, so that no claim works with the old limit; counters lock (alone), the group. Raises LD404, LD400.
-CREATE FUNCTION set_group_limit(p_group text, p_max_concurrent integer) RETURNS void
+CREATE OR REPLACE FUNCTION set_group_limit(p_group text, p_max_concurrent integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN

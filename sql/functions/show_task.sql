@@ -1,6 +1,6 @@
 -- show_task(task): everything about one task as one JSON object, with its runs (logs included) and files.
 -- Raises LD404.
-CREATE FUNCTION show_task(p_task text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION show_task(p_task text) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
     SELECT to_jsonb(t) - ARRAY['lane', 'leased_by', 'run_id', 'run_no', 'ready_at'] || jsonb_build_object(

@@ -3,7 +3,7 @@
 -- Answers the runs that are the dispatcher's and running now, so a call whose answer was lost may be repeated.
 -- Fenced: runs that are over or not the dispatcher's any more are left alone, and not in the answer.
 -- Locks: dispatchers row, tasks by id. Raises LD410 when the dispatcher is closed.
-CREATE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
+CREATE OR REPLACE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

@@ -7,7 +7,7 @@
 -- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
 -- so that two batches cannot deadlock; numbers follow the order of the array all the same.
 -- Raises LD400 for bad input, 40001 if the first task of a key was deleted at that moment (submit again).
-CREATE FUNCTION submit_tasks(p_tasks jsonb)
+CREATE OR REPLACE FUNCTION submit_tasks(p_tasks jsonb)
 RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE plpgsql VOLATILE
 AS $$

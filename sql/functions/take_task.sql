@@ -3,7 +3,7 @@
 -- empty; or its head was a task that is gone and the next one is younger, so that another lane may be first; or others
 -- hold its first 50 tasks in open transactions (the lane steps aside: their rollback would tell nobody).
 -- Only claim_tasks() calls this, under the claim lock. A lane's turn is waiting as long as it has a lane to look at.
-CREATE FUNCTION take_task(
+CREATE OR REPLACE FUNCTION take_task(
     p_lane lanes, p_picked uuid [], p_now timestamptz, OUT task_id uuid, OUT prompt_bytes integer
 )
 LANGUAGE plpgsql VOLATILE

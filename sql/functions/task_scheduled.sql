@@ -1,5 +1,5 @@
 -- task_scheduled(): row trigger before INSERT on tasks that name a time. The claim moves them on when it has come.
-CREATE FUNCTION task_scheduled() RETURNS trigger
+CREATE OR REPLACE FUNCTION task_scheduled() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,7 +1,10 @@
 -- task_states(tasks): the status of each task named, for those who wait for them. Raises LD404.
-CREATE FUNCTION task_states(p_tasks text []) RETURNS TABLE (number bigint, status text, error_message text)
+-- The left join has every name looked up, even when there is no task at all.
+CREATE OR REPLACE FUNCTION task_states(p_tasks text [])
+RETURNS TABLE (number bigint, status text, error_message text)
 LANGUAGE sql STABLE
 AS $$
-    SELECT number, status, error_message FROM tasks
-    WHERE id = ANY(ARRAY(SELECT find_task(task) FROM unnest(p_tasks) AS task)) ORDER BY number
+    SELECT number, status, error_message
+    FROM (SELECT DISTINCT find_task(task) AS id FROM unnest(p_tasks) AS task) AS named LEFT JOIN tasks USING (id)
+    ORDER BY number
 $$;

@@ -1,7 +1,7 @@
 -- tasks_inserted(): statement trigger after INSERT on tasks. Files the lanes that got work, wakes dispatchers
 -- (also for a task of the future: their timer must be set to it) and tells watchers.
 -- Locks nothing that another producer waits for.
-CREATE FUNCTION tasks_inserted() RETURNS trigger
+CREATE OR REPLACE FUNCTION tasks_inserted() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE

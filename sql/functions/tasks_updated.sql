@@ -4,7 +4,7 @@
 -- Old and new rows are never joined: plpgsql keeps the plan it made for one row, and that join is then quadratic
 -- (measured: 4,000 rows 9.5 s). Both sides are stacked and grouped instead.
 -- Locks: those of move_counters().
-CREATE FUNCTION tasks_updated() RETURNS trigger
+CREATE OR REPLACE FUNCTION tasks_updated() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE

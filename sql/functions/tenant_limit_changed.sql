@@ -1,6 +1,6 @@
 -- tenant_limit_changed(): row trigger on concurrency_limits for a tenant's limit that became full, got room, or is
 -- gone. The claim, which alone may write turns, reads tenant_inbox at its start.
-CREATE FUNCTION tenant_limit_changed() RETURNS trigger
+CREATE OR REPLACE FUNCTION tenant_limit_changed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN

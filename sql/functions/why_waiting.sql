@@ -1,7 +1,7 @@
 -- why_waiting(task): the one sentence that says why a queued task does not run. Null for tasks that do not wait.
 -- What stops everything comes first, then what stops its tool, then the limits it is counted in, then its place.
 -- Raises LD404.
-CREATE FUNCTION why_waiting(p_task text) RETURNS text
+CREATE OR REPLACE FUNCTION why_waiting(p_task text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE

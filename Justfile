@@ -1,0 +1,40 @@
+# Recipes for people who work on this project; `just` alone lists them.
+
+python := ".venv/bin/python"
+
+_default:
+    @just --list
+
+# Make .venv with everything, and install the pinned agent CLIs that the tests run.
+setup:
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --editable '.[dev]'
+    npm install --prefix tests/agents --no-audit --no-fund --no-package-lock
+
+# Show it all on simulated agents, without any key.
+demo:
+    .venv/bin/llmctl demo
+
+# Run the tests, or those that are named: just test tests/sql -k claim
+test *arguments:
+    {{python}} -m pytest {{arguments}}
+
+# Check style, imports and SQL.
+lint:
+    .venv/bin/ruff format --check .
+    .venv/bin/ruff check .
+    .venv/bin/lint-imports
+    .venv/bin/sqlfluff lint sql
+
+# Check the types.
+types:
+    .venv/bin/mypy
+
+# Measure, as ratios in one run; `just bench P2` measures one thing.
+bench *measures:
+    {{python}} -m tests.bench {{measures}}
+
+# Bring everything into form.
+fmt:
+    .venv/bin/ruff format .
+    .venv/bin/ruff check --fix .

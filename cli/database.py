@@ -1,0 +1,74 @@
+"""Calls of the SQL functions. The functions hold the logic and the SQL; here are only names and arguments."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed, Identifier
+
+from dispatcher import settings
+from dispatcher.database.connection import Connection, translate
+from dispatcher.database.migrate import open_database
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+STATEMENT_SECONDS = 60.0
+"""No call of ours is slow; one that is waits behind somebody's lock, and a person wants to know."""
+
+
+class Database:
+    """One connection, for the length of a command."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def rows(self, kind: type[Row], function: str, **arguments: object) -> list[Row]:
+        """Call ``function`` with its parameters named (``tool=`` is ``p_tool``); each row as a ``kind``.
+
+        Raises the :class:`dispatcher.errors.DispatchError` that fits what the database says.
+        """
+        with told_to_people(), self.connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(_call(function, arguments), list(arguments.values()))
+            return [msgspec.convert(row, kind) for row in cursor]
+
+    def value(self, function: str, **arguments: object) -> object:
+        """Call a ``function`` that answers one value."""
+        with told_to_people():
+            row = self.connection.execute(_call(function, arguments), list(arguments.values())).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@contextmanager
+def opened(*, application_name: str = "llmctl") -> Iterator[Database]:
+    """The database of the configuration; the embedded server is started on need."""
+    # Times are shown in the zone of who reads them, and printed for programs in UTC.
+    os.environ["PGTZ"] = "UTC"
+    with told_to_people():
+        connection = open_database(
+            settings.load(), application_name=application_name, statement_timeout=STATEMENT_SECONDS
+        )
+    with connection:
+        yield Database(connection)
+
+
+@contextmanager
+def told_to_people() -> Iterator[None]:
+    """Raise errors of the driver as errors whose message, hint and exit code are meant for people."""
+    try:
+        yield
+    except psycopg.Error as error:
+        told = translate(error)
+        hint = error.diag.message_hint
+        if hint is None:
+            raise told from error
+        raise type(told)(str(told).removesuffix(f" ({hint})"), hint=hint) from error
+
+
+def _call(function: str, arguments: Iterable[str]) -> Composed:
+    named = SQL(", ").join(SQL("{} => %s").format(Identifier(f"p_{argument}")) for argument in arguments)
+    return SQL("SELECT * FROM {}({})").format(Identifier(function), named)

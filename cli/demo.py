@@ -1,0 +1,3 @@
+from cli.verbs import family
+
+app = family()

@@ -1,0 +1,65 @@
+"""Hearing of changes: a connection that only listens, so that nobody has to ask whether something is new."""
+
+import json
+import select
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from psycopg import Notify
+from psycopg.sql import SQL, Identifier
+
+from cli.database import told_to_people
+from dispatcher import settings
+from dispatcher.database.connection import Connection, connect
+
+
+class Listener:
+    """Notifications of some channels. Another connection is needed to read what they are about."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def broken(self) -> bool:
+        return self._connection.broken
+
+    def fileno(self) -> int:
+        """Readable when :meth:`drain` has something to answer, or to raise."""
+        return self._connection.fileno()
+
+    def drain(self) -> Sequence[Notify]:
+        """What has come since the last call; never waits. Raises :class:`dispatcher.errors.DatabaseError`."""
+        with told_to_people():
+            return list(self._connection.notifies(timeout=0))
+
+    def wait(self, seconds: float | None) -> Sequence[Notify]:
+        """Sleep until something comes, at most ``seconds``. The answer may be empty."""
+        # What came along with an answer to LISTEN is in memory already, and leaves the socket unreadable.
+        if came := self.drain():
+            return came
+        select.select([self], [], [], seconds)
+        return self.drain()
+
+
+@contextmanager
+def listening(*channels: str) -> Iterator[Listener]:
+    """Raises :class:`dispatcher.errors.DatabaseError`. What happens from here on is heard."""
+    with connect(settings.load(), application_name="llmctl listener") as connection:
+        with told_to_people():
+            for channel in channels:
+                connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+        yield Listener(connection)
+
+
+def concerns(event: Notify, numbers: Collection[int]) -> bool:
+    """Whether a ``task_event`` may be about one of the tasks; of very many tasks it tells only how many."""
+    told = json.loads(event.payload)
+    return "numbers" not in told or not set(numbers).isdisjoint(told["numbers"])
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait before each next attempt to connect again: 0.5, 1, 2, 4, 8, then always 10."""
+    pause = 0.5
+    while True:
+        yield pause
+        pause = min(10.0, pause * 2)

@@ -1,0 +1,105 @@
+"""`llmctl files`: what a task was given, and what it wrote."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import Format, FormatOption, say, show_rows
+from cli.tasks import TaskArgument
+from cli.text import harmless
+from cli.verbs import family
+from dispatcher.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from cli.database import Database
+    from cli.records import StoredFile
+
+app = family("List and fetch the files of a task.")
+
+
+@app.command("list", hidden=True)
+@app.command("ls")
+def list_files(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
+    """List the files that a task was given, and those that its last run wrote."""
+    from cli import database
+    from cli.records import FileRow
+    from cli.task_tables import FILES
+
+    with database.opened() as db:
+        rows = db.rows(FileRow, "list_files", task=task)
+    show_rows(FileRow, rows, FILES, output, empty=f"task {task} has no files")
+
+
+@app.command()
+def get(
+    task: TaskArgument,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH…]", help="All that it wrote, unless given.")
+    ] = None,
+    directory: Annotated[
+        Path, typer.Option("-d", "--directory", metavar="DIR", help="Where to write; made if missing.")
+    ] = Path(),
+    output: Annotated[
+        str | None, typer.Option("-o", metavar="-", help="- prints the file instead, when it is one.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Write the files of a task below a directory, with their modes.
+
+    Nothing is written outside of that directory, and no link in it is followed.
+    """
+    if output not in (None, "-"):
+        raise UsageError(f"-o takes - only, for standard output, not {output!r}; -d DIR names a directory")
+    from cli import database
+    from cli.destination import Destination
+
+    with database.opened() as db:
+        wanted = paths or _outputs(db, task)
+        if output == "-":
+            if len(wanted) > 1:
+                raise UsageError(f"-o - prints one file; name it: {', '.join(wanted)}")
+            _print(_content(_stored(db, task, wanted[0]), wanted[0]))
+            return
+        destination = Destination(directory, force=force)
+        destination.refuse_existing(wanted)
+        for path in wanted:
+            stored = _stored(db, task, path)
+            destination.write(path, _content(stored, path), stored.mode)
+            say(f"wrote {directory / path}")
+
+
+def _outputs(db: "Database", task: str) -> Sequence[str]:
+    from cli.records import FileRow
+
+    outputs = [file.path for file in db.rows(FileRow, "list_files", task=task) if not file.is_input]
+    if not outputs:
+        raise NotFoundError(
+            f"task {task} has no output files", hint=f"`llmctl files ls {task}` lists what it was given"
+        )
+    return outputs
+
+
+def _stored(db: "Database", task: str, path: str) -> "StoredFile":
+    from cli.records import StoredFile
+
+    [stored] = db.rows(StoredFile, "read_file", task=task, path=path)
+    return stored
+
+
+def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:
+    from cli.destination import read_stored, verified
+
+    if stored.storage_url is not None:
+        return verified(read_stored(stored.storage_url), stored.sha256, path)
+    return verified([stored.content or b""], stored.sha256, path)
+
+
+def _print(content: Iterable[bytes]) -> None:
+    if sys.stdout.isatty():
+        sys.stdout.write(harmless(b"".join(content).decode(errors="replace")))
+        return
+    for chunk in content:
+        sys.stdout.buffer.write(chunk)

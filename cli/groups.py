@@ -1,0 +1,150 @@
+"""`llmctl group`: accounts, and how many agents each bears at a time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from cli.output import Format, FormatOption, show_rows, to_json, write
+from cli.verbs import family
+from dispatcher.errors import UsageError
+
+app = family("Accounts of tools, and how many agents each bears at a time.")
+
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
+MaxOption = typer.Option("--max", min=0, max=2**31 - 1, help="How many agents at a time.")
+EnvOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="A variable for its agents. Secrets are named only: env:VARIABLE or file:/path. Repeatable.",
+    ),
+]
+HomeOption = Annotated[
+    str | None, typer.Option(metavar="DIR", help="Where the tool keeps this account's login and settings.")
+]
+HostOption = Annotated[list[str] | None, typer.Option(help="Only dispatchers on this host. Repeatable.")]
+
+
+@app.command("ls", hidden=True)
+@app.command("list")
+def list_groups(output: FormatOption = Format.TABLE) -> None:
+    """List worker groups with their slots, and what keeps them from taking work."""
+    from cli import database
+    from cli.group_tables import GROUPS
+    from cli.records import GroupRow
+
+    with database.opened() as db:
+        rows = db.rows(GroupRow, "list_groups")
+    show_rows(GroupRow, rows, GROUPS, output, empty="no worker groups yet; `llmctl group add` makes one")
+
+
+@app.command()
+def add(
+    tool: Annotated[str, typer.Argument()],
+    account: Annotated[str, typer.Argument(help="What you call the account.")],
+    most: Annotated[int, MaxOption] = 1,
+    env: EnvOption = None,
+    config_home: HomeOption = None,
+    host: HostOption = None,
+    name: Annotated[str | None, typer.Option(help="TOOL-ACCOUNT unless given.")] = None,
+) -> None:
+    """Add an account of a tool as a worker group."""
+    from cli import database
+
+    variables = environment(env or [])
+    _require_good(tool, variables, config_home)
+    group = name if name is not None else f"{tool}-{account}"
+    with database.opened() as db:
+        db.value(
+            "put_group",
+            group=group,
+            tool=tool,
+            account=account,
+            max_concurrent=most,
+            env_vars=to_json(variables, indent=False),
+            config_home=config_home,
+            hosts=host,
+            only_new=True,
+        )
+    write(f"group {group} added")
+
+
+@app.command("set")
+def change(
+    group: GroupArgument,
+    most: Annotated[int | None, MaxOption] = None,
+    env: EnvOption = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take a variable out. Repeatable.")
+    ] = None,
+    config_home: HomeOption = None,
+    host: HostOption = None,
+) -> None:
+    """Change a worker group at once; what is not given stays, and what runs goes on as it was started."""
+    variables = environment(env or [])
+    removed = dict.fromkeys(unset or [])
+    if most is None and not variables and not removed and config_home is None and host is None:
+        raise UsageError("nothing to change", hint="give --max, --env, --unset, --config-home or --host")
+    if both := sorted(variables.keys() & removed.keys()):
+        raise UsageError(f"{both[0]} is in --env and in --unset")
+    from cli import database
+
+    _require_good(group, variables, config_home)
+    with database.opened() as db:
+        db.value(
+            "change_group",
+            group=group,
+            max_concurrent=most,
+            env_vars=to_json({**variables, **removed}, indent=False),
+            config_home=config_home,
+            hosts=host,
+        )
+    write(f"group {group} changed")
+
+
+@app.command()
+def pause(
+    group: GroupArgument,
+    reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
+) -> None:
+    """Start nothing more in a group; what runs goes on."""
+    from cli import database
+
+    with database.opened() as db:
+        db.value("pause_group", group=group, reason=reason)
+    write(f"group {group} paused")
+
+
+@app.command()
+def resume(group: GroupArgument) -> None:
+    """End a pause or a cool-down of a group."""
+    from cli import database
+
+    with database.opened() as db:
+        db.value("resume_group", group=group)
+    write(f"group {group} resumed")
+
+
+def environment(given: Sequence[str]) -> dict[str, str]:
+    """``["NAME=env:VARIABLE"]`` as a mapping."""
+    variables: dict[str, str] = {}
+    for one in given:
+        name, separator, value = one.partition("=")
+        if not separator or not name:
+            # Not repeated: it may be a secret.
+            raise UsageError("--env is NAME=VALUE, and one of them has no name or no =")
+        if name in variables:
+            raise UsageError(f"--env names {name} twice")
+        variables[name] = value
+    return variables
+
+
+def _require_good(tool: str, variables: Mapping[str, str], config_home: str | None) -> None:
+    """The same rules as for groups in config.yaml, above all that no secret is written down."""
+    from dispatcher.settings import GroupSettings
+
+    try:
+        GroupSettings(tool=tool, env=variables, config_home=config_home)
+    except ValueError as error:
+        raise UsageError(str(error)) from error

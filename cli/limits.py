@@ -1,0 +1,51 @@
+"""`llmctl limit`: how many agents may run at a time for a tool, model, tenant or queue."""
+
+from typing import Annotated
+
+import typer
+
+from cli.output import Format, FormatOption, show_rows, write
+from cli.verbs import family
+
+app = family("How many may run at a time for a tool, model, tenant or queue.")
+
+ScopeArgument = Annotated[
+    str, typer.Argument(metavar="SCOPE", help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")
+]
+
+
+@app.command("ls", hidden=True)
+@app.command("list")
+def list_limits(output: FormatOption = Format.TABLE) -> None:
+    """List the limits with what they count at the moment."""
+    from cli import database
+    from cli.group_tables import LIMITS
+    from cli.records import LimitRow
+
+    with database.opened() as db:
+        rows = db.rows(LimitRow, "list_limits")
+    show_rows(LimitRow, rows, LIMITS, output, empty="no limits")
+
+
+@app.command("add", hidden=True)
+@app.command("set")
+def put(
+    scope: ScopeArgument,
+    most: Annotated[int, typer.Argument(metavar="N", min=0, max=2**31 - 1, help="0 stops the scope.")],
+) -> None:
+    """Make or change a limit. It takes effect at once; what runs above a lowered limit goes on."""
+    from cli import database
+
+    with database.opened() as db:
+        db.value("set_limit", scope=scope, max_concurrent=most)
+    write(f"limit {scope} is {most}")
+
+
+@app.command("rm")
+def remove(scope: ScopeArgument) -> None:
+    """Remove a limit."""
+    from cli import database
+
+    with database.opened() as db:
+        db.value("remove_limit", scope=scope)
+    write(f"limit {scope} removed")

@@ -1,0 +1,78 @@
+"""`llmctl`: the verbs, and what a failure of any of them looks like.
+
+Nothing slow is imported here or at the top of a verb's module: the help and the shell's completion must come
+within half the time that importing the database driver takes.
+"""
+
+import io
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.verbs import Verbs, announce
+from dispatcher.errors import DispatchError, ExitCode
+
+app = typer.Typer(
+    cls=Verbs,
+    help="Submit tasks to LLM agents, see what becomes of them, and say how many may run.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+announce(app)
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="Instead of the usual config.yaml.")
+    ] = None,
+) -> None:
+    # The settings look there; demo's dispatcher inherits it.
+    if config is not None:
+        os.environ["LLMCTL_CONFIG"] = config
+
+
+def main() -> None:
+    """The one place where failures become exit codes: those of :class:`ExitCode`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        code = app(sys.argv[1:] or ["--help"], prog_name="llmctl", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        code = _complain(error.format_message(), _help_hint(error), ExitCode.USAGE)
+    except DispatchError as error:
+        code = _complain(str(error), error.hint, error.exit_code)
+    except UnicodeEncodeError as error:
+        # An argument that is not UTF-8 in a locale that is; nothing that we print ends here.
+        code = _complain(f"{os.fsencode(error.object)!r} is not UTF-8", None, ExitCode.USAGE)
+    except typer.Abort:
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough. Python flushes once more at exit; that must not fail, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    sys.exit(code or ExitCode.OK)
+
+
+def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:
+    from cli.output import say
+
+    say(f"error: {message}")
+    if hint:
+        say(f"hint: {hint}")
+    return code
+
+
+def _help_hint(error: typer.TyperException) -> str | None:
+    command = getattr(getattr(error, "ctx", None), "command_path", None)  # of usage errors only
+    return f"`{command} --help` shows how" if command else None
+
+
+if __name__ == "__main__":
+    main()

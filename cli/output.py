@@ -1,0 +1,103 @@
+"""What goes to standard output: a table for people, or JSON, JSON lines and CSV for programs."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from cli.text import harmless
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+    from cli.tables import Column
+
+    Row = TypeVar("Row", bound=Struct)
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class TextOrJson(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("-o", "--format", help="How to print it.")]
+TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="How to print it.")]
+
+
+def show_rows(
+    kind: "type[Row]", rows: "Sequence[Row]", columns: "Sequence[Column[Row]]", output: Format, empty: str
+) -> None:
+    """Print ``rows`` as asked; instead of a table without rows, ``empty`` is said on standard error."""
+    match output:
+        case Format.JSON:
+            write(to_json(rows))
+        case Format.JSONL:
+            for row in rows:
+                write(to_json(row, indent=False))
+        case Format.CSV:
+            write(to_csv(kind, rows))
+        case Format.TABLE if not rows:
+            say(empty)
+        case Format.TABLE:
+            _show_table(rows, columns)
+
+
+def _show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]") -> None:
+    from cli.tables import table
+
+    if not sys.stdout.isatty():
+        for line in table(rows, columns):
+            write(line.plain)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for line in table(rows, columns, console.width):
+        console.print(line, soft_wrap=True)
+
+
+def to_json(value: object, *, indent: bool = True) -> str:
+    """JSON with times as RFC 3339 and money as a number."""
+    import msgspec
+
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
+    return (msgspec.json.format(encoded, indent=2) if indent else encoded).decode()
+
+
+def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
+    """A heading, then a line for each row; what has parts is JSON in its cell. RFC 4180 but for line ends."""
+    import csv
+    import io
+    from decimal import Decimal
+
+    import msgspec
+
+    names = [field.name for field in msgspec.structs.fields(kind)]
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(names)
+    for row in msgspec.to_builtins(rows, builtin_types=(Decimal,)):
+        writer.writerow(
+            to_json(row[name], indent=False) if isinstance(row[name], dict | list) else row[name]
+            for name in names
+        )
+    return lines.getvalue().removesuffix("\n")
+
+
+def write(text: str) -> None:
+    """One line or more to standard output; what a terminal would obey is taken out when it is one."""
+    print(harmless(text) if sys.stdout.isatty() else text)  # noqa: T201
+
+
+def say(text: str) -> None:
+    """A remark for people, which no pipe gets."""
+    print(harmless(text), file=sys.stderr)  # noqa: T201

@@ -1,0 +1,137 @@
+"""`llmctl ls`, `show`, `runs`, `cancel` and `retry`: tasks as they are, and as they should be."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, say, show_rows, to_json, write
+from cli.verbs import family
+from dispatcher.errors import DatabaseError, DispatchError, ExitCode
+
+if TYPE_CHECKING:
+    from cli.database import Database
+    from cli.records import Task
+
+app = family()
+
+TaskArgument = Annotated[
+    str, typer.Argument(metavar="TASK", help="Its number, or the beginning of its uuid.")
+]
+TasksArgument = Annotated[
+    list[str], typer.Argument(metavar="TASK…", help="Their numbers, or the beginnings of their uuids.")
+]
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    LEASED = "leased"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@app.command("ls")
+def list_tasks(
+    status: Annotated[list[Status] | None, typer.Option(help="Repeatable.")] = None,
+    tool: Annotated[str | None, typer.Option()] = None,
+    tenant: Annotated[str | None, typer.Option()] = None,
+    queue: Annotated[str | None, typer.Option()] = None,
+    group: Annotated[str | None, typer.Option(help="The worker group that runs or ran it.")] = None,
+    name: Annotated[str | None, typer.Option(help="A part of its name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="At most so many.")] = 50,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """List tasks: what runs, what waits and why, what has ended."""
+    from cli import database
+    from cli.records import TaskRow
+    from cli.task_tables import TASKS
+
+    with database.opened() as db:
+        rows = db.rows(
+            TaskRow,
+            "list_tasks",
+            statuses=[one.value for one in status] if status else None,
+            tool=tool,
+            tenant_id=tenant,
+            queue=queue,
+            group=group,
+            name=name,
+            limit=limit,
+        )
+    show_rows(TaskRow, rows, TASKS, output, empty="no tasks")
+
+
+@app.command()
+def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
+    """Show all about one task: its state, why it waits, its runs with their errors, its files."""
+    from cli import database
+    from cli.task_tables import describe
+
+    with database.opened() as db:
+        if output is TextOrJson.JSON:
+            write(to_json(db.value("show_task", task=task)))
+        else:
+            write(describe(shown(db, task)))
+
+
+@app.command()
+def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
+    """List the runs of a task, first to last: one for each time that it was started."""
+    from cli import database
+    from cli.records import RunRow
+    from cli.task_tables import RUNS
+
+    with database.opened() as db:
+        rows = db.rows(RunRow, "list_runs", task=task)
+    show_rows(RunRow, rows, RUNS, output, empty=f"task {task} has not been started yet")
+
+
+@app.command()
+def cancel(tasks: TasksArgument) -> ExitCode:
+    """Cancel tasks that wait, and ask those that run to stop."""
+
+    def cancel_one(db: "Database", task: str) -> str:
+        status = db.value("cancel_task", task=task)
+        return f"task {task} canceled" if status == "canceled" else f"task {task} is asked to stop ({status})"
+
+    return _each(tasks, cancel_one)
+
+
+@app.command()
+def retry(tasks: TasksArgument) -> ExitCode:
+    """Queue tasks again that failed or were canceled; those that wait for a time go now."""
+
+    def retry_one(db: "Database", task: str) -> str:
+        db.value("retry_task", task=task)
+        return f"task {task} queued"
+
+    return _each(tasks, retry_one)
+
+
+def shown(db: "Database", task: str) -> "Task":
+    """Everything about one task. Raises :class:`dispatcher.errors.NotFoundError`."""
+    import msgspec
+
+    from cli.records import Task
+
+    return msgspec.convert(db.value("show_task", task=task), Task)
+
+
+def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitCode:
+    """Do one after the other and report each; the exit code is the worst."""
+    from cli import database
+
+    worst = ExitCode.OK
+    with database.opened() as db:
+        for task in tasks:
+            try:
+                write(verb(db, task))
+            except DatabaseError:
+                raise
+            except DispatchError as error:
+                say(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
+                worst = max(worst, error.exit_code)
+    return worst

@@ -1,0 +1,80 @@
+"""Words, numbers and lengths of time as people read them, and text made harmless for a terminal."""
+
+import re
+
+_ESCAPE_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS: titles, links, clipboard
+    r"|\x1b[ -/]*[0-~]?",
+    re.DOTALL,
+)
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    r"\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # these reorder what stands around them
+)
+
+
+def harmless(text: str) -> str:
+    """``text`` without escape sequences and control characters; line ends and tabs stay."""
+    return _CONTROL.sub("", _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n")))
+
+
+def one_line(text: str) -> str:
+    """:func:`harmless`, with each run of white space as one blank."""
+    return " ".join(harmless(text).split())
+
+
+def first_lines(text: str, most: int) -> str:
+    """The first ``most`` lines of ``text``, harmless, and how many follow."""
+    lines = harmless(text).splitlines()
+    rest = len(lines) - most
+    return "\n".join([*lines[:most], f"… {rest} more lines"] if rest > 0 else lines)
+
+
+def duration(seconds: float) -> str:
+    """The same words as in_words() of the database: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    whole = max(0, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    if whole < 5400:
+        return f"{whole // 60} min"
+    if whole < 172_800:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def age(seconds: float) -> str:
+    """How old something is, in one unit: ``45s``, ``12m``, ``3h``, ``2d``."""
+    whole = max(0, int(seconds))
+    for unit, length, most in (("s", 1, 100), ("m", 60, 100 * 60), ("h", 3600, 48 * 3600)):
+        if whole < most:
+            return f"{whole // length}{unit}"
+    return f"{whole // 86_400}d"
+
+
+def stopwatch(seconds: float) -> str:
+    """How long something has been running: ``0:07``, ``12:45``, ``3:20:00``."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def count(number: int) -> str:
+    """``950``, ``12.3k``, ``412k``, ``1.2M``."""
+    if number < 1_000:
+        return str(number)
+    scaled, unit = (number / 1_000_000, "M") if number >= 999_500 else (number / 1_000, "k")
+    return f"{scaled:.1f}{unit}" if scaled < 99.95 else f"{scaled:.0f}{unit}"
+
+
+def size(number_of_bytes: int) -> str:
+    """``950 B``, ``12.3 kB``, ``1.2 MB``; powers of 1,000."""
+    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number_of_bytes >= length:
+            return f"{number_of_bytes / length:.1f} {unit}"
+    return f"{number_of_bytes} B"
+
+
+def money(dollars: float) -> str:
+    """``$1.31``; below a cent with four places, since many runs cost less."""
+    return f"${dollars:.2f}" if dollars >= 0.01 or dollars == 0 else f"${dollars:.4f}"

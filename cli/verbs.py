@@ -1,0 +1,76 @@
+"""The verbs of `llmctl`, and where each is: its module is imported when it is called, not before.
+
+The help of all verbs and the shell's completion so cost no more than typer itself: measured, building the
+options of all verbs would add a quarter.
+"""
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+
+class Verb(NamedTuple):
+    name: str
+    module: str
+    """Its ``app`` is a family of verbs, of which it is one, or with the name of the verb as a whole."""
+    help: str
+    alias: str | None = None
+
+
+VERBS = (
+    Verb("submit", "cli.submit", "Queue a task.", alias="enqueue"),
+    Verb("ls", "cli.tasks", "List tasks: what runs, what waits and why.", alias="list"),
+    Verb("show", "cli.tasks", "Show all about one task.", alias="get"),
+    Verb("watch", "cli.watch", "Watch tasks and groups live."),
+    Verb("result", "cli.results", "Print the final text of a task."),
+    Verb("wait", "cli.results", "Wait until tasks have ended."),
+    Verb("cancel", "cli.tasks", "Cancel tasks, also those that run."),
+    Verb("retry", "cli.tasks", "Queue tasks again, or at once."),
+    Verb("runs", "cli.tasks", "List the runs of a task."),
+    Verb("files", "cli.files", "List and fetch the files of a task."),
+    Verb("group", "cli.groups", "Accounts, and how many agents each bears."),
+    Verb("limit", "cli.limits", "Limits of tools, models, tenants, queues."),
+    Verb("demo", "cli.demo", "See it work, with simulated agents."),
+)
+
+
+class Verbs(TyperGroup):
+    """Knows each verb by name and help; what it takes is looked up in its module."""
+
+    # Any: the types of typer that stand here in the base class have no public name.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, known, rest = super().resolve_command(ctx, args)
+        verb = next((verb for verb in VERBS if name in (verb.name, verb.alias)), None)
+        if verb is None:
+            return name, known, rest
+        family = get_command(import_module(verb.module).app)
+        return (
+            name,
+            family.commands.get(verb.name, family) if isinstance(family, TyperGroup) else family,
+            rest,
+        )
+
+
+def family(about: str | None = None) -> typer.Typer:
+    """An app for some verbs of one module, in the style of all others."""
+    return typer.Typer(
+        help=about,
+        rich_markup_mode=None,  # rich would be imported for each help page
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def announce(app: typer.Typer) -> None:
+    """Make the verbs known to ``app`` by name and help."""
+    for verb in VERBS:
+        app.command(verb.name, help=verb.help)(_stands_for_the_verb)
+        if verb.alias:
+            app.command(verb.alias, help=verb.help, hidden=True)(_stands_for_the_verb)
+
+
+def _stands_for_the_verb() -> None:
+    raise AssertionError("Verbs puts the real one into its place")

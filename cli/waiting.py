@@ -1,0 +1,70 @@
+"""Waiting for tasks to end, through restarts of the database."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from cli import database
+from cli.database import Database
+from cli.events import Listener, concerns, listening, pauses
+from cli.output import say
+from cli.records import TaskState
+from dispatcher.errors import DatabaseError
+
+AWAY_SECONDS = 300.0
+"""How long the database may be away before waiting for it is given up."""
+
+
+class Waiter:
+    """Answers tasks as they end. ``timeout`` is in seconds (None: for ever); ``pending`` is what is left."""
+
+    def __init__(self, tasks: Sequence[str], timeout: float | None) -> None:
+        self._tasks = list(tasks)
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._reported: set[int] = set()
+        self._last_read: float | None = None
+        self.pending: set[int] = set()
+
+    def ended(self) -> Iterator[TaskState]:
+        """Each task once, until none is left.
+
+        Raises :class:`TimeoutError`; :class:`dispatcher.errors.NotFoundError` when there is no such task;
+        :class:`DatabaseError` when the database cannot be reached at the start, or later for some minutes.
+        """
+        waits = pauses()
+        while True:
+            try:
+                # Listening first and reading then: nothing falls between.
+                with listening("task_event") as listener, database.opened() as db:
+                    yield from self._ended(db, listener)
+                    return
+            except DatabaseError as error:
+                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
+                    raise
+                say(f"the database is away, trying again: {error}")
+                time.sleep(min(next(waits), self._left()))
+                self._require_time()
+
+    def _ended(self, db: Database, listener: Listener) -> Iterator[TaskState]:
+        while True:
+            states = db.rows(TaskState, "task_states", tasks=self._tasks)
+            self._last_read = time.monotonic()
+            self.pending = {state.number for state in states if not state.ended}
+            for state in states:
+                if state.ended and state.number not in self._reported:
+                    self._reported.add(state.number)
+                    yield state
+            if not self.pending:
+                return
+            while not any(concerns(event, self.pending) for event in listener.wait(self._left())):
+                self._require_time()
+                self._last_read = time.monotonic()
+
+    def _left(self) -> float:
+        return _FOR_EVER if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _require_time(self) -> None:
+        if self._left() == 0:
+            raise TimeoutError
+
+
+_FOR_EVER = 30 * 86_400.0  # select() takes no infinity; after a month it is simply called again

@@ -1,0 +1,268 @@
+"""What one agent prints: taken in as it comes, shown to the parser, and bounded in every respect.
+
+Nothing is kept in memory but positions: the log files stay on disk while the run lives. So a database that is away
+costs nothing, and a dispatcher that adopts the run reads them once more from their beginning, which spares the
+parsers any state that could be kept. Of a log longer than twice ``Bounds.kept`` the middle is given back to the disk;
+the parser of an adopter then sees its beginning, a line end, and its end.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from dispatcher.log_file import LogFile
+from dispatcher.masking import MASK, Masking
+from dispatcher.run_record import StopReason
+from dispatcher.store import OutputChunk, OutputProgress, Stream
+from dispatcher.work_directory import Workspace
+from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser
+
+KEPT_CHARACTERS = 10_000
+LINGER = 5.0
+"""Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
+INLINE = 64 * 2**10
+"""Bytes that are parsed on the event loop; more at a time, or a longer line, is parsed in a thread."""
+LARGEST_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """``stored``: bytes of each stream that go to the database. ``written``: bytes of both that end the run.
+
+    ``stall_timeout``: seconds without any output that end the run, None for never.
+    """
+
+    stored: int
+    written: int
+    stall_timeout: float | None
+
+    @property
+    def kept(self) -> int:
+        """Bytes at the beginning and at the end of each log that stay on disk."""
+        return max(self.stored, 8 * KEPT_CHARACTERS)
+
+
+class StoredLog:
+    """One of the two logs, and how far the database has it: ``stored`` is None while only the database knows."""
+
+    def __init__(self, stream: Stream, log: LogFile, stored: int | None) -> None:
+        self.stream = stream
+        self.log = log
+        self.stored = stored
+        self._released = 0
+
+    def chunk(self, run_id: str, bound: int, masking: Masking, *, ended: bool) -> OutputChunk | None:
+        """What is to be stored next, if anything; what begins like a secret waits for what follows it."""
+        if self.stored is None:
+            return None
+        end = min(self.log.written, bound, self.stored + LARGEST_CHUNK)
+        raw, begun = self.log.read(self.stored, end)
+        content, length = masking.beginning(raw, final=ended and end == self.log.written)
+        if raw and end == bound and length < len(raw):
+            content, length = content + MASK.encode(), len(raw)  # nobody will ever see what follows
+        if not length:
+            return None
+        return OutputChunk(
+            run_id=run_id,
+            stream=self.stream,
+            starts_at=self.stored,
+            ends_at=begun + length,
+            content=content,
+        )
+
+    def release(self, kept: int) -> None:
+        """Give the middle back to the disk: it is beyond what is stored, and the parser has seen it."""
+        start, end = max(kept, self._released), self.log.written - kept
+        if end - start > LARGEST_CHUNK:
+            self._released = self.log.release(start, end)
+
+
+class AgentOutput:
+    """The logs of a run, its parser, and the clocks that its output winds up.
+
+    ``began`` is when the agent was started, on trio's clock; ``on_news`` hears whenever there is something to store.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        workspace: Workspace,
+        parser: Parser,
+        masking: Masking,
+        bounds: Bounds,
+        on_news: Callable[["AgentOutput"], None],
+        *,
+        began: float,
+        adopted: bool,
+    ) -> None:
+        self.run_id = run_id
+        self.ended = False
+        self._stdout = StoredLog("stdout", LogFile(workspace.stdout), None if adopted else 0)
+        self._stderr = StoredLog("stderr", LogFile(workspace.stderr), None if adopted else 0)
+        self._taken_in = (0, 0)
+        self._told: tuple[tuple[int, int], str | None] = (self._taken_in, None)
+        self._telling: tuple[tuple[int, int], str | None] = self._told
+        self._parser = parser
+        self._parsed = 0
+        self._open_line = 0
+        self._masking = masking
+        self._bounds = bounds
+        self._on_news = on_news
+        self._changed = trio.Event()
+        self._changed.set()
+        self._activity: str | None = None
+        self.final_event_seen = False
+        """Whether the CLI said that it is done, and has not gone on since."""
+        self._last_stdout = self._last_stderr = began
+        if adopted:
+            self._last_stdout = _last_written(self._stdout.log, began)
+            self._last_stderr = _last_written(self._stderr.log, began)
+            self._measure()
+
+    def changed(self) -> None:
+        """Have a look at the logs: something was written."""
+        self._changed.set()
+
+    async def follow(self, stop: Callable[[StopReason], None]) -> None:
+        """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed."""
+        clock = self._next_clock()
+        while True:
+            with trio.move_on_at(clock):
+                await self._changed.wait()
+            self._changed = trio.Event()
+            await self.catch_up()
+            reason = self._why_stop()
+            if reason is not None:
+                stop(reason)
+            clock = math.inf if reason else self._next_clock()
+
+    async def catch_up(self) -> None:
+        """Take in all that is written by now."""
+        stdout, stderr = self._measure()
+        if stdout:
+            self._last_stdout = trio.current_time()
+        if stderr:
+            self._last_stderr = trio.current_time()
+        unread = self._stdout.log.written - self._parsed
+        if unread + self._open_line > INLINE:
+            await trio.to_thread.run_sync(self._parse)
+        elif unread:
+            self._parse()
+        for log in (self._stdout, self._stderr):
+            log.release(self._bounds.kept)
+        self._taken_in = self._written
+        if self.incomplete:
+            self._on_news(self)
+
+    async def outcome(self, exit_code: int | None) -> Outcome:
+        """What the run came to. Call it once, after the last :meth:`catch_up`."""
+        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail())
+        if self._parsed > INLINE:
+            return await trio.to_thread.run_sync(self._parser.finish, ending)
+        return self._parser.finish(ending)
+
+    def stdout_head(self) -> str:
+        """The first 10,000 characters of stdout, masked."""
+        log = self._stdout.log
+        raw, begun = log.read(0, min(log.written, 4 * KEPT_CHARACTERS))
+        head, _ = self._masking.beginning(raw, final=begun + len(raw) >= log.written)
+        return as_text(head)[:KEPT_CHARACTERS]
+
+    def stderr_tail(self) -> str:
+        """The last 10,000 characters of stderr, masked."""
+        log = self._stderr.log
+        start = max(0, log.written - 4 * KEPT_CHARACTERS)
+        raw, begun = log.read(max(0, start - self._masking.longest), log.written)
+        return as_text(self._masking.end(raw, max(0, start - begun)))[-KEPT_CHARACTERS:]
+
+    def to_store(self, now: float) -> tuple[OutputProgress, Sequence[OutputChunk]] | None:
+        """What the database does not have yet, or a part of it; None if nothing. Reads the logs.
+
+        ``now`` is on trio's clock, which threads do not have.
+        """
+        written, activity = self._taken_in, self._activity
+        chunks = [
+            chunk
+            for log in (self._stdout, self._stderr)
+            if (chunk := log.chunk(self.run_id, self._bounds.stored, self._masking, ended=self.ended))
+        ]
+        if not chunks and (written, activity) == self._told:
+            return None
+        progress = OutputProgress(
+            run_id=self.run_id,
+            ago_s=max(0.0, now - max(self._last_stdout, self._last_stderr)),
+            activity=None if activity is None else self._masking.text(activity),
+            stdout_bytes=written[0],
+            stderr_bytes=written[1],
+            live=not self.ended,
+        )
+        self._telling = (written, activity)
+        return progress, chunks
+
+    def stored(self, stdout: int, stderr: int) -> bool:
+        """Hear what the database has, after it got what :meth:`to_store` said; answers whether that is more."""
+        before = self._stdout.stored, self._stderr.stored
+        self._told = self._telling
+        self._stdout.stored, self._stderr.stored = stdout, stderr
+        return before != (stdout, stderr)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the database misses something that it should have."""
+        return (self._taken_in, self._activity) != self._told or any(
+            log.stored != min(log.log.written, self._bounds.stored) for log in (self._stdout, self._stderr)
+        )
+
+    @property
+    def _written(self) -> tuple[int, int]:
+        return self._stdout.log.written, self._stderr.log.written
+
+    def _measure(self) -> tuple[bool, bool]:
+        return self._stdout.log.measure(), self._stderr.log.measure()
+
+    def _parse(self) -> None:
+        end = self._stdout.log.written
+        for piece in self._stdout.log.pieces(self._parsed, end):
+            for event in self._parser.feed(piece):
+                self._note(event)
+            line_end = piece.rfind(b"\n")
+            self._open_line = len(piece) - line_end - 1 + (self._open_line if line_end < 0 else 0)
+        self._parsed = end
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Activity():
+                self._activity = event.text
+                # claude goes on after a final event when work in the background ends.
+                self.final_event_seen = False
+            case Finished():
+                self.final_event_seen = True
+
+    def _next_clock(self) -> float:
+        stall, linger = math.inf, math.inf
+        if self._bounds.stall_timeout is not None:
+            stall = max(self._last_stdout, self._last_stderr) + self._bounds.stall_timeout
+        if self.final_event_seen:
+            linger = self._last_stdout + LINGER
+        return min(stall, linger)
+
+    def _why_stop(self) -> StopReason | None:
+        if sum(self._written) > self._bounds.written:
+            return "output_too_large"
+        if trio.current_time() < self._next_clock():
+            return None
+        return "lingering" if self.final_event_seen else "stalled"
+
+
+def as_text(content: bytes) -> str:
+    """Decode what agents print; a text column holds neither invalid UTF-8 nor NUL."""
+    return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _last_written(log: LogFile, began: float) -> float:
+    """When the log was last written to, on trio's clock; ``began`` if it never was."""
+    written_at = log.last_write()
+    return began if written_at is None else trio.current_time() - max(0.0, time.time() - written_at)

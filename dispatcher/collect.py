@@ -1,0 +1,102 @@
+"""Taking an agent's output files out of its work directory without being led out of it."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+INLINE_BYTES = 16 * 2**20
+_STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class CollectError(Exception):
+    """An output file is not what was asked for. ``error_class`` says how."""
+
+    def __init__(self, error_class: str, message: str) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """One collected file: its content, or for a large one the URL of the copy that we keep."""
+
+    path: str
+    size: int
+    sha256: str
+    mode: int
+    content: bytes | None = None
+    storage_url: str | None = None
+
+
+def collect(work: Path, paths: Iterable[str], max_bytes: int, store: Path) -> Iterator[OutputFile]:
+    """Yield the files that are there, in order, then raise :class:`CollectError` for all that are missing.
+
+    ``max_bytes`` bounds all of them together. A file above 16 MiB is copied below ``store`` under the name of its
+    content's SHA-256. Links and special files are refused in every part of a path: the agent may have put them there.
+    """
+    missing = []
+    left = max_bytes
+    for path in paths:
+        try:
+            with _open_beneath(work, path) as descriptor:
+                file = _take(descriptor, path, left, store)
+        except FileNotFoundError:
+            missing.append(path)
+            continue
+        left -= file.size
+        yield file
+    if missing:
+        raise CollectError("output_missing", f"the agent did not write {', '.join(missing)}")
+
+
+@contextlib.contextmanager
+def _open_beneath(work: Path, path: str) -> Iterator[int]:
+    with contextlib.ExitStack() as opened:
+        place = os.open(work, _STEP | os.O_DIRECTORY)
+        opened.callback(os.close, place)
+        *parents, name = path.split("/")
+        try:
+            for parent in parents:
+                place = os.open(parent, _STEP | os.O_DIRECTORY, dir_fd=place)
+                opened.callback(os.close, place)
+            # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+            descriptor = os.open(name, _STEP | os.O_NONBLOCK, dir_fd=place)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise CollectError(
+                "output_missing", f"{path} is not a plain file below the work directory ({error.strerror})"
+            ) from error
+        opened.callback(os.close, descriptor)
+        yield descriptor
+
+
+def _take(descriptor: int, path: str, left: int, store: Path) -> OutputFile:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise CollectError("output_missing", f"{path} is not a plain file")
+    if status.st_size > left:
+        raise CollectError(
+            "output_too_large",
+            f"{path} has {status.st_size} bytes, and only {left} are left of execution.max_output_bytes",
+        )
+    mode = stat.S_IMODE(status.st_mode) & 0o777
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        if status.st_size <= INLINE_BYTES:
+            content = file.read(status.st_size)
+            digest = hashlib.sha256(content).hexdigest()
+            return OutputFile(path=path, size=len(content), sha256=digest, mode=mode, content=content)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        kept = store / digest[:2] / digest
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = kept.with_suffix(f".{os.getpid()}")
+        with draft.open("wb") as target:
+            shutil.copyfileobj(file, target)
+        draft.replace(kept)
+        return OutputFile(path=path, size=status.st_size, sha256=digest, mode=mode, storage_url=kept.as_uri())

@@ -1,0 +1,177 @@
+"""The command `dispatcher`. Whatever costs time to import is imported by the command that needs it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dispatcher.errors import DispatchError, ExitCode
+
+if TYPE_CHECKING:
+    from dispatcher.database.embedded import EmbeddedServer
+    from dispatcher.settings import Settings
+
+app = typer.Typer(
+    help="Run LLM agent CLIs on the tasks of a PostgreSQL database.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # they would print local variables, and with them passwords
+)
+database_commands = typer.Typer(
+    help="The database, and the embedded server where none is configured.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(database_commands, name="db")
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="Read this file instead of LLMCTL_CONFIG or the default config.yaml.")
+    ] = None,
+) -> None:
+    context.obj = config
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    until_empty: Annotated[
+        bool, typer.Option(help="End, with exit code 0, as soon as nothing is queued or running.")
+    ] = False,
+    groups: Annotated[
+        str | None, typer.Option(help="Serve these worker groups only, separated by commas.")
+    ] = None,
+    host_id: Annotated[
+        str | None, typer.Option(help="The name of this host, instead of the machine's own.")
+    ] = None,
+) -> None:
+    """Dispatch tasks to agents until a signal ends it.
+
+    The first signal lets agents end for up to `dispatcher.grace` seconds, then leaves them running for the
+    next start. A second signal stops them; their tasks are queued again with the attempt given back.
+    A hang-up (SIGHUP) reads tools, groups and limits from the configuration file anew.
+    """
+    from msgspec.structs import replace
+
+    from dispatcher import service
+
+    def read() -> "Settings":
+        settings = _settings(context)
+        served = tuple(name.strip() for name in groups.split(",")) if groups else settings.dispatcher.groups
+        host = host_id or settings.dispatcher.host
+        return replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
+
+    service.run(read(), read, until_empty=until_empty)
+
+
+@app.command()
+def migrate(context: typer.Context) -> None:
+    """Create the database if it is missing, bring it to this program's schema, apply config.yaml to it."""
+    from dispatcher.apply_settings import apply_settings
+    from dispatcher.database.connection import connect, server_name
+    from dispatcher.database.migrate import migrate as bring_up_to_date
+
+    settings = _settings(context)
+    done = bring_up_to_date(settings)
+    with connect(settings) as connection:
+        for group in apply_settings(connection, settings):
+            _say(f"made the worker group {group} for a program found on PATH")
+    for name in done.applied:
+        typer.echo(name)
+    if done.redefined:
+        typer.echo("functions and triggers")
+    else:
+        _say(f"{settings.database.name} on {server_name(settings)} is up to date")
+
+
+@database_commands.command("url")
+def database_url(context: typer.Context) -> None:
+    """Print the database's URL: psql "$(dispatcher db url)". A password is left out of it."""
+    from dispatcher.database.connection import url_for_people
+
+    typer.echo(url_for_people(_settings(context)))
+
+
+@database_commands.command("status")
+def database_status(context: typer.Context) -> None:
+    """Say which server it is and whether it runs; exit code 4 if it does not."""
+    settings = _settings(context)
+    if settings.database.url is None:
+        server = _embedded_server(settings)
+        status = server.status()
+        typer.echo(f"data     {status.data} (PostgreSQL {status.version or '-, not made yet'})")
+        typer.echo(f"socket   {status.socket_directory}")
+        typer.echo(f"process  {status.pid or 'not running; the next command starts it'}")
+        if status.pid is None:
+            raise typer.Exit(ExitCode.DATABASE)
+        return
+    from dispatcher.database.connection import connect, server_name
+
+    with connect(settings) as connection:
+        version = connection.info.parameter_status("server_version")
+        typer.echo(f"{settings.database.name} on {server_name(settings)} (PostgreSQL {version})")
+
+
+@database_commands.command("start")
+def start_database(context: typer.Context) -> None:
+    """Start the embedded server. Commands that need it do so by themselves."""
+    _embedded_server(_settings(context)).start()
+
+
+@database_commands.command("stop")
+def stop_database(context: typer.Context) -> None:
+    """Stop the embedded server: dispatchers lose their connections, agents work on."""
+    if not _embedded_server(_settings(context)).stop():
+        _say("the embedded server was not running")
+
+
+def _settings(context: typer.Context) -> "Settings":
+    from dispatcher import settings
+
+    return settings.load(context.obj)
+
+
+def _embedded_server(settings: "Settings") -> "EmbeddedServer":
+    from dispatcher.database.connection import embedded_server, server_name
+    from dispatcher.errors import UsageError
+
+    if settings.database.url is not None:
+        raise UsageError(
+            f"database.url names {server_name(settings)}; only the embedded server is ours to handle"
+        )
+    return embedded_server()
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def main() -> None:
+    """Run the command of ``sys.argv`` and leave with its exit code.
+
+    Wrong usage leaves with 2 and Ctrl-C with 130 through typer itself.
+    """
+    try:
+        app(prog_name="dispatcher")
+    except DispatchError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    finally:
+        _flush_for_whoever_still_reads()
+
+
+def _flush_for_whoever_still_reads() -> None:
+    """Write out what is left now: at exit, a reader that went away (``| head -1``) would cause a traceback."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

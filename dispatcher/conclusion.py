@@ -1,0 +1,106 @@
+"""From what a run left behind to the report of its end."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dispatcher.launch import SHELL_NAME
+from dispatcher.masking import Masking
+from dispatcher.run_record import Reading, StopReason
+from dispatcher.store import Report
+from wrappers.base import Outcome
+
+# 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
+_SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 6, 9, 11, 15)}
+
+STOPPED: Mapping[StopReason, str] = {
+    "canceled": "canceled on request",
+    "timeout": "stopped because it ran longer than its timeout",
+    "stalled": "stopped because it printed nothing for longer than its stall timeout",
+    "output_too_large": "stopped because it printed more than ten times execution.max_log_bytes",
+    "interrupted": "stopped because the dispatcher was told to stop at once",
+    "lingering": "stopped because it did not end after its final event",
+}
+
+_NO_SECRETS = Masking(())
+
+
+def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
+    """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
+
+    A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
+    Without a final event nobody knows whether what it printed is all. A run that was stopped because it lived on after
+    its final event came to whatever that event said.
+    """
+    if reading.stop_reason == "lingering":
+        return outcome
+    if reading.stop_reason is not None and not (outcome.succeeded and finished):
+        message = STOPPED[reading.stop_reason]
+        return replace(outcome, error_class=reading.stop_reason, error_message=message)
+    if outcome.succeeded:
+        return outcome
+    complaint = _complaint(reading, stderr)
+    if complaint is not None:
+        message = f"could not be started: {complaint}"
+        return replace(outcome, error_class="spawn_failed", error_message=message)
+    if reading.exit_code is None:
+        return replace(
+            outcome,
+            error_class="lost",
+            error_message="the process that watched over the agent was killed; no exit code is known",
+        )
+    return outcome
+
+
+def _complaint(reading: Reading, stderr: str) -> str | None:
+    """What the shell said when it could not run the agent.
+
+    About the files and the directory it complains in the run record, about the program where the agent's stderr
+    goes by then. Above 128 it only tells by which signal the agent died.
+    """
+    if reading.exit_code is None or not 0 < reading.exit_code < 128:
+        return None
+    if reading.complaint is not None:
+        return reading.complaint
+    if reading.exit_code in (126, 127) and stderr.startswith(f"{SHELL_NAME}: "):
+        return stderr.strip()
+    return None
+
+
+def report(
+    run_id: str,
+    outcome: Outcome,
+    reading: Reading,
+    *,
+    masking: Masking = _NO_SECRETS,
+    stdout: str | None = None,
+    stderr: str | None = None,
+    output_files: Sequence[str] = (),
+    ran_s: float | None = None,
+    retry_after_s: float | None = None,
+) -> Report:
+    """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
+
+    def masked(text: str | None) -> str | None:
+        return masking.text(text) if text else None
+
+    usage = outcome.usage
+    return Report(
+        run_id=run_id,
+        error_class=outcome.error_class,
+        error_message=masked(outcome.error_message),
+        exit_code=reading.exit_code,
+        signal=_SIGNAL_EXITS.get(reading.exit_code) if reading.exit_code is not None else None,
+        pid=reading.pid,
+        final_text=masked(outcome.final_text),
+        session_id=outcome.session_id,
+        stdout=stdout,
+        stderr=stderr,
+        output_files=tuple(output_files),
+        input_tokens=usage.input if usage else None,
+        cached_input_tokens=usage.cached_input if usage else None,
+        output_tokens=usage.output if usage else None,
+        cost_usd=outcome.cost_usd,
+        ran_s=ran_s,
+        retry_after_s=retry_after_s,
+    )

@@ -1,0 +1,244 @@
+"""From settings to a connection, and from what PostgreSQL says to what a person can act on."""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import conninfo as libpq
+from psycopg.abc import PQGen
+from psycopg.rows import TupleRow
+
+from dispatcher import paths
+from dispatcher.database.embedded import EmbeddedServer
+from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, UsageError, WrongStateError
+from dispatcher.settings import Settings
+
+Connection = psycopg.Connection[TupleRow]
+Result = TypeVar("Result")
+
+LAST_PATIENCE = 5.0
+"""Seconds after its statement_timeout in which a server has to say that it gave up."""
+
+MAINTENANCE_DATABASES = ("postgres", "template1")
+"""Where one connects to make a database or to ask for one; some providers drop the first."""
+
+_DEFAULTS = {
+    "client_encoding": "UTF8",
+    "connect_timeout": "10",
+    # A peer that vanished without a word is noticed after a minute of silence, unsent data after half of one.
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+_BY_SQLSTATE: dict[str, type[DispatchError]] = {
+    "LD400": UsageError,
+    "LD404": NotFoundError,
+    "LD409": WrongStateError,
+}
+
+_MEANINGS = {
+    "42501": "the database does not permit this",
+    "42703": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "42883": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "42P01": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "57014": "the database took too long",
+    "": "the connection to the database broke",
+    "08": "the connection to the database broke",
+    "28": "the database does not let us in",
+    "53": "the database has no more room",
+    "57": "the database does not serve us now",
+    "58": "the database's system failed",
+    "XX": "the database is damaged",
+}
+"""Of SQLSTATEs and of their classes (the first two characters), for the end of the sentence."""
+
+
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """Gives up on a server that says nothing for ``patience`` seconds to a statement.
+
+    The server ends a statement itself after its statement_timeout; where not even that is heard, something between
+    us swallows what is sent, and acknowledges it, so that TCP notices nothing.
+    """
+
+    patience = math.inf
+
+    def wait(self, gen: PQGen[Result], *arguments: Any, **keywords: Any) -> Result:
+        return super().wait(self._bounded(gen), *arguments, **keywords)
+
+    def _bounded(self, gen: PQGen[Result]) -> PQGen[Result]:
+        deadline = time.monotonic() + self.patience
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if not ready and time.monotonic() > deadline:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server did not answer for {self.patience:g} s")
+                state = gen.send(ready)
+        except StopIteration as end:
+            return cast(Result, end.value)
+
+
+class NoSuchDatabaseError(DatabaseError):
+    """The server answers, but has no database of this name yet."""
+
+
+def embedded_server() -> EmbeddedServer:
+    """The server that is used when ``database.url`` is not set."""
+    return EmbeddedServer(paths.home())
+
+
+def conninfo(
+    settings: Settings,
+    *,
+    database: str | None = None,
+    application_name: str = "llmctl",
+    statement_timeout: float | None = None,
+) -> str:
+    """The connection string for ``settings``; nothing is started or connected to.
+
+    ``database`` replaces ``settings.database.name``; ``statement_timeout`` is in seconds. What the URL
+    itself says, such as ``connect_timeout``, stays. Raises :class:`UsageError` when the URL is none.
+    """
+    parameters = {
+        **_DEFAULTS,
+        "application_name": application_name,
+        **_server_parameters(settings, database or settings.database.name),
+    }
+    if statement_timeout is not None:
+        given = parameters.get("options") or os.environ.get("PGOPTIONS", "")
+        parameters["options"] = f"{given} -c statement_timeout={round(statement_timeout * 1000)}".strip()
+    return libpq.make_conninfo("", **parameters)
+
+
+def connect(
+    settings: Settings,
+    *,
+    database: str | None = None,
+    application_name: str = "llmctl",
+    statement_timeout: float | None = None,
+) -> Connection:
+    """Connect in autocommit mode; the embedded server is started first where it does not run.
+
+    With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all.
+    Raises :class:`DatabaseError` (a :class:`NoSuchDatabaseError` where only the database is missing).
+    """
+
+    def attempt() -> Connection:
+        info = conninfo(
+            settings,
+            database=database,
+            application_name=application_name,
+            statement_timeout=statement_timeout,
+        )
+        connection = BoundedConnection.connect(info, autocommit=True)
+        if statement_timeout is not None:
+            connection.patience = statement_timeout + LAST_PATIENCE
+        return connection
+
+    try:
+        return attempt()
+    except psycopg.OperationalError as error:
+        if settings.database.url is not None:
+            raise _unreachable(settings, database, error) from error
+    embedded_server().start()
+    try:
+        return attempt()
+    except psycopg.OperationalError as error:
+        raise _unreachable(settings, database, error) from error
+
+
+def server_name(settings: Settings) -> str:
+    """Which server, in words for people; never with a password."""
+    if settings.database.url is None:
+        return f"the embedded server in {embedded_server().place.directory}"
+    parameters = _server_parameters(settings, settings.database.name)
+    host = (
+        parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST") or "the local socket"
+    )
+    port = parameters.get("port") or os.environ.get("PGPORT") or "5432"
+    user = f" as {parameters['user']}" if "user" in parameters else ""
+    return f"PostgreSQL at {host}, port {port}{user}"
+
+
+def url_for_people(settings: Settings) -> str:
+    """A URL for ``psql``. The password is left out: arguments of programs can be seen by every user."""
+    if settings.database.url is None:
+        return embedded_server().url(settings.database.name)
+    parameters = _server_parameters(settings, settings.database.name)
+    database = quote(parameters.pop("dbname"), safe="")
+    for secret in ("password", "sslpassword", "oauth_client_secret"):
+        parameters.pop(secret, None)
+    user = f"{quote(parameters.pop('user'), safe='')}@" if "user" in parameters else ""
+    query = f"?{urlencode(parameters, quote_via=quote, safe='')}" if parameters else ""
+    return f"postgresql://{user}/{database}{query}"
+
+
+def translate(error: psycopg.Error) -> DispatchError:
+    """What a person is told about ``error``: its message and hint, as the error whose exit code fits."""
+    state = error.sqlstate or ""
+    message = error.diag.message_primary or _one_line(str(error))
+    if error.diag.message_hint:
+        message = f"{message} ({error.diag.message_hint})"
+    if state.startswith("LD"):
+        return _BY_SQLSTATE.get(state, DispatchError)(message)
+    meaning = _MEANINGS.get(state) or _MEANINGS.get(state[:2])
+    return DatabaseError(f"{meaning}: {message}") if meaning else DispatchError(f"{message} ({state})")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise each :class:`psycopg.Error` of the block as :func:`translate` says."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def _server_parameters(settings: Settings, database: str) -> dict[str, str]:
+    if settings.database.url is None:
+        return embedded_server().parameters(database)
+    try:
+        given = libpq.conninfo_to_dict(settings.database.url)
+    except psycopg.ProgrammingError:
+        # libpq quotes the part that it does not understand, and that may be the password.
+        raise UsageError(
+            "database.url (or LLMCTL_DATABASE_URL) is no connection string;"
+            " write postgresql://USER@HOST:PORT or host=HOST user=USER"
+        ) from None
+    return {key: str(value) for key, value in given.items()} | {"dbname": database}
+
+
+def _unreachable(settings: Settings, database: str | None, error: psycopg.OperationalError) -> DatabaseError:
+    name = database or settings.database.name
+    where = server_name(settings)
+    # Only an answer of the server names the database, in whatever language the rest of it is.
+    if name in str(error) and name not in MAINTENANCE_DATABASES and _is_missing(settings, name):
+        return NoSuchDatabaseError(f"{where} has no database {name!r} yet; run `dispatcher migrate`")
+    remedy = "`dispatcher db status` shows more"
+    if settings.database.url is not None:
+        remedy = "check database.url in config.yaml (or LLMCTL_DATABASE_URL), and the password in ~/.pgpass"
+    return DatabaseError(f"cannot connect to {where}: {_one_line(str(error))}; {remedy}")
+
+
+def _is_missing(settings: Settings, name: str) -> bool:
+    for maintenance in MAINTENANCE_DATABASES:
+        try:
+            with psycopg.connect(conninfo(settings, database=maintenance)) as connection:
+                found = connection.execute("select from pg_database where datname = %s", [name])
+                return found.rowcount == 0
+        except psycopg.OperationalError:
+            continue
+    return False
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

@@ -1,0 +1,293 @@
+"""Bringing a database to the schema of this program.
+
+Migrations are numbered and run once. Functions and triggers ("definitions") are re-created as a whole when
+their text differs from what the database has, so that each has one file that shows it as it is now.
+
+Functions are replaced with ``CREATE OR REPLACE``, not dropped and created: that keeps their owner and every
+GRANT that a database administrator gave. Two changes are beyond it. A return type cannot be replaced: then
+the function that the file is named after is dropped first, and its file grants again what it needs. Other
+parameters make a second function beside the old one: what an earlier migrate created and this one did not
+is dropped at the end. Nothing is dropped with CASCADE, so nothing that still needs a function vanishes
+unseen, and functions that are not ours stay.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources.abc import Traversable
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+import sql
+from dispatcher.database.connection import (
+    MAINTENANCE_DATABASES,
+    Connection,
+    NoSuchDatabaseError,
+    connect,
+    server_name,
+    translated,
+)
+from dispatcher.errors import DatabaseError
+from dispatcher.settings import Settings
+
+_ADVISORY_LOCK = 0x6C6C6D63746C  # "llmctl"; advisory locks are per database
+
+
+class Schema:
+    """The schema that a program wants: its migrations and definitions, read when they are needed."""
+
+    def __init__(
+        self,
+        migrations: Sequence[tuple[int, Traversable]] | None = None,
+        definitions: Sequence[Traversable] | None = None,
+    ) -> None:
+        self.migrations = sql.migrations() if migrations is None else migrations
+        self._definitions = definitions
+
+    @property
+    def number(self) -> int:
+        """The number of the last migration, 0 without any."""
+        return max((number for number, _ in self.migrations), default=0)
+
+    @cached_property
+    def definitions(self) -> Sequence[tuple[str, bytes]]:
+        """Name (``claim_tasks`` of ``claim_tasks.sql``) and text, in the order in which they are created."""
+        files = sql.definitions() if self._definitions is None else self._definitions
+        return [(file.name.removesuffix(".sql"), file.read_bytes()) for file in files]
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with every change of a definition."""
+        digest = hashlib.sha256()
+        for name, text in self.definitions:
+            digest.update(f"{name} {len(text)}\n".encode() + text)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """What :func:`migrate` did: both are empty or False when everything was in place."""
+
+    applied: tuple[str, ...] = ()
+    redefined: bool = False
+
+
+def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
+    """Create the database where it is missing, and bring it to ``schema`` (default: this program's).
+
+    Safe to call from many processes at once. Each migration has a transaction of its own: after an error
+    those before it stay, and the next call goes on. Raises :class:`DatabaseError` when the database is newer
+    than the program, or a file fails.
+    """
+    schema = schema or Schema()
+    with _connect_creating(settings) as connection, translated():
+        connection.execute("select pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        # Waiting behind a long transaction would make everybody else wait behind us.
+        connection.execute("set lock_timeout = '30s'")
+        if connection.execute("select to_regclass('schema_definitions')").fetchone() == (None,):
+            connection.execute(sql.bookkeeping())
+        known: dict[int, str] = dict(
+            connection.execute("select number, name from schema_migrations").fetchall()
+        )
+        _refuse_newer(max(known, default=0), schema)
+        applied = tuple(
+            _apply(connection, number, file)
+            for number, file in schema.migrations
+            if not _is_applied(known, number, file)
+        )
+        row = connection.execute("select digest, functions from schema_definitions").fetchone()
+        digest, functions = row or (None, [])
+        redefined = bool(applied) or digest != schema.digest
+        if redefined:
+            _redefine(connection, schema, functions)
+    return Migrated(applied, redefined)
+
+
+def require_schema(connection: Connection, schema: Schema | None = None) -> None:
+    """Raise :class:`DatabaseError` unless the database has all migrations of this program and no newer one.
+
+    One statement. The definitions may be those of a neighbouring version of the program.
+    """
+    schema = schema or Schema()
+    number, _ = _state(connection)
+    _refuse_newer(number, schema)
+    if number < schema.number:
+        state = f"has schema {number}, this program needs {schema.number}" if number else "has no schema yet"
+        raise DatabaseError(f"the database {connection.info.dbname!r} {state}; run `dispatcher migrate`")
+
+
+def open_database(
+    settings: Settings,
+    *,
+    application_name: str = "llmctl",
+    statement_timeout: float | None = None,
+    schema: Schema | None = None,
+) -> Connection:
+    """Connect for a command: the schema is checked, and on the embedded server brought up to date by itself.
+
+    Raises :class:`DatabaseError`. The connection is in autocommit mode; ``statement_timeout`` is in seconds.
+    """
+    schema = schema or Schema()
+    ours = settings.database.url is None
+    try:
+        connection = connect(settings, application_name=application_name, statement_timeout=statement_timeout)
+    except NoSuchDatabaseError:
+        if not ours:
+            raise
+        migrate(settings, schema)
+        return connect(settings, application_name=application_name, statement_timeout=statement_timeout)
+    try:
+        if ours and _state(connection) != (schema.number, schema.digest):
+            migrate(settings, schema)
+        require_schema(connection, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_creating(settings: Settings) -> Connection:
+    try:
+        return connect(settings, application_name="llmctl migrate")
+    except NoSuchDatabaseError:
+        _create_database(settings)
+        return connect(settings, application_name="llmctl migrate")
+
+
+def _create_database(settings: Settings) -> None:
+    """Make it of template0, which nobody can be connected to, and which holds nothing of the site's own."""
+    for maintenance in MAINTENANCE_DATABASES:
+        try:
+            connection = connect(settings, database=maintenance)
+        except DatabaseError:
+            continue
+        with connection, translated():
+            statement = SQL("create database {} template template0 encoding 'UTF8'")
+            try:
+                connection.execute(statement.format(Identifier(settings.database.name)))
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                pass  # another migrate was faster
+            except psycopg.errors.InsufficientPrivilege:
+                raise DatabaseError(
+                    f"we may not create the database {settings.database.name!r} on {server_name(settings)};"
+                    " let its administrator create it, or set database.name to one that exists"
+                ) from None
+            return
+    raise DatabaseError(f"{server_name(settings)} lets us into none of {', '.join(MAINTENANCE_DATABASES)}")
+
+
+def _is_applied(known: dict[int, str], number: int, file: Traversable) -> bool:
+    if number not in known:
+        return False
+    if known[number] != file.name:
+        raise DatabaseError(
+            f"migration {number} of this program is {file.name}, but the database has run {known[number]};"
+            " it belongs to another version of the program"
+        )
+    return True
+
+
+def _apply(connection: Connection, number: int, file: Traversable) -> str:
+    text = file.read_bytes()
+    with _failure_names(file.name, text), connection.transaction():
+        connection.execute(text)
+        connection.execute(
+            "insert into schema_migrations (number, name) values (%s, %s)", [number, file.name]
+        )
+    return file.name
+
+
+@dataclass(frozen=True)
+class _Function:
+    name: str
+    signature: str
+    written_by: str
+    """The transaction that wrote the catalogue's row; CREATE OR REPLACE always writes it anew."""
+
+
+def _redefine(connection: Connection, schema: Schema, recorded: Sequence[str]) -> None:
+    with connection.transaction():
+        # So that a function which somebody else creates at this moment is not taken for one of ours.
+        connection.execute("set transaction isolation level repeatable read")
+        # Functions call each other, and files come in the order of their names.
+        connection.execute("set local check_function_bodies = off")
+        before = _functions(connection)
+        for name, text in schema.definitions:
+            with _failure_names(f"{name}.sql", text):
+                _define(connection, name, text, recorded)
+        after = _functions(connection)
+        ours = sorted(found.signature for oid, found in after.items() if before.get(oid) != found)
+        for signature in {found.signature for found in after.values()} & set(recorded) - set(ours):
+            with _failure_names(f"the former function {signature}"):
+                _drop(connection, signature)
+        connection.execute("delete from schema_definitions")
+        connection.execute(
+            "insert into schema_definitions (digest, functions) values (%s, %s)", [schema.digest, ours]
+        )
+
+
+def _define(connection: Connection, name: str, text: bytes, recorded: Sequence[str]) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(text)
+    except (psycopg.errors.InvalidFunctionDefinition, psycopg.errors.WrongObjectType):
+        # Another return type, other names of parameters, or a function that became a procedure.
+        former = [
+            found.signature
+            for found in _functions(connection).values()
+            if found.name == name and found.signature in recorded
+        ]
+        if not former:
+            raise
+        for signature in former:
+            _drop(connection, signature)
+        connection.execute(text)
+
+
+def _functions(connection: Connection) -> dict[int, _Function]:
+    rows = connection.execute(sql.query("site_functions"))
+    return {oid: _Function(*rest) for oid, *rest in rows}
+
+
+def _drop(connection: Connection, signature: str) -> None:
+    # A regprocedure's text is quoted where it must be.
+    connection.execute(b"drop routine " + signature.encode())
+
+
+def _state(connection: Connection) -> tuple[int, str | None]:
+    """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
+    with translated():
+        try:
+            row = connection.execute(
+                "select (select max(number) from schema_migrations), (select digest from schema_definitions)"
+            ).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return 0, None
+    number, digest = row or (None, None)
+    return number or 0, digest
+
+
+def _refuse_newer(number: int, schema: Schema) -> None:
+    if number > schema.number:
+        raise DatabaseError(
+            f"the database has schema {number}, and this program knows {schema.number} only;"
+            " another version of the program has migrated it, so upgrade this one"
+        )
+
+
+@contextmanager
+def _failure_names(what: str, text: bytes = b"") -> Iterator[None]:
+    """Say which file failed, and in which line."""
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise DatabaseError(
+            f"{what}: a table was in use by a long transaction; nothing of it is done, try again"
+        ) from error
+    except psycopg.Error as error:
+        position = error.diag.statement_position
+        line = f", line {text.decode()[: int(position)].count(chr(10)) + 1}" if position and text else ""
+        raise DatabaseError(f"{what}{line}: {error.diag.message_primary or error}") from error

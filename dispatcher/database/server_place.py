@@ -1,0 +1,123 @@
+"""Where the embedded server keeps its data and its socket, and as whom it runs; nothing is started here."""
+
+import hashlib
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatcher.errors import DatabaseError
+
+PORT = 5432
+SOCKET = f".s.PGSQL.{PORT}"
+ROLE = "llmctl"
+"""The database role of the owner, superuser of this private server."""
+
+SYSTEM_ACCOUNT = "llmctl"
+"""Runs the server for root, whom PostgreSQL refuses."""
+
+SYSTEM_DIRECTORY = Path("/var/lib/llmctl")
+"""Holds root's servers: the system account can reach it even where root's home is closed to others."""
+
+_LONGEST_SOCKET_PATH = 107
+"""Bytes; ``sun_path`` of unix(7) holds 108 with the final NUL."""
+
+
+@dataclass(frozen=True)
+class ServerPlace:
+    """The place of the one server that belongs to an ``LLMCTL_HOME``, for the user who runs this program."""
+
+    directory: Path
+    account: str
+    short_name: str
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def lock(self) -> Path:
+        return self.directory / "lock"
+
+    def socket_directory(self) -> Path:
+        """The directory of the running server's socket, or where the next server would have it.
+
+        A running server is asked first (its ``postmaster.pid`` says so in line 5), because the short
+        directories depend on the environment: a login shell has ``XDG_RUNTIME_DIR``, a cron job has not.
+        """
+        if _fits(self._usual_socket_directory):
+            return self._usual_socket_directory
+        lines = self.postmaster_lines()
+        if len(lines) > 4 and lines[4]:
+            return Path(lines[4])
+        return self._short_socket_directory()
+
+    def new_socket_directory(self) -> Path:
+        """Where a server that is about to start has its socket, whatever an older one had."""
+        if _fits(self._usual_socket_directory):
+            return self._usual_socket_directory
+        return self._short_socket_directory()
+
+    def postmaster_lines(self) -> list[str]:
+        """``postmaster.pid``: pid, data, start time, port, socket directory, addresses, memory key, state."""
+        try:
+            return (self.data / "postmaster.pid").read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+
+    @property
+    def _usual_socket_directory(self) -> Path:
+        return self.directory / "socket"
+
+    def _short_socket_directory(self) -> Path:
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        if runtime and Path(runtime).is_dir():
+            candidate = Path(runtime) / self.short_name
+            if _fits(candidate):
+                return candidate
+        # Not tempfile.gettempdir(): TMPDIR may differ between two commands, and may be long.
+        return Path("/tmp") / f"llmctl-{os.geteuid()}-{self.short_name.removeprefix('llmctl-')}"  # noqa: S108
+
+
+def place_of(home: Path) -> ServerPlace:
+    """Raises :class:`DatabaseError` when the user has no name, by which PostgreSQL would know its owner."""
+    short_name = "llmctl-" + hashlib.sha256(os.fsencode(os.path.realpath(home))).hexdigest()[:12]
+    if os.geteuid() == 0:
+        return ServerPlace(SYSTEM_DIRECTORY / short_name, SYSTEM_ACCOUNT, short_name)
+    return ServerPlace(home / "postgres", owner(), short_name)
+
+
+def owner() -> str:
+    """The name of the user who runs this program, who alone may connect."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise DatabaseError(
+            f"uid {uid} has no name in the password file, and PostgreSQL knows the owner of a socket by name;"
+            " add the user, or point database.url to a server"
+        ) from None
+
+
+def require_private(directory: Path, uid: int) -> None:
+    """Refuse a directory that is a link, belongs to another user or is open to others.
+
+    In /tmp anybody could have made it, and with it a server of his own. Raises :class:`DatabaseError`.
+    """
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
+        raise DatabaseError(
+            f"{directory} must be a directory of mode 0700 that belongs to uid {uid}, and no link;"
+            " somebody else made it, so remove it or set LLMCTL_HOME to a shorter path"
+        )
+
+
+def _fits(directory: Path) -> bool:
+    """Whether libpq and postgresql.conf can both name this directory; both split lists at commas."""
+    path = str(directory / SOCKET)
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        return False
+    return length <= _LONGEST_SOCKET_PATH and path.isprintable() and not set(path) & set(",'\"\\")

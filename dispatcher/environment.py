@@ -1,0 +1,80 @@
+"""The environment of an agent: an allow-list of ours, its group's variables, and marks to find its processes by.
+
+Nothing else is inherited, so no agent sees the database's address or the key of another account.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+RUN = "LLMCTL_RUN"
+OWNER = "LLMCTL_OWNER"
+"""The marks of our processes: which run, and of which work directory and database."""
+
+
+class SecretError(Exception):
+    """A reference of a group's variables cannot be resolved on this host; the message never holds a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The variables of one run, and the secret values among them, which must not be stored or logged."""
+
+    variables: Mapping[str, str]
+    secrets: tuple[str, ...]
+
+
+def build(
+    group: Mapping[str, str],
+    invocation: Mapping[str, str],
+    marks: Mapping[str, str],
+    inherited: Mapping[str, str] = os.environ,
+) -> Environment:
+    """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
+
+    Raises :class:`SecretError`.
+    """
+    variables = {name: inherited[name] for name in INHERITED if name in inherited}
+    variables |= {"TERM": "dumb", **invocation}
+    secrets = []
+    for name, value in group.items():
+        variables[name] = resolve(name, value, inherited)
+        if variables[name] != value and variables[name]:
+            secrets.append(variables[name])
+    return Environment(variables | dict(marks), tuple(sorted(secrets, key=len, reverse=True)))
+
+
+def resolve(name: str, value: str, inherited: Mapping[str, str]) -> str:
+    """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself. Raises :class:`SecretError`."""
+    kind, _, place = value.partition(":")
+    if kind == "env":
+        if place not in inherited:
+            raise SecretError(f"{name} is {value}, but the dispatcher has no variable {place}")
+        return inherited[place]
+    if kind == "file":
+        return _read_secret(name, Path(place).expanduser())
+    return value
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            mode = os.fstat(descriptor).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise SecretError(
+                    f"{name}: {path} can be read by others (mode {stat.S_IMODE(mode):04o}): chmod 600 it"
+                )
+            secret = file.read().strip()
+            if "\0" in secret:
+                raise SecretError(f"{name}: {path} holds NUL, which no variable can")
+            return secret
+    except (OSError, UnicodeError) as error:
+        raise SecretError(f"{name}: cannot read {path}: {error}") from error

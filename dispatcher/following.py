@@ -1,0 +1,168 @@
+"""Following the output of all runs: hearing of it, and storing it in batches.
+
+Each batch is one statement and at most one notification, whatever the number of runs: a NOTIFY makes all commits of the
+server wait for each other. So batches have at least INTERVAL between them, but for the last output of runs that ended.
+"""
+
+from collections.abc import Sequence
+
+import psycopg
+import structlog
+import trio
+
+from dispatcher.agent_output import AgentOutput, Bounds
+from dispatcher.linux import DirectoryWatch
+from dispatcher.masking import Masking
+from dispatcher.settings import ExecutionSettings
+from dispatcher.store import NOT_OURS, ClaimedRun, OutputChunk, OutputProgress, Store, will_pass
+from dispatcher.work_directory import Workspace
+from wrappers.base import Parser
+
+log = structlog.get_logger()
+
+INTERVAL = 0.25
+LONGEST_PAUSE = 10.0
+LARGEST_BATCH = 4 * 2**20
+"""Bytes in one statement; the rest goes with the next."""
+
+Told = tuple[OutputProgress, Sequence[OutputChunk]]
+Unstored = tuple[AgentOutput, OutputProgress, Sequence[OutputChunk]]
+
+
+class Following:
+    """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs."""
+
+    def __init__(self, store: Store, execution: ExecutionSettings) -> None:
+        self._store = store
+        self._execution = execution
+        self._watch = DirectoryWatch()
+        self._watches: dict[str, int] = {}
+        self._waiting: dict[str, AgentOutput] = {}
+        self._settled: dict[str, trio.Event] = {}
+        self._news = trio.Event()
+        self._an_end = trio.Event()
+
+    def begin(
+        self,
+        claimed: ClaimedRun,
+        workspace: Workspace,
+        parser: Parser,
+        masking: Masking,
+        *,
+        began: float,
+        adopted: bool = False,
+    ) -> AgentOutput:
+        """Follow a run whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
+        bounds = Bounds(
+            stored=self._execution.max_log_bytes,
+            written=10 * self._execution.max_log_bytes,
+            stall_timeout=claimed.stall_timeout_s or self._execution.stall_timeout,
+        )
+        output = AgentOutput(
+            claimed.run_id, workspace, parser, masking, bounds, self._tell, began=began, adopted=adopted
+        )
+        try:
+            self._watches[claimed.run_id] = self._watch.add(workspace.directory, output.changed)
+        except OSError as error:
+            log.warning(
+                "output is not seen before the end: raise fs.inotify.max_user_watches",
+                task=claimed.number,
+                error=str(error),
+            )
+        return output
+
+    async def end(self, output: AgentOutput) -> None:
+        """Return when the database has all output, or refused it; while it is away, so long does this wait."""
+        if (watch := self._watches.pop(output.run_id, None)) is not None:
+            self._watch.remove(watch)
+        output.ended = True
+        if output.incomplete:
+            settled = self._settled[output.run_id] = trio.Event()
+            self._tell(output)
+            self._an_end.set()
+            await settled.wait()
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch.run)
+            nursery.start_soon(self._store_batches)
+
+    def _tell(self, output: AgentOutput) -> None:
+        self._waiting[output.run_id] = output
+        self._news.set()
+
+    async def _store_batches(self) -> None:
+        pause = INTERVAL
+        while True:
+            await self._news.wait()
+            with trio.move_on_after(pause):
+                await self._an_end.wait()
+            self._news, self._an_end = trio.Event(), trio.Event()
+            outputs, self._waiting = list(self._waiting.values()), {}
+            try:
+                await self._deliver(outputs)
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
+                if pause == INTERVAL:
+                    log.warning("output waits on disk: the database is away", error=str(error).strip())
+                pause = min(pause * 2, LONGEST_PAUSE)
+                for output in outputs:
+                    self._tell(output)
+            else:
+                pause = INTERVAL
+
+    async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
+        read = await trio.to_thread.run_sync(_read, outputs, trio.current_time())
+        for output in outputs[len(read) :]:
+            self._tell(output)
+        unstored = [(output, *told) for output, told in zip(outputs, read, strict=False) if told is not None]
+        try:
+            stored = await self._append(unstored) if unstored else {}
+        except psycopg.DatabaseError as error:
+            if will_pass(error):
+                raise
+            # What the database cannot take of one run must not hold up the others, and no run's end.
+            if error.sqlstate != NOT_OURS and len(outputs) > 1:
+                for output in outputs:
+                    await self._deliver([output])
+                return
+            log.error("output is not stored", runs=len(outputs), error=str(error).strip())
+            stored = {}
+        for output in outputs[: len(read)]:
+            if output.run_id in stored:
+                self._go_on(output, *stored[output.run_id])
+            else:
+                self._settle(output)
+
+    async def _append(self, unstored: Sequence[Unstored]) -> dict[str, tuple[int, int]]:
+        progress = [told for _, told, _ in unstored]
+        return await self._store.append_output(
+            progress, [chunk for *_, chunks in unstored for chunk in chunks]
+        )
+
+    def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
+        advanced = output.stored(stdout, stderr)
+        if not output.incomplete:
+            self._settle(output)
+            return
+        self._tell(output)
+        if output.ended and advanced:
+            self._an_end.set()
+
+    def _settle(self, output: AgentOutput) -> None:
+        if output.ended and (settled := self._settled.pop(output.run_id, None)) is not None:
+            settled.set()
+
+
+def _read(outputs: Sequence[AgentOutput], now: float) -> list[Told | None]:
+    """Read what is to be stored of the first outputs, as many as make a batch; None where nothing is."""
+    read: list[Told | None] = []
+    size = 0
+    for output in outputs:
+        told = output.to_store(now)
+        read.append(told)
+        size += sum(len(chunk.content) for chunk in told[1]) if told else 0
+        if size > LARGEST_BATCH:
+            break
+    return read

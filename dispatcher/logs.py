@@ -1,0 +1,36 @@
+"""Structured logs on stderr: coloured text for a person at a terminal, one JSON object a line for machines."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from dispatcher.settings import LoggingSettings
+
+
+def configure(settings: LoggingSettings) -> None:
+    """Set up logging for this process, also for libraries (the connection pool logs what it has to reconnect)."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    as_text = settings.format == "text" or (settings.format is None and sys.stderr.isatty())
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if as_text else "iso", utc=not as_text)
+    shared: list[Callable[..., Any]] = [structlog.stdlib.add_log_level, stamp]
+    renderer: Callable[..., Any] = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+        if as_text
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

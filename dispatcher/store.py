@@ -1,0 +1,279 @@
+"""The dispatcher's side of the SQL functions: typed arguments and answers, each call in a worker thread.
+
+psycopg has no trio support, so calls are synchronous on pooled connections. A call that is cancelled still runs to
+its end (a write that was half heard may have happened); everything here may be repeated, which is why
+:meth:`Store.patiently` can.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, LiteralString, TypeVar
+
+import msgspec
+import psycopg
+import structlog
+import trio
+from psycopg_pool import ConnectionPool
+
+from dispatcher.collect import OutputFile
+from dispatcher.database.connection import BoundedConnection
+from dispatcher.errors import DispatchError, ExitCode
+from wrappers.base import Permission
+
+log = structlog.get_logger()
+Answer = TypeVar("Answer")
+
+CLOSED = "LD410"
+NOT_OURS = "LD412"
+"""SQLSTATEs that say: this dispatcher was closed; the run is not its any more."""
+
+
+class SupersededError(DispatchError):
+    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
+
+    exit_code = ExitCode.WRONG_STATE
+
+
+class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run that the database gave to us: the task, and the group whose slot it takes."""
+
+    run_id: str
+    task_id: str
+    number: int
+    run_no: int
+    attempt: int
+    max_attempts: int
+    tool: str
+    model: str | None
+    prompt: str
+    permission: Permission
+    workdir: str | None
+    timeout_s: int | None
+    stall_timeout_s: int | None
+    session_id: str | None
+    has_input_files: bool
+    output_files: tuple[str, ...]
+    group_name: str
+    account: str
+    env: dict[str, str]
+    config_home: str | None
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The answer to a claim. ``next_deadline_s``: when time alone makes another claim succeed, None for never."""
+
+    runs: tuple[ClaimedRun, ...]
+    next_deadline_s: float | None
+
+
+class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is ours already: adopted, or claimed by a call whose answer was lost.
+
+    ``started``: the database heard that its agent runs, ``ran_s`` seconds long. ``boot_id``: of the machine then.
+    """
+
+    run: ClaimedRun
+    started: bool
+    ran_s: float
+    boot_id: str
+    cancel_requested: bool
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent that was started ``ago_s`` seconds before this is told."""
+
+    run_id: str
+    pid: int
+    ago_s: float = 0.0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a run ended, as finish_runs() takes it. No text in it may hold NUL."""
+
+    run_id: str
+    error_class: str | None = None
+    error_message: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    pid: int | None = None
+    final_text: str | None = None
+    session_id: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    output_files: tuple[str, ...] = ()
+    input_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    ran_s: float | None = None
+    retry_after_s: float | None = None
+
+
+Stream = Literal["stdout", "stderr"]
+
+
+class OutputProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """What people see of a run at work: when it printed last (``ago_s`` seconds before this is told), how much in all
+    and what it does. ``live`` False: its end is reported next, and watchers hear of that.
+    """
+
+    run_id: str
+    ago_s: float
+    activity: str | None
+    stdout_bytes: int
+    stderr_bytes: int
+    live: bool
+
+
+class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a run's log, masked. Positions are those of the log."""
+
+    run_id: str
+    stream: Stream
+    starts_at: int
+    ends_at: int
+    content: bytes
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database knows of a dispatcher's start. ``groups`` None serves every group."""
+
+    host: str
+    boot_id: str
+    pid: int
+    version: str
+    work_dir_id: str
+    lease_s: float
+    groups: tuple[str, ...] | None
+
+
+class Store:
+    """One dispatcher's calls.
+
+    Except for :meth:`patiently` they raise psycopg.Error as it comes; all raise :class:`SupersededError`.
+    """
+
+    def __init__(self, pool: ConnectionPool[BoundedConnection], dispatcher_id: str) -> None:
+        self._pool = pool
+        self.dispatcher_id = dispatcher_id
+
+    async def claim(self, max_tasks: int) -> Claim:
+        answer = await self._value("SELECT claim_tasks(%s, %s)::text", self.dispatcher_id, max_tasks)
+        return msgspec.json.decode(str(answer), type=Claim)
+
+    async def adopt_runs(self) -> list[OpenRun]:
+        """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
+        answer = await self._value("SELECT adopt_runs(%s)::text", self.dispatcher_id)
+        return msgspec.json.decode(str(answer), type=list[OpenRun])
+
+    async def open_runs(self) -> list[OpenRun]:
+        answer = await self._value("SELECT open_runs(%s)::text", self.dispatcher_id)
+        return msgspec.json.decode(str(answer), type=list[OpenRun])
+
+    async def start_runs(self, started: Sequence[Started]) -> None:
+        await self._value("SELECT start_runs(%s, %s)", self.dispatcher_id, _json(started))
+
+    async def finish_runs(self, reports: Sequence[Report]) -> dict[str, str]:
+        """Report ends; answers the verdict of each run: finished, already or stale."""
+        rows = await self._rows(
+            "SELECT run_id::text, verdict FROM finish_runs(%s, %s)", self.dispatcher_id, _json(reports)
+        )
+        return {str(run): str(verdict) for run, verdict in rows}
+
+    async def heartbeat(self) -> list[str]:
+        """Extend the lease; answers the ids of the runs that somebody asked to stop."""
+        runs = await self._value("SELECT heartbeat(%s)::text[]", self.dispatcher_id)
+        return [str(run) for run in runs] if isinstance(runs, list) else []
+
+    async def input_files(self, task_id: str) -> list[tuple[str, bytes, int]]:
+        """Fetch the path, content and mode of each input file."""
+        rows = await self._rows("SELECT path, content, mode FROM input_files_of(%s)", task_id)
+        return [msgspec.convert(row, tuple[str, bytes, int]) for row in rows]
+
+    async def store_output(self, run_id: str, file: OutputFile) -> None:
+        await self._value(
+            "SELECT store_output(%s, %s, %s, %s, %s, %s, %s, %s)", self.dispatcher_id, run_id, file.path,
+            file.content, file.storage_url, file.size, file.sha256, file.mode,
+        )  # fmt: skip
+
+    async def append_output(
+        self, progress: Sequence[OutputProgress], chunks: Sequence[OutputChunk]
+    ) -> dict[str, tuple[int, int]]:
+        """Store output; answers how much of stdout and stderr is stored now of each run that is still ours.
+
+        A chunk that does not begin where the stored output ends is left out, so anything may be repeated.
+        """
+        rows = await self._rows(
+            "SELECT run_id::text, stdout_stored, stderr_stored "
+            "FROM append_output(%s, %s, %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %b)",
+            self.dispatcher_id,
+            _json(progress),
+            [chunk.run_id for chunk in chunks],
+            [chunk.stream for chunk in chunks],
+            [chunk.starts_at for chunk in chunks],
+            [chunk.ends_at for chunk in chunks],
+            [chunk.content for chunk in chunks],
+        )
+        return {str(run): msgspec.convert((stdout, stderr), tuple[int, int]) for run, stdout, stderr in rows}
+
+    async def has_work(self) -> bool:
+        return bool(await self._value("SELECT has_work(%s)", self.dispatcher_id))
+
+    async def close_dispatcher(self) -> None:
+        await self._value("SELECT close_dispatcher(%s)", self.dispatcher_id)
+
+    async def patiently(self, what: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Repeat ``call`` until the database answers, with growing pauses: results must arrive, late if need be."""
+        pause = 0.1
+        while True:
+            try:
+                return await call()
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
+                log.warning(
+                    "the database is away", while_doing=what, error=str(error).strip(), retry_in_s=pause
+                )
+            await trio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _value(self, query: LiteralString, *arguments: object) -> object:
+        rows = await self._rows(query, *arguments)
+        return rows[0][0]
+
+    async def _rows(self, query: LiteralString, *arguments: object) -> list[tuple[object, ...]]:
+        def call() -> list[tuple[object, ...]]:
+            with self._pool.connection() as connection:
+                return connection.execute(query, arguments).fetchall()
+
+        try:
+            return await trio.to_thread.run_sync(call)
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == CLOSED:
+                raise SupersededError(
+                    "this dispatcher was closed in the database: another one took its work directory over, or a "
+                    "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
+                ) from error
+            raise
+
+
+def will_pass(error: psycopg.DatabaseError) -> bool:
+    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
+    if error.sqlstate == "25006":  # read only, after a failover
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
+
+
+def register(connection: psycopg.Connection, registration: Registration) -> str:
+    """Tell the database that this dispatcher started; answers its id."""
+    row = connection.execute(
+        "SELECT register_dispatcher(%(host)s, %(boot_id)s, %(pid)s, %(version)s, %(work_dir_id)s, %(lease_s)s, "
+        "%(groups)s)::text",
+        msgspec.structs.asdict(registration)
+        | {"groups": list(registration.groups) if registration.groups else None},
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

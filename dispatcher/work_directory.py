@@ -1,0 +1,158 @@
+"""The directory in which runs live: its own id, its one holder, and one workspace for each run.
+
+<work_dir>/.id                                 names the directory, wherever it is mounted
+<work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
+<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · work/
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from dispatcher.errors import DispatchError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The files of one run. Only ``work`` is the agent's; what surrounds it is ours.
+
+    ``work`` is the agent's current directory: below ``directory``, unless the task chose one that exists.
+    """
+
+    directory: Path
+    work: Path
+
+    @property
+    def prompt(self) -> Path:
+        return self.directory / "prompt"
+
+    @property
+    def stdout(self) -> Path:
+        return self.directory / "stdout.log"
+
+    @property
+    def stderr(self) -> Path:
+        return self.directory / "stderr.log"
+
+    def lay_out(self, prompt: str, inputs: Iterable[tuple[str, bytes, int]]) -> None:
+        """Create the directory, the prompt and the input files (path, content, mode).
+
+        Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
+        another file of a directory that the task chose; PermissionError when a link leads out of it.
+        """
+        self.directory.mkdir(mode=0o700)
+        if self.work.parent == self.directory:
+            self.work.mkdir(mode=0o700)
+        _write(self.prompt, prompt.encode(), 0o600)
+        for path, content, mode in inputs:
+            target = self.work / path
+            if not target.parent.resolve().is_relative_to(self.work.resolve()):
+                raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                _write(target, content, mode & 0o777)
+            except FileExistsError:
+                # A directory that the task chose still has them from an earlier attempt.
+                if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
+                    raise
+
+
+class WorkDirectory:
+    """The work directory of one database, held by us until :meth:`release`."""
+
+    def __init__(self, id: str, runs: Path, lock: int) -> None:  # noqa: A002
+        self.id = id
+        # Names this directory and database to the outside, wherever both are mounted.
+        self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
+        self._runs = runs
+        self._lock = lock
+
+    @classmethod
+    def hold(cls, root: Path, database_id: str) -> Self:
+        """Create what is missing and become the one holder.
+
+        Raises :class:`DispatchError` when another dispatcher holds it, :class:`UsageError` when it cannot be used.
+        """
+        runs = root / database_id
+        try:
+            runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (runs / "trash").mkdir(mode=0o700, exist_ok=True)
+            directory_id = _identity(root)
+            lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UsageError(
+                f"the work directory {root} cannot be used: {error.strerror}; set execution.work_dir"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 100, 0).decode(errors="replace").strip()
+            os.close(lock)
+            raise DispatchError(
+                f"another dispatcher (process {holder or 'unknown'}) holds the work directory {root}: "
+                "stop it first, or give this one an execution.work_dir of its own"
+            ) from None
+        os.truncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        return cls(directory_id, runs, lock)
+
+    def release(self) -> None:
+        os.close(self._lock)
+
+    def workspace(self, number: int, run_no: int, chosen: Path | None = None) -> Workspace:
+        """Name the workspace of a run; ``chosen`` is the directory that its task chose to work in."""
+        directory = self._runs / f"{number}-{run_no}"
+        return Workspace(directory, chosen or directory / "work")
+
+    def discard(self, workspace: Workspace) -> None:
+        """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            workspace.directory.rename(self._runs / "trash" / f"{workspace.directory.name}-{uuid.uuid4()}")
+
+    def workspaces(self) -> list[Workspace]:
+        """List the workspaces that are there, whoever left them. Raises OSError."""
+        found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
+        return [Workspace(directory, directory / "work") for directory in found]
+
+    def empty_trash(self) -> None:
+        """Delete what was discarded. Slow on a slow disk, so it belongs in a thread."""
+        with contextlib.suppress(OSError):
+            for entry in (self._runs / "trash").iterdir():
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _identity(root: Path) -> str:
+    """Read the directory's id, or draw one; two who do so at once agree, since only one link succeeds."""
+    file = root / ".id"
+    if not file.exists():
+        draft = root / f".id-{uuid.uuid4()}"
+        _write(draft, f"{uuid.uuid4()}\n".encode(), 0o600)
+        try:
+            file.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    content = file.read_text(errors="replace").strip()
+    try:
+        return str(uuid.UUID(content))
+    except ValueError:
+        raise UsageError(
+            f"{file} should hold a uuid, not {content[:40]!r}: is {root} a work directory?"
+        ) from None
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(content)

@@ -1,0 +1,18 @@
+-- What `dispatcher migrate` knows about a database: the migrations it has run, and the definitions it created.
+-- Every role may read it, because each command checks that the schema fits.
+create table if not exists schema_migrations (
+    number integer primary key,
+    name text not null,
+    applied_at timestamptz not null default now()
+);
+
+-- One row: the digest of all definition files, and the signatures of the functions they created, so that
+-- the next migrate can drop those of them that no file creates any more, and never a function of the site.
+create table if not exists schema_definitions (
+    only_row boolean primary key default true check (only_row),
+    digest text not null,
+    functions text [] not null,
+    applied_at timestamptz not null default now()
+);
+
+grant select on schema_migrations, schema_definitions to public;

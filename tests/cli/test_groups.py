@@ -1,0 +1,169 @@
+"""`llmctl group` and `llmctl limit`."""
+
+import msgspec
+import pytest
+
+from tests.cli.conftest import Finished, Llmctl, PlayedDispatcher, one_postgres
+
+pytestmark = one_postgres
+
+
+def group(llmctl: Llmctl, name: str) -> dict[str, object]:
+    found = msgspec.json.decode(llmctl.ok("group", "list", "-o", "json"), type=list[dict[str, object]])
+    return next(group for group in found if group["group_name"] == name)
+
+
+def test_add_makes_a_group_that_takes_tasks(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    said = llmctl.ok(
+        *("group", "add", "gemini", "team", "--max", "4", "--env", "GEMINI_API_KEY=env:TEAM_KEY"),
+        *("--env", "REGION=eu", "--config-home", "~/.gemini-team", "--host", "host-a", "--host", "host-b"),
+    )
+    assert said == "group gemini-team added"
+    expected = {
+        "tool": "gemini",
+        "account_name": "team",
+        "max_concurrent": 4,
+        "env_vars": {"GEMINI_API_KEY": "env:TEAM_KEY", "REGION": "eu"},
+        "config_home": "~/.gemini-team",
+        "hosts": ["host-a", "host-b"],
+        "state": "open",
+    }
+    added = group(llmctl, "gemini-team")
+    assert {key: added[key] for key in expected} == expected
+    llmctl.submit("gemini", "x")
+    assert [run["group_name"] for run in dispatcher.claim()] == ["gemini-team"]
+
+
+def test_add_takes_a_name_of_your_own(llmctl: Llmctl) -> None:
+    assert llmctl.ok("group", "add", "gemini", "team", "--name", "night-shift") == "group night-shift added"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["aider", "main"], 2, "unknown tool 'aider'"),
+        (["claude", "main"], 5, "account 'main' of claude has a worker group already: 'claude-main'"),
+        (["gemini", "x", "--name", "claude-main"], 5, "there is a worker group 'claude-main' already"),
+        (["gemini", "x", "--name", "../x"], 2, "'../x' was not understood"),
+        (["gemini", "x", "--max", "-1"], 2, "-1 is not in the range"),
+        (["gemini", "x", "--max", "99999999999"], 2, "is not in the range"),
+        (["gemini", "x", "--max", "many"], 2, "'many' is not a valid int"),
+        (["gemini", "x", "--env", "ALONE"], 2, "--env is NAME=VALUE"),
+        (["gemini", "x", "--env", "A=1", "--env", "A=2"], 2, "--env names A twice"),
+        (["gemini", "x", "--env", "A B=1"], 2, "no name of an environment variable"),
+        (["gemini", "x", "--config-home", "relative"], 2, "must be an absolute path"),
+        (["gemini"], 2, "Missing argument"),
+    ],
+)
+def test_add_refuses_what_cannot_be_right(
+    llmctl: Llmctl, arguments: list[str], code: int, complaint: str
+) -> None:
+    refused = llmctl("group", "add", *arguments)
+    assert (refused.code, refused.out) == (code, "")
+    assert complaint in refused.err
+
+
+SECRET = "sk-ant-api03-abcdefghijklmnop1234567890"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["add", "gemini", "x", "--env", f"GEMINI_API_KEY={SECRET}"],
+        ["add", "gemini", "x", "--env", f"HARMLESS={SECRET}"],
+        ["add", "gemini", "x", "--env", "MY_PASSWORD=simple"],
+        ["set", "claude-main", "--env", f"ANTHROPIC_API_KEY={SECRET}"],
+        ["add", "gemini", "x", "--env", SECRET],
+    ],
+)
+def test_a_secret_is_refused_and_not_repeated(llmctl: Llmctl, arguments: list[str]) -> None:
+    refused: Finished = llmctl("group", *arguments)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--env is NAME=VALUE" in refused.err or "must not stand here in plain text" in refused.err
+    assert SECRET not in refused.err
+    assert "simple" not in refused.err
+    assert SECRET not in llmctl.ok("group", "list", "-o", "json")
+
+
+def test_set_changes_what_is_given_and_nothing_else(llmctl: Llmctl) -> None:
+    llmctl.ok("group", "add", "gemini", "x", "--env", "A=1", "--env", "B=2", "--config-home", "/home/x")
+    assert llmctl.ok("group", "set", "gemini-x", "--max", "7") == "group gemini-x changed"
+    llmctl.ok("group", "set", "gemini-x", "--env", "B=3", "--env", "C=4", "--unset", "A", "--host", "h")
+    changed = group(llmctl, "gemini-x")
+    assert changed["max_concurrent"] == 7
+    assert changed["env_vars"] == {"B": "3", "C": "4"}
+    assert (changed["config_home"], changed["hosts"]) == ("/home/x", ["h"])
+
+
+def test_set_refuses_what_makes_no_sense(llmctl: Llmctl) -> None:
+    assert llmctl("group", "set", "claude-main").code == 2
+    assert llmctl("group", "set", "claude-main", "--env", "A=1", "--unset", "A").code == 2
+    missing = llmctl("group", "set", "nope", "--max", "1")
+    assert (missing.code, missing.out) == (3, "")
+    assert missing.err == "error: there is no worker group 'nope'; there are claude-main, codex-main\n"
+
+
+def test_a_raised_maximum_takes_effect_at_once(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    for _ in range(4):
+        llmctl.submit("codex", "x")
+    assert len(dispatcher.claim()) == 2
+    llmctl.ok("group", "set", "codex-main", "--max", "3")
+    assert len(dispatcher.claim()) == 1
+
+
+def test_pause_stops_a_group_and_says_why_until_resume(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    assert llmctl.ok("group", "pause", "claude-main", "--reason", "new card") == "group claude-main paused"
+    assert dispatcher.claim() == []
+    assert "paused (new card)" in llmctl.ok("group", "list")
+    assert "claude-main is paused (new card)" in llmctl.ok("show", number)
+    assert llmctl.ok("group", "resume", "claude-main") == "group claude-main resumed"
+    assert len(dispatcher.claim()) == 1
+    for verb in ("pause", "resume"):
+        assert llmctl("group", verb, "nope").code == 3
+
+
+def test_group_list_shows_slots_queue_and_state(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    for _ in range(3):
+        llmctl.submit("codex", "x")
+    dispatcher.start()
+    lines = [line.split() for line in llmctl.ok("group", "list").splitlines()]
+    assert lines == [
+        ["GROUP", "TOOL", "ACCOUNT", "SLOTS", "QUEUE", "STATE"],
+        ["claude-main", "claude", "main", "0/2", "0", "open"],
+        ["codex-main", "codex", "main", "2/2", "1", "full"],
+    ]
+    assert llmctl("group", "list", "-o", "csv").out.startswith("group_name,tool,account_name,")
+
+
+def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    assert llmctl.ok("limit", "set", "tenant:acme", "1") == "limit tenant:acme is 1"
+    assert llmctl.ok("limit", "add", "model:opus", "0") == "limit model:opus is 0"
+    for _ in range(3):
+        llmctl.submit("codex", "x", "--tenant", "acme")
+    assert len(dispatcher.claim()) == 1
+    listed = msgspec.json.decode(llmctl.ok("limit", "list", "-o", "json"))
+    assert {"scope": "tenant:acme", "current_concurrent": 1, "max_concurrent": 1} in listed
+    assert ["tenant:acme", "1/1"] in [line.split() for line in llmctl.ok("limit", "list").splitlines()]
+    assert llmctl.ok("limit", "rm", "tenant:acme") == "limit tenant:acme removed"
+    assert len(dispatcher.claim()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["set", "claude", "3"], 2, "a limit is named tool:X, model:X, tenant:X or queue:X, not 'claude'"),
+        (["set", "user:x", "3"], 2, "a limit is named"),
+        (["set", "tool:claude", "-1"], 2, "No such option: -1"),
+        (["set", "tool:claude", "x"], 2, "'x' is not a valid int"),
+        (["set", "tool:claude", "99999999999"], 2, "is not in the range"),
+        (["set", "tool:claude"], 2, "Missing argument"),
+        (["rm", "tenant:nobody"], 3, "there is no limit 'tenant:nobody'"),
+    ],
+)
+def test_a_limit_that_cannot_be_right_is_refused(
+    llmctl: Llmctl, arguments: list[str], code: int, complaint: str
+) -> None:
+    refused = llmctl("limit", *arguments)
+    assert (refused.code, refused.out) == (code, "")
+    assert complaint in refused.err

@@ -1,0 +1,17 @@
+"""What the database has of an agent's output."""
+
+from tests.fixtures.dispatchers import Site
+
+
+def printed(site: Site, number: int, stream: str = "stdout", run_no: int = 1) -> bytes:
+    """A stream of a run, which must have no gap and no double."""
+    rows = site.sql(
+        "SELECT o.* FROM run_output AS o JOIN task_runs AS r ON r.id = o.run_id JOIN tasks AS t ON t.id = r.task_id "
+        "WHERE t.number = %s AND r.run_no = %s AND o.stream = %s ORDER BY o.seq",
+        number, run_no, stream,
+    )  # fmt: skip
+    end = 0
+    for row in rows:
+        assert row["starts_at"] == end
+        end = row["ends_at"]
+    return b"".join(row["content"] for row in rows)

@@ -1,0 +1,168 @@
+"""What a prompt asks the model server to do.
+
+Directives stand anywhere in the prompt, and each kind may stand there once, but `write` and `run`, which are
+carried out in their order before the final answer:
+
+    [[write PATH: CONTENT]]   the CLI is told to write a file
+    [[run: COMMAND]]          the CLI is told to run a shell command
+    [[say: TEXT]]             the final answer
+    [[large N]]               a final answer of N characters
+    [[empty]]                 a final answer without a text
+    [[refuse]]                the model declines to answer
+    [[slow SECONDS]]          the final answer arrives in pieces over that time
+    [[silent SECONDS]]        nothing arrives for that time, then the final answer
+    [[drop]]                  the stream of the final answer breaks in the middle
+    [[garbage]]               a 200 whose body is no answer at all
+    [[fail STATUS]]           the request fails with that HTTP status
+    [[fail quota]]            the usage limit of a subscription is reached
+    [[fail credit]]           the account has no money left
+    [[fail context]]          the prompt is too long for the model
+
+`fail` takes options: `retry-after=SECONDS`, `resets=SECONDS` (of a quota; default one hour) and `first=N`:
+only the first N requests with this very prompt fail, so that a second attempt can succeed.
+A prompt without directives is answered with its own beginning.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+DIRECTIVE = re.compile(r"\[\[(\w+)(?: ([^\]:]*))?(?:: ?(.*?))?\]\]", re.DOTALL)
+ECHO_LENGTH = 200
+PIECES = 20
+
+
+class ScriptError(ValueError):
+    """A directive that the server does not know, or that lacks what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A file that the CLI is told to write; the path is relative to its working directory."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A shell command that the CLI is told to run."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The final answer, in the pieces in which it is streamed."""
+
+    pieces: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The model's own safety decision ends the turn."""
+
+
+Step = Write | Run
+Reply = Write | Run | Say | Refuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A request that is answered with an error; times in seconds."""
+
+    status: int = 429
+    reason: str = ""
+    retry_after: int | None = None
+    resets: int = 3600
+    first: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """All that one prompt asks for; times in seconds."""
+
+    steps: tuple[Step, ...] = ()
+    answer: Say | Refuse = field(default_factory=lambda: Say(("done",)))
+    failure: Failure | None = None
+    slow: float = 0
+    silent: float = 0
+    drop: bool = False
+    garbage: bool = False
+
+    def reply(self, steps_done: int) -> Reply:
+        """What comes next, when the results of so many steps have come back."""
+        return self.steps[steps_done] if steps_done < len(self.steps) else self.answer
+
+
+def read(prompt: str) -> Script:
+    """The script in a prompt. Raises ScriptError for a directive that makes no sense."""
+    script = Script()
+    found = False
+    for name, argument, content in directives(prompt):
+        found = True
+        try:
+            script = follow(script, name, argument, content)
+        except (TypeError, ValueError) as error:  # not its number, or not its arguments
+            raise ScriptError(f"cannot follow [[{name} {argument}]]: {error!r}") from error
+    return script if found else replace(script, answer=Say((prompt.strip()[:ECHO_LENGTH],)))
+
+
+def directives(prompt: str) -> Iterator[tuple[str, str, str]]:
+    for match in DIRECTIVE.finditer(prompt):
+        name, argument, content = match.groups(default="")
+        yield name, argument.strip(), content
+
+
+def follow(script: Script, name: str, argument: str, content: str) -> Script:
+    match name:
+        case "write":
+            return replace(script, steps=(*script.steps, Write(argument, content)))
+        case "run":
+            return replace(script, steps=(*script.steps, Run(content)))
+        case "say":
+            return replace(script, answer=Say(in_pieces(content)))
+        case "large":
+            return replace(script, answer=Say(in_pieces(varied_text(int(argument)))))
+        case "empty":
+            return replace(script, answer=Say(()))
+        case "refuse":
+            return replace(script, answer=Refuse())
+        case "slow":
+            return replace(script, slow=float(argument))
+        case "silent":
+            return replace(script, silent=float(argument))
+        case "drop":
+            return replace(script, drop=True)
+        case "garbage":
+            return replace(script, garbage=True)
+        case "fail":
+            return replace(script, failure=read_failure(*argument.split()))
+        case _:
+            raise ScriptError("no such directive")
+
+
+def read_failure(what: str, *options: str) -> Failure:
+    statuses = {"quota": 429, "credit": 400, "context": 400}
+    values = {name: int(value) for name, value in (option.split("=") for option in options)}
+    return Failure(
+        status=statuses[what] if what in statuses else int(what),
+        reason=what if what in statuses else "",
+        retry_after=values.pop("retry-after", None),
+        **values,
+    )
+
+
+def in_pieces(text: str) -> tuple[str, ...]:
+    length = max(1, -(-len(text) // PIECES))
+    return tuple(text[start : start + length] for start in range(0, len(text), length))
+
+
+def varied_text(length: int) -> str:
+    """Numbered words: gemini takes a text that repeats itself for a loop and cuts it off."""
+    words = (f"word{number} " for number in range(length // 5 + 1))
+    return "".join(words)[:length]

@@ -1,0 +1,183 @@
+"""The HTTP side: which dialect a request speaks, and the pace at which its answer leaves."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from tests.model_server import script
+from tests.model_server.anthropic import Anthropic
+from tests.model_server.dialect import Dialect, ErrorAnswer, Json, Turn, server_sent
+from tests.model_server.gemini import Gemini
+from tests.model_server.openai import OpenAI
+
+LOOPBACK = "127.0.0.1"
+
+
+class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it arrived; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+    prompt: str = ""
+
+
+def dialect_of(path: str) -> Dialect | None:
+    route = path.partition("?")[0]
+    if route.endswith("/messages"):
+        return Anthropic()
+    if route.endswith("/responses"):
+        return OpenAI()
+    if route.endswith((":streamGenerateContent", ":generateContent")):
+        return Gemini()
+    return None
+
+
+class ModelServer:
+    """A model server on a port of loopback: a context manager that serves in threads of its own.
+
+    ``record`` is called with each request, from the thread that serves it.
+    """
+
+    def __init__(self, port: int = 0, record: Callable[[RecordedRequest], None] | None = None) -> None:
+        self.requests: list[RecordedRequest] = []
+        self.stopping = threading.Event()
+        self._record = record
+        self._lock = threading.Lock()
+        self._seen: Counter[str] = Counter()
+        self._http = _Server((LOOPBACK, port), self)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._http.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, name="model server", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def remember(self, request: RecordedRequest) -> None:
+        with self._lock:
+            self.requests.append(request)
+            if self._record is not None:
+                self._record(request)
+
+    def times_failed_before(self, prompt: str) -> int:
+        """Counts the call: how often this was asked for the same prompt before."""
+        with self._lock:
+            self._seen[prompt] += 1
+            return self._seen[prompt] - 1
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], model: ModelServer) -> None:
+        self.model = model
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection; each response ends with the connection, so that no length need be known."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._remember(b"")
+        if "upgrade" in self.headers:  # codex asks its built-in provider for a WebSocket first
+            self._send_json(HTTPStatus.UPGRADE_REQUIRED, {"error": {"message": "no WebSockets here"}})
+            return
+        self._send_json(HTTPStatus.NOT_FOUND, {"error": {"message": "this server answers prompts only"}})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        dialect = dialect_of(self.path)
+        if dialect is None:
+            self._remember(body)
+            self._send_json(HTTPStatus.NOT_FOUND, {"error": {"message": f"no such endpoint: {self.path}"}})
+            return
+        try:
+            turn = dialect.read(self.path, body)
+            wanted = script.read(turn.prompt)
+        except (msgspec.MsgspecError, script.ScriptError) as error:
+            self._remember(body)
+            self._send_json(HTTPStatus.BAD_REQUEST, {"error": {"message": str(error)}})
+            return
+        self._remember(body, turn.prompt)
+        try:
+            self._answer(dialect, turn, wanted)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the CLI was stopped; there is nobody left to tell
+
+    def _answer(self, dialect: Dialect, turn: Turn, wanted: script.Script) -> None:
+        failure = wanted.failure
+        if failure is not None and self._is_still_due(failure, turn):
+            self._send_error(dialect.failure(failure))
+            return
+        reply = wanted.reply(turn.results)
+        if wanted.garbage:
+            self._send_head(HTTPStatus.OK, "text/plain")
+            self.wfile.write(b"\x00\xff not an answer")
+        elif turn.stream:
+            self._send_head(HTTPStatus.OK, "text/event-stream")
+            self._stream(dialect.stream(turn, reply), wanted if reply is wanted.answer else script.Script())
+        else:
+            self._send_json(HTTPStatus.OK, dialect.whole(turn, reply))
+
+    def _is_still_due(self, failure: script.Failure, turn: Turn) -> bool:
+        return failure.first is None or self.server.model.times_failed_before(turn.prompt) < failure.first
+
+    def _stream(self, frames: Sequence[str], wanted: script.Script) -> None:
+        pause = wanted.slow / max(1, len(frames) - 1)
+        sent = frames[: len(frames) // 2] if wanted.drop else frames
+        for number, frame in enumerate(sent):
+            if number == 1:
+                self.server.model.stopping.wait(wanted.silent)
+            if number and pause:
+                self.server.model.stopping.wait(pause)
+            self.wfile.write(frame.encode())
+            self.wfile.flush()
+
+    def _remember(self, body: bytes, prompt: str = "") -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        text = body.decode(errors="replace")
+        request = RecordedRequest(
+            method=self.command, path=self.path, headers=headers, body=text, prompt=prompt
+        )
+        self.server.model.remember(request)
+
+    def _send_error(self, error: ErrorAnswer) -> None:
+        if error.event is None:
+            self._send_json(error.status, error.body, error.headers)
+        else:
+            self._send_head(error.status, "text/event-stream", error.headers)
+            self.wfile.write(server_sent(error.body, error.event).encode())
+
+    def _send_json(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
+        payload = msgspec.json.encode(body)
+        self._send_head(status, "application/json", {**(headers or {}), "content-length": str(len(payload))})
+        self.wfile.write(payload)
+
+    def _send_head(self, status: int, kind: str, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"content-type": kind, "connection": "close", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (the base class named it)
+        """Requests are recorded, not printed."""

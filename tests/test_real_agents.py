@@ -1,0 +1,69 @@
+"""The main job on real input: the real CLIs, started by the dispatcher, against a model server on loopback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+from dispatcher.settings import Settings
+from tests.real_agents import CLIS, PATIENCE, Agents
+
+KEY = "sk-dummy-0123456789"
+
+
+@pytest.fixture
+def config(tmp_path: Path, agents: Agents, database_settings: Settings) -> Path:
+    """A configuration with one worker group for each real CLI."""
+    groups, tools = {}, {}
+    for cli in CLIS:
+        account = agents.account(cli, tmp_path / f"{cli}-home", KEY)
+        groups[f"{cli}-main"] = {
+            "tool": cli,
+            "account": "main",
+            "env": {name: "env:TEST_KEY" if value == KEY else value for name, value in account.env.items()},
+            "config_home": str(account.config_home),
+        }
+        tools[cli] = {"command": str(agents.program(cli))}
+    database = {"url": database_settings.database.url, "name": database_settings.database.name}
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({"database": database, "groups": groups, "tools": tools}))
+    return file
+
+
+def dispatch(config: Path, home: Path) -> None:
+    """Run a dispatcher until nothing is left to do."""
+    subprocess.run(
+        [sys.executable, "-m", "dispatcher.command_line", "--config", str(config), "run", "--until-empty"],
+        env={**os.environ, "LLMCTL_HOME": str(home), "TEST_KEY": KEY},
+        check=True,
+        timeout=PATIENCE,
+    )
+
+
+def test_each_real_cli_ends_with_its_answer_session_tokens_and_file_in_the_database(
+    config: Path, database: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        for cli in CLIS:
+            prompt = f"[[write report.md: written by {cli}]] [[say: {cli} is done]]"
+            connection.execute(
+                "SELECT submit_task(%s, %s, p_model => %s, p_output_files => %s)",
+                [cli, prompt, "gemini-2.5-flash" if cli == "gemini" else None, '["report.md"]'],
+            )
+        dispatch(config, tmp_path / "llmctl")
+        rows = connection.execute(
+            """
+            SELECT t.tool, t.status, t.error_message, t.result ->> 'text', convert_from(f.content, 'UTF8'),
+                r.session_id <> '', r.input_tokens > 0 AND r.output_tokens > 0, r.exit_code
+            FROM tasks AS t JOIN task_runs AS r ON r.task_id = t.id
+            LEFT JOIN task_files AS f ON f.run_id = r.id AND f.path = 'report.md'
+            ORDER BY t.tool
+            """
+        ).fetchall()
+    assert rows == [
+        (cli, "succeeded", None, f"{cli} is done", f"written by {cli}", True, True, 0) for cli in CLIS
+    ]

@@ -1,0 +1,71 @@
+"""A real CLI with what it needs to run prompts in a test."""
+
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.real_agents import Agents, Ran
+from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
+from wrappers.command import ToolSettings
+from wrappers.registry import configured
+
+# claude checks nothing, codex warns of unknown models, gemini has special rules for some.
+MODELS = {"claude": "claude-sonnet-4-5", "codex": "test-model", "gemini": "gemini-2.5-flash"}
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run, from its prompt to its outcome."""
+
+    outcome: Outcome
+    events: list[Event]
+
+    @property
+    def activities(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Activity)]
+
+
+class Desk:
+    """Runs prompts with one CLI, in one work directory, with one account."""
+
+    def __init__(self, agents: Agents, cli: str, directory: Path) -> None:
+        self.agents = agents
+        self.cli = cli
+        self.directory = directory
+        self.work = directory / "work"
+        self.work.mkdir()
+        self.account = agents.account(cli, directory / "home", key=f"sk-{uuid.uuid4().hex}")
+        self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli)))})[cli]
+
+    def set_variables(self, **variables: str) -> None:
+        self.account = replace(self.account, env={**self.account.env, **variables})
+
+    def log_out(self) -> None:
+        """Take the key from the account."""
+        keyless = {name: value for name, value in self.account.env.items() if value != self.account.key}
+        self.account = replace(self.account, env=keyless)
+
+    def request(
+        self, prompt: str, permission: Permission = "edit", resume: str | None = None
+    ) -> tuple[Invocation, Path]:
+        prompt_file = self.directory / "prompt"
+        prompt_file.write_text(prompt)
+        request = Request(
+            run_id=str(uuid.uuid4()),
+            prompt_file=str(prompt_file),
+            model=MODELS[self.cli],
+            permission=permission,
+            resume=resume,
+            config_home=str(self.account.config_home),
+        )
+        return self.wrapper.invocation(request), prompt_file
+
+    def run_raw(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Ran:
+        invocation, prompt_file = self.request(prompt, permission, resume)
+        return self.agents.run(invocation, self.account, prompt_file, self.work)
+
+    def run(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Story:
+        ran = self.run_raw(prompt, permission, resume)
+        parser = self.wrapper.parser()
+        events = list(parser.feed(ran.stdout))
+        return Story(parser.finish(ran.ending), events)

@@ -1,0 +1,267 @@
+"""What the parsers make of the recorded output of the real CLIs."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.wrappers.record import RECORDED
+from wrappers.base import Activity, Ending, Event, Finished, Outcome, SessionStarted, Usage
+from wrappers.registry import built_in
+
+WRAPPERS = built_in()
+RECORDINGS = sorted(path.relative_to(RECORDED).with_suffix("") for path in RECORDED.glob("*/*.out"))
+
+
+def replay(
+    recording: str | Path, cuts: Iterable[int] = (), extra: bytes = b""
+) -> tuple[Outcome, list[Event]]:
+    """Feed a recording, cut at these places, to the parser of its CLI."""
+    path = RECORDED / recording
+    output = path.with_suffix(".out").read_bytes() + extra
+    ending = msgspec.json.decode(path.with_suffix(".ending.json").read_bytes(), type=Ending)
+    parser = WRAPPERS[path.parent.name].parser()
+    places = [0, *sorted(cuts), len(output)]
+    events = [event for start, end in pairwise(places) for event in parser.feed(output[start:end])]
+    return parser.finish(ending), events
+
+
+ERROR_CLASSES = {
+    ("claude", "ok"): None,
+    ("claude", "write"): None,
+    ("claude", "forbidden"): None,
+    ("claude", "resumed"): None,
+    ("claude", "broken-off"): None,  # it asks again without streaming
+    ("claude", "logged-out"): "auth",
+    ("claude", "key-refused"): "auth",
+    ("claude", "throttled"): "throttled",
+    ("claude", "quota"): "throttled",  # with an API key there is no telling it from a limit of the moment
+    ("claude", "subscription-limit"): "limit",
+    ("claude", "credit"): "budget",
+    ("claude", "server-error"): "agent_error",
+    ("claude", "overloaded"): "overloaded",
+    ("claude", "too-long"): "context_too_long",
+    ("claude", "empty"): "empty_result",
+    ("claude", "refused"): "invalid_request",
+    ("codex", "ok"): None,
+    ("codex", "write"): None,
+    ("codex", "forbidden"): None,
+    ("codex", "resumed"): None,
+    ("codex", "broken-off"): "agent_error",
+    ("codex", "logged-out"): "auth",
+    ("codex", "key-refused"): "auth",
+    ("codex", "throttled"): "throttled",
+    ("codex", "quota"): "limit",
+    ("codex", "credit"): "budget",
+    ("codex", "server-error"): "overloaded",  # its words for a 500 are "currently experiencing high demand"
+    ("codex", "overloaded"): "overloaded",
+    ("codex", "too-long"): "context_too_long",
+    ("codex", "empty"): "empty_result",
+    ("codex", "refused"): "invalid_request",
+    ("gemini", "ok"): None,
+    ("gemini", "write"): None,
+    ("gemini", "forbidden"): None,
+    ("gemini", "resumed"): None,
+    ("gemini", "broken-off"): "agent_error",
+    ("gemini", "logged-out"): "auth",
+    ("gemini", "key-refused"): "auth",
+    ("gemini", "throttled"): "throttled",
+    ("gemini", "quota"): "limit",
+    ("gemini", "credit"): "auth",  # a 403, as for a key that may not do this
+    ("gemini", "server-error"): "agent_error",
+    ("gemini", "overloaded"): "overloaded",
+    ("gemini", "too-long"): "context_too_long",
+    ("gemini", "empty"): "empty_result",
+    ("gemini", "refused"): "invalid_request",
+}
+
+
+def test_each_recording_has_a_known_class() -> None:
+    found = {(path.parent.name, path.name): replay(path)[0].error_class for path in RECORDINGS}
+
+    assert found == ERROR_CLASSES
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=str)
+def test_a_success_has_an_answer_and_a_failure_has_a_message(recording: Path) -> None:
+    outcome, events = replay(recording)
+
+    if outcome.succeeded:
+        assert outcome.final_text
+        assert outcome.error_message is None
+        assert Finished() in events
+    else:
+        assert outcome.final_text == ""
+        assert outcome.error_message is not None
+        assert outcome.error_message.startswith(f"{recording.parent.name} ")
+
+
+@pytest.mark.parametrize("cli", WRAPPERS)
+def test_the_answer_session_and_tokens_are_read(cli: str) -> None:
+    outcome, events = replay(f"{cli}/ok")
+
+    assert outcome.final_text == "It is done — ça va 🎉"
+    assert outcome.session_id is not None
+    assert events[0] == SessionStarted(outcome.session_id)
+    # claude counts apart what came from a cache; in its usage it is included, as it is by the others.
+    assert outcome.usage == Usage(input=150 if cli == "claude" else 100, cached_input=50, output=6)
+
+
+def test_claude_tells_the_cost_of_the_run_and_not_of_the_session() -> None:
+    first, _ = replay("claude/ok")
+    resumed, _ = replay("claude/resumed")
+
+    assert first.cost_usd == pytest.approx(0.000405)
+    assert resumed.cost_usd == pytest.approx(0.00036)  # its own total is 0.000705
+
+
+def test_what_was_forbidden_is_listed_though_the_run_succeeded() -> None:
+    outcome, _ = replay("claude/forbidden")
+
+    assert outcome.succeeded
+    assert outcome.denials == ("runs ls; exit 3",)
+
+
+def test_the_limit_of_a_subscription_says_when_it_ends() -> None:
+    outcome, _ = replay("claude/subscription-limit")
+
+    assert outcome.limit_resets_at is not None
+    assert outcome.limit_resets_at > 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("cli", "activity"),
+    [
+        ("claude", "edits report.md"),
+        ("codex", "runs printf %s 'all is well' > 'report.md'"),
+        ("gemini", "edits report.md"),
+    ],
+)
+def test_activities_say_what_the_agent_does(cli: str, activity: str) -> None:
+    _, events = replay(f"{cli}/write")
+
+    assert [event for event in events if isinstance(event, Activity)] == [Activity(activity)]
+
+
+@pytest.mark.parametrize("cli", WRAPPERS)
+def test_the_message_of_a_failed_login_says_how_to_log_in(cli: str) -> None:
+    outcome, _ = replay(f"{cli}/logged-out")
+
+    assert outcome.error_message is not None
+    assert outcome.error_message.startswith(f"{cli} is not logged in")
+    assert "_API_KEY" in outcome.error_message
+
+
+@given(recording=st.sampled_from(RECORDINGS), data=st.data())
+def test_it_does_not_matter_where_the_chunks_end(recording: Path, data: st.DataObject) -> None:
+    length = (RECORDED / recording).with_suffix(".out").stat().st_size
+    cuts = data.draw(st.lists(st.integers(0, length), max_size=60))
+
+    assert replay(recording, cuts) == replay(recording)
+
+
+@pytest.mark.parametrize("cli", WRAPPERS)
+def test_one_byte_at_a_time_is_read_like_all_at_once(cli: str) -> None:
+    length = (RECORDED / cli / "write.out").stat().st_size
+
+    assert replay(f"{cli}/write", range(length)) == replay(f"{cli}/write")
+
+
+@pytest.mark.parametrize("cli", WRAPPERS)
+@given(share=st.floats(0, 0.999))
+def test_output_that_was_cut_off_is_no_success(cli: str, share: float) -> None:
+    output = (RECORDED / cli / "ok.out").read_bytes().rstrip()
+    parser = WRAPPERS[cli].parser()
+    parser.feed(output[: int(len(output) * share)])
+    outcome = parser.finish(Ending(exit_code=0))
+
+    assert outcome.error_class == "agent_error"
+    assert outcome.error_message is not None
+    assert "before it had a result" in outcome.error_message
+
+
+NOISE = st.one_of(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [
+            b"null",
+            b"[]",
+            b"{}",
+            b'"text"',
+            b"12345",
+            b"\x00\x00",
+            b"\xff\xfe{",
+            b'{"type":',
+            b'{"type":"unheard_of","message":{}}',
+            b'{"type":"result"',
+            b'{"type":"assistant","message":null}',
+            b'{"type":"system","subtype":7}',
+            b'{"type":"item.completed","item":[]}',
+            b'{"type":"message","role":"assistant","content":{}}',
+            b"[" * 5000,
+            b'{"a":' * 5000,
+        ]
+    ),
+)
+
+
+@pytest.mark.parametrize("cli", WRAPPERS)
+@given(noise=st.lists(NOISE, max_size=8))
+def test_noise_between_the_events_changes_nothing(cli: str, noise: list[bytes]) -> None:
+    output = (RECORDED / cli / "write.out").read_bytes()
+    lines = output.splitlines(keepends=True)
+    parser = WRAPPERS[cli].parser()
+    for number, line in enumerate(lines):
+        for words in noise[number::3]:
+            parser.feed(words.replace(b"\n", b" ") + b"\n")
+        parser.feed(line)
+
+    assert parser.finish(Ending(exit_code=0)) == replay(f"{cli}/write")[0]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("cli", WRAPPERS)
+@given(chunks=st.lists(NOISE | st.just(b"\n")), exit_code=st.none() | st.integers(-64, 255), tail=st.text())
+def test_no_bytes_make_a_parser_raise_or_succeed(
+    cli: str, chunks: list[bytes], exit_code: int | None, tail: str
+) -> None:
+    parser = WRAPPERS[cli].parser()
+    for chunk in chunks:
+        parser.feed(chunk)
+    outcome = parser.finish(Ending(exit_code=exit_code, stderr_tail=tail))
+
+    assert outcome.error_class is not None
+    assert outcome.error_message is not None
+    assert "\0" not in outcome.error_message
+
+
+@pytest.mark.parametrize("cli", WRAPPERS)
+def test_an_answer_of_megabytes_in_one_line_is_read(cli: str) -> None:
+    answer = "word " * 1_000_000
+    output = (RECORDED / cli / "ok.out").read_text().replace("It is done — ça va 🎉", answer)
+    if cli == "gemini":  # its answer comes in pieces
+        before_the_first = '"role":"assistant","content":"'
+        output = output.replace(before_the_first, before_the_first + answer, 1)
+    parser = WRAPPERS[cli].parser()
+    stream = output.encode()
+    for start in range(0, len(stream), 65_536):
+        parser.feed(stream[start : start + 65_536])
+
+    assert answer in parser.finish(Ending(exit_code=0)).final_text
+
+
+@pytest.mark.parametrize("escape", ["\\ud83d", "\\udc00", "\\u0000"])
+def test_an_answer_that_no_database_would_take_is_made_storable(escape: str) -> None:
+    output = (RECORDED / "codex" / "ok.out").read_text().replace("ça va", f"ça{escape} va")
+    parser = WRAPPERS["codex"].parser()
+    parser.feed(output.encode())
+    text = parser.finish(Ending(exit_code=0)).final_text
+
+    assert text.startswith("It is done — ça")
+    assert text.endswith("va 🎉")
+    assert "\0" not in text
+    text.encode()

@@ -1,0 +1,308 @@
+"""Anthropic's `claude` (measured with 2.1.330, npm package @anthropic-ai/claude-code)."""
+
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from wrappers import activity, failure
+from wrappers.base import (
+    Activity,
+    Ending,
+    Event,
+    Finished,
+    GentleStop,
+    Invocation,
+    Outcome,
+    Permission,
+    Request,
+    SessionStarted,
+    Usage,
+)
+from wrappers.lines import JsonLinesParser, decode
+from wrappers.text import storable
+
+VERSION = "2.1.330"
+
+# Tools that write are taken away, not only refused: a rule in the user's own settings could allow them.
+PERMISSIONS: dict[Permission, tuple[str, ...]] = {
+    "read": ("--permission-mode", "manual", "--disallowedTools", "Edit,Write,NotebookEdit"),
+    "edit": ("--permission-mode", "acceptEdits"),
+    "full": ("--dangerously-skip-permissions",),
+}
+
+# Left alone it retries for three minutes; long waits are ours, as then nobody's slot is held by a sleeper.
+ENVIRONMENT = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "2",
+}
+
+NOT_LOGGED_IN = (
+    "is not logged in, or its key is refused: run `claude /login` with the config home of this account, "
+    "or give the group a valid ANTHROPIC_API_KEY"
+)
+NOT_AS_ROOT = (
+    "refuses the permission profile `full` as root: run the dispatcher as an ordinary user "
+    "(inside a container that is a sandbox, IS_SANDBOX=1 in the group's env lifts the refusal)"
+)
+
+
+# SIGTERM ends it with 143 within 0.1 s; the commands it runs took up to 1.6 s.
+STOP = GentleStop(signal.SIGTERM, 3.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claude:
+    """The wrapper of claude: `claude -p` with stream-json.
+
+    A prompt that begins with the name of one of claude's slash commands is that command, also on stdin.
+    """
+
+    program: str = "claude"
+    name: str = "claude"
+    install_hint: str = f"npm install -g @anthropic-ai/claude-code@{VERSION}"
+    config_home_variable: str | None = "CLAUDE_CONFIG_DIR"
+    stop: GentleStop = STOP
+
+    def invocation(self, request: Request) -> Invocation:
+        argv = [self.program, "-p", "--output-format", "stream-json", "--verbose"]
+        argv += PERMISSIONS[request.permission]
+        if request.model:
+            argv += ["--model", request.model]
+        if request.resume:
+            argv += ["--resume", request.resume]
+        else:
+            argv += ["--session-id", request.run_id]
+        home = {"CLAUDE_CONFIG_DIR": request.config_home} if request.config_home else {}
+        return Invocation(argv=tuple(argv), env=ENVIRONMENT | home)
+
+    def parser(self) -> "ClaudeParser":
+        return ClaudeParser()
+
+
+class System(msgspec.Struct, tag_field="type", tag="system"):
+    subtype: str = ""
+    session_id: str = ""
+    cwd: str = ""
+    attempt: int = 0
+    max_retries: int = 0
+    error: str | None = None
+
+
+class Block(msgspec.Struct):
+    type: str = ""
+    name: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ToolInput(msgspec.Struct):
+    file_path: str = ""
+    notebook_path: str = ""
+    command: str = ""
+    pattern: str = ""
+    query: str = ""
+    url: str = ""
+    description: str = ""
+
+
+class Message(msgspec.Struct):
+    content: list[Block] = []
+
+
+class Assistant(msgspec.Struct, tag_field="type", tag="assistant"):
+    message: Message
+    error: str | None = None
+
+
+class RateLimitInfo(msgspec.Struct, rename="camel"):
+    status: str = ""
+    resets_at: float | None = None
+
+
+class RateLimit(msgspec.Struct, tag_field="type", tag="rate_limit_event"):
+    """Only accounts with a subscription get these."""
+
+    rate_limit_info: RateLimitInfo
+
+
+class Tokens(msgspec.Struct):
+    input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ModelUsage(msgspec.Struct, rename="camel"):
+    input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = msgspec.field(default=0.0, name="costUSD")
+
+
+class Denial(msgspec.Struct):
+    tool_name: str = ""
+    tool_input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Result(msgspec.Struct, tag_field="type", tag="result"):
+    """How a turn ended; the last one counts. ``subtype`` is "success" also for errors of the API, so
+    ``is_error`` decides. ``total_cost_usd`` goes back to the beginning of a resumed session and ``usage``
+    leaves out subagents; ``model_usage_since_last_result`` is what this run used.
+    """
+
+    is_error: bool = True
+    subtype: str = ""
+    result: str | None = None
+    errors: list[str] = []
+    session_id: str = ""
+    api_error_status: int | None = None
+    api_error_type: str | None = None
+    terminal_reason: str | None = None
+    total_cost_usd: float | None = None
+    usage: Tokens | None = None
+    model_usage_since_last_result: dict[str, ModelUsage] | None = None
+    permission_denials: list[Denial] = []
+    queued_turn_count: int = 0
+
+
+Line = System | Assistant | RateLimit | Result
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+TOOL_INPUT = msgspec.json.Decoder(ToolInput)
+
+CLASS_OF_ERROR = {
+    "authentication_failed": "auth",
+    "oauth_org_not_allowed": "auth",
+    "billing_error": "budget",
+    "rate_limit": "throttled",
+    "overloaded": "overloaded",
+    "model_not_found": "invalid_request",
+    "invalid_request": "invalid_request",
+}
+CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
+
+
+class ClaudeParser(JsonLinesParser[Line]):
+    def __init__(self) -> None:
+        super().__init__(LINE)
+        self._cwd = ""
+        self._session: str | None = None
+        self._error: str | None = None
+        self._limit: RateLimitInfo | None = None
+        self._result: Result | None = None
+        self._used: list[ModelUsage] = []
+
+    def read(self, line: Line) -> Iterable[Event]:
+        match line:
+            case System():
+                yield from self._read_system(line)
+            case Assistant():
+                self._error = line.error
+                for block in line.message.content:
+                    if block.type == "tool_use":
+                        yield describe(block.name, decode(block.input, TOOL_INPUT), self._cwd)
+            case RateLimit():
+                self._limit = line.rate_limit_info
+            case Result():
+                self._result = line
+                self._session = self._session or line.session_id or None
+                self._used += (line.model_usage_since_last_result or {}).values()
+                if not line.queued_turn_count:
+                    yield Finished()
+
+    def _read_system(self, line: System) -> Iterator[Event]:
+        if line.subtype == "init":
+            self._cwd = line.cwd
+            if line.session_id and self._session is None:
+                self._session = line.session_id
+                yield SessionStarted(line.session_id)
+        elif line.subtype == "api_retry":
+            yield activity.retries(f"{line.error} ({line.attempt} of {line.max_retries})")
+
+    def outcome(self, ending: Ending) -> Outcome:
+        result = self._result
+        if result is None:
+            return Outcome(
+                session_id=self._session, error_class="agent_error", error_message=without_result(ending)
+            )
+        text = storable(result.result or "")
+        error_class = self._error_class(result, text)
+        return Outcome(
+            final_text="" if result.is_error else text,
+            session_id=self._session,
+            usage=usage_of(self._used or [result.usage or Tokens()]),
+            cost_usd=sum(used.cost_usd for used in self._used) if self._used else result.total_cost_usd,
+            denials=tuple(denied(denial, self._cwd) for denial in result.permission_denials),
+            error_class=error_class,
+            error_message=None if error_class is None else error_message(error_class, result),
+            limit_resets_at=self._limit.resets_at if error_class == "limit" and self._limit else None,
+        )
+
+    def _error_class(self, result: Result, text: str) -> str | None:
+        if not result.is_error:
+            if text.strip():
+                return None
+            return "permission_denied" if result.permission_denials else "empty_result"
+        if result.subtype == "error_max_budget_usd":
+            return "budget"
+        if result.terminal_reason == "prompt_too_long":
+            return "context_too_long"
+        if result.api_error_type == "overloaded_error":
+            return "overloaded"
+        known = CLASS_OF_ERROR.get(self._error or "") or CLASS_OF_STATUS.get(result.api_error_status or 0)
+        if known == "throttled" and self._limit is not None and self._limit.status == "rejected":
+            return "limit"
+        return known or "agent_error"
+
+
+def describe(tool: str, what: ToolInput | None, cwd: str) -> Activity:
+    what = what or ToolInput()
+    match tool:
+        case "Write" | "Edit" | "MultiEdit" | "NotebookEdit":
+            return activity.edits(what.file_path or what.notebook_path, cwd)
+        case "Read":
+            return activity.reads(what.file_path, cwd)
+        case "Bash":
+            return activity.runs(what.command)
+        case "Grep" | "Glob":
+            return activity.searches(what.pattern)
+        case "WebSearch":
+            return activity.searches(what.query)
+        case "WebFetch":
+            return activity.fetches(what.url)
+        case "Task" | "Agent":
+            return activity.delegates(what.description)
+        case _:
+            return activity.uses(tool)
+
+
+def denied(denial: Denial, cwd: str) -> str:
+    """What was refused, in the words of the activities: "runs npm test"."""
+    return describe(denial.tool_name, decode(denial.tool_input, TOOL_INPUT), cwd).text
+
+
+def usage_of(counts: Sequence[Tokens | ModelUsage]) -> Usage:
+    cached = sum(count.cache_read_input_tokens for count in counts)
+    uncached = sum(count.input_tokens + count.cache_creation_input_tokens for count in counts)
+    return Usage(
+        input=uncached + cached, cached_input=cached, output=sum(count.output_tokens for count in counts)
+    )
+
+
+def error_message(error_class: str, result: Result) -> str:
+    said = result.result or "; ".join(result.errors)
+    if error_class == "auth":
+        return failure.message("claude", error_class, said, NOT_LOGGED_IN)
+    if result.subtype == "error_max_budget_usd":
+        return failure.message("claude", error_class, said, "reached the limit of money that it was given")
+    if result.subtype == "error_max_turns":
+        return failure.message("claude", error_class, said, "reached its limit of turns")
+    return failure.message("claude", error_class, said)
+
+
+def without_result(ending: Ending) -> str:
+    if "--dangerously-skip-permissions cannot be used with root" in ending.stderr_tail:
+        return failure.message("claude", "agent_error", "", NOT_AS_ROOT)
+    return failure.no_final_event("claude", ending)

@@ -1,0 +1,239 @@
+"""OpenAI's `codex` (measured with 0.169.0, npm package @openai/codex)."""
+
+import re
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from wrappers import activity, failure
+from wrappers.base import (
+    Ending,
+    Event,
+    Finished,
+    GentleStop,
+    Invocation,
+    Outcome,
+    Permission,
+    Request,
+    SessionStarted,
+    Usage,
+)
+from wrappers.lines import JsonLinesParser
+from wrappers.text import storable
+
+VERSION = "0.169.0"
+
+SANDBOXES: dict[Permission, str] = {
+    "read": "read-only",
+    "edit": "workspace-write",
+    "full": "danger-full-access",
+}
+
+# `plugins` would have git clone a repository before each run. `exec` never asks, whatever the user's
+# configuration says; the retries of its built-in provider cannot be configured.
+QUIET = (
+    "--disable",
+    "plugins",
+    "-c",
+    "check_for_update_on_startup=false",
+    "-c",
+    "analytics.enabled=false",
+)
+
+NOT_LOGGED_IN = (
+    "is not logged in, or its key is refused: run `codex login` with the config home of this account, "
+    "or give the group a valid CODEX_API_KEY (codex does not look at OPENAI_API_KEY)"
+)
+
+
+# SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox. In the first
+# moment, before its turn has started, SIGINT has no effect at all; then the grace runs out.
+STOP = GentleStop(signal.SIGINT, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codex:
+    """The wrapper of codex: `codex exec --json`."""
+
+    program: str = "codex"
+    name: str = "codex"
+    install_hint: str = f"npm install -g @openai/codex@{VERSION}"
+    config_home_variable: str | None = "CODEX_HOME"
+    stop: GentleStop = STOP
+
+    def invocation(self, request: Request) -> Invocation:
+        argv = [self.program, "exec", "--json", "--skip-git-repo-check", "-s", SANDBOXES[request.permission]]
+        argv += QUIET
+        if request.model:
+            argv += ["-m", request.model]
+        if request.resume:
+            argv += ["resume", request.resume]  # after all flags: it takes no -s
+        argv.append("-")
+        home = {"CODEX_HOME": request.config_home} if request.config_home else {}
+        return Invocation(argv=tuple(argv), env=home)
+
+    def parser(self) -> "CodexParser":
+        return CodexParser()
+
+
+class ThreadStarted(msgspec.Struct, tag_field="type", tag="thread.started"):
+    thread_id: str
+
+
+class Change(msgspec.Struct):
+    path: str = ""
+
+
+class Item(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+    command: str = ""
+    changes: list[Change] = []
+    server: str = ""
+    tool: str = ""
+    query: str = ""
+
+
+class ItemStarted(msgspec.Struct, tag_field="type", tag="item.started"):
+    item: Item
+
+
+class ItemCompleted(msgspec.Struct, tag_field="type", tag="item.completed"):
+    item: Item
+
+
+class Tokens(msgspec.Struct):
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class TurnCompleted(msgspec.Struct, tag_field="type", tag="turn.completed"):
+    """The end of a turn that went well. ``usage`` goes back to the beginning of a resumed session."""
+
+    usage: Tokens | None = None
+
+
+class Failure(msgspec.Struct):
+    message: str = ""
+
+
+class TurnFailed(msgspec.Struct, tag_field="type", tag="turn.failed"):
+    error: Failure
+
+
+class Error(msgspec.Struct, tag_field="type", tag="error"):
+    """A retry, or what `turn.failed` is going to repeat."""
+
+    message: str = ""
+
+
+Line = ThreadStarted | ItemStarted | ItemCompleted | TurnCompleted | TurnFailed | Error
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+RETRY = re.compile(r"Reconnecting\.\.\. (?P<attempt>\d+)/(?P<most>\d+) \((?P<reason>.*)\)", re.DOTALL)
+
+# The class of a failure is on stdout only as a sentence of codex's own. These are whole beginnings of such
+# sentences, as 0.169.0 prints them; the dots stand for an apostrophe, which may be typographic.
+SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), error_class)
+    for pattern, error_class in (
+        (r"You.ve hit your usage limit\.", "limit"),
+        (r"exceeded retry limit, last status: 429\b", "throttled"),
+        (r"Selected model is at capacity\.", "overloaded"),
+        (r"We.re currently experiencing high demand\b", "overloaded"),
+        (r"unexpected status (?:503|529) ", "overloaded"),
+        (r"unexpected status (?:401|403) ", "auth"),
+        (r"Missing environment variable: ", "auth"),
+        (r"Quota exceeded\. Check your plan and billing details\.", "budget"),
+        (r"stream disconnected before completion: .*\breason: content_filter$", "invalid_request"),
+        (r"Codex ran out of room in the model.s context window\.", "context_too_long"),
+    )
+)
+
+
+class CodexParser(JsonLinesParser[Line]):
+    def __init__(self) -> None:
+        super().__init__(LINE)
+        self._session: str | None = None
+        self._answer = ""
+        self._last_error = ""
+        self._end: TurnCompleted | TurnFailed | None = None
+
+    def read(self, line: Line) -> Iterable[Event]:
+        match line:
+            case ThreadStarted():
+                self._session = line.thread_id
+                yield SessionStarted(line.thread_id)
+            case ItemStarted():
+                yield from describe(line.item)
+            case ItemCompleted():
+                yield from self._read_completed(line.item)
+            case Error():
+                self._last_error = line.message
+                retry = RETRY.match(line.message)
+                if retry is not None:
+                    yield activity.retries(f"{retry['reason']} ({retry['attempt']} of {retry['most']})")
+            case TurnCompleted() | TurnFailed():
+                self._end = line
+                yield Finished()
+
+    def _read_completed(self, item: Item) -> Iterator[Event]:
+        if item.type == "agent_message":
+            self._answer = item.text
+        elif item.type == "file_change":
+            yield from describe(item)  # has no item.started
+
+    def outcome(self, ending: Ending) -> Outcome:
+        match self._end:
+            case None:
+                return self._failed(self._last_error, failure.no_final_event("codex", ending))
+            case TurnFailed(error):
+                return self._failed(error.message, failure.message("codex", "agent_error", error.message))
+            case TurnCompleted(usage):
+                answer = storable(self._answer)
+                empty = not answer.strip()
+                return Outcome(
+                    final_text=answer,
+                    session_id=self._session,
+                    usage=usage_of(usage),
+                    error_class="empty_result" if empty else None,
+                    error_message=failure.message("codex", "empty_result", "") if empty else None,
+                )
+
+    def _failed(self, said: str, unclassified: str) -> Outcome:
+        error_class = class_of(said)
+        predicate = NOT_LOGGED_IN if error_class == "auth" else None
+        return Outcome(
+            session_id=self._session,
+            error_class=error_class or "agent_error",
+            error_message=failure.message("codex", error_class, said, predicate)
+            if error_class
+            else unclassified,
+        )
+
+
+def class_of(sentence: str) -> str | None:
+    return next((error_class for pattern, error_class in SENTENCES if pattern.match(sentence)), None)
+
+
+def describe(item: Item) -> Iterator[Event]:
+    match item.type:
+        case "command_execution":
+            yield activity.runs(item.command)
+        case "file_change":
+            yield from (activity.edits(change.path) for change in item.changes)
+        case "mcp_tool_call":
+            yield activity.uses(f"{item.server} {item.tool}")
+        case "web_search":
+            yield activity.searches(item.query)
+
+
+def usage_of(tokens: Tokens | None) -> Usage | None:
+    if tokens is None:
+        return None
+    return Usage(
+        input=tokens.input_tokens, cached_input=tokens.cached_input_tokens, output=tokens.output_tokens
+    )

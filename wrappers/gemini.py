@@ -1,0 +1,283 @@
+"""Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
+
+Its retries, updates and statistics can be set in its settings file only, which had best hold
+
+    {"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}
+
+Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
+variable, are no way out: it takes such a file from root only.
+"""
+
+import re
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from wrappers import activity, failure
+from wrappers.base import (
+    Activity,
+    Ending,
+    Event,
+    Finished,
+    GentleStop,
+    Invocation,
+    Outcome,
+    Permission,
+    Request,
+    SessionStarted,
+    Usage,
+)
+from wrappers.lines import JsonLinesParser, decode
+from wrappers.text import last_words, storable
+
+VERSION = "0.61.0"
+
+# In `default` the tools that write are not even offered to the model.
+APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}
+
+# Without it gemini starts itself a second time, and the first process ignores SIGTERM.
+ENVIRONMENT = {"GEMINI_CLI_NO_RELAUNCH": "true"}
+
+NOT_LOGGED_IN = (
+    "is not logged in, or its key is refused: run `gemini` with the config home of this account "
+    "and sign in, or give the group a valid GEMINI_API_KEY"
+)
+
+# Failed requests end the process with the HTTP status modulo 256, failures of its own with these codes.
+STATUS_OF_EXIT = {status % 256: status for status in (400, 401, 403, 429, 500, 502, 503, 529)}
+EXITS: Mapping[int, tuple[str, str]] = {
+    41: ("auth", NOT_LOGGED_IN),
+    42: ("invalid_request", "refused its input: an empty prompt, or a session of another directory"),
+    44: ("agent_error", "wants a sandbox of its own, which needs docker or podman"),
+    53: ("agent_error", "reached the limit of turns in its settings (model.maxSessionTurns)"),
+    55: ("invalid_request", "does not trust the work directory"),
+}
+CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
+
+DAILY_QUOTA = re.compile(r"\[API Error: You have exhausted your daily quota on this model\.")
+API_ERROR = re.compile(r"\[API Error: (\{.*\})\]", re.DOTALL)
+PROMPT_TOO_LONG = re.compile(r"The input token count \(?\d+\)? exceeds the maximum number of tokens allowed")
+EMPTY = "The model returned an empty response with no text or thoughts."
+BLOCKED = "The model response was blocked due to safety settings."
+
+
+# SIGTERM ends it at once, but leaves behind the commands that it runs.
+STOP = GentleStop(signal.SIGTERM, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemini:
+    """The wrapper of gemini: stream-json, with the prompt on stdin."""
+
+    program: str = "gemini"
+    name: str = "gemini"
+    install_hint: str = f"npm install -g @google/gemini-cli@{VERSION}"
+    config_home_variable: str | None = "GEMINI_CLI_HOME"
+    stop: GentleStop = STOP
+
+    def invocation(self, request: Request) -> Invocation:
+        argv = [self.program, "--skip-trust", "--approval-mode", APPROVAL_MODES[request.permission]]
+        argv += ["-o", "stream-json"]
+        if request.model:
+            argv += ["-m", request.model]
+        if request.resume:
+            argv += ["--resume", request.resume]
+        else:
+            argv += ["--session-id", request.run_id]
+        home = {"GEMINI_CLI_HOME": request.config_home} if request.config_home else {}
+        return Invocation(argv=tuple(argv), env=ENVIRONMENT | home)
+
+    def parser(self) -> "GeminiParser":
+        return GeminiParser()
+
+
+class Init(msgspec.Struct, tag_field="type", tag="init"):
+    session_id: str = ""
+
+
+class Message(msgspec.Struct, tag_field="type", tag="message"):
+    """A piece of the conversation; the prompt comes back, too, with the role "user"."""
+
+    role: str = ""
+    content: str = ""
+
+
+class Parameters(msgspec.Struct):
+    file_path: str = ""
+    absolute_path: str = ""
+    dir_path: str = ""
+    command: str = ""
+    pattern: str = ""
+    query: str = ""
+    prompt: str = ""
+
+
+class ToolUse(msgspec.Struct, tag_field="type", tag="tool_use"):
+    tool_name: str = ""
+    parameters: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Error(msgspec.Struct, tag_field="type", tag="error"):
+    severity: str = ""
+    message: str = ""
+
+
+class Failure(msgspec.Struct):
+    message: str = ""
+
+
+class Stats(msgspec.Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached: int = 0
+
+
+class Result(msgspec.Struct, tag_field="type", tag="result"):
+    status: str = ""
+    error: Failure | None = None
+    stats: Stats | None = None
+
+
+Line = Init | Message | ToolUse | Error | Result
+LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+PARAMETERS = msgspec.json.Decoder(Parameters)
+
+
+class Detail(msgspec.Struct):
+    reason: str = ""
+
+
+class ApiError(msgspec.Struct):
+    code: int = 0
+    message: str = ""
+    details: list[Detail] = []
+
+
+class ApiErrorBody(msgspec.Struct):
+    error: ApiError
+
+
+API_ERROR_BODY = msgspec.json.Decoder(ApiErrorBody)
+
+
+class GeminiParser(JsonLinesParser[Line]):
+    def __init__(self) -> None:
+        super().__init__(LINE)
+        self._session: str | None = None
+        self._pieces: list[str] = []
+        self._answer_ended = False
+        self._last_error = ""
+        self._result: Result | None = None
+
+    def read(self, line: Line) -> Iterable[Event]:
+        match line:
+            case Init():
+                self._session = line.session_id or None
+                if self._session:
+                    yield SessionStarted(self._session)
+            case Message():
+                if line.role == "assistant":
+                    self._take_piece(line.content)
+            case ToolUse():
+                self._answer_ended = True
+                yield describe(line.tool_name, decode(line.parameters, PARAMETERS))
+            case Error():
+                if line.severity == "error":
+                    self._last_error = line.message
+            case Result():
+                self._result = line
+                yield Finished()
+
+    def _take_piece(self, piece: str) -> None:
+        """What is said before a tool is used is a remark; the answer is what is said after the last one."""
+        if self._answer_ended:
+            self._pieces.clear()
+            self._answer_ended = False
+        self._pieces.append(piece)
+
+    def outcome(self, ending: Ending) -> Outcome:
+        result = self._result
+        if result is None:
+            return self._without_result(ending)
+        usage = usage_of(result.stats)
+        if result.status != "success":
+            return self._failed(result, ending, usage)
+        answer = storable("".join(self._pieces))
+        if answer.strip():
+            return Outcome(final_text=answer, session_id=self._session, usage=usage)
+        return Outcome(
+            session_id=self._session,
+            usage=usage,
+            error_class="empty_result",
+            error_message=failure.message("gemini", "empty_result", self._last_error),
+        )
+
+    def _failed(self, result: Result, ending: Ending, usage: Usage | None) -> Outcome:
+        said = result.error.message if result.error else self._last_error
+        error_class = class_of(said, ending.exit_code)
+        predicate = NOT_LOGGED_IN if error_class == "auth" else None
+        return Outcome(
+            session_id=self._session,
+            usage=usage,
+            error_class=error_class,
+            error_message=failure.message("gemini", error_class, said, predicate),
+        )
+
+    def _without_result(self, ending: Ending) -> Outcome:
+        error_class, predicate = EXITS.get(ending.exit_code or 0, ("agent_error", None))
+        words = last_words(ending.stderr_tail)
+        return Outcome(
+            session_id=self._session,
+            error_class=error_class,
+            error_message=failure.message("gemini", error_class, words, predicate)
+            if predicate
+            else failure.no_final_event("gemini", ending),
+        )
+
+
+def class_of(said: str, exit_code: int | None) -> str:
+    """The class of an error: by what the service answered, if gemini passes it on, else by the exit code."""
+    if DAILY_QUOTA.match(said):
+        return "limit"
+    if said.startswith(EMPTY):
+        return "empty_result"
+    if said == BLOCKED:
+        return "invalid_request"
+    passed_on = API_ERROR.match(said)
+    body = decode(passed_on[1].encode(), API_ERROR_BODY) if passed_on else None
+    if body is not None:
+        if PROMPT_TOO_LONG.match(body.error.message):
+            return "context_too_long"
+        if any(detail.reason == "API_KEY_INVALID" for detail in body.error.details):
+            return "auth"
+    status = body.error.code if body is not None else STATUS_OF_EXIT.get(exit_code or 0, 0)
+    return CLASS_OF_STATUS.get(status, "agent_error")
+
+
+def describe(tool: str, what: Parameters | None) -> Activity:
+    what = what or Parameters()
+    match tool:
+        case "write_file" | "replace":
+            return activity.edits(what.file_path)
+        case "read_file":
+            return activity.reads(what.file_path or what.absolute_path)
+        case "list_directory":
+            return activity.reads(what.dir_path)
+        case "run_shell_command":
+            return activity.runs(what.command)
+        case "grep_search" | "search_file_content" | "glob":
+            return activity.searches(what.pattern)
+        case "google_web_search":
+            return activity.searches(what.query)
+        case "web_fetch":
+            return activity.fetches(what.prompt)
+        case _:
+            return activity.uses(tool)
+
+
+def usage_of(stats: Stats | None) -> Usage | None:
+    if stats is None:
+        return None
+    return Usage(input=stats.input_tokens, cached_input=stats.cached, output=stats.output_tokens)

@@ -1,0 +1,98 @@
+"""Reading JSON lines out of a stream of bytes that may hold anything."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from wrappers.base import Ending, Event, Outcome
+
+Line = TypeVar("Line")
+
+# codex put an answer of 4 MB into one line; what is longer than this is no event of any CLI.
+LONGEST_LINE = 64 * 1024 * 1024
+
+
+class LineCutter:
+    """Cuts a stream into lines. A line longer than ``longest`` bytes is passed over, so memory is bounded."""
+
+    def __init__(self, longest: int = LONGEST_LINE) -> None:
+        self._longest = longest
+        self._begun = bytearray()
+        self._too_long = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        *ends, beginning = chunk.split(b"\n")
+        for end in ends:
+            self._keep(end)
+            line = self.rest()
+            if line:
+                yield line
+        self._keep(beginning)
+
+    def rest(self) -> bytes:
+        """What stands after the last newline; empties the cutter."""
+        line = b"" if self._too_long else bytes(self._begun)
+        self._begun.clear()
+        self._too_long = False
+        return line
+
+    def _keep(self, piece: bytes) -> None:
+        if self._too_long or len(self._begun) + len(piece) > self._longest:
+            self._too_long = True
+            self._begun.clear()
+        else:
+            self._begun += piece
+
+
+def decode(line: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Line]) -> Line | None:
+    """The JSON value on a line, or None if the line holds no such thing."""
+    try:
+        return decoder.decode(line)
+    except msgspec.ValidationError:
+        return None
+    except (ValueError, RecursionError):
+        return _decode_leniently(bytes(line), decoder)
+
+
+def _decode_leniently(line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line | None:
+    """Bears invalid UTF-8 and lone surrogates; JavaScript prints these for a text cut inside an emoji."""
+    try:
+        value = json.loads(line.decode(errors="replace"), strict=False)
+        clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+        return decoder.decode(clean)
+    except (ValueError, RecursionError):
+        return None
+
+
+class JsonLinesParser(ABC, Generic[Line]):
+    """A `wrappers.base.Parser` for a CLI that prints one JSON object of the union ``Line`` on each line.
+
+    Lines that hold anything else are passed over.
+    """
+
+    def __init__(self, decoder: msgspec.json.Decoder[Line]) -> None:
+        self._decoder = decoder
+        self._cutter = LineCutter()
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:
+        return [event for line in self._cutter.feed(chunk) for event in self._take(line)]
+
+    def finish(self, ending: Ending) -> Outcome:
+        for _ in self._take(self._cutter.rest()):
+            pass
+        return self.outcome(ending)
+
+    def _take(self, line: bytes) -> Iterable[Event]:
+        read = decode(line, self._decoder)
+        return () if read is None else self.read(read)
+
+    @abstractmethod
+    def read(self, line: Line) -> Iterable[Event]:
+        """Take in one line of the CLI's output."""
+
+    @abstractmethod
+    def outcome(self, ending: Ending) -> Outcome:
+        """What all the lines taken in come to."""
