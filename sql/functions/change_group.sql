@@ -1,5 +1,5 @@
 -- change_group(group, ...): changes what is given and leaves the rest of a worker group as it is. env_vars is merged
--- into what is there; a variable with the value null is taken out. Locks: claim lock, the group.
+-- into what is there; a variable with the value null is taken out. Locks: claim lock, counters lock (alone), the group.
 -- Raises LD404, LD400 for bad values.
 CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION change_group(
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM lock_claims();
+    PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF p_max_concurrent < 0 THEN
         RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
@@ -20,5 +20,9 @@ BEGIN
         hosts = coalesce(p_hosts, hosts),
         updated_at = clock()
     WHERE group_name = p_group;
+EXCEPTION
+    WHEN check_violation THEN
+        RAISE EXCEPTION 'worker group % was not understood: its variables are text', quote_literal(p_group)
+            USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;
