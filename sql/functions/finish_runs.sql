@@ -101,7 +101,7 @@ BEGIN
             END,
             finished_at = v_now,
             started_at = coalesce(task_runs.started_at, v_now - make_interval(secs => ran_s)),
-            latency_ms = least(ran_s * 1000, 2147483647)::integer,
+            latency_ms = CASE WHEN ran_s IS NOT NULL THEN least(ran_s * 1000, 2147483647)::integer END,
             pid = coalesce(task_runs.pid, decided.pid), exit_code = decided.exit_code, signal = decided.signal,
             error_class = decided.error_class, error_message = decided.error_message,
             session_id = decided.session_id, final_text = decided.final_text,
