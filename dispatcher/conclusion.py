@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
-from dispatcher.store import Report
+from dispatcher.store import Output, Report
 from wrappers.base import Outcome
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
@@ -59,6 +59,7 @@ def report(
     stderr: str | None = None,
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
+    output: Output | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
 
@@ -83,4 +84,5 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
+        output=output,
     )

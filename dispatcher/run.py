@@ -212,7 +212,6 @@ class Run:
             exit_code=reading.exit_code,
         )
         stdout, stderr = output.stdout_head(), output.stderr_tail()
-        await self._around.following.end(output)
         return report(
             self.claimed.run_id,
             outcome,
@@ -222,6 +221,7 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
+            output=await self._around.following.end(output),
         )
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
