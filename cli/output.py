@@ -1,5 +1,6 @@
 """What goes to standard output: a table for people, or JSON, JSON lines and CSV for programs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -91,6 +92,11 @@ def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
             for name in names
         )
     return lines.getvalue().removesuffix("\n")
+
+
+def has_screen() -> bool:
+    """Whether there is a terminal whose screen we can draw on."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def write(text: str) -> None:
