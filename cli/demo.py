@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 app = family()
 
 TOOL = "simulated"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 TASKS: Sequence[Mapping[str, object]] = (
     {"name": "summary", "prompt": "Summarise the README [takes 2 s]", "priority": 9},
@@ -45,9 +46,12 @@ def demo() -> int:
     """
     from cli import database
     from cli.dispatching import dispatch_until_empty
+    from dispatcher.database.embedded import EmbeddedServer
 
     with _place_of_its_own() as home:
         say("Starting a PostgreSQL of the demo's own …")
+        with _signals_later():
+            EmbeddedServer(home).start()
         with database.opened() as db:
             submitted = _submit(db)
             names = {task.number: str(asked["name"]) for task, asked in zip(submitted, TASKS, strict=True)}
@@ -73,7 +77,7 @@ def _show_results(db: "Database", names: Mapping[int, str]) -> None:
 def _place_of_its_own() -> Iterator[Path]:
     """A home with a configuration and a database for this process and its children; gone at the end."""
     home = Path(tempfile.mkdtemp(prefix="llmctl-demo-"))
-    for sign in (signal.SIGTERM, signal.SIGHUP):
+    for sign in ENDING:
         signal.signal(sign, _leave)
     try:
         for elsewhere in ("LLMCTL_CONFIG", "LLMCTL_DATABASE_URL"):
@@ -85,10 +89,23 @@ def _place_of_its_own() -> Iterator[Path]:
         from dispatcher.database.embedded import EmbeddedServer
 
         # Whoever is impatient now would leave a server behind.
-        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for sign in ENDING:
             signal.signal(sign, signal.SIG_IGN)
         EmbeddedServer(home).destroy()
         shutil.rmtree(home)
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Obey signals at the end only: an interrupted initdb would go on to write what we remove."""
+    came: list[int] = []
+    for sign in ENDING:
+        signal.signal(sign, lambda number, _frame: came.append(number))
+    yield
+    for sign in ENDING:
+        signal.signal(sign, _leave)
+    if came:
+        _leave(came[0], None)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
