@@ -14,7 +14,7 @@ from dispatcher.agent_output import AgentOutput, Bounds
 from dispatcher.linux import DirectoryWatch
 from dispatcher.masking import Masking
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import FENCED, ClaimedRun, Output, Store
+from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store, will_pass
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser
 
@@ -107,7 +107,9 @@ class Following:
             self._on_their_way = frozenset(output.run_id for output in outputs)
             try:
                 await self._deliver(outputs)
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 if pause == INTERVAL:
                     log.warning("output waits on disk: the database is away", error=str(error).strip())
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -124,11 +126,11 @@ class Following:
         unstored = [told for told in read if told is not None]
         try:
             stored = await self._store.append_output(unstored) if unstored else {}
-        except psycopg.OperationalError:
-            raise
         except psycopg.DatabaseError as error:
+            if will_pass(error):
+                raise
             # What the database cannot take of one run must not hold up the others, and no run's end.
-            if error.sqlstate not in FENCED and len(outputs) > 1:
+            if error.sqlstate != NOT_OURS and len(outputs) > 1:
                 for output in outputs:
                     await self._deliver([output])
                 return

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -95,6 +96,9 @@ class Chaos:
                 with suppress(psycopg.OperationalError):
                     self._database = psycopg.connect(self._sites[0].database.info.dsn, autocommit=True)
 
+    def count(self, query: str) -> list[tuple[str, int]]:
+        return [(str(name), int(str(number))) for name, number in self.ask(query)]
+
     def events(self) -> Iterator[Callable[[], None]]:
         choices = [
             *[self.submit] * 6,
@@ -139,9 +143,8 @@ def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_p
         chaos.tend()
         pace.wait(0.2)
 
-    print(f"seed {SEED}, {SECONDS:.0f} s:", dict(chaos.counts))
-    runs = chaos.ask("SELECT status, count(*) FROM task_runs GROUP BY status ORDER BY status")
-    print("runs:", dict(runs))
+    runs = dict(chaos.count("SELECT status, count(*) FROM task_runs GROUP BY status ORDER BY status"))
+    sys.stdout.write(f"seed {SEED}, {SECONDS:.0f} s: {dict(chaos.counts)}, runs: {runs}\n")
     journal = Counter((tmp_path / "journal").read_text().split("\n")[:-1])
     assert journal == {f"done {number}": 1 for number in range(chaos.counts["tasks"])}
     assert chaos.ask("SELECT count(*) FROM tasks WHERE status = 'succeeded'") == [(chaos.counts["tasks"],)]
@@ -151,4 +154,4 @@ def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_p
     ) == [(1,)]
     assert chaos.ask("SELECT * FROM check_counters()") == []
     assert chaos.ask("SELECT * FROM list_limits() WHERE current_concurrent <> 0") == []
-    assert set(dict(runs)) <= {"succeeded", "interrupted"}, "a run was lost although no agent was ever killed"
+    assert set(runs) <= {"succeeded", "interrupted"}, "a run was lost although no agent was ever killed"
