@@ -32,7 +32,7 @@ CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat")
 CLAIM_BATCH = 16
 STOP_SECONDS = 30.0
 """Time that all agents together get to be stopped and reported; their gentle stops take at most a third of it."""
-LAST_WORDS = 10.0
+LAST_WORDS = 5.0
 """Seconds to tell the database of the last ends; what it does not hear is told by the next start."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left for a new process to be started under it."""
@@ -108,13 +108,14 @@ class EventLoop:
         log.info("dispatcher ended")
 
     async def _say_goodbye(self) -> None:
-        with trio.move_on_after(LAST_WORDS):
+        await self._sweeper.finish()
+        with trio.move_on_after(LAST_WORDS) as patience:
             await self._reporter.delivered()
         if self._active:
             log.warning("leaving agents running for the next start", tasks=self._numbers())
-        await self._sweeper.finish()
-        with trio.move_on_after(LAST_WORDS):
-            await self._store.patiently("saying goodbye", self._store.close_dispatcher)
+        if not patience.cancelled_caught:
+            with trio.move_on_after(LAST_WORDS):
+                await self._store.patiently("saying goodbye", self._store.close_dispatcher)
 
     def drain(self) -> None:
         """Claim nothing more; :meth:`run` returns when the active runs have ended, or at the end of the grace.

