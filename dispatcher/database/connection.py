@@ -46,9 +46,9 @@ _BY_SQLSTATE: dict[str, type[DispatchError]] = {
 
 _MEANINGS = {
     "42501": "the database does not permit this",
-    "42703": "the database has another schema, run `dispatcher migrate`",
-    "42883": "the database has another schema, run `dispatcher migrate`",
-    "42P01": "the database has another schema, run `dispatcher migrate`",
+    "42703": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "42883": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "42P01": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
     "57014": "the database took too long",
     "": "the connection to the database broke",
     "08": "the connection to the database broke",
