@@ -15,6 +15,7 @@ from dispatcher.linux import DirectoryWatch
 from dispatcher.masking import Masking
 from dispatcher.settings import ExecutionSettings
 from dispatcher.store import NOT_OURS, ClaimedRun, OutputChunk, OutputProgress, Store, will_pass
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser
 
@@ -113,7 +114,7 @@ class Following:
                 pause = INTERVAL
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
-        read = await trio.to_thread.run_sync(_read, outputs, trio.current_time())
+        read = await in_thread(_read, outputs, trio.current_time())
         for output in outputs[len(read) :]:
             self._tell(output)
         unstored = [(output, *told) for output, told in zip(outputs, read, strict=False) if told is not None]
