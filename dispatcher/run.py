@@ -264,7 +264,6 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        await self._around.following.end(output)
         return report(
             self.claimed.run_id,
             outcome,
@@ -274,6 +273,7 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
+            output=await self._around.following.end(output),
         )
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
