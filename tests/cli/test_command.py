@@ -68,7 +68,7 @@ def test_the_shell_completes_verbs_and_options(
         (["group"], "Missing command.", "`llmctl group --help` shows how"),
         (["ls", "--status", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
-        (["ls", "--limit", "0"], "0 is not in the range", "`llmctl ls --help` shows how"),
+        (["ls", "--limit", "0"], "'--limit'", "`llmctl ls --help` shows how"),
         (["wait"], "Missing argument", "`llmctl wait --help` shows how"),
     ],
 )
