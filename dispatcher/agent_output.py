@@ -17,6 +17,7 @@ from dispatcher.log_file import LogFile
 from dispatcher.masking import MASK, Masking
 from dispatcher.run_record import StopReason
 from dispatcher.store import Output, OutputChunk, Stream
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser
 
@@ -147,7 +148,7 @@ class AgentOutput:
             self._last_stderr = trio.current_time()
         unread = self._stdout.log.written - self._parsed
         if unread + self._open_line > INLINE:
-            await trio.to_thread.run_sync(self._parse)
+            await in_thread(self._parse)
         elif unread:
             self._parse()
         for log in (self._stdout, self._stderr):
@@ -160,7 +161,7 @@ class AgentOutput:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
         ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail())
         if self._parsed > INLINE:
-            return await trio.to_thread.run_sync(self._parser.finish, ending)
+            return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
 
     def stdout_head(self) -> str:

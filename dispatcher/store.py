@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 from dispatcher.collect import OutputFile
 from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.threads import in_thread
 from wrappers.base import Permission
 
 log = structlog.get_logger()
@@ -239,7 +240,7 @@ class Store:
                 return connection.execute(query, arguments).fetchall()
 
         try:
-            return await trio.to_thread.run_sync(call)
+            return await in_thread(call)
         except psycopg.DatabaseError as error:
             if error.sqlstate == CLOSED:
                 raise SupersededError(

@@ -154,6 +154,23 @@ def llmctl(database: str, database_settings: Settings, tmp_path: Path) -> Llmctl
 
 
 @pytest.fixture
+def without_database(tmp_path_factory: pytest.TempPathFactory) -> Llmctl:
+    """`llmctl` with a database that nobody serves."""
+    home = tmp_path_factory.mktemp("home")
+    return Llmctl(
+        home,
+        {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": ":".join(path for path in (str(ROOT), *sys.path) if path),
+            "HOME": str(home),
+            "LLMCTL_HOME": str(home),
+            "LLMCTL_DATABASE_URL": "host=127.0.0.1 port=9 user=x password=hunter2hunter2",
+            "LANG": "C.UTF-8",
+        },
+    )
+
+
+@pytest.fixture
 def dispatcher(database: str, llmctl: Llmctl) -> Iterator[PlayedDispatcher]:
     with psycopg.connect(database, autocommit=True) as connection:
         row = connection.execute(
