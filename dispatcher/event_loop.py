@@ -97,6 +97,7 @@ class EventLoop:
                 self._following.run,
                 self._clean_up,
                 self._sweeper.run,
+                self._give_up_lost_hosts,
             ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
