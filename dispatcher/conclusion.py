@@ -1,6 +1,7 @@
 """From what a run left behind to the report of its end."""
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -85,6 +86,8 @@ def report(
     def masked(text: str | None) -> str | None:
         return masking.text(text) if text else None
 
+    if outcome.limit_resets_at is not None:
+        retry_after_s = max(0.0, outcome.limit_resets_at - time.time())
     usage = outcome.usage
     return Report(
         run_id=run_id,
