@@ -4,6 +4,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dispatcher.launch import SHELL_NAME
 from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
 from dispatcher.store import Report
@@ -21,25 +22,27 @@ STOPPED: Mapping[StopReason, str] = {
     "lingering": "stopped because it did not end after its final event",
 }
 
-
 _NO_SECRETS = Masking(())
 
 
-def explain(outcome: Outcome, reading: Reading) -> Outcome:
+def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
     """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
 
-    A run that proved its success before the stop reached it has succeeded; and one that was stopped because it lived
-    on after its final event came to whatever that event said.
+    A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
+    Without a final event nobody knows whether what it printed is all. A run that was stopped because it lived on after
+    its final event came to whatever that event said.
     """
-    if outcome.succeeded or reading.stop_reason == "lingering":
+    if reading.stop_reason == "lingering":
         return outcome
-    if reading.stop_reason is not None:
+    if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
         return replace(outcome, error_class=reading.stop_reason, error_message=message)
-    if reading.complaint is not None and reading.exit_code is not None:
-        return replace(
-            outcome, error_class="spawn_failed", error_message=f"could not be started: {reading.complaint}"
-        )
+    if outcome.succeeded:
+        return outcome
+    complaint = _complaint(reading, stderr)
+    if complaint is not None:
+        message = f"could not be started: {complaint}"
+        return replace(outcome, error_class="spawn_failed", error_message=message)
     if reading.exit_code is None:
         return replace(
             outcome,
@@ -47,6 +50,21 @@ def explain(outcome: Outcome, reading: Reading) -> Outcome:
             error_message="the process that watched over the agent was killed; no exit code is known",
         )
     return outcome
+
+
+def _complaint(reading: Reading, stderr: str) -> str | None:
+    """What the shell said when it could not run the agent.
+
+    About the files and the directory it complains in the run record, about the program where the agent's stderr
+    goes by then. Above 128 it only tells by which signal the agent died.
+    """
+    if reading.exit_code is None or not 0 < reading.exit_code < 128:
+        return None
+    if reading.complaint is not None:
+        return reading.complaint
+    if reading.exit_code in (126, 127) and stderr.startswith(f"{SHELL_NAME}: "):
+        return stderr.strip()
+    return None
 
 
 def report(
@@ -59,6 +77,7 @@ def report(
     stderr: str | None = None,
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
+    retry_after_s: float | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
 
@@ -83,4 +102,5 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
+        retry_after_s=retry_after_s,
     )

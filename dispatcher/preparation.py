@@ -1,5 +1,6 @@
 """From a claimed run to a process that can be started: consent, workspace, arguments, environment."""
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,22 @@ class NotStartedError(Exception):
         self.error_class = error_class
 
 
+HOST_TROUBLE = frozenset(
+    {
+        *(errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    }
+)
+"""What another task would meet, too: no processes, memory, descriptors or disk."""
+
+
+def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStartedError:
+    """Say that something failed, and whether the task is to blame: trouble of the host uses up no attempt."""
+    if host_trouble or error.errno in HOST_TROUBLE:
+        return NotStartedError("no_resources", f"{what} on this host: {error}")
+    return NotStartedError("spawn_failed", f"{what}: {error}")
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A process to start, and the secrets in its environment, which must not be stored or logged."""
@@ -34,13 +51,23 @@ class Prepared:
 
 
 def prepare(
-    claimed: ClaimedRun, wrapper: Wrapper, workspace: Workspace, inputs: Sequence[InputFile]
+    claimed: ClaimedRun,
+    wrapper: Wrapper,
+    workspace: Workspace,
+    inputs: Sequence[InputFile],
+    security: SecuritySettings,
+    owner: str,
 ) -> Prepared:
-    """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`."""
+    """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`.
+
+    Looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
+    """
+    check_consent(claimed, security)
     try:
         workspace.lay_out(claimed.prompt, inputs)
     except OSError as error:
-        raise NotStartedError("spawn_failed", f"the workspace could not be made: {error}") from error
+        ours = not workspace.directory.exists()
+        raise cannot("the workspace could not be made", error, host_trouble=ours) from error
     request = Request(
         run_id=claimed.run_id,
         prompt_file=str(workspace.prompt),
@@ -51,7 +78,7 @@ def prepare(
     )
     invocation = wrapper.invocation(request)
     try:
-        built = _environment(claimed, wrapper, request.config_home, invocation.env)
+        built = _environment(claimed, wrapper, request.config_home, invocation.env, owner)
     except SecretError as error:
         raise NotStartedError("spawn_failed", f"worker group {claimed.group_name}: {error}") from error
     program = shutil.which(invocation.argv[0], path=built.variables.get("PATH", os.defpath))
@@ -73,16 +100,17 @@ def prepare(
 def secrets_of(claimed: ClaimedRun, wrapper: Wrapper) -> tuple[str, ...]:
     """Find the secrets that an adopted run was given; none where they cannot be resolved any more."""
     try:
-        return _environment(claimed, wrapper, None, {}).secrets
+        return _environment(claimed, wrapper, None, {}, "").secrets
     except SecretError:
         return ()
 
 
 def _environment(
-    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str]
+    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str], owner: str
 ) -> Environment:
     home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
-    return environment.build(claimed.env, {**extra, **home}, claimed.run_id)
+    marks = {environment.RUN: claimed.run_id, environment.OWNER: owner}
+    return environment.build(claimed.env, {**extra, **home}, marks)
 
 
 def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:

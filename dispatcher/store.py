@@ -15,13 +15,22 @@ import trio
 from psycopg_pool import ConnectionPool
 
 from dispatcher.collect import OutputFile
+from dispatcher.database.connection import BoundedConnection
+from dispatcher.errors import DispatchError, ExitCode
 from wrappers.base import Permission
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
-FENCED = ("LD410", "LD412")
-"""SQLSTATEs that say: this dispatcher was closed, or the run is not its any more."""
+CLOSED = "LD410"
+NOT_OURS = "LD412"
+"""SQLSTATEs that say: this dispatcher was closed; the run is not its any more."""
+
+
+class SupersededError(DispatchError):
+    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
+
+    exit_code = ExitCode.WRONG_STATE
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,9 +147,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """One dispatcher's calls. Except for :meth:`patiently` they raise psycopg.Error as it comes."""
+    """One dispatcher's calls.
 
-    def __init__(self, pool: ConnectionPool, dispatcher_id: str) -> None:
+    Except for :meth:`patiently` they raise psycopg.Error as it comes; all raise :class:`SupersededError`.
+    """
+
+    def __init__(self, pool: ConnectionPool[BoundedConnection], dispatcher_id: str) -> None:
         self._pool = pool
         self.dispatcher_id = dispatcher_id
 
@@ -215,12 +227,14 @@ class Store:
         while True:
             try:
                 return await call()
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 log.warning(
                     "the database is away", while_doing=what, error=str(error).strip(), retry_in_s=pause
                 )
             await trio.sleep(pause)
-            pause = min(pause * 2, 10.0)
+            pause = min(pause * 2, 5.0)
 
     async def _value(self, query: LiteralString, *arguments: object) -> object:
         rows = await self._rows(query, *arguments)
@@ -231,7 +245,22 @@ class Store:
             with self._pool.connection() as connection:
                 return connection.execute(query, arguments).fetchall()
 
-        return await trio.to_thread.run_sync(call)
+        try:
+            return await trio.to_thread.run_sync(call)
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == CLOSED:
+                raise SupersededError(
+                    "this dispatcher was closed in the database: another one took its work directory over, or a "
+                    "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
+                ) from error
+            raise
+
+
+def will_pass(error: psycopg.DatabaseError) -> bool:
+    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
+    if error.sqlstate == "25006":  # read only, after a failover
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
 
 
 def register(connection: psycopg.Connection, registration: Registration) -> str:

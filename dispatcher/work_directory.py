@@ -5,9 +5,12 @@
 <work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · work/
 """
 
+import contextlib
 import errno
 import fcntl
+import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -44,7 +47,7 @@ class Workspace:
         """Create the directory, the prompt and the input files (path, content, mode).
 
         Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
-        a file of a directory that the task chose; PermissionError when a link leads out of it.
+        another file of a directory that the task chose; PermissionError when a link leads out of it.
         """
         self.directory.mkdir(mode=0o700)
         if self.work.parent == self.directory:
@@ -55,7 +58,12 @@ class Workspace:
             if not target.parent.resolve().is_relative_to(self.work.resolve()):
                 raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(target, content, mode & 0o777)
+            try:
+                _write(target, content, mode & 0o777)
+            except FileExistsError:
+                # A directory that the task chose still has them from an earlier attempt.
+                if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
+                    raise
 
 
 class WorkDirectory:
@@ -63,6 +71,8 @@ class WorkDirectory:
 
     def __init__(self, id: str, runs: Path, lock: int) -> None:  # noqa: A002
         self.id = id
+        # Names this directory and database to the outside, wherever both are mounted.
+        self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
         self._runs = runs
         self._lock = lock
 
@@ -104,14 +114,20 @@ class WorkDirectory:
         return Workspace(directory, chosen or directory / "work")
 
     def discard(self, workspace: Workspace) -> None:
-        """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it."""
-        if workspace.directory.exists():
+        """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
             workspace.directory.rename(self._runs / "trash" / f"{workspace.directory.name}-{uuid.uuid4()}")
+
+    def workspaces(self) -> list[Workspace]:
+        """List the workspaces that are there, whoever left them. Raises OSError."""
+        found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
+        return [Workspace(directory, directory / "work") for directory in found]
 
     def empty_trash(self) -> None:
         """Delete what was discarded. Slow on a slow disk, so it belongs in a thread."""
-        for entry in (self._runs / "trash").iterdir():
-            shutil.rmtree(entry, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for entry in (self._runs / "trash").iterdir():
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def _identity(root: Path) -> str:
@@ -126,7 +142,7 @@ def _identity(root: Path) -> str:
             pass
         finally:
             draft.unlink()
-    content = file.read_text(encoding="ascii").strip()
+    content = file.read_text(errors="replace").strip()
     try:
         return str(uuid.UUID(content))
     except ValueError:
