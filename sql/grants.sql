@@ -13,11 +13,11 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
-            "count_tasks", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs", "list_tasks",
-            "read_file", "show_task", "task_states", "why_waiting"
+            "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
+            "list_tasks", "read_file", "show_task", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": ["cancel_task", "retry_task", "submit_task", "submit_tasks"]},
-        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id"]},
+        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",

@@ -120,7 +120,7 @@ def require_schema(connection: Connection, schema: Schema | None = None) -> None
     One statement. The definitions may be those of a neighbouring version of the program.
     """
     schema = schema or Schema()
-    number, _ = _state(connection)
+    number, _ = schema_state(connection)
     _refuse_newer(number, schema)
     if number < schema.number:
         state = f"has schema {number}, this program needs {schema.number}" if number else "has no schema yet"
@@ -148,7 +148,7 @@ def open_database(
         migrate(settings, schema)
         return connect(settings, application_name=application_name, statement_timeout=statement_timeout)
     try:
-        if ours and _state(connection) != (schema.number, schema.digest):
+        if ours and schema_state(connection) != (schema.number, schema.digest):
             migrate(settings, schema)
         require_schema(connection, schema)
     except BaseException:
@@ -273,7 +273,7 @@ def _drop(connection: Connection, signature: str) -> None:
     connection.execute(b"drop routine " + signature.encode())
 
 
-def _state(connection: Connection) -> tuple[int, str | None]:
+def schema_state(connection: Connection) -> tuple[int, str | None]:
     """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
     with translated():
         try:
