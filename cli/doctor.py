@@ -31,6 +31,7 @@ def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
 def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
     """Print findings; ends with exit code 1 if there is a problem among them."""
     from dispatcher import check_report
+    from dispatcher.checks.finding import has_problem
 
     if output is TextOrJson.JSON:
         write(check_report.as_json(findings))
@@ -38,5 +39,5 @@ def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
         for line in check_report.lines(findings, colour=check_report.wants_colour(sys.stdout)):
             # Colours are ours; texts are clean already.
             typer.echo(line)
-    if check_report.has_problem(findings):
+    if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)

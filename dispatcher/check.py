@@ -1,12 +1,12 @@
 """`dispatcher check`: everything that keeps tasks from running, or may, each with its remedy."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
 
-from dispatcher.checks.database import check_counters, check_notifications, check_server
-from dispatcher.checks.finding import Finding, ok, problem
+from dispatcher.checks.database import check_counters, check_notifications, check_schema, check_server
+from dispatcher.checks.finding import Finding, has_problem, ok, problem
 from dispatcher.checks.groups import Group, groups_of, served_here
 from dispatcher.checks.logins import check_logins
 from dispatcher.checks.surroundings import check_surroundings
@@ -30,7 +30,8 @@ def check(settings: Settings) -> list[Finding]:
         if connection is not None:
             findings += _told(lambda: check_server(connection, settings))
             findings += _told(lambda: check_notifications(settings))
-        usable = connection if not any(finding.level == "problem" for finding in findings) else None
+            findings += (schema := _told(lambda: check_schema(connection)))
+        usable = None if connection is None or has_problem(schema) else connection
         database_id = None
         if usable is not None:
             findings += _told(lambda: check_counters(usable))
@@ -40,7 +41,8 @@ def check(settings: Settings) -> list[Finding]:
             wrappers = configured(settings.tools)
         except ValueError as error:
             return [*findings, problem("config", str(error), "correct config.yaml")]
-        groups = groups_of(usable, settings, wrappers)
+        groups, unknown = _groups(usable, settings, wrappers)
+        findings += unknown
         here = served_here(groups, settings)
         findings += check_groups_of_file(settings, groups)
         if usable is not None:
@@ -64,6 +66,15 @@ def check_group(settings: Settings, name: str) -> list[Finding]:
         raise NotFoundError(f"there is no worker group {name!r}; there are {known}")
     tool = {meant[0].tool: wrappers[meant[0].tool]} if meant[0].tool in wrappers else {}
     return [*check_tools(tool, meant), *check_logins(wrappers, meant), *_elsewhere(settings, meant)]
+
+
+def _groups(
+    connection: Connection | None, settings: Settings, wrappers: Mapping[str, Wrapper]
+) -> tuple[list[Group], list[Finding]]:
+    """The groups; if the database does not tell, those of the file, and why."""
+    found: list[Group] = []
+    findings = _told(lambda: found.extend(groups_of(connection, settings, wrappers)))
+    return (groups_of(None, settings, wrappers) if findings else found), findings
 
 
 def _wrappers(settings: Settings) -> dict[str, Wrapper]:
@@ -108,9 +119,9 @@ def _reached(settings: Settings, findings: list[Finding]) -> Iterator[Connection
         yield connection
 
 
-def _told(look: Callable[[], list[Finding]]) -> list[Finding]:
+def _told(look: Callable[[], list[Finding] | None]) -> list[Finding]:
     try:
-        return look()
+        return look() or []
     except psycopg.Error as error:
         failure = translate(error)
     except DispatchError as error:

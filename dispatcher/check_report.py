@@ -31,10 +31,6 @@ def wants_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def has_problem(findings: Sequence[Finding]) -> bool:
-    return any(finding.level == "problem" for finding in findings)
-
-
 def as_json(findings: Sequence[Finding]) -> str:
     return msgspec.json.format(msgspec.json.encode(findings), indent=2).decode()
 
@@ -44,4 +40,9 @@ def _line(finding: Finding, wide: int, colour: bool) -> str:
     if colour:
         level = f"{_COLOURS[finding.level]}{level}{_END}"
     remedy = f" → {finding.remedy}" if finding.remedy else ""
-    return f"{level}  {finding.subject:<{wide}}  {' '.join(finding.what.split())}{remedy}"
+    return f"{level}  {_clean(f'{finding.subject:<{wide}}  {finding.what}{remedy}')}"
+
+
+def _clean(text: str) -> str:
+    """What others named may hold what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)

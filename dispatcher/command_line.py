@@ -107,6 +107,7 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     """
     from dispatcher import check_report
     from dispatcher.check import check as look
+    from dispatcher.checks.finding import has_problem
 
     findings = look(_settings(context))
     if output is Output.JSON:
@@ -114,7 +115,7 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     else:
         for line in check_report.lines(findings, colour=check_report.wants_colour(sys.stdout)):
             typer.echo(line)
-    if check_report.has_problem(findings):
+    if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)
 
 

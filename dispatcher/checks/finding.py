@@ -1,5 +1,6 @@
 """What a check answers."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -17,6 +18,10 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     subject: str
     what: str
     remedy: str | None = None
+
+
+def has_problem(findings: Iterable[Finding]) -> bool:
+    return any(finding.level == "problem" for finding in findings)
 
 
 def ok(subject: str, what: str) -> Finding:

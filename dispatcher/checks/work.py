@@ -45,22 +45,19 @@ def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Findin
 
 
 def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
-    findings = []
+    findings, never_reached = [], []
     for scope, maximum in connection.execute("SELECT scope, max_concurrent FROM list_limits()"):
         kind, _, name = scope.partition(":")
-        slots = sum(group.max_concurrent for group in groups if kind != "tool" or group.tool == name)
+        slots = sum(group.max_concurrent for group in groups if kind == "tool" and group.tool == name)
         if maximum == 0:
-            findings.append(
-                warning(
-                    f"limit {scope}",
-                    "is 0: its tasks wait for ever",
-                    f"`llmctl limit set {scope} 1`, or more",
-                )
-            )
-        elif kind == "tool" and 0 < slots < maximum:
-            findings.append(
-                ok(f"limit {scope}", f"is {maximum}, but the groups of {name} have {slots} slots in all")
-            )
+            remedy = f"`llmctl limit set {scope} 1`, or more"
+            findings.append(warning(f"limit {scope}", "is 0: its tasks wait for ever", remedy))
+        elif 0 < slots < maximum:
+            never_reached.append(f"{scope} ({maximum}, its groups have {slots})")
+    if never_reached:
+        findings.append(
+            ok("limits", f"never reached, since groups have fewer slots: {', '.join(never_reached)}")
+        )
     findings += [
         warning(
             f"group {group.name}", "has no slot: it takes no task", f"`llmctl group set {group.name} --max 1`"
