@@ -7,7 +7,7 @@ from dataclasses import replace
 from dispatcher.launch import SHELL_NAME
 from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
-from dispatcher.store import Report
+from dispatcher.store import Output, Report
 from wrappers.base import Outcome
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
@@ -78,6 +78,7 @@ def report(
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
     retry_after_s: float | None = None,
+    output: Output | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
 
@@ -103,4 +104,5 @@ def report(
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
         retry_after_s=retry_after_s,
+        output=output,
     )

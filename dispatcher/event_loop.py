@@ -23,6 +23,7 @@ from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import Claim, ClaimedRun, OpenRun, Report, Store
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
@@ -237,9 +238,9 @@ class EventLoop:
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
         await self._adopted.wait()
-        await trio.to_thread.run_sync(self._discard_leftovers)
+        await in_thread(self._discard_leftovers)
         while True:
-            await trio.to_thread.run_sync(self._work_directory.empty_trash)
+            await in_thread(self._work_directory.empty_trash)
             await self._trash.wait()
             self._trash = trio.Event()
 

@@ -24,6 +24,7 @@ from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
@@ -163,7 +164,7 @@ class Run:
             inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
-        prepared = await trio.to_thread.run_sync(make) if claimed.workdir is not None else make()
+        prepared = await in_thread(make) if claimed.workdir is not None else make()
         self._masking = Masking(prepared.secrets)
         return prepared
 
@@ -263,7 +264,6 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        await self._around.following.end(output)
         return report(
             self.claimed.run_id,
             outcome,
@@ -273,6 +273,7 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
+            output=await self._around.following.end(output),
         )
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
@@ -288,7 +289,7 @@ class Run:
             self._around.files,
         )
         try:
-            while (file := await trio.to_thread.run_sync(next, files, None)) is not None:
+            while (file := await in_thread(next, files, None)) is not None:
                 await store.patiently("storing an output file", partial(store.store_output, run_id, file))
                 kept.append(file.path)
         except CollectError as error:
