@@ -14,14 +14,14 @@ DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
             "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-            "list_tasks", "read_file", "show_task", "task_states", "why_waiting"
+            "list_tasks", "log_state", "read_file", "read_output", "show_task", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": ["cancel_task", "retry_task", "submit_task", "submit_tasks"]},
         {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
-            "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "start_run",
+            "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_runs", "start_run",
             "start_runs", "store_output"
         ]},
         {"to": ["admin"], "functions": [

@@ -128,6 +128,8 @@ def test_a_producer_sees_its_own_tasks_only(acme: Client) -> None:
 
 
 OF_ANOTHER: list[LiteralString] = [
+    "select * from read_output('1', 1, 'stdout')",
+    "select * from log_state('1')",
     "select show_task('1')",
     "select * from list_runs('1')",
     "select * from list_files('1')",
@@ -208,38 +210,57 @@ def test_no_role_touches_a_table_or_an_inner_function(log_in: LogIn) -> None:
                 session.run(statement)
 
 
-FORBIDDEN_TO_PRODUCERS: list[LiteralString] = [
-    "select register_dispatcher('h', 'b', 1, 'v', gen_random_uuid(), 60)",
-    "select claim_tasks(gen_random_uuid())",
-    "select adopt_runs(gen_random_uuid())",
-    "select open_runs(gen_random_uuid())",
-    "select start_run(gen_random_uuid(), gen_random_uuid(), 1)",
-    "select finish_run(gen_random_uuid(), '{}')",
-    "select finish_runs(gen_random_uuid(), '[]')",
-    "select append_output(gen_random_uuid(), '[]', '{}', '{}', '{}', '{}', '{}')",
-    "select store_output(gen_random_uuid(), gen_random_uuid(), 'a', '', null, 0, '', 0)",
-    "select input_files_of(gen_random_uuid())",
-    "select heartbeat(gen_random_uuid())",
-    "select close_dispatcher(gen_random_uuid())",
-    "select check_counters()",
-    "select put_tool('mine')",
-    "select put_group('mine', 'claude', 'mine')",
-    "select change_group('main', 9)",
-    "select pause_group('main')",
-    "select resume_group('main')",
-    "select cool_down_group('main', now())",
-    "select set_group_limit('main', 9)",
-    "select set_limit('tool:claude', 99)",
-    "select remove_limit('tool:claude')",
-    "select grant_tenant(session_user, 'other')",
-    "select revoke_tenant(session_user, 'acme')",
-]
+VIEWS = {
+    "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
+    "list_tasks", "log_state", "read_file", "read_output", "show_task", "task_states", "why_waiting",
+}  # fmt: skip
+SUBMITS = {"cancel_task", "retry_task", "submit_task", "submit_tasks"}
+CHECKS = {"check_counters", "database_id", "unserved_tasks"}
+CONFIGURES = {"put_group", "put_tool", "set_limit"}
+STEERS = {
+    "change_group", "cool_down_group", "grant_tenant", "pause_group", "remove_limit", "resume_group", "revoke_tenant",
+    "set_group_limit",
+}  # fmt: skip
+DISPATCHES = {
+    "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
+    "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_runs", "start_run",
+    "start_runs", "store_output",
+}  # fmt: skip
 
 
-def test_a_producer_neither_runs_nor_administers(acme: Client) -> None:
-    for statement in FORBIDDEN_TO_PRODUCERS:
-        with refused(FORBIDDEN, "permission denied for function"):
-            acme.run(statement)
+@pytest.mark.parametrize(
+    ("group", "may"),
+    [
+        ("producer", VIEWS | SUBMITS),
+        ("reader", VIEWS | CHECKS),
+        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES),
+        ("admin", VIEWS | SUBMITS | CHECKS | CONFIGURES | STEERS),
+    ],
+)
+def test_every_function_that_is_not_a_roles_own_is_refused_to_it(
+    db: Client, log_in: LogIn, group: str, may: set[str]
+) -> None:
+    session = log_in(group, tenants=["acme"])
+    allowed = session.rows(
+        "select proname from schema_definitions, unnest(functions) as name"
+        " join pg_proc on pg_proc.oid = name::regprocedure where has_function_privilege(name, 'execute')"
+    )
+    assert {name for (name,) in allowed} == may
+    for name, call in every_call(db):
+        if name not in may:
+            with refused(FORBIDDEN, f"permission denied for function {name}"):
+                session.connection.execute(call)
+
+
+def every_call(db: Client) -> list[tuple[str, bytes]]:
+    """Each of our functions, called without a value."""
+    rows = db.rows(
+        "select proname, format('select %%I(%%s)', proname, array_to_string(array("
+        "    select 'null::' || format_type(type, null) from unnest(proargtypes) as type), ', '))"
+        " from schema_definitions, unnest(functions) as name join pg_proc on pg_proc.oid = name::regprocedure"
+    )
+    assert len(rows) == len(FUNCTIONS)
+    return [(str(name), str(call).encode()) for name, call in rows]
 
 
 def test_tables_and_functions_of_a_producers_own_schema_are_not_taken_for_ours(
@@ -270,22 +291,12 @@ def test_a_role_that_may_insert_by_hand_is_bound_to_its_tenant_and_heard(acme: C
     assert [run.answer["prompt"] for run in db.claim(db.dispatcher()).runs] == ["by hand"]
 
 
-def test_a_reader_sees_all_and_changes_nothing(acme: Client, log_in: LogIn) -> None:
+def test_a_reader_sees_all(acme: Client, log_in: LogIn) -> None:
     acme.submit()
     reader = log_in("reader")
     assert reader.rows("select number from list_tasks() order by 1") == [(1,), (2,)]
     assert reader.rows("select content from read_file('1', 'in.txt')") == [(b"their file",)]
     assert reader.drift() == []
-    for statement in (
-        *FORBIDDEN_TO_PRODUCERS[:12],
-        "select submit_task('claude', 'p')",
-        "select cancel_task('1')",
-        "select retry_task('1')",
-        "select pause_group('main')",
-        "select set_limit('tool:claude', 9)",
-    ):
-        with refused(FORBIDDEN, "permission denied for function"):
-            reader.run(statement)
 
 
 def test_a_producer_that_is_a_reader_too_stays_with_its_tenants(acme: Client, log_in: LogIn) -> None:
@@ -294,9 +305,7 @@ def test_a_producer_that_is_a_reader_too_stays_with_its_tenants(acme: Client, lo
     assert both.rows("select number from list_tasks()") == [(2,)]
 
 
-def test_a_dispatcher_does_a_whole_run_and_can_neither_submit_nor_cancel(
-    acme: Client, db: Client, log_in: LogIn
-) -> None:
+def test_a_dispatcher_does_a_whole_run(acme: Client, db: Client, log_in: LogIn) -> None:
     agent = log_in("dispatcher")
     me = agent.dispatcher()
     assert agent.value("select adopt_runs(%s)", me) == []
@@ -312,17 +321,9 @@ def test_a_dispatcher_does_a_whole_run_and_can_neither_submit_nor_cancel(
     agent.group("new", account="new")
     agent.limit("tool:claude", 2)
     assert db.status(1) == ("succeeded", None)
-    for statement in (
-        "select submit_task('claude', 'p')",
-        "select cancel_task('1')",
-        "select grant_tenant('x', 'y')",
-        "select remove_limit('tool:claude')",
-    ):
-        with refused(FORBIDDEN, "permission denied for function"):
-            agent.run(statement)
 
 
-def test_an_admin_steers_all_and_claims_nothing(acme: Client, log_in: LogIn) -> None:
+def test_an_admin_steers_all(acme: Client, log_in: LogIn) -> None:
     admin = log_in("admin")
     admin.run("select pause_group('main', 'invoice')")
     admin.run("select resume_group('main')")
@@ -331,9 +332,6 @@ def test_an_admin_steers_all_and_claims_nothing(acme: Client, log_in: LogIn) -> 
     assert admin.submit(tenant_id="anybody").created
     admin.run("select grant_tenant(%s, 'more')", acme.value("select session_user"))
     assert acme.submit(tenant_id="more").created
-    for statement in FORBIDDEN_TO_PRODUCERS[:12]:
-        with refused(FORBIDDEN, "permission denied for function"):
-            admin.run(statement)
 
 
 def test_a_tenant_is_given_to_a_role_that_exists_by_a_name_that_can_be(acme: Client, db: Client) -> None:
