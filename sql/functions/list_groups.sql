@@ -1,4 +1,5 @@
--- list_groups(): worker groups with their slots and what keeps them from taking work, if anything.
+-- list_groups(): worker groups with their slots and what keeps them from taking work, if anything. A producer sees
+-- neither the variables of a group nor where its login is.
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,
@@ -21,6 +22,6 @@ AS $$
         END,
         CASE WHEN cooldown_until > clock() THEN extract(EPOCH FROM cooldown_until - clock())::double precision END,
         CASE WHEN paused THEN pause_reason WHEN cooldown_until > clock() THEN cooldown_reason END,
-        hosts, config_home, env_vars
-    FROM worker_groups AS g ORDER BY g.tool, g.group_name
+        hosts, CASE WHEN mine IS NULL THEN config_home END, CASE WHEN mine IS NULL THEN env_vars ELSE '{}' END
+    FROM worker_groups AS g, session_tenants() AS mine ORDER BY g.tool, g.group_name
 $$;
