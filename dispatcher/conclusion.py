@@ -1,6 +1,7 @@
 """From what a run left behind to the report of its end."""
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -21,6 +22,9 @@ STOPPED: Mapping[StopReason, str] = {
     "lingering": "stopped because it did not end after its final event",
 }
 
+
+LONGEST_LIMIT = 8 * 86400.0
+"""Seconds. The longest window of an account's usage is a week: a later reset is a mistake, or another clock."""
 
 _NO_SECRETS = Masking(())
 
@@ -65,6 +69,9 @@ def report(
     def masked(text: str | None) -> str | None:
         return masking.text(text) if text else None
 
+    def retry_after_s(resets_at: float | None) -> float | None:
+        return None if resets_at is None else min(max(resets_at - time.time(), 0.0), LONGEST_LIMIT)
+
     usage = outcome.usage
     return Report(
         run_id=run_id,
@@ -83,4 +90,5 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
+        retry_after_s=retry_after_s(outcome.limit_resets_at),
     )

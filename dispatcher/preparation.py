@@ -47,7 +47,7 @@ def prepare(
         model=claimed.model,
         permission=claimed.permission,
         resume=claimed.session_id,
-        config_home=str(Path(claimed.config_home).expanduser()) if claimed.config_home else None,
+        config_home=_chosen_home(claimed),
     )
     invocation = wrapper.invocation(request)
     try:
@@ -76,6 +76,25 @@ def secrets_of(claimed: ClaimedRun, wrapper: Wrapper) -> tuple[str, ...]:
         return _environment(claimed, wrapper, None, {}).secrets
     except SecretError:
         return ()
+
+
+def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
+    """Find where the CLI keeps its configuration and sessions in this run; None where nobody knows."""
+    if wrapper.config_home_variable is None:
+        return None
+    try:
+        variables = _environment(claimed, wrapper, _chosen_home(claimed), {}).variables
+    except SecretError:
+        return None
+    if wrapper.config_home_variable in variables:
+        return Path(variables[wrapper.config_home_variable])
+    if wrapper.default_config_home is None or "HOME" not in variables:
+        return None
+    return Path(variables["HOME"], wrapper.default_config_home)
+
+
+def _chosen_home(claimed: ClaimedRun) -> str | None:
+    return str(Path(claimed.config_home).expanduser()) if claimed.config_home else None
 
 
 def _environment(

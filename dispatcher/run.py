@@ -17,10 +17,18 @@ from dispatcher import linux, run_record
 from dispatcher.agent_output import AgentOutput
 from dispatcher.collect import CollectError, collect
 from dispatcher.conclusion import STOPPED, explain, report
+from dispatcher.evidence import newest
 from dispatcher.following import Following
 from dispatcher.launch import launch
 from dispatcher.masking import Masking
-from dispatcher.preparation import NotStartedError, Prepared, check_consent, prepare, secrets_of
+from dispatcher.preparation import (
+    NotStartedError,
+    Prepared,
+    check_consent,
+    config_home_of,
+    prepare,
+    secrets_of,
+)
 from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import FENCED, ClaimedRun, OpenRun, Report, Started, Store
@@ -88,7 +96,7 @@ class Run:
         output = self._follow(wrapper)
         await self._watch(process.pid, wrapper, output)
         process.wait()
-        return await self._conclude(output)
+        return await self._conclude(wrapper, output)
 
     async def resume(self, known: OpenRun) -> Report:
         """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
@@ -114,7 +122,7 @@ class Run:
             await self._watch(reading.pid, wrapper, output)
         elif reading.state != "ended":
             await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
-        return await self._conclude(output)
+        return await self._conclude(wrapper, output)
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
@@ -197,12 +205,13 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, number)
 
-    async def _conclude(self, output: AgentOutput) -> Report:
+    async def _conclude(self, wrapper: Wrapper, output: AgentOutput) -> Report:
         """Take in the last output, keep the run's output files, and say how it ended."""
         ran_s = trio.current_time() - self._began
         reading = run_record.read(self.workspace.directory)
         await output.catch_up()
-        outcome = explain(await output.outcome(reading.exit_code), reading)
+        evidence = await self._evidence(wrapper, output.evidence)
+        outcome = explain(await output.outcome(reading.exit_code, evidence), reading)
         kept, outcome = await self._keep_outputs(outcome)
         log.info(
             "run ended",
@@ -223,6 +232,12 @@ class Run:
             output_files=kept,
             ran_s=ran_s,
         )
+
+    async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
+        home = config_home_of(self.claimed, wrapper) if wanted is not None else None
+        if wanted is None or home is None:
+            return b""
+        return await trio.to_thread.run_sync(newest, home, wanted)
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
         """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded."""

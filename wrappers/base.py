@@ -78,10 +78,14 @@ Event = Activity | SessionStarted | Finished
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr."""
+    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr.
+
+    ``evidence`` is the end of the file that :meth:`Parser.evidence` named, empty when there is none.
+    """
 
     exit_code: int | None
     stderr_tail: str = ""
+    evidence: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,13 @@ class Parser(Protocol):
         """Take the next bytes; never raises, whatever they are."""
         ...
 
+    def evidence(self) -> str | None:
+        """Name a file that may say more of a failure than the output, once all of that was fed.
+
+        It is a glob relative to the config home; None where nothing more is to be known.
+        """
+        ...
+
     def finish(self, ending: Ending) -> Outcome:
         """Say what the run came to, once all output was fed."""
         ...
@@ -146,6 +157,11 @@ class Wrapper(Protocol):
     @property
     def config_home_variable(self) -> str | None:
         """The environment variable that moves the CLI's configuration and login elsewhere."""
+        ...
+
+    @property
+    def default_config_home(self) -> str | None:
+        """Where these are without that variable, relative to the home directory; None where nobody knows."""
         ...
 
     @property

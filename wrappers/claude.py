@@ -64,6 +64,7 @@ class Claude:
     name: str = "claude"
     install_hint: str = f"npm install -g @anthropic-ai/claude-code@{VERSION}"
     config_home_variable: str | None = "CLAUDE_CONFIG_DIR"
+    default_config_home: str | None = ".claude"
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

@@ -122,6 +122,7 @@ class Command:
 
     name: str
     settings: ToolSettings
+    default_config_home: str | None = None
     stop: GentleStop = STOP
 
     def __post_init__(self) -> None:

@@ -75,6 +75,7 @@ class Gemini:
     name: str = "gemini"
     install_hint: str = f"npm install -g @google/gemini-cli@{VERSION}"
     config_home_variable: str | None = "GEMINI_CLI_HOME"
+    default_config_home: str | None = "."
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
