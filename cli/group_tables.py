@@ -35,6 +35,8 @@ GROUPS: Sequence[Column[GroupRow]] = (
         shown=lambda groups: any(g.env_vars for g in groups),
     ),
 )
+WATCHED_GROUPS = [column for column in GROUPS if column.title in ("GROUP", "SLOTS", "QUEUE", "STATE")]
+
 
 LIMITS: Sequence[Column[LimitRow]] = (
     Column("SCOPE", lambda limit: limit.scope),

@@ -40,7 +40,7 @@ class Waiter:
             except DatabaseError as error:
                 if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
                     raise
-                say(f"{error}; trying again")
+                say(f"the database is away, trying again: {error}")
                 time.sleep(min(next(waits), self._left()))
                 self._require_time()
 

@@ -114,11 +114,12 @@ class AgentOutput:
         self._changed = trio.Event()
         self._changed.set()
         self._activity: str | None = None
-        self._final_event_seen = False
+        self.final_event_seen = False
+        """Whether the CLI said that it is done, and has not gone on since."""
         self._last_stdout = self._last_stderr = began
         if adopted:
-            self._last_stdout = max(began, _time_of_last_write(self._stdout.log))
-            self._last_stderr = max(began, _time_of_last_write(self._stderr.log))
+            self._last_stdout = _last_written(self._stdout.log, began)
+            self._last_stderr = _last_written(self._stderr.log, began)
             self._measure()
 
     def changed(self) -> None:
@@ -240,17 +241,16 @@ class AgentOutput:
         match event:
             case Activity():
                 self._activity = event.text
-                self._final_event_seen = (
-                    False  # claude goes on after a final event when work in the background ends
-                )
+                # claude goes on after a final event when work in the background ends.
+                self.final_event_seen = False
             case Finished():
-                self._final_event_seen = True
+                self.final_event_seen = True
 
     def _next_clock(self) -> float:
         stall, linger = math.inf, math.inf
         if self._bounds.stall_timeout is not None:
             stall = max(self._last_stdout, self._last_stderr) + self._bounds.stall_timeout
-        if self._final_event_seen:
+        if self.final_event_seen:
             linger = self._last_stdout + LINGER
         return min(stall, linger)
 
@@ -259,7 +259,7 @@ class AgentOutput:
             return "output_too_large"
         if trio.current_time() < self._next_clock():
             return None
-        return "lingering" if self._final_event_seen else "stalled"
+        return "lingering" if self.final_event_seen else "stalled"
 
 
 def as_text(content: bytes) -> str:
@@ -267,7 +267,7 @@ def as_text(content: bytes) -> str:
     return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _time_of_last_write(log: LogFile) -> float:
-    """On trio's clock; minus infinity if it was never written to."""
+def _last_written(log: LogFile, began: float) -> float:
+    """When the log was last written to, on trio's clock; ``began`` if it never was."""
     written_at = log.last_write()
-    return -math.inf if written_at is None else trio.current_time() - max(0.0, time.time() - written_at)
+    return began if written_at is None else trio.current_time() - max(0.0, time.time() - written_at)

@@ -54,16 +54,19 @@ def run(
 
     The first signal lets agents end for up to `dispatcher.grace` seconds, then leaves them running for the
     next start. A second signal stops them; their tasks are queued again with the attempt given back.
+    A hang-up (SIGHUP) reads tools, groups and limits from the configuration file anew.
     """
     from msgspec.structs import replace
 
     from dispatcher import service
 
-    settings = _settings(context)
-    served = tuple(name.strip() for name in groups.split(",")) if groups else settings.dispatcher.groups
-    host = host_id or settings.dispatcher.host
-    chosen = replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
-    service.run(chosen, until_empty=until_empty)
+    def read() -> "Settings":
+        settings = _settings(context)
+        served = tuple(name.strip() for name in groups.split(",")) if groups else settings.dispatcher.groups
+        host = host_id or settings.dispatcher.host
+        return replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
+
+    service.run(read(), read, until_empty=until_empty)
 
 
 @app.command()

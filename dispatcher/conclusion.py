@@ -5,10 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dispatcher.launch import SHELL_NAME
 from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
 from dispatcher.store import Report
-from wrappers.base import Outcome
+from wrappers.base import AuthMode, Outcome
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
 _SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 6, 9, 11, 15)}
@@ -29,21 +30,24 @@ LONGEST_LIMIT = 8 * 86400.0
 _NO_SECRETS = Masking(())
 
 
-def explain(outcome: Outcome, reading: Reading) -> Outcome:
+def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
     """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
 
-    A run that proved its success before the stop reached it has succeeded; and one that was stopped because it lived
-    on after its final event came to whatever that event said.
+    A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
+    Without a final event nobody knows whether what it printed is all. A run that was stopped because it lived on after
+    its final event came to whatever that event said.
     """
-    if outcome.succeeded or reading.stop_reason == "lingering":
+    if reading.stop_reason == "lingering":
         return outcome
-    if reading.stop_reason is not None:
+    if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
         return replace(outcome, error_class=reading.stop_reason, error_message=message)
-    if reading.complaint is not None and reading.exit_code is not None:
-        return replace(
-            outcome, error_class="spawn_failed", error_message=f"could not be started: {reading.complaint}"
-        )
+    if outcome.succeeded:
+        return outcome
+    complaint = _complaint(reading, stderr)
+    if complaint is not None:
+        message = f"could not be started: {complaint}"
+        return replace(outcome, error_class="spawn_failed", error_message=message)
     if reading.exit_code is None:
         return replace(
             outcome,
@@ -51,6 +55,21 @@ def explain(outcome: Outcome, reading: Reading) -> Outcome:
             error_message="the process that watched over the agent was killed; no exit code is known",
         )
     return outcome
+
+
+def _complaint(reading: Reading, stderr: str) -> str | None:
+    """What the shell said when it could not run the agent.
+
+    About the files and the directory it complains in the run record, about the program where the agent's stderr
+    goes by then. Above 128 it only tells by which signal the agent died.
+    """
+    if reading.exit_code is None or not 0 < reading.exit_code < 128:
+        return None
+    if reading.complaint is not None:
+        return reading.complaint
+    if reading.exit_code in (126, 127) and stderr.startswith(f"{SHELL_NAME}: "):
+        return stderr.strip()
+    return None
 
 
 def report(
@@ -63,14 +82,13 @@ def report(
     stderr: str | None = None,
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
+    retry_after_s: float | None = None,
+    auth_mode: AuthMode | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
 
     def masked(text: str | None) -> str | None:
         return masking.text(text) if text else None
-
-    def retry_after_s(resets_at: float | None) -> float | None:
-        return None if resets_at is None else min(max(resets_at - time.time(), 0.0), LONGEST_LIMIT)
 
     usage = outcome.usage
     return Report(
@@ -90,5 +108,11 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
-        retry_after_s=retry_after_s(outcome.limit_resets_at),
+        retry_after_s=_until(outcome.limit_resets_at) if retry_after_s is None else retry_after_s,
+        auth_mode=auth_mode,
     )
+
+
+def _until(resets_at: float | None) -> float | None:
+    """The seconds until a limit is reset; the service tells that by the clock, as we hope, of this host."""
+    return None if resets_at is None else min(max(resets_at - time.time(), 0.0), LONGEST_LIMIT)

@@ -1,4 +1,4 @@
-"""The environment of an agent: an allow-list of ours, its group's variables, and a mark to find its processes by.
+"""The environment of an agent: an allow-list of ours, its group's variables, and marks to find its processes by.
 
 Nothing else is inherited, so no agent sees the database's address or the key of another account.
 """
@@ -14,7 +14,9 @@ INHERITED = (
     "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-MARK = "LLMCTL_RUN"
+RUN = "LLMCTL_RUN"
+OWNER = "LLMCTL_OWNER"
+"""The marks of our processes: which run, and of which work directory and database."""
 
 
 class SecretError(Exception):
@@ -32,7 +34,7 @@ class Environment:
 def build(
     group: Mapping[str, str],
     invocation: Mapping[str, str],
-    run_id: str,
+    marks: Mapping[str, str],
     inherited: Mapping[str, str] = os.environ,
 ) -> Environment:
     """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
@@ -46,8 +48,7 @@ def build(
         variables[name] = resolve(name, value, inherited)
         if variables[name] != value and variables[name]:
             secrets.append(variables[name])
-    variables[MARK] = run_id
-    return Environment(variables, tuple(sorted(secrets, key=len, reverse=True)))
+    return Environment(variables | dict(marks), tuple(sorted(secrets, key=len, reverse=True)))
 
 
 def resolve(name: str, value: str, inherited: Mapping[str, str]) -> str:
@@ -71,6 +72,9 @@ def _read_secret(name: str, path: Path) -> str:
                 raise SecretError(
                     f"{name}: {path} can be read by others (mode {stat.S_IMODE(mode):04o}): chmod 600 it"
                 )
-            return file.read().strip()
+            secret = file.read().strip()
+            if "\0" in secret:
+                raise SecretError(f"{name}: {path} holds NUL, which no variable can")
+            return secret
     except (OSError, UnicodeError) as error:
         raise SecretError(f"{name}: cannot read {path}: {error}") from error

@@ -5,7 +5,9 @@ one. When the claims have stopped and the last run has ended, its report is deli
 """
 
 import math
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,14 +15,16 @@ import structlog
 import trio
 from psycopg import Notify
 
-from dispatcher import linux
+from dispatcher import linux, run_record
+from dispatcher.conclusion import LONGEST_LIMIT
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.following import Following
 from dispatcher.reporter import Reporter
 from dispatcher.run import Run, Surroundings
 from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
-from dispatcher.store import FENCED, Claim, ClaimedRun, OpenRun, Report, Store
+from dispatcher.store import Claim, ClaimedRun, OpenRun, Report, Store
+from dispatcher.sweeping import Sweeper
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
@@ -28,6 +32,12 @@ log = structlog.get_logger()
 
 CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat")
 CLAIM_BATCH = 16
+STOP_SECONDS = 30.0
+"""Time that all agents together get to be stopped and reported; their gentle stops take at most a third of it."""
+LAST_WORDS = 5.0
+"""Seconds to tell the database of the last ends; what it does not hear is told by the next start."""
+EXPIRY_PAUSE = 3600.0
+"""Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left for a new process to be started under it."""
 
@@ -42,10 +52,12 @@ class EventLoop:
         store: Store,
         listen: Connect,
         work_directory: WorkDirectory,
+        sweeper: Sweeper,
         files: Path,
+        open_files: int | None = None,
     ) -> None:
-        self._settings = settings
         self._store = store
+        self._sweeper = sweeper
         self._work_directory = work_directory
         self._listener = Listener(listen, CHANNELS, self._wake, self._hear)
         self._reporter = Reporter(store, self._delivered)
@@ -56,14 +68,18 @@ class EventLoop:
             store=store,
             following=self._following,
             files=files,
-            may_launch=self._lease_covers_a_launch,
+            sweeper=sweeper,
+            open_files=open_files,
+            may_launch=self._may_launch,
             on_started=self._reporter.started,
         )
         self._active: dict[str, Run] = {}
         self._draining = False
         self._bell = trio.Event()
         self._runs_scope = trio.CancelScope()
+        self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
+        self._adopted = trio.Event()
         # Cancels that were heard while a claim was on its way: its answer may name the tasks they are for.
         self._cancels_heard: set[int] = set()
         self._answer_lost = False
@@ -71,7 +87,10 @@ class EventLoop:
         self._proven_alive = linux.seconds_since_boot()
 
     async def run(self, *, until_empty: bool = False) -> None:
-        """Dispatch until :meth:`drain` is called or, with ``until_empty``, nothing is queued or running any more."""
+        """Dispatch until :meth:`drain` is called or, with ``until_empty``, nothing is queued or running any more.
+
+        Raises :class:`SupersededError` when somebody else took our runs over; no agent is touched then.
+        """
         async with trio.open_nursery() as services:
             for service in (
                 self._listener.run,
@@ -79,19 +98,28 @@ class EventLoop:
                 self._reporter.run,
                 self._following.run,
                 self._clean_up,
+                self._sweeper.run,
             ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
                 runs.cancel_scope.deadline = self._runs_scope.deadline
                 self._runs_scope = runs.cancel_scope
                 await self._adopt(runs)
-                await self._claim(runs, until_empty=until_empty)
-            await self._reporter.delivered()
-            if self._active:
-                log.warning("leaving agents running for the next start", tasks=self._numbers())
-            await self._store.patiently("saying goodbye", self._store.close_dispatcher)
+                with self._claims_scope:
+                    await self._claim(runs, until_empty=until_empty)
+            await self._say_goodbye()
             services.cancel_scope.cancel()
         log.info("dispatcher ended")
+
+    async def _say_goodbye(self) -> None:
+        await self._sweeper.finish()
+        with trio.move_on_after(LAST_WORDS) as patience:
+            await self._reporter.delivered()
+        if self._active:
+            log.warning("leaving agents running for the next start", tasks=self._numbers())
+        if not patience.cancelled_caught:
+            with trio.move_on_after(LAST_WORDS):
+                await self._store.patiently("saying goodbye", self._store.close_dispatcher)
 
     def drain(self) -> None:
         """Claim nothing more; :meth:`run` returns when the active runs have ended, or at the end of the grace.
@@ -99,14 +127,26 @@ class EventLoop:
         Agents that still run then are left running: the next holder of the work directory adopts them.
         """
         self._draining = True
+        self._claims_scope.cancel()
         grace = self._settings.dispatcher.grace
         self._runs_scope.deadline = trio.current_time() + grace
         log.info("draining", waiting_for=self._numbers(), at_most_s=grace)
+
+    def reload(self, settings: Settings, wrappers: Mapping[str, Wrapper]) -> None:
+        """Use these settings for runs that begin from now on."""
+        self._around = replace(self._around, settings=settings, wrappers=wrappers)
         self._wake()
 
+    @property
+    def _settings(self) -> Settings:
+        return self._around.settings
+
     def stop_all(self, reason: StopReason = "interrupted") -> None:
-        """Stop the agents too; their tasks are queued again with the attempt given back."""
-        self._runs_scope.deadline = math.inf
+        """Stop the agents too; their tasks are queued again with the attempt given back.
+
+        Where the database does not even hear of that in time, the next start tells it.
+        """
+        self._runs_scope.deadline = trio.current_time() + STOP_SECONDS
         for run in self._active.values():
             run.stop(reason)
 
@@ -117,6 +157,8 @@ class EventLoop:
         """Take over what the last holder of our work directory left: it is dead, since we hold the lock."""
         for known in await self._store.patiently("adopting runs", self._store.adopt_runs):
             self._take(known.run, runs, known)
+        self._sweeper.look_for_leftovers()
+        self._adopted.set()
 
     async def _claim(self, runs: trio.Nursery, *, until_empty: bool) -> None:
         """Make a pass at each ring of the bell (the first comes with LISTEN) and at each deadline."""
@@ -125,8 +167,6 @@ class EventLoop:
             with trio.move_on_after(deadline):
                 await self._bell.wait()
             self._bell = trio.Event()
-            if self._draining:
-                return
             deadline = await self._pass(runs)
             if (
                 until_empty
@@ -157,37 +197,99 @@ class EventLoop:
             told = {claimed.run_id for claimed in claim.runs} | self._active.keys()
             for known in await self._store.open_runs():
                 if known.run.run_id not in told:
-                    self._take(known.run, runs)
+                    self._take(known.run, runs, cancel=known.cancel_requested)
         self._answer_lost = False
         return claim
 
-    def _take(self, claimed: ClaimedRun, runs: trio.Nursery, adopted: OpenRun | None = None) -> None:
+    def _take(
+        self,
+        claimed: ClaimedRun,
+        runs: trio.Nursery,
+        adopted: OpenRun | None = None,
+        *,
+        cancel: bool = False,
+    ) -> None:
         chosen = Path(claimed.workdir) if claimed.workdir else None
-        workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen)
+        workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen, claimed.directory)
         run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
-        if claimed.number in self._cancels_heard:
+        self._sweeper.begin(claimed.run_id)
+        if cancel or claimed.number in self._cancels_heard:
             run.stop("canceled")
         runs.start_soon(self._live, run, adopted)
 
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
-        self._reporter.ended(await (run.live() if adopted is None else run.resume(adopted)))
+        report = await (run.live() if adopted is None else run.resume(adopted))
+        self._sweeper.over(report.run_id, contained=run.contained)
+        self._reporter.ended(report)
 
-    def _delivered(self, reports: Sequence[Report]) -> None:
-        """Let go of runs whose end the database knows, and use the slots that they freed."""
+    def _delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
+        """Let go of runs whose end the database knows, and use the slots that they freed.
+
+        Of runs that are not ours any more the files stay: they may be all that is left of the result.
+        """
         cleanup = self._settings.execution.cleanup
         for report in reports:
             run = self._active.pop(report.run_id)
-            if cleanup == "always" or (cleanup == "on_success" and report.error_class is None):
-                self._work_directory.discard(run.workspace)
+            if ours and (cleanup == "always" or (cleanup == "on_success" and report.error_class is None)):
+                try:
+                    self._let_go(run, report)
+                except OSError as error:
+                    log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
                 self._trash.set()
         self._wake()
 
+    def _let_go(self, run: Run, report: Report) -> None:
+        """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
+        keep_for = self._settings.execution.keep_sessions
+        if report.error_class == "limit":
+            keep_for = max(keep_for, LONGEST_LIMIT)
+        if report.session_id is None or run.claimed.workdir is not None or keep_for == 0:
+            self._work_directory.discard(run.workspace)
+        else:
+            self._work_directory.keep(run.workspace, keep_for)
+
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
+        await self._adopted.wait()
+        await trio.to_thread.run_sync(self._discard_leftovers)
+        looked = -math.inf
         while True:
+            if trio.current_time() - looked > EXPIRY_PAUSE:
+                await trio.to_thread.run_sync(self._discard_expired)
+                looked = trio.current_time()
             await trio.to_thread.run_sync(self._work_directory.empty_trash)
             await self._trash.wait()
             self._trash = trio.Event()
+
+    def _discard_leftovers(self) -> None:
+        """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
+
+        Those without an exit record stay: such a run was given up for lost, and its files may be all that is left.
+        """
+        if self._settings.execution.cleanup != "always":
+            return
+        try:
+            for workspace in self._work_directory.workspaces():
+                if workspace.kept_until is not None:
+                    continue
+                ended = run_record.read(workspace.directory).state in ("ended", "never_started")
+                # Asked last: a run that is new is known before its workspace is made.
+                if ended and not any(run.workspace == workspace for run in list(self._active.values())):
+                    self._work_directory.discard(workspace)
+        except OSError as error:
+            log.warning("old workspaces cannot be removed", error=str(error))
+
+    def _discard_expired(self) -> None:
+        """Discard what was kept for sessions longer than it had to be."""
+        now = time.time()
+        try:
+            for workspace in self._work_directory.workspaces():
+                until = workspace.kept_until
+                in_use = any(run.workspace.work == workspace.work for run in list(self._active.values()))
+                if until is not None and until < now and not in_use:
+                    self._work_directory.discard(workspace)
+        except OSError as error:
+            log.warning("directories of old sessions cannot be removed", error=str(error))
 
     def _wake(self) -> None:
         self._bell.set()
@@ -224,6 +326,8 @@ class EventLoop:
             if slept > 1:
                 log.info("the machine was suspended", seconds=round(slept))
                 self._wake()
+                for run in self._active.values():
+                    run.look_at_clock()
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()
 
     async def _prove_alive(self) -> None:
@@ -239,15 +343,9 @@ class EventLoop:
             if run_id in self._active:
                 self._active[run_id].stop("canceled")
 
-    async def _lease_covers_a_launch(self) -> bool:
+    async def _may_launch(self) -> bool:
         """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs."""
         lease = self._settings.dispatcher.lease_interval
-        if linux.seconds_since_boot() - self._proven_alive < lease * (1 - LEASE_MARGIN):
-            return True
-        try:
+        if linux.seconds_since_boot() - self._proven_alive >= lease * (1 - LEASE_MARGIN):
             await self._store.patiently("renewing the lease", self._prove_alive)
-        except psycopg.DatabaseError as error:
-            if error.sqlstate not in FENCED:
-                raise
-            return False
-        return True
+        return not self._draining

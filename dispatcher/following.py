@@ -14,7 +14,7 @@ from dispatcher.agent_output import AgentOutput, Bounds
 from dispatcher.linux import DirectoryWatch
 from dispatcher.masking import Masking
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import FENCED, ClaimedRun, OutputChunk, OutputProgress, Store
+from dispatcher.store import NOT_OURS, ClaimedRun, OutputChunk, OutputProgress, Store, will_pass
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser
 
@@ -101,7 +101,9 @@ class Following:
             outputs, self._waiting = list(self._waiting.values()), {}
             try:
                 await self._deliver(outputs)
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 if pause == INTERVAL:
                     log.warning("output waits on disk: the database is away", error=str(error).strip())
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -117,11 +119,11 @@ class Following:
         unstored = [(output, *told) for output, told in zip(outputs, read, strict=False) if told is not None]
         try:
             stored = await self._append(unstored) if unstored else {}
-        except psycopg.OperationalError:
-            raise
         except psycopg.DatabaseError as error:
+            if will_pass(error):
+                raise
             # What the database cannot take of one run must not hold up the others, and no run's end.
-            if error.sqlstate not in FENCED and len(outputs) > 1:
+            if error.sqlstate != NOT_OURS and len(outputs) > 1:
                 for output in outputs:
                     await self._deliver([output])
                 return

@@ -10,19 +10,29 @@ from dispatcher.run_record import RunRecord
 # The shell opens the files and changes directory itself: on a dead network mount it hangs, and the dispatcher
 # does not. Trapped signals (not ignored ones) are the default again in the agent, while the shell survives a
 # signal to the group and lives to write the exit code. Its own complaints go to the run record, too.
+# It joins the control group before it starts anything. The limit of open files was raised for the dispatcher only.
 SCRIPT = """\
 trap : HUP INT QUIT TERM
+[ -n "$1" ] && { echo $$ >"$1"; } 2>/dev/null && echo contained
+[ -n "$2" ] && ulimit -S -n "$2"
 echo "started $$"
-cd "$1" && stdin=$2 stdout=$3 stderr=$4 && shift 4 && "$@" <"$stdin" >>"$stdout" 2>>"$stderr"
+cd "$3" && stdin=$4 stdout=$5 stderr=$6 && shift 6 && "$@" <"$stdin" >>"$stdout" 2>>"$stderr"
 code=$?
 echo "exit $code"
 exit $code
 """
 
 
+SHELL_NAME = "llmctl-run"
+"""What the shell calls itself in its complaints, and ``ps`` calls the shell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """Everything that the shell needs; all paths are absolute."""
+    """Everything that the shell needs; all paths are absolute.
+
+    ``group`` is the control group to join, ``open_files`` the soft limit that the agent gets; None leaves it.
+    """
 
     argv: Sequence[str]
     cwd: Path
@@ -30,6 +40,8 @@ class Launch:
     stdout: Path
     stderr: Path
     env: Mapping[str, str]
+    group: Path | None = None
+    open_files: int | None = None
 
 
 def launch(what: Launch, record: RunRecord) -> subprocess.Popen[bytes]:
@@ -38,9 +50,12 @@ def launch(what: Launch, record: RunRecord) -> subprocess.Popen[bytes]:
     Call it on the main thread: a process started from a worker thread is started slower (295-400 a second
     against 330-550). Raises OSError when no process can be made.
     """
-    places = [str(place) for place in (what.cwd, what.stdin, what.stdout, what.stderr)]
+    procs = what.group / "cgroup.procs" if what.group else ""
+    places = [
+        str(place) for place in (procs, what.open_files or "", what.cwd, what.stdin, what.stdout, what.stderr)
+    ]
     return subprocess.Popen(
-        ["/bin/sh", "-c", SCRIPT, "run", *places, *what.argv],
+        ["/bin/sh", "-c", SCRIPT, SHELL_NAME, *places, *what.argv],
         stdin=record.descriptor,
         stdout=record.descriptor,
         stderr=record.descriptor,

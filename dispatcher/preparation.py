@@ -1,5 +1,6 @@
 """From a claimed run to a process that can be started: consent, workspace, arguments, environment."""
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,13 @@ from dispatcher.launch import Launch
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace
-from wrappers.base import Request, Wrapper
+from wrappers.base import AuthMode, Request, Wrapper
 
 InputFile = tuple[str, bytes, int]
+
+GO_ON = (
+    "A usage limit cut your work on this short. Go on where you stopped. This is what was asked of you:\n\n"
+)
 
 
 class NotStartedError(Exception):
@@ -23,6 +28,22 @@ class NotStartedError(Exception):
     def __init__(self, error_class: str, message: str) -> None:
         super().__init__(message)
         self.error_class = error_class
+
+
+HOST_TROUBLE = frozenset(
+    {
+        *(errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    }
+)
+"""What another task would meet, too: no processes, memory, descriptors or disk."""
+
+
+def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStartedError:
+    """Say that something failed, and whether the task is to blame: trouble of the host uses up no attempt."""
+    if host_trouble or error.errno in HOST_TROUBLE:
+        return NotStartedError("no_resources", f"{what} on this host: {error}")
+    return NotStartedError("spawn_failed", f"{what}: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +55,29 @@ class Prepared:
 
 
 def prepare(
-    claimed: ClaimedRun, wrapper: Wrapper, workspace: Workspace, inputs: Sequence[InputFile]
+    claimed: ClaimedRun,
+    wrapper: Wrapper,
+    workspace: Workspace,
+    inputs: Sequence[InputFile],
+    security: SecuritySettings,
+    owner: str,
 ) -> Prepared:
-    """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`."""
+    """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`.
+
+    Looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
+    """
+    check_consent(claimed, security)
+    check_session(claimed, workspace)
+    if claimed.fallback_model is not None and not wrapper.takes_fallback_model:
+        raise NotStartedError(
+            "invalid_request", f"{claimed.tool} knows no fallback model: submit it without one"
+        )
     try:
-        workspace.lay_out(claimed.prompt, inputs)
+        make_config_home(claimed)
+        workspace.lay_out(GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt, inputs)
     except OSError as error:
-        raise NotStartedError("spawn_failed", f"the workspace could not be made: {error}") from error
+        ours = not workspace.directory.exists()
+        raise cannot("the workspace could not be made", error, host_trouble=ours) from error
     request = Request(
         run_id=claimed.run_id,
         prompt_file=str(workspace.prompt),
@@ -48,10 +85,12 @@ def prepare(
         permission=claimed.permission,
         resume=claimed.session_id,
         config_home=_chosen_home(claimed),
+        fallback_model=claimed.fallback_model,
+        budget_usd=claimed.budget_usd,
     )
     invocation = wrapper.invocation(request)
     try:
-        built = _environment(claimed, wrapper, request.config_home, invocation.env)
+        built = _environment(claimed, wrapper, request.config_home, invocation.env, owner)
     except SecretError as error:
         raise NotStartedError("spawn_failed", f"worker group {claimed.group_name}: {error}") from error
     program = shutil.which(invocation.argv[0], path=built.variables.get("PATH", os.defpath))
@@ -73,9 +112,36 @@ def prepare(
 def secrets_of(claimed: ClaimedRun, wrapper: Wrapper) -> tuple[str, ...]:
     """Find the secrets that an adopted run was given; none where they cannot be resolved any more."""
     try:
-        return _environment(claimed, wrapper, None, {}).secrets
+        return _environment(claimed, wrapper, None, {}, "").secrets
     except SecretError:
         return ()
+
+
+def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
+    """Refuse to go on with a session whose directory is gone, as NotStartedError; a task's own one begins anew."""
+    if claimed.workdir is not None or workspace.has_own_work or workspace.work.is_dir():
+        return
+    if claimed.goes_on:
+        raise NotStartedError("interrupted", "the directory of its session is gone: it starts over")
+    raise NotStartedError(
+        "spawn_failed",
+        f"the directory of the session is not on this host any more: it was kept for execution.keep_sessions, "
+        f"in {workspace.work}",
+    )
+
+
+def make_config_home(claimed: ClaimedRun) -> None:
+    """Create the account's config home where it is missing, for its owner alone. Raises OSError."""
+    home = _chosen_home(claimed)
+    if home is not None:
+        Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def auth_mode_of(claimed: ClaimedRun, wrapper: Wrapper) -> AuthMode | None:
+    """Say how the agent proves who it is, by the variables that its group has; None where nobody knows."""
+    if wrapper.credentials is None:
+        return None
+    return next((mode for name, mode in wrapper.credentials.items() if claimed.env.get(name)), "login")
 
 
 def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
@@ -83,7 +149,7 @@ def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
     if wrapper.config_home_variable is None:
         return None
     try:
-        variables = _environment(claimed, wrapper, _chosen_home(claimed), {}).variables
+        variables = _environment(claimed, wrapper, _chosen_home(claimed), {}, "").variables
     except SecretError:
         return None
     if wrapper.config_home_variable in variables:
@@ -98,10 +164,11 @@ def _chosen_home(claimed: ClaimedRun) -> str | None:
 
 
 def _environment(
-    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str]
+    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str], owner: str
 ) -> Environment:
     home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
-    return environment.build(claimed.env, {**extra, **home}, claimed.run_id)
+    marks = {environment.RUN: claimed.run_id, environment.OWNER: owner}
+    return environment.build(claimed.env, {**extra, **home}, marks)
 
 
 def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:

@@ -1,15 +1,21 @@
 """Telling the database how runs began and ended: in batches, and again until it has heard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import psycopg
 import structlog
 import trio
 from msgspec.structs import replace
 
-from dispatcher.store import FENCED, Report, Started, Store
+from dispatcher.store import Report, Started, Store
 
 log = structlog.get_logger()
+
+
+class Delivered(Protocol):
+    def __call__(self, reports: Sequence[Report], *, ours: bool) -> None: ...
+
 
 START_DELAY = 0.25
 """Seconds that the news of a start may wait for company: only people wait for it."""
@@ -19,10 +25,11 @@ class Reporter:
     """Collects what happened and delivers it in the order: ends at once, starts within START_DELAY.
 
     What comes while a batch is on its way makes the next one. ``on_delivered`` hears which reports the database
-    has taken (or refused for good), which is when their slots are free and their files are not needed any more.
+    has taken, which is when their slots are free and their files are not needed any more; and with ``ours`` false,
+    which it refused for good.
     """
 
-    def __init__(self, store: Store, on_delivered: Callable[[Sequence[Report]], None]) -> None:
+    def __init__(self, store: Store, on_delivered: Delivered) -> None:
         self._store = store
         self._on_delivered = on_delivered
         self._started: dict[str, tuple[Started, float]] = {}
@@ -71,21 +78,18 @@ class Reporter:
                 "reporting finished runs", lambda: self._store.finish_runs(reports)
             )
         except psycopg.DatabaseError as error:
-            if error.sqlstate in FENCED:
-                verdicts = {report.run_id: "stale" for report in reports}
-            elif len(reports) > 1:
-                # One report that the database cannot take must not hold up the others.
-                for report in reports:
-                    await self._deliver([report])
-                return
-            else:
+            # One report that the database cannot take must not hold up the others.
+            if len(reports) == 1:
                 log.exception("a result could not be stored", run=reports[0].run_id)
-                await self._deliver([_without_details(reports[0], error)])
-                return
-        for report in reports:
-            if verdicts[report.run_id] == "stale":
-                log.error("result refused: the run is not ours any more", run=report.run_id)
-        self._on_delivered(reports)
+                reports = [_without_details(reports[0], error)]
+            for report in reports:
+                await self._deliver([report])
+            return
+        stale = [report for report in reports if verdicts[report.run_id] == "stale"]
+        for report in stale:
+            log.error("result refused: the run is not ours any more", run=report.run_id)
+        self._on_delivered(stale, ours=False)
+        self._on_delivered([report for report in reports if report not in stale], ours=True)
 
     async def _tell_starts(self, started: list[tuple[Started, float]]) -> None:
         """Best effort: a start that is never told is known from the end of its run."""

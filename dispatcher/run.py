@@ -1,9 +1,6 @@
 """One run's life: prepare, launch, watch, stop, collect, conclude."""
 
-import contextlib
-import os
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,36 +12,43 @@ import trio
 
 from dispatcher import linux, run_record
 from dispatcher.agent_output import AgentOutput
+from dispatcher.agent_process import AgentProcess
 from dispatcher.collect import CollectError, collect
 from dispatcher.conclusion import STOPPED, explain, report
 from dispatcher.evidence import newest
 from dispatcher.following import Following
+from dispatcher.forgotten_tool import forgotten_tool
 from dispatcher.launch import launch
 from dispatcher.masking import Masking
 from dispatcher.preparation import (
     NotStartedError,
     Prepared,
-    check_consent,
+    auth_mode_of,
+    cannot,
     config_home_of,
     prepare,
     secrets_of,
 )
 from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
-from dispatcher.store import FENCED, ClaimedRun, OpenRun, Report, Started, Store
-from dispatcher.survivors import kill_survivors
+from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
+from dispatcher.sweeping import Sweeper
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
+
+HOST_TROUBLE_PAUSE = 10.0
+"""Seconds until a task is tried again that this host had no room for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all runs of a dispatcher share.
 
-    ``following`` takes in what agents print; ``may_launch`` answers whether the lease still covers a new process;
-    ``on_started`` hears of each agent; ``files`` is where large output files are kept.
+    ``following`` takes in what agents print; ``may_launch`` answers whether a new process may be started;
+    ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
+    of an agent, None for the dispatcher's own.
     """
 
     settings: Settings
@@ -52,30 +56,40 @@ class Surroundings:
     store: Store
     following: Following
     files: Path
+    sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
     on_started: Callable[[Started], None]
+    open_files: int | None = None
 
 
 class Run:
     """A run in our hands, from its claim to the report of its end.
 
     Whatever the agent, its task or its configuration did wrong ends in the report, never in an exception.
+    ``contained`` tells after its end whether all of its processes were in its control group.
     """
 
     def __init__(self, claimed: ClaimedRun, workspace: Workspace, around: Surroundings) -> None:
         self.claimed = claimed
         self.workspace = workspace
+        self.contained = False
         self._around = around
         self._stop_asked = trio.Event()
         self._stop_reason: StopReason | None = None
+        self._stopped: StopReason | None = None
         self._masking = Masking(())
-        self._began = trio.current_time()
+        self._began = linux.seconds_since_boot()
+        self._clock = trio.CancelScope()
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
         if self._stop_reason is None:
             self._stop_reason = reason
             self._stop_asked.set()
+
+    def look_at_clock(self) -> None:
+        """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
+        self._clock.cancel()
 
     async def live(self) -> Report:
         """Start the agent and answer how it ended."""
@@ -90,21 +104,19 @@ class Run:
         except NotStartedError as error:
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))
-        log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
-        self._began = trio.current_time()
-        self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
-        output = self._follow(wrapper)
-        await self._watch(process.pid, wrapper, output)
-        process.wait()
-        return await self._conclude(wrapper, output)
+        with process:
+            log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
+            self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
+            output = self._follow(wrapper)
+            await self._watch(process, wrapper, output)
+            return await self._conclude(wrapper, output, process.exit_code())
 
     async def resume(self, known: OpenRun) -> Report:
         """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
 
         The shell's lock decides what is alive, never a lease and never a process id alone.
         """
-        wrapper = self._wrapper()
-        self._began -= known.ran_s
+        wrapper = self._around.wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
         reading = await run_record.read_settled(self.workspace.directory)
@@ -114,19 +126,34 @@ class Run:
                 "interrupted", "its dispatcher ended before the agent was started"
             )
         self._masking = Masking(secrets_of(self.claimed, wrapper))
+        self._began -= known.ran_s
+        if reading.header is not None and reading.header.boot_id == linux.boot_id():
+            self._began = reading.header.launched
+            if reading.header.group is not None:
+                self._around.sweeper.adopt_group(self.claimed.run_id, Path(reading.header.group))
         output = self._follow(wrapper, adopted=True)
+        process = None
         if reading.state == "alive" and reading.pid is not None:
-            log.info("run adopted", task=self.claimed.number, pid=reading.pid, seconds=round(known.ran_s))
-            if reading.stop_reason is not None:
-                self.stop(reading.stop_reason)
-            await self._watch(reading.pid, wrapper, output)
+            process = AgentProcess.adopt(self.workspace.directory, reading.pid)
+        if process is not None:
+            with process:
+                log.info("run adopted", task=self.claimed.number, pid=process.pid)
+                if reading.stop_reason is not None:
+                    self.stop(reading.stop_reason)
+                await self._watch(process, wrapper, output)
         elif reading.state != "ended":
-            await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
+            await self._around.sweeper.kill(self.claimed.run_id)
         return await self._conclude(wrapper, output)
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
-        return report(self.claimed.run_id, outcome, Reading("never_started"), masking=self._masking)
+        return report(
+            self.claimed.run_id,
+            outcome,
+            Reading("never_started"),
+            masking=self._masking,
+            retry_after_s=HOST_TROUBLE_PAUSE if error_class == "no_resources" else None,
+        )
 
     def _wrapper(self) -> Wrapper:
         try:
@@ -140,78 +167,104 @@ class Run:
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
         claimed, store = self.claimed, self._around.store
-        check_consent(claimed, self._around.settings.security)
         inputs = []
-        if claimed.has_input_files:
+        if claimed.has_input_files and not claimed.goes_on:
             inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
-        prepared = prepare(claimed, wrapper, self.workspace, inputs)
+        security, owner = self._around.settings.security, self._around.sweeper.owner
+        make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
+        prepared = await trio.to_thread.run_sync(make) if claimed.workdir is not None else make()
         self._masking = Masking(prepared.secrets)
         return prepared
 
-    def _launch(self, prepared: Prepared) -> subprocess.Popen[bytes]:
+    def _launch(self, prepared: Prepared) -> AgentProcess:
+        group = self._around.sweeper.group_for(self.claimed.run_id)
+        self._began = linux.seconds_since_boot()
         header = Header(
             run_id=self.claimed.run_id,
             number=self.claimed.number,
             run_no=self.claimed.run_no,
             tool=self.claimed.tool,
             boot_id=linux.boot_id(),
+            launched=self._began,
+            group=str(group) if group is not None else None,
         )
         try:
             record = RunRecord.create(self.workspace.directory, header)
             try:
-                return launch(prepared.launch, record)
+                child = launch(
+                    replace(prepared.launch, group=group, open_files=self._around.open_files), record
+                )
             finally:
                 record.close()
         except OSError as error:
-            raise NotStartedError("spawn_failed", f"no process could be started: {error}") from error
+            raise cannot("no process could be started", error) from error
+        try:
+            return AgentProcess.of_child(child)
+        except OSError as error:
+            child.kill()  # it has hardly begun, and nobody could watch it
+            child.wait()
+            raise cannot("the process could not be watched", error) from error
 
     def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
         return self._around.following.begin(
-            self.claimed, self.workspace, wrapper.parser(), self._masking, began=self._began, adopted=adopted
+            self.claimed,
+            self.workspace,
+            wrapper.parser(),
+            self._masking,
+            began=trio.current_time() - (linux.seconds_since_boot() - self._began),
+            adopted=adopted,
         )
 
-    async def _watch(self, pid: int, wrapper: Wrapper, output: AgentOutput) -> None:
+    async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> None:
         """Return when the agent's shell has ended, by itself or because the run was stopped."""
-        timeout = self.claimed.timeout_s or self._around.settings.execution.timeout
-
-        async def stop_when_due() -> None:
-            with trio.move_on_at(self._began + timeout):
-                await self._stop_asked.wait()
-            self.stop("timeout")
-            run_record.note_stop(self.workspace.directory, self._stop_reason or "timeout")
-            await self._end(pid, wrapper)
-
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stop_when_due)
+            nursery.start_soon(self._stop_when_due, process, wrapper)
             nursery.start_soon(output.follow, self.stop)
-            await linux.process_end(pid)
+            await process.end()
             nursery.cancel_scope.cancel()
-        if self._stop_reason is not None:
-            await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
+        if self._stopped is not None:
+            await self._around.sweeper.kill(self.claimed.run_id)
 
-    async def _end(self, pid: int, wrapper: Wrapper) -> None:
-        """Stop the agent: the signal that suits its CLI, its grace, then SIGKILL for whatever is left of the run."""
-        log.info("stopping run", task=self.claimed.number, reason=self._stop_reason)
-        self._signal_group(pid, wrapper.stop.signal)
-        with trio.move_on_after(wrapper.stop.grace):
-            await linux.process_end(pid)
-            return
-        self._signal_group(pid, signal.SIGKILL)
-        await trio.to_thread.run_sync(kill_survivors, self.claimed.run_id)
+    async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
+        """Stop the agent when somebody asks for it or its time is over: gently, then for good."""
+        due = self._began + (self.claimed.timeout_s or self._around.settings.execution.timeout)
+        while not self._stop_asked.is_set() and (left := due - linux.seconds_since_boot()) > 0:
+            with trio.move_on_after(left) as self._clock:
+                await self._stop_asked.wait()
+        self.stop("timeout")
+        self._stopped = self._stop_reason
+        log.info("stopping run", task=self.claimed.number, reason=self._stopped)
+        try:
+            run_record.note_stop(self.workspace.directory, self._stopped or "timeout")
+        except OSError as error:
+            log.error("cannot note the stop of a run", task=self.claimed.number, error=str(error))
+        process.signal_group(wrapper.stop.signal)
+        await trio.sleep(wrapper.stop.grace)
+        process.signal_group(signal.SIGKILL)
+        await self._around.sweeper.kill(self.claimed.run_id)
 
-    def _signal_group(self, pid: int, number: signal.Signals) -> None:
-        """Signal the shell's process group. While the shell holds its lock the number cannot be anybody else's."""
-        if run_record.read(self.workspace.directory).state == "alive":
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, number)
+    def _read(self, exit_code: int | None) -> Reading:
+        """Read the run record; what we know ourselves counts where it could not be written or was removed."""
+        try:
+            reading = run_record.read(self.workspace.directory)
+        except OSError:
+            reading = Reading("dead")
+        return replace(
+            reading,
+            exit_code=exit_code if reading.exit_code is None else reading.exit_code,
+            stop_reason=reading.stop_reason or self._stopped,
+        )
 
-    async def _conclude(self, wrapper: Wrapper, output: AgentOutput) -> Report:
+    async def _conclude(self, wrapper: Wrapper, output: AgentOutput, exit_code: int | None = None) -> Report:
         """Take in the last output, keep the run's output files, and say how it ended."""
-        ran_s = trio.current_time() - self._began
-        reading = run_record.read(self.workspace.directory)
+        ran_s = linux.seconds_since_boot() - self._began
+        reading = self._read(exit_code)
+        self.contained = reading.contained
         await output.catch_up()
+        stdout, stderr = output.stdout_head(), output.stderr_tail()
         evidence = await self._evidence(wrapper, output.evidence)
-        outcome = explain(await output.outcome(reading.exit_code, evidence), reading)
+        outcome = await output.outcome(reading.exit_code, evidence)
+        outcome = explain(outcome, reading, finished=output.final_event_seen, stderr=stderr)
         kept, outcome = await self._keep_outputs(outcome)
         log.info(
             "run ended",
@@ -220,7 +273,6 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        stdout, stderr = output.stdout_head(), output.stderr_tail()
         await self._around.following.end(output)
         return report(
             self.claimed.run_id,
@@ -231,6 +283,7 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
+            auth_mode=auth_mode_of(self.claimed, wrapper),
         )
 
     async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
@@ -259,10 +312,11 @@ class Run:
             if outcome.succeeded:
                 outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
         except OSError as error:
-            message = f"an output file could not be kept: {error}"
-            outcome = replace(outcome, error_class="output_missing", error_message=message)
+            if outcome.succeeded:
+                message = f"an output file could not be kept: {error}"
+                outcome = replace(outcome, error_class="output_missing", error_message=message)
         except psycopg.DatabaseError as error:
-            if error.sqlstate not in FENCED:
+            if error.sqlstate != NOT_OURS:
                 raise
             log.error(
                 "outputs refused: the run is not ours any more", task=self.claimed.number, error=str(error)

@@ -6,6 +6,7 @@ the shell dies, however it dies. The shell appends ``started PID`` and, once the
 every state that a crash can leave is read off this one file, without trusting any process id.
 """
 
+import errno
 import fcntl
 import os
 from dataclasses import dataclass
@@ -21,13 +22,18 @@ NAME = "run"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line: which run this is and on which boot of the machine it was launched."""
+    """The first line: which run this is, when it was launched, and on which boot of the machine.
+
+    ``launched`` is in seconds since that boot; ``group`` is the control group that was made for it.
+    """
 
     run_id: str
     number: int
     run_no: int
     tool: str
     boot_id: str
+    launched: float
+    group: str | None = None
 
 
 StopReason = Literal["canceled", "timeout", "stalled", "output_too_large", "interrupted", "lingering"]
@@ -43,7 +49,8 @@ class Reading:
     never_started: the agent was not and will not be executed. starting: the shell lives and has not said so yet.
     alive: the shell lives. ended: the agent ended and left ``exit_code``. dead: the shell died without a word, so
     nothing is known of the agent. ``stop_reason`` is why a dispatcher stopped the run, if one did; ``complaint``
-    is what the shell itself had to say (no such program, no such directory).
+    is what the shell itself had to say (no such directory, or by which signal the agent died); ``contained`` is
+    whether all processes of the run were in its control group.
     """
 
     state: State
@@ -52,6 +59,7 @@ class Reading:
     exit_code: int | None = None
     stop_reason: StopReason | None = None
     complaint: str | None = None
+    contained: bool = False
 
 
 class RunRecord:
@@ -67,7 +75,10 @@ class RunRecord:
         descriptor = os.open(directory / NAME, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, msgspec.json.encode(header) + b"\n")
+            line = msgspec.json.encode(header) + b"\n"
+            if os.write(descriptor, line) < len(line):
+                # Half a header would swallow what the shell appends.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory / NAME))
         except BaseException:
             os.close(descriptor)
             raise
@@ -79,15 +90,21 @@ class RunRecord:
 
 
 def note_stop(directory: Path, reason: StopReason) -> None:
-    """Write down, before the first signal, that and why the run is stopped: a killed shell leaves no exit code."""
+    """Write down, before the first signal, that and why the run is stopped: a killed shell leaves no exit code.
+
+    Raises OSError.
+    """
     with (directory / NAME).open("ab", buffering=0) as file:
         file.write(f"stop {reason}\n".encode())
 
 
 def read(directory: Path) -> Reading:
-    """Read the state of the run whose directory this is. The lock is tested first, so `exit` cannot be missed."""
+    """Read the state of the run whose directory this is. Raises OSError.
+
+    The lock is tested first, so `exit` cannot be missed.
+    """
     try:
-        descriptor = os.open(directory / NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return Reading("never_started")
     try:
@@ -129,6 +146,7 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
     header = _header(first)
     pid = exit_code = None
     stop_reason: StopReason | None = None
+    contained = False
     complaints = []
     for line in lines:
         word, _, rest = line.partition(" ")
@@ -138,7 +156,9 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
             exit_code = int(rest)
         elif word == "stop" and rest in get_args(StopReason):
             stop_reason = cast(StopReason, rest)
-        elif line:
+        elif line == "contained":
+            contained = True
+        elif line and pid is not None:
             complaints.append(line)
     if exit_code is not None:
         state: State = "ended"
@@ -146,7 +166,7 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
         state = "alive" if pid is not None else "starting"
     else:
         state = "dead" if pid is not None else "never_started"
-    return Reading(state, header, pid, exit_code, stop_reason, "\n".join(complaints) or None)
+    return Reading(state, header, pid, exit_code, stop_reason, "\n".join(complaints) or None, contained)
 
 
 def _header(line: str) -> Header | None:

@@ -3,46 +3,65 @@
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import psycopg
 import structlog
 import trio
+from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
-from dispatcher import __version__, linux, logs, paths
+from dispatcher import __version__, cgroups, linux, logs, paths
 from dispatcher.apply_settings import apply_settings
-from dispatcher.database.connection import connect, conninfo, translated
+from dispatcher.database.connection import (
+    LAST_PATIENCE,
+    BoundedConnection,
+    connect,
+    conninfo,
+    translate,
+    translated,
+)
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
+from dispatcher.sweeping import Sweeper
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 from wrappers.registry import configured
 
 log = structlog.get_logger()
+Failure = TypeVar("Failure", bound=Exception)
 
 STATEMENT_TIMEOUT = 10.0
 """Seconds. A statement that takes longer is given up and tried again: better late than never."""
+RECONNECT_TIMEOUT = 2.0
+"""Seconds. The pool doubles its pauses up to this; longer ones would leave a server unnoticed that is back."""
 
 
-def run(settings: Settings, *, until_empty: bool = False) -> None:
-    """Dispatch until a signal ends it. Raises :class:`DispatchError` when it cannot start."""
+def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
+    """Dispatch until a signal ends it; ``reread`` reads the settings anew at a hang-up.
+
+    Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
+    """
     logs.configure(settings.logging)
     try:
-        trio.run(_serve, settings, until_empty)
+        trio.run(_serve, settings, reread, until_empty)
     except* DispatchError as group:
         raise _first(group) from group
+    except* psycopg.Error as group:
+        raise translate(_first(group)) from group
 
 
-def _first(group: BaseExceptionGroup[DispatchError]) -> DispatchError:
+def _first(group: BaseExceptionGroup[Failure]) -> Failure:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _serve(settings: Settings, until_empty: bool) -> None:
+async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty: bool) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         wrappers = _wrappers(settings)
         with open_database(settings, application_name="dispatcher") as connection:
@@ -55,39 +74,86 @@ async def _serve(settings: Settings, until_empty: bool) -> None:
             with translated():
                 dispatcher_id = register(connection, _registration(settings, work_directory.id))
         log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
+        parent = cgroups.parent_of_runs()
+        if parent is None:
+            log.info("no control groups: an agent's processes that clear their environment are not found")
 
         def listen() -> psycopg.Connection:
-            return connect(settings, application_name="dispatcher listener")
-
-        pool = ConnectionPool(
-            conninfo(settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT),
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=settings.database.pool_size,
-            timeout=5,
-            open=False,
-        )
-        with pool:
-            loop = EventLoop(
-                settings, wrappers, Store(pool, dispatcher_id), listen, work_directory, paths.home() / "files"
+            return connect(
+                settings, application_name="dispatcher listener", statement_timeout=STATEMENT_TIMEOUT
             )
+
+        with _pool(settings) as pool:
+            loop = EventLoop(
+                settings, wrappers, Store(pool, dispatcher_id), listen, work_directory,
+                Sweeper(work_directory.mark, parent), paths.home() / "files", linux.raise_open_files(),
+            )  # fmt: skip
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_obey, signals, loop)
+                nursery.start_soon(_obey, signals, loop, settings, reread)
                 await loop.run(until_empty=until_empty)
                 nursery.cancel_scope.cancel()
         work_directory.release()
 
 
-async def _obey(signals: AsyncIterator[int], loop: EventLoop) -> None:
-    """First signal: let the agents end. Second: stop them. A hang-up drains, as a closed terminal asks no question."""
+def _pool(settings: Settings) -> ConnectionPool[BoundedConnection]:
+    def bound(connection: BoundedConnection) -> None:
+        connection.patience = STATEMENT_TIMEOUT + LAST_PATIENCE
+
+    return ConnectionPool(
+        conninfo(settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT),
+        connection_class=BoundedConnection,
+        kwargs={"autocommit": True},
+        configure=bound,
+        min_size=1,
+        max_size=settings.database.pool_size,
+        timeout=5,
+        reconnect_timeout=RECONNECT_TIMEOUT,
+        open=False,
+    )
+
+
+async def _obey(
+    signals: AsyncIterator[int], loop: EventLoop, settings: Settings, reread: Callable[[], Settings]
+) -> None:
+    """First signal: let the agents end. Second: stop them. A hang-up reads the configuration file anew.
+
+    But where we log to a terminal, a hang-up says that it was closed, and that ends us like any other signal.
+    """
     told = False
     async for number in signals:
         log.info("received signal", signal=signal.Signals(number).name)
-        if told:
+        if number == signal.SIGHUP and not sys.stderr.isatty():
+            settings = await _reload(loop, settings, reread)
+        elif told:
             loop.stop_all()
         else:
             loop.drain()
-        told = True
+            told = True
+
+
+async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Settings]) -> Settings:
+    """Bring what the file says now into the database and to runs that begin; answers what is in force then."""
+
+    def apply(new: Settings) -> None:
+        with connect(settings, application_name="dispatcher") as connection:
+            apply_settings(connection, new)
+
+    try:
+        new = reread()
+        wrappers = _wrappers(new)
+        await trio.to_thread.run_sync(apply, new)
+    except DispatchError as error:
+        log.error("the configuration is not taken over", error=str(error))
+        return settings
+    fixed = {
+        "database": settings.database,
+        "dispatcher": replace(new.dispatcher, lease_interval=settings.dispatcher.lease_interval),
+        "execution": replace(new.execution, work_dir=settings.execution.work_dir),
+    }
+    in_force = replace(new, **fixed)
+    log.info("configuration taken over", needs_a_restart=new != in_force)
+    loop.reload(in_force, wrappers)
+    return in_force
 
 
 def _wrappers(settings: Settings) -> dict[str, Wrapper]:

@@ -15,17 +15,30 @@ import trio
 from psycopg_pool import ConnectionPool
 
 from dispatcher.collect import OutputFile
-from wrappers.base import Permission
+from dispatcher.database.connection import BoundedConnection
+from dispatcher.errors import DispatchError, ExitCode
+from wrappers.base import AuthMode, Permission
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
-FENCED = ("LD410", "LD412")
-"""SQLSTATEs that say: this dispatcher was closed, or the run is not its any more."""
+CLOSED = "LD410"
+NOT_OURS = "LD412"
+"""SQLSTATEs that say: this dispatcher was closed; the run is not its any more."""
+
+
+class SupersededError(DispatchError):
+    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
+
+    exit_code = ExitCode.WRONG_STATE
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One run that the database gave to us: the task, and the group whose slot it takes."""
+    """One run that the database gave to us: the task, and the group whose slot it takes.
+
+    ``session_id`` is a session to go on with, and ``directory`` the workspace where it is at home; ``goes_on``: it is
+    the task's own one, which a usage limit cut short.
+    """
 
     run_id: str
     task_id: str
@@ -35,18 +48,22 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     tool: str
     model: str | None
+    fallback_model: str | None
     prompt: str
     permission: Permission
     workdir: str | None
     timeout_s: int | None
     stall_timeout_s: int | None
     session_id: str | None
+    goes_on: bool
+    directory: str
     has_input_files: bool
     output_files: tuple[str, ...]
     group_name: str
     account: str
     env: dict[str, str]
     config_home: str | None
+    budget_usd: float | None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -97,6 +114,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_usd: float | None = None
     ran_s: float | None = None
     retry_after_s: float | None = None
+    auth_mode: AuthMode | None = None
 
 
 Stream = Literal["stdout", "stderr"]
@@ -138,9 +156,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """One dispatcher's calls. Except for :meth:`patiently` they raise psycopg.Error as it comes."""
+    """One dispatcher's calls.
 
-    def __init__(self, pool: ConnectionPool, dispatcher_id: str) -> None:
+    Except for :meth:`patiently` they raise psycopg.Error as it comes; all raise :class:`SupersededError`.
+    """
+
+    def __init__(self, pool: ConnectionPool[BoundedConnection], dispatcher_id: str) -> None:
         self._pool = pool
         self.dispatcher_id = dispatcher_id
 
@@ -215,12 +236,14 @@ class Store:
         while True:
             try:
                 return await call()
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 log.warning(
                     "the database is away", while_doing=what, error=str(error).strip(), retry_in_s=pause
                 )
             await trio.sleep(pause)
-            pause = min(pause * 2, 10.0)
+            pause = min(pause * 2, 5.0)
 
     async def _value(self, query: LiteralString, *arguments: object) -> object:
         rows = await self._rows(query, *arguments)
@@ -231,7 +254,22 @@ class Store:
             with self._pool.connection() as connection:
                 return connection.execute(query, arguments).fetchall()
 
-        return await trio.to_thread.run_sync(call)
+        try:
+            return await trio.to_thread.run_sync(call)
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == CLOSED:
+                raise SupersededError(
+                    "this dispatcher was closed in the database: another one took its work directory over, or a "
+                    "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
+                ) from error
+            raise
+
+
+def will_pass(error: psycopg.DatabaseError) -> bool:
+    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
+    if error.sqlstate == "25006":  # read only, after a failover
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
 
 
 def register(connection: psycopg.Connection, registration: Registration) -> str:

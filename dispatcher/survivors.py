@@ -1,59 +1,78 @@
-"""Finding what is left of a run: processes that carry its mark in their environment.
+"""Finding what is left of runs: processes that carry our marks in their environment.
 
 A process group is not enough: claude, gemini and unsandboxed codex start tools in sessions of their own. What this
-cannot find is a process that cleared its environment and left the group.
+cannot find is a process that cleared its environment; a control group (`cgroups`) does.
 """
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dispatcher.environment import MARK
+from dispatcher.environment import OWNER, RUN
 
 ROUNDS = 20
 
 
-def kill_survivors(run_id: str) -> int:
-    """Kill every process that carries the run's mark, until two looks in a row find none; answers how many.
+def kill_run(run_id: str) -> int:
+    """Kill every process of the run; answers how many. See :func:`_kill_until_quiet`."""
+    return len(_kill_until_quiet(lambda marks: marks.get(RUN) == run_id))
+
+
+def kill_left_over(owner: str, is_over: Callable[[str], bool]) -> list[str]:
+    """Kill every process of the owner's runs that are over; answers the run id of each process.
+
+    ``is_over`` is asked for each process, so it may know of runs that begin in the meantime.
+    """
+    return _kill_until_quiet(lambda marks: marks.get(OWNER) == owner and is_over(marks.get(RUN, "")))
+
+
+def _kill_until_quiet(is_meant: Callable[[dict[str, str]], bool]) -> list[str]:
+    """Kill until two looks in a row find nothing; answers the run id of each process that was killed.
 
     Takes about 70 us for each process of the machine and look, so it belongs in a thread. After 20 looks it gives
     up: then something starts processes faster than we can look.
     """
-    killed = quiet = 0
+    killed: list[str] = []
+    quiet = 0
     for _ in range(ROUNDS):
-        found = list(_marked(f"{MARK}={run_id}".encode()))
+        found = [pid for pid in _processes() if is_meant(_marks(pid))]
         for pid in found:
-            killed += _kill(pid, run_id)
+            killed += _kill(pid, is_meant)
         quiet = 0 if found else quiet + 1
         if quiet == 2:
             break
     return killed
 
 
-def _kill(pid: int, run_id: str) -> int:
+def _kill(pid: int, is_meant: Callable[[dict[str, str]], bool]) -> list[str]:
     """Kill through a pidfd, after a second look: the number may be somebody else's by now."""
     try:
         descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return 0
+    except OSError:
+        return []
     try:
-        if pid in _marked(f"{MARK}={run_id}".encode(), [pid]):
+        marks = _marks(pid)
+        if is_meant(marks):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            return 1
-    except ProcessLookupError:
-        pass
+            return [marks.get(RUN, "")]
+    except OSError:
+        pass  # it ended meanwhile, or is another user's
     finally:
         os.close(descriptor)
-    return 0
+    return []
 
 
-def _marked(mark: bytes, pids: list[int] | None = None) -> Iterator[int]:
-    candidates = pids or [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    for pid in candidates:
-        try:
-            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # it ended meanwhile, or is another user's
-        if mark in variables and pid != os.getpid():
-            yield pid
+def _processes() -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            yield int(entry.name)
+
+
+def _marks(pid: int) -> dict[str, str]:
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return {}  # it ended meanwhile, or is another user's
+    pairs = (variable.decode(errors="replace").partition("=") for variable in variables)
+    return {name: value for name, _, value in pairs if name in (RUN, OWNER)}

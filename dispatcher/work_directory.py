@@ -3,12 +3,17 @@
 <work_dir>/.id                                 names the directory, wherever it is mounted
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
 <work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · work/
+                                               or, for whoever goes on with the session: kept · work/
 """
 
+import contextlib
 import errno
 import fcntl
+import hashlib
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +21,8 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher.errors import DispatchError, UsageError
+
+KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,19 @@ class Workspace:
 
     directory: Path
     work: Path
+
+    @property
+    def has_own_work(self) -> bool:
+        """Whether the agent works in a directory of this run, and not in one that the task or a session has."""
+        return self.work.parent == self.directory
+
+    @property
+    def kept_until(self) -> float | None:
+        """When what is left for a session is removed, in seconds since the epoch; None if this is none."""
+        try:
+            return (self.directory / KEPT).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     @property
     def prompt(self) -> Path:
@@ -44,10 +64,10 @@ class Workspace:
         """Create the directory, the prompt and the input files (path, content, mode).
 
         Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
-        a file of a directory that the task chose; PermissionError when a link leads out of it.
+        another file of a directory that the task chose; PermissionError when a link leads out of it.
         """
         self.directory.mkdir(mode=0o700)
-        if self.work.parent == self.directory:
+        if self.has_own_work:
             self.work.mkdir(mode=0o700)
         _write(self.prompt, prompt.encode(), 0o600)
         for path, content, mode in inputs:
@@ -55,7 +75,12 @@ class Workspace:
             if not target.parent.resolve().is_relative_to(self.work.resolve()):
                 raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(target, content, mode & 0o777)
+            try:
+                _write(target, content, mode & 0o777)
+            except FileExistsError:
+                # A directory that the task chose still has them from an earlier attempt.
+                if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
+                    raise
 
 
 class WorkDirectory:
@@ -63,6 +88,8 @@ class WorkDirectory:
 
     def __init__(self, id: str, runs: Path, lock: int) -> None:  # noqa: A002
         self.id = id
+        # Names this directory and database to the outside, wherever both are mounted.
+        self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
         self._runs = runs
         self._lock = lock
 
@@ -98,20 +125,48 @@ class WorkDirectory:
     def release(self) -> None:
         os.close(self._lock)
 
-    def workspace(self, number: int, run_no: int, chosen: Path | None = None) -> Workspace:
-        """Name the workspace of a run; ``chosen`` is the directory that its task chose to work in."""
+    def workspace(
+        self, number: int, run_no: int, chosen: Path | None = None, session: str | None = None
+    ) -> Workspace:
+        """Name the workspace of a run.
+
+        ``chosen`` is the directory that its task chose to work in, ``session`` names the workspace whose agent it
+        goes on from.
+        """
         directory = self._runs / f"{number}-{run_no}"
-        return Workspace(directory, chosen or directory / "work")
+        return Workspace(directory, chosen or self._runs / (session or directory.name) / "work")
+
+    def keep(self, workspace: Workspace, seconds: float) -> None:
+        """Discard a workspace but for the directory that its agent worked in, which may be that of another run.
+
+        It is kept so long, for whoever goes on with the session. Raises OSError.
+        """
+        home = workspace.work.parent
+        if home != workspace.directory:
+            self.discard(workspace)
+        else:
+            for entry in workspace.directory.iterdir():
+                if entry.name != workspace.work.name:
+                    entry.unlink()
+        until = time.time() + seconds
+        (home / KEPT).touch(mode=0o600)
+        os.utime(home / KEPT, (until, until))
 
     def discard(self, workspace: Workspace) -> None:
-        """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it."""
-        if workspace.directory.exists():
+        """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
             workspace.directory.rename(self._runs / "trash" / f"{workspace.directory.name}-{uuid.uuid4()}")
+
+    def workspaces(self) -> list[Workspace]:
+        """List the workspaces that are there, whoever left them. Raises OSError."""
+        found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
+        return [Workspace(directory, directory / "work") for directory in found]
 
     def empty_trash(self) -> None:
         """Delete what was discarded. Slow on a slow disk, so it belongs in a thread."""
-        for entry in (self._runs / "trash").iterdir():
-            shutil.rmtree(entry, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for entry in (self._runs / "trash").iterdir():
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def _identity(root: Path) -> str:
@@ -126,7 +181,7 @@ def _identity(root: Path) -> str:
             pass
         finally:
             draft.unlink()
-    content = file.read_text(encoding="ascii").strip()
+    content = file.read_text(errors="replace").strip()
     try:
         return str(uuid.UUID(content))
     except ValueError:

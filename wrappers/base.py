@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Permission = Literal["read", "edit", "full"]
+AuthMode = Literal["key", "token", "login"]
+"""How an agent proves who it is: by an API key, by a token, or by the login in its config home."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Request:
 
     ``run_id`` is a uuid that no other run has; CLIs that accept a session id of the caller's get it.
     ``resume`` is the id of a session to go on with. ``prompt_file`` and ``config_home`` are absolute paths.
+    ``fallback_model`` is for when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
+    ends a run that costs more, where the CLI counts that.
     """
 
     run_id: str
@@ -27,6 +31,8 @@ class Request:
     permission: Permission = "edit"
     resume: str | None = None
     config_home: str | None = None
+    fallback_model: str | None = None
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +169,17 @@ class Wrapper(Protocol):
     def default_config_home(self) -> str | None:
         """Where these are without that variable, relative to the home directory; None where nobody knows."""
         ...
+
+    @property
+    def credentials(self) -> Mapping[str, AuthMode] | None:
+        """The variables that prove who the agent is, the one that counts first; without any it is the login.
+
+        None where nobody knows.
+        """
+        ...
+
+    @property
+    def takes_fallback_model(self) -> bool: ...
 
     @property
     def stop(self) -> GentleStop: ...

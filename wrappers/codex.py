@@ -2,13 +2,14 @@
 
 import re
 import signal
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from wrappers import activity, failure
 from wrappers.base import (
+    AuthMode,
     Ending,
     Event,
     Finished,
@@ -55,6 +56,9 @@ NOT_LOGGED_IN = (
 STOP = GentleStop(signal.SIGINT, 2.0)
 
 
+CREDENTIALS: Mapping[str, AuthMode] = {"CODEX_API_KEY": "key"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codex:
     """The wrapper of codex: `codex exec --json`."""
@@ -64,6 +68,8 @@ class Codex:
     install_hint: str = f"npm install -g @openai/codex@{VERSION}"
     config_home_variable: str | None = "CODEX_HOME"
     default_config_home: str | None = ".codex"
+    credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
+    takes_fallback_model: bool = False
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

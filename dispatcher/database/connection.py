@@ -1,12 +1,16 @@
 """From settings to a connection, and from what PostgreSQL says to what a person can act on."""
 
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import conninfo as libpq
+from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
 from dispatcher import paths
@@ -15,6 +19,10 @@ from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, Usage
 from dispatcher.settings import Settings
 
 Connection = psycopg.Connection[TupleRow]
+Result = TypeVar("Result")
+
+LAST_PATIENCE = 5.0
+"""Seconds after its statement_timeout in which a server has to say that it gave up."""
 
 MAINTENANCE_DATABASES = ("postgres", "template1")
 """Where one connects to make a database or to ask for one; some providers drop the first."""
@@ -38,9 +46,9 @@ _BY_SQLSTATE: dict[str, type[DispatchError]] = {
 
 _MEANINGS = {
     "42501": "the database does not permit this",
-    "42703": "the database has another schema, run `dispatcher migrate`",
-    "42883": "the database has another schema, run `dispatcher migrate`",
-    "42P01": "the database has another schema, run `dispatcher migrate`",
+    "42703": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "42883": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
+    "42P01": "the database has another schema: upgrade this program, or run `dispatcher migrate`",
     "57014": "the database took too long",
     "": "the connection to the database broke",
     "08": "the connection to the database broke",
@@ -51,6 +59,32 @@ _MEANINGS = {
     "XX": "the database is damaged",
 }
 """Of SQLSTATEs and of their classes (the first two characters), for the end of the sentence."""
+
+
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """Gives up on a server that says nothing for ``patience`` seconds to a statement.
+
+    The server ends a statement itself after its statement_timeout; where not even that is heard, something between
+    us swallows what is sent, and acknowledges it, so that TCP notices nothing.
+    """
+
+    patience = math.inf
+
+    def wait(self, gen: PQGen[Result], *arguments: Any, **keywords: Any) -> Result:
+        return super().wait(self._bounded(gen), *arguments, **keywords)
+
+    def _bounded(self, gen: PQGen[Result]) -> PQGen[Result]:
+        deadline = time.monotonic() + self.patience
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if not ready and time.monotonic() > deadline:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server did not answer for {self.patience:g} s")
+                state = gen.send(ready)
+        except StopIteration as end:
+            return cast(Result, end.value)
 
 
 class NoSuchDatabaseError(DatabaseError):
@@ -94,6 +128,7 @@ def connect(
 ) -> Connection:
     """Connect in autocommit mode; the embedded server is started first where it does not run.
 
+    With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all.
     Raises :class:`DatabaseError` (a :class:`NoSuchDatabaseError` where only the database is missing).
     """
 
@@ -104,7 +139,10 @@ def connect(
             application_name=application_name,
             statement_timeout=statement_timeout,
         )
-        return psycopg.connect(info, autocommit=True)
+        connection = BoundedConnection.connect(info, autocommit=True)
+        if statement_timeout is not None:
+            connection.patience = statement_timeout + LAST_PATIENCE
+        return connection
 
     try:
         return attempt()

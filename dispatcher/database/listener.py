@@ -17,6 +17,9 @@ from dispatcher.errors import DatabaseError
 
 log = structlog.get_logger()
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+"""Seconds between two connections; the pauses double until one has held for longer than the longest."""
+
 Connect = Callable[[], psycopg.Connection]
 
 
@@ -44,24 +47,28 @@ class Listener:
         self._connection_scope.cancel()
 
     async def run(self) -> None:
-        pause = 0.1
+        pause = SHORTEST_PAUSE
         while True:
+            began = trio.current_time()
             with trio.CancelScope() as self._connection_scope:
                 try:
-                    connection = await trio.to_thread.run_sync(self._open)
+                    await self._listen()
                 except (psycopg.OperationalError, DatabaseError) as error:
-                    log.warning("cannot listen", error=str(error).strip(), retry_in_s=pause)
-                    await trio.sleep(pause)
-                    pause = min(pause * 2, 10.0)
-                    continue
-                pause = 0.1
-                try:
-                    self._on_connected()
-                    await self._hear(connection)
-                except psycopg.OperationalError as error:
-                    log.warning("lost the listening connection", error=str(error).strip())
-                finally:
-                    connection.close()
+                    log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
+            if self._connection_scope.cancelled_caught:
+                continue
+            if trio.current_time() - began > LONGEST_PAUSE:
+                pause = SHORTEST_PAUSE
+            await trio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _listen(self) -> None:
+        connection = await trio.to_thread.run_sync(self._open)
+        try:
+            self._on_connected()
+            await self._hear(connection)
+        finally:
+            connection.close()
 
     def _open(self) -> psycopg.Connection:
         connection = self._connect()

@@ -51,7 +51,7 @@ BEGIN
         ORDER BY report.run_id, listed.position
     ), decided AS (
         SELECT reported.*, tasks.attempt + coalesce(policy.uses_attempt::integer, 0) AS failures, policy.run_status,
-            policy.wait_reason AS policy_wait,
+            policy.wait_reason = 'limit' AS is_limit,
             CASE
                 WHEN reported.error_class IS NULL THEN 'succeeded'
                 WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
@@ -60,13 +60,13 @@ BEGIN
                     AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
                 ELSE 'failed'
             END AS outcome,
-            CASE WHEN policy.wait_reason = 'retry' OR coalesce(elsewhere.wait_s > 0, true)
-                THEN policy.wait_reason
+            CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
+                WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
             END AS wait_reason,
-            CASE WHEN g.failover AND policy.group_action IS DISTINCT FROM 'pause' THEN tasks.account
+            CASE WHEN coalesce(g.failover, true) AND policy.group_action IS DISTINCT FROM 'pause' THEN tasks.account
                 ELSE g.account_name
             END AS account,
-            CASE policy.wait_reason
+            CASE coalesce(policy.wait_reason, 'retry')
                 -- A little later than the reset: the clock of the service is another one.
                 WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, reported.claimed_at))
                     + random() * 5)
@@ -74,7 +74,7 @@ BEGIN
                     * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
             END AS wait_s
         FROM reported JOIN tasks ON tasks.id = reported.task_id
-        JOIN worker_groups AS g ON g.group_name = tasks.group_name
+        LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
         LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
         CROSS JOIN LATERAL (
             SELECT min(extract(EPOCH FROM greatest(
@@ -96,7 +96,7 @@ BEGIN
             END,
             attempt = failures,
             account = CASE WHEN outcome = 'queued' THEN decided.account ELSE tasks.account END,
-            resumes = CASE WHEN outcome = 'queued' AND policy_wait = 'limit' AND decided.session_id IS NOT NULL
+            resumes = CASE WHEN outcome = 'queued' AND is_limit AND decided.session_id IS NOT NULL
                 THEN decided.run_id
             END,
             leased_by = NULL,
@@ -121,7 +121,7 @@ BEGIN
             END,
             finished_at = v_now,
             started_at = coalesce(task_runs.started_at, v_now - make_interval(secs => ran_s)),
-            latency_ms = least(ran_s * 1000, 2147483647)::integer,
+            latency_ms = CASE WHEN ran_s IS NOT NULL THEN least(ran_s * 1000, 2147483647)::integer END,
             pid = coalesce(task_runs.pid, decided.pid), exit_code = decided.exit_code, signal = decided.signal,
             error_class = decided.error_class, error_message = decided.error_message,
             session_id = decided.session_id, final_text = decided.final_text,

@@ -74,6 +74,7 @@ INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason,
 ('canceled', 'canceled', false, false, NULL, NULL, 'somebody canceled the task'),
 ('interrupted', 'interrupted', false, true, NULL, NULL, 'the dispatcher stopped the run'),
 ('lost', 'lost', true, true, 'retry', NULL, 'the run ended without a trace'),
+('no_resources', 'failed', false, true, 'retry', NULL, 'this host could not start another process or write its files'),
 ('spawn_failed', 'failed', true, false, NULL, NULL, 'the agent could not be started'),
 ('output_missing', 'failed', true, true, 'retry', NULL, 'a declared output file was not written'),
 ('output_too_large', 'failed', true, false, NULL, NULL, 'the run wrote more than is allowed');

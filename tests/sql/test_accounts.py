@@ -66,6 +66,7 @@ def test_after_the_reset_one_task_probes_before_the_group_opens(db: Client, me: 
     [probe] = db.claim(me).runs
     assert db.claim(me).runs == []
     assert group_state(db, "main") == ("probing", "one task first, after its cool-down")
+    db.dispatcher()  # one that is alive: the hour ended the lease of the other
     waiting = db.value("select max(number) from tasks where status = 'queued'")
     assert why(db, int(str(waiting))) == "main tries one task first, after its cool-down"
     db.finish(me, probe)
@@ -213,9 +214,7 @@ def test_with_another_account_or_another_work_directory_a_task_starts_over(
     assert (elsewhere.answer["session_id"], elsewhere.answer["directory"]) == (None, f"{moved.number}-3")
 
 
-def test_a_session_prefers_its_own_account_to_one_with_more_room(
-    db: Client, me: UUID, time: Clock
-) -> None:
+def test_a_session_prefers_its_own_account_to_one_with_more_room(db: Client, me: UUID, time: Clock) -> None:
     db.group("one")
     task = db.submit()
     db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
@@ -271,8 +270,9 @@ def test_retry_on_names_errors_that_use_up_attempts(db: Client, name: str) -> No
         db.submit(retry_on=[name])
 
 
-def test_the_budget_of_the_day_closes_a_group_until_midnight_utc(db: Client, me: UUID, time: Clock) -> None:
+def test_the_budget_of_the_day_closes_a_group_until_midnight_utc(db: Client, time: Clock) -> None:
     db.run("update test_clock set now = '2031-03-05 20:00:00+00'")
+    me = db.dispatcher()
     db.group("main", slots=2)
     db.run("select change_group('main', p_daily_budget_usd => 5)")
     for _ in range(3):

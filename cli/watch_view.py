@@ -1,0 +1,99 @@
+"""The live table as lines of text: pure functions of a snapshot and of the room there is."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from cli.group_tables import WATCHED_GROUPS
+from cli.records import DispatcherRow, TaskRow
+from cli.snapshot import Snapshot
+from cli.tables import Column, table
+from cli.task_tables import STYLES, TASKS, remark
+from cli.text import duration, one_line
+
+NARROW = 100
+"""Cells; below this tokens and cost make way for what a task waits for."""
+
+_STATES = (
+    *("running", "leased", "queued", "retry", "limit", "scheduled", "dependency", "held"),
+    *("failed", "canceled", "succeeded"),
+)
+
+
+def frame(snapshot: Snapshot, width: int, height: int, notice: str = "") -> list[Text]:
+    """At most ``height`` lines of at most ``width`` cells; ``notice`` is what went wrong, in red at the end."""
+    head = [dispatchers(snapshot.dispatchers), counts(snapshot), Text()]
+    if snapshot.groups:
+        # The tasks matter most: the groups get no more than a third.
+        groups = table(snapshot.groups, WATCHED_GROUPS, width)
+        head += [*cut(groups, max(2, height // 3), len(snapshot.groups), "groups"), Text()]
+    tail = [Text(one_line(notice), "red")] if notice else []
+    tasks = table(snapshot.tasks, columns(width), width) if snapshot.tasks else [Text("no tasks", "dim")]
+    total = sum(snapshot.counts.values())
+    lines = [*head, *cut(tasks, height - len(head) - len(tail), total, "tasks"), *tail]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines[:height]
+
+
+def everything(snapshot: Snapshot) -> list[Text]:
+    """The same for where there is no window: nothing is cut."""
+    lines = [dispatchers(snapshot.dispatchers), counts(snapshot), Text()]
+    if snapshot.groups:
+        lines += [*table(snapshot.groups, WATCHED_GROUPS), Text()]
+    return lines + (table(snapshot.tasks, columns(NARROW)) if snapshot.tasks else [Text("no tasks")])
+
+
+def cut(lines: Sequence[Text], room: int, total: int, of_what: str) -> list[Text]:
+    """A table's heading and rows in ``room`` lines; what of ``total`` rows is left out is counted in the last."""
+    kept = list(lines[: max(room, 0)])
+    if total <= len(kept) - 1 or not kept:
+        return kept
+    if len(kept) == room:
+        kept.pop()
+    left_out = total - max(0, len(kept) - 1)
+    return [*kept, Text(f"… {left_out:,} more {of_what}", "dim")]
+
+
+def dispatchers(rows: Sequence[DispatcherRow]) -> Text:
+    """Who dispatches, and whether it is alive: the line to look at first when nothing moves."""
+    if not rows:
+        return Text("no dispatcher is running: start one with `dispatcher run`", "red")
+    return Text("   ").join(
+        Text(f"dispatcher {one_line(row.host)} ♥ {duration(row.heartbeat_age_s)} ago", "green")
+        if row.alive
+        else Text(f"dispatcher {one_line(row.host)} silent for {duration(row.heartbeat_age_s)}", "red")
+        for row in rows
+    )
+
+
+def counts(snapshot: Snapshot) -> Text:
+    """``running 3   queued 12   retry 1``: each state that has tasks."""
+    found = snapshot.counts
+    words = [
+        Text(f"{state} {found[state]:,}", STYLES.get(state, "")) for state in _STATES if found.get(state)
+    ]
+    return Text("   ").join(words)
+
+
+def columns(width: int) -> Sequence[Column[TaskRow]]:
+    """Those of `llmctl ls`, less what there is no room for; why a task waits is said as of now."""
+    left_out = {"TOOL", "MODEL", "TENANT", "QUEUE"} | ({"TOKENS", "COST"} if width < NARROW else set())
+    kept = [column for column in TASKS if column.title not in left_out]
+    place = next(place for place, column in enumerate(kept) if column.title == "GROUP")
+    kept[place] = Column("TOOL", lambda task: task.group_name or task.tool)
+    return [*kept[:-1], Column("WHY", remark_now, elastic=True, style=kept[-1].style)]
+
+
+def remark_now(task: TaskRow) -> str | None:
+    """Like :func:`remark`, but what counts down does so without asking the database."""
+    if task.waits_s is None:
+        return remark(task)
+    when = f"in {duration(task.waits_s)}" if task.waits_s > 0 else "now"
+    match task.wait_reason:
+        case "retry":
+            return f"again {when}, after: {task.error_message or task.error_class}"
+        case "limit":
+            return f"usage limit, again {when}"
+        case _:
+            return f"starts {when}"

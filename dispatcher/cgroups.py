@@ -1,0 +1,98 @@
+"""A control group for each run: whatever its agent starts is in it, wherever it hides, and dies by one write.
+
+Works where a group can be made beneath our own one of the unified hierarchy (cgroup v2, also beside v1): as root, or
+in a systemd unit with Delegate=yes. Measured on Linux 6.18: to make and remove a group 0.1 ms, to join it 0.4 to 1 ms
+(of the shell's time, not ours), to kill all in it 0.2 to 3 ms.
+"""
+
+import contextlib
+import os
+import select
+import time
+from pathlib import Path
+
+
+def parent_of_runs() -> Path | None:
+    """Find our own group if others can be made beneath it, and can be killed as a whole (Linux 5.14)."""
+    own = _own_group()
+    if own is None:
+        return None
+    trial = own / f"llmctl-trial-{os.getpid()}"
+    try:
+        trial.mkdir()
+    except OSError:
+        return None
+    usable = os.access(trial / "cgroup.kill", os.W_OK) and os.access(trial / "cgroup.procs", os.W_OK)
+    trial.rmdir()
+    return own if usable else None
+
+
+def is_populated(group: Path) -> bool:
+    """Whether any process is in the group or beneath it; a group that is gone has none."""
+    try:
+        return "populated 1" in (group / "cgroup.events").read_text()
+    except OSError:
+        return False
+
+
+def kill(group: Path, within: float) -> bool:
+    """Kill all processes of the group and remove it; answers whether it is empty after ``within`` seconds.
+
+    Waits in the kernel, so it belongs in a thread. What is killed and stays hangs in the kernel itself.
+    """
+    try:
+        descriptor = os.open(group / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        changes = select.poll()
+        changes.register(descriptor, select.POLLPRI)
+        deadline = time.monotonic() + within
+        while is_populated(group):
+            # Again in each round: a process may have joined from outside.
+            with contextlib.suppress(OSError):
+                (group / "cgroup.kill").write_text("1")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            os.pread(descriptor, 1000, 0)  # the next change is told only to who has read
+            if is_populated(group):
+                changes.poll(left * 1000)
+    finally:
+        os.close(descriptor)
+    remove(group)
+    return True
+
+
+def remove(group: Path) -> None:
+    """Remove an empty group, and those that the agent made beneath it; one that is not empty stays."""
+    with contextlib.suppress(OSError):
+        for beneath in group.iterdir():
+            if beneath.is_dir():
+                remove(beneath)
+        group.rmdir()
+
+
+def _own_group() -> Path | None:
+    try:
+        memberships = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    ours = next((line.removeprefix("0::") for line in memberships if line.startswith("0::")), None)
+    for mount in mounts:
+        # id parent major:minor root mount_point options [tags] - type source options
+        where, _, what = mount.partition(" - ")
+        if ours is not None and what.startswith("cgroup2 "):
+            root, mount_point = where.split(" ")[3:5]
+            if root == "/" or ours == root or ours.startswith(root + "/"):
+                beneath = ours.removeprefix(root if root != "/" else "")
+                return Path(_unescaped(mount_point) + beneath)
+    return None
+
+
+def _unescaped(path: str) -> str:
+    """Blanks and backslashes stand as octal numbers in mountinfo."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\134", "\\")):
+        path = path.replace(code, character)
+    return path

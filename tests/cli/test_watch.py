@@ -1,0 +1,180 @@
+"""`llmctl watch` in a terminal: it follows events, asks for nothing else, and leaves the terminal as it was."""
+
+import signal
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
+from tests.cli.terminal import terminal
+from tests.fixtures.postgres import PostgresServer
+
+pytestmark = one_postgres
+
+ALTERNATE_SCREEN = ("\x1b[?1049h", "\x1b[?1049l")
+CURSOR = ("\x1b[?25l", "\x1b[?25h")
+
+
+def row(lines: list[str], number: str) -> str:
+    return next((line for line in lines if line.split()[:1] == [number]), "")
+
+
+def last_statement(dispatcher: PlayedDispatcher) -> object:
+    """When the command last asked for anything, and how many connections it has."""
+    return dispatcher.connection.execute(
+        """
+        SELECT max(query_start), count(*) FROM pg_stat_activity
+        WHERE application_name LIKE 'llmctl%' AND datname = current_database()
+        """
+    ).fetchone()
+
+
+def test_the_table_follows_events(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    first = llmctl.submit("claude", "x", "--name", "first-task")
+    with terminal(llmctl, "watch") as watching:
+        lines = watching.until_shown("first-task")
+        assert "dispatcher host-a" in lines[0]
+        assert "queued 1" in lines[1]
+        second = llmctl.submit("codex", "x", "--name", "second-task")
+        watching.until_shown("second-task")
+        dispatcher.start()
+        lines = watching.until_shown("running 2")
+        assert "claude-main" in row(lines, first)
+        assert "codex-main" in row(lines, second)
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_a_group_that_is_paused_and_a_run_that_fails_are_seen(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    number = llmctl.submit("claude", "x", "--retries", "0")
+    [run] = dispatcher.start()
+    with terminal(llmctl, "watch") as watching:
+        watching.until("running", lambda lines: "running" in row(lines, number))
+        llmctl.ok("group", "pause", "codex-main", "--reason", "no credit")
+        watching.until_shown("paused (no credit)")
+        dispatcher.finish(
+            run, error_class="agent_error", error_message="it broke", input_tokens=1200, output_tokens=34
+        )
+        failed = row(watching.until_shown("it broke"), number)
+        assert "failed" in failed
+        assert "1.2k" in failed
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_time_goes_on_without_a_single_statement(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    dispatcher.start()
+    with terminal(llmctl, "watch") as watching:
+        watching.until("running", lambda lines: "0:02" in row(lines, number))
+        before = last_statement(dispatcher)
+        watching.until("three seconds later", lambda lines: "0:05" in row(lines, number))
+        assert last_statement(dispatcher) == before
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_many_events_are_answered_by_few_fetches(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    dispatcher.connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    with terminal(llmctl, "watch") as watching:
+        watching.until_shown("queued 1")
+        dispatcher.connection.execute("SELECT pg_stat_statements_reset()")
+        for _ in range(500):
+            dispatcher.connection.execute("SELECT notify_task_event('queued', ARRAY[%s]::bigint[])", [number])
+        llmctl.submit("claude", "x")
+        watching.until_shown("queued 2")
+        row = dispatcher.connection.execute(
+            "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%list_tasks%' AND dbid = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        ).fetchone()
+        assert row is not None
+        assert row[0] < 20
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+@pytest.mark.parametrize("end", ["q", "\x03", signal.SIGTERM])
+def test_it_ends_at_once_and_leaves_the_terminal_as_it_was(llmctl: Llmctl, end: str | signal.Signals) -> None:
+    llmctl.submit("claude", "x", "--name", "the-task")
+    with terminal(llmctl, "watch") as watching:
+        assert watching.echoes()
+        watching.until_shown("the-task")
+        assert not watching.echoes()
+        if isinstance(end, str):
+            watching.type(end)
+        else:
+            watching.process.send_signal(end)
+        assert watching.ended() == (0 if isinstance(end, str) else 143)
+        assert watching.echoes()
+        for begun, ended in (ALTERNATE_SCREEN, CURSOR):
+            assert watching.seen.rindex(begun) < watching.seen.rindex(ended)
+        after = watching.seen.split(ALTERNATE_SCREEN[1])[-1]
+        assert "the-task" in after, "the last state stays readable"
+        assert "Traceback" not in watching.seen
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(110, 12), (60, 20), (30, 8), (10, 3)])
+def test_it_fits_into_the_window(llmctl: Llmctl, columns: int, lines: int) -> None:
+    for _ in range(3):
+        llmctl.submit("claude", "x", "--name", "long-name-" * 10)
+    with terminal(llmctl, "watch", columns=200, lines=40) as watching:
+        watching.until_shown("queued 3")
+        watching.resize(columns, lines)
+        fits: list[str] = watching.until(
+            "a frame of the new size",
+            lambda shown: len(shown) == lines and all(len(line) <= columns for line in shown),
+        )
+        assert fits[0].startswith("no dispa")
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_lost_connections_are_made_anew(
+    llmctl: Llmctl, postgres_server: PostgresServer, database: str
+) -> None:
+    llmctl.submit("claude", "x")
+    name = database.split("/")[3].split("?")[0]
+    with (
+        psycopg.connect(postgres_server.embedded.url("postgres"), autocommit=True) as elsewhere,
+        terminal(llmctl, "watch") as watching,
+    ):
+        watching.until_shown("queued 1")
+        elsewhere.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(Identifier(name)))
+        elsewhere.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND application_name LIKE 'llmctl%%'",
+            [name],
+        )
+        watching.until_shown("trying again")
+        assert "queued 1" in watching.screen()[1], "the last state stays while the database is away"
+        elsewhere.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(Identifier(name)))
+        watching.until("no complaint", lambda lines: not any("trying again" in line for line in lines))
+        llmctl.submit("claude", "x")
+        watching.until_shown("queued 2")
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_without_a_terminal_it_prints_one_table_and_ends(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    number = llmctl.submit("claude", "x", "--name", "n" * 200)
+    printed = llmctl.ok("watch", "--tool", "claude")
+    assert "\x1b" not in printed
+    assert "n" * 200 in row(printed.splitlines(), number)
+    assert "claude-main" in printed
+    assert "codex" not in printed
+
+
+def test_what_others_wrote_cannot_move_the_cursor(llmctl: Llmctl) -> None:
+    llmctl.submit("claude", "x", "--name", "evil\x1b[2J\x1b]0;title\x07\x9b5A-name")
+    with terminal(llmctl, "watch") as watching:
+        watching.until_shown("evil-name")
+        for sequence in ("\x1b[2J\x1b]0", "\x1b]0;", "\x9b"):
+            assert sequence not in watching.seen
+        watching.type("q")
+        assert watching.ended() == 0

@@ -1,0 +1,189 @@
+"""The database stops, breaks off or goes silent at any moment: what runs goes on, and what ended arrives."""
+
+import os
+import random
+import select
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from dispatcher.database.migrate import migrate
+from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
+from tests.fixtures.postgres import PostgresServer, serving
+from tests.fixtures.proxy import Proxy, proxy
+
+TASKS = 120
+CRASHES = 4
+
+
+class Crashing:
+    """A site on a server of its own, which the test may kill."""
+
+    def __init__(self, server: PostgresServer, site: Site) -> None:
+        self.server = server
+        self.site = site
+
+    def kill(self) -> None:
+        """Stop the server like `pg_ctl stop -m immediate`: every backend dies in the middle of what it does."""
+        pid = self.server.embedded.status().pid
+        assert pid is not None
+        watch = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGQUIT)
+        assert select.select([watch], [], [], PATIENCE)[0], "the server did not end"
+        os.close(watch)
+
+    def start(self) -> None:
+        self.server.embedded.start()
+        self.site.connect()
+
+
+@pytest.fixture(scope="module")
+def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server that only the tests of this file use, and kill."""
+    with serving(tmp_path_factory.mktemp("mortal")) as server:
+        yield server
+
+
+@pytest.fixture
+def crashing(tmp_path: Path, mortal_server: PostgresServer) -> Iterator[Crashing]:
+    mortal_server.embedded.start()
+    name = mortal_server.create()
+    migrate(mortal_server.settings(name))
+    site = Site(tmp_path, mortal_server.settings(name))
+    yield Crashing(mortal_server, site)
+    site.close()
+
+
+def test_each_task_ends_exactly_once_whenever_the_server_crashes(crashing: Crashing) -> None:
+    site = crashing.site
+    site.configure("groups", sh={"max_concurrent": 8})
+    site.configure("limits", **{"tool:sh": 6})
+    numbers = site.submit_many(
+        [
+            {"tool": "sh", "prompt": f"echo {n} >>$SITE/journal; sleep 0.0{n % 10}; echo {n}"}
+            for n in range(TASKS)
+        ]
+    )
+    moments = sorted(random.sample(range(1, TASKS - 10), CRASHES))
+    dispatcher = site.start()
+
+    for moment in moments:
+        dispatcher.wait_for("run ended", times=moment)
+        crashing.kill()
+        crashing.start()
+    site.wait_for("succeeded", *numbers)
+
+    assert sorted(map(int, site.journal_lines())) == list(range(TASKS)), f"crashes after {moments}"
+    assert [len(site.runs(number)) for number in numbers] == [1] * TASKS
+    assert site.sql("SELECT * FROM check_counters()") == []
+    assert (
+        site.sql("SELECT * FROM concurrency_limits WHERE scope = 'tool:sh' AND current_concurrent <> 0") == []
+    )
+
+
+def test_a_result_waits_for_the_database_and_so_does_the_end(crashing: Crashing) -> None:
+    site = crashing.site
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; echo kept >made; echo waited", output_files=["made"])
+    dispatcher = site.start("--until-empty")
+    site.wait_for("running", number)
+    crashing.kill()
+    gate.open()
+    dispatcher.wait_for("the database is away", while_doing="storing an output file")
+
+    crashing.start()
+
+    assert dispatcher.wait() == 0
+    assert site.task(number)["result"]["text"] == "waited"
+    assert site.runs(number)[0]["output_files"] == ["made"]
+
+
+def test_a_dispatcher_that_is_told_to_end_does_not_wait_for_a_database_for_ever(crashing: Crashing) -> None:
+    site = crashing.site
+    gate = site.gate()
+    site.configure("dispatcher", grace=1)
+    number = site.submit(f"{gate.pass_through}; echo delivered by the next")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+    crashing.kill()
+    gate.open()
+    dispatcher.wait_for("the database is away", while_doing="reporting finished runs")
+
+    dispatcher.signal(signal.SIGTERM)
+
+    assert dispatcher.wait() == 0
+    assert dispatcher.log("leaving agents running for the next start", tasks=[number])
+    crashing.start()
+    site.run()
+    assert site.task(number)["result"]["text"] == "delivered by the next"
+    assert len(site.runs(number)) == 1
+
+
+def test_while_the_database_is_away_nothing_spins(crashing: Crashing) -> None:
+    site = crashing.site
+    site.configure("dispatcher", heartbeat_interval=1, lease_interval=60)
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    crashing.kill()
+    dispatcher.wait_for("does not hear the database", times=5)
+
+    pauses = [entry["retry_in_s"] for entry in dispatcher.log("does not hear the database")]
+
+    assert pauses[:5] == [0.1, 0.2, 0.4, 0.8, 1.6]
+    crashing.start()
+    number = site.submit("echo back")
+    site.wait_for("succeeded", number)
+
+
+@pytest.fixture
+def between(site: Site) -> Iterator[Proxy]:
+    server = psycopg.conninfo.conninfo_to_dict(site.url)["host"]
+    with (
+        TemporaryDirectory(prefix="llmctl-proxy-") as directory,
+        proxy(Path(directory), Path(str(server))) as made,
+    ):
+        yield made
+
+
+def start_through(site: Site, between: Proxy) -> Dispatcher:
+    site.configure("dispatcher", heartbeat_interval=1, lease_interval=60)
+    user = psycopg.conninfo.conninfo_to_dict(site.url)["user"]
+    dispatcher = site.start(
+        url=f"postgresql://{user}@/postgres?host={quote(str(between.directory), safe='')}"
+    )
+    dispatcher.wait_for("dispatcher started")
+    return dispatcher
+
+
+def test_a_listener_that_went_deaf_is_replaced_and_misses_nothing(site: Site, between: Proxy) -> None:
+    dispatcher = start_through(site, between)
+    first = site.submit("echo heard")
+    site.wait_for("succeeded", first)
+    between.swallow("dispatcher listener")
+    second = site.submit("echo not heard")
+    (sent,) = site.sql("SELECT clock_timestamp() AS at")
+
+    site.wait_for("succeeded", second)
+
+    dispatcher.wait_for("the listening connection is deaf and is replaced")
+    (run,) = site.runs(second)
+    assert (run["claimed_at"] - sent["at"]).total_seconds() < 2 + 1, "two heartbeats, and a slow machine"
+
+
+def test_connections_that_are_silent_are_given_up(site: Site, between: Proxy) -> None:
+    dispatcher = start_through(site, between)
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; echo said at last")
+    site.wait_for("running", number)
+
+    between.swallow("dispatcher")
+    between.swallow("dispatcher listener")
+    gate.open()
+
+    site.wait_for("succeeded", number, within=60)
+    assert "did not answer" in dispatcher.story()

@@ -1,0 +1,151 @@
+"""Several dispatchers, changing limits, and one that has nothing to do."""
+
+import signal
+from collections import Counter
+from datetime import datetime
+
+from tests.fixtures.dispatchers import Site
+
+TASKS = 200
+
+
+def test_two_dispatchers_share_every_limit_exactly(site: Site) -> None:
+    shell = {"max_concurrent": 5, "env": {"SITE": str(site.directory)}}
+    site.configure("tools", twin={"argv": ["sh", "{prompt_file}"]})
+    site.configure("groups", sh={"max_concurrent": 6}, second={"tool": "sh", "account": "second", **shell})
+    site.configure("groups", twin={"tool": "twin", **shell})
+    limits = {"tool:sh": 7, "tool:twin": 4, "model:m": 3, "tenant:t": 5, "queue:q": 2}
+    site.configure("limits", **limits)
+    # What an outsider can see: a line when an agent begins, and one before it ends.
+    tasks = []
+    for n in range(TASKS):
+        fields = {"tool": "sh" if n % 3 else "twin"}
+        fields |= {"model": "m"} if n % 5 == 0 else {}
+        fields |= {"tenant_id": "t"} if n % 2 == 0 else {}
+        fields |= {"queue": "q"} if n % 7 == 0 else {}
+        scopes = f"tool:{fields['tool']} " + " ".join(
+            f"{kind}:{value}"
+            for kind, value in (("model", fields.get("model")), ("tenant", fields.get("tenant_id")),
+                                ("queue", fields.get("queue"))) if value
+        )  # fmt: skip
+        prompt = f"echo + {scopes} >>$SITE/journal; sleep 0.01; echo - {scopes} >>$SITE/journal; echo done"
+        tasks.append({"prompt": prompt, **fields})
+    first = site.start()
+    first.wait_for("dispatcher started")
+    site.configure("execution", work_dir=str(site.directory / "other work"))
+    second = site.start("--host-id", "another", config="other.yaml")
+    second.wait_for("dispatcher started")
+    numbers = site.submit_many(tasks)
+
+    site.wait_for("succeeded", *numbers, within=60)
+
+    running: Counter[str] = Counter()
+    for line in site.journal_lines():
+        sign, *scopes_seen = line.split()
+        for scope in scopes_seen:
+            running[scope] += 1 if sign == "+" else -1
+            assert running[scope] <= limits[scope]
+    assert len(site.journal_lines()) == 2 * TASKS, "each task ran once"
+    assert len(first.log("run started")) > 0
+    assert len(second.log("run started")) > 0
+    assert len(first.log("run started")) + len(second.log("run started")) == TASKS
+    assert site.sql("SELECT * FROM check_counters()") == []
+
+
+def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(site: Site) -> None:
+    site.sql("CREATE EXTENSION pg_stat_statements")
+    site.configure("dispatcher", heartbeat_interval=0.5, lease_interval=60)
+
+    def last_heartbeat() -> datetime:
+        (row,) = site.sql("SELECT max(last_heartbeat_at) AS at FROM dispatchers")
+        assert isinstance(row["at"], datetime)
+        return row["at"]
+
+    def one_more() -> None:
+        seen = last_heartbeat()
+        site.wait_until(lambda: last_heartbeat() > seen)
+
+    number = site.submit("echo warm")
+    site.start()
+    site.wait_for("succeeded", number)
+    # The freed slot made it look for more once: after two more heartbeats that is over.
+    one_more()
+    one_more()
+    site.sql("SELECT pg_stat_statements_reset()")
+
+    def heartbeats() -> int:
+        statements = site.sql(
+            "SELECT query, calls FROM pg_stat_statements JOIN pg_database ON oid = dbid "
+            "WHERE datname = current_database() AND query !~ 'pg_stat_statements'"
+        )
+        assert {row["query"] for row in statements} <= {"SELECT heartbeat($1)::text[]"}
+        return sum(row["calls"] for row in statements)
+
+    # Each heartbeat notifies, and the test looks after each of them.
+    site.wait_until(lambda: heartbeats() >= 4)
+
+
+def test_a_raised_limit_takes_effect_at_once(site: Site) -> None:
+    gate = site.gate()
+    site.configure("limits", **{"tool:sh": 1})
+    numbers = site.submit_many([{"tool": "sh", "prompt": f"{gate.pass_through}; echo done"}] * 3)
+    site.start()
+    site.wait_for("running", numbers[0])
+
+    site.sql("SELECT set_limit('tool:sh', 3)")
+
+    site.wait_for("running", *numbers)
+    gate.open()
+
+
+def test_a_hang_up_takes_over_tools_groups_and_limits_from_the_file(site: Site) -> None:
+    gate = site.gate()
+    site.configure("groups", sh={"max_concurrent": 1})
+    first = site.submit(f"{gate.pass_through}; echo done")
+    dispatcher = site.start()
+    site.wait_for("running", first)
+    second = site.submit(f"{gate.pass_through}; echo done")
+    site.config["groups"]["sh"] = {**_as_dict(site.config["groups"]["sh"]), "max_concurrent": 2}
+    site.config["tools"]["newcomer"] = {"argv": ["cat"]}
+    site.config["groups"]["newcomer"] = {"tool": "newcomer"}
+    site.write_config()
+
+    dispatcher.signal(signal.SIGHUP)
+
+    dispatcher.wait_for("configuration taken over", needs_a_restart=False)
+    site.wait_for("running", second)
+    third = site.submit("understood", tool="newcomer")
+    site.wait_for("succeeded", third)
+    gate.open()
+
+
+def test_a_broken_file_is_said_to_be_so_and_changes_nothing(site: Site) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    site.write_config().write_text("groups: {sh: {max_conccurrent: 3}}")
+
+    dispatcher.signal(signal.SIGHUP)
+
+    entry = dispatcher.wait_for("the configuration is not taken over")
+    assert "max_conccurrent" in str(entry["error"])
+    number = site.submit("echo as before")
+    site.wait_for("succeeded", number)
+
+
+def test_what_only_a_restart_can_change_is_named(site: Site) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    site.config["execution"]["work_dir"] = str(site.directory / "elsewhere")
+    site.write_config()
+
+    dispatcher.signal(signal.SIGHUP)
+
+    dispatcher.wait_for("configuration taken over", needs_a_restart=True)
+    number = site.submit("pwd")
+    site.wait_for("succeeded", number)
+    assert str(site.task(number)["result"]["text"]).startswith(str(site.work_dir))
+
+
+def _as_dict(value: object) -> dict[str, object]:
+    assert isinstance(value, dict)
+    return value

@@ -1,0 +1,275 @@
+"""Stop means stopped: whatever an agent started is gone, wherever it hides."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from dispatcher.cgroups import parent_of_runs
+from tests.fixtures.dispatchers import Dispatcher, Site
+
+# It ignores the gentle signal and scatters children: in its own group, in a session of their own, orphaned by a
+# double fork, and with nothing in their environment. Each writes its pid down; the last act is to say "ready".
+STUBBORN = f"""
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+stay = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " \\
+    "open(os.environ.get('SITE', sys.argv[1]) + '/journal', 'a').write(f'{{os.getpid()}}\\\\n'); time.sleep(1000)"
+stay = "import sys; " + stay
+site = os.environ["SITE"]
+python = {sys.executable!r}
+children = [
+    dict(),
+    dict(start_new_session=True),
+]
+for how in children:
+    subprocess.Popen([python, "-c", stay, site], **how)
+subprocess.run([python, "-c", "import subprocess, sys; subprocess.Popen("
+    "[sys.executable, '-c', sys.argv[2], sys.argv[1]], start_new_session=True)", site, stay])
+if HIDE:
+    subprocess.Popen([python, "-c", stay, site], start_new_session=True, env={{}})
+while open(site + "/journal").read().count("\\n") < 3 + HIDE:
+    time.sleep(0.01)
+print("ready", flush=True)
+open(site + "/ready", "w").write("ready")
+time.sleep(1000)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+NO_CGROUPS = ["unshare", "--mount", "sh", "-c", 'umount --lazy /sys/fs/cgroup && exec "$@"', "sh"]
+"""In front of a command: it finds no control groups. Only root can do that; elsewhere there are none anyway."""
+
+
+def start_stubborn(site: Site, *, hide: bool, **fields: object) -> tuple[Dispatcher, int]:
+    (site.directory / "journal").touch()
+    os.mkfifo(site.directory / "ready")
+    number = site.submit(STUBBORN.replace("HIDE", str(int(hide))), tool="python", max_attempts=1, **fields)
+    dispatcher = site.start(prefix=() if hide or parent_of_runs() is None else NO_CGROUPS)
+    assert (site.directory / "ready").read_text() == "ready"
+    return dispatcher, number
+
+
+def nothing_is_left(site: Site, *, hide: bool) -> bool:
+    pids = [int(line) for line in site.journal_lines()]
+    assert len(pids) == 3 + hide
+    return site.agents() == [] and not any(is_alive(pid) for pid in pids)
+
+
+HIDING = [
+    pytest.param(False, id="marked"),
+    pytest.param(
+        True,
+        id="hidden",
+        marks=pytest.mark.skipif(parent_of_runs() is None, reason="no control group can be made here"),
+    ),
+]
+
+
+@pytest.mark.parametrize("hide", HIDING)
+def test_a_canceled_agent_is_gone_with_all_that_it_started(site: Site, hide: bool) -> None:
+    _, number = start_stubborn(site, hide=hide)
+
+    site.cancel(number)
+    site.wait_for("canceled", number)
+
+    assert nothing_is_left(site, hide=hide)
+    (run,) = site.runs(number)
+    assert (run["status"], run["error_class"], run["stdout_trunc"]) == ("canceled", "canceled", "ready\n")
+
+
+def test_an_agent_past_its_timeout_is_gone_with_all_that_it_started(site: Site) -> None:
+    _, number = start_stubborn(site, hide=False, timeout_s=1)
+
+    site.wait_for("failed", number)
+
+    assert nothing_is_left(site, hide=False)
+    assert site.task(number)["error_class"] == "timeout"
+
+
+@pytest.mark.parametrize("prefix", [(), NO_CGROUPS], ids=["control groups", "no control groups"])
+def test_what_an_agent_leaves_behind_is_killed(site: Site, prefix: list[str]) -> None:
+    left = "setsid sh -c 'echo $$ >$SITE/left; exec sleep 1000' & while ! test -s $SITE/left; do :; done; echo done"
+    if prefix and parent_of_runs() is None:
+        pytest.skip("there are no control groups to be without")
+    number = site.submit(left)
+    dispatcher = site.start(prefix=prefix)
+
+    site.wait_for("succeeded", number)
+    dispatcher.wait_for("killed what an agent left behind", run=str(site.runs(number)[0]["id"]))
+
+    assert not is_alive(int((site.directory / "left").read_text()))
+
+
+def test_what_was_left_behind_while_no_dispatcher_ran_is_killed_at_the_next_start(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(
+        f"{gate.pass_through}; setsid sh -c 'echo $$ >$SITE/left; exec sleep 1000' & wait; echo done"
+    )
+    dispatcher = site.start()
+    site.wait_for("running", number)
+    dispatcher.kill()
+    # A person gives the run up while its host is away.
+    site.sql("UPDATE dispatchers SET closed = true")
+    site.sql(
+        "UPDATE tasks SET status = 'failed', leased_by = NULL, finished_at = now(), error_class = 'lost' "
+        "WHERE number = %s",
+        number,
+    )
+    site.sql("UPDATE task_runs SET status = 'lost', finished_at = now()")
+    assert site.agents() != []
+
+    dispatcher = site.start()
+    dispatcher.wait_for("killed what an agent left behind")
+
+    assert site.agents() == []
+
+
+def test_a_queued_task_is_canceled_at_once_and_never_starts(site: Site) -> None:
+    gate = site.gate()
+    site.configure("groups", sh={"max_concurrent": 1})
+    first, second = site.submit(gate.pass_through + "; echo done"), site.submit("echo never")
+    dispatcher = site.start()
+    site.wait_for("running", first)
+
+    site.cancel(second)
+
+    assert site.task(second)["status"] == "canceled"
+    gate.open()
+    site.wait_for("succeeded", first)
+    assert site.runs(second) == []
+    assert len(dispatcher.log("run started")) == 1
+
+
+def test_a_task_canceled_while_it_is_leased_never_starts_its_agent(site: Site) -> None:
+    # Its input cannot be fetched as long as the test holds the table.
+    number = site.submit("echo never >>$SITE/journal", input_files=[{"path": "in", "content": "x"}])
+    with site.elsewhere() as other, other.transaction():
+        other.execute("LOCK task_files IN ACCESS EXCLUSIVE MODE")
+        site.start()
+        site.wait_for("leased", number)
+        site.cancel(number)
+
+    site.wait_for("canceled", number)
+
+    assert site.journal_lines() == []
+    assert site.runs(number)[0]["status"] == "canceled"
+
+
+def test_a_task_can_be_canceled_while_the_dispatcher_drains(site: Site) -> None:
+    number = site.submit("echo begun; exec sleep 1000")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+    dispatcher.signal(signal.SIGTERM)
+    dispatcher.wait_for("draining")
+
+    site.cancel(number)
+
+    assert dispatcher.wait() == 0
+    assert site.task(number)["status"] == "canceled"
+    assert site.agents() == []
+
+
+def test_an_agent_that_answers_the_stop_with_part_of_a_text_has_not_succeeded(site: Site) -> None:
+    number = site.submit("trap 'echo half; exit 0' TERM; touch $SITE/ready; while :; do sleep 0.01; done")
+    site.start()
+    site.wait_for("running", number)
+
+    site.cancel(number)
+
+    site.wait_for("canceled", number)
+    assert site.runs(number)[0]["exit_code"] == 0
+
+
+def test_one_signal_waits_for_agents_and_then_leaves_them_running(site: Site) -> None:
+    gate = site.gate()
+    site.configure("dispatcher", grace=0.5)
+    number = site.submit(f"{gate.pass_through}; echo survived")
+    waiting = site.submit("echo later", priority=1)
+    site.configure("groups", sh={"max_concurrent": 1})
+    dispatcher = site.start()
+    site.wait_for("running", number)
+
+    dispatcher.signal(signal.SIGTERM)
+
+    assert dispatcher.wait() == 0
+    assert dispatcher.log("leaving agents running for the next start", tasks=[number])
+    assert site.agents() != []
+    assert site.task(number)["status"] == "running"
+    gate.open()
+    site.run()
+    assert site.task(number)["result"]["text"] == "survived"
+    assert site.task(waiting)["status"] == "succeeded"
+    assert len(site.runs(number)) == 1
+
+
+def test_agents_that_end_within_the_grace_are_reported_before_the_dispatcher_ends(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; echo in time")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+    dispatcher.signal(signal.SIGINT)
+    dispatcher.wait_for("draining")
+
+    gate.open()
+
+    assert dispatcher.wait() == 0
+    assert site.task(number)["result"]["text"] == "in time"
+
+
+def test_a_second_signal_stops_agents_and_gives_the_attempt_back(site: Site) -> None:
+    number = site.submit(
+        "echo x >>$SITE/journal; test $(wc -l <$SITE/journal) = 2 || exec sleep 1000; echo again"
+    )
+    dispatcher = site.start()
+    site.wait_for("running", number)
+
+    dispatcher.signal(signal.SIGTERM)
+    dispatcher.wait_for("draining")
+    dispatcher.signal(signal.SIGTERM)
+
+    assert dispatcher.wait() == 0
+    assert site.agents() == []
+    task, (run,) = site.task(number), site.runs(number)
+    assert (task["status"], task["wait_reason"], task["attempt"]) == ("queued", None, 0)
+    assert run["status"] == "interrupted"
+    site.run()
+    assert site.task(number)["result"]["text"] == "again"
+    assert [run["attempt"] for run in site.runs(number)] == [1, 1]
+
+
+def test_a_dispatcher_that_was_replaced_ends_with_a_clear_error_and_leaves_agents_alone(site: Site) -> None:
+    gate = site.gate()
+    site.configure("dispatcher", heartbeat_interval=0.5, lease_interval=2)
+    number = site.submit(f"{gate.pass_through}; echo unharmed")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+
+    site.sql("UPDATE dispatchers SET closed = true")
+
+    assert dispatcher.wait() == 5
+    assert "this dispatcher was closed" in dispatcher.story()
+    assert "Traceback" not in dispatcher.story()
+    assert site.agents() != []
+    gate.open()
+    site.run()
+    assert site.task(number)["result"]["text"] == "unharmed"
+
+
+def test_a_second_dispatcher_on_the_same_work_directory_is_refused(site: Site) -> None:
+    first = site.start()
+    first.wait_for("dispatcher started")
+
+    second = site.start()
+
+    assert second.wait() == 1
+    assert f"process {first.pid}" in second.story()
+    assert "execution.work_dir" in second.story()

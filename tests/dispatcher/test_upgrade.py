@@ -1,0 +1,64 @@
+"""A new version of the program on a database that works: nothing is lost, and what is too old for it says so."""
+
+import psycopg
+from psycopg.rows import dict_row
+
+from dispatcher.database.migrate import Schema, migrate
+from dispatcher.settings import Settings
+from tests.fixtures.dispatchers import Site
+
+
+def test_migrating_a_database_with_live_rows_loses_nothing(empty_database: Settings) -> None:
+    newest = Schema()
+    migrate(empty_database, Schema(newest.migrations[:1]))
+    assert empty_database.database.url is not None
+    with psycopg.connect(
+        empty_database.database.url,
+        dbname=empty_database.database.name,
+        autocommit=True,
+        row_factory=dict_row,
+    ) as connection:
+        connection.execute("SELECT put_group('g', 'claude', 'a', 2)")
+        connection.execute(
+            "SELECT submit_tasks((SELECT jsonb_agg(jsonb_build_object('tool', 'claude', 'prompt', i::text)) "
+            "FROM generate_series(1, 5) AS i))"
+        )
+        row = connection.execute(
+            "SELECT register_dispatcher('h', 'b', 1, '0', gen_random_uuid(), 60) AS id"
+        ).fetchone()
+        assert row is not None
+        connection.execute("SELECT claim_tasks(%s, 2)", [row["id"]])
+        before = connection.execute("SELECT * FROM tasks ORDER BY number").fetchall()
+
+        done = migrate(empty_database)
+
+        after = connection.execute("SELECT * FROM tasks ORDER BY number").fetchall()
+        assert [name for name in done.applied] == [file.name for _, file in newest.migrations[1:]]
+        assert [{key: new[key] for key in old} for old, new in zip(before, after, strict=True)] == before
+        verdicts = connection.execute(
+            "SELECT verdict FROM finish_runs(%s, (SELECT jsonb_agg(jsonb_build_object('run_id', id, 'final_text', 'x')) "
+            "FROM task_runs))",
+            [row["id"]],
+        ).fetchall()
+        assert [found["verdict"] for found in verdicts] == ["finished", "finished"]
+        assert connection.execute("SELECT * FROM check_counters()").fetchall() == []
+
+
+def test_a_dispatcher_that_is_too_old_for_the_database_ends_and_leaves_its_agents_running(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; echo survived")
+    old = site.start()
+    old.wait_for("run started", task=number)
+
+    # What a newer version does to a function that it has no use for any more.
+    site.sql("ALTER FUNCTION claim_tasks RENAME TO claim_tasks_of_another_version")
+    site.submit("echo wakes the dispatcher")
+
+    assert old.wait() == 4
+    assert "upgrade" in old.story()
+    assert "Traceback" not in old.story()
+    site.sql("ALTER FUNCTION claim_tasks_of_another_version RENAME TO claim_tasks")
+    site.start()
+    gate.open()
+    site.wait_for("succeeded", number)
+    assert len(site.runs(number)) == 1
