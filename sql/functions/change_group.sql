@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_failover boolean DEFAULT NULL,
-    p_daily_budget_usd numeric DEFAULT NULL, p_task_budget_usd numeric DEFAULT NULL
+    p_daily_budget_usd double precision DEFAULT NULL, p_task_budget_usd double precision DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -22,8 +22,8 @@ BEGIN
         config_home = coalesce(p_config_home, config_home),
         hosts = coalesce(p_hosts, hosts),
         failover = coalesce(p_failover, failover),
-        daily_budget_usd = nullif(coalesce(p_daily_budget_usd, daily_budget_usd), 0),
-        task_budget_usd = nullif(coalesce(p_task_budget_usd, task_budget_usd), 0),
+        daily_budget_usd = nullif(coalesce(p_daily_budget_usd::numeric, daily_budget_usd), 0),
+        task_budget_usd = nullif(coalesce(p_task_budget_usd::numeric, task_budget_usd), 0),
         updated_at = clock()
     WHERE group_name = p_group;
 END

@@ -4,7 +4,8 @@
 CREATE OR REPLACE FUNCTION put_group(
     p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false,
-    p_failover boolean DEFAULT true, p_daily_budget_usd numeric DEFAULT NULL, p_task_budget_usd numeric DEFAULT NULL
+    p_failover boolean DEFAULT true, p_daily_budget_usd double precision DEFAULT NULL,
+    p_task_budget_usd double precision DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
