@@ -26,6 +26,7 @@ VERBS = (
     Verb("ls", "cli.tasks", "List tasks: what runs, what waits and why.", alias="list"),
     Verb("show", "cli.tasks", "Show all about one task.", alias="get"),
     Verb("watch", "cli.watch", "Watch tasks and groups live."),
+    Verb("logs", "cli.logs", "Print what an agent prints, also while it runs."),
     Verb("result", "cli.results", "Print the final text of a task."),
     Verb("wait", "cli.results", "Wait until tasks have ended."),
     Verb("cancel", "cli.tasks", "Cancel tasks, also those that run."),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dispatcher.launch import SHELL_NAME
 from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
-from dispatcher.store import Report
+from dispatcher.store import Output, Report
 from wrappers.base import AuthMode, Outcome
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
@@ -84,6 +84,7 @@ def report(
     ran_s: float | None = None,
     retry_after_s: float | None = None,
     auth_mode: AuthMode | None = None,
+    output: Output | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
 
@@ -110,6 +111,7 @@ def report(
         ran_s=ran_s,
         retry_after_s=_until(outcome.limit_resets_at) if retry_after_s is None else retry_after_s,
         auth_mode=auth_mode,
+        output=output,
     )
 
 

@@ -25,6 +25,7 @@ from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import Claim, ClaimedRun, OpenRun, Report, Store
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
@@ -251,13 +252,13 @@ class EventLoop:
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
         await self._adopted.wait()
-        await trio.to_thread.run_sync(self._discard_leftovers)
+        await in_thread(self._discard_leftovers)
         looked = -math.inf
         while True:
             if trio.current_time() - looked > EXPIRY_PAUSE:
-                await trio.to_thread.run_sync(self._discard_expired)
+                await in_thread(self._discard_expired)
                 looked = trio.current_time()
-            await trio.to_thread.run_sync(self._work_directory.empty_trash)
+            await in_thread(self._work_directory.empty_trash)
             await self._trash.wait()
             self._trash = trio.Event()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import time
@@ -17,6 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
+@functools.cache
 def boot_id() -> str:
     """The id that the kernel drew at boot: processes of another boot id are certainly dead."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -33,6 +33,7 @@ from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
@@ -172,7 +173,7 @@ class Run:
             inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
-        prepared = await trio.to_thread.run_sync(make) if claimed.workdir is not None else make()
+        prepared = await in_thread(make) if claimed.workdir is not None else make()
         self._masking = Masking(prepared.secrets)
         return prepared
 
@@ -273,7 +274,6 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        await self._around.following.end(output)
         return report(
             self.claimed.run_id,
             outcome,
@@ -284,13 +284,14 @@ class Run:
             output_files=kept,
             ran_s=ran_s,
             auth_mode=auth_mode_of(self.claimed, wrapper),
+            output=await self._around.following.end(output),
         )
 
     async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
         home = config_home_of(self.claimed, wrapper) if wanted is not None else None
         if wanted is None or home is None:
             return b""
-        return await trio.to_thread.run_sync(newest, home, wanted)
+        return await in_thread(newest, home, wanted)
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
         """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded."""
@@ -305,7 +306,7 @@ class Run:
             self._around.files,
         )
         try:
-            while (file := await trio.to_thread.run_sync(next, files, None)) is not None:
+            while (file := await in_thread(next, files, None)) is not None:
                 await store.patiently("storing an output file", partial(store.store_output, run_id, file))
                 kept.append(file.path)
         except CollectError as error:

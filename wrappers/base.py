@@ -68,6 +68,13 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the agent said to its user, for people who follow it; pieces come as they are, with their line ends."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionStarted:
     """The CLI named its session; with this id the conversation can be resumed."""
 
@@ -79,7 +86,7 @@ class Finished:
     """The final event was seen: nothing of worth follows, even if the process lives on."""
 
 
-Event = Activity | SessionStarted | Finished
+Event = Activity | Said | SessionStarted | Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from wrappers.base import (
     Outcome,
     Permission,
     Request,
+    Said,
     SessionStarted,
     Usage,
 )
@@ -108,6 +109,7 @@ class System(msgspec.Struct, tag_field="type", tag="system"):
 
 class Block(msgspec.Struct):
     type: str = ""
+    text: str = ""
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -218,6 +220,8 @@ class ClaudeParser(JsonLinesParser[Line]):
                 for block in line.message.content:
                     if block.type == "tool_use":
                         yield describe(block.name, decode(block.input, TOOL_INPUT), self._cwd)
+                    elif block.type == "text":
+                        yield Said(f"{block.text}\n")
             case RateLimit():
                 self._limit = line.rate_limit_info
             case Result():

@@ -18,6 +18,7 @@ from wrappers.base import (
     Outcome,
     Permission,
     Request,
+    Said,
     SessionStarted,
     Usage,
 )
@@ -256,6 +257,7 @@ class CodexParser(JsonLinesParser[Line]):
     def _read_completed(self, item: Item) -> Iterator[Event]:
         if item.type == "agent_message":
             self._answer = item.text
+            yield Said(f"{item.text}\n")
         elif item.type == "file_change":
             yield from describe(item)  # has no item.started
 

@@ -27,6 +27,7 @@ from wrappers.base import (
     Outcome,
     Permission,
     Request,
+    Said,
     SessionStarted,
     Usage,
 )
@@ -187,6 +188,7 @@ class GeminiParser(JsonLinesParser[Line]):
             case Message():
                 if line.role == "assistant":
                     self._take_piece(line.content)
+                    yield Said(line.content)
             case ToolUse():
                 self._answer_ended = True
                 yield describe(line.tool_name, decode(line.parameters, PARAMETERS))

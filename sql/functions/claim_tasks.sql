@@ -81,8 +81,7 @@ BEGIN
 
         v_lane := NULL;
         IF v_walking THEN
-            SELECT t.tool, t.priority, t.tenant_id, t.tool || chr(31) || t.priority || chr(31) || t.tenant_id AS key
-            INTO v_turn
+            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key INTO v_turn
             FROM unnest(v_open_tools) AS open_tool
             CROSS JOIN LATERAL (
                 SELECT turns.* FROM turns
@@ -90,17 +89,21 @@ BEGIN
                 ORDER BY priority DESC, turn, tenant_id
                 LIMIT 1 + cardinality(v_blocked_turns) + cardinality(v_served)
             ) AS t
-            WHERE t.tool || chr(31) || t.priority || chr(31) || t.tenant_id <> ALL(v_blocked_turns)
+            WHERE t.priority || chr(31) || t.tenant_id <> ALL(v_blocked_turns)
             ORDER BY t.priority DESC, coalesce(array_position(v_served, t.tenant_id), 0), t.turn, t.tenant_id
             LIMIT 1;
             EXIT WHEN NOT FOUND;
             IF 'tenant:' || v_turn.tenant_id <> ALL(v_full) THEN
-                SELECT * INTO v_lane FROM lanes
-                WHERE tenant_id = v_turn.tenant_id AND tool = v_turn.tool AND priority = v_turn.priority
-                    AND head IS NOT NULL AND contended_at IS NULL
-                    AND (model IS NULL OR 'model:' || model <> ALL(v_full)) AND 'queue:' || queue <> ALL(v_full)
-                    AND (account IS NULL OR tool || chr(31) || account = ANY(v_open_accounts))
-                ORDER BY head LIMIT 1;
+                SELECT oldest.* INTO v_lane
+                FROM unnest(v_open_tools) AS open_tool CROSS JOIN LATERAL (
+                    SELECT * FROM lanes
+                    WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
+                        AND head IS NOT NULL AND contended_at IS NULL
+                        AND (model IS NULL OR 'model:' || model <> ALL(v_full)) AND 'queue:' || queue <> ALL(v_full)
+                        AND (account IS NULL OR tool || chr(31) || account = ANY(v_open_accounts))
+                    ORDER BY head LIMIT 1
+                ) AS oldest
+                ORDER BY oldest.head LIMIT 1;
             END IF;
             IF v_lane.lane IS NULL THEN
                 v_blocked_turns := v_blocked_turns || v_turn.key;

@@ -8,8 +8,9 @@ CREATE OR REPLACE FUNCTION list_tasks(
 RETURNS TABLE (
     number bigint, id uuid, status text, wait_reason text, why text, waits_s double precision, tool text,
     model text, group_name text, tenant_id text, queue text, priority smallint, name text, attempt integer,
-    max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint, cost_usd numeric, permission text,
-    created_at timestamptz, started_at timestamptz, finished_at timestamptz, error_class text, error_message text
+    max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint, cost_usd numeric,
+    permission text, created_at timestamptz, started_at timestamptz, finished_at timestamptz, error_class text,
+    error_message text
 )
 LANGUAGE sql VOLATILE
 AS $$

@@ -24,7 +24,8 @@ BEGIN
             v_task.number, v_task.status
             USING ERRCODE = 'LD409', HINT = CASE v_task.status
                 WHEN 'succeeded' THEN 'submit it again to run it once more'
-                WHEN 'queued' THEN why_waiting(p_task) END;
+                WHEN 'queued' THEN why_waiting(p_task)
+                ELSE format('cancel it first: `llmctl cancel %s`', v_task.number) END;
     END IF;
 END
 $$;

@@ -6,7 +6,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
-        RAISE EXCEPTION 'a limit is named tool:X, model:X, tenant:X or queue:X, not %', quote_nullable(p_scope)
+        RAISE EXCEPTION 'a limit is named tool:X, model:X, tenant:X or queue:X, not %', quote_nullable(left(p_scope, 100))
             USING ERRCODE = 'LD400';
     ELSIF p_max_concurrent IS NULL OR p_max_concurrent < 0 THEN
         RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';

@@ -102,6 +102,11 @@ class PlayedDispatcher:
         )
         assert verdict == "finished"
 
+    def append(self, run: str, output: Mapping[str, object]) -> None:
+        """Store what the agent of a run printed."""
+        told = {"run_id": run, "ago_s": 0, "stdout_bytes": 0, "stderr_bytes": 0, "live": True, **output}
+        self._call("SELECT count(*) FROM append_output(%s, %s)", self.id, _json([told]))
+
     def run(self, **report: object) -> None:
         """Start all that waits, and end it as ``report`` says."""
         for run in self.start():
@@ -146,6 +151,23 @@ def llmctl(database: str, database_settings: Settings, tmp_path: Path) -> Llmctl
         for tool in ("claude", "codex"):
             connection.execute("SELECT put_group(%s, %s, 'main', 2)", [f"{tool}-main", tool])
     return called
+
+
+@pytest.fixture
+def without_database(tmp_path_factory: pytest.TempPathFactory) -> Llmctl:
+    """`llmctl` with a database that nobody serves."""
+    home = tmp_path_factory.mktemp("home")
+    return Llmctl(
+        home,
+        {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": ":".join(path for path in (str(ROOT), *sys.path) if path),
+            "HOME": str(home),
+            "LLMCTL_HOME": str(home),
+            "LLMCTL_DATABASE_URL": "host=127.0.0.1 port=9 user=x password=hunter2hunter2",
+            "LANG": "C.UTF-8",
+        },
+    )
 
 
 @pytest.fixture

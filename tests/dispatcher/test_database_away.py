@@ -112,7 +112,7 @@ def test_a_dispatcher_that_is_told_to_end_does_not_wait_for_a_database_for_ever(
     site.wait_for("running", number)
     crashing.kill()
     gate.open()
-    dispatcher.wait_for("the database is away", while_doing="reporting finished runs")
+    dispatcher.wait_for("run ended")
 
     dispatcher.signal(signal.SIGTERM)
 
