@@ -257,7 +257,8 @@ def every_call(db: Client) -> list[tuple[str, bytes]]:
     rows = db.rows(
         "select proname, format('select %%I(%%s)', proname, array_to_string(array("
         "    select 'null::' || format_type(type, null) from unnest(proargtypes) as type), ', '))"
-        " from schema_definitions, unnest(functions) as name join pg_proc on pg_proc.oid = name::regprocedure where not proisstrict"
+        " from schema_definitions, unnest(functions) as name join pg_proc on pg_proc.oid = name::regprocedure"
+        " where not proisstrict"
     )
     assert rows
     return [(str(name), str(call).encode()) for name, call in rows]
