@@ -100,9 +100,6 @@ def outcomes(site: Site, number: int) -> list[tuple[str, int]]:
     return [(run["status"], run["attempt"]) for run in site.runs(number)]
 
 
-GIVEN_BACK = [("interrupted", 1), ("succeeded", 1)]
-
-
 def test_killing_the_dispatcher_neither_kills_nor_repeats_a_running_agent(site: Site) -> None:
     gate = site.gate()
     site.configure("groups", sh={"max_concurrent": AGENTS})
@@ -123,34 +120,17 @@ def test_killing_the_dispatcher_neither_kills_nor_repeats_a_running_agent(site: 
     assert site.sql("SELECT * FROM check_counters()") == []
 
 
-def test_killed_after_the_claim(site: Site, former: Former) -> None:
-    number = site.submit("echo done")
+def test_killed_before_the_agent_was_started(site: Site, former: Former) -> None:
+    numbers = [site.submit("echo done") for _ in range(3)]
     former.claim()
-    former.die()
-
-    site.run()
-
-    assert outcomes(site, number) == GIVEN_BACK
-
-
-def test_killed_after_the_workspace_was_made(site: Site, former: Former) -> None:
-    number = site.submit("echo done")
     former.lay_out()
-    former.die()
-
-    site.run()
-
-    assert outcomes(site, number) == GIVEN_BACK
-
-
-def test_killed_after_the_run_record_was_made(site: Site, former: Former) -> None:
-    number = site.submit("echo done")
     former.record(*former.lay_out()).close()
     former.die()
 
     site.run()
 
-    assert outcomes(site, number) == GIVEN_BACK
+    given_back = [("interrupted", 1), ("succeeded", 1)]
+    assert [outcomes(site, number) for number in numbers] == [given_back] * 3
 
 
 def test_killed_between_fork_and_the_word_of_the_start(site: Site, former: Former) -> None:
