@@ -14,7 +14,7 @@ BEGIN
     GROUP BY lane, tool, account, model, tenant_id, queue, priority;
 
     PERFORM pg_notify('task_ready', tool) FROM (SELECT DISTINCT tool FROM new_rows) AS tools_with_work;
-    FOR event IN SELECT status, array_agg(number) AS numbers FROM new_rows GROUP BY status LOOP
+    FOR event IN SELECT status, array_agg(number ORDER BY number) AS numbers FROM new_rows GROUP BY status LOOP
         PERFORM notify_task_event(event.status, event.numbers);
     END LOOP;
     IF EXISTS (SELECT FROM new_rows WHERE status IN ('leased', 'running')) THEN
