@@ -89,6 +89,12 @@ def _run_tokens(run: RunRow) -> str | None:
     return f"{count(run.input_tokens or 0)} + {count(run.output_tokens or 0)}"
 
 
+def _run_cost(run: RunRow) -> str | None:
+    if run.cost_usd is None:
+        return None
+    return money(float(run.cost_usd)) + (" notional" if run.is_notional else "")
+
+
 def _run_end(run: RunRow) -> str | None:
     return run.signal or (None if run.exit_code is None else str(run.exit_code))
 
@@ -104,7 +110,8 @@ RUNS: Sequence[Column[RunRow]] = (
     Column("RAN", _run_length, right=True),
     Column("EXIT", _run_end, right=True),
     Column("TOKENS", _run_tokens, right=True),
-    Column("COST", lambda run: None if run.cost_usd is None else money(float(run.cost_usd)), right=True),
+    Column("COST", _run_cost, right=True),
+    Column("AUTH", lambda run: run.auth_mode),
     Column(
         "ERROR",
         lambda run: ": ".join(part for part in (run.error_class, run.error_message) if part),

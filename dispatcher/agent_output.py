@@ -25,8 +25,8 @@ KEPT_CHARACTERS = 10_000
 LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
 INLINE = 64 * 2**10
-"""Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, at most 10 for tiny lines); more at a time, or a longer
-line, is parsed in a thread."""
+"""Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, 10 for the tiniest lines); more at a time, or a
+longer line, is parsed in a thread."""
 LARGEST_CHUNK = 2**20
 
 
@@ -158,9 +158,14 @@ class AgentOutput:
         if self.incomplete:
             self._on_news(self)
 
-    async def outcome(self, exit_code: int | None) -> Outcome:
+    @property
+    def evidence(self) -> str | None:
+        """The file that the parser asks for, see :meth:`wrappers.base.Parser.evidence`."""
+        return self._parser.evidence()
+
+    async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
-        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail())
+        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail(), evidence=evidence)
         if self._parsed > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)

@@ -1,9 +1,6 @@
 """Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
 
-Its retries, updates and statistics can be set in its settings file only, which had best hold
-
-    {"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}
-
+Its retries, updates and statistics can be set in its settings file only, which had best hold RECOMMENDED_SETTINGS.
 Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
 variable, are no way out: it takes such a file from root only.
 """
@@ -11,13 +8,14 @@ variable, are no way out: it takes such a file from root only.
 import re
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from wrappers import activity, failure
 from wrappers.base import (
     Activity,
+    AuthMode,
     Ending,
     Event,
     Finished,
@@ -34,6 +32,13 @@ from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import last_words, storable
 
 VERSION = "0.61.0"
+
+SETTINGS_FILE = ".gemini/settings.json"
+"""Below its config home."""
+RECOMMENDED_SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "general": {"maxAttempts": 2, "enableAutoUpdate": False},
+    "privacy": {"usageStatisticsEnabled": False},
+}
 
 # In `default` the tools that write are not even offered to the model.
 APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}
@@ -68,6 +73,9 @@ BLOCKED = "The model response was blocked due to safety settings."
 STOP = GentleStop(signal.SIGTERM, 2.0)
 
 
+CREDENTIALS: Mapping[str, AuthMode] = {"GEMINI_API_KEY": "key", "GOOGLE_API_KEY": "key"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gemini:
     """The wrapper of gemini: stream-json, with the prompt on stdin."""
@@ -76,6 +84,9 @@ class Gemini:
     name: str = "gemini"
     install_hint: str = f"npm install -g @google/gemini-cli@{VERSION}"
     config_home_variable: str | None = "GEMINI_CLI_HOME"
+    default_config_home: str | None = "."
+    credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
+    takes_fallback_model: bool = False
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

@@ -22,8 +22,8 @@ AS $$
                 WHEN status = 'queued' THEN 3
                 ELSE 4
             END AS interest
-        FROM tasks
-        WHERE (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
+        FROM tasks, session_tenants() AS mine
+        WHERE (mine IS NULL OR tasks.tenant_id = ANY(mine)) AND (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
             AND (p_tool IS NULL OR tasks.tool = p_tool) AND (p_tenant_id IS NULL OR tasks.tenant_id = p_tenant_id)
             AND (p_queue IS NULL OR tasks.queue = p_queue) AND (p_group IS NULL OR tasks.group_name = p_group)
             AND (p_name IS NULL OR tasks.name ILIKE '%' || p_name || '%')
