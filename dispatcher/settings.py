@@ -74,9 +74,10 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Defaults for each run. ``stall_timeout`` None lets an agent be silent until ``timeout``.
 
-    ``max_output_bytes`` bounds the declared output files of one run, ``max_log_bytes`` what is kept of its
-    stdout and stderr. ``keep_sessions``: how long the directory of an agent with a session is kept after its run,
-    whatever ``cleanup`` says, so that a reply finds it. ``work_dir`` None is ``work`` below our home directory.
+    ``max_output_bytes`` bounds the declared output files of one run, ``max_log_bytes`` what is stored of its stdout,
+    and of its stderr; ten times as much on both together ends it. ``keep_sessions``: how long the directory of an
+    agent with a session is kept after its run, whatever ``cleanup`` says, so that a reply finds it. ``work_dir`` None
+    is ``work`` below our home directory.
     """
 
     timeout: Seconds = 600.0
