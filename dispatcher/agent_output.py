@@ -157,9 +157,14 @@ class AgentOutput:
         if self.incomplete:
             self._on_news(self)
 
-    async def outcome(self, exit_code: int | None) -> Outcome:
+    @property
+    def evidence(self) -> str | None:
+        """The file that the parser asks for, see :meth:`wrappers.base.Parser.evidence`."""
+        return self._parser.evidence()
+
+    async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
-        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail())
+        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail(), evidence=evidence)
         if self._parsed > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)

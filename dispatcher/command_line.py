@@ -99,6 +99,30 @@ def migrate(context: typer.Context) -> None:
 
 
 @app.command()
+def recover(
+    context: typer.Context,
+    forget_host: Annotated[
+        str | None, typer.Option(help="Give up all runs of this host at once: it never comes back.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be given up.")] = False,
+) -> None:
+    """Give up runs whose host does not come back; their tasks are tried again elsewhere.
+
+    A host counts as lost `dispatcher.host_lost_after` seconds after its runs had to end. Dispatchers do this
+    by themselves; use --forget-host when you know better. A host that only restarts needs neither.
+    """
+    from dispatcher.database.connection import connect
+    from dispatcher.recovery import recover_lost
+
+    settings = _settings(context)
+    with connect(settings) as connection:
+        lost = recover_lost(connection, settings, forget_host=forget_host, dry_run=dry_run)
+    for run in lost:
+        typer.echo(f"{run.number}-{run.run_no}\t{run.host}\taway for {round(run.away_s)} s")
+    _say(f"{len(lost)} runs {'would be' if dry_run else 'were'} given up")
+
+
+@app.command()
 def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     """Look for what keeps tasks from running: database, tools, logins, work directory, machine.
 

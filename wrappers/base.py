@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Permission = Literal["read", "edit", "full"]
+AuthMode = Literal["key", "token", "login"]
+"""How an agent proves who it is: by an API key, by a token, or by the login in its config home."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Request:
 
     ``run_id`` is a uuid that no other run has; CLIs that accept a session id of the caller's get it.
     ``resume`` is the id of a session to go on with. ``prompt_file`` and ``config_home`` are absolute paths.
+    ``fallback_model`` is for when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
+    ends a run that costs more, where the CLI counts that.
     """
 
     run_id: str
@@ -27,6 +31,8 @@ class Request:
     permission: Permission = "edit"
     resume: str | None = None
     config_home: str | None = None
+    fallback_model: str | None = None
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +91,14 @@ Event = Activity | Said | SessionStarted | Finished
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr."""
+    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr.
+
+    ``evidence`` is the end of the file that :meth:`Parser.evidence` named, empty when there is none.
+    """
 
     exit_code: int | None
     stderr_tail: str = ""
+    evidence: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +133,13 @@ class Parser(Protocol):
         """Take the next bytes; never raises, whatever they are."""
         ...
 
+    def evidence(self) -> str | None:
+        """Name a file that may say more of a failure than the output, once all of that was fed.
+
+        It is a glob relative to the config home; None where nothing more is to be known.
+        """
+        ...
+
     def finish(self, ending: Ending) -> Outcome:
         """Say what the run came to, once all output was fed."""
         ...
@@ -154,6 +171,22 @@ class Wrapper(Protocol):
     def config_home_variable(self) -> str | None:
         """The environment variable that moves the CLI's configuration and login elsewhere."""
         ...
+
+    @property
+    def default_config_home(self) -> str | None:
+        """Where these are without that variable, relative to the home directory; None where nobody knows."""
+        ...
+
+    @property
+    def credentials(self) -> Mapping[str, AuthMode] | None:
+        """The variables that prove who the agent is, the one that counts first; without any it is the login.
+
+        None where nobody knows.
+        """
+        ...
+
+    @property
+    def takes_fallback_model(self) -> bool: ...
 
     @property
     def stop(self) -> GentleStop: ...

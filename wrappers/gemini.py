@@ -8,13 +8,14 @@ variable, are no way out: it takes such a file from root only.
 import re
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from wrappers import activity, failure
 from wrappers.base import (
     Activity,
+    AuthMode,
     Ending,
     Event,
     Finished,
@@ -72,6 +73,9 @@ BLOCKED = "The model response was blocked due to safety settings."
 STOP = GentleStop(signal.SIGTERM, 2.0)
 
 
+CREDENTIALS: Mapping[str, AuthMode] = {"GEMINI_API_KEY": "key", "GOOGLE_API_KEY": "key"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gemini:
     """The wrapper of gemini: stream-json, with the prompt on stdin."""
@@ -80,6 +84,9 @@ class Gemini:
     name: str = "gemini"
     install_hint: str = f"npm install -g @google/gemini-cli@{VERSION}"
     config_home_variable: str | None = "GEMINI_CLI_HOME"
+    default_config_home: str | None = "."
+    credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
+    takes_fallback_model: bool = False
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

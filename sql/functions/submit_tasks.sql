@@ -42,6 +42,10 @@ BEGIN
     LOOP
         PERFORM require_served(pair.tool, pair.account);
     END LOOP;
+    PERFORM require_error_classes(ARRAY(
+        SELECT DISTINCT name FROM jsonb_array_elements(p_tasks) AS task,
+            jsonb_array_elements_text(nullif(task -> 'retry_on', 'null')) AS name
+    ));
 
     BEGIN
         WITH given AS MATERIALIZED (
@@ -52,13 +56,13 @@ BEGIN
                     priority smallint, name text, labels jsonb, input_files jsonb, output_files jsonb,
                     permission text, workdir text, timeout_s integer, stall_timeout_s integer,
                     max_attempts integer, backoff_s real, scheduled_at timestamptz, delay_s double precision,
-                    idempotency_key text, session_id text
+                    idempotency_key text, session_id text, retry_on text [], fallback_model text
                 )
         ), inserted AS (
             INSERT INTO tasks AS task (
                 id, number, tool, prompt, model, account, tenant_id, queue, priority, name, labels, input_files,
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
-                scheduled_at, idempotency_key, session_id
+                scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model
             )
             OVERRIDING SYSTEM VALUE
             SELECT id, number, tool, prompt, model, account, coalesce(tenant_id, v_tenant),
@@ -68,7 +72,8 @@ BEGIN
                 ), '[]'),
                 coalesce(output_files, '[]'), coalesce(permission, 'edit'), workdir, timeout_s, stall_timeout_s,
                 coalesce(max_attempts, 3), coalesce(backoff_s, 30),
-                coalesce(scheduled_at, clock() + make_interval(secs => delay_s)), idempotency_key, session_id
+                coalesce(scheduled_at, clock() + make_interval(secs => delay_s)), idempotency_key, session_id,
+                session_id, retry_on, fallback_model
             FROM given ORDER BY coalesce(tenant_id, v_tenant), idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING task.id
