@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.checks import work_directory
-from dispatcher.checks.database import ServerFacts, judge_facts, judge_version
+from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
 from dispatcher.checks.logins import check_logins
@@ -356,3 +356,9 @@ def test_what_is_wrong_with_a_server_has_a_level_and_a_remedy(
 )
 def test_servers_from_15_to_18_are_known(number: int, level: str) -> None:
     assert judge_version(number, "it").level == level
+
+
+def test_an_embedded_server_that_is_older_than_its_programs_wants_a_restart() -> None:
+    assert judge_running("18.6", "18.6") == []
+    old = only(judge_running("18.5", "18.6"))
+    assert (old.level, "`dispatcher db stop`" in (old.remedy or "")) == ("warning", True)

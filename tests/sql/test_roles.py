@@ -127,6 +127,16 @@ def test_a_producer_sees_its_own_tasks_only(acme: Client) -> None:
     assert shown["tenant_id"] == "acme"
 
 
+def test_what_other_tenants_run_and_cost_is_not_shown(acme: Client, db: Client) -> None:
+    me = db.dispatcher()
+    [run] = db.claim(me).runs
+    assert db.rows("select number from list_active()") == [(1,)]
+    assert acme.rows("select number from list_active()") == []
+    db.finish(me, run, final_text="x", cost_usd=3)
+    assert db.rows("select key, runs from stats('tenant')") == [("other", 1)]
+    assert acme.rows("select key, runs from stats('tenant')") == []
+
+
 OF_ANOTHER: list[LiteralString] = [
     "select * from read_output('1', 1, 'stdout')",
     "select * from log_state('1')",
