@@ -12,7 +12,7 @@ from dispatcher.checks.logins import check_logins
 from dispatcher.checks.surroundings import check_surroundings
 from dispatcher.checks.tools import check_tools
 from dispatcher.checks.work import check_groups_of_file, check_work
-from dispatcher.checks.work_directory import check_work_directory
+from dispatcher.checks.work_directory import SUBJECT, check_work_directory
 from dispatcher.database.connection import Connection, NoSuchDatabaseError, connect, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, NotFoundError
@@ -26,6 +26,7 @@ STATEMENT_SECONDS = 30.0
 def check(settings: Settings) -> list[Finding]:
     """Look at everything. A check that fails is a finding itself, so this raises nothing of its own."""
     findings: list[Finding] = []
+    root = settings.execution.work_directory()
     with _reached(settings, findings) as connection:
         if connection is not None:
             findings += _told(lambda: check_server(connection, settings))
@@ -36,7 +37,7 @@ def check(settings: Settings) -> list[Finding]:
         if usable is not None:
             findings += _told(lambda: check_counters(usable))
             database_id = _database_id(usable)
-        findings += check_work_directory(settings.execution.work_directory(), database_id)
+        findings += _told(lambda: check_work_directory(root, database_id), SUBJECT)
         try:
             wrappers = configured(settings.tools)
         except ValueError as error:
@@ -47,12 +48,10 @@ def check(settings: Settings) -> list[Finding]:
         findings += check_groups_of_file(settings, groups)
         if usable is not None:
             findings += _told(lambda: check_work(usable, groups))
-    return [
-        *findings,
-        *check_tools(wrappers, here),
-        *check_logins(wrappers, here),
-        *check_surroundings(wrappers, here),
-    ]
+    findings += _told(lambda: check_tools(wrappers, here), "tools")
+    findings += _told(lambda: check_logins(wrappers, here), "groups")
+    findings += _told(lambda: check_surroundings(wrappers, here), "machine")
+    return findings
 
 
 def check_group(settings: Settings, name: str) -> list[Finding]:
@@ -119,18 +118,20 @@ def _reached(settings: Settings, findings: list[Finding]) -> Iterator[Connection
         yield connection
 
 
-def _told(look: Callable[[], list[Finding] | None]) -> list[Finding]:
+def _told(look: Callable[[], list[Finding] | None], subject: str = "database") -> list[Finding]:
+    """What ``look`` answers; or, where it may not look at all, that."""
     try:
         return look() or []
     except psycopg.Error as error:
-        failure = translate(error)
+        return [
+            problem(
+                subject, str(translate(error)), "grant this login llmctl_dispatcher, or see the server's log"
+            )
+        ]
     except DispatchError as error:
-        failure = error
-    return [
-        problem(
-            "database", str(failure), "grant this login the rights of llmctl_dispatcher, or look at its log"
-        )
-    ]
+        return [problem(subject, str(error), error.hint or "see the server's log")]
+    except OSError as error:
+        return [problem(subject, str(error), "look as the user who runs the dispatcher")]
 
 
 def _database_id(connection: Connection) -> str | None:

@@ -12,7 +12,8 @@ from dispatcher.errors import DispatchError
 def recorded_holder(runs: Path) -> int | None:
     """The process that holds ``<work_dir>/<database id>``, as it wrote down itself; None when nobody holds it.
 
-    The number is that of its own container. Raises OSError when the lock cannot be looked at.
+    The number is that of its own container, 0 when it is not written down yet. Raises OSError when the lock cannot
+    be looked at.
     """
     try:
         lock = os.open(runs / ".lock", os.O_RDONLY | os.O_CLOEXEC)
@@ -21,7 +22,8 @@ def recorded_holder(runs: Path) -> int | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return int(os.pread(lock, 20, 0).strip() or 0)
+        written = os.pread(lock, 20, 0).strip()
+        return int(written) if written.isdigit() else 0
     finally:
         os.close(lock)
     return None
@@ -55,7 +57,7 @@ def find_holder(runs: Path) -> Holder | None:
         if pid is None:
             return None
         descriptor = os.pidfd_open(pid)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _unseen(runs, str(error)) from error
     if not _has_open(pid, runs / ".lock"):
         os.close(descriptor)

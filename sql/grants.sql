@@ -14,10 +14,13 @@ DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
             "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-            "list_tasks", "log_state", "read_file", "read_output", "show_task", "task_states", "why_waiting"
+            "list_tasks", "log_state", "read_file", "read_output", "show_task", "stats",
+            "task_states", "why_waiting"
         ]},
-        {"to": ["producer", "admin"], "functions": ["cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"]},
-        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "stats", "unserved_tasks"]},
+        {"to": ["producer", "admin"], "functions": [
+            "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
+        ]},
+        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
@@ -25,8 +28,8 @@ DECLARE
             "start_runs", "store_output"
         ]},
         {"to": ["admin"], "functions": [
-            "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group", "remove_limit",
-            "resume_group", "revoke_tenant", "set_group_limit"
+            "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
+            "remove_limit", "resume_group", "revoke_tenant", "set_group_limit"
         ]}
     ]';
     v_schema text;

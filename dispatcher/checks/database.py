@@ -198,7 +198,11 @@ def _running_binaries(connection: Connection, settings: Settings) -> list[Findin
     if settings.database.url is not None:
         return []
     running = (connection.info.parameter_status("server_version") or "").partition(" ")[0]
-    installed = embedded_server().installed_version()
+    return judge_running(running, embedded_server().installed_version())
+
+
+def judge_running(running: str, installed: str) -> list[Finding]:
+    """Both are versions as ``18.6``."""
     if running == installed:
         return []
     return [

@@ -13,11 +13,13 @@ SCARCE_BYTES, TOO_FEW_BYTES = 2 * 2**30, 100 * 2**20
 
 # f_type of statfs(2). A lock of flock(2) there is another host's business at best.
 NETWORK_FILE_SYSTEMS = {
-    0x6969: "NFS", 0x517B: "SMB", 0xFE534D42: "SMB", 0xFF534D42: "CIFS", 0x00C36400: "Ceph", 0x01021997: "9P",
+    0x6969: "NFS", 0x517B: "SMB", 0xFE534D42: "SMB", 0xFF534D42: "CIFS", 0x00C36400: "Ceph",
     0x5346414F: "AFS", 0x73757245: "Coda", 0x01161970: "GFS2", 0x7461636F: "OCFS2", 0x0BD00BD0: "Lustre",
     0x47504653: "GPFS", 0x19830326: "BeeGFS", 0x786F4256: "a VirtualBox share",
 }  # fmt: skip
-FUSE, TMPFS, RAMFS = 0x65735546, 0x01021994, 0x858458F6
+# Local or not, as the case may be: sandboxes and virtual machines show their own disk as 9P.
+UNCERTAIN = {0x65735546: "FUSE", 0x01021997: "9P"}
+TMPFS, RAMFS = 0x01021994, 0x858458F6
 
 
 def check_work_directory(root: Path, database_id: str | None) -> list[Finding]:
@@ -51,9 +53,11 @@ def judge_file_system(root: Path, kind: int) -> Finding | None:
             f"{root} is on {NETWORK_FILE_SYSTEMS[kind]}: its locks do not tell which agents live",
             "set execution.work_dir to a directory on a local disk",
         )
-    if kind == FUSE:
+    if kind in UNCERTAIN:
         return warning(
-            SUBJECT, f"{root} is on a FUSE file system", "make sure that it is a local disk with flock(2)"
+            SUBJECT,
+            f"{root} is on {UNCERTAIN[kind]}",
+            "make sure that it is a local disk, which locks of flock(2) need",
         )
     if kind in (TMPFS, RAMFS):
         return warning(

@@ -1,5 +1,5 @@
 -- stats(by, since): what was done and what it took, in groups: by is group, tool, model, tenant or day (UTC, of the
--- end). Runs that ended since that moment count; tasks by how they ended since then. cost_usd is what was paid by API
+-- end). Of a producer, its own tenants' only. Runs that ended since that moment count; tasks by how they ended since then. cost_usd is what was paid by API
 -- key or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI told.
 -- Cost: all runs since then. Raises LD400 for another way to group.
 CREATE OR REPLACE FUNCTION stats(p_by text, p_since timestamptz DEFAULT NULL)
@@ -29,8 +29,8 @@ BEGIN
         sum(r.input_tokens)::bigint, sum(r.cached_input_tokens)::bigint, sum(r.output_tokens)::bigint,
         sum(r.cost_usd) FILTER (WHERE r.auth_mode IS NULL OR r.auth_mode = 'key'),
         sum(r.cost_usd) FILTER (WHERE r.auth_mode IN ('token', 'login'))
-    FROM task_runs AS r JOIN tasks AS t ON t.id = r.task_id
-    WHERE r.finished_at IS NOT NULL AND (p_since IS NULL OR r.finished_at >= p_since)
+    FROM session_tenants() AS mine, task_runs AS r JOIN tasks AS t ON t.id = r.task_id
+    WHERE r.finished_at IS NOT NULL AND (mine IS NULL OR t.tenant_id = ANY(mine)) AND (p_since IS NULL OR r.finished_at >= p_since)
     GROUP BY 1 ORDER BY 1;
 END
 $$;

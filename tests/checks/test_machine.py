@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.check import check
 from dispatcher.checks import work_directory
-from dispatcher.checks.database import ServerFacts, judge_facts, judge_version
+from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
 from dispatcher.checks.logins import check_logins
@@ -22,6 +23,7 @@ from dispatcher.checks.work_directory import (
     judge_file_system,
     judge_space,
 )
+from dispatcher.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from tests.real_agents import find
 from wrappers.base import Wrapper
@@ -356,3 +358,22 @@ def test_what_is_wrong_with_a_server_has_a_level_and_a_remedy(
 )
 def test_servers_from_15_to_18_are_known(number: int, level: str) -> None:
     assert judge_version(number, "it").level == level
+
+
+def test_an_embedded_server_that_is_older_than_its_programs_wants_a_restart() -> None:
+    assert judge_running("18.6", "18.6") == []
+    old = only(judge_running("18.5", "18.6"))
+    assert (old.level, "`dispatcher db stop`" in (old.remedy or "")) == ("warning", True)
+
+
+@needs_root
+def test_what_we_may_not_look_at_is_a_finding_too(home_of_nobody: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    settings = Settings(
+        database=DatabaseSettings(url="postgresql://u@127.0.0.1:1"),
+        execution=ExecutionSettings(work_dir=str(tmp_path / "work" / "below")),
+        groups={"claude-main": GroupSettings(tool="claude", config_home=str(tmp_path / "login" / "below"))},
+    )
+    findings = as_user(NOBODY, lambda: check(settings))
+    unseen = [finding.subject for finding in findings if "Permission denied" in finding.what]
+    assert "work directory" in unseen

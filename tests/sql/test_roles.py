@@ -127,6 +127,16 @@ def test_a_producer_sees_its_own_tasks_only(acme: Client) -> None:
     assert shown["tenant_id"] == "acme"
 
 
+def test_what_other_tenants_run_and_cost_is_not_shown(acme: Client, db: Client) -> None:
+    me = db.dispatcher()
+    [run] = db.claim(me).runs
+    assert db.rows("select number from list_active()") == [(1,)]
+    assert acme.rows("select number from list_active()") == []
+    db.finish(me, run, final_text="x", cost_usd=3)
+    assert db.rows("select key, runs from stats('tenant')") == [("other", 1)]
+    assert acme.rows("select key, runs from stats('tenant')") == []
+
+
 OF_ANOTHER: list[LiteralString] = [
     "select * from read_output('1', 1, 'stdout')",
     "select * from log_state('1')",
@@ -138,6 +148,7 @@ OF_ANOTHER: list[LiteralString] = [
     "select why_waiting('1')",
     "select cancel_task('1')",
     "select retry_task('1')",
+    "select * from reply_task('1', 'and what did they say?')",
 ]
 
 
@@ -212,14 +223,14 @@ def test_no_role_touches_a_table_or_an_inner_function(log_in: LogIn) -> None:
 
 VIEWS = {
     "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-    "list_tasks", "log_state", "read_file", "read_output", "show_task", "task_states", "why_waiting",
+    "list_tasks", "log_state", "read_file", "read_output", "show_task", "stats", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {"cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"}
-CHECKS = {"check_counters", "database_id", "stats", "unserved_tasks"}
+CHECKS = {"check_counters", "database_id", "unserved_tasks"}
 CONFIGURES = {"put_group", "put_tool", "recover_lost", "set_limit"}
 STEERS = {
-    "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group", "remove_limit",
-    "resume_group", "revoke_tenant", "set_group_limit",
+    "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
+    "remove_limit", "resume_group", "revoke_tenant", "set_group_limit",
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
