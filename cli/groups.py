@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, show_rows, to_json, write
+from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
 from cli.times import parse_duration, parse_time
 from cli.verbs import family
 from dispatcher.errors import UsageError
@@ -148,6 +148,16 @@ def resume(group: GroupArgument) -> None:
     with database.opened() as db:
         db.value("resume_group", group=group)
     write(f"group {group} resumed")
+
+
+@app.command()
+def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
+    """Look whether a group's tool and login are there, on this host; exit code 1 if not. Sends no request."""
+    from cli.doctor import show
+    from dispatcher import settings
+    from dispatcher.check import check_group
+
+    show(check_group(settings.load(), group), output)
 
 
 @app.command()

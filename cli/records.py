@@ -46,6 +46,8 @@ class TaskRow(Struct, frozen=True):
     finished_at: datetime | None
     error_class: str | None
     error_message: str | None
+    activity: str | None
+    silent_s: float | None
 
 
 class TaskState(Struct, frozen=True):
@@ -129,6 +131,7 @@ class Task(Struct, frozen=True):
     status: str
     wait_reason: str | None
     why: str | None
+    activity: str | None
     tool: str
     model: str | None
     account: str | None

@@ -26,6 +26,8 @@ STYLES = {
 }
 
 _PROMPT_LINES = 12
+SILENCE = 60.0
+"""Seconds without output that are worth a remark."""
 
 
 def state_style(task: TaskRow) -> str:
@@ -33,9 +35,13 @@ def state_style(task: TaskRow) -> str:
 
 
 def remark(task: TaskRow) -> str | None:
-    """Why it waits, or what went wrong."""
+    """What it does, why it waits, or what went wrong."""
     if task.status == "queued":
         return task.why
+    if task.silent_s is not None and task.silent_s >= SILENCE:
+        return f"{task.activity or 'no output'}, silent for {duration(task.silent_s)}"
+    if task.activity is not None:
+        return task.activity
     return task.error_message or task.error_class if task.status == "failed" else None
 
 
@@ -152,6 +158,7 @@ def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "name", task.name
     yield "state", task.status + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
     yield "why", task.why
+    yield "doing", task.activity
     yield "error", ": ".join(part for part in (task.error_class, task.error_message) if part)
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
     yield "account", task.account

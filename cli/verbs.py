@@ -36,6 +36,7 @@ VERBS = (
     Verb("stats", "cli.stats", "Sum up runs, tokens and costs."),
     Verb("group", "cli.groups", "Accounts, and how many agents each bears."),
     Verb("limit", "cli.limits", "Limits of tools, models, tenants, queues."),
+    Verb("doctor", "cli.doctor", "Look for what keeps tasks from running."),
     Verb("demo", "cli.demo", "See it work, with simulated agents."),
 )
 

@@ -91,6 +91,8 @@ def report(
     def masked(text: str | None) -> str | None:
         return masking.text(text) if text else None
 
+    if outcome.limit_resets_at is not None:
+        retry_after_s = max(0.0, outcome.limit_resets_at - time.time())
     usage = outcome.usage
     return Report(
         run_id=run_id,

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -100,6 +101,7 @@ class EventLoop:
                 self._following.run,
                 self._clean_up,
                 self._sweeper.run,
+                self._give_up_lost_hosts,
             ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
@@ -330,6 +332,17 @@ class EventLoop:
                 for run in self._active.values():
                     run.look_at_clock()
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()
+
+    async def _give_up_lost_hosts(self) -> None:
+        """Once at the start, and once in the time after which a host counts as lost: one statement an hour."""
+        while True:
+            after, timeout = self._settings.dispatcher.host_lost_after, self._settings.execution.timeout
+            lost = await self._store.patiently(
+                "giving up lost hosts", partial(self._store.recover_lost, after, timeout)
+            )
+            if lost:
+                log.warning("gave up runs of hosts that did not come back", tasks=lost)
+            await trio.sleep(after)
 
     async def _prove_alive(self) -> None:
         before = linux.seconds_since_boot()

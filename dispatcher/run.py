@@ -21,6 +21,7 @@ from dispatcher.forgotten_tool import forgotten_tool
 from dispatcher.launch import launch
 from dispatcher.masking import Masking
 from dispatcher.preparation import (
+    HOST_TROUBLE,
     NotStartedError,
     Prepared,
     auth_mode_of,
@@ -120,7 +121,7 @@ class Run:
         wrapper = self._around.wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
-        reading = await run_record.read_settled(self.workspace.directory)
+        reading, process = await self._find_process()
         same_boot = known.boot_id == linux.boot_id()
         if reading.state == "never_started" and same_boot and not known.started:
             return self._report_not_started(
@@ -130,12 +131,9 @@ class Run:
         self._began -= known.ran_s
         if reading.header is not None and reading.header.boot_id == linux.boot_id():
             self._began = reading.header.launched
-            if reading.header.group is not None:
-                self._around.sweeper.adopt_group(self.claimed.run_id, Path(reading.header.group))
+        group = reading.header.group if reading.header is not None else None
+        self._around.sweeper.adopt_group(self.claimed.run_id, group)
         output = self._follow(wrapper, adopted=True)
-        process = None
-        if reading.state == "alive" and reading.pid is not None:
-            process = AgentProcess.adopt(self.workspace.directory, reading.pid)
         if process is not None:
             with process:
                 log.info("run adopted", task=self.claimed.number, pid=process.pid)
@@ -145,6 +143,22 @@ class Run:
         elif reading.state != "ended":
             await self._around.sweeper.kill(self.claimed.run_id)
         return await self._conclude(wrapper, output)
+
+    async def _find_process(self) -> tuple[Reading, AgentProcess | None]:
+        """Read how far the run got, and hold its shell if that is alive."""
+        while True:
+            try:
+                reading = await run_record.read_settled(self.workspace.directory)
+                if reading.state == "alive" and reading.pid is not None:
+                    return reading, AgentProcess.adopt(self.workspace.directory, reading.pid)
+            except OSError as error:
+                if error.errno not in HOST_TROUBLE:
+                    # The agent put something else in its place, so it is nobody's word any more.
+                    return Reading("dead"), None
+                log.warning("cannot look at a run", task=self.claimed.number, error=str(error))
+            else:
+                return reading, None
+            await trio.sleep(HOST_TROUBLE_PAUSE)
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)

@@ -52,13 +52,17 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One dispatcher process. ``host`` None is the host's own name; ``groups`` None serves every group."""
+    """One dispatcher process. ``host`` None is the host's own name; ``groups`` None serves every group.
+
+    ``host_lost_after``: how long another host may be away before its runs are given up and tried again elsewhere.
+    """
 
     host: Name | None = None
     groups: tuple[str, ...] | None = None
     heartbeat_interval: Seconds = 30.0
     lease_interval: Seconds = 60.0
     grace: Annotated[float, Meta(ge=0)] = 30.0
+    host_lost_after: Seconds = 3600.0
 
     def __post_init__(self) -> None:
         if self.lease_interval <= self.heartbeat_interval:

@@ -221,6 +221,13 @@ class Store:
     async def has_work(self) -> bool:
         return bool(await self._value("SELECT has_work(%s)", self.dispatcher_id))
 
+    async def recover_lost(self, host_lost_after: float, default_timeout: float) -> list[int]:
+        """Give up runs of hosts that are lost; answers the numbers of their tasks."""
+        rows = await self._rows(
+            "SELECT number FROM recover_lost(NULL, %s, %s)", host_lost_after, default_timeout
+        )
+        return [int(str(number)) for (number,) in rows]
+
     async def close_dispatcher(self) -> None:
         await self._value("SELECT close_dispatcher(%s)", self.dispatcher_id)
 

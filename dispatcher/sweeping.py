@@ -47,9 +47,12 @@ class Sweeper:
         self._alive[run_id] = group
         return group
 
-    def adopt_group(self, run_id: str, group: Path) -> None:
-        """Take the control group that an earlier dispatcher made for a run."""
-        self._alive[run_id] = group
+    def adopt_group(self, run_id: str, group: str | None) -> None:
+        """Take the control group that an earlier dispatcher made for a run; None where its record does not tell."""
+        if group is not None:
+            self._alive[run_id] = Path(group)
+        elif self._parent is not None:
+            self._alive[run_id] = self._parent / f"{self._prefix}{run_id}"
 
     async def kill(self, run_id: str) -> None:
         """Kill all processes of a run that is being stopped, and return when they are gone."""

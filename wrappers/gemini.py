@@ -1,9 +1,6 @@
 """Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
 
-Its retries, updates and statistics can be set in its settings file only, which had best hold
-
-    {"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}
-
+Its retries, updates and statistics can be set in its settings file only, which had best hold RECOMMENDED_SETTINGS.
 Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
 variable, are no way out: it takes such a file from root only.
 """
@@ -35,6 +32,13 @@ from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import last_words, storable
 
 VERSION = "0.61.0"
+
+SETTINGS_FILE = ".gemini/settings.json"
+"""Below its config home."""
+RECOMMENDED_SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "general": {"maxAttempts": 2, "enableAutoUpdate": False},
+    "privacy": {"usageStatisticsEnabled": False},
+}
 
 # In `default` the tools that write are not even offered to the model.
 APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}

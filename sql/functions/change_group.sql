@@ -1,6 +1,6 @@
 -- change_group(group, ...): changes what is given and leaves the rest of a worker group as it is. env_vars is merged
 -- into what is there; a variable with the value null is taken out. A budget of 0 takes the budget away.
--- Locks: claim lock, the group. Raises LD404, LD400 for bad values.
+-- Locks: claim lock, counters lock (alone), the group. Raises LD404, LD400 for bad values.
 CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_failover boolean DEFAULT NULL,
@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION change_group(
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM lock_claims();
+    PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF p_max_concurrent < 0 THEN
         RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
@@ -26,5 +26,9 @@ BEGIN
         task_budget_usd = nullif(coalesce(p_task_budget_usd::numeric, task_budget_usd), 0),
         updated_at = clock()
     WHERE group_name = p_group;
+EXCEPTION
+    WHEN check_violation THEN
+        RAISE EXCEPTION 'worker group % was not understood: its variables are text', quote_literal(p_group)
+            USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

@@ -1,5 +1,6 @@
 -- list_groups(): worker groups with their slots and what keeps them from taking work, if anything. cooldown_s is how
 -- long that lasts at least, for the states cooling and budget. spent_usd is what its runs of today (UTC) cost.
+-- A producer sees neither the variables of a group nor where its login is.
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,
@@ -21,8 +22,9 @@ AS $$
             WHEN 'budget' THEN format('$%s of $%s spent today', round(spent, 2), round(daily_budget_usd, 2))
             WHEN 'probing' THEN 'one task first, after its cool-down'
         END,
-        hosts, config_home, env_vars, failover, daily_budget_usd, task_budget_usd, spent
-    FROM worker_groups AS g
+        hosts, CASE WHEN mine IS NULL THEN config_home END, CASE WHEN mine IS NULL THEN env_vars ELSE '{}' END,
+        failover, daily_budget_usd, task_budget_usd, spent
+    FROM worker_groups AS g CROSS JOIN session_tenants() AS mine
     CROSS JOIN LATERAL spent_today(g, clock()) AS spent
     CROSS JOIN LATERAL (
         SELECT CASE

@@ -14,9 +14,7 @@ BEGIN
     PERFORM lock_limits();
     UPDATE concurrency_limits SET max_concurrent = p_max_concurrent, updated_at = clock() WHERE scope = p_scope;
     IF NOT FOUND THEN
-        INSERT INTO concurrency_limits (scope, max_concurrent, current_concurrent)
-        SELECT p_scope, p_max_concurrent, count(*) FROM tasks
-        WHERE status IN ('leased', 'running') AND p_scope = ANY(limit_scopes(tool, model, tenant_id, queue));
+        INSERT INTO concurrency_limits (scope, max_concurrent) VALUES (p_scope, p_max_concurrent);
     END IF;
 END
 $$;

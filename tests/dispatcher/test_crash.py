@@ -283,6 +283,19 @@ def test_a_run_whose_shell_was_killed_is_lost_only_when_no_process_of_it_is_left
     assert site.agents() == []
 
 
+def test_a_run_whose_record_was_destroyed_is_lost_and_leaves_nothing(site: Site) -> None:
+    os.mkfifo(site.directory / "begun")
+    number = site.submit("rm ../run; mkdir ../run; echo >$SITE/begun; exec sleep 1000", max_attempts=1)
+    site.start()
+    (site.directory / "begun").read_text()
+
+    site.start_again()
+
+    site.wait_for("failed", number)
+    assert outcomes(site, number) == [("lost", 1)]
+    assert site.agents() == []
+
+
 def test_after_a_reboot_what_was_not_proven_to_end_is_lost(site: Site) -> None:
     former = Former(site, boot_id="00000000-0000-0000-0000-000000000000")
     begun, done = site.submit("echo half", max_attempts=1), site.submit("echo all")

@@ -232,6 +232,51 @@ def test_an_active_task_cannot_be_deleted_and_an_ended_one_can(wide: Client) -> 
     assert wide.drift() == []
 
 
+def test_a_limit_made_by_hand_is_as_true_as_one_made_by_the_function(wide: Client) -> None:
+    submit(wide, 3)
+    dispatcher = wide.dispatcher()
+    runs = wide.claim(dispatcher, 2).runs
+    wide.run(
+        "insert into concurrency_limits (scope, max_concurrent) values ('model:opus', 2), ('model:x', 2)"
+    )
+    assert wide.drift() == []
+    assert wide.claim(dispatcher).numbers == []
+    wide.run("update concurrency_limits set scope = 'queue:night' where scope = 'model:x'")
+    assert wide.drift() == []
+    wide.finish(dispatcher, runs[0])
+    assert len(wide.claim(dispatcher).runs) == 1
+    assert wide.drift() == []
+
+
+def test_a_limit_resized_by_hand_waits_for_the_claim_that_goes_on(wide: Client) -> None:
+    submit(wide, 3)
+    dispatcher = wide.dispatcher()
+    admin = wide.another()
+    wide.run("begin")
+    wide.claim(dispatcher, 2)
+    with in_background(lambda: admin.run("update worker_groups set max_concurrent = 1")):
+        until_blocked(wide.another(), admin)
+        wide.run("commit")
+    assert wide.claim(dispatcher).numbers == []
+    assert wide.drift() == []
+
+
+def test_a_group_with_active_tasks_cannot_be_deleted(wide: Client) -> None:
+    submit(wide)
+    dispatcher = wide.dispatcher()
+    [run] = wide.claim(dispatcher).runs
+    with refused("LD409", "worker group 'main' has 1 active tasks"):
+        wide.run("delete from worker_groups")
+    wide.finish(dispatcher, run)
+    wide.run("delete from worker_groups")
+
+
+@pytest.mark.parametrize("env", ['{"KEY": ["env:K"]}', '{"KEY": null}', '{"KEY": 5}', "[]"])
+def test_variables_of_a_group_are_text(wide: Client, env: str) -> None:
+    with refused("LD400", "worker group 'a' was not understood"):
+        wide.run("select put_group('a', 'claude', 'a', 1, %s)", env)
+
+
 def test_limits_and_groups_may_change_in_one_transaction_in_any_order(wide: Client) -> None:
     """Against a report that moves the same counters in the order of their names, row by row."""
     wide.limit("model:opus", 5)

@@ -128,8 +128,9 @@ def test_a_claim_stops_before_its_answer_grows_too_large_and_says_so(db: Client)
     """JSON of 256 MB is an error, which would come back with every claim."""
     db.group("main", slots=9)
     db.limit("tool:claude", 9)
-    for _ in range(4):
-        db.submit("x" * 20_000_000)
+    db.run(
+        "insert into tasks (tool, prompt) select 'claude', repeat('x', 20000000) from generate_series(1, 4)"
+    )
     dispatcher = db.dispatcher()
     first = db.claim(dispatcher)
     assert (len(first.runs), first.deadline_s) == (2, 0.001)
