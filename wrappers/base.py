@@ -106,7 +106,8 @@ class Outcome:
     """What the run came to.
 
     ``error_class`` is None exactly when the run succeeded: its final event was there, said so, and came
-    with an answer. ``error_message`` is for people. ``cost_usd`` is None where the CLI does not tell.
+    with an answer. ``session_id`` is of a session that can be resumed. ``error_message`` is for people.
+    ``cost_usd`` is None where the CLI does not tell.
     ``denials`` names what the agent wanted to do and was not allowed to, also in runs that succeeded.
     ``limit_resets_at`` (seconds since the epoch) comes with the class ``limit``, where the CLI tells.
     All texts are valid UTF-8 without NUL, so that a database takes them.

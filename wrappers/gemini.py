@@ -182,6 +182,12 @@ class GeminiParser(JsonLinesParser[Line]):
         self._answer_ended = False
         self._last_error = ""
         self._result: Result | None = None
+        self._model_spoke = False
+
+    @property
+    def _resumable(self) -> str | None:
+        """The session, if there is one to go on with: gemini writes it down with the model's first words."""
+        return self._session if self._model_spoke else None
 
     def read(self, line: Line) -> Iterable[Event]:
         match line:
@@ -191,10 +197,11 @@ class GeminiParser(JsonLinesParser[Line]):
                     yield SessionStarted(self._session)
             case Message():
                 if line.role == "assistant":
+                    self._model_spoke = True
                     self._take_piece(line.content)
                     yield Said(line.content)
             case ToolUse():
-                self._answer_ended = True
+                self._model_spoke = self._answer_ended = True
                 yield describe(line.tool_name, decode(line.parameters, PARAMETERS))
             case Error():
                 if line.severity == "error":
@@ -219,9 +226,9 @@ class GeminiParser(JsonLinesParser[Line]):
             return self._failed(result, ending, usage)
         answer = storable("".join(self._pieces))
         if answer.strip():
-            return Outcome(final_text=answer, session_id=self._session, usage=usage)
+            return Outcome(final_text=answer, session_id=self._resumable, usage=usage)
         return Outcome(
-            session_id=self._session,
+            session_id=self._resumable,
             usage=usage,
             error_class="empty_result",
             error_message=failure.message("gemini", "empty_result", self._last_error),
@@ -232,7 +239,7 @@ class GeminiParser(JsonLinesParser[Line]):
         error_class = class_of(said, ending.exit_code)
         predicate = NOT_LOGGED_IN if error_class == "auth" else None
         return Outcome(
-            session_id=self._session,
+            session_id=self._resumable,
             usage=usage,
             error_class=error_class,
             error_message=failure.message("gemini", error_class, said, predicate),
@@ -242,7 +249,7 @@ class GeminiParser(JsonLinesParser[Line]):
         error_class, predicate = EXITS.get(ending.exit_code or 0, ("agent_error", None))
         words = last_words(ending.stderr_tail)
         return Outcome(
-            session_id=self._session,
+            session_id=self._resumable,
             error_class=error_class,
             error_message=failure.message("gemini", error_class, words, predicate)
             if predicate

@@ -51,12 +51,13 @@ BEGIN
         WHERE runs.status = 'running' AND tasks.status IN ('leased', 'running')
         ORDER BY report.run_id, listed.position
     ), decided AS (
-        SELECT reported.*, tasks.attempt + coalesce(policy.uses_attempt::integer, 0) AS failures, policy.run_status,
+        SELECT reported.*, tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures, policy.run_status,
             policy.wait_reason = 'limit' AS is_limit,
             CASE
                 WHEN reported.error_class IS NULL THEN 'succeeded'
                 WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
                 WHEN NOT policy.uses_attempt AND policy.retried THEN 'queued'
+                WHEN in_vain THEN 'queued'
                 WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
                     AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
                 ELSE 'failed'
@@ -77,6 +78,11 @@ BEGIN
         FROM reported JOIN tasks ON tasks.id = reported.task_id
         LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
         LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
+        -- A session that a limit cut short and that cannot go on is no fault of the task: it starts over.
+        CROSS JOIN LATERAL (
+            SELECT tasks.resumes IS NOT NULL
+                AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain
+        ) AS session
         CROSS JOIN LATERAL (
             SELECT min(extract(EPOCH FROM greatest(
                 other.cooldown_until,

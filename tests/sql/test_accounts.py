@@ -197,6 +197,23 @@ def test_a_session_that_a_limit_cut_short_goes_on_with_its_account_and_directory
     assert third.answer["directory"] == f"{task.number}-3"
 
 
+def test_a_session_that_cannot_go_on_costs_no_attempt_and_the_task_starts_over(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("main")
+    task = db.submit(max_attempts=1)
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
+    time.passes(HOUR + 5)
+    db.finish(me, claim_one(db, me), "invalid_request")
+    assert (db.status(task.number), attempt(db, task.number)) == (("queued", "retry"), 0)
+
+    time.passes(300)
+    again = claim_one(db, me)
+    assert again.answer["session_id"] is None
+    db.finish(me, again, "invalid_request")
+    assert db.status(task.number) == ("failed", None)
+
+
 def test_with_another_account_or_another_work_directory_a_task_starts_over(
     db: Client, me: UUID, time: Clock
 ) -> None:
