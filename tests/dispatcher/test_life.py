@@ -286,4 +286,4 @@ exit 1
 
     task = site.task(number)
     assert (task["status"], task["attempt"], task["error_class"]) == ("queued", 0, "limit")
-    assert 7000 < (task["next_attempt_at"] - task["updated_at"]).total_seconds() <= 7200
+    assert 7000 < (task["next_attempt_at"] - task["updated_at"]).total_seconds() <= 7206
