@@ -29,6 +29,16 @@ def seconds_since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """The variables that a process of ours was started with; none if it has ended."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(variable).partition("=") for variable in variables)
+    return {name: value for name, _, value in pairs}
+
+
 def raise_open_files() -> int:
     """Allow this process as many open files as it may have; answers how many it was allowed before."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

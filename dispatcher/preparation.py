@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher import environment
+import structlog
+
+from dispatcher import environment, linux
 from dispatcher.environment import Environment, SecretError
 from dispatcher.launch import Launch
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace
 from wrappers.base import AuthMode, Request, Wrapper
+
+log = structlog.get_logger()
 
 InputFile = tuple[str, bytes, int]
 
@@ -109,12 +113,23 @@ def prepare(
     return Prepared(launch, built.secrets)
 
 
-def secrets_of(claimed: ClaimedRun, wrapper: Wrapper) -> tuple[str, ...]:
-    """Find the secrets that an adopted run was given; none where they cannot be resolved any more."""
-    try:
-        return _environment(claimed, wrapper, None, {}, "").secrets
-    except SecretError:
-        return ()
+def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[str, ...]:
+    """Find the secrets that an adopted run was given: in its ``shell`` while that lives, and as they are by now.
+
+    A secret that was replaced or taken away meanwhile is not found any more when the shell has ended.
+    """
+    given = linux.environment_of(shell) if shell is not None else {}
+    secrets = set()
+    for name, reference in claimed.env.items():
+        found = {given.get(name)}
+        try:
+            found.add(environment.resolve(name, reference))
+        except SecretError as error:
+            log.warning(
+                "a secret of an adopted run is not known any more", task=claimed.number, error=str(error)
+            )
+        secrets |= found - {None, "", reference}
+    return tuple(secret for secret in secrets if secret)
 
 
 def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:

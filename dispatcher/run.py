@@ -127,7 +127,7 @@ class Run:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        self._masking = Masking(secrets_of(self.claimed, wrapper))
+        self._masking = Masking(secrets_of(self.claimed, reading.pid if reading.state == "alive" else None))
         self._began -= known.ran_s
         if reading.header is not None and reading.header.boot_id == linux.boot_id():
             self._began = reading.header.launched
