@@ -32,7 +32,8 @@ def group(**given: object) -> GroupRow:
     usual: dict[str, object] = {
         "group_name": "claude-main", "tool": "claude", "account_name": "main", "current_concurrent": 1,
         "max_concurrent": 4, "queued": 2, "state": "open", "cooldown_s": None, "reason": None, "hosts": None,
-        "config_home": None, "env_vars": {},
+        "config_home": None, "env_vars": {}, "failover": True, "daily_budget_usd": None, "task_budget_usd": None,
+        "spent_usd": Decimal(0),
     }  # fmt: skip
     return GroupRow(**(usual | given))  # type: ignore[arg-type]
 
