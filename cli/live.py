@@ -21,7 +21,7 @@ from cli.snapshot import Snapshot, take
 from cli.watch_view import frame
 from dispatcher.errors import DatabaseError
 
-CHANNELS = ("task_event", "task_ready", "dispatcher_heartbeat")
+CHANNELS = ("task_event", "task_ready", "run_output", "dispatcher_heartbeat")
 
 FETCH_SECONDS = 0.25
 """The least between two fetches, however many events come."""
@@ -100,20 +100,20 @@ class LiveTable:
 
 
 async def until_told_to_end() -> int:
-    """Return the exit code when somebody presses q or Ctrl-C (0), or a signal asks for it (128 + its number)."""
+    """Return when somebody presses q (0), or at Ctrl-C or another signal that asks for it (its number)."""
     tell, told = trio.open_memory_channel[int](1)
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals, _keys_at_once():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_hear_signals, signals, tell)
             nursery.start_soon(_hear_keys, tell)
-            code = await told.receive()
+            number = await told.receive()
             nursery.cancel_scope.cancel()
-    return code
+    return number
 
 
 async def _hear_signals(signals: AsyncIterator[int], tell: trio.MemorySendChannel[int]) -> None:
     async for number in signals:
-        await tell.send(0 if number == signal.SIGINT else 128 + number)
+        await tell.send(number)
 
 
 async def _hear_keys(tell: trio.MemorySendChannel[int]) -> None:

@@ -1,5 +1,6 @@
 """What goes to standard output: a table for people, or JSON, JSON lines and CSV for programs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -40,9 +41,10 @@ def show_rows(
     match output:
         case Format.JSON:
             write(to_json(rows))
+        case Format.JSONL if rows:
+            write("\n".join(to_json(row, indent=False) for row in rows))
         case Format.JSONL:
-            for row in rows:
-                write(to_json(row, indent=False))
+            pass
         case Format.CSV:
             write(to_csv(kind, rows))
         case Format.TABLE if not rows:
@@ -55,8 +57,7 @@ def _show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]") -> None
     from cli.tables import table
 
     if not sys.stdout.isatty():
-        for line in table(rows, columns):
-            write(line.plain)
+        write("\n".join(line.plain for line in table(rows, columns)))
         return
     from rich.console import Console
 
@@ -93,9 +94,14 @@ def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
     return lines.getvalue().removesuffix("\n")
 
 
+def has_screen() -> bool:
+    """Whether there is a terminal whose screen we can draw on."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
 def write(text: str) -> None:
-    """One line or more to standard output; what a terminal would obey is taken out when it is one."""
-    print(harmless(text) if sys.stdout.isatty() else text)  # noqa: T201
+    """One line or more to standard output, at once; what a terminal would obey is taken out when it is one."""
+    print(harmless(text) if sys.stdout.isatty() else text, flush=True)  # noqa: T201
 
 
 def say(text: str) -> None:

@@ -1,12 +1,12 @@
 """`llmctl watch`: tasks and groups, live."""
 
-import os
-import sys
 from typing import Annotated
 
 import typer
 
+from cli.output import has_screen, write
 from cli.verbs import family
+from dispatcher.errors import ExitCode
 
 app = family()
 
@@ -26,13 +26,14 @@ def watch(
 
     with database.opened() as db:
         first = take(db, tool, limit)
-    if not sys.stdout.isatty() or os.environ.get("TERM") in (None, "", "dumb"):
-        from cli.output import write
+    if not has_screen():
         from cli.watch_view import everything
 
         for line in everything(first):
             write(line.plain)
         return 0
+    import signal
+
     import trio
 
     from cli.live import LiveTable, until_told_to_end
@@ -42,10 +43,10 @@ def watch(
     async def run() -> int:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(table.run)
-            code = await until_told_to_end()
+            number = await until_told_to_end()
             nursery.cancel_scope.cancel()
-        return code
+        return number
 
-    code = trio.run(run)
+    number = trio.run(run)
     table.print()
-    return code
+    return ExitCode.OK if number in (0, signal.SIGINT) else 128 + number

@@ -8,7 +8,7 @@ the parser of an adopter then sees its beginning, a line end, and its end.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -16,7 +16,8 @@ import trio
 from dispatcher.log_file import LogFile
 from dispatcher.masking import MASK, Masking
 from dispatcher.run_record import StopReason
-from dispatcher.store import OutputChunk, OutputProgress, Stream
+from dispatcher.store import Output, OutputChunk, Stream
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser
 
@@ -24,7 +25,8 @@ KEPT_CHARACTERS = 10_000
 LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
 INLINE = 64 * 2**10
-"""Bytes that are parsed on the event loop; more at a time, or a longer line, is parsed in a thread."""
+"""Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, 10 for the tiniest lines); more at a time, or a
+longer line, is parsed in a thread."""
 LARGEST_CHUNK = 2**20
 
 
@@ -54,7 +56,7 @@ class StoredLog:
         self.stored = stored
         self._released = 0
 
-    def chunk(self, run_id: str, bound: int, masking: Masking, *, ended: bool) -> OutputChunk | None:
+    def chunk(self, bound: int, masking: Masking, *, ended: bool) -> OutputChunk | None:
         """What is to be stored next, if anything; what begins like a secret waits for what follows it."""
         if self.stored is None:
             return None
@@ -66,7 +68,6 @@ class StoredLog:
         if not length:
             return None
         return OutputChunk(
-            run_id=run_id,
             stream=self.stream,
             starts_at=self.stored,
             ends_at=begun + length,
@@ -148,7 +149,7 @@ class AgentOutput:
             self._last_stderr = trio.current_time()
         unread = self._stdout.log.written - self._parsed
         if unread + self._open_line > INLINE:
-            await trio.to_thread.run_sync(self._parse)
+            await in_thread(self._parse)
         elif unread:
             self._parse()
         for log in (self._stdout, self._stderr):
@@ -157,11 +158,16 @@ class AgentOutput:
         if self.incomplete:
             self._on_news(self)
 
-    async def outcome(self, exit_code: int | None) -> Outcome:
+    @property
+    def evidence(self) -> str | None:
+        """The file that the parser asks for, see :meth:`wrappers.base.Parser.evidence`."""
+        return self._parser.evidence()
+
+    async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
-        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail())
+        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail(), evidence=evidence)
         if self._parsed > INLINE:
-            return await trio.to_thread.run_sync(self._parser.finish, ending)
+            return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
 
     def stdout_head(self) -> str:
@@ -178,29 +184,29 @@ class AgentOutput:
         raw, begun = log.read(max(0, start - self._masking.longest), log.written)
         return as_text(self._masking.end(raw, max(0, start - begun)))[-KEPT_CHARACTERS:]
 
-    def to_store(self, now: float) -> tuple[OutputProgress, Sequence[OutputChunk]] | None:
+    def to_store(self, now: float) -> Output | None:
         """What the database does not have yet, or a part of it; None if nothing. Reads the logs.
 
         ``now`` is on trio's clock, which threads do not have.
         """
-        written, activity = self._taken_in, self._activity
-        chunks = [
+        (stdout, stderr), activity = telling = self._taken_in, self._activity
+        chunks = tuple(
             chunk
             for log in (self._stdout, self._stderr)
-            if (chunk := log.chunk(self.run_id, self._bounds.stored, self._masking, ended=self.ended))
-        ]
-        if not chunks and (written, activity) == self._told:
+            if (chunk := log.chunk(self._bounds.stored, self._masking, ended=self.ended))
+        )
+        if not chunks and telling == self._told:
             return None
-        progress = OutputProgress(
+        self._telling = telling
+        return Output(
             run_id=self.run_id,
             ago_s=max(0.0, now - max(self._last_stdout, self._last_stderr)),
             activity=None if activity is None else self._masking.text(activity),
-            stdout_bytes=written[0],
-            stderr_bytes=written[1],
+            stdout_bytes=stdout,
+            stderr_bytes=stderr,
             live=not self.ended,
+            chunks=chunks,
         )
-        self._telling = (written, activity)
-        return progress, chunks
 
     def stored(self, stdout: int, stderr: int) -> bool:
         """Hear what the database has, after it got what :meth:`to_store` said; answers whether that is more."""
@@ -212,8 +218,15 @@ class AgentOutput:
     @property
     def incomplete(self) -> bool:
         """Whether the database misses something that it should have."""
-        return (self._taken_in, self._activity) != self._told or any(
-            log.stored != min(log.log.written, self._bounds.stored) for log in (self._stdout, self._stderr)
+        return (self._taken_in, self._activity) != self._told or self.backlog > 0
+
+    @property
+    def backlog(self) -> float:
+        """Bytes that are to be stored; infinity while only the database knows."""
+        bound = self._bounds.stored
+        return sum(
+            math.inf if log.stored is None else min(log.log.written, bound) - log.stored
+            for log in (self._stdout, self._stderr)
         )
 
     @property

@@ -14,7 +14,8 @@ from dispatcher.agent_output import AgentOutput, Bounds
 from dispatcher.linux import DirectoryWatch
 from dispatcher.masking import Masking
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import NOT_OURS, ClaimedRun, OutputChunk, OutputProgress, Store, will_pass
+from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store, will_pass
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser
 
@@ -22,11 +23,10 @@ log = structlog.get_logger()
 
 INTERVAL = 0.25
 LONGEST_PAUSE = 10.0
+LAST_PIECE = 64 * 2**10
+"""Bytes of output that go with the report of a run's end."""
 LARGEST_BATCH = 4 * 2**20
 """Bytes in one statement; the rest goes with the next."""
-
-Told = tuple[OutputProgress, Sequence[OutputChunk]]
-Unstored = tuple[AgentOutput, OutputProgress, Sequence[OutputChunk]]
 
 
 class Following:
@@ -38,6 +38,7 @@ class Following:
         self._watch = DirectoryWatch()
         self._watches: dict[str, int] = {}
         self._waiting: dict[str, AgentOutput] = {}
+        self._on_their_way: frozenset[str] = frozenset()
         self._settled: dict[str, trio.Event] = {}
         self._news = trio.Event()
         self._an_end = trio.Event()
@@ -71,16 +72,21 @@ class Following:
             )
         return output
 
-    async def end(self, output: AgentOutput) -> None:
-        """Return when the database has all output, or refused it; while it is away, so long does this wait."""
+    async def end(self, output: AgentOutput) -> Output | None:
+        """Stop following; answers the last output, which is to be stored with the report of the run's end.
+
+        What is more than a report can carry is stored first: while the database is away, so long does this wait.
+        """
         if (watch := self._watches.pop(output.run_id, None)) is not None:
             self._watch.remove(watch)
         output.ended = True
-        if output.incomplete:
+        if output.run_id in self._on_their_way or output.backlog > LAST_PIECE:
             settled = self._settled[output.run_id] = trio.Event()
             self._tell(output)
             self._an_end.set()
             await settled.wait()
+        self._waiting.pop(output.run_id, None)
+        return output.to_store(trio.current_time())
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -99,6 +105,7 @@ class Following:
                 await self._an_end.wait()
             self._news, self._an_end = trio.Event(), trio.Event()
             outputs, self._waiting = list(self._waiting.values()), {}
+            self._on_their_way = frozenset(output.run_id for output in outputs)
             try:
                 await self._deliver(outputs)
             except psycopg.DatabaseError as error:
@@ -111,14 +118,15 @@ class Following:
                     self._tell(output)
             else:
                 pause = INTERVAL
+            self._on_their_way = frozenset()
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
-        read = await trio.to_thread.run_sync(_read, outputs, trio.current_time())
+        read = await in_thread(_read, outputs, trio.current_time())
         for output in outputs[len(read) :]:
             self._tell(output)
-        unstored = [(output, *told) for output, told in zip(outputs, read, strict=False) if told is not None]
+        unstored = [told for told in read if told is not None]
         try:
-            stored = await self._append(unstored) if unstored else {}
+            stored = await self._store.append_output(unstored) if unstored else {}
         except psycopg.DatabaseError as error:
             if will_pass(error):
                 raise
@@ -135,12 +143,6 @@ class Following:
             else:
                 self._settle(output)
 
-    async def _append(self, unstored: Sequence[Unstored]) -> dict[str, tuple[int, int]]:
-        progress = [told for _, told, _ in unstored]
-        return await self._store.append_output(
-            progress, [chunk for *_, chunks in unstored for chunk in chunks]
-        )
-
     def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
         advanced = output.stored(stdout, stderr)
         if not output.incomplete:
@@ -155,14 +157,14 @@ class Following:
             settled.set()
 
 
-def _read(outputs: Sequence[AgentOutput], now: float) -> list[Told | None]:
+def _read(outputs: Sequence[AgentOutput], now: float) -> list[Output | None]:
     """Read what is to be stored of the first outputs, as many as make a batch; None where nothing is."""
-    read: list[Told | None] = []
+    read: list[Output | None] = []
     size = 0
     for output in outputs:
         told = output.to_store(now)
         read.append(told)
-        size += sum(len(chunk.content) for chunk in told[1]) if told else 0
+        size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
         if size > LARGEST_BATCH:
             break
     return read

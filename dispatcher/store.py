@@ -17,7 +17,8 @@ from psycopg_pool import ConnectionPool
 from dispatcher.collect import OutputFile
 from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DispatchError, ExitCode
-from wrappers.base import Permission
+from dispatcher.threads import in_thread
+from wrappers.base import AuthMode, Permission
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
@@ -34,7 +35,11 @@ class SupersededError(DispatchError):
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One run that the database gave to us: the task, and the group whose slot it takes."""
+    """One run that the database gave to us: the task, and the group whose slot it takes.
+
+    ``session_id`` is a session to go on with, and ``directory`` the workspace where it is at home; ``goes_on``: it is
+    the task's own one, which a usage limit cut short.
+    """
 
     run_id: str
     task_id: str
@@ -44,18 +49,22 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     tool: str
     model: str | None
+    fallback_model: str | None
     prompt: str
     permission: Permission
     workdir: str | None
     timeout_s: int | None
     stall_timeout_s: int | None
     session_id: str | None
+    goes_on: bool
+    directory: str
     has_input_files: bool
     output_files: tuple[str, ...]
     group_name: str
     account: str
     env: dict[str, str]
     config_home: str | None
+    budget_usd: float | None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -86,8 +95,34 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     ago_s: float = 0.0
 
 
+Stream = Literal["stdout", "stderr"]
+
+
+class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a log, masked. Positions are those of the log; ``content`` goes over as base64."""
+
+    stream: Stream
+    starts_at: int
+    ends_at: int
+    content: bytes
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run printed lately, and how it looks: when it printed last (``ago_s`` seconds before this is told), how
+    much in all, and what it does. ``live`` False: its end is reported next, and watchers hear of that.
+    """
+
+    run_id: str
+    ago_s: float
+    activity: str | None
+    stdout_bytes: int
+    stderr_bytes: int
+    live: bool
+    chunks: tuple[OutputChunk, ...]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a run ended, as finish_runs() takes it. No text in it may hold NUL."""
+    """How a run ended, as report_runs() takes it, with its last ``output``. No text in it may hold NUL."""
 
     run_id: str
     error_class: str | None = None
@@ -106,32 +141,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_usd: float | None = None
     ran_s: float | None = None
     retry_after_s: float | None = None
-
-
-Stream = Literal["stdout", "stderr"]
-
-
-class OutputProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """What people see of a run at work: when it printed last (``ago_s`` seconds before this is told), how much in all
-    and what it does. ``live`` False: its end is reported next, and watchers hear of that.
-    """
-
-    run_id: str
-    ago_s: float
-    activity: str | None
-    stdout_bytes: int
-    stderr_bytes: int
-    live: bool
-
-
-class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of a run's log, masked. Positions are those of the log."""
-
-    run_id: str
-    stream: Stream
-    starts_at: int
-    ends_at: int
-    content: bytes
+    auth_mode: AuthMode | None = None
+    output: Output | None = None
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +186,7 @@ class Store:
     async def finish_runs(self, reports: Sequence[Report]) -> dict[str, str]:
         """Report ends; answers the verdict of each run: finished, already or stale."""
         rows = await self._rows(
-            "SELECT run_id::text, verdict FROM finish_runs(%s, %s)", self.dispatcher_id, _json(reports)
+            "SELECT run_id::text, verdict FROM report_runs(%s, %s)", self.dispatcher_id, _json(reports)
         )
         return {str(run): str(verdict) for run, verdict in rows}
 
@@ -195,28 +206,27 @@ class Store:
             file.content, file.storage_url, file.size, file.sha256, file.mode,
         )  # fmt: skip
 
-    async def append_output(
-        self, progress: Sequence[OutputProgress], chunks: Sequence[OutputChunk]
-    ) -> dict[str, tuple[int, int]]:
+    async def append_output(self, outputs: Sequence[Output]) -> dict[str, tuple[int, int]]:
         """Store output; answers how much of stdout and stderr is stored now of each run that is still ours.
 
         A chunk that does not begin where the stored output ends is left out, so anything may be repeated.
         """
         rows = await self._rows(
-            "SELECT run_id::text, stdout_stored, stderr_stored "
-            "FROM append_output(%s, %s, %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %b)",
+            "SELECT run_id::text, stdout_stored, stderr_stored FROM append_output(%s, %s)",
             self.dispatcher_id,
-            _json(progress),
-            [chunk.run_id for chunk in chunks],
-            [chunk.stream for chunk in chunks],
-            [chunk.starts_at for chunk in chunks],
-            [chunk.ends_at for chunk in chunks],
-            [chunk.content for chunk in chunks],
+            _json(outputs),
         )
         return {str(run): msgspec.convert((stdout, stderr), tuple[int, int]) for run, stdout, stderr in rows}
 
     async def has_work(self) -> bool:
         return bool(await self._value("SELECT has_work(%s)", self.dispatcher_id))
+
+    async def recover_lost(self, host_lost_after: float, default_timeout: float) -> list[int]:
+        """Give up runs of hosts that are lost; answers the numbers of their tasks."""
+        rows = await self._rows(
+            "SELECT number FROM recover_lost(NULL, %s, %s)", host_lost_after, default_timeout
+        )
+        return [int(str(number)) for (number,) in rows]
 
     async def close_dispatcher(self) -> None:
         await self._value("SELECT close_dispatcher(%s)", self.dispatcher_id)
@@ -246,7 +256,7 @@ class Store:
                 return connection.execute(query, arguments).fetchall()
 
         try:
-            return await trio.to_thread.run_sync(call)
+            return await in_thread(call)
         except psycopg.DatabaseError as error:
             if error.sqlstate == CLOSED:
                 raise SupersededError(

@@ -63,5 +63,6 @@ CREATE OR REPLACE TRIGGER concurrency_limits_changed AFTER INSERT OR DELETE OR U
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
 
 CREATE OR REPLACE TRIGGER worker_groups_changed
-AFTER INSERT OR DELETE OR UPDATE OF max_concurrent, paused, cooldown_until, hosts ON worker_groups
+AFTER INSERT OR DELETE OR UPDATE OF max_concurrent, paused, cooldown_until, unproven, daily_budget_usd, hosts
+ON worker_groups
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();

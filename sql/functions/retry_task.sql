@@ -14,7 +14,7 @@ BEGIN
     IF v_task.status IN ('failed', 'canceled') THEN
         UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,
             scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,
-            started_at = NULL, finished_at = NULL, updated_at = clock()
+            started_at = NULL, finished_at = NULL, resumes = NULL, updated_at = clock()
         WHERE id = v_task.id;
     ELSIF v_task.wait_reason IN ('retry', 'limit', 'scheduled') THEN
         UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, scheduled_at = NULL, updated_at = clock()

@@ -1,5 +1,5 @@
 -- tasks_inserted(): statement trigger after INSERT on tasks. Files the lanes that got work, wakes dispatchers
--- (also for a task of the future: their timer must be set to it) and tells watchers.
+-- (also for a task of the future: their timer must be set to it) and tells watchers. Raises 42501 for another's tenant.
 -- Locks nothing that another producer waits for.
 CREATE OR REPLACE FUNCTION tasks_inserted() RETURNS trigger
 LANGUAGE plpgsql
@@ -7,6 +7,7 @@ AS $$
 DECLARE
     event record;
 BEGIN
+    PERFORM require_tenants(ARRAY(SELECT DISTINCT tenant_id FROM new_rows));
     INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number)
     SELECT lane, tool, account, model, tenant_id, queue, priority, min(number)
     FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL

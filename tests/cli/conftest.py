@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import LiteralString
@@ -57,8 +58,10 @@ class Llmctl:
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A command that goes on while the test acts; a test that fails does not wait for it."""
+        with subprocess.Popen(
             [*self.argv, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -66,7 +69,11 @@ class Llmctl:
             text=True,
             cwd=self.directory,
             env=dict(self.environment),
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def ok(self, *arguments: str | Path, stdin: str | bytes = "") -> str:
         """Standard output, without the last line end, of a call that succeeds."""
@@ -101,6 +108,11 @@ class PlayedDispatcher:
             "SELECT finish_run(%s, %s)", self.id, _json({"run_id": run, "ran_s": 2, **report})
         )
         assert verdict == "finished"
+
+    def append(self, run: str, output: Mapping[str, object]) -> None:
+        """Store what the agent of a run printed."""
+        told = {"run_id": run, "ago_s": 0, "stdout_bytes": 0, "stderr_bytes": 0, "live": True, **output}
+        self._call("SELECT count(*) FROM append_output(%s, %s)", self.id, _json([told]))
 
     def run(self, **report: object) -> None:
         """Start all that waits, and end it as ``report`` says."""
@@ -146,6 +158,23 @@ def llmctl(database: str, database_settings: Settings, tmp_path: Path) -> Llmctl
         for tool in ("claude", "codex"):
             connection.execute("SELECT put_group(%s, %s, 'main', 2)", [f"{tool}-main", tool])
     return called
+
+
+@pytest.fixture
+def without_database(tmp_path_factory: pytest.TempPathFactory) -> Llmctl:
+    """`llmctl` with a database that nobody serves."""
+    home = tmp_path_factory.mktemp("home")
+    return Llmctl(
+        home,
+        {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": ":".join(path for path in (str(ROOT), *sys.path) if path),
+            "HOME": str(home),
+            "LLMCTL_HOME": str(home),
+            "LLMCTL_DATABASE_URL": "host=127.0.0.1 port=9 user=x password=hunter2hunter2",
+            "LANG": "C.UTF-8",
+        },
+    )
 
 
 @pytest.fixture

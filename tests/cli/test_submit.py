@@ -185,21 +185,21 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--at", "25:00"], "'25:00' is no time"),
         (["claude", "x", "--at", "tomorrow"], "'tomorrow' is no time"),
         (["claude", "x", "--at", "22:00", "--delay", "1h"], "--at or --delay, not both"),
-        (["claude", "x", "--timeout", "0"], "timeout_s is a whole number of seconds above 0"),
+        (["claude", "x", "--timeout", "0"], "timeout_s is a whole number"),
         (["claude", "x", "--timeout", "-5"], "is no length of time"),
         (["claude", "x", "--label", "alone"], "a label is KEY=VALUE, not 'alone'"),
         (["claude", "x", "--label", "a=1", "--label", "a=2"], "the label a is given twice"),
         (["claude", "x", "--permission", "root"], "'root' is not one of"),
-        (["claude", "x", "--key", ""], "an idempotency key must not be empty"),
-        (["claude", "x", "--queue", ""], "are not empty"),
+        (["claude", "x", "--key", ""], "is not empty"),
+        (["claude", "x", "--queue", ""], "is not empty"),
         (["claude", "x", "--tenant", "a\nb"], "no control characters"),
         (["claude", "x", "--input", "missing.txt"], "cannot read 'missing.txt': No such file or directory"),
         (["claude", "x", "--input", "."], "cannot read '.': Is a directory"),
-        (["claude", "x", "--input", "there:../up"], "input file '../up' is not allowed"),
-        (["claude", "x", "--input", "there:/etc/cron"], "input file '/etc/cron' is not allowed"),
-        (["claude", "x", "--input", "there", "--input", "there"], "two input files have the same name"),
-        (["claude", "x", "--output", "../../etc/passwd"], "output file '../../etc/passwd' is not allowed"),
-        (["claude", "x", "--output", "/etc/passwd"], "output file '/etc/passwd' is not allowed"),
+        (["claude", "x", "--input", "there:../up"], "a name that is not allowed: '../up'"),
+        (["claude", "x", "--input", "there:/etc/cron"], "a name that is not allowed: '/etc/cron'"),
+        (["claude", "x", "--input", "there", "--input", "there"], "input_files names a file twice"),
+        (["claude", "x", "--output", "../../etc/passwd"], "a name that is not allowed: '../../etc/passwd'"),
+        (["claude", "x", "--output", "/etc/passwd"], "a name that is not allowed: '/etc/passwd'"),
         (["claude", "x", "-f", "there"], "as an argument or with -f, not both"),
         (["claude", "-f", "missing.md"], "cannot read 'missing.md'"),
         (["claude", "-f", "binary"], "the prompt in binary is not UTF-8"),
@@ -239,3 +239,17 @@ def test_too_much_input_is_refused_before_it_travels(llmctl: Llmctl) -> None:
         big.truncate(129 * 2**20)
     refused = llmctl("submit", "claude", "x", "--input", "big")
     assert (refused.code, "larger than 128 MiB" in refused.err) == (2, True)
+
+
+def test_which_errors_are_worth_another_attempt_and_which_model_stands_in(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    picky = llmctl.submit("claude", "x", "--retry-on", "timeout, agent_error", "--fallback-model", "haiku")
+    [run] = dispatcher.claim()
+    assert run["fallback_model"] == "haiku"
+    dispatcher.start()
+    dispatcher.finish(str(run["run_id"]), error_class="empty_result")
+    assert "failed" in llmctl.ok("show", picky)
+
+    refused = llmctl("submit", "claude", "x", "--retry-on", "never")
+    assert (refused.code, "'never' is no error" in refused.err) == (2, True)

@@ -31,6 +31,10 @@ class Group:
     paused: bool
     cools_until: datetime | None
     hosts: Sequence[str] | None
+    unproven: bool
+    """A cool-down has ended, or will, and no run has shown since that the limit is over."""
+    probing: bool
+    """A run is out to show that."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class World:
     groups: list[Group]
     limits: dict[str, int]
     taken: Counter[str] = field(default_factory=Counter)
+    probed: set[str] = field(default_factory=set)
 
     def pick(self, dispatcher: Dispatcher, served: Sequence[str]) -> tuple[Task, Group] | None:
         """The task that is next, and its group. ``served`` are tenants, last served last."""
@@ -68,6 +73,7 @@ class World:
         *_, task, group = min(candidates, key=lambda candidate: candidate[:4])
         self.ready.remove(task)
         self.taken.update({*task.scopes, f"group:{group.name}"})
+        self.probed.add(group.name)
         return task, group
 
     def deadline_s(self, dispatcher: Dispatcher) -> float | None:
@@ -84,14 +90,20 @@ class World:
 
     def _group_for(self, task: Task, dispatcher: Dispatcher) -> Group | None:
         free = [
-            (self.taken[f"group:{group.name}"] - group.slots, group.name, group)
+            (-self._room_in(group), group.name, group)
             for group in self.groups
             if group.tool == task.tool and task.account in (None, group.account)
             if dispatcher.serves(group) and not group.paused
             if group.cools_until is None or group.cools_until <= self.now
-            if self.taken[f"group:{group.name}"] < group.slots
+            if self._room_in(group) > 0
         ]
-        return min(free)[2] if free else None
+        return min(free, key=lambda choice: choice[:2])[2] if free else None
+
+    def _room_in(self, group: Group) -> int:
+        room = group.slots - self.taken[f"group:{group.name}"]
+        if group.unproven:
+            return 0 if group.probing or group.name in self.probed else min(1, room)
+        return room
 
     def _full(self, scopes: Iterable[str]) -> bool:
         return any(self.taken[scope] >= self.limits[scope] for scope in scopes if scope in self.limits)
@@ -108,8 +120,10 @@ def look_at(db: Client, held: Collection[object] = ()) -> World:
         groups=[
             Group(*row)  # type: ignore[arg-type]
             for row in db.rows(
-                "select group_name, tool, account_name, max_concurrent, paused, cooldown_until, hosts"
-                " from worker_groups"
+                "select group_name, tool, account_name, max_concurrent, paused, cooldown_until, hosts, unproven,"
+                " exists (select from tasks join task_runs on task_runs.id = tasks.run_id"
+                " where tasks.status in ('leased', 'running') and tasks.group_name = worker_groups.group_name"
+                " and claimed_at >= coalesce(cooldown_until, '-infinity')) from worker_groups"
             )
         ],
         limits=dict(db.rows("select scope::text, max_concurrent from concurrency_limits")),  # type: ignore[arg-type]
