@@ -5,7 +5,7 @@
 -- its host (which must not have a dispatcher that is alive), or when it had time to end (its timeout, or the default
 -- one) and host_lost_after has passed since both that and the last heartbeat. Dispatchers that are left with nothing
 -- are closed, so what they may still report is refused. With dry_run nothing is changed.
--- Locks: the dispatchers that are away, by id, then as finish_runs().
+-- Locks: the dispatchers that are away, by id, their tasks by id, then as finish_runs().
 -- Raises LD404 when no dispatcher of that host is known, LD409 while one is alive.
 CREATE OR REPLACE FUNCTION recover_lost(
     p_host text DEFAULT NULL, p_host_lost_after_s double precision DEFAULT 3600,
@@ -42,6 +42,8 @@ BEGIN
             ELSE dispatchers.host = p_host
         END
     );
+    -- All at once: each finish_runs() below moves counters, and none of them may then wait for a task.
+    PERFORM FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running') ORDER BY id FOR NO KEY UPDATE;
     v_lost := ARRAY(
         SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id
         WHERE tasks.leased_by = ANY(v_away) AND tasks.status IN ('leased', 'running')

@@ -149,7 +149,8 @@ def test_what_a_claim_answers_is_what_was_submitted(db: Client) -> None:
         "max_attempts": 2, "tool": "claude", "model": "opus", "prompt": "do it", "permission": "read",
         "workdir": "src", "timeout_s": 5, "stall_timeout_s": 4, "session_id": "s", "has_input_files": True,
         "output_files": ["o"], "group_name": "main", "account": "home", "env": {"KEY": "env:K"},
-        "config_home": "~/.claude-home",
+        "config_home": "~/.claude-home", "fallback_model": None, "goes_on": False, "directory": f"{task.number}-1",
+        "budget_usd": None,
     }  # fmt: skip
 
 

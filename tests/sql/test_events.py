@@ -72,7 +72,10 @@ def test_a_submit_is_told_at_its_commit_and_not_before(db: Client, listener: Lis
     assert listener.heard() == []
     db.run("commit")
     event, ready = sorted(listener.heard())
-    assert (event.channel, json.loads(event.payload)) == ("task_event", {"status": "queued", "numbers": [number]})
+    assert (event.channel, json.loads(event.payload)) == (
+        "task_event",
+        {"status": "queued", "numbers": [number]},
+    )
     assert ready == ("task_ready", "claude")
 
 

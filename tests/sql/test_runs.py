@@ -1,4 +1,7 @@
-"""A run's reports: the fence, reports that repeat, and what each error does to the task and its group."""
+"""A run's reports: the fence, reports that repeat, and what each error does to the task.
+
+What errors do to accounts is proven in test_accounts.py.
+"""
 
 from uuid import UUID, uuid4
 
@@ -294,39 +297,6 @@ def test_an_interrupted_task_is_ready_again_at_once(db: Client, dispatcher: UUID
     assert db.claim(dispatcher).numbers == [run.number]
 
 
-def test_a_usage_limit_parks_the_task_cools_the_group_and_uses_up_no_attempt(
-    db: Client, dispatcher: UUID, time: Clock
-) -> None:
-    other = db.submit(priority=1)
-    run = claimed_first(db, dispatcher, priority=9, max_attempts=1)
-    db.finish(dispatcher, run, "limit", error_message="resets at noon", retry_after_s=500)
-    assert db.one("select status, wait_reason, attempt from tasks where number = %s", run.number) == (
-        "queued", "limit", 0,
-    )  # fmt: skip
-    assert db.one("select extract(epoch from cooldown_until - clock())::int, cooldown_reason from worker_groups") == (
-        500, "resets at noon",
-    )  # fmt: skip
-    claim = db.claim(dispatcher)
-    assert (claim.numbers, claim.deadline_s) == ([], 500)
-    time.passes(500)
-    assert db.claim(dispatcher).numbers == [run.number, other.number]
-
-
-def test_a_usage_limit_of_unknown_length_is_tried_again_in_an_hour(
-    db: Client, dispatcher: UUID, time: Clock
-) -> None:
-    run = claimed(db, dispatcher)
-    db.finish(dispatcher, run, "limit")
-    assert db.claim(dispatcher).deadline_s == 3600
-
-
-def test_a_task_at_a_usage_limit_goes_to_another_account_at_once(db: Client, dispatcher: UUID) -> None:
-    run = claimed(db, dispatcher)
-    db.group("spare", account="b")
-    db.finish(dispatcher, run, "limit")
-    assert [(again.number, again.group) for again in db.claim(dispatcher).runs] == [(run.number, "spare")]
-
-
 @pytest.mark.parametrize("why", ["pinned", "paused", "cooling", "other tool"])
 def test_a_task_at_a_usage_limit_is_parked_when_no_other_account_can_take_it(
     db: Client, dispatcher: UUID, why: str
@@ -355,17 +325,6 @@ def test_a_longer_cool_down_is_not_cut_short_by_a_limit(db: Client, dispatcher: 
     assert db.value(
         "select cooldown_until = clock() + '1 d' and cooldown_reason = 'weekly limit' from worker_groups"
     )
-
-
-def test_a_refused_account_pauses_its_group_and_the_task_waits_for_it(db: Client, dispatcher: UUID) -> None:
-    run = claimed(db, dispatcher)
-    db.finish(dispatcher, run, "auth", error_message="Not logged in")
-    assert db.one("select paused, pause_reason from worker_groups") == (True, "Not logged in")
-    assert db.one("select status, wait_reason, attempt from tasks") == ("queued", None, 1)
-    assert db.claim(dispatcher).numbers == []
-    assert db.value("select why_waiting(%s)", str(run.number)) == "main is paused (Not logged in)"
-    db.run("select resume_group('main')")
-    assert db.claim(dispatcher).numbers == [run.number]
 
 
 def test_an_error_of_no_concern_to_the_group_leaves_it_alone(db: Client, dispatcher: UUID) -> None:
@@ -447,9 +406,3 @@ def test_an_output_has_a_name_below_the_work_directory(db: Client, dispatcher: U
     run = claimed(db, dispatcher)
     with refused("LD400", "output file '../x' is not allowed"):
         store(db, dispatcher, run, "../x")
-
-
-def claimed_first(db: Client, dispatcher: UUID, **keys: object) -> Run:
-    db.submit(**keys)
-    [run] = db.claim(dispatcher, 1).runs
-    return run
