@@ -2,9 +2,13 @@
 -- A duration, so that no other clock is compared with the server's. `since` is the moment that the last claim took
 -- for now: what became due after it counts as overdue, not as seen. Overdue tasks that are still there are held
 -- by somebody's open transaction (or are more than one claim promotes), as are contended lanes: look again in 50 ms.
--- Cost: one index probe a source, whatever the backlog.
+-- Cost: one index probe a source, whatever the backlog: its settings leave the planner nothing else.
 CREATE OR REPLACE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
 LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET jit = off
 AS $$
 DECLARE
     v_now timestamptz := clock();
@@ -13,8 +17,9 @@ DECLARE
     v_opens timestamptz;
     v_again timestamptz;
 BEGIN
-    SELECT min(ready_at) INTO v_due FROM tasks
-    WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit');
+    -- Not min(): planned on an empty table it reads the whole index.
+    SELECT ready_at INTO v_due FROM tasks
+    WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1;
     -- A group may wait for both, for the end of its cool-down and for a new day: then it opens with the later one.
     SELECT min(opens.at) INTO v_opens
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher

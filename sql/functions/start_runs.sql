@@ -5,6 +5,8 @@
 -- Locks: dispatchers row, tasks by id. Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
 LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     v_now timestamptz;

@@ -1,0 +1,143 @@
+"""What a call reads does not grow with the backlog, whatever the planner believes about the size of tables.
+
+Blocks are counted, not time: those of the call and of every statement and trigger in it.
+"""
+
+import json
+from typing import LiteralString
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.sql.client import Client
+
+BACKLOG = 200_000
+GROWTH = 2.0
+"""How much more a call may read with the backlog than without: indexes are a level or two deeper."""
+MORE = {"why": 1500}
+"""Blocks beyond that: the answer counts tasks ahead, up to 1,000 of them."""
+
+
+class Calls:
+    """A session that makes each call of a dispatcher's and a producer's day once, and counts blocks."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._dispatcher = client.dispatcher()
+
+    def settled_cost(self) -> dict[str, int]:
+        """The cost once plans are kept, which is from the sixth call on."""
+        return [self.cost() for _ in range(7)][-1]
+
+    def cost(self) -> dict[str, int]:
+        """Blocks read by each call; the claim takes 10 tasks, the reports are of two of them."""
+        costs = {"submit": self._blocks("select * from submit_task('codex', 'p', p_idempotency_key => 'k')")}
+        costs["same key"] = self._blocks("select * from submit_task('codex', 'p', p_idempotency_key => 'k')")
+        costs["claim"] = self._blocks("select claim_tasks(%s, 10)", self._dispatcher)
+        costs["claim of nothing"] = self._blocks("select claim_tasks(%s, 10)", self._dispatcher)
+        runs = [
+            str(row[0])
+            for row in self._client.rows(
+                "select run_id from tasks where leased_by = %s and status = 'leased' order by number limit 2",
+                self._dispatcher,
+            )
+        ]
+        reports = Jsonb([{"run_id": run} for run in runs])
+        costs["start"] = self._blocks("select start_runs(%s, %s)", self._dispatcher, reports)
+        costs["heartbeat"] = self._blocks("select heartbeat(%s)", self._dispatcher)
+        costs["finish"] = self._blocks("select * from finish_runs(%s, %s)", self._dispatcher, reports)
+        costs["deadline"] = self._blocks("select next_deadline(%s)", self._dispatcher)
+        costs["any work?"] = self._blocks("select has_work(%s)", self._dispatcher)
+        number = str(
+            self._client.value("select min(number) from tasks where tool = 'codex' and status = 'queued'")
+        )
+        costs["why"] = self._blocks("select why_waiting(%s)", number)
+        costs["cancel"] = self._blocks("select cancel_task(%s)", number)
+        costs["retry"] = self._blocks("select retry_task(%s)", number)
+        costs["new limit"] = self._blocks("select set_limit('model:new', 5)")
+        costs["raised limit"] = self._blocks("select set_limit('tool:codex', 60)")
+        self._reset()
+        return costs
+
+    def _blocks(self, query: LiteralString, *parameters: object) -> int:
+        plan = self._client.value(f"explain (analyze, buffers, timing off, format json) {query}", *parameters)
+        assert isinstance(plan, list)
+        top = plan[0]["Plan"]
+        return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+
+    def _reset(self) -> None:
+        """As it was: 30 tasks of codex queued, nothing else of it."""
+        self._client.run("select remove_limit('model:new'), set_limit('tool:codex', 50)")
+        self._client.run(
+            "select finish_runs(%s, jsonb_agg(jsonb_build_object('run_id', run_id, 'error_class', 'interrupted')))"
+            " from tasks where leased_by = %s",
+            self._dispatcher,
+            self._dispatcher,
+        )
+        self._client.run("delete from tasks where status = 'succeeded' or idempotency_key is not null")
+        self._client.run(
+            "insert into tasks (tool, prompt, priority) select 'codex', 'p', 1 from generate_series(1,"
+            " 30 - (select count(*) from tasks where tool = 'codex' and status = 'queued' and wait_reason is null))"
+        )
+        self._client.run("select claim_tasks(%s, 0)", self._dispatcher)
+
+
+@pytest.fixture
+def quiet(db: Client) -> Client:
+    """Statistics change when a test says so, and 30 tasks are there for a dispatcher with plenty of slots."""
+    for (table,) in db.rows(
+        "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+    ):
+        db.connection.execute(f"alter table {table} set (autovacuum_enabled = off)".encode())
+    db.group("codex", tool="codex", slots=50)
+    db.group("claude", slots=50)
+    db.limit("tool:codex", 50)
+    db.limit("tool:claude", 0)
+    db.submit_all([{"tool": "codex", "prompt": "p", "priority": 1}] * 30)
+    return db
+
+
+BACKLOGS: dict[str, LiteralString] = {
+    "of a full tool in front": "'claude', 'p', 9, null::timestamptz, 'default'",
+    "in the same lane": "'codex', 'p', 1, null::timestamptz, 'default'",
+    "of the future": "'codex', 'p', 9, now() + i * interval '1 min', 'default'",
+    "of a thousand blocked tenants": "'claude', 'p', 9, null::timestamptz, 'tenant ' || i % 1000",
+}
+
+
+@pytest.mark.parametrize("where", BACKLOGS)
+def test_no_call_reads_more_because_of_a_backlog(quiet: Client, where: str) -> None:
+    empty = Calls(quiet.another())
+    before = empty.settled_cost()
+    quiet.connection.execute(
+        b"insert into tasks (tool, prompt, priority, scheduled_at, tenant_id, created_at) select "
+        + BACKLOGS[where].encode()
+        + b", now() + interval '1 s' from generate_series(1, "
+        + str(BACKLOG).encode()
+        + b") as i"
+    )
+    quiet.claim(quiet.dispatcher(), 0)  # the lanes are taken in once
+    sessions = {"planned when empty": empty, "planned with stale statistics": Calls(quiet.another())}
+    after = {name: calls.settled_cost() for name, calls in sessions.items()}
+    quiet.run("vacuum analyze")
+    after["planned with fresh statistics"] = Calls(quiet.another()).settled_cost()
+    grown = {
+        f"{call}, {name}": (before[call], blocks)
+        for name, costs in after.items()
+        for call, blocks in costs.items()
+        if blocks > GROWTH * before[call] + MORE.get(call, 20)
+    }
+    assert grown == {}, json.dumps(grown, indent=1)
+
+
+def test_the_claim_reads_no_more_for_a_lane_with_a_long_history(quiet: Client) -> None:
+    calls = Calls(quiet.another())
+    before = calls.settled_cost()
+    quiet.run(
+        "insert into tasks (tool, prompt, priority, status, finished_at)"
+        " select 'codex', 'p', 1, 'succeeded', now() from generate_series(1, %s)",
+        BACKLOG,
+    )
+    after = calls.settled_cost()
+    assert after["claim"] <= GROWTH * before["claim"] + 20
+    assert after["any work?"] <= GROWTH * before["any work?"] + 20
