@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import LiteralString
@@ -57,8 +58,10 @@ class Llmctl:
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The running command; it is killed at the end if it still runs."""
+        process = subprocess.Popen(
             [*self.argv, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -67,6 +70,11 @@ class Llmctl:
             cwd=self.directory,
             env=dict(self.environment),
         )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
     def ok(self, *arguments: str | Path, stdin: str | bytes = "") -> str:
         """Standard output, without the last line end, of a call that succeeds."""
