@@ -1,11 +1,13 @@
 """`llmctl group`: accounts, and how many agents each bears at a time."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, show_rows, to_json, write
+from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
+from cli.times import parse_duration, parse_time
 from cli.verbs import family
 from dispatcher.errors import UsageError
 
@@ -23,6 +25,15 @@ EnvOption = Annotated[
 HomeOption = Annotated[
     str | None, typer.Option(metavar="DIR", help="Where the tool keeps this account's login and settings.")
 ]
+FailoverOption = typer.Option(
+    help="Whether a task that the account's usage limit stopped may go on with another account of the tool."
+)
+DailyBudgetOption = typer.Option(
+    min=0, metavar="USD", help="Close the group until midnight UTC when its runs cost that much; 0 for none."
+)
+TaskBudgetOption = typer.Option(
+    min=0, metavar="USD", help="End a run that costs more, where the tool can; 0 for none."
+)
 HostOption = Annotated[list[str] | None, typer.Option(help="Only dispatchers on this host. Repeatable.")]
 
 
@@ -47,6 +58,9 @@ def add(
     env: EnvOption = None,
     config_home: HomeOption = None,
     host: HostOption = None,
+    failover: Annotated[bool, FailoverOption] = True,
+    daily_budget: Annotated[float | None, DailyBudgetOption] = None,
+    task_budget: Annotated[float | None, TaskBudgetOption] = None,
     name: Annotated[str | None, typer.Option(help="TOOL-ACCOUNT unless given.")] = None,
 ) -> None:
     """Add an account of a tool as a worker group."""
@@ -66,6 +80,9 @@ def add(
             config_home=config_home,
             hosts=host,
             only_new=True,
+            failover=failover,
+            daily_budget_usd=daily_budget or None,
+            task_budget_usd=task_budget or None,
         )
     write(f"group {group} added")
 
@@ -80,12 +97,16 @@ def change(
     ] = None,
     config_home: HomeOption = None,
     host: HostOption = None,
+    failover: Annotated[bool | None, FailoverOption] = None,
+    daily_budget: Annotated[float | None, DailyBudgetOption] = None,
+    task_budget: Annotated[float | None, TaskBudgetOption] = None,
 ) -> None:
     """Change a worker group at once; what is not given stays, and what runs goes on as it was started."""
     variables = environment(env or [])
     removed = dict.fromkeys(unset or [])
-    if most is None and not variables and not removed and config_home is None and host is None:
-        raise UsageError("nothing to change", hint="give --max, --env, --unset, --config-home or --host")
+    others = (most, config_home, host, failover, daily_budget, task_budget)
+    if not variables and not removed and all(other is None for other in others):
+        raise UsageError("nothing to change", hint="`llmctl group set --help` tells what can be changed")
     if both := sorted(variables.keys() & removed.keys()):
         raise UsageError(f"{both[0]} is in --env and in --unset")
     from cli import database
@@ -99,6 +120,9 @@ def change(
             env_vars=to_json({**variables, **removed}, indent=False),
             config_home=config_home,
             hosts=host,
+            failover=failover,
+            daily_budget_usd=daily_budget,
+            task_budget_usd=task_budget,
         )
     write(f"group {group} changed")
 
@@ -124,6 +148,58 @@ def resume(group: GroupArgument) -> None:
     with database.opened() as db:
         db.value("resume_group", group=group)
     write(f"group {group} resumed")
+
+
+@app.command()
+def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
+    """Look whether a group's tool and login are there, on this host; exit code 1 if not. Sends no request."""
+    from cli.doctor import show
+    from dispatcher import settings
+    from dispatcher.check import check_group
+
+    show(check_group(settings.load(), group), output)
+
+
+@app.command()
+def cool(
+    group: GroupArgument,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="22:00 (the next) or 2031-01-31T22:00.")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option("--for", parser=parse_duration, metavar="DURATION", help="30m, 5h, 1d.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
+) -> None:
+    """Start nothing more in a group for a time, and then one task first; what runs goes on."""
+    if (until is None) == (length is None):
+        raise UsageError("give --until or --for")
+    end = parse_time(until) if until is not None else datetime.now(UTC) + timedelta(seconds=length or 0)
+    from cli import database
+
+    with database.opened() as db:
+        db.value("cool_down_group", group=group, until=end.isoformat(), reason=reason)
+    write(f"group {group} cools down until {end.astimezone():%Y-%m-%d %H:%M:%S}")
+
+
+@app.command("clear-cooldown")
+def clear_cooldown(group: GroupArgument) -> None:
+    """End a cool-down of a group, without a task that goes first; a pause stays."""
+    from cli import database
+
+    with database.opened() as db:
+        db.value("clear_cooldown", group=group)
+    write(f"group {group} cools down no more")
+
+
+@app.command("rm")
+def remove(group: GroupArgument) -> None:
+    """Remove a worker group that nothing needs; one that config.yaml names comes back with the next start."""
+    from cli import database
+
+    with database.opened() as db:
+        db.value("remove_group", group=group)
+    write(f"group {group} removed")
 
 
 def environment(given: Sequence[str]) -> dict[str, str]:

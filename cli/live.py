@@ -21,7 +21,7 @@ from cli.snapshot import Snapshot, take
 from cli.watch_view import frame
 from dispatcher.errors import DatabaseError
 
-CHANNELS = ("task_event", "task_ready", "dispatcher_heartbeat")
+CHANNELS = ("task_event", "task_ready", "run_output", "dispatcher_heartbeat")
 
 FETCH_SECONDS = 0.25
 """The least between two fetches, however many events come."""

@@ -46,6 +46,8 @@ class TaskRow(Struct, frozen=True):
     finished_at: datetime | None
     error_class: str | None
     error_message: str | None
+    activity: str | None
+    silent_s: float | None
 
 
 class TaskState(Struct, frozen=True):
@@ -90,6 +92,13 @@ class RunRow(Struct, frozen=True):
     cached_input_tokens: int | None
     output_tokens: int | None
     cost_usd: Decimal | None
+    auth_mode: str | None
+    resumed: bool
+
+    @property
+    def is_notional(self) -> bool:
+        """Whether the cost is a list price only, since a subscription paid."""
+        return self.auth_mode in ("token", "login")
 
 
 class FileRow(Struct, frozen=True):
@@ -122,6 +131,7 @@ class Task(Struct, frozen=True):
     status: str
     wait_reason: str | None
     why: str | None
+    activity: str | None
     tool: str
     model: str | None
     account: str | None
@@ -154,7 +164,9 @@ class Task(Struct, frozen=True):
 
 
 class GroupRow(Struct, frozen=True):
-    """One row of list_groups(): ``state`` is open, full, paused or cooling; ``env_vars`` holds no secrets."""
+    """One row of list_groups(): ``state`` is open, full, paused, cooling, budget or probing; ``env_vars`` holds no
+    secrets. ``spent_usd`` is what the runs of today (UTC) cost.
+    """
 
     group_name: str
     tool: str
@@ -168,6 +180,26 @@ class GroupRow(Struct, frozen=True):
     hosts: Sequence[str] | None
     config_home: str | None
     env_vars: Mapping[str, str]
+    failover: bool
+    daily_budget_usd: Decimal | None
+    task_budget_usd: Decimal | None
+    spent_usd: Decimal
+
+
+class StatsRow(Struct, frozen=True):
+    """One row of stats(): ``notional_usd`` is the list price of what subscriptions covered."""
+
+    key: str | None
+    runs: int
+    succeeded: int
+    failed: int
+    limited: int
+    ran_s: float | None
+    input_tokens: int | None
+    cached_input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: Decimal | None
+    notional_usd: Decimal | None
 
 
 class LimitRow(Struct, frozen=True):

@@ -78,4 +78,5 @@ def _aged_task(row: TaskRow, seconds: float) -> TaskRow:
         age_s=row.age_s + seconds,
         elapsed_s=(row.elapsed_s or 0.0) + seconds if runs else row.elapsed_s,
         waits_s=None if row.waits_s is None else row.waits_s - seconds,
+        silent_s=None if row.silent_s is None else row.silent_s + seconds,
     )

@@ -3,7 +3,6 @@
 import base64
 import os
 import stat
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -13,6 +12,7 @@ import typer
 
 from cli import results, tasks
 from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.prompts import read_prompt, unreadable
 from cli.text import duration
 from cli.times import parse_duration, parse_time
 from cli.verbs import family
@@ -47,6 +47,9 @@ def submit(
         str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Passed on to the tool.")] = None,
+    fallback_model: Annotated[
+        str | None, typer.Option(help="For when the model is overloaded; claude only.")
+    ] = None,
     account: Annotated[str | None, typer.Option(help="Only this account of the tool.")] = None,
     priority: Annotated[int | None, typer.Option(min=1, max=9, help="9 is first; 5 unless given.")] = None,
     name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
@@ -82,6 +85,13 @@ def submit(
     ] = None,
     retries: Annotated[
         int | None, typer.Option(min=0, max=99, help="After failures; 2 unless given.")
+    ] = None,
+    retry_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS,…",
+            help="Errors worth another attempt: agent_error,timeout,… instead of the usual.",
+        ),
     ] = None,
     retry_delay: Annotated[
         int | None,
@@ -119,8 +129,9 @@ def submit(
         raise UsageError("give --at or --delay, not both")
     task = {
         "tool": tool,
-        "prompt": _prompt(prompt, file),
+        "prompt": read_prompt("submit TOOL", prompt, file),
         "model": model,
+        "fallback_model": fallback_model,
         "account": account,
         "priority": priority,
         "name": name,
@@ -132,6 +143,7 @@ def submit(
         "timeout_s": timeout,
         "stall_timeout_s": stall_timeout,
         "max_attempts": retries + 1 if retries is not None else None,
+        "retry_on": [name.strip() for name in retry_on.split(",")] if retry_on else None,
         "backoff_s": retry_delay,
         "tenant_id": tenant,
         "queue": queue,
@@ -156,39 +168,6 @@ def submit(
             return results.wait_for_result(submitted.number, wait_timeout, output_format)
         write(str(submitted.number) if quiet else _announcement(db, submitted, output_format))
     return ExitCode.OK
-
-
-def _prompt(argument: str | None, file: str | None) -> str:
-    if argument is not None and file is not None:
-        raise UsageError("give the prompt as an argument or with -f, not both")
-    if argument is not None and argument != "-":
-        prompt = argument
-    elif file is not None and file != "-":
-        try:
-            prompt = _decoded(Path(file).read_bytes(), file)
-        except OSError as error:
-            raise _unreadable(file, error) from error
-    elif argument is None and file is None and sys.stdin.isatty():
-        raise UsageError(
-            "there is no prompt",
-            hint="`llmctl submit TOOL 'PROMPT'`, `llmctl submit TOOL -f FILE`, or `… | llmctl submit TOOL`",
-        )
-    else:
-        prompt = _decoded(sys.stdin.buffer.read(), "standard input")
-    if not prompt.strip():
-        raise UsageError("the prompt is empty")
-    if "\0" in prompt:
-        raise UsageError("the prompt holds a NUL character, which the database cannot keep")
-    return prompt
-
-
-def _decoded(content: bytes, source: str) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"the prompt in {source} is not UTF-8: {error.reason} at byte {error.start}"
-        ) from error
 
 
 def labels(given: Sequence[str]) -> dict[str, str]:
@@ -217,7 +196,7 @@ def input_files(given: Sequence[str]) -> list[dict[str, object]]:
                 content = source.read(room + 1)
                 mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         room -= len(content)
         if room < 0:
             raise UsageError(
@@ -226,10 +205,6 @@ def input_files(given: Sequence[str]) -> list[dict[str, object]]:
             )
         files.append({"path": name, "content_base64": base64.b64encode(content).decode(), "mode": mode})
     return files
-
-
-def _unreadable(path: str, error: OSError) -> UsageError:
-    return UsageError(f"cannot read {path!r}: {error.strerror}")
 
 
 def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) -> str:

@@ -26,6 +26,8 @@ STYLES = {
 }
 
 _PROMPT_LINES = 12
+SILENCE = 60.0
+"""Seconds without output that are worth a remark."""
 
 
 def state_style(task: TaskRow) -> str:
@@ -33,9 +35,13 @@ def state_style(task: TaskRow) -> str:
 
 
 def remark(task: TaskRow) -> str | None:
-    """Why it waits, or what went wrong."""
+    """What it does, why it waits, or what went wrong."""
     if task.status == "queued":
         return task.why
+    if task.silent_s is not None and task.silent_s >= SILENCE:
+        return f"{task.activity or 'no output'}, silent for {duration(task.silent_s)}"
+    if task.activity is not None:
+        return task.activity
     return task.error_message or task.error_class if task.status == "failed" else None
 
 
@@ -83,6 +89,12 @@ def _run_tokens(run: RunRow) -> str | None:
     return f"{count(run.input_tokens or 0)} + {count(run.output_tokens or 0)}"
 
 
+def _run_cost(run: RunRow) -> str | None:
+    if run.cost_usd is None:
+        return None
+    return money(float(run.cost_usd)) + (" notional" if run.is_notional else "")
+
+
 def _run_end(run: RunRow) -> str | None:
     return run.signal or (None if run.exit_code is None else str(run.exit_code))
 
@@ -98,7 +110,8 @@ RUNS: Sequence[Column[RunRow]] = (
     Column("RAN", _run_length, right=True),
     Column("EXIT", _run_end, right=True),
     Column("TOKENS", _run_tokens, right=True),
-    Column("COST", lambda run: None if run.cost_usd is None else money(float(run.cost_usd)), right=True),
+    Column("COST", _run_cost, right=True),
+    Column("AUTH", lambda run: run.auth_mode),
     Column(
         "ERROR",
         lambda run: ": ".join(part for part in (run.error_class, run.error_message) if part),
@@ -145,6 +158,7 @@ def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "name", task.name
     yield "state", task.status + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
     yield "why", task.why
+    yield "doing", task.activity
     yield "error", ": ".join(part for part in (task.error_class, task.error_message) if part)
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
     yield "account", task.account

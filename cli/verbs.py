@@ -22,17 +22,21 @@ class Verb(NamedTuple):
 
 VERBS = (
     Verb("submit", "cli.submit", "Queue a task.", alias="enqueue"),
+    Verb("reply", "cli.reply", "Go on with the session of a task."),
     Verb("ls", "cli.tasks", "List tasks: what runs, what waits and why.", alias="list"),
     Verb("show", "cli.tasks", "Show all about one task.", alias="get"),
     Verb("watch", "cli.watch", "Watch tasks and groups live."),
+    Verb("logs", "cli.logs", "Print what an agent prints, also while it runs."),
     Verb("result", "cli.results", "Print the final text of a task."),
     Verb("wait", "cli.results", "Wait until tasks have ended."),
     Verb("cancel", "cli.tasks", "Cancel tasks, also those that run."),
     Verb("retry", "cli.tasks", "Queue tasks again, or at once."),
     Verb("runs", "cli.tasks", "List the runs of a task."),
     Verb("files", "cli.files", "List and fetch the files of a task."),
+    Verb("stats", "cli.stats", "Sum up runs, tokens and costs."),
     Verb("group", "cli.groups", "Accounts, and how many agents each bears."),
     Verb("limit", "cli.limits", "Limits of tools, models, tenants, queues."),
+    Verb("doctor", "cli.doctor", "Look for what keeps tasks from running."),
     Verb("demo", "cli.demo", "See it work, with simulated agents."),
 )
 

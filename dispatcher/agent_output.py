@@ -17,6 +17,7 @@ from dispatcher.log_file import LogFile
 from dispatcher.masking import MASK, Masking
 from dispatcher.run_record import StopReason
 from dispatcher.store import Output, OutputChunk, Stream
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser
 
@@ -24,7 +25,8 @@ KEPT_CHARACTERS = 10_000
 LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
 INLINE = 64 * 2**10
-"""Bytes that are parsed on the event loop; more at a time, or a longer line, is parsed in a thread."""
+"""Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, 10 for the tiniest lines); more at a time, or a
+longer line, is parsed in a thread."""
 LARGEST_CHUNK = 2**20
 
 
@@ -147,7 +149,7 @@ class AgentOutput:
             self._last_stderr = trio.current_time()
         unread = self._stdout.log.written - self._parsed
         if unread + self._open_line > INLINE:
-            await trio.to_thread.run_sync(self._parse)
+            await in_thread(self._parse)
         elif unread:
             self._parse()
         for log in (self._stdout, self._stderr):
@@ -156,11 +158,16 @@ class AgentOutput:
         if self.incomplete:
             self._on_news(self)
 
-    async def outcome(self, exit_code: int | None) -> Outcome:
+    @property
+    def evidence(self) -> str | None:
+        """The file that the parser asks for, see :meth:`wrappers.base.Parser.evidence`."""
+        return self._parser.evidence()
+
+    async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
-        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail())
+        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail(), evidence=evidence)
         if self._parsed > INLINE:
-            return await trio.to_thread.run_sync(self._parser.finish, ending)
+            return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
 
     def stdout_head(self) -> str:

@@ -22,7 +22,7 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
             connection.execute("SELECT put_tool(%s)", [name])
         for name, group in settings.groups.items():
             connection.execute(
-                "SELECT put_group(%s, %s, %s, %s, %s, %s, %s)",
+                "SELECT put_group(%s, %s, %s, %s, %s, %s, %s, false, %s, %s, %s)",
                 [
                     name,
                     group.tool,
@@ -31,6 +31,9 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
                     Jsonb(dict(group.env)),
                     group.config_home,
                     list(group.hosts) if group.hosts is not None else None,
+                    group.failover,
+                    group.daily_budget_usd,
+                    group.task_budget_usd,
                 ],
             )
         for scope, maximum in settings.limits.items():
@@ -42,6 +45,7 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
             if shutil.which(wrapper.program):
                 detected.append(f"{name}-default")
                 connection.execute(
-                    "SELECT put_group(%s, %s, 'default', %s)", [detected[-1], name, DETECTED_MAX_CONCURRENT]
+                    "SELECT put_group(%s, %s, 'default', %s, p_failover => false)",
+                    [detected[-1], name, DETECTED_MAX_CONCURRENT],
                 )
         return detected

@@ -76,6 +76,10 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
         yield descriptor
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _take(descriptor: int, path: str, left: int, store: Path) -> OutputFile:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -94,9 +98,10 @@ def _take(descriptor: int, path: str, left: int, store: Path) -> OutputFile:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         kept = store / digest[:2] / digest
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (store, kept.parent):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = kept.with_suffix(f".{os.getpid()}")
-        with draft.open("wb") as target:
+        with open(draft, "wb", opener=_private) as target:
             shutil.copyfileobj(file, target)
         draft.replace(kept)
         return OutputFile(path=path, size=status.st_size, sha256=digest, mode=mode, storage_url=kept.as_uri())

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,14 @@ database_commands = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(database_commands, name="db")
+
+
+class Output(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("-o", "--format", help="How to print it.")]
 
 
 @app.callback()
@@ -87,6 +96,82 @@ def migrate(context: typer.Context) -> None:
         typer.echo("functions and triggers")
     else:
         _say(f"{settings.database.name} on {server_name(settings)} is up to date")
+
+
+@app.command()
+def recover(
+    context: typer.Context,
+    forget_host: Annotated[
+        str | None, typer.Option(help="Give up all runs of this host at once: it never comes back.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be given up.")] = False,
+) -> None:
+    """Give up runs whose host does not come back; their tasks are tried again elsewhere.
+
+    A host counts as lost `dispatcher.host_lost_after` seconds after its runs had to end. Dispatchers do this
+    by themselves; use --forget-host when you know better. A host that only restarts needs neither.
+    """
+    from dispatcher.database.connection import connect
+    from dispatcher.recovery import recover_lost
+
+    settings = _settings(context)
+    with connect(settings) as connection:
+        lost = recover_lost(connection, settings, forget_host=forget_host, dry_run=dry_run)
+    for run in lost:
+        typer.echo(f"{run.number}-{run.run_no}\t{run.host}\taway for {round(run.away_s)} s")
+    _say(f"{len(lost)} runs {'would be' if dry_run else 'were'} given up")
+
+
+@app.command()
+def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
+    """Look for what keeps tasks from running: database, tools, logins, work directory, machine.
+
+    Exit code 1 if there is a problem. No request is sent to a service and no token is spent: a login that is there
+    may still be refused.
+    """
+    from dispatcher import check_report
+    from dispatcher.check import check as look
+    from dispatcher.checks.finding import has_problem
+
+    findings = look(_settings(context))
+    if output is Output.JSON:
+        typer.echo(check_report.as_json(findings))
+    else:
+        for line in check_report.lines(findings, colour=check_report.wants_colour(sys.stdout)):
+            typer.echo(line)
+    if has_problem(findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def status(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
+    """Say which dispatchers are alive and what each runs; exit code 1 if none is."""
+    from dispatcher.status import as_json, as_lines, read_status
+
+    found = read_status(_settings(context))
+    if output is Output.JSON:
+        typer.echo(as_json(found))
+    else:
+        for line in as_lines(found):
+            typer.echo(line)
+    if not found.alive:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def stop(
+    context: typer.Context,
+    now: Annotated[
+        bool, typer.Option("--now", help="Stop its agents, too; their tasks are queued again.")
+    ] = False,
+) -> None:
+    """Let the dispatcher of this work directory end, and wait for that.
+
+    Its agents may end for up to `dispatcher.grace` seconds; those that do not are left to the next start.
+    """
+    from dispatcher.stopping import stop as ask_to_stop
+
+    ask_to_stop(_settings(context), now=now, say=_say)
 
 
 @database_commands.command("url")

@@ -1,6 +1,7 @@
 """From what a run left behind to the report of its end."""
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from dispatcher.launch import SHELL_NAME
 from dispatcher.masking import Masking
 from dispatcher.run_record import Reading, StopReason
 from dispatcher.store import Output, Report
-from wrappers.base import Outcome
+from wrappers.base import AuthMode, Outcome
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
 _SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 6, 9, 11, 15)}
@@ -21,6 +22,10 @@ STOPPED: Mapping[StopReason, str] = {
     "interrupted": "stopped because the dispatcher was told to stop at once",
     "lingering": "stopped because it did not end after its final event",
 }
+
+
+LONGEST_LIMIT = 8 * 86400.0
+"""Seconds. The longest window of an account's usage is a week: a later reset is a mistake, or another clock."""
 
 _NO_SECRETS = Masking(())
 
@@ -78,6 +83,7 @@ def report(
     output_files: Sequence[str] = (),
     ran_s: float | None = None,
     retry_after_s: float | None = None,
+    auth_mode: AuthMode | None = None,
     output: Output | None = None,
 ) -> Report:
     """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
@@ -85,6 +91,8 @@ def report(
     def masked(text: str | None) -> str | None:
         return masking.text(text) if text else None
 
+    if outcome.limit_resets_at is not None:
+        retry_after_s = max(0.0, outcome.limit_resets_at - time.time())
     usage = outcome.usage
     return Report(
         run_id=run_id,
@@ -103,6 +111,12 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
-        retry_after_s=retry_after_s,
+        retry_after_s=_until(outcome.limit_resets_at) if retry_after_s is None else retry_after_s,
+        auth_mode=auth_mode,
         output=output,
     )
+
+
+def _until(resets_at: float | None) -> float | None:
+    """The seconds until a limit is reset; the service tells that by the clock, as we hope, of this host."""
+    return None if resets_at is None else min(max(resets_at - time.time(), 0.0), LONGEST_LIMIT)

@@ -51,7 +51,7 @@ def build(
     return Environment(variables | dict(marks), tuple(sorted(secrets, key=len, reverse=True)))
 
 
-def resolve(name: str, value: str, inherited: Mapping[str, str]) -> str:
+def resolve(name: str, value: str, inherited: Mapping[str, str] = os.environ) -> str:
     """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself. Raises :class:`SecretError`."""
     kind, _, place = value.partition(":")
     if kind == "env":

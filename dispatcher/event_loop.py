@@ -5,8 +5,10 @@ one. When the claims have stopped and the last run has ended, its report is deli
 """
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -15,6 +17,7 @@ import trio
 from psycopg import Notify
 
 from dispatcher import linux, run_record
+from dispatcher.conclusion import LONGEST_LIMIT
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.following import Following
 from dispatcher.reporter import Reporter
@@ -23,6 +26,7 @@ from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import Claim, ClaimedRun, OpenRun, Report, Store
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
@@ -34,6 +38,8 @@ STOP_SECONDS = 30.0
 """Time that all agents together get to be stopped and reported; their gentle stops take at most a third of it."""
 LAST_WORDS = 5.0
 """Seconds to tell the database of the last ends; what it does not hear is told by the next start."""
+EXPIRY_PAUSE = 3600.0
+"""Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left for a new process to be started under it."""
 
@@ -95,6 +101,7 @@ class EventLoop:
                 self._following.run,
                 self._clean_up,
                 self._sweeper.run,
+                self._give_up_lost_hosts,
             ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
@@ -206,7 +213,7 @@ class EventLoop:
         cancel: bool = False,
     ) -> None:
         chosen = Path(claimed.workdir) if claimed.workdir else None
-        workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen)
+        workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen, claimed.directory)
         run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
         self._sweeper.begin(claimed.run_id)
         if cancel or claimed.number in self._cancels_heard:
@@ -228,18 +235,32 @@ class EventLoop:
             run = self._active.pop(report.run_id)
             if ours and (cleanup == "always" or (cleanup == "on_success" and report.error_class is None)):
                 try:
-                    self._work_directory.discard(run.workspace)
+                    self._let_go(run, report)
                 except OSError as error:
                     log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
                 self._trash.set()
         self._wake()
 
+    def _let_go(self, run: Run, report: Report) -> None:
+        """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
+        keep_for = self._settings.execution.keep_sessions
+        if report.error_class == "limit":
+            keep_for = max(keep_for, LONGEST_LIMIT)
+        if report.session_id is None or run.claimed.workdir is not None or keep_for == 0:
+            self._work_directory.discard(run.workspace)
+        else:
+            self._work_directory.keep(run.workspace, keep_for)
+
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
         await self._adopted.wait()
-        await trio.to_thread.run_sync(self._discard_leftovers)
+        await in_thread(self._discard_leftovers)
+        looked = -math.inf
         while True:
-            await trio.to_thread.run_sync(self._work_directory.empty_trash)
+            if trio.current_time() - looked > EXPIRY_PAUSE:
+                await in_thread(self._discard_expired)
+                looked = trio.current_time()
+            await in_thread(self._work_directory.empty_trash)
             await self._trash.wait()
             self._trash = trio.Event()
 
@@ -252,12 +273,26 @@ class EventLoop:
             return
         try:
             for workspace in self._work_directory.workspaces():
+                if workspace.kept_until is not None:
+                    continue
                 ended = run_record.read(workspace.directory).state in ("ended", "never_started")
                 # Asked last: a run that is new is known before its workspace is made.
                 if ended and not any(run.workspace == workspace for run in list(self._active.values())):
                     self._work_directory.discard(workspace)
         except OSError as error:
             log.warning("old workspaces cannot be removed", error=str(error))
+
+    def _discard_expired(self) -> None:
+        """Discard what was kept for sessions longer than it had to be."""
+        now = time.time()
+        try:
+            for workspace in self._work_directory.workspaces():
+                until = workspace.kept_until
+                in_use = any(run.workspace.work == workspace.work for run in list(self._active.values()))
+                if until is not None and until < now and not in_use:
+                    self._work_directory.discard(workspace)
+        except OSError as error:
+            log.warning("directories of old sessions cannot be removed", error=str(error))
 
     def _wake(self) -> None:
         self._bell.set()
@@ -297,6 +332,17 @@ class EventLoop:
                 for run in self._active.values():
                     run.look_at_clock()
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()
+
+    async def _give_up_lost_hosts(self) -> None:
+        """Once at the start, and once in the time after which a host counts as lost: one statement an hour."""
+        while True:
+            after, timeout = self._settings.dispatcher.host_lost_after, self._settings.execution.timeout
+            lost = await self._store.patiently(
+                "giving up lost hosts", partial(self._store.recover_lost, after, timeout)
+            )
+            if lost:
+                log.warning("gave up runs of hosts that did not come back", tasks=lost)
+            await trio.sleep(after)
 
     async def _prove_alive(self) -> None:
         before = linux.seconds_since_boot()

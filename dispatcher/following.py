@@ -15,6 +15,7 @@ from dispatcher.linux import DirectoryWatch
 from dispatcher.masking import Masking
 from dispatcher.settings import ExecutionSettings
 from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store, will_pass
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser
 
@@ -120,7 +121,7 @@ class Following:
             self._on_their_way = frozenset()
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
-        read = await trio.to_thread.run_sync(_read, outputs, trio.current_time())
+        read = await in_thread(_read, outputs, trio.current_time())
         for output in outputs[len(read) :]:
             self._tell(output)
         unstored = [told for told in read if told is not None]

@@ -24,6 +24,9 @@ class _Unreadable:
     def feed(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
         return ()
 
+    def evidence(self) -> str | None:
+        return None
+
     def finish(self, ending: Ending) -> Outcome:  # noqa: ARG002
         return Outcome(
             error_class="agent_error",

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import time
@@ -17,6 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
+@functools.cache
 def boot_id() -> str:
     """The id that the kernel drew at boot: processes of another boot id are certainly dead."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -25,6 +27,16 @@ def boot_id() -> str:
 def seconds_since_boot() -> float:
     """A clock that goes on while the machine is suspended, unlike trio's."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The variables that a process of ours was started with; none if it has ended."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(variable).partition("=") for variable in variables)
+    return {name: value for name, _, value in pairs}
 
 
 def raise_open_files() -> int:

@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher import environment
+import structlog
+
+from dispatcher import environment, linux
 from dispatcher.environment import Environment, SecretError
 from dispatcher.launch import Launch
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace
-from wrappers.base import Request, Wrapper
+from wrappers.base import AuthMode, Request, Wrapper
+
+log = structlog.get_logger()
 
 InputFile = tuple[str, bytes, int]
+
+GO_ON = (
+    "A usage limit cut your work on this short. Go on where you stopped. This is what was asked of you:\n\n"
+)
 
 
 class NotStartedError(Exception):
@@ -63,8 +71,14 @@ def prepare(
     Looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     check_consent(claimed, security)
+    check_session(claimed, workspace)
+    if claimed.fallback_model is not None and not wrapper.takes_fallback_model:
+        raise NotStartedError(
+            "invalid_request", f"{claimed.tool} knows no fallback model: submit it without one"
+        )
     try:
-        workspace.lay_out(claimed.prompt, inputs)
+        make_config_home(claimed)
+        workspace.lay_out(GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt, inputs)
     except OSError as error:
         ours = not workspace.directory.exists()
         raise cannot("the workspace could not be made", error, host_trouble=ours) from error
@@ -74,7 +88,9 @@ def prepare(
         model=claimed.model,
         permission=claimed.permission,
         resume=claimed.session_id,
-        config_home=str(Path(claimed.config_home).expanduser()) if claimed.config_home else None,
+        config_home=_chosen_home(claimed),
+        fallback_model=claimed.fallback_model,
+        budget_usd=claimed.budget_usd,
     )
     invocation = wrapper.invocation(request)
     try:
@@ -97,12 +113,69 @@ def prepare(
     return Prepared(launch, built.secrets)
 
 
-def secrets_of(claimed: ClaimedRun, wrapper: Wrapper) -> tuple[str, ...]:
-    """Find the secrets that an adopted run was given; none where they cannot be resolved any more."""
+def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[str, ...]:
+    """Find the secrets that an adopted run was given: in its ``shell`` while that lives, and as they are by now.
+
+    A secret that was replaced or taken away meanwhile is not found any more when the shell has ended.
+    """
+    given = linux.environment_of(shell) if shell is not None else {}
+    secrets = set()
+    for name, reference in claimed.env.items():
+        found = {given.get(name)}
+        try:
+            found.add(environment.resolve(name, reference))
+        except SecretError as error:
+            log.warning(
+                "a secret of an adopted run is not known any more", task=claimed.number, error=str(error)
+            )
+        secrets |= found - {None, "", reference}
+    return tuple(secret for secret in secrets if secret)
+
+
+def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
+    """Refuse to go on with a session whose directory is gone, as NotStartedError; a task's own one begins anew."""
+    if claimed.workdir is not None or workspace.has_own_work or workspace.work.is_dir():
+        return
+    if claimed.goes_on:
+        raise NotStartedError("interrupted", "the directory of its session is gone: it starts over")
+    raise NotStartedError(
+        "spawn_failed",
+        f"the directory of the session is not on this host any more: it was kept for execution.keep_sessions, "
+        f"in {workspace.work}",
+    )
+
+
+def make_config_home(claimed: ClaimedRun) -> None:
+    """Create the account's config home where it is missing, for its owner alone. Raises OSError."""
+    home = _chosen_home(claimed)
+    if home is not None:
+        Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def auth_mode_of(claimed: ClaimedRun, wrapper: Wrapper) -> AuthMode | None:
+    """Say how the agent proves who it is, by the variables that its group has; None where nobody knows."""
+    if wrapper.credentials is None:
+        return None
+    return next((mode for name, mode in wrapper.credentials.items() if claimed.env.get(name)), "login")
+
+
+def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
+    """Find where the CLI keeps its configuration and sessions in this run; None where nobody knows."""
+    if wrapper.config_home_variable is None:
+        return None
     try:
-        return _environment(claimed, wrapper, None, {}, "").secrets
+        variables = _environment(claimed, wrapper, _chosen_home(claimed), {}, "").variables
     except SecretError:
-        return ()
+        return None
+    if wrapper.config_home_variable in variables:
+        return Path(variables[wrapper.config_home_variable])
+    if wrapper.default_config_home is None or "HOME" not in variables:
+        return None
+    return Path(variables["HOME"], wrapper.default_config_home)
+
+
+def _chosen_home(claimed: ClaimedRun) -> str | None:
+    return str(Path(claimed.config_home).expanduser()) if claimed.config_home else None
 
 
 def _environment(

@@ -15,15 +15,26 @@ from dispatcher.agent_output import AgentOutput
 from dispatcher.agent_process import AgentProcess
 from dispatcher.collect import CollectError, collect
 from dispatcher.conclusion import STOPPED, explain, report
+from dispatcher.evidence import newest
 from dispatcher.following import Following
 from dispatcher.forgotten_tool import forgotten_tool
 from dispatcher.launch import launch
 from dispatcher.masking import Masking
-from dispatcher.preparation import NotStartedError, Prepared, cannot, prepare, secrets_of
+from dispatcher.preparation import (
+    HOST_TROUBLE,
+    NotStartedError,
+    Prepared,
+    auth_mode_of,
+    cannot,
+    config_home_of,
+    prepare,
+    secrets_of,
+)
 from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
@@ -100,7 +111,7 @@ class Run:
             self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
             output = self._follow(wrapper)
             await self._watch(process, wrapper, output)
-            return await self._conclude(output, process.exit_code())
+            return await self._conclude(wrapper, output, process.exit_code())
 
     async def resume(self, known: OpenRun) -> Report:
         """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
@@ -110,22 +121,19 @@ class Run:
         wrapper = self._around.wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
-        reading = await run_record.read_settled(self.workspace.directory)
+        reading, process = await self._find_process()
         same_boot = known.boot_id == linux.boot_id()
         if reading.state == "never_started" and same_boot and not known.started:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        self._masking = Masking(secrets_of(self.claimed, wrapper))
+        self._masking = Masking(secrets_of(self.claimed, reading.pid if reading.state == "alive" else None))
         self._began -= known.ran_s
         if reading.header is not None and reading.header.boot_id == linux.boot_id():
             self._began = reading.header.launched
-            if reading.header.group is not None:
-                self._around.sweeper.adopt_group(self.claimed.run_id, Path(reading.header.group))
+        group = reading.header.group if reading.header is not None else None
+        self._around.sweeper.adopt_group(self.claimed.run_id, group)
         output = self._follow(wrapper, adopted=True)
-        process = None
-        if reading.state == "alive" and reading.pid is not None:
-            process = AgentProcess.adopt(self.workspace.directory, reading.pid)
         if process is not None:
             with process:
                 log.info("run adopted", task=self.claimed.number, pid=process.pid)
@@ -134,7 +142,23 @@ class Run:
                 await self._watch(process, wrapper, output)
         elif reading.state != "ended":
             await self._around.sweeper.kill(self.claimed.run_id)
-        return await self._conclude(output)
+        return await self._conclude(wrapper, output)
+
+    async def _find_process(self) -> tuple[Reading, AgentProcess | None]:
+        """Read how far the run got, and hold its shell if that is alive."""
+        while True:
+            try:
+                reading = await run_record.read_settled(self.workspace.directory)
+                if reading.state == "alive" and reading.pid is not None:
+                    return reading, AgentProcess.adopt(self.workspace.directory, reading.pid)
+            except OSError as error:
+                if error.errno not in HOST_TROUBLE:
+                    # The agent put something else in its place, so it is nobody's word any more.
+                    return Reading("dead"), None
+                log.warning("cannot look at a run", task=self.claimed.number, error=str(error))
+            else:
+                return reading, None
+            await trio.sleep(HOST_TROUBLE_PAUSE)
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
@@ -159,11 +183,11 @@ class Run:
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
         claimed, store = self.claimed, self._around.store
         inputs = []
-        if claimed.has_input_files:
+        if claimed.has_input_files and not claimed.goes_on:
             inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
-        prepared = await trio.to_thread.run_sync(make) if claimed.workdir is not None else make()
+        prepared = await in_thread(make) if claimed.workdir is not None else make()
         self._masking = Masking(prepared.secrets)
         return prepared
 
@@ -246,14 +270,15 @@ class Run:
             stop_reason=reading.stop_reason or self._stopped,
         )
 
-    async def _conclude(self, output: AgentOutput, exit_code: int | None = None) -> Report:
+    async def _conclude(self, wrapper: Wrapper, output: AgentOutput, exit_code: int | None = None) -> Report:
         """Take in the last output, keep the run's output files, and say how it ended."""
         ran_s = linux.seconds_since_boot() - self._began
         reading = self._read(exit_code)
         self.contained = reading.contained
         await output.catch_up()
         stdout, stderr = output.stdout_head(), output.stderr_tail()
-        outcome = await output.outcome(reading.exit_code)
+        evidence = await self._evidence(wrapper, output.evidence)
+        outcome = await output.outcome(reading.exit_code, evidence)
         outcome = explain(outcome, reading, finished=output.final_event_seen, stderr=stderr)
         kept, outcome = await self._keep_outputs(outcome)
         log.info(
@@ -272,8 +297,15 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
+            auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._around.following.end(output),
         )
+
+    async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
+        home = config_home_of(self.claimed, wrapper) if wanted is not None else None
+        if wanted is None or home is None:
+            return b""
+        return await in_thread(newest, home, wanted)
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
         """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded."""
@@ -288,7 +320,7 @@ class Run:
             self._around.files,
         )
         try:
-            while (file := await trio.to_thread.run_sync(next, files, None)) is not None:
+            while (file := await in_thread(next, files, None)) is not None:
                 await store.patiently("storing an output file", partial(store.store_output, run_id, file))
                 kept.append(file.path)
         except CollectError as error:

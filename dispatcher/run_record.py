@@ -9,6 +9,7 @@ every state that a crash can leave is read off this one file, without trusting a
 import errno
 import fcntl
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, cast, get_args
@@ -19,6 +20,10 @@ import trio
 from dispatcher import linux
 
 NAME = "run"
+_CAREFULLY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""An agent that knows where to look may have put a link or a FIFO in its place."""
+_LONGEST = 64 * 2**10
+"""Bytes that are read at the beginning and at the end; what we write ourselves fits in many times."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +99,11 @@ def note_stop(directory: Path, reason: StopReason) -> None:
 
     Raises OSError.
     """
-    with (directory / NAME).open("ab", buffering=0) as file:
-        file.write(f"stop {reason}\n".encode())
+    descriptor = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | _CAREFULLY)
+    try:
+        os.write(descriptor, f"stop {reason}\n".encode())
+    finally:
+        os.close(descriptor)
 
 
 def read(directory: Path) -> Reading:
@@ -104,10 +112,12 @@ def read(directory: Path) -> Reading:
     The lock is tested first, so `exit` cannot be missed.
     """
     try:
-        descriptor = os.open(directory / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(directory / NAME, os.O_RDONLY | _CAREFULLY)
     except FileNotFoundError:
         return Reading("never_started")
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no plain file any more", str(directory / NAME))
         held = not _try_shared_lock(descriptor)
         content = _read_all(descriptor)
     finally:
@@ -136,12 +146,16 @@ def _try_shared_lock(descriptor: int) -> bool:
 
 
 def _read_all(descriptor: int) -> bytes:
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        return file.read()
+    size = os.fstat(descriptor).st_size
+    beginning = os.pread(descriptor, _LONGEST, 0)
+    return beginning + os.pread(descriptor, _LONGEST, max(_LONGEST, size - _LONGEST))
 
 
 def _interpret(content: bytes, *, held: bool) -> Reading:
-    """Only whole lines count: a full disk or a crash may have cut the last one."""
+    """Only whole lines count: a full disk or a crash may have cut the last one.
+
+    The shell's own word of its pid is the first one: it comes before the agent can say anything.
+    """
     first, *lines = [line.decode(errors="replace") for line in content.split(b"\n")[:-1]] or [""]
     header = _header(first)
     pid = exit_code = None
@@ -150,13 +164,13 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
     complaints = []
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "started" and rest.isdecimal():
+        if word == "started" and rest.isdecimal() and pid is None:
             pid = int(rest)
         elif word == "exit" and rest.isdecimal():
             exit_code = int(rest)
         elif word == "stop" and rest in get_args(StopReason):
             stop_reason = cast(StopReason, rest)
-        elif line == "contained":
+        elif line == "contained" and pid is None:
             contained = True
         elif line and pid is not None:
             complaints.append(line)

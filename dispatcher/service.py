@@ -29,6 +29,7 @@ from dispatcher.event_loop import EventLoop
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
 from dispatcher.sweeping import Sweeper
+from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 from wrappers.registry import configured
@@ -141,7 +142,7 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
     try:
         new = reread()
         wrappers = _wrappers(new)
-        await trio.to_thread.run_sync(apply, new)
+        await in_thread(apply, new)
     except DispatchError as error:
         log.error("the configuration is not taken over", error=str(error))
         return settings

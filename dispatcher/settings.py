@@ -20,6 +20,7 @@ from wrappers.command import ToolSettings
 BUILT_IN_TOOLS = ("claude", "codex", "gemini")
 
 Positive = Annotated[int, Meta(ge=1)]
+Money = Annotated[float, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -51,13 +52,17 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One dispatcher process. ``host`` None is the host's own name; ``groups`` None serves every group."""
+    """One dispatcher process. ``host`` None is the host's own name; ``groups`` None serves every group.
+
+    ``host_lost_after``: how long another host may be away before its runs are given up and tried again elsewhere.
+    """
 
     host: Name | None = None
     groups: tuple[str, ...] | None = None
     heartbeat_interval: Seconds = 30.0
     lease_interval: Seconds = 60.0
     grace: Annotated[float, Meta(ge=0)] = 30.0
+    host_lost_after: Seconds = 3600.0
 
     def __post_init__(self) -> None:
         if self.lease_interval <= self.heartbeat_interval:
@@ -69,14 +74,17 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Defaults for each run. ``stall_timeout`` None lets an agent be silent until ``timeout``.
 
-    ``max_output_bytes`` bounds the declared output files of one run, ``max_log_bytes`` what is kept of its
-    stdout and stderr. ``work_dir`` None is ``work`` below our home directory.
+    ``max_output_bytes`` bounds the declared output files of one run, ``max_log_bytes`` what is stored of its stdout,
+    and of its stderr; ten times as much on both together ends it. ``keep_sessions``: how long the directory of an
+    agent with a session is kept after its run, whatever ``cleanup`` says, so that a reply finds it. ``work_dir`` None
+    is ``work`` below our home directory.
     """
 
     timeout: Seconds = 600.0
     stall_timeout: Seconds | None = None
     work_dir: str | None = None
     cleanup: Literal["always", "on_success", "never"] = "always"
+    keep_sessions: Annotated[float, Meta(ge=0)] = 86400.0
     max_output_bytes: Positive = 100 * 2**20
     max_log_bytes: Positive = 20 * 2**20
 
@@ -104,7 +112,10 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One account of one tool, and how many agents it bears at a time. ``hosts`` None: any host serves it.
 
     ``env`` holds plain values and references to secrets (``env:NAME``, ``file:/path``), never a secret. ``~``
-    in ``config_home`` and in references is the home directory on the dispatcher's host.
+    in ``config_home`` and in references is the home directory on the dispatcher's host. With ``failover`` a task
+    that the account's usage limit stopped may go on with another account of the tool. ``daily_budget_usd`` closes
+    the group until midnight UTC when its runs cost that much, ``task_budget_usd`` ends a run: both where the CLI
+    tells its cost, as claude does.
     """
 
     tool: str
@@ -113,6 +124,9 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     env: Mapping[str, str] = field(default_factory=dict)
     config_home: str | None = None
     hosts: tuple[str, ...] | None = None
+    failover: bool = True
+    daily_budget_usd: Money | None = None
+    task_budget_usd: Money | None = None
 
     def __post_init__(self) -> None:
         _require_absolute("config_home", self.config_home)

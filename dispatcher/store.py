@@ -17,7 +17,8 @@ from psycopg_pool import ConnectionPool
 from dispatcher.collect import OutputFile
 from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DispatchError, ExitCode
-from wrappers.base import Permission
+from dispatcher.threads import in_thread
+from wrappers.base import AuthMode, Permission
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
@@ -34,7 +35,11 @@ class SupersededError(DispatchError):
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One run that the database gave to us: the task, and the group whose slot it takes."""
+    """One run that the database gave to us: the task, and the group whose slot it takes.
+
+    ``session_id`` is a session to go on with, and ``directory`` the workspace where it is at home; ``goes_on``: it is
+    the task's own one, which a usage limit cut short.
+    """
 
     run_id: str
     task_id: str
@@ -44,18 +49,22 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     tool: str
     model: str | None
+    fallback_model: str | None
     prompt: str
     permission: Permission
     workdir: str | None
     timeout_s: int | None
     stall_timeout_s: int | None
     session_id: str | None
+    goes_on: bool
+    directory: str
     has_input_files: bool
     output_files: tuple[str, ...]
     group_name: str
     account: str
     env: dict[str, str]
     config_home: str | None
+    budget_usd: float | None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -132,6 +141,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_usd: float | None = None
     ran_s: float | None = None
     retry_after_s: float | None = None
+    auth_mode: AuthMode | None = None
     output: Output | None = None
 
 
@@ -211,6 +221,13 @@ class Store:
     async def has_work(self) -> bool:
         return bool(await self._value("SELECT has_work(%s)", self.dispatcher_id))
 
+    async def recover_lost(self, host_lost_after: float, default_timeout: float) -> list[int]:
+        """Give up runs of hosts that are lost; answers the numbers of their tasks."""
+        rows = await self._rows(
+            "SELECT number FROM recover_lost(NULL, %s, %s)", host_lost_after, default_timeout
+        )
+        return [int(str(number)) for (number,) in rows]
+
     async def close_dispatcher(self) -> None:
         await self._value("SELECT close_dispatcher(%s)", self.dispatcher_id)
 
@@ -239,7 +256,7 @@ class Store:
                 return connection.execute(query, arguments).fetchall()
 
         try:
-            return await trio.to_thread.run_sync(call)
+            return await in_thread(call)
         except psycopg.DatabaseError as error:
             if error.sqlstate == CLOSED:
                 raise SupersededError(

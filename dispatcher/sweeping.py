@@ -7,6 +7,7 @@ import trio
 
 from dispatcher import cgroups
 from dispatcher.survivors import kill_left_over, kill_run
+from dispatcher.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -46,16 +47,19 @@ class Sweeper:
         self._alive[run_id] = group
         return group
 
-    def adopt_group(self, run_id: str, group: Path) -> None:
-        """Take the control group that an earlier dispatcher made for a run."""
-        self._alive[run_id] = group
+    def adopt_group(self, run_id: str, group: str | None) -> None:
+        """Take the control group that an earlier dispatcher made for a run; None where its record does not tell."""
+        if group is not None:
+            self._alive[run_id] = Path(group)
+        elif self._parent is not None:
+            self._alive[run_id] = self._parent / f"{self._prefix}{run_id}"
 
     async def kill(self, run_id: str) -> None:
         """Kill all processes of a run that is being stopped, and return when they are gone."""
         group = self._alive.get(run_id)
-        if group is not None and not await trio.to_thread.run_sync(cgroups.kill, group, KILL_SECONDS):
+        if group is not None and not await in_thread(cgroups.kill, group, KILL_SECONDS):
             log.error("processes do not die: they hang in the kernel", run=run_id, group=str(group))
-        await trio.to_thread.run_sync(kill_run, run_id)
+        await in_thread(kill_run, run_id)
 
     def over(self, run_id: str, *, contained: bool) -> None:
         """The run has ended: what is left of it goes. ``contained``: all of its processes were in its group."""
@@ -91,9 +95,9 @@ class Sweeper:
         groups, self._groups_left = self._groups_left, []
         for group in groups:
             populated = cgroups.is_populated(group)
-            if await trio.to_thread.run_sync(cgroups.kill, group, KILL_SECONDS) and populated:
+            if await in_thread(cgroups.kill, group, KILL_SECONDS) and populated:
                 log.warning("killed what an agent left behind", run=group.name.removeprefix(self._prefix))
-        for run_id in set(await trio.to_thread.run_sync(kill_left_over, self.owner, self._is_over)):
+        for run_id in set(await in_thread(kill_left_over, self.owner, self._is_over)):
             log.warning("killed what an agent left behind", run=run_id)
 
     def _is_over(self, run_id: str) -> bool:

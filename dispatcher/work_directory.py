@@ -3,6 +3,7 @@
 <work_dir>/.id                                 names the directory, wherever it is mounted
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
 <work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · work/
+                                               or, for whoever goes on with the session: kept · work/
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher.errors import DispatchError, UsageError
+
+KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,19 @@ class Workspace:
 
     directory: Path
     work: Path
+
+    @property
+    def has_own_work(self) -> bool:
+        """Whether the agent works in a directory of this run, and not in one that the task or a session has."""
+        return self.work.parent == self.directory
+
+    @property
+    def kept_until(self) -> float | None:
+        """When what is left for a session is removed, in seconds since the epoch; None if this is none."""
+        try:
+            return (self.directory / KEPT).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     @property
     def prompt(self) -> Path:
@@ -50,7 +67,7 @@ class Workspace:
         another file of a directory that the task chose; PermissionError when a link leads out of it.
         """
         self.directory.mkdir(mode=0o700)
-        if self.work.parent == self.directory:
+        if self.has_own_work:
             self.work.mkdir(mode=0o700)
         _write(self.prompt, prompt.encode(), 0o600)
         for path, content, mode in inputs:
@@ -108,10 +125,32 @@ class WorkDirectory:
     def release(self) -> None:
         os.close(self._lock)
 
-    def workspace(self, number: int, run_no: int, chosen: Path | None = None) -> Workspace:
-        """Name the workspace of a run; ``chosen`` is the directory that its task chose to work in."""
+    def workspace(
+        self, number: int, run_no: int, chosen: Path | None = None, session: str | None = None
+    ) -> Workspace:
+        """Name the workspace of a run.
+
+        ``chosen`` is the directory that its task chose to work in, ``session`` names the workspace whose agent it
+        goes on from.
+        """
         directory = self._runs / f"{number}-{run_no}"
-        return Workspace(directory, chosen or directory / "work")
+        return Workspace(directory, chosen or self._runs / (session or directory.name) / "work")
+
+    def keep(self, workspace: Workspace, seconds: float) -> None:
+        """Discard a workspace but for the directory that its agent worked in, which may be that of another run.
+
+        It is kept so long, for whoever goes on with the session. Raises OSError.
+        """
+        home = workspace.work.parent
+        if home != workspace.directory:
+            self.discard(workspace)
+        else:
+            for entry in workspace.directory.iterdir():
+                if entry.name != workspace.work.name:
+                    entry.unlink()
+        until = time.time() + seconds
+        (home / KEPT).touch(mode=0o600)
+        os.utime(home / KEPT, (until, until))
 
     def discard(self, workspace: Workspace) -> None:
         """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""

@@ -16,6 +16,11 @@ def definitions() -> list[Traversable]:
     return [*sorted(functions, key=lambda entry: entry.name), files(__name__) / "triggers.sql"]
 
 
+def grants() -> bytes:
+    """Who may call which function; applied after :func:`definitions`."""
+    return (files(__name__) / "grants.sql").read_bytes()
+
+
 def bookkeeping() -> bytes:
     """The tables in which `dispatcher migrate` notes what it has done."""
     return (files(__name__) / "bookkeeping.sql").read_bytes()

@@ -17,6 +17,25 @@ CREATE OR REPLACE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
 FOR EACH ROW WHEN (new.scheduled_at IS NOT NULL AND new.wait_reason IS NULL AND new.status = 'queued')
 EXECUTE FUNCTION task_scheduled();
 
+-- What creates or resizes a limit or group does so while nothing is claimed or finished, and with a true count.
+CREATE OR REPLACE TRIGGER concurrency_limits_locked
+BEFORE INSERT OR DELETE OR UPDATE OF scope, max_concurrent ON concurrency_limits
+FOR EACH STATEMENT EXECUTE FUNCTION lock_limits_first();
+
+CREATE OR REPLACE TRIGGER concurrency_limits_counted BEFORE INSERT OR UPDATE OF scope ON concurrency_limits
+FOR EACH ROW EXECUTE FUNCTION count_limit();
+
+CREATE OR REPLACE TRIGGER worker_groups_locked
+BEFORE INSERT OR DELETE OR UPDATE OF group_name, max_concurrent ON worker_groups
+FOR EACH STATEMENT EXECUTE FUNCTION lock_limits_first();
+
+CREATE OR REPLACE TRIGGER worker_groups_counted BEFORE INSERT OR UPDATE OF group_name ON worker_groups
+FOR EACH ROW EXECUTE FUNCTION count_group();
+
+CREATE OR REPLACE TRIGGER worker_groups_deleted BEFORE DELETE ON worker_groups
+FOR EACH ROW WHEN (old.current_concurrent > 0)
+EXECUTE FUNCTION refuse_deletion_while_in_use();
+
 CREATE OR REPLACE TRIGGER concurrency_limits_guard BEFORE UPDATE ON concurrency_limits
 FOR EACH ROW WHEN (new.current_concurrent > old.current_concurrent AND new.current_concurrent > new.max_concurrent)
 EXECUTE FUNCTION refuse_rise_above_maximum();
@@ -44,5 +63,6 @@ CREATE OR REPLACE TRIGGER concurrency_limits_changed AFTER INSERT OR DELETE OR U
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
 
 CREATE OR REPLACE TRIGGER worker_groups_changed
-AFTER INSERT OR DELETE OR UPDATE OF max_concurrent, paused, cooldown_until, hosts ON worker_groups
+AFTER INSERT OR DELETE OR UPDATE OF max_concurrent, paused, cooldown_until, unproven, daily_budget_usd, hosts
+ON worker_groups
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();

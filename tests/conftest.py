@@ -6,7 +6,12 @@ from tests.real_agents import agents, summary
 
 __all__ = ["agents"]
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.dispatchers", "tests.fixtures.users"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.dispatchers",
+    "tests.fixtures.roles",
+    "tests.fixtures.users",
+]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

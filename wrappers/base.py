@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Permission = Literal["read", "edit", "full"]
+AuthMode = Literal["key", "token", "login"]
+"""How an agent proves who it is: by an API key, by a token, or by the login in its config home."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Request:
 
     ``run_id`` is a uuid that no other run has; CLIs that accept a session id of the caller's get it.
     ``resume`` is the id of a session to go on with. ``prompt_file`` and ``config_home`` are absolute paths.
+    ``fallback_model`` is for when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
+    ends a run that costs more, where the CLI counts that.
     """
 
     run_id: str
@@ -27,6 +31,8 @@ class Request:
     permission: Permission = "edit"
     resume: str | None = None
     config_home: str | None = None
+    fallback_model: str | None = None
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,13 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the agent said to its user, for people who follow it; pieces come as they are, with their line ends."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionStarted:
     """The CLI named its session; with this id the conversation can be resumed."""
 
@@ -73,15 +86,19 @@ class Finished:
     """The final event was seen: nothing of worth follows, even if the process lives on."""
 
 
-Event = Activity | SessionStarted | Finished
+Event = Activity | Said | SessionStarted | Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr."""
+    """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr.
+
+    ``evidence`` is the end of the file that :meth:`Parser.evidence` named, empty when there is none.
+    """
 
     exit_code: int | None
     stderr_tail: str = ""
+    evidence: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +106,8 @@ class Outcome:
     """What the run came to.
 
     ``error_class`` is None exactly when the run succeeded: its final event was there, said so, and came
-    with an answer. ``error_message`` is for people. ``cost_usd`` is None where the CLI does not tell.
+    with an answer. ``session_id`` is of a session that can be resumed. ``error_message`` is for people.
+    ``cost_usd`` is None where the CLI does not tell.
     ``denials`` names what the agent wanted to do and was not allowed to, also in runs that succeeded.
     ``limit_resets_at`` (seconds since the epoch) comes with the class ``limit``, where the CLI tells.
     All texts are valid UTF-8 without NUL, so that a database takes them.
@@ -114,6 +132,13 @@ class Parser(Protocol):
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """Take the next bytes; never raises, whatever they are."""
+        ...
+
+    def evidence(self) -> str | None:
+        """Name a file that may say more of a failure than the output, once all of that was fed.
+
+        It is a glob relative to the config home; None where nothing more is to be known.
+        """
         ...
 
     def finish(self, ending: Ending) -> Outcome:
@@ -147,6 +172,22 @@ class Wrapper(Protocol):
     def config_home_variable(self) -> str | None:
         """The environment variable that moves the CLI's configuration and login elsewhere."""
         ...
+
+    @property
+    def default_config_home(self) -> str | None:
+        """Where these are without that variable, relative to the home directory; None where nobody knows."""
+        ...
+
+    @property
+    def credentials(self) -> Mapping[str, AuthMode] | None:
+        """The variables that prove who the agent is, the one that counts first; without any it is the login.
+
+        None where nobody knows.
+        """
+        ...
+
+    @property
+    def takes_fallback_model(self) -> bool: ...
 
     @property
     def stop(self) -> GentleStop: ...

@@ -1,14 +1,15 @@
 """Anthropic's `claude` (measured with 2.1.330, npm package @anthropic-ai/claude-code)."""
 
 import signal
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from wrappers import activity, failure
 from wrappers.base import (
     Activity,
+    AuthMode,
     Ending,
     Event,
     Finished,
@@ -17,6 +18,7 @@ from wrappers.base import (
     Outcome,
     Permission,
     Request,
+    Said,
     SessionStarted,
     Usage,
 )
@@ -53,6 +55,13 @@ NOT_AS_ROOT = (
 STOP = GentleStop(signal.SIGTERM, 3.0)
 
 
+CREDENTIALS: Mapping[str, AuthMode] = {
+    "ANTHROPIC_AUTH_TOKEN": "token",
+    "ANTHROPIC_API_KEY": "key",
+    "CLAUDE_CODE_OAUTH_TOKEN": "token",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claude:
     """The wrapper of claude: `claude -p` with stream-json.
@@ -64,6 +73,9 @@ class Claude:
     name: str = "claude"
     install_hint: str = f"npm install -g @anthropic-ai/claude-code@{VERSION}"
     config_home_variable: str | None = "CLAUDE_CONFIG_DIR"
+    default_config_home: str | None = ".claude"
+    credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
+    takes_fallback_model: bool = True
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
@@ -71,6 +83,10 @@ class Claude:
         argv += PERMISSIONS[request.permission]
         if request.model:
             argv += ["--model", request.model]
+        if request.fallback_model:
+            argv += ["--fallback-model", request.fallback_model]
+        if request.budget_usd is not None:
+            argv += ["--max-budget-usd", f"{request.budget_usd:g}"]
         if request.resume:
             argv += ["--resume", request.resume]
         else:
@@ -93,6 +109,7 @@ class System(msgspec.Struct, tag_field="type", tag="system"):
 
 class Block(msgspec.Struct):
     type: str = ""
+    text: str = ""
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -203,6 +220,8 @@ class ClaudeParser(JsonLinesParser[Line]):
                 for block in line.message.content:
                     if block.type == "tool_use":
                         yield describe(block.name, decode(block.input, TOOL_INPUT), self._cwd)
+                    elif block.type == "text":
+                        yield Said(f"{block.text}\n")
             case RateLimit():
                 self._limit = line.rate_limit_info
             case Result():

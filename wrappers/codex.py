@@ -2,13 +2,14 @@
 
 import re
 import signal
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from wrappers import activity, failure
 from wrappers.base import (
+    AuthMode,
     Ending,
     Event,
     Finished,
@@ -17,13 +18,16 @@ from wrappers.base import (
     Outcome,
     Permission,
     Request,
+    Said,
     SessionStarted,
     Usage,
 )
-from wrappers.lines import JsonLinesParser
+from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import storable
 
 VERSION = "0.169.0"
+
+SESSION_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 SANDBOXES: dict[Permission, str] = {
     "read": "read-only",
@@ -53,6 +57,9 @@ NOT_LOGGED_IN = (
 STOP = GentleStop(signal.SIGINT, 2.0)
 
 
+CREDENTIALS: Mapping[str, AuthMode] = {"CODEX_API_KEY": "key"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codex:
     """The wrapper of codex: `codex exec --json`."""
@@ -61,6 +68,9 @@ class Codex:
     name: str = "codex"
     install_hint: str = f"npm install -g @openai/codex@{VERSION}"
     config_home_variable: str | None = "CODEX_HOME"
+    default_config_home: str | None = ".codex"
+    credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
+    takes_fallback_model: bool = False
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
@@ -154,6 +164,70 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+class HttpStatus(msgspec.Struct):
+    http_status_code: int | None = None
+
+
+class ErrorInfo(msgspec.Struct):
+    """What went wrong, where codex tells by which status it knows."""
+
+    http_connection_failed: HttpStatus | None = None
+    response_stream_connection_failed: HttpStatus | None = None
+    response_stream_disconnected: HttpStatus | None = None
+    response_too_many_failed_attempts: HttpStatus | None = None
+
+    @property
+    def status(self) -> int | None:
+        told = (
+            self.http_connection_failed,
+            self.response_stream_connection_failed,
+            self.response_stream_disconnected,
+            self.response_too_many_failed_attempts,
+        )
+        return next((one.http_status_code for one in told if one is not None), None)
+
+
+class TurnError(msgspec.Struct):
+    message: str = ""
+    codex_error_info: str | ErrorInfo | None = None
+
+
+class Window(msgspec.Struct):
+    used_percent: float = 0.0
+    resets_at: float | None = None
+
+
+class RateLimits(msgspec.Struct):
+    primary: Window | None = None
+    secondary: Window | None = None
+
+
+class Payload(msgspec.Struct):
+    type: str = ""
+    error: TurnError | None = None
+    rate_limits: RateLimits | None = None
+
+
+class RolloutEvent(msgspec.Struct, tag_field="type", tag="event_msg"):
+    """A line of a session's file, CODEX_HOME/sessions/YYYY/MM/DD/rollout-TIME-THREAD.jsonl (0.169.0)."""
+
+    payload: Payload
+
+
+ROLLOUT_EVENT = msgspec.json.Decoder(RolloutEvent)
+
+CLASS_OF_INFO = {
+    "usage_limit_exceeded": "limit",
+    "server_overloaded": "overloaded",
+    "internal_server_error": "overloaded",
+    "unauthorized": "auth",
+    "model_not_found": "invalid_request",
+    "bad_request": "invalid_request",
+    "context_window_exceeded": "context_too_long",
+}
+CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
+
+
 class CodexParser(JsonLinesParser[Line]):
     def __init__(self) -> None:
         super().__init__(LINE)
@@ -183,15 +257,22 @@ class CodexParser(JsonLinesParser[Line]):
     def _read_completed(self, item: Item) -> Iterator[Event]:
         if item.type == "agent_message":
             self._answer = item.text
+            yield Said(f"{item.text}\n")
         elif item.type == "file_change":
             yield from describe(item)  # has no item.started
+
+    def evidence(self) -> str | None:
+        if not isinstance(self._end, TurnFailed) or not SESSION_ID.fullmatch(self._session or ""):
+            return None
+        return f"sessions/*/*/*/rollout-*-{self._session}.jsonl"
 
     def outcome(self, ending: Ending) -> Outcome:
         match self._end:
             case None:
                 return self._failed(self._last_error, failure.no_final_event("codex", ending))
             case TurnFailed(error):
-                return self._failed(error.message, failure.message("codex", "agent_error", error.message))
+                unclassified = failure.message("codex", "agent_error", error.message)
+                return self._failed(error.message, unclassified, ending.evidence)
             case TurnCompleted(usage):
                 answer = storable(self._answer)
                 empty = not answer.strip()
@@ -203,8 +284,9 @@ class CodexParser(JsonLinesParser[Line]):
                     error_message=failure.message("codex", "empty_result", "") if empty else None,
                 )
 
-    def _failed(self, said: str, unclassified: str) -> Outcome:
-        error_class = class_of(said)
+    def _failed(self, said: str, unclassified: str, rollout: bytes = b"") -> Outcome:
+        info, resets_at = told_by(rollout, said)
+        error_class = class_of(said, info)
         predicate = NOT_LOGGED_IN if error_class == "auth" else None
         return Outcome(
             session_id=self._session,
@@ -212,11 +294,42 @@ class CodexParser(JsonLinesParser[Line]):
             error_message=failure.message("codex", error_class, said, predicate)
             if error_class
             else unclassified,
+            limit_resets_at=resets_at if error_class == "limit" else None,
         )
 
 
-def class_of(sentence: str) -> str | None:
-    return next((error_class for pattern, error_class in SENTENCES if pattern.match(sentence)), None)
+def class_of(sentence: str, info: str | ErrorInfo | None) -> str | None:
+    """What codex noted for programs decides; but it notes an empty purse as a usage limit."""
+    by_words = next((error_class for pattern, error_class in SENTENCES if pattern.match(sentence)), None)
+    if by_words == "budget":
+        return by_words
+    known = (
+        CLASS_OF_STATUS.get(info.status or 0)
+        if isinstance(info, ErrorInfo)
+        else CLASS_OF_INFO.get(info or "")
+    )
+    return known or by_words
+
+
+def told_by(rollout: bytes, sentence: str) -> tuple[str | ErrorInfo | None, float | None]:
+    """What the end of a session's file says of the turn that failed with this sentence: why, and when to come back.
+
+    A session that was resumed holds the failures of earlier turns, too. Of several windows that are used up the
+    one counts that is reset last.
+    """
+    info: str | ErrorInfo | None = None
+    resets_at: float | None = None
+    for line in rollout.splitlines():
+        event = decode(line, ROLLOUT_EVENT)
+        if event is None:
+            continue
+        limits, error = event.payload.rate_limits, event.payload.error
+        if limits is not None:
+            used_up = [w for w in (limits.primary, limits.secondary) if w and w.used_percent >= 100]
+            resets_at = max((w.resets_at for w in used_up if w.resets_at is not None), default=None)
+        if error is not None and error.message == sentence:
+            info = error.codex_error_info
+    return info, resets_at
 
 
 def describe(item: Item) -> Iterator[Event]:

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from wrappers.base import GentleStop, Invocation, Parser, Request
+from wrappers.base import AuthMode, GentleStop, Invocation, Parser, Request
 from wrappers.command_output import JsonParser, Paths, TextParser
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -122,6 +122,9 @@ class Command:
 
     name: str
     settings: ToolSettings
+    default_config_home: str | None = None
+    credentials: Mapping[str, AuthMode] | None = None
+    takes_fallback_model: bool = False
     stop: GentleStop = STOP
 
     def __post_init__(self) -> None:

@@ -31,6 +31,9 @@ class TextParser:
             del self._text[:-LONGEST_TEXT]
         return ()
 
+    def evidence(self) -> str | None:
+        return None
+
     def finish(self, ending: Ending) -> Outcome:
         text = storable(self._text[-LONGEST_TEXT:].decode(errors="replace")).strip()
         if ending.exit_code != 0:
@@ -61,6 +64,9 @@ class JsonParser:
         else:
             self._document += chunk
         return ()
+
+    def evidence(self) -> str | None:
+        return None
 
     def finish(self, ending: Ending) -> Outcome:
         self._read(bytes(self._document) if self._lines is None else self._lines.rest())

@@ -1,9 +1,6 @@
 """Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
 
-Its retries, updates and statistics can be set in its settings file only, which had best hold
-
-    {"general": {"maxAttempts": 2, "enableAutoUpdate": false}, "privacy": {"usageStatisticsEnabled": false}}
-
+Its retries, updates and statistics can be set in its settings file only, which had best hold RECOMMENDED_SETTINGS.
 Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
 variable, are no way out: it takes such a file from root only.
 """
@@ -11,13 +8,14 @@ variable, are no way out: it takes such a file from root only.
 import re
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from wrappers import activity, failure
 from wrappers.base import (
     Activity,
+    AuthMode,
     Ending,
     Event,
     Finished,
@@ -26,6 +24,7 @@ from wrappers.base import (
     Outcome,
     Permission,
     Request,
+    Said,
     SessionStarted,
     Usage,
 )
@@ -33,6 +32,13 @@ from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import last_words, storable
 
 VERSION = "0.61.0"
+
+SETTINGS_FILE = ".gemini/settings.json"
+"""Below its config home."""
+RECOMMENDED_SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "general": {"maxAttempts": 2, "enableAutoUpdate": False},
+    "privacy": {"usageStatisticsEnabled": False},
+}
 
 # In `default` the tools that write are not even offered to the model.
 APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}
@@ -67,6 +73,9 @@ BLOCKED = "The model response was blocked due to safety settings."
 STOP = GentleStop(signal.SIGTERM, 2.0)
 
 
+CREDENTIALS: Mapping[str, AuthMode] = {"GEMINI_API_KEY": "key", "GOOGLE_API_KEY": "key"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gemini:
     """The wrapper of gemini: stream-json, with the prompt on stdin."""
@@ -75,6 +84,9 @@ class Gemini:
     name: str = "gemini"
     install_hint: str = f"npm install -g @google/gemini-cli@{VERSION}"
     config_home_variable: str | None = "GEMINI_CLI_HOME"
+    default_config_home: str | None = "."
+    credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
+    takes_fallback_model: bool = False
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
@@ -170,6 +182,12 @@ class GeminiParser(JsonLinesParser[Line]):
         self._answer_ended = False
         self._last_error = ""
         self._result: Result | None = None
+        self._model_spoke = False
+
+    @property
+    def _resumable(self) -> str | None:
+        """The session, if there is one to go on with: gemini writes it down with the model's first words."""
+        return self._session if self._model_spoke else None
 
     def read(self, line: Line) -> Iterable[Event]:
         match line:
@@ -179,9 +197,11 @@ class GeminiParser(JsonLinesParser[Line]):
                     yield SessionStarted(self._session)
             case Message():
                 if line.role == "assistant":
+                    self._model_spoke = True
                     self._take_piece(line.content)
+                    yield Said(line.content)
             case ToolUse():
-                self._answer_ended = True
+                self._model_spoke = self._answer_ended = True
                 yield describe(line.tool_name, decode(line.parameters, PARAMETERS))
             case Error():
                 if line.severity == "error":
@@ -206,9 +226,9 @@ class GeminiParser(JsonLinesParser[Line]):
             return self._failed(result, ending, usage)
         answer = storable("".join(self._pieces))
         if answer.strip():
-            return Outcome(final_text=answer, session_id=self._session, usage=usage)
+            return Outcome(final_text=answer, session_id=self._resumable, usage=usage)
         return Outcome(
-            session_id=self._session,
+            session_id=self._resumable,
             usage=usage,
             error_class="empty_result",
             error_message=failure.message("gemini", "empty_result", self._last_error),
@@ -219,7 +239,7 @@ class GeminiParser(JsonLinesParser[Line]):
         error_class = class_of(said, ending.exit_code)
         predicate = NOT_LOGGED_IN if error_class == "auth" else None
         return Outcome(
-            session_id=self._session,
+            session_id=self._resumable,
             usage=usage,
             error_class=error_class,
             error_message=failure.message("gemini", error_class, said, predicate),
@@ -229,7 +249,7 @@ class GeminiParser(JsonLinesParser[Line]):
         error_class, predicate = EXITS.get(ending.exit_code or 0, ("agent_error", None))
         words = last_words(ending.stderr_tail)
         return Outcome(
-            session_id=self._session,
+            session_id=self._resumable,
             error_class=error_class,
             error_message=failure.message("gemini", error_class, words, predicate)
             if predicate

@@ -21,8 +21,8 @@ from dispatcher.database.server_account import (
     ServerAccount,
     binaries,
     locked,
-    major_version,
     prepare,
+    version_of,
 )
 from dispatcher.database.server_place import PORT, ROLE, SOCKET, owner, place_of, require_private
 from dispatcher.database.server_processes import ended, mark, processes
@@ -105,6 +105,11 @@ class EmbeddedServer:
             socket_directory=self.place.socket_directory(),
         )
 
+    def installed_version(self) -> str:
+        """The version of the programs that the next start would run, as ``18.6``."""
+        with self._locked() as account:
+            return version_of(account, binaries(account, self._bin_dir))
+
     def destroy(self) -> None:
         """Stop the server and remove all of its data for ever."""
         if not self.place.directory.exists():
@@ -174,7 +179,7 @@ class EmbeddedServer:
 
     def _refuse_another_major(self, account: ServerAccount, programs: Path) -> None:
         theirs = (self.place.data / "PG_VERSION").read_text().strip()
-        ours = major_version(account, programs)
+        ours = version_of(account, programs).partition(".")[0]
         if theirs != ours:
             raise DatabaseError(
                 f"the data in {self.place.data} belongs to PostgreSQL {theirs}, but {programs} is PostgreSQL"

@@ -14,6 +14,7 @@ import trio
 from psycopg import Notify, sql
 
 from dispatcher.errors import DatabaseError
+from dispatcher.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ class Listener:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
-        connection = await trio.to_thread.run_sync(self._open)
+        connection = await in_thread(self._open)
         try:
             self._on_connected()
             await self._hear(connection)

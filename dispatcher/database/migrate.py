@@ -5,7 +5,7 @@ their text differs from what the database has, so that each has one file that sh
 
 Functions are replaced with ``CREATE OR REPLACE``, not dropped and created: that keeps their owner and every
 GRANT that a database administrator gave. Two changes are beyond it. A return type cannot be replaced: then
-the function that the file is named after is dropped first, and its file grants again what it needs. Other
+the function that the file is named after is dropped first, and ``grants.sql`` grants it again to our roles. Other
 parameters make a second function beside the old one: what an earlier migrate created and this one did not
 is dropped at the end. Nothing is dropped with CASCADE, so nothing that still needs a function vanishes
 unseen, and functions that are not ours stay.
@@ -59,9 +59,14 @@ class Schema:
         return [(file.name.removesuffix(".sql"), file.read_bytes()) for file in files]
 
     @cached_property
+    def grants(self) -> bytes:
+        """Who may call which of the functions; nothing where the functions are not this program's."""
+        return sql.grants() if self._definitions is None else b""
+
+    @cached_property
     def digest(self) -> str:
         """Changes with every change of a definition."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(self.grants)
         for name, text in self.definitions:
             digest.update(f"{name} {len(text)}\n".encode() + text)
         return digest.hexdigest()
@@ -103,6 +108,9 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
         redefined = bool(applied) or digest != schema.digest
         if redefined:
             _redefine(connection, schema, functions)
+        else:
+            # Roles may have been created since: they are the server's, and not everybody may create them.
+            _grant(connection, schema)
     return Migrated(applied, redefined)
 
 
@@ -112,7 +120,7 @@ def require_schema(connection: Connection, schema: Schema | None = None) -> None
     One statement. The definitions may be those of a neighbouring version of the program.
     """
     schema = schema or Schema()
-    number, _ = _state(connection)
+    number, _ = schema_state(connection)
     _refuse_newer(number, schema)
     if number < schema.number:
         state = f"has schema {number}, this program needs {schema.number}" if number else "has no schema yet"
@@ -140,7 +148,7 @@ def open_database(
         migrate(settings, schema)
         return connect(settings, application_name=application_name, statement_timeout=statement_timeout)
     try:
-        if ours and _state(connection) != (schema.number, schema.digest):
+        if ours and schema_state(connection) != (schema.number, schema.digest):
             migrate(settings, schema)
         require_schema(connection, schema)
     except BaseException:
@@ -227,6 +235,14 @@ def _redefine(connection: Connection, schema: Schema, recorded: Sequence[str]) -
         connection.execute(
             "insert into schema_definitions (digest, functions) values (%s, %s)", [schema.digest, ours]
         )
+        # In the same transaction: a function that was created anew runs with its caller's rights until then.
+        _grant(connection, schema)
+
+
+def _grant(connection: Connection, schema: Schema) -> None:
+    if schema.grants:
+        with _failure_names("grants.sql", schema.grants):
+            connection.execute(schema.grants)
 
 
 def _define(connection: Connection, name: str, text: bytes, recorded: Sequence[str]) -> None:
@@ -257,7 +273,7 @@ def _drop(connection: Connection, signature: str) -> None:
     connection.execute(b"drop routine " + signature.encode())
 
 
-def _state(connection: Connection) -> tuple[int, str | None]:
+def schema_state(connection: Connection) -> tuple[int, str | None]:
     """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
     with translated():
         try:

@@ -119,10 +119,10 @@ def binaries(account: ServerAccount, bin_dir: Path | None) -> Path:
     return bin_dir
 
 
-def major_version(account: ServerAccount, bin_dir: Path) -> str:
-    """``18`` for ``postgres (PostgreSQL) 18.6``."""
+def version_of(account: ServerAccount, bin_dir: Path) -> str:
+    """``18.6`` for ``postgres (PostgreSQL) 18.6 (Debian 18.6-1)``."""
     said = account.run([bin_dir / "postgres", "--version"], Path("/")).stdout
-    return said.partition(")")[2].strip().partition(".")[0]
+    return said.partition(")")[2].strip().partition(" ")[0]
 
 
 def _can_run(account: ServerAccount, bin_dir: Path) -> bool:

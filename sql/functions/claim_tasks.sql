@@ -1,7 +1,8 @@
 -- claim_tasks(dispatcher, max_tasks): leases the next tasks to a dispatcher and opens a run for each.
 --
 -- Answers {"runs": [...], "next_deadline_s": seconds or null}. Order: priority, then fair over tenants, then age.
--- No limit of a tool, model, tenant, queue or group is ever passed; of several groups the one with most free slots.
+-- No limit of a tool, model, tenant, queue or group is ever passed; of several groups the one with most free slots, or
+-- that of the session which a usage limit cut short. If that one has no room, the task starts over with another.
 -- The deadline is taken on the same clock reading as the claim, so no moment lies between the two. It is at once
 -- when the call stopped early: after c_bytes of prompts (an answer of 256 MB would be an error), or after c_vain lanes
 -- that had nothing to take (thousands of them in one transaction would be quadratic: their dead index entries stay).
@@ -33,6 +34,7 @@ DECLARE
     v_group_accounts text [];
     v_group_free integer [];
     v_group integer;
+    v_home text;
     v_open_tools text [];
     v_open_accounts text [];
     -- Scopes that are full, and one entry for each slot of a scope that this call takes.
@@ -59,11 +61,10 @@ BEGIN
     PERFORM drain_inboxes();
 
     SELECT array_agg(group_name), array_agg(tool), array_agg(account_name),
-        array_agg(max_concurrent - current_concurrent)
+        array_agg(free)
     INTO v_group_names, v_group_tools, v_group_accounts, v_group_free
-    FROM worker_groups AS g
-    WHERE current_concurrent < max_concurrent AND NOT paused
-        AND (cooldown_until IS NULL OR cooldown_until <= v_now) AND group_is_served_by(g, v_dispatcher);
+    FROM worker_groups AS g, LATERAL free_slots(g, v_now) AS free
+    WHERE current_concurrent < max_concurrent AND free > 0 AND group_is_served_by(g, v_dispatcher);
     -- Tenants that are full have closed turns.
     SELECT coalesce(array_agg(scope), '{}') INTO v_full FROM concurrency_limits
     WHERE current_concurrent >= max_concurrent AND scope NOT LIKE 'tenant:%';
@@ -80,8 +81,7 @@ BEGIN
 
         v_lane := NULL;
         IF v_walking THEN
-            SELECT t.tool, t.priority, t.tenant_id, t.tool || chr(31) || t.priority || chr(31) || t.tenant_id AS key
-            INTO v_turn
+            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key INTO v_turn
             FROM unnest(v_open_tools) AS open_tool
             CROSS JOIN LATERAL (
                 SELECT turns.* FROM turns
@@ -89,17 +89,21 @@ BEGIN
                 ORDER BY priority DESC, turn, tenant_id
                 LIMIT 1 + cardinality(v_blocked_turns) + cardinality(v_served)
             ) AS t
-            WHERE t.tool || chr(31) || t.priority || chr(31) || t.tenant_id <> ALL(v_blocked_turns)
+            WHERE t.priority || chr(31) || t.tenant_id <> ALL(v_blocked_turns)
             ORDER BY t.priority DESC, coalesce(array_position(v_served, t.tenant_id), 0), t.turn, t.tenant_id
             LIMIT 1;
             EXIT WHEN NOT FOUND;
             IF 'tenant:' || v_turn.tenant_id <> ALL(v_full) THEN
-                SELECT * INTO v_lane FROM lanes
-                WHERE tenant_id = v_turn.tenant_id AND tool = v_turn.tool AND priority = v_turn.priority
-                    AND head IS NOT NULL AND contended_at IS NULL
-                    AND (model IS NULL OR 'model:' || model <> ALL(v_full)) AND 'queue:' || queue <> ALL(v_full)
-                    AND (account IS NULL OR tool || chr(31) || account = ANY(v_open_accounts))
-                ORDER BY head LIMIT 1;
+                SELECT oldest.* INTO v_lane
+                FROM unnest(v_open_tools) AS open_tool CROSS JOIN LATERAL (
+                    SELECT * FROM lanes
+                    WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
+                        AND head IS NOT NULL AND contended_at IS NULL
+                        AND (model IS NULL OR 'model:' || model <> ALL(v_full)) AND 'queue:' || queue <> ALL(v_full)
+                        AND (account IS NULL OR tool || chr(31) || account = ANY(v_open_accounts))
+                    ORDER BY head LIMIT 1
+                ) AS oldest
+                ORDER BY oldest.head LIMIT 1;
             END IF;
             IF v_lane.lane IS NULL THEN
                 v_blocked_turns := v_blocked_turns || v_turn.key;
@@ -129,11 +133,16 @@ BEGIN
             CONTINUE;
         END IF;
 
+        v_home := NULL;
+        IF v_task.resumes IS NOT NULL THEN
+            SELECT group_name INTO v_home FROM task_runs
+            WHERE id = v_task.resumes AND work_dir_id = v_dispatcher.work_dir_id;
+        END IF;
         SELECT position INTO v_group
         FROM unnest(v_group_tools, v_group_accounts, v_group_free, v_group_names)
             WITH ORDINALITY AS g (tool, account, free, name, position)
         WHERE tool = v_lane.tool AND free > 0 AND (v_lane.account IS NULL OR account = v_lane.account)
-        ORDER BY free DESC, name LIMIT 1;
+        ORDER BY coalesce(name = v_home, false) DESC, free DESC, name LIMIT 1;
         v_group_free[v_group] := v_group_free[v_group] - 1;
         v_picked := v_picked || v_task.task_id;
         v_picked_groups := v_picked_groups || v_group_names[v_group];
@@ -149,14 +158,21 @@ BEGIN
 
     IF v_picked <> '{}' THEN
         UPDATE tasks SET status = 'leased', leased_by = p_dispatcher, group_name = picked.group_name,
-            run_id = gen_random_uuid(), run_no = run_no + 1, updated_at = v_now
+            run_id = gen_random_uuid(), run_no = run_no + 1, updated_at = v_now, resumes = (
+                SELECT session.id FROM task_runs AS session
+                WHERE session.id = tasks.resumes AND session.group_name = picked.group_name
+                    AND session.work_dir_id = v_dispatcher.work_dir_id
+            )
         FROM unnest(v_picked, v_picked_groups) AS picked (id, group_name) WHERE tasks.id = picked.id;
         INSERT INTO task_runs (
-            id, task_id, run_no, attempt, group_name, dispatcher_id, work_dir_id, host, boot_id, claimed_at
+            id, task_id, run_no, attempt, group_name, dispatcher_id, work_dir_id, host, boot_id, claimed_at, resumed,
+            directory
         )
-        SELECT run_id, id, run_no, attempt + 1, group_name, p_dispatcher, v_dispatcher.work_dir_id,
-            v_dispatcher.host, v_dispatcher.boot_id, v_now
-        FROM tasks WHERE id = ANY(v_picked);
+        SELECT t.run_id, t.id, t.run_no, t.attempt + 1, t.group_name, p_dispatcher, v_dispatcher.work_dir_id,
+            v_dispatcher.host, v_dispatcher.boot_id, v_now, session.id,
+            coalesce(session.directory, t.number || '-' || t.run_no)
+        FROM tasks AS t LEFT JOIN task_runs AS session ON session.id = coalesce(t.resumes, t.continues)
+        WHERE t.id = ANY(v_picked);
         FOR v_turn IN SELECT tenant_id FROM unnest(v_served) AS tenant_id LOOP
             UPDATE turns SET turn = nextval('turn_numbers') WHERE tenant_id = v_turn.tenant_id;
         END LOOP;

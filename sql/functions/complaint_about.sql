@@ -18,6 +18,10 @@ BEGIN
         v_text := v_value #>> '{}';
         v_rule := CASE
             WHEN v_key IN ('input_files', 'output_files') THEN complaint_about_files(v_key, v_value)
+            WHEN v_key = 'retry_on' THEN CASE
+                WHEN jsonb_typeof(v_value) <> 'array' OR v_value @? '$[*] ? (@.type() != "string")'
+                    THEN 'is a list of error classes'
+            END
             WHEN v_key = 'labels' THEN CASE WHEN jsonb_typeof(v_value) <> 'object' THEN 'is a JSON object' END
             WHEN v_key = 'priority' THEN
                 CASE WHEN v_text !~ '^[1-9]$' THEN 'is a number from 1 to 9 (9 is first)' END
@@ -26,7 +30,7 @@ BEGIN
             WHEN v_key IN ('delay_s', 'backoff_s') THEN
                 CASE WHEN v_text !~ '^[0-9]{1,9}(\.[0-9]*)?$' THEN 'is a number of seconds' END
             WHEN v_key NOT IN (
-                'tool', 'prompt', 'model', 'account', 'tenant_id', 'queue', 'name', 'permission', 'workdir',
+                'tool', 'prompt', 'model', 'fallback_model', 'account', 'tenant_id', 'queue', 'name', 'permission', 'workdir',
                 'scheduled_at', 'idempotency_key', 'session_id'
             ) THEN 'is not a key of a task'
             WHEN jsonb_typeof(v_value) <> 'string' THEN 'is text'
@@ -34,7 +38,7 @@ BEGIN
                 CASE WHEN octet_length(v_text) > 33554432 THEN 'is at most 32 MB long' END
             WHEN v_key = 'permission' THEN
                 CASE WHEN v_text NOT IN ('read', 'edit', 'full') THEN 'is read, edit or full' END
-            WHEN v_key IN ('tenant_id', 'queue', 'account', 'model') THEN CASE
+            WHEN v_key IN ('tenant_id', 'queue', 'account', 'model', 'fallback_model') THEN CASE
                 WHEN v_text = '' THEN 'is not empty (leave it out instead)'
                 WHEN v_text ~ '[[:cntrl:]]' THEN 'holds no control characters'
                 WHEN octet_length(v_text) > 200 THEN 'is at most 200 bytes long'

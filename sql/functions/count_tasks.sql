@@ -3,6 +3,6 @@
 CREATE OR REPLACE FUNCTION count_tasks(p_tool text DEFAULT NULL) RETURNS TABLE (state text, tasks bigint)
 LANGUAGE sql STABLE
 AS $$
-    SELECT coalesce(wait_reason, status), count(*) FROM tasks
-    WHERE p_tool IS NULL OR tool = p_tool GROUP BY 1 ORDER BY 1
+    SELECT coalesce(wait_reason, status), count(*) FROM tasks, session_tenants() AS mine
+    WHERE (p_tool IS NULL OR tool = p_tool) AND (mine IS NULL OR tenant_id = ANY(mine)) GROUP BY 1 ORDER BY 1
 $$;

@@ -1,19 +1,22 @@
 -- find_task(task): the id of the task that a person named by its number or by the beginning of its uuid.
--- Raises LD404 when there is none, LD400 when the beginning fits several.
+-- Raises LD404 when there is none that this session may see, LD400 when the beginning fits several.
 CREATE OR REPLACE FUNCTION find_task(p_task text) RETURNS uuid
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     v_ids uuid [];
+    v_tenants text [] := session_tenants();
 BEGIN
     IF p_task ~ '^[0-9]{1,18}$' THEN
-        SELECT array_agg(id) INTO v_ids FROM tasks WHERE number = p_task::bigint;
+        SELECT array_agg(id) INTO v_ids FROM tasks
+        WHERE number = p_task::bigint AND (v_tenants IS NULL OR tenant_id = ANY(v_tenants));
     END IF;
     IF v_ids IS NULL AND p_task ~* '^[0-9a-f]{4,8}[0-9a-f-]*$' AND length(p_task) <= 36 THEN
         -- A range over the primary key: the prefix filled up with 0 and with f.
         SELECT array_agg(id) INTO v_ids FROM (
             SELECT id FROM tasks WHERE id BETWEEN
                 rpad(replace(p_task, '-', ''), 32, '0')::uuid AND rpad(replace(p_task, '-', ''), 32, 'f')::uuid
+                AND (v_tenants IS NULL OR tenant_id = ANY(v_tenants))
             LIMIT 2
         ) AS found;
     END IF;

@@ -2,14 +2,16 @@
 --
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, input_tokens, cached_input_tokens, output_tokens, cost_usd;
--- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for).
+-- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for); auth_mode.
 -- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
 -- another dispatcher's now or unknown, and nothing was written.
 --
 -- What an error does is looked up in error_classes; what it does to the worker group is done by restrain_groups().
 -- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
--- none the runs so far. A usage limit parks the task for retry_after_s (an hour if nobody said), unless another group
--- could take it. A cancel that was asked for ends the task as canceled, unless the agent was quicker and succeeded.
+-- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again;
+-- if it can, the task goes on with its session then. A task of a group without failover, or that an account refused,
+-- is pinned to that account. Which errors are worth another attempt the task may say itself. A cancel that was asked
+-- for ends the task as canceled, unless the agent was quicker and succeeded.
 -- Locks: dispatchers row, tasks by id, and by the status trigger the counters.
 -- Raises LD410 when the dispatcher is closed, LD400 for an unknown error class or outside READ COMMITTED.
 CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
@@ -30,45 +32,67 @@ BEGIN
     END IF;
     PERFORM FROM tasks
     WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
+        AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
     ORDER BY id FOR NO KEY UPDATE;
     v_now := clock();
 
     WITH reported AS (
         SELECT DISTINCT ON (report.run_id) report.*, runs.task_id,
-            bounded_wait(retry_after_s) AS asked_wait_s
+            bounded_wait(retry_after_s) AS asked_wait_s, runs.claimed_at
         FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
             jsonb_to_record(listed.report) AS report (
                 run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
                 final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
                 cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-                retry_after_s double precision
+                retry_after_s double precision, auth_mode text
             )
         JOIN task_runs AS runs ON runs.id = report.run_id
         JOIN tasks ON tasks.id = runs.task_id AND tasks.run_id = runs.id AND tasks.leased_by = p_dispatcher
         WHERE runs.status = 'running' AND tasks.status IN ('leased', 'running')
         ORDER BY report.run_id, listed.position
     ), decided AS (
-        SELECT reported.*, tasks.attempt + coalesce(policy.uses_attempt::integer, 0) AS failures, policy.run_status,
+        SELECT reported.*, tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures, policy.run_status,
+            policy.wait_reason = 'limit' AS is_limit,
             CASE
                 WHEN reported.error_class IS NULL THEN 'succeeded'
                 WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
-                WHEN policy.retried AND tasks.attempt + policy.uses_attempt::integer < tasks.max_attempts
-                    THEN 'queued'
+                WHEN NOT policy.uses_attempt AND policy.retried THEN 'queued'
+                WHEN in_vain THEN 'queued'
+                WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
+                    AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
                 ELSE 'failed'
             END AS outcome,
-            CASE WHEN policy.wait_reason = 'retry' OR NOT EXISTS (
-                SELECT FROM worker_groups AS other
-                WHERE other.tool = tasks.tool AND (tasks.account IS NULL OR other.account_name = tasks.account)
-                    AND other.group_name <> tasks.group_name AND other.max_concurrent > 0 AND NOT other.paused
-                    AND (other.cooldown_until IS NULL OR other.cooldown_until <= v_now)
-            ) THEN policy.wait_reason END AS wait_reason,
-            CASE policy.wait_reason
-                WHEN 'limit' THEN coalesce(asked_wait_s, 3600)
+            CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
+                WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
+            END AS wait_reason,
+            CASE WHEN coalesce(g.failover, true) AND policy.group_action IS DISTINCT FROM 'pause' THEN tasks.account
+                ELSE g.account_name
+            END AS account,
+            CASE coalesce(policy.wait_reason, 'retry')
+                -- A little later than the reset: the clock of the service is another one.
+                WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, reported.claimed_at))
+                    + random() * 5)
                 WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
                     * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
             END AS wait_s
         FROM reported JOIN tasks ON tasks.id = reported.task_id
+        LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
         LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
+        -- A session that a limit cut short and that cannot go on is no fault of the task: it starts over.
+        CROSS JOIN LATERAL (
+            SELECT tasks.resumes IS NOT NULL
+                AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain
+        ) AS session
+        CROSS JOIN LATERAL (
+            SELECT min(extract(EPOCH FROM greatest(
+                other.cooldown_until,
+                CASE WHEN spent_today(other, v_now) >= other.daily_budget_usd THEN next_day(v_now) END,
+                v_now) - v_now)) AS wait_s
+            FROM worker_groups AS other
+            WHERE policy.wait_reason = 'limit' AND tasks.account IS NULL AND g.failover
+                AND other.tool = tasks.tool AND other.group_name <> g.group_name AND other.max_concurrent > 0
+                AND NOT other.paused
+        ) AS elsewhere
     ), moved AS (
         UPDATE tasks SET
             status = outcome,
@@ -78,6 +102,10 @@ BEGIN
                     THEN v_now + make_interval(secs => wait_s)
             END,
             attempt = failures,
+            account = CASE WHEN outcome = 'queued' THEN decided.account ELSE tasks.account END,
+            resumes = CASE WHEN outcome = 'queued' AND is_limit AND decided.session_id IS NOT NULL
+                THEN decided.run_id
+            END,
             leased_by = NULL,
             started_at = CASE
                 WHEN outcome <> 'queued'
@@ -100,14 +128,14 @@ BEGIN
             END,
             finished_at = v_now,
             started_at = coalesce(task_runs.started_at, v_now - make_interval(secs => ran_s)),
-            latency_ms = least(ran_s * 1000, 2147483647)::integer,
+            latency_ms = CASE WHEN ran_s IS NOT NULL THEN least(ran_s * 1000, 2147483647)::integer END,
             pid = coalesce(task_runs.pid, decided.pid), exit_code = decided.exit_code, signal = decided.signal,
             error_class = decided.error_class, error_message = decided.error_message,
             session_id = decided.session_id, final_text = decided.final_text,
             stdout_trunc = left(decided.stdout, 10000), stderr = decided.stderr,
             output_files = coalesce(decided.output_files, '[]'), input_tokens = decided.input_tokens,
             cached_input_tokens = decided.cached_input_tokens, output_tokens = decided.output_tokens,
-            cost_usd = decided.cost_usd
+            cost_usd = decided.cost_usd, auth_mode = decided.auth_mode
         FROM decided WHERE task_runs.id = decided.run_id
         RETURNING task_runs.id
     )

@@ -1,9 +1,11 @@
--- list_groups(): worker groups with their slots and what keeps them from taking work, if anything.
+-- list_groups(): worker groups with their slots and what keeps them from taking work, if anything. cooldown_s is how
+-- long that lasts at least, for the states cooling and budget. spent_usd is what its runs of today (UTC) cost.
+-- A producer sees neither the variables of a group nor where its login is.
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,
     queued bigint, state text, cooldown_s double precision, reason text, hosts text [], config_home text,
-    env_vars jsonb
+    env_vars jsonb, failover boolean, daily_budget_usd numeric, task_budget_usd numeric, spent_usd numeric
 )
 LANGUAGE sql VOLATILE
 AS $$
@@ -13,14 +15,29 @@ AS $$
             WHERE status = 'queued' AND tasks.tool = g.tool
                 AND (tasks.account IS NULL OR tasks.account = g.account_name)
         ),
-        CASE
+        state, extract(EPOCH FROM opens_at - clock())::double precision,
+        CASE state
+            WHEN 'paused' THEN pause_reason
+            WHEN 'cooling' THEN cooldown_reason
+            WHEN 'budget' THEN format('$%s of $%s spent today', round(spent, 2), round(daily_budget_usd, 2))
+            WHEN 'probing' THEN 'one task first, after its cool-down'
+        END,
+        hosts, CASE WHEN mine IS NULL THEN config_home END, CASE WHEN mine IS NULL THEN env_vars ELSE '{}' END,
+        failover, daily_budget_usd, task_budget_usd, spent
+    FROM worker_groups AS g CROSS JOIN session_tenants() AS mine
+    CROSS JOIN LATERAL spent_today(g, clock()) AS spent
+    CROSS JOIN LATERAL (
+        SELECT CASE
             WHEN paused THEN 'paused'
             WHEN cooldown_until > clock() THEN 'cooling'
+            WHEN spent >= daily_budget_usd THEN 'budget'
             WHEN current_concurrent >= max_concurrent THEN 'full'
+            WHEN unproven THEN 'probing'
             ELSE 'open'
-        END,
-        CASE WHEN cooldown_until > clock() THEN extract(EPOCH FROM cooldown_until - clock())::double precision END,
-        CASE WHEN paused THEN pause_reason WHEN cooldown_until > clock() THEN cooldown_reason END,
-        hosts, config_home, env_vars
-    FROM worker_groups AS g ORDER BY g.tool, g.group_name
+        END AS state
+    ) AS seen
+    CROSS JOIN LATERAL (
+        SELECT CASE state WHEN 'cooling' THEN cooldown_until WHEN 'budget' THEN next_day(clock()) END AS opens_at
+    ) AS opening
+    ORDER BY g.tool, g.group_name
 $$;

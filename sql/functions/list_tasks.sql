@@ -1,6 +1,7 @@
 -- list_tasks(...): tasks as people see them, in the order of their interest: what is active, then what waits (by
 -- priority and age), then what has ended (last first). Null filters match all. Lengths of time are in seconds.
--- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready.
+-- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready. activity is what
+-- an active task's agent does, where its CLI tells, and silent_s since when it has printed nothing.
 CREATE OR REPLACE FUNCTION list_tasks(
     p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
     p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50
@@ -10,7 +11,7 @@ RETURNS TABLE (
     model text, group_name text, tenant_id text, queue text, priority smallint, name text, attempt integer,
     max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint, cost_usd numeric,
     permission text, created_at timestamptz, started_at timestamptz, finished_at timestamptz, error_class text,
-    error_message text
+    error_message text, activity text, silent_s double precision
 )
 LANGUAGE sql VOLATILE
 AS $$
@@ -21,8 +22,8 @@ AS $$
                 WHEN status = 'queued' THEN 3
                 ELSE 4
             END AS interest
-        FROM tasks
-        WHERE (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
+        FROM tasks, session_tenants() AS mine
+        WHERE (mine IS NULL OR tasks.tenant_id = ANY(mine)) AND (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
             AND (p_tool IS NULL OR tasks.tool = p_tool) AND (p_tenant_id IS NULL OR tasks.tenant_id = p_tenant_id)
             AND (p_queue IS NULL OR tasks.queue = p_queue) AND (p_group IS NULL OR tasks.group_name = p_group)
             AND (p_name IS NULL OR tasks.name ILIKE '%' || p_name || '%')
@@ -42,10 +43,12 @@ AS $$
         extract(EPOCH FROM clock() - t.created_at)::double precision,
         extract(EPOCH FROM coalesce(t.finished_at, clock()) - t.started_at)::double precision,
         spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
-        t.error_message
+        t.error_message, run.activity,
+        extract(EPOCH FROM clock() - coalesce(run.last_activity_at, run.started_at))::double precision
     FROM shown AS t LEFT JOIN LATERAL (
         SELECT sum(tokens_used)::bigint AS tokens, sum(cost_usd) AS cost_usd FROM task_runs WHERE task_id = t.id
     ) AS spent ON true
+    LEFT JOIN task_runs AS run ON run.id = t.run_id AND t.interest = 1
     ORDER BY t.interest, CASE WHEN t.interest = 2 THEN -t.priority END, CASE WHEN t.interest = 3 THEN t.ready_at END,
         t.finished_at DESC NULLS FIRST, t.number
 $$;

@@ -10,20 +10,26 @@ DECLARE
     v_now timestamptz := clock();
     v_since timestamptz := coalesce(p_since, v_now);
     v_due timestamptz;
-    v_warm timestamptz;
+    v_opens timestamptz;
     v_again timestamptz;
 BEGIN
     SELECT min(ready_at) INTO v_due FROM tasks
     WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit');
-    SELECT min(g.cooldown_until) INTO v_warm
+    -- A group may wait for both, for the end of its cool-down and for a new day: then it opens with the later one.
+    SELECT min(opens.at) INTO v_opens
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
-    WHERE g.cooldown_until > v_since AND NOT g.paused AND group_is_served_by(g, d)
+    CROSS JOIN LATERAL (
+        SELECT greatest(
+            CASE WHEN g.cooldown_until > v_since THEN g.cooldown_until END,
+            CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
+    ) AS opens
+    WHERE opens.at IS NOT NULL AND NOT g.paused AND group_is_served_by(g, d)
         AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND turns.waiting);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;
     RETURN greatest(
-        least(CASE WHEN v_due > v_since THEN v_due END, v_warm, v_again) - v_now,
-        CASE WHEN coalesce(v_due, v_warm, v_again) IS NOT NULL THEN interval '1 millisecond' END);
+        least(CASE WHEN v_due > v_since THEN v_due END, v_opens, v_again) - v_now,
+        CASE WHEN coalesce(v_due, v_opens, v_again) IS NOT NULL THEN interval '1 millisecond' END);
 END
 $$;

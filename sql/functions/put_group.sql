@@ -3,7 +3,9 @@
 -- Locks: claim lock, counters lock (alone), the group. Raises LD400 for bad values, LD409 when it exists (or its account has another group).
 CREATE OR REPLACE FUNCTION put_group(
     p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
-    p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false
+    p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false,
+    p_failover boolean DEFAULT true, p_daily_budget_usd double precision DEFAULT NULL,
+    p_task_budget_usd double precision DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -23,22 +25,31 @@ BEGIN
     ELSIF p_only_new AND EXISTS (SELECT FROM worker_groups WHERE group_name = p_group) THEN
         RAISE EXCEPTION 'there is a worker group % already', quote_literal(p_group) USING ERRCODE = 'LD409';
     END IF;
-    INSERT INTO worker_groups (group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts)
-    VALUES (p_group, p_tool, p_account, p_max_concurrent, p_env_vars, p_config_home, p_hosts)
+    INSERT INTO worker_groups (
+        group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts, failover, daily_budget_usd,
+        task_budget_usd
+    )
+    VALUES (
+        p_group, p_tool, p_account, p_max_concurrent, p_env_vars, p_config_home, p_hosts, p_failover,
+        p_daily_budget_usd, p_task_budget_usd
+    )
     ON CONFLICT (group_name) DO UPDATE SET
         tool = excluded.tool, account_name = excluded.account_name, max_concurrent = excluded.max_concurrent,
         env_vars = excluded.env_vars, config_home = excluded.config_home, hosts = excluded.hosts,
-        updated_at = clock()
+        failover = excluded.failover, daily_budget_usd = excluded.daily_budget_usd,
+        task_budget_usd = excluded.task_budget_usd, updated_at = clock()
     WHERE (
         worker_groups.tool, worker_groups.account_name, worker_groups.max_concurrent, worker_groups.env_vars,
-        worker_groups.config_home, worker_groups.hosts
+        worker_groups.config_home, worker_groups.hosts, worker_groups.failover, worker_groups.daily_budget_usd,
+        worker_groups.task_budget_usd
     ) IS DISTINCT FROM (
         excluded.tool, excluded.account_name, excluded.max_concurrent, excluded.env_vars,
-        excluded.config_home, excluded.hosts
+        excluded.config_home, excluded.hosts, excluded.failover, excluded.daily_budget_usd,
+        excluded.task_budget_usd
     );
 EXCEPTION
     WHEN check_violation OR not_null_violation THEN
         RAISE EXCEPTION 'worker group % was not understood: its name starts with a letter or digit, it has an '
-            'account, and its limit is 0 or more', quote_nullable(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
+            'account, its limit is 0 or more, and a budget is more than 0', quote_nullable(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

@@ -1,4 +1,4 @@
--- resume_group(group): ends a pause and a cool-down; tasks that its usage limit had parked go on too.
+-- resume_group(group): ends a pause and a cool-down, without a probe; tasks that its usage limit had parked go on too.
 -- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void
@@ -7,14 +7,10 @@ AS $$
 BEGIN
     PERFORM lock_claims();
     PERFORM require_group(p_group);
-    UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, updated_at = clock()
-    WHERE id = ANY(ARRAY(
-        SELECT id FROM tasks WHERE status = 'queued' AND wait_reason = 'limit' AND group_name = p_group
-        FOR NO KEY UPDATE SKIP LOCKED
-    ));
+    PERFORM release_parked(p_group);
     PERFORM lock_counters(true);
     UPDATE worker_groups SET paused = false, pause_reason = NULL, cooldown_until = NULL, cooldown_reason = NULL,
-        updated_at = clock()
+        unproven = false, updated_at = clock()
     WHERE group_name = p_group;
 END
 $$;

@@ -14,7 +14,7 @@ BEGIN
     IF v_task.status IN ('failed', 'canceled') THEN
         UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,
             scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,
-            started_at = NULL, finished_at = NULL, updated_at = clock()
+            started_at = NULL, finished_at = NULL, resumes = NULL, updated_at = clock()
         WHERE id = v_task.id;
     ELSIF v_task.wait_reason IN ('retry', 'limit', 'scheduled') THEN
         UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, scheduled_at = NULL, updated_at = clock()
@@ -24,7 +24,8 @@ BEGIN
             v_task.number, v_task.status
             USING ERRCODE = 'LD409', HINT = CASE v_task.status
                 WHEN 'succeeded' THEN 'submit it again to run it once more'
-                WHEN 'queued' THEN why_waiting(p_task) END;
+                WHEN 'queued' THEN why_waiting(p_task)
+                ELSE format('cancel it first: `llmctl cancel %s`', v_task.number) END;
     END IF;
 END
 $$;

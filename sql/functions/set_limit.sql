@@ -6,7 +6,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
-        RAISE EXCEPTION 'a limit is named tool:X, model:X, tenant:X or queue:X, not %', quote_nullable(p_scope)
+        RAISE EXCEPTION 'a limit is named tool:X, model:X, tenant:X or queue:X, not %', quote_nullable(left(p_scope, 100))
             USING ERRCODE = 'LD400';
     ELSIF p_max_concurrent IS NULL OR p_max_concurrent < 0 THEN
         RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
@@ -14,9 +14,7 @@ BEGIN
     PERFORM lock_limits();
     UPDATE concurrency_limits SET max_concurrent = p_max_concurrent, updated_at = clock() WHERE scope = p_scope;
     IF NOT FOUND THEN
-        INSERT INTO concurrency_limits (scope, max_concurrent, current_concurrent)
-        SELECT p_scope, p_max_concurrent, count(*) FROM tasks
-        WHERE status IN ('leased', 'running') AND p_scope = ANY(limit_scopes(tool, model, tenant_id, queue));
+        INSERT INTO concurrency_limits (scope, max_concurrent) VALUES (p_scope, p_max_concurrent);
     END IF;
 END
 $$;

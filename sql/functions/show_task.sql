@@ -6,6 +6,9 @@ AS $$
     SELECT to_jsonb(t) - ARRAY['lane', 'leased_by', 'run_id', 'run_no', 'ready_at'] || jsonb_build_object(
         'why', why_waiting(p_task),
         'waits_s', extract(EPOCH FROM t.ready_at - clock()),
+        'activity', (
+            SELECT activity FROM task_runs WHERE task_runs.id = t.run_id AND t.status IN ('leased', 'running')
+        ),
         'runs', coalesce((
             SELECT jsonb_agg(to_jsonb(runs) || jsonb_build_object(
                 'stdout', r.stdout_trunc, 'stderr', r.stderr, 'final_text', r.final_text) ORDER BY runs.run_no)

@@ -13,6 +13,7 @@ BEGIN
     PERFORM require_open_dispatcher(p_dispatcher);
     PERFORM FROM tasks
     WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
+        AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
     ORDER BY id FOR NO KEY UPDATE;
     v_now := clock();
 

@@ -21,7 +21,9 @@ CREATE OR REPLACE FUNCTION submit_task(
     p_scheduled_at timestamptz DEFAULT NULL,
     p_delay_s double precision DEFAULT NULL,
     p_idempotency_key text DEFAULT NULL,
-    p_session_id text DEFAULT NULL
+    p_session_id text DEFAULT NULL,
+    p_retry_on text [] DEFAULT NULL,
+    p_fallback_model text DEFAULT NULL
 )
 RETURNS TABLE (id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE sql VOLATILE
@@ -32,5 +34,6 @@ AS $$
         'input_files', p_input_files, 'output_files', p_output_files, 'permission', p_permission,
         'workdir', p_workdir, 'timeout_s', p_timeout_s, 'stall_timeout_s', p_stall_timeout_s,
         'max_attempts', p_max_attempts, 'backoff_s', p_backoff_s, 'scheduled_at', p_scheduled_at,
-        'delay_s', p_delay_s, 'idempotency_key', p_idempotency_key, 'session_id', p_session_id)))
+        'delay_s', p_delay_s, 'idempotency_key', p_idempotency_key, 'session_id', p_session_id,
+        'retry_on', to_jsonb(p_retry_on), 'fallback_model', p_fallback_model)))
 $$;

@@ -6,7 +6,7 @@
 -- Waits, when two transactions submit the same key at once, for the first of them to end.
 -- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
 -- so that two batches cannot deadlock; numbers follow the order of the array all the same.
--- Raises LD400 for bad input, 40001 if the first task of a key was deleted at that moment (submit again).
+-- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for, 40001 if the first task of a key was deleted at that moment (submit again).
 CREATE OR REPLACE FUNCTION submit_tasks(p_tasks jsonb)
 RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE plpgsql VOLATILE
@@ -15,6 +15,7 @@ AS $$
 DECLARE
     bad record;
     pair record;
+    v_tenant text := default_tenant();
     v_ids uuid [];
     v_tenants text [];
     v_keys text [];
@@ -32,12 +33,19 @@ BEGIN
         RAISE EXCEPTION '%', CASE WHEN jsonb_array_length(p_tasks) > 1 THEN format('task %s: ', bad.position) ELSE '' END
             || bad.complaint USING ERRCODE = 'LD400';
     END IF;
+    PERFORM require_tenants(ARRAY(
+        SELECT DISTINCT coalesce(task ->> 'tenant_id', v_tenant) FROM jsonb_array_elements(p_tasks) AS task
+    ));
     FOR pair IN
         SELECT DISTINCT task ->> 'tool' AS tool, task ->> 'account' AS account
         FROM jsonb_array_elements(p_tasks) AS task
     LOOP
         PERFORM require_served(pair.tool, pair.account);
     END LOOP;
+    PERFORM require_error_classes(ARRAY(
+        SELECT DISTINCT name FROM jsonb_array_elements(p_tasks) AS task,
+            jsonb_array_elements_text(nullif(task -> 'retry_on', 'null')) AS name
+    ));
 
     BEGIN
         WITH given AS MATERIALIZED (
@@ -48,24 +56,25 @@ BEGIN
                     priority smallint, name text, labels jsonb, input_files jsonb, output_files jsonb,
                     permission text, workdir text, timeout_s integer, stall_timeout_s integer,
                     max_attempts integer, backoff_s real, scheduled_at timestamptz, delay_s double precision,
-                    idempotency_key text, session_id text
+                    idempotency_key text, session_id text, retry_on text [], fallback_model text
                 )
         ), inserted AS (
             INSERT INTO tasks AS task (
                 id, number, tool, prompt, model, account, tenant_id, queue, priority, name, labels, input_files,
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
-                scheduled_at, idempotency_key, session_id
+                scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model
             )
             OVERRIDING SYSTEM VALUE
-            SELECT id, number, tool, prompt, model, account, coalesce(tenant_id, 'default'),
+            SELECT id, number, tool, prompt, model, account, coalesce(tenant_id, v_tenant),
                 coalesce(queue, 'default'), coalesce(priority, 5), name, coalesce(labels, '{}'),
                 coalesce((
                     SELECT jsonb_agg(file ->> 'path') FROM jsonb_array_elements(input_files) AS file
                 ), '[]'),
                 coalesce(output_files, '[]'), coalesce(permission, 'edit'), workdir, timeout_s, stall_timeout_s,
                 coalesce(max_attempts, 3), coalesce(backoff_s, 30),
-                coalesce(scheduled_at, clock() + make_interval(secs => delay_s)), idempotency_key, session_id
-            FROM given ORDER BY coalesce(tenant_id, 'default'), idempotency_key, number
+                coalesce(scheduled_at, clock() + make_interval(secs => delay_s)), idempotency_key, session_id,
+                session_id, retry_on, fallback_model
+            FROM given ORDER BY coalesce(tenant_id, v_tenant), idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING task.id
         ), filed AS (
@@ -79,7 +88,7 @@ BEGIN
             WHERE jsonb_typeof(given.input_files) = 'array'
         )
         SELECT array_agg(given.id ORDER BY position),
-            array_agg(coalesce(given.tenant_id, 'default') ORDER BY position),
+            array_agg(coalesce(given.tenant_id, v_tenant) ORDER BY position),
             array_agg(given.idempotency_key ORDER BY position),
             array_agg(
                 CASE WHEN given.idempotency_key IS NOT NULL

@@ -4,7 +4,7 @@
 -- hold its first 50 tasks in open transactions (the lane steps aside: their rollback would tell nobody).
 -- Only claim_tasks() calls this, under the claim lock. A lane's turn is waiting as long as it has a lane to look at.
 CREATE OR REPLACE FUNCTION take_task(
-    p_lane lanes, p_picked uuid [], p_now timestamptz, OUT task_id uuid, OUT prompt_bytes integer
+    p_lane lanes, p_picked uuid [], p_now timestamptz, OUT task_id uuid, OUT prompt_bytes integer, OUT resumes uuid
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -21,13 +21,13 @@ BEGIN
     ) AS first_two;
     v_head := v_numbers[1];
     IF v_head <= p_lane.head THEN
-        SELECT id, octet_length(prompt) INTO task_id, prompt_bytes FROM tasks
+        SELECT id, octet_length(prompt), tasks.resumes INTO task_id, prompt_bytes, resumes FROM tasks
         WHERE id = v_ids[1] AND lane = p_lane.lane AND status = 'queued' AND wait_reason IS NULL
         FOR NO KEY UPDATE SKIP LOCKED;
         IF FOUND THEN
             v_head := v_numbers[2];
         ELSE
-            SELECT id, octet_length(prompt) INTO task_id, prompt_bytes FROM tasks
+            SELECT id, octet_length(prompt), tasks.resumes INTO task_id, prompt_bytes, resumes FROM tasks
             WHERE lane = p_lane.lane AND status = 'queued' AND wait_reason IS NULL AND id = ANY(ARRAY(
                 SELECT id FROM tasks
                 WHERE lane = p_lane.lane AND status = 'queued' AND wait_reason IS NULL AND id <> ALL(p_picked)

@@ -63,7 +63,7 @@ BEGIN
     END IF;
 
     FOR event IN
-        SELECT status, array_agg(number) AS numbers FROM (
+        SELECT status, array_agg(number ORDER BY number) AS numbers FROM (
             SELECT max(status) FILTER (WHERE side = 1) AS status, max(number) AS number
             FROM (
                 SELECT 1 AS side, id, number, status, wait_reason FROM new_rows

@@ -28,7 +28,8 @@ BEGIN
             RETURN format('attempt %s of %s in %s, after: %s', v_task.attempt + 1, v_task.max_attempts,
                 in_words(v_task.ready_at - v_now), coalesce(v_task.error_message, v_task.error_class));
         WHEN 'limit' THEN
-            RETURN format('usage limit of the account, tried again in %s', in_words(v_task.ready_at - v_now));
+            RETURN format('usage limit of %s, tried again in %s', coalesce(v_task.group_name, 'the account'),
+                in_words(v_task.ready_at - v_now));
         ELSE
     END CASE;
 
@@ -45,10 +46,14 @@ BEGIN
             WHEN paused THEN 'is paused' || coalesce(' (' || pause_reason || ')', '')
             WHEN cooldown_until > v_now THEN format('cools down for %s', in_words(cooldown_until - v_now))
                 || coalesce(' (' || cooldown_reason || ')', '')
+            WHEN spent_today(g, v_now) >= daily_budget_usd THEN format('has spent its budget of the day ($%s of $%s), goes '
+                'on in %s', round(spent_usd, 2), round(daily_budget_usd, 2), in_words(next_day(v_now) - v_now))
             WHEN NOT EXISTS (
                 SELECT FROM dispatchers AS d
                 WHERE NOT d.closed AND d.lease_expires_at > v_now AND group_is_served_by(g, d)
             ) THEN 'is served by no dispatcher that runs'
+            WHEN unproven AND free_slots(g, v_now) = 0 AND current_concurrent < max_concurrent
+                THEN 'tries one task first, after its cool-down'
             WHEN current_concurrent >= max_concurrent THEN format('is full (%s/%s)', current_concurrent, max_concurrent)
         END AS problem
     ) AS looked_at

@@ -21,7 +21,8 @@ CREATE TABLE worker_groups (
     account_name text NOT NULL CHECK (account_name ~ '^[^[:cntrl:]]+$' AND octet_length(account_name) <= 200),
     max_concurrent integer NOT NULL CHECK (max_concurrent >= 0),
     current_concurrent integer NOT NULL DEFAULT 0 CHECK (current_concurrent >= 0),
-    env_vars jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(env_vars) = 'object'),
+    env_vars jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(env_vars) = 'object' AND NOT jsonb_path_exists(env_vars, 'strict $.* ? (@.type() != "string")')),
     config_home text,
     hosts text [],
     paused boolean NOT NULL DEFAULT false,
@@ -95,7 +96,10 @@ CREATE TABLE tasks (
     input_files jsonb NOT NULL DEFAULT '[]'
     CHECK (jsonb_typeof(input_files) = 'array' AND jsonb_array_length(input_files) <= 1000),
     output_files jsonb NOT NULL DEFAULT '[]'
-    CHECK (jsonb_typeof(output_files) = 'array' AND jsonb_array_length(output_files) <= 1000),
+    CHECK (
+        jsonb_typeof(output_files) = 'array' AND jsonb_array_length(output_files) <= 1000
+        AND NOT jsonb_path_exists(output_files, 'strict $[*] ? (@.type() != "string")')
+    ),
     permission text NOT NULL DEFAULT 'edit' CHECK (permission IN ('read', 'edit', 'full')),
     workdir text,
     timeout_s integer CHECK (timeout_s > 0),

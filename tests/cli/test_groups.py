@@ -167,3 +167,86 @@ def test_a_limit_that_cannot_be_right_is_refused(
     refused = llmctl("limit", *arguments)
     assert (refused.code, refused.out) == (code, "")
     assert complaint in refused.err
+
+
+def test_an_account_cools_down_until_a_time_and_no_longer_when_somebody_says_so(llmctl: Llmctl) -> None:
+    said = llmctl.ok("group", "cool", "claude-main", "--for", "2h", "--reason", "used by hand")
+    assert said.startswith("group claude-main cools down until ")
+    cooling = group(llmctl, "claude-main")
+    assert (cooling["state"], cooling["reason"]) == ("cooling", "used by hand")
+    assert msgspec.convert(cooling["cooldown_s"], float) == pytest.approx(7200, abs=60)
+
+    llmctl.ok("group", "clear-cooldown", "claude-main")
+    assert group(llmctl, "claude-main")["state"] == "open"
+    llmctl.ok("group", "cool", "claude-main", "--until", "22:00")
+    assert group(llmctl, "claude-main")["state"] == "cooling"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--for", "1h", "--until", "22:00"]])
+def test_a_cool_down_ends_at_one_time(llmctl: Llmctl, arguments: list[str]) -> None:
+    refused = llmctl("group", "cool", "claude-main", *arguments)
+    assert (refused.code, "give --until or --for" in refused.err) == (2, True)
+
+
+def test_what_an_account_may_cost_and_whether_others_stand_in_can_be_set(llmctl: Llmctl) -> None:
+    llmctl.ok("group", "add", "gemini", "team", "--no-failover", "--daily-budget", "12.5")
+    llmctl.ok("group", "set", "claude-main", "--daily-budget", "20", "--task-budget", "0.5", "--no-failover")
+    keys = ("failover", "daily_budget_usd", "task_budget_usd")
+    assert [group(llmctl, "gemini-team")[key] for key in keys] == [False, 12.5, None]
+    assert [group(llmctl, "claude-main")[key] for key in keys] == [False, 20, 0.5]
+
+    llmctl.ok("group", "set", "claude-main", "--daily-budget", "0", "--failover")
+    assert [group(llmctl, "claude-main")[key] for key in keys] == [True, None, 0.5]
+
+
+def test_a_group_that_nothing_needs_can_be_removed(llmctl: Llmctl) -> None:
+    number = llmctl.submit("claude", "x", "--account", "main")
+    refused = llmctl("group", "rm", "claude-main")
+    assert (refused.code, "still has tasks" in refused.err) == (5, True)
+
+    llmctl.ok("cancel", number)
+    assert llmctl.ok("group", "rm", "claude-main") == "group claude-main removed"
+    assert llmctl("group", "pause", "claude-main").code == 3
+
+
+def test_stats_sum_up_runs_and_tell_paid_from_notional(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    llmctl.submit("claude", "x")
+    dispatcher.run(cost_usd=0.25, auth_mode="login", input_tokens=1200, output_tokens=30)
+    llmctl.submit("codex", "x")
+    dispatcher.run(error_class="invalid_request")
+
+    head, claude, codex = llmctl.ok("stats", "--by", "tool").splitlines()
+    assert head.split() == [
+        "TOOL",
+        "RUNS",
+        "OK",
+        "FAILED",
+        "LIMITED",
+        "RAN",
+        "IN",
+        "CACHED",
+        "OUT",
+        "COST",
+        "NOTIONAL",
+    ]
+    assert claude.split() == ["claude", "1", "1", "0", "0", "2", "s", "1.2k", "30", "$0.25"]
+    assert codex.split() == ["codex", "1", "0", "1", "0", "2", "s"]
+    assert llmctl.ok("stats", "--by", "day", "--since", "1d", "-o", "jsonl").count("\n") == 0
+
+
+def test_a_reply_goes_on_with_the_session_of_a_task(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x", "--model", "opus")
+    early = llmctl("reply", number, "more")
+    assert (early.code, "only a task that has ended" in early.err) == (5, True)
+    dispatcher.run(session_id="s-1", final_text="done")
+
+    reply = llmctl.ok("reply", number, "-", "-q", stdin="and now the tests")
+    [run] = dispatcher.claim()
+    expected = {
+        "prompt": "and now the tests",
+        "session_id": "s-1",
+        "model": "opus",
+        "directory": f"{number}-1",
+    }
+    assert str(run["number"]) == reply
+    assert {key: run[key] for key in expected} == expected

@@ -1,8 +1,8 @@
 """`llmctl result`, `wait` and `submit --wait`."""
 
+import re
 import signal
 import subprocess
-import time
 
 import psycopg
 import pytest
@@ -20,9 +20,7 @@ def listens(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
             AND reader.application_name = 'llmctl' AND reader.query LIKE '%task_states%' AND reader.state = 'idle'
             AND datname = current_database()
     """
-    deadline = time.monotonic() + 30
     while dispatcher.connection.execute(query).fetchone() is None:
-        assert time.monotonic() < deadline, "the command does not listen"
         dispatcher.connection.execute("SELECT pg_sleep(0.02)")
 
 
@@ -37,7 +35,7 @@ def test_result_of_a_task_that_has_not_ended_is_pending(llmctl: Llmctl, dispatch
     number = llmctl.submit("claude", "x", "--delay", "1h")
     waiting = llmctl("result", number)
     assert (waiting.code, waiting.out) == (8, "")
-    assert waiting.err.startswith(f"task {number} is queued: scheduled to start in ")
+    assert re.fullmatch(rf"task {number} is queued: scheduled to start in (59|60) min\n", waiting.err)
     llmctl.ok("retry", number)
     dispatcher.start()
     running = llmctl("result", number)
@@ -157,7 +155,12 @@ def test_ctrl_c_ends_the_waiting_and_not_the_task(llmctl: Llmctl, dispatcher: Pl
     ("report", "code", "out", "complaint"),
     [
         ({"final_text": "the answer"}, 0, "the answer\n", ""),
-        ({"error_class": "budget", "error_message": "all is spent"}, 1, "", "failed: all is spent"),
+        (
+            {"error_class": "invalid_request", "error_message": "not understood"},
+            1,
+            "",
+            "failed: not understood",
+        ),
     ],
 )
 def test_submit_wait_prints_the_result_alone(

@@ -239,3 +239,17 @@ def test_too_much_input_is_refused_before_it_travels(llmctl: Llmctl) -> None:
         big.truncate(129 * 2**20)
     refused = llmctl("submit", "claude", "x", "--input", "big")
     assert (refused.code, "larger than 128 MiB" in refused.err) == (2, True)
+
+
+def test_which_errors_are_worth_another_attempt_and_which_model_stands_in(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    picky = llmctl.submit("claude", "x", "--retry-on", "timeout, agent_error", "--fallback-model", "haiku")
+    [run] = dispatcher.claim()
+    assert run["fallback_model"] == "haiku"
+    dispatcher.start()
+    dispatcher.finish(str(run["run_id"]), error_class="empty_result")
+    assert "failed" in llmctl.ok("show", picky)
+
+    refused = llmctl("submit", "claude", "x", "--retry-on", "never")
+    assert (refused.code, "'never' is no error" in refused.err) == (2, True)

@@ -23,7 +23,7 @@ def task(**given: object) -> TaskRow:
         "tool": "claude", "model": None, "group_name": None, "tenant_id": "default", "queue": "default",
         "priority": 5, "name": None, "attempt": 1, "max_attempts": 3, "age_s": 10.0, "elapsed_s": None,
         "tokens": None, "cost_usd": None, "permission": "edit", "created_at": NOW, "started_at": None,
-        "finished_at": None, "error_class": None, "error_message": None,
+        "finished_at": None, "error_class": None, "error_message": None, "activity": None, "silent_s": None,
     }  # fmt: skip
     return TaskRow(**(usual | given))  # type: ignore[arg-type]
 
@@ -32,7 +32,8 @@ def group(**given: object) -> GroupRow:
     usual: dict[str, object] = {
         "group_name": "claude-main", "tool": "claude", "account_name": "main", "current_concurrent": 1,
         "max_concurrent": 4, "queued": 2, "state": "open", "cooldown_s": None, "reason": None, "hosts": None,
-        "config_home": None, "env_vars": {},
+        "config_home": None, "env_vars": {}, "failover": True, "daily_budget_usd": None, "task_budget_usd": None,
+        "spent_usd": Decimal(0),
     }  # fmt: skip
     return GroupRow(**(usual | given))  # type: ignore[arg-type]
 
@@ -57,6 +58,14 @@ def test_a_running_task_ages_and_so_does_its_run() -> None:
     shown = Snapshot(tasks=[task(status="running", group_name="claude-main", age_s=100.0, elapsed_s=58.5)])
     assert row(shown).split() == ["1", "running", "claude-main", "1m", "0:58", "1/3"]
     assert row(shown.aged(3)).split() == ["1", "running", "claude-main", "1m", "1:01", "1/3"]
+
+
+def test_a_running_task_says_what_its_agent_does_and_when_that_takes_long() -> None:
+    busy = Snapshot(tasks=[task(status="running", activity="runs make test", silent_s=50.0)])
+    assert row(busy).endswith("  runs make test")
+    assert row(busy.aged(15)).endswith("  runs make test, silent for 65 s")
+    mute = Snapshot(tasks=[task(status="running", silent_s=600.0)])
+    assert row(mute).endswith("  no output, silent for 10 min")
 
 
 def test_a_task_that_has_ended_ran_as_long_as_it_did() -> None:

@@ -242,6 +242,14 @@ def test_data_of_another_major_version_name_the_way_out(new_server: NewServer) -
         server.start()
 
 
+def test_what_runs_is_what_is_installed_until_an_update(new_server: NewServer) -> None:
+    server = new_server()
+    server.start()
+    with psycopg.connect(server.url("postgres")) as connection:
+        running = connection.info.parameter_status("server_version") or ""
+    assert server.installed_version() == running.partition(" ")[0]
+
+
 def test_destroy_leaves_nothing(new_server: NewServer) -> None:
     server = new_server()
     server.start()

@@ -100,9 +100,6 @@ def outcomes(site: Site, number: int) -> list[tuple[str, int]]:
     return [(run["status"], run["attempt"]) for run in site.runs(number)]
 
 
-GIVEN_BACK = [("interrupted", 1), ("succeeded", 1)]
-
-
 def test_killing_the_dispatcher_neither_kills_nor_repeats_a_running_agent(site: Site) -> None:
     gate = site.gate()
     site.configure("groups", sh={"max_concurrent": AGENTS})
@@ -123,34 +120,17 @@ def test_killing_the_dispatcher_neither_kills_nor_repeats_a_running_agent(site: 
     assert site.sql("SELECT * FROM check_counters()") == []
 
 
-def test_killed_after_the_claim(site: Site, former: Former) -> None:
-    number = site.submit("echo done")
+def test_killed_before_the_agent_was_started(site: Site, former: Former) -> None:
+    numbers = [site.submit("echo done") for _ in range(3)]
     former.claim()
-    former.die()
-
-    site.run()
-
-    assert outcomes(site, number) == GIVEN_BACK
-
-
-def test_killed_after_the_workspace_was_made(site: Site, former: Former) -> None:
-    number = site.submit("echo done")
     former.lay_out()
-    former.die()
-
-    site.run()
-
-    assert outcomes(site, number) == GIVEN_BACK
-
-
-def test_killed_after_the_run_record_was_made(site: Site, former: Former) -> None:
-    number = site.submit("echo done")
     former.record(*former.lay_out()).close()
     former.die()
 
     site.run()
 
-    assert outcomes(site, number) == GIVEN_BACK
+    given_back = [("interrupted", 1), ("succeeded", 1)]
+    assert [outcomes(site, number) for number in numbers] == [given_back] * 3
 
 
 def test_killed_between_fork_and_the_word_of_the_start(site: Site, former: Former) -> None:
@@ -279,6 +259,19 @@ def test_a_run_whose_shell_was_killed_is_lost_only_when_no_process_of_it_is_left
 
     site.run()
 
+    assert outcomes(site, number) == [("lost", 1)]
+    assert site.agents() == []
+
+
+def test_a_run_whose_record_was_destroyed_is_lost_and_leaves_nothing(site: Site) -> None:
+    os.mkfifo(site.directory / "begun")
+    number = site.submit("rm ../run; mkdir ../run; echo >$SITE/begun; exec sleep 1000", max_attempts=1)
+    site.start()
+    (site.directory / "begun").read_text()
+
+    site.start_again()
+
+    site.wait_for("failed", number)
     assert outcomes(site, number) == [("lost", 1)]
     assert site.agents() == []
 

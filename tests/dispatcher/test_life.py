@@ -264,3 +264,26 @@ def _script(path: Path, content: str) -> Path:
     path.write_text(content)
     path.chmod(0o755)
     return path
+
+
+def test_a_usage_limit_parks_the_task_until_the_account_s_window_opens(site: Site) -> None:
+    limited = _script(
+        site.directory / "claude",
+        """#!/bin/sh
+resets=$(($(date +%s) + 7200))
+echo '{"type":"system","subtype":"init","session_id":"s"}'
+echo '{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":'$resets'}}'
+echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"session_id":"s","result":"limit"}'
+exit 1
+""",
+    )
+    site.configure("tools", claude={"command": str(limited)})
+    site.configure("groups", claude={"tool": "claude"})
+    number = site.submit("hello", tool="claude")
+    site.start()
+
+    site.wait_until(lambda: site.task(number)["wait_reason"] == "limit")
+
+    task = site.task(number)
+    assert (task["status"], task["attempt"], task["error_class"]) == ("queued", 0, "limit")
+    assert 7000 < (task["next_attempt_at"] - task["updated_at"]).total_seconds() <= 7206

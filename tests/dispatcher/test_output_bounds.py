@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -135,19 +136,24 @@ def test_output_on_either_stream_keeps_an_agent_from_being_called_stalled(site: 
     assert site.task(number)["status"] == "succeeded"
 
 
-def test_an_adopted_agent_has_been_silent_for_as_long_as_its_log(site: Site) -> None:
-    gate = site.gate()
-    number = site.submit(f"echo begun; {gate.pass_through}", stall_timeout_s=60, max_attempts=1)
+def test_the_silence_of_an_agent_counts_also_while_no_dispatcher_runs(site: Site) -> None:
+    gate, fifo = site.gate(), site.directory / "fifo"
+    os.mkfifo(fifo)
+    number = site.submit(
+        f"echo begun; sleep 4; echo waited >{fifo}; {gate.pass_through}", stall_timeout_s=4, max_attempts=1
+    )
     first = site.start()
     site.wait_until(lambda: printed(site, number))
     first.kill()
-    site.sql("UPDATE task_runs SET started_at = started_at - interval '2 minutes'")
-    log = site.workspace(number) / "stdout.log"
-    os.utime(log, (log.stat().st_atime - 61, log.stat().st_mtime - 61))
+    assert fifo.read_text() == "waited\n"
 
-    site.run()
+    second = site.run()
 
-    assert site.task(number)["error_class"] == "stalled"
+    adopted, stopping = second.wait_for("run adopted"), second.wait_for("stopping run", reason="stalled")
+    passed = datetime.fromisoformat(str(stopping["timestamp"])) - datetime.fromisoformat(
+        str(adopted["timestamp"])
+    )
+    assert passed.total_seconds() < 3
 
 
 INIT = {"type": "system", "subtype": "init", "session_id": "5a3b", "cwd": "/"}

@@ -18,8 +18,8 @@ carried out in their order before the final answer:
     [[fail credit]]           the account has no money left
     [[fail context]]          the prompt is too long for the model
 
-`fail` takes options: `retry-after=SECONDS`, `resets=SECONDS` (of a quota; default one hour) and `first=N`:
-only the first N requests with this very prompt fail, so that a second attempt can succeed.
+`fail` takes options: `retry-after=SECONDS`, `resets=SECONDS` (of a quota; default one hour) and `first=N`: only the
+first N requests fail whose prompt is the same from its last `fail` on, so that a second attempt can succeed.
 A prompt without directives is answered with its own beginning.
 """
 

@@ -76,10 +76,11 @@ class ModelServer:
                 self._record(request)
 
     def times_failed_before(self, prompt: str) -> int:
-        """Counts the call: how often this was asked for the same prompt before."""
+        """Counts the call: how often this was asked before for a prompt with the same end, from `fail` on."""
+        end = prompt[max(0, prompt.rfind("[[fail")) :]
         with self._lock:
-            self._seen[prompt] += 1
-            return self._seen[prompt] - 1
+            self._seen[end] += 1
+            return self._seen[end] - 1
 
 
 class _Server(ThreadingHTTPServer):

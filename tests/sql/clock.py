@@ -9,6 +9,9 @@ class Clock:
     def __init__(self, client: Client) -> None:
         self._client = client
         client.run("create table test_clock (now timestamptz)")
+        client.run(
+            "grant select on test_clock to public"
+        )  # functions run as their owner, not as the superuser
         client.run("insert into test_clock values (date_trunc('second', now()))")
         client.run(
             "create or replace function clock() returns timestamptz language sql volatile"

@@ -442,6 +442,8 @@ def test_a_task_cannot_be_born_active(db: Client) -> None:
         ("wait_reason", "retry"),
         ("prompt", ""),
         ("priority", 0),
+        ("output_files", '["a", 5]'),
+        ("output_files", '[["a"]]'),
     ],
 )
 def test_no_row_by_hand_can_break_the_claim_of_others(db: Client, column: str, value: object) -> None:

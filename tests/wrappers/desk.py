@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dispatcher.evidence import newest
 from tests.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
 from wrappers.command import ToolSettings
@@ -68,4 +69,6 @@ class Desk:
         ran = self.run_raw(prompt, permission, resume)
         parser = self.wrapper.parser()
         events = list(parser.feed(ran.stdout))
-        return Story(parser.finish(ran.ending), events)
+        wanted = parser.evidence()
+        evidence = newest(self.account.config_home, wanted) if wanted else b""
+        return Story(parser.finish(replace(ran.ending, evidence=evidence)), events)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,7 +116,7 @@ FAILURES: Mapping[str, Mapping[str, str]] = {
     "[[fail quota]]": {"claude": "throttled", "codex": "limit", "gemini": "limit"},
     "[[fail 401]]": dict.fromkeys(CLIS, "auth"),
     "[[fail 403]]": dict.fromkeys(CLIS, "auth"),
-    "[[fail 404]]": {"claude": "invalid_request", "codex": "agent_error", "gemini": "agent_error"},
+    "[[fail 404]]": {"claude": "invalid_request", "codex": "invalid_request", "gemini": "agent_error"},
     "[[fail 500]]": {"claude": "agent_error", "codex": "overloaded", "gemini": "agent_error"},
     "[[fail 503]]": dict.fromkeys(CLIS, "overloaded"),
     "[[fail credit]]": {"claude": "budget", "codex": "budget", "gemini": "auth"},
@@ -178,6 +179,21 @@ def test_the_limit_of_a_subscription_says_when_it_ends(agents: Agents, tmp_path:
 
     assert outcome.error_class == "limit"
     assert outcome.limit_resets_at is not None
+
+
+def test_codex_says_when_its_limit_ends_also_in_a_session_that_failed_before(
+    agents: Agents, tmp_path: Path
+) -> None:
+    desk = Desk(agents, "codex", tmp_path)
+    first = desk.run("[[fail quota resets=9000]]").outcome
+    again = desk.run("[[fail quota resets=3000]]", resume=first.session_id).outcome
+    refused = desk.run("[[fail 404]]", resume=first.session_id).outcome
+
+    now = time.time()
+    assert (first.error_class, again.error_class) == ("limit", "limit")
+    assert first.limit_resets_at == pytest.approx(now + 9000, abs=120)
+    assert again.limit_resets_at == pytest.approx(now + 3000, abs=120)
+    assert (refused.error_class, refused.limit_resets_at) == ("invalid_request", None)
 
 
 def test_codex_needs_nothing_but_its_key(agents: Agents, tmp_path: Path) -> None:

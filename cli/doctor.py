@@ -1,0 +1,43 @@
+"""`llmctl doctor`: `dispatcher check`, for those who look for it here."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.output import TextOrJson, TextOrJsonOption, write
+from cli.verbs import family
+from dispatcher.errors import ExitCode
+
+if TYPE_CHECKING:
+    from dispatcher.checks.finding import Finding
+
+app = family()
+
+
+@app.command()
+def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
+    """Look for what keeps tasks from running: database, tools, logins, work directory, machine.
+
+    Exit code 1 if there is a problem. No request is sent to a service and no token is spent.
+    """
+    from dispatcher import settings
+    from dispatcher.check import check
+
+    show(check(settings.load()), output)
+
+
+def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
+    """Print findings; ends with exit code 1 if there is a problem among them."""
+    from dispatcher import check_report
+    from dispatcher.checks.finding import has_problem
+
+    if output is TextOrJson.JSON:
+        write(check_report.as_json(findings))
+    else:
+        for line in check_report.lines(findings, colour=check_report.wants_colour(sys.stdout)):
+            # Colours are ours; texts are clean already.
+            typer.echo(line)
+    if has_problem(findings):
+        raise typer.Exit(ExitCode.FAILED)

@@ -1,0 +1,67 @@
+"""`llmctl reply`: the next prompt of a conversation that an agent has ended."""
+
+from typing import Annotated
+
+import typer
+
+from cli import results
+from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.prompts import read_prompt
+from cli.tasks import TaskArgument
+from cli.times import parse_duration
+from cli.verbs import family
+from dispatcher.errors import ExitCode
+
+app = family()
+
+
+@app.command()
+def reply(
+    task: TaskArgument,
+    prompt: Annotated[
+        str | None, typer.Argument(help="What it is to do next; - reads standard input.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
+    priority: Annotated[int | None, typer.Option(min=1, max=9, help="9 is first.")] = None,
+    timeout: Annotated[
+        int | None,
+        typer.Option(parser=parse_duration, metavar="DURATION", help="The longest a run may take."),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="A file the agent must write, and is kept. Repeatable."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")] = False,
+    output_format: TextOrJsonOption = TextOrJson.TEXT,
+) -> ExitCode:
+    """Go on with the session of a task that has ended, as a new task.
+
+    It has the same account, model, permission and directory. The directory is kept for a day after each run, or
+    for as long as execution.keep_sessions says.
+    """
+    text = read_prompt("reply TASK", prompt, file)
+    from cli import database
+    from cli.records import Submitted
+
+    with database.opened() as db:
+        [submitted] = db.rows(
+            Submitted,
+            "reply_task",
+            task=task,
+            prompt=text,
+            name=name,
+            priority=priority,
+            timeout_s=timeout,
+            output_files=to_json(output, indent=False) if output else None,
+        )
+        said = str(submitted.number) if quiet else f"task {submitted.number} goes on with task {task}"
+        if wait:
+            if output_format is TextOrJson.TEXT:
+                say(said)
+            return results.wait_for_result(submitted.number, None, output_format)
+        write(to_json(submitted) if output_format is TextOrJson.JSON and not quiet else said)
+    return ExitCode.OK

@@ -1,0 +1,43 @@
+"""`llmctl stats`: what was done, and what it took."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cli.output import Format, FormatOption, show_rows
+from cli.times import parse_duration
+from cli.verbs import family
+
+app = family()
+
+
+class By(StrEnum):
+    GROUP = "group"
+    TOOL = "tool"
+    MODEL = "model"
+    TENANT = "tenant"
+    DAY = "day"
+
+
+@app.command()
+def stats(
+    by: Annotated[By, typer.Option(help="What to sum up by; days are those of UTC.")] = By.GROUP,
+    since: Annotated[
+        int | None, typer.Option(parser=parse_duration, metavar="DURATION", help="Only the last 24h, 7d, …")
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Sum up the runs that have ended: how they ended, their tokens and costs.
+
+    COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. Empty: no tool told.
+    """
+    from cli import database
+    from cli.group_tables import stats_by
+    from cli.records import StatsRow
+
+    start = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
+    with database.opened() as db:
+        rows = db.rows(StatsRow, "stats", by=by.value, since=start.isoformat() if start else None)
+    show_rows(StatsRow, rows, stats_by(by.value), output, empty="no runs have ended")

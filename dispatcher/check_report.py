@@ -1,0 +1,48 @@
+"""Findings as lines for people, or as JSON: pure functions of their arguments."""
+
+import os
+from collections.abc import Sequence
+from typing import TextIO
+
+import msgspec
+
+from dispatcher.checks.finding import Finding
+
+_COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
+_END = "\x1b[0m"
+
+
+def lines(findings: Sequence[Finding], *, colour: bool = False) -> list[str]:
+    """One line a finding, and one that counts them."""
+    wide = max((len(finding.subject) for finding in findings), default=0)
+    return [*(_line(finding, wide, colour) for finding in findings), summary(findings)]
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    counts = {level: sum(finding.level == level for finding in findings) for level in ("problem", "warning")}
+    if not any(counts.values()):
+        return "all is well"
+    return " and ".join(
+        f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts.items() if count
+    )
+
+
+def wants_colour(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    return msgspec.json.format(msgspec.json.encode(findings), indent=2).decode()
+
+
+def _line(finding: Finding, wide: int, colour: bool) -> str:
+    level = f"{finding.level:<7}"
+    if colour:
+        level = f"{_COLOURS[finding.level]}{level}{_END}"
+    remedy = f" → {finding.remedy}" if finding.remedy else ""
+    return f"{level}  {_clean(f'{finding.subject:<{wide}}  {finding.what}{remedy}')}"
+
+
+def _clean(text: str) -> str:
+    """What others named may hold what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,67 @@
+"""The worker groups that are looked at: the database's, as config.yaml will change them at the next start."""
+
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from dispatcher.database.connection import Connection
+from dispatcher.settings import Settings
+from wrappers.base import Wrapper
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of one tool. ``hosts`` None: any host."""
+
+    name: str
+    tool: str
+    account: str
+    max_concurrent: int
+    env: Mapping[str, str] = {}
+    config_home: str | None = None
+    hosts: tuple[str, ...] | None = None
+    state: str = "open"
+
+
+def groups_of(
+    connection: Connection | None, settings: Settings, wrappers: Mapping[str, Wrapper]
+) -> list[Group]:
+    """Answer all groups; without any, those that `dispatcher run` would make for what is on PATH."""
+    found = {group.name: group for group in (_stored(connection) if connection else ())}
+    for name, group in settings.groups.items():
+        found[name] = Group(
+            name=name,
+            tool=group.tool,
+            account=group.account,
+            max_concurrent=group.max_concurrent,
+            env=group.env,
+            config_home=group.config_home,
+            hosts=group.hosts,
+            state=found[name].state if name in found else "open",
+        )
+    if not found:
+        for name, wrapper in wrappers.items():
+            if shutil.which(wrapper.program):
+                group_name = f"{name}-default"
+                found[group_name] = Group(name=group_name, tool=name, account="default", max_concurrent=1)
+    return list(found.values())
+
+
+def served_here(groups: Sequence[Group], settings: Settings) -> list[Group]:
+    """Of ``groups``, those that a dispatcher of these settings on this host runs."""
+    host = settings.dispatcher.host or socket.gethostname()
+    chosen = settings.dispatcher.groups
+    return [
+        group
+        for group in groups
+        if (chosen is None or group.name in chosen) and (group.hosts is None or host in group.hosts)
+    ]
+
+
+def _stored(connection: Connection) -> list[Group]:
+    rows = connection.execute(
+        "SELECT group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts, state FROM list_groups()"
+    )
+    names = ("name", "tool", "account", "max_concurrent", "env", "config_home", "hosts", "state")
+    return [msgspec.convert(dict(zip(names, row, strict=True)), Group) for row in rows]

@@ -1,0 +1,46 @@
+"""Asking a program a question that it answers from what is on this machine."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE = 30.0
+"""Seconds. `gemini --version`, the slowest question, takes 2 to 5 (0.61.0, on two busy cores)."""
+
+# Whatever would still go to the network fails at once: nobody listens on the discard port.
+NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program said; ``exit_code`` is None when it took too long, or could not be started."""
+
+    exit_code: int | None
+    output: str
+
+
+def ask(argv: Sequence[str], env: Mapping[str, str], directory: Path, patience: float = PATIENCE) -> Answer:
+    """Run a program to its end without input, in a session of its own that is killed when it takes too long."""
+    try:
+        process = subprocess.Popen(
+            argv,
+            env={**env, **NO_NETWORK},
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Answer(None, f"cannot be started: {error.strerror}")
+    with process:
+        try:
+            output, _ = process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return Answer(None, f"did not answer within {patience:g} s")
+    return Answer(process.returncode, output.decode(errors="replace"))

@@ -1,0 +1,102 @@
+"""Tasks, groups and limits that can never come together."""
+
+from collections.abc import Sequence
+
+import psycopg
+
+from dispatcher.checks.finding import Finding, ok, problem, warning
+from dispatcher.checks.groups import Group
+from dispatcher.database.connection import Connection
+from dispatcher.settings import Settings
+
+
+def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
+    """Look for what waits for ever, although nothing is wrong with it."""
+    if not groups:
+        return [
+            problem(
+                "groups",
+                "there are none, so nothing runs",
+                "install a CLI, or make one: `llmctl group add TOOL NAME`",
+            )
+        ]
+    return [*_dispatchers(connection, groups), *_limits(connection, groups), *_tasks(connection)]
+
+
+def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
+    alive = connection.execute("SELECT host, groups FROM list_dispatchers() WHERE alive").fetchall()
+    if not alive:
+        return [warning("dispatchers", "none is running", "start one: `dispatcher run`")]
+    findings = [ok("dispatchers", f"running on {', '.join(sorted({host for host, _ in alive}))}")]
+    for group in groups:
+        if not any(
+            (chosen is None or group.name in chosen) and (group.hosts is None or host in group.hosts)
+            for host, chosen in alive
+        ):
+            where = f" (its hosts: {', '.join(group.hosts)})" if group.hosts is not None else ""
+            findings.append(
+                warning(
+                    f"group {group.name}",
+                    f"no dispatcher that is running serves it{where}",
+                    "start one there, or change it: `llmctl group set`",
+                )
+            )
+    return findings
+
+
+def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
+    findings, never_reached = [], []
+    for scope, maximum in connection.execute("SELECT scope, max_concurrent FROM list_limits()"):
+        kind, _, name = scope.partition(":")
+        slots = sum(group.max_concurrent for group in groups if kind == "tool" and group.tool == name)
+        if maximum == 0:
+            remedy = f"`llmctl limit set {scope} 1`, or more"
+            findings.append(warning(f"limit {scope}", "is 0: its tasks wait for ever", remedy))
+        elif 0 < slots < maximum:
+            never_reached.append(f"{scope} ({maximum}, its groups have {slots})")
+    if never_reached:
+        findings.append(
+            ok("limits", f"never reached, since groups have fewer slots: {', '.join(never_reached)}")
+        )
+    findings += [
+        warning(
+            f"group {group.name}", "has no slot: it takes no task", f"`llmctl group set {group.name} --max 1`"
+        )
+        for group in groups
+        if group.max_concurrent == 0
+    ]
+    findings += [
+        warning(
+            f"group {group.name}", "is paused", f"when its cause is gone: `llmctl group resume {group.name}`"
+        )
+        for group in groups
+        if group.state == "paused"
+    ]
+    return findings
+
+
+def _tasks(connection: Connection) -> list[Finding]:
+    try:
+        unserved = connection.execute("SELECT tool, account, tasks FROM unserved_tasks()").fetchall()
+    except psycopg.errors.InsufficientPrivilege:
+        return []
+    return [
+        problem(
+            "tasks",
+            f"{tasks} queued for {tool}{f' with account {account}' if account else ''}, which no group serves",
+            f"`llmctl group add {tool} {account or 'main'} --max 1`, or cancel them",
+        )
+        for tool, account, tasks in unserved
+    ]
+
+
+def check_groups_of_file(settings: Settings, groups: Sequence[Group]) -> list[Finding]:
+    """Look for a dispatcher that is told to serve groups that there are not."""
+    known = {group.name for group in groups}
+    return [
+        problem(
+            "config", f"dispatcher.groups names {name}, which is no group", "correct it, or add the group"
+        )
+        for name in settings.dispatcher.groups or ()
+        if name not in known
+    ]

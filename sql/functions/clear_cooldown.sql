@@ -1,0 +1,16 @@
+-- clear_cooldown(group): ends a cool-down, without a probe, and leaves a pause as it is; tasks that its usage limit
+-- had parked go on too.
+-- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
+-- Raises LD404.
+CREATE OR REPLACE FUNCTION clear_cooldown(p_group text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    PERFORM lock_claims();
+    PERFORM require_group(p_group);
+    PERFORM release_parked(p_group);
+    PERFORM lock_counters(true);
+    UPDATE worker_groups SET cooldown_until = NULL, cooldown_reason = NULL, unproven = false, updated_at = clock()
+    WHERE group_name = p_group;
+END
+$$;

@@ -1,0 +1,72 @@
+-- recover_lost(host, host_lost_after, default_timeout, dry_run): gives up runs whose dispatcher does not come back, as
+-- lost: a task that has attempts left is tried again. Answers them, with the seconds since their dispatcher was heard.
+--
+-- A lease that ended proves nothing: agents outlive their dispatcher. So a run is given up only when a person names
+-- its host (which must not have a dispatcher that is alive), or when it had time to end (its timeout, or the default
+-- one) and host_lost_after has passed since both that and the last heartbeat. Dispatchers that are left with nothing
+-- are closed, so what they may still report is refused. With dry_run nothing is changed.
+-- Locks: the dispatchers that are away, by id, then as finish_runs().
+-- Raises LD404 when no dispatcher of that host is known, LD409 while one is alive.
+CREATE OR REPLACE FUNCTION recover_lost(
+    p_host text DEFAULT NULL, p_host_lost_after_s double precision DEFAULT 3600,
+    p_default_timeout_s double precision DEFAULT 600, p_dry_run boolean DEFAULT false
+) RETURNS TABLE (number bigint, run_no integer, host text, away_s double precision)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_now timestamptz;
+    v_away uuid [];
+    v_lost uuid [];
+    v_report record;
+BEGIN
+    IF p_host IS NOT NULL AND NOT EXISTS (SELECT FROM dispatchers WHERE NOT closed AND dispatchers.host = p_host) THEN
+        RAISE EXCEPTION 'no dispatcher of host % is known that has not said goodbye', quote_literal(p_host)
+            USING ERRCODE = 'LD404';
+    END IF;
+    PERFORM FROM dispatchers
+    WHERE NOT closed AND lease_expires_at < clock() AND (p_host IS NULL OR dispatchers.host = p_host)
+    ORDER BY id FOR UPDATE;
+    v_now := clock();
+    IF EXISTS (
+        SELECT FROM dispatchers WHERE NOT closed AND dispatchers.host = p_host AND lease_expires_at >= v_now
+    ) THEN
+        RAISE EXCEPTION 'a dispatcher of host % is alive: stop it, and its next start goes on with its runs',
+            quote_literal(p_host) USING ERRCODE = 'LD409';
+    END IF;
+    v_away := ARRAY(
+        SELECT id FROM dispatchers
+        WHERE NOT closed AND CASE
+            WHEN p_host IS NULL THEN last_heartbeat_at + make_interval(secs => p_host_lost_after_s) < v_now
+                AND lease_expires_at < v_now
+            ELSE dispatchers.host = p_host
+        END
+    );
+    v_lost := ARRAY(
+        SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id
+        WHERE tasks.leased_by = ANY(v_away) AND tasks.status IN ('leased', 'running')
+            AND (p_host IS NOT NULL OR coalesce(runs.started_at, runs.claimed_at)
+                + make_interval(secs => coalesce(tasks.timeout_s, p_default_timeout_s) + p_host_lost_after_s) < v_now)
+    );
+    IF NOT p_dry_run THEN
+        FOR v_report IN
+            SELECT runs.dispatcher_id, jsonb_agg(jsonb_build_object(
+                'run_id', runs.id, 'error_class', 'lost', 'error_message',
+                format('host %s was given up: nothing is known of the agent', runs.host))) AS reports
+            FROM task_runs AS runs WHERE runs.id = ANY(v_lost) GROUP BY runs.dispatcher_id
+        LOOP
+            PERFORM finish_runs(v_report.dispatcher_id, v_report.reports);
+        END LOOP;
+        UPDATE dispatchers SET closed = true
+        WHERE id = ANY(v_away) AND NOT EXISTS (
+            SELECT FROM tasks WHERE leased_by = dispatchers.id AND status IN ('leased', 'running')
+        );
+    END IF;
+    RETURN QUERY
+    SELECT tasks.number, runs.run_no, runs.host,
+        extract(EPOCH FROM v_now - dispatchers.last_heartbeat_at)::double precision
+    FROM task_runs AS runs JOIN tasks ON tasks.id = runs.task_id
+    JOIN dispatchers ON dispatchers.id = runs.dispatcher_id
+    WHERE runs.id = ANY(v_lost) ORDER BY tasks.number;
+END
+$$;

@@ -1,0 +1,11 @@
+-- release_parked(group): tasks that the group's usage limit had parked are ready again. Those that a producer holds
+-- stay parked. Locks: parked tasks; the claim lock is held by the caller.
+CREATE OR REPLACE FUNCTION release_parked(p_group text) RETURNS void
+LANGUAGE sql VOLATILE
+AS $$
+    UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, updated_at = clock()
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM tasks WHERE status = 'queued' AND wait_reason = 'limit' AND group_name = p_group
+        FOR NO KEY UPDATE SKIP LOCKED
+    ))
+$$;

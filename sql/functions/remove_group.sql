@@ -1,0 +1,22 @@
+-- remove_group(group): the account is not used any more; its runs stay in the audit.
+-- Locks: claim lock, counters lock (alone), the group. Raises LD404, and LD409 while tasks of it run or wait for it.
+CREATE OR REPLACE FUNCTION remove_group(p_group text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_group worker_groups;
+    v_waiting bigint;
+BEGIN
+    PERFORM lock_limits();
+    PERFORM require_group(p_group);
+    SELECT * INTO v_group FROM worker_groups WHERE group_name = p_group FOR UPDATE;
+    SELECT count(*) INTO v_waiting FROM tasks
+    WHERE status = 'queued' AND tool = v_group.tool AND account = v_group.account_name;
+    IF v_group.current_concurrent > 0 OR v_waiting > 0 THEN
+        RAISE EXCEPTION 'group % still has tasks: % running, % waiting for its account', p_group,
+            v_group.current_concurrent, v_waiting
+            USING ERRCODE = 'LD409', HINT = 'pause it, and remove it when they have ended or were canceled';
+    END IF;
+    DELETE FROM worker_groups WHERE group_name = p_group;
+END
+$$;

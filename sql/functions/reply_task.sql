@@ -1,0 +1,61 @@
+-- reply_task(task, prompt, ...): queues a task that goes on with the session of one that has ended: with the same
+-- account, model and permission, in the same directory. What is given takes the place of what that task had.
+--   SELECT * FROM reply_task('812', 'Now write the tests');
+-- Locks: the task that is replied to, so that two replies are not queued at once.
+-- Raises LD404; LD409 when it has not ended, has no session, or has a reply that has not ended; LD400 for bad input.
+CREATE OR REPLACE FUNCTION reply_task(
+    p_task text, p_prompt text, p_name text DEFAULT NULL, p_priority integer DEFAULT NULL,
+    p_timeout_s integer DEFAULT NULL, p_permission text DEFAULT NULL, p_output_files jsonb DEFAULT NULL,
+    p_idempotency_key text DEFAULT NULL
+)
+RETURNS TABLE (id uuid, number bigint, status text, created boolean, same boolean)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_task tasks;
+    v_run task_runs;
+    v_reply record;
+    v_account text;
+    v_open bigint;
+BEGIN
+    SELECT * INTO v_task FROM tasks WHERE tasks.id = find_task(p_task) FOR NO KEY UPDATE;
+    IF v_task.status NOT IN ('succeeded', 'failed', 'canceled') THEN
+        RAISE EXCEPTION 'task % is %: only a task that has ended can be replied to', v_task.number, v_task.status
+            USING ERRCODE = 'LD409';
+    END IF;
+    SELECT * INTO v_run FROM task_runs
+    WHERE task_id = v_task.id AND session_id IS NOT NULL ORDER BY run_no DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'task % has no session that could go on', v_task.number USING ERRCODE = 'LD409',
+            HINT = 'submit a new task';
+    END IF;
+    SELECT account_name INTO v_account FROM worker_groups WHERE group_name = v_run.group_name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the worker group % of task % is not there any more', quote_literal(v_run.group_name),
+            v_task.number USING ERRCODE = 'LD409';
+    END IF;
+    SELECT tasks.number INTO v_open FROM tasks JOIN task_runs AS session ON session.id = tasks.continues
+    WHERE session.session_id = v_run.session_id AND session.group_name = v_run.group_name
+        AND tasks.status IN ('queued', 'leased', 'running')
+        AND tasks.idempotency_key IS DISTINCT FROM coalesce(p_idempotency_key, '');
+    IF FOUND THEN
+        RAISE EXCEPTION 'task % has a reply that has not ended: task %', v_task.number, v_open USING ERRCODE = 'LD409',
+            HINT = format('wait for it, and reply to it: `llmctl reply %s PROMPT`', v_open);
+    END IF;
+
+    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(jsonb_build_object(
+        'tool', v_task.tool, 'prompt', p_prompt, 'model', v_task.model, 'fallback_model', v_task.fallback_model,
+        'account', v_account, 'tenant_id', v_task.tenant_id, 'queue', v_task.queue,
+        'priority', coalesce(p_priority, v_task.priority), 'name', coalesce(p_name, v_task.name),
+        'labels', v_task.labels, 'output_files', p_output_files, 'workdir', v_task.workdir,
+        'permission', coalesce(p_permission, v_task.permission), 'timeout_s', coalesce(p_timeout_s, v_task.timeout_s),
+        'stall_timeout_s', v_task.stall_timeout_s, 'max_attempts', v_task.max_attempts,
+        'backoff_s', v_task.backoff_s, 'retry_on', to_jsonb(v_task.retry_on),
+        'idempotency_key', p_idempotency_key)));
+    IF v_reply.created THEN
+        UPDATE tasks SET continues = v_run.id WHERE tasks.id = v_reply.id;
+    END IF;
+    RETURN QUERY SELECT v_reply.id, v_reply.number, v_reply.status, v_reply.created, v_reply.same;
+END
+$$;

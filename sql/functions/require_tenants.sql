@@ -1,0 +1,17 @@
+-- require_tenants(tenants): refuses what the session's role may not do for these tenants. Raises 42501.
+CREATE OR REPLACE FUNCTION require_tenants(p_tenants text []) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_mine text [] := session_tenants();
+BEGIN
+    IF v_mine IS NULL OR p_tenants <@ v_mine THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'role % may not act for tenant %', quote_literal(session_user), (
+        SELECT quote_literal(tenant) FROM unnest(p_tenants) AS tenant WHERE tenant <> ALL(v_mine) LIMIT 1
+    ) USING ERRCODE = 'insufficient_privilege', HINT = CASE
+        WHEN v_mine = '{}' THEN 'it has no tenant; an admin gives it one: SELECT grant_tenant(role, tenant)'
+        ELSE 'its tenants are ' || array_to_string(v_mine, ', ') END;
+END
+$$;

@@ -1,0 +1,12 @@
+-- revoke_tenant(role, tenant): the role may not act for the tenant any more. Raises LD404 when it could not anyway.
+CREATE OR REPLACE FUNCTION revoke_tenant(p_role text, p_tenant_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    DELETE FROM tenant_roles WHERE role_name = p_role AND tenant_id = p_tenant_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'role % was not given tenant %', quote_nullable(p_role), quote_nullable(p_tenant_id)
+            USING ERRCODE = 'LD404';
+    END IF;
+END
+$$;

@@ -1,0 +1,12 @@
+-- unserved_tasks(): queued tasks that no worker group could ever take, whoever runs: by tool and pinned account. A
+-- group that was removed, or was given no slot, leaves such tasks.
+CREATE OR REPLACE FUNCTION unserved_tasks() RETURNS TABLE (tool text, account text, tasks bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT tool, account, count(*) FROM tasks AS t
+    WHERE status = 'queued' AND NOT EXISTS (
+        SELECT FROM worker_groups AS g
+        WHERE g.tool = t.tool AND (t.account IS NULL OR g.account_name = t.account) AND g.max_concurrent > 0
+    )
+    GROUP BY tool, account ORDER BY tool, account
+$$;

@@ -1,0 +1,103 @@
+-- Who may call what. Applied whenever functions were created anew, and by each `dispatcher migrate`.
+--
+-- Nobody but the owner may touch a table. Whatever a role may do is a function, which runs with the rights of its owner
+-- and looks up names in our schema only; all other functions serve these and are nobody's. A function that is not
+-- listed is the owner's alone. Trigger functions run with these rights, too: an administrator may let a role insert
+-- into tasks, and the row must still reach the tables that the role cannot write.
+--
+-- Roles belong to the server: databases share them, and a dump does not bring them. Where we may not create them, an
+-- administrator does, and the next `dispatcher migrate` grants. Where a superuser migrates, the functions belong to
+-- llmctl_owner, whom nobody can become: a superuser's rights are too many for a function that others call.
+-- ALTER FUNCTION costs the functions inlining, which none of those listed can have; the small ones are not listed.
+DO $grants$
+DECLARE
+    c_rules CONSTANT jsonb := '[
+        {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
+            "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
+            "list_tasks", "log_state", "read_file", "read_output", "show_task", "stats",
+            "task_states", "why_waiting"
+        ]},
+        {"to": ["producer", "admin"], "functions": [
+            "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
+        ]},
+        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
+        {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
+        {"to": ["dispatcher"], "functions": [
+            "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
+            "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_runs", "start_run",
+            "start_runs", "store_output"
+        ]},
+        {"to": ["admin"], "functions": [
+            "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
+            "remove_limit", "resume_group", "revoke_tenant", "set_group_limit"
+        ]}
+    ]';
+    v_schema text;
+    v_owner text;
+    v_needs_owner boolean;
+    v_role text;
+    v_roles text [];
+    v_entry boolean;
+    f record;
+BEGIN
+    SELECT relnamespace::regnamespace::text, relowner::regrole::text INTO v_schema, v_owner
+    FROM pg_class WHERE oid = 'schema_definitions'::regclass;
+    SELECT rolsuper INTO v_needs_owner FROM pg_roles WHERE oid = v_owner::regrole;
+
+    FOREACH v_role IN ARRAY ARRAY['producer', 'reader', 'dispatcher', 'admin', 'owner'] LOOP
+        CONTINUE WHEN v_role = 'owner' AND NOT v_needs_owner OR to_regrole('llmctl_' || v_role) IS NOT NULL;
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', 'llmctl_' || v_role);
+        EXCEPTION
+            WHEN insufficient_privilege THEN NULL;  -- `dispatcher check` tells what an administrator has to do
+            WHEN duplicate_object OR unique_violation THEN NULL;  -- a migrate of another database was faster
+        END;
+    END LOOP;
+    v_needs_owner := v_needs_owner AND to_regrole('llmctl_owner') IS NOT NULL;
+    v_roles := ARRAY(
+        SELECT rolname FROM pg_roles
+        WHERE rolname IN ('llmctl_producer', 'llmctl_reader', 'llmctl_dispatcher', 'llmctl_admin')
+    );
+    FOREACH v_role IN ARRAY v_roles LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', v_schema, v_role);
+    END LOOP;
+    IF v_needs_owner THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO llmctl_owner', v_schema);
+        -- All that the migrating role has here. If some of it is not ours: llmctl_owner has no other functions.
+        FOR f IN
+            SELECT oid::regclass::text AS name, relkind FROM pg_class
+            WHERE relnamespace = v_schema::regnamespace AND relowner = v_owner::regrole AND relkind IN ('r', 'p', 'S')
+        LOOP
+            EXECUTE CASE f.relkind
+                WHEN 'S' THEN format('GRANT USAGE ON SEQUENCE %s TO llmctl_owner', f.name)
+                ELSE format('GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO llmctl_owner', f.name)
+            END;
+        END LOOP;
+    END IF;
+
+    FOR f IN
+        SELECT signature, prorettype = 'trigger'::regtype AS is_trigger, ARRAY(
+                SELECT 'llmctl_' || role
+                FROM jsonb_array_elements(c_rules) AS rule, jsonb_array_elements_text(rule -> 'to') AS role
+                WHERE rule -> 'functions' ? proname::text
+            ) AS callers
+        FROM schema_definitions, unnest(functions) AS signature JOIN pg_proc ON pg_proc.oid = signature::regprocedure
+    LOOP
+        v_entry := f.is_trigger OR f.callers <> '{}';
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.signature);
+        FOREACH v_role IN ARRAY v_roles LOOP
+            EXECUTE format(
+                CASE WHEN v_role = ANY(f.callers) THEN 'GRANT EXECUTE ON FUNCTION %s TO %I'
+                    ELSE 'REVOKE ALL ON FUNCTION %s FROM %I' END, f.signature, v_role);
+        END LOOP;
+        IF v_entry THEN
+            EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %s, pg_temp', f.signature, v_schema);
+        END IF;
+        IF v_needs_owner THEN
+            EXECUTE format(
+                CASE WHEN v_entry THEN 'ALTER FUNCTION %s OWNER TO llmctl_owner'
+                    ELSE 'GRANT EXECUTE ON FUNCTION %s TO llmctl_owner' END, f.signature);
+        END IF;
+    END LOOP;
+END
+$grants$;

@@ -1,0 +1,228 @@
+"""Hostile input, hostile agents, hostile hosts: a clear error or a clean result, and the dispatcher lives."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.dispatchers import Site
+from tests.fixtures.users import needs_root
+
+
+def test_a_prompt_arrives_whole_whatever_it_begins_with_and_however_long_it_is(site: Site) -> None:
+    site.configure("tools", count={"argv": ["wc", "-c"]})
+    site.configure("groups", count={"tool": "count"})
+    prompts = [
+        "--help",
+        "-",
+        "$(touch $SITE/hit)",
+        "'; touch $SITE/hit; '",
+        "two\nlines\n\n",
+        "\u2028 \x1b[2J ünï",
+    ]
+    numbers = [site.submit(prompt, tool="cat") for prompt in prompts]
+    long = site.submit("x" * 10_000_000, tool="count")
+
+    site.run()
+
+    answers = [site.task(number)["result"]["text"] for number in numbers]
+    assert answers == [prompt.strip() for prompt in prompts]
+    assert site.task(long)["result"]["text"] == "10000000"
+    assert not (site.directory / "hit").exists()
+
+
+def test_what_an_agent_prints_is_never_too_strange_for_the_database(site: Site) -> None:
+    number = site.submit(r"printf '\377\000\033[31mred\355\240\200 end'; printf '\000\377' >&2")
+
+    site.run()
+
+    (run,) = site.runs(number)
+    assert run["status"] == "succeeded"
+    for text in (run["final_text"], run["stdout_trunc"]):
+        assert text.endswith("end")
+        assert "\x1b[31mred" in text
+    assert run["stderr"] == "\N{REPLACEMENT CHARACTER}" * 2
+
+
+HOSTILE = {
+    "closes its output and goes on": (
+        "echo said; exec >&- 2>&-; sleep 0.2; touch $SITE/went-on",
+        "succeeded",
+    ),
+    "leaves a daemon that holds its output": ("setsid sleep 1000 & echo said", "succeeded"),
+    "kills its process group": ("echo said; trap '' TERM; kill -TERM 0; kill -KILL $$", "agent_error"),
+    "kills the shell that watches over it": ("echo said; kill -KILL $PPID; sleep 1000", "lost"),
+    "is killed, for instance for want of memory": ("echo said; kill -KILL $$", "agent_error"),
+    "exits as if it could not be found": ("echo said; exit 127", "agent_error"),
+    "removes its work directory": ("echo said; rm -rf ../work", "succeeded"),
+    "removes its whole workspace": ("echo said; cd /; rm -rf $OLDPWD/..", None),
+    "puts a FIFO in place of its log": ("echo said; rm ../stdout.log; mkfifo ../stdout.log", None),
+    "puts a link in place of its log": (
+        "rm ../stdout.log; ln -s /etc/passwd ../stdout.log; exit 0",
+        "empty_result",
+    ),
+    "puts a directory in place of its run record": ("echo said; rm ../run; mkdir ../run", "succeeded"),
+    "puts a FIFO in place of its run record": ("echo said; rm ../run; mkfifo ../run", "succeeded"),
+    "makes its workspace unwritable": ("echo said; chmod 000 .. .", "succeeded"),
+    "writes into its run record": ("echo said; echo exit 3 >>../run; echo started 1 >>../run", "succeeded"),
+    "starts more than it can count": ("for i in $(seq 200); do sleep 1000 & done; echo said", "succeeded"),
+}
+
+
+def test_no_agent_can_hurt_the_dispatcher_or_other_agents(site: Site) -> None:
+    site.configure("groups", sh={"max_concurrent": 8})
+    numbers = {what: site.submit(script, max_attempts=1) for what, (script, _) in HOSTILE.items()}
+    (site.directory / "secret").write_text("not for agents")
+    outside = site.submit(
+        "ln -s $SITE/secret direct; ln -s $SITE way; mkfifo pipe; mkdir place; echo said",
+        output_files=["direct", "way/secret", "pipe", "place"],
+        max_attempts=1,
+    )
+    dispatcher = site.run()
+
+    for what, (_, expected) in HOSTILE.items():
+        task = site.task(numbers[what])
+        if expected is not None:
+            assert (task["error_class"] or task["status"]) == expected, what
+    assert (site.directory / "went-on").exists()
+    assert site.task(outside)["error_class"] == "output_missing"
+    assert site.sql("SELECT FROM task_files") == []
+    texts = site.sql("SELECT stdout_trunc || coalesce(final_text, '') AS text FROM task_runs")
+    assert not any("root:" in (row["text"] or "") for row in texts)
+    assert "Traceback" not in dispatcher.story()
+    assert site.agents() == []
+    assert site.sql("SELECT * FROM check_counters()") == []
+
+
+def test_a_run_record_that_lies_about_the_pid_makes_nobody_else_a_victim(site: Site) -> None:
+    bystander = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    number = site.submit(
+        f"echo started {bystander.pid} >>../run; echo x >$SITE/lied; exec sleep 1000", max_attempts=1
+    )
+    os.mkfifo(site.directory / "lied")
+    site.start()
+    (site.directory / "lied").read_text()
+    site.wait_for("running", number)
+    site.start_again().wait_for("run adopted", task=number)
+
+    site.cancel(number)
+    site.wait_for("canceled", number)
+
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+
+@contextmanager
+def small_disk(place: Path, size: str) -> Iterator[None]:
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "llmctl-test", str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@needs_root
+def test_a_full_disk_holds_tasks_up_with_a_reason_and_fails_none(site: Site) -> None:
+    with small_disk(site.work_dir, "256k"):
+        site.start().wait_for("dispatcher started")
+        filler = site.work_dir / "filler"
+        with filler.open("wb") as file:
+            file.write(b"x" * 200_000)
+        number = site.submit(f"echo fits again # {'x' * 100_000}")
+        site.wait_until(lambda: site.task(number)["wait_reason"] == "retry")
+        task = site.task(number)
+        assert (task["status"], task["attempt"], task["error_class"]) == ("queued", 0, "no_resources")
+        assert "No space left on device" in site.sql("SELECT why_waiting(%s) AS why", str(number))[0]["why"]
+
+        filler.unlink()
+        site.sql("SELECT retry_task(%s)", str(number))
+
+        site.wait_for("succeeded", number)
+
+
+@needs_root
+def test_a_disk_that_fills_up_while_the_agent_runs_costs_the_run_but_not_its_exit_code(site: Site) -> None:
+    with small_disk(site.work_dir, "1m"):
+        number = site.submit("head -c 2000000 /dev/zero >filler; echo full >&2; exit 7", max_attempts=1)
+
+        site.run()
+
+        (run,) = site.runs(number)
+        assert (run["status"], run["exit_code"]) == ("failed", 7)
+
+
+@needs_root
+def test_a_work_directory_that_became_read_only_holds_tasks_up_with_a_reason(site: Site) -> None:
+    with small_disk(site.work_dir, "1m"):
+        dispatcher = site.start()
+        gate = site.gate()
+        running = site.submit(f"{gate.pass_through}; echo done")
+        site.wait_for("running", running)
+        subprocess.run(["mount", "-o", "remount,ro,size=1m", str(site.work_dir)], check=False)
+        number = site.submit("echo done")
+        gate.open()
+        site.wait_until(
+            lambda: site.task(number)["error_class"] == "no_resources" or site.task(number)["result"]
+        )
+        assert dispatcher.process.poll() is None
+
+
+def test_a_work_directory_that_cannot_be_used_is_refused_at_the_start(site: Site) -> None:
+    site.work_dir.write_text("a file")
+
+    dispatcher = site.start()
+
+    assert dispatcher.wait() == 2
+    assert "execution.work_dir" in dispatcher.story()
+
+
+def test_few_file_descriptors_hold_agents_up_but_lose_none(site: Site) -> None:
+    site.configure("groups", sh={"max_concurrent": 40})
+    numbers = site.submit_many([{"tool": "sh", "prompt": "sleep 0.5; echo done"}] * 40)
+    dispatcher = site.start(prefix=["sh", "-c", 'ulimit -n 40; exec "$@"', "sh"])
+
+    def all_done() -> bool:
+        # What was held up is not waited for: it goes at once.
+        site.sql(
+            "UPDATE tasks SET next_attempt_at = now() WHERE wait_reason = 'retry' AND next_attempt_at > now()"
+        )
+        return all(site.task(number)["status"] == "succeeded" for number in numbers)
+
+    site.wait_until(all_done)
+
+    assert dispatcher.process.poll() is None
+    assert any(run["error_class"] == "no_resources" for number in numbers for run in site.runs(number))
+    assert site.sql("SELECT * FROM check_counters()") == []
+
+
+PIDS = Path("/sys/fs/cgroup/pids")
+
+
+@pytest.mark.skipif(not os.access(PIDS / "cgroup.procs", os.W_OK), reason="cannot limit processes here")
+def test_no_more_processes_hold_agents_up_but_lose_none(site: Site) -> None:
+    group = PIDS / f"llmctl-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        dispatcher = site.start(prefix=["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"])
+        dispatcher.wait_for("dispatcher started")
+        number = site.submit("echo done")
+        site.wait_for("succeeded", number)
+        (group / "pids.max").write_text((group / "pids.current").read_text())
+        numbers = site.submit_many([{"tool": "sh", "prompt": "echo done"}] * 3)
+        site.wait_until(lambda: any(site.task(number)["error_class"] == "no_resources" for number in numbers))
+
+        (group / "pids.max").write_text("max")
+
+        for number in numbers:
+            site.sql(
+                "UPDATE tasks SET next_attempt_at = now() WHERE number = %s AND wait_reason = 'retry'", number
+            )
+        site.wait_for("succeeded", *numbers)
+        dispatcher.kill()
+    finally:
+        group.rmdir()

@@ -1,0 +1,145 @@
+"""What a claim should answer, worked out in Python from the tables of tasks, groups and limits alone.
+
+It counts what is active instead of reading counters, and knows nothing of lanes, heads, turns and inboxes:
+those are what it is to catch out. Its order over tenants is its own memory of whom it has seen served.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.sql.client import Client
+
+
+@dataclass(frozen=True)
+class Task:
+    number: int
+    tenant: str
+    tool: str
+    account: str | None
+    priority: int
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Group:
+    name: str
+    tool: str
+    account: str
+    slots: int
+    paused: bool
+    cools_until: datetime | None
+    hosts: Sequence[str] | None
+    unproven: bool
+    """A cool-down has ended, or will, and no run has shown since that the limit is over."""
+    probing: bool
+    """A run is out to show that."""
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    host: str
+    groups: Sequence[str] | None
+
+    def serves(self, group: Group) -> bool:
+        return (self.groups is None or group.name in self.groups) and (
+            group.hosts is None or self.host in group.hosts
+        )
+
+
+@dataclass
+class World:
+    """The state of a database at one moment; picking moves it on as if the pick were claimed."""
+
+    now: datetime
+    ready: list[Task]
+    due_later: list[datetime]
+    groups: list[Group]
+    limits: dict[str, int]
+    taken: Counter[str] = field(default_factory=Counter)
+    probed: set[str] = field(default_factory=set)
+
+    def pick(self, dispatcher: Dispatcher, served: Sequence[str]) -> tuple[Task, Group] | None:
+        """The task that is next, and its group. ``served`` are tenants, last served last."""
+        turn = {tenant: place for place, tenant in enumerate(served, 1)}
+        candidates = [
+            (-task.priority, turn.get(task.tenant, 0), task.tenant, task.number, task, group)
+            for task in self.ready
+            if (group := self._group_for(task, dispatcher)) and not self._full(task.scopes)
+        ]
+        if not candidates:
+            return None
+        *_, task, group = min(candidates, key=lambda candidate: candidate[:4])
+        self.ready.remove(task)
+        self.taken.update({*task.scopes, f"group:{group.name}"})
+        self.probed.add(group.name)
+        return task, group
+
+    def deadline_s(self, dispatcher: Dispatcher) -> float | None:
+        """How long until time alone lets something run that cannot now."""
+        moments = [moment for moment in self.due_later if moment > self.now]
+        wanted = {task.tool for task in self.ready}
+        moments += [
+            group.cools_until
+            for group in self.groups
+            if group.cools_until and group.cools_until > self.now and not group.paused
+            if dispatcher.serves(group) and group.tool in wanted
+        ]
+        return (min(moments) - self.now) / timedelta(seconds=1) if moments else None
+
+    def _group_for(self, task: Task, dispatcher: Dispatcher) -> Group | None:
+        free = [
+            (-self._room_in(group), group.name, group)
+            for group in self.groups
+            if group.tool == task.tool and task.account in (None, group.account)
+            if dispatcher.serves(group) and not group.paused
+            if group.cools_until is None or group.cools_until <= self.now
+            if self._room_in(group) > 0
+        ]
+        return min(free, key=lambda choice: choice[:2])[2] if free else None
+
+    def _room_in(self, group: Group) -> int:
+        room = group.slots - self.taken[f"group:{group.name}"]
+        if group.unproven:
+            return 0 if group.probing or group.name in self.probed else min(1, room)
+        return room
+
+    def _full(self, scopes: Iterable[str]) -> bool:
+        return any(self.taken[scope] >= self.limits[scope] for scope in scopes if scope in self.limits)
+
+
+def look_at(db: Client, held: Collection[object] = ()) -> World:
+    """Reads the world; tasks whose rows somebody holds do not count as ready."""
+    [now] = db.one("select clock()")
+    assert isinstance(now, datetime)
+    world = World(
+        now=now,
+        ready=[],
+        due_later=[],
+        groups=[
+            Group(*row)  # type: ignore[arg-type]
+            for row in db.rows(
+                "select group_name, tool, account_name, max_concurrent, paused, cooldown_until, hosts, unproven,"
+                " exists (select from tasks join task_runs on task_runs.id = tasks.run_id"
+                " where tasks.status in ('leased', 'running') and tasks.group_name = worker_groups.group_name"
+                " and claimed_at >= coalesce(cooldown_until, '-infinity')) from worker_groups"
+            )
+        ],
+        limits=dict(db.rows("select scope::text, max_concurrent from concurrency_limits")),  # type: ignore[arg-type]
+    )
+    for number, status, waits, due, group, tenant, tool, account, priority, model, queue in db.rows(
+        "select number, status, wait_reason, greatest(scheduled_at, next_attempt_at), group_name, tenant_id,"
+        " tool, account, priority, model, queue from tasks where status in ('queued', 'leased', 'running')"
+    ):
+        scopes = {f"tool:{tool}", f"tenant:{tenant}", f"queue:{queue}"} | (
+            {f"model:{model}"} if model else set()
+        )
+        if status != "queued":
+            world.taken.update({*scopes, f"group:{group}"})
+        elif waits in ("scheduled", "retry", "limit") and isinstance(due, datetime) and due > now:
+            world.due_later.append(due)
+        elif waits != "held" and number not in held:
+            task = Task(number, tenant, tool, account, priority, frozenset(scopes))  # type: ignore[arg-type]
+            world.ready.append(task)
+    return world

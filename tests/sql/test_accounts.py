@@ -1,0 +1,396 @@
+"""What an account's limits, refusals and budgets do to its group and to the tasks that wait for it."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.sql.client import Client, Run
+from tests.sql.clock import Clock
+from tests.sql.refused import refused
+
+HOUR = 3600
+
+
+@pytest.fixture
+def me(db: Client, time: Clock) -> UUID:
+    """A dispatcher on a database whose tools have room for all that these tests submit."""
+    db.limit("tool:claude", 100)
+    return db.dispatcher()
+
+
+def claim_one(db: Client, me: UUID) -> Run:
+    [run] = db.claim(me, 1).runs
+    return run
+
+
+def group_state(db: Client, name: str) -> tuple[object, ...]:
+    return db.one("select state, reason from list_groups() where group_name = %s", name)
+
+
+def why(db: Client, number: int) -> str:
+    return str(db.value("select why_waiting(%s)", str(number)))
+
+
+def attempt(db: Client, number: int) -> object:
+    return db.value("select attempt from tasks where number = %s", number)
+
+
+def test_a_limit_parks_the_task_and_cools_the_group_while_its_other_tasks_run_on(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("main", slots=3)
+    parked, running = db.submit(), db.submit()
+    first, second = db.claim(me, 2).runs
+    db.finish(me, first, "limit", retry_after_s=2 * HOUR, error_message="5-hour limit")
+
+    assert db.status(parked.number) == ("queued", "limit")
+    assert attempt(db, parked.number) == 0
+    assert group_state(db, "main") == ("cooling", "5-hour limit")
+    assert db.claim(me).runs == []
+    assert db.finish(me, second) == "finished"
+    assert db.status(running.number) == ("succeeded", None)
+    assert group_state(db, "main")[0] == "cooling"  # that run proves nothing: it began before the limit
+
+    time.passes(2 * HOUR + 5)
+    assert claim_one(db, me).number == parked.number
+
+
+def test_after_the_reset_one_task_probes_before_the_group_opens(db: Client, me: UUID, time: Clock) -> None:
+    db.group("main", slots=3)
+    for _ in range(4):
+        db.submit()
+    run = claim_one(db, me)
+    db.finish(me, run, "limit", retry_after_s=HOUR)
+    time.passes(HOUR + 5)
+
+    [probe] = db.claim(me).runs
+    assert db.claim(me).runs == []
+    assert group_state(db, "main") == ("probing", "one task first, after its cool-down")
+    db.dispatcher()  # one that is alive: the hour ended the lease of the other
+    waiting = db.value("select max(number) from tasks where status = 'queued'")
+    assert why(db, int(str(waiting))) == "main tries one task first, after its cool-down"
+    db.finish(me, probe)
+
+    assert group_state(db, "main")[0] == "open"
+    assert len(db.claim(me).runs) == 3
+
+
+@pytest.mark.parametrize("error_class", ["agent_error", "timeout", "context_too_long"])
+def test_a_probe_that_fails_otherwise_opens_the_group(
+    db: Client, me: UUID, time: Clock, error_class: str
+) -> None:
+    db.group("main", slots=2)
+    for _ in range(3):
+        db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+    time.passes(HOUR + 5)
+    db.finish(me, claim_one(db, me), error_class)
+
+    assert len(db.claim(me).runs) == 2
+
+
+@pytest.mark.parametrize("error_class", ["throttled", "interrupted", "canceled"])
+def test_a_probe_that_never_got_an_answer_proves_nothing(
+    db: Client, me: UUID, time: Clock, error_class: str
+) -> None:
+    db.group("main", slots=2)
+    for _ in range(3):
+        db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+    time.passes(HOUR + 5)
+    db.finish(me, claim_one(db, me), error_class)
+
+    assert len(db.claim(me).runs) == 1
+
+
+def test_a_probe_that_meets_the_limit_again_waits_at_least_a_minute(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("main")
+    db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=0)
+    time.passes(5)
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=0)
+
+    time.passes(59)
+    assert db.claim(me).runs == []
+    time.passes(6)
+    assert len(db.claim(me).runs) == 1
+
+
+def test_a_limit_without_a_reset_lasts_an_hour_and_none_lasts_longer_than_eight_days(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("main")
+    db.group("other", tool="codex")
+    db.submit()
+    db.submit(tool="codex")
+    first, second = db.claim(me).runs
+    db.finish(me, first, "limit")
+    db.finish(me, second, "limit", retry_after_s=1e9)
+
+    rows = db.rows("select cooldown_s from list_groups() order by group_name")
+    assert rows == [(HOUR,), (8 * 24 * HOUR,)]
+
+
+def test_a_parked_task_goes_on_at_once_with_another_account(db: Client, me: UUID) -> None:
+    db.group("one")
+    db.group("two")
+    task = db.submit()
+    run = claim_one(db, me)
+    db.finish(me, run, "limit", retry_after_s=HOUR)
+
+    assert db.status(task.number) == ("queued", None)
+    assert {run.group, claim_one(db, me).group} == {"one", "two"}
+
+
+def test_a_parked_task_waits_for_the_account_that_is_back_first(db: Client, me: UUID, time: Clock) -> None:
+    db.group("one")
+    db.group("two")
+    db.run("select cool_down_group('two', clock() + interval '10 minutes')")
+    db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+
+    time.passes(10 * 60)
+    assert claim_one(db, me).group == "two"
+
+
+def test_a_task_that_pins_its_account_waits_for_it(db: Client, me: UUID) -> None:
+    db.group("one")
+    db.group("two")
+    task = db.submit(account="one")
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+
+    assert db.status(task.number) == ("queued", "limit")
+    assert db.claim(me).runs == []
+
+
+def test_without_failover_what_a_group_began_stays_with_it(db: Client, me: UUID, time: Clock) -> None:
+    db.group("one")
+    db.run("select change_group('one', p_failover => false)")
+    task = db.submit()
+    run = claim_one(db, me)
+    db.group("two")
+    db.finish(me, run, "limit", retry_after_s=HOUR)
+
+    assert db.status(task.number) == ("queued", "limit")
+    assert db.claim(me).runs == []
+    time.passes(HOUR + 5)
+    assert claim_one(db, me).group == "one"
+
+
+def test_a_session_that_a_limit_cut_short_goes_on_with_its_account_and_directory(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("main")
+    task = db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
+    time.passes(HOUR + 5)
+    second = claim_one(db, me)
+    assert (second.answer["session_id"], second.answer["goes_on"]) == ("s-1", True)
+    assert second.answer["directory"] == f"{task.number}-1"
+
+    db.finish(me, second, "agent_error", session_id="s-1")
+    time.passes(HOUR)
+    third = claim_one(db, me)
+    assert (third.answer["session_id"], third.answer["goes_on"]) == (None, False)
+    assert third.answer["directory"] == f"{task.number}-3"
+
+
+def test_a_session_that_cannot_go_on_costs_no_attempt_and_the_task_starts_over(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("main")
+    task = db.submit(max_attempts=1)
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
+    time.passes(HOUR + 5)
+    db.finish(me, claim_one(db, me), "invalid_request")
+    assert (db.status(task.number), attempt(db, task.number)) == (("queued", "retry"), 0)
+
+    time.passes(300)
+    again = claim_one(db, me)
+    assert again.answer["session_id"] is None
+    db.finish(me, again, "invalid_request")
+    assert db.status(task.number) == ("failed", None)
+
+
+def test_with_another_account_or_another_work_directory_a_task_starts_over(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("one")
+    db.group("two")
+    db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
+    moved = claim_one(db, me)
+    assert (moved.answer["session_id"], moved.answer["directory"]) == (None, f"{moved.number}-2")
+
+    db.finish(me, moved, "limit", retry_after_s=HOUR, session_id="s-2")
+    db.run("select clear_cooldown('two')")
+    elsewhere = claim_one(db, db.dispatcher())
+    assert elsewhere.group == moved.group
+    assert (elsewhere.answer["session_id"], elsewhere.answer["directory"]) == (None, f"{moved.number}-3")
+
+
+def test_a_session_prefers_its_own_account_to_one_with_more_room(db: Client, me: UUID, time: Clock) -> None:
+    db.group("one")
+    task = db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
+    time.passes(HOUR + 5)
+    db.group("two", slots=9)
+
+    assert task.number
+    assert claim_one(db, me).group == "one"
+
+
+def test_a_refused_account_pauses_and_keeps_its_task_without_an_attempt_burnt(db: Client, me: UUID) -> None:
+    db.group("one")
+    refused_task = db.submit()
+    run = claim_one(db, me)
+    db.group("two", slots=3)
+    others = [db.submit(), db.submit()]
+    db.finish(me, run, "auth", error_message="not logged in")
+
+    assert group_state(db, "one") == ("paused", "not logged in")
+    assert db.status(refused_task.number) == ("queued", None)
+    assert attempt(db, refused_task.number) == 0
+    assert why(db, refused_task.number) == "one is paused (not logged in)"
+    assert db.claim(me).numbers == [task.number for task in others]  # nothing is tried again elsewhere
+
+    db.run("select resume_group('one')")
+    assert claim_one(db, me).number == refused_task.number
+
+
+def test_a_task_says_itself_which_errors_are_worth_another_attempt(db: Client, me: UUID) -> None:
+    db.group("main", slots=2)
+    picky = db.submit(retry_on=["timeout"], backoff_s=0)
+    stubborn = db.submit(retry_on=["invalid_request"], backoff_s=0)
+    first, second = db.claim(me).runs
+    db.finish(me, first, "agent_error")
+    db.finish(me, second, "invalid_request")
+
+    assert db.status(picky.number) == ("failed", None)
+    assert db.status(stubborn.number) == ("queued", "retry")
+
+
+def test_a_usage_limit_parks_also_a_task_that_is_never_retried(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = db.submit(retry_on=[], max_attempts=1)
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+
+    assert db.status(task.number) == ("queued", "limit")
+
+
+@pytest.mark.parametrize("name", ["limit", "no such class"])
+def test_retry_on_names_errors_that_use_up_attempts(db: Client, name: str) -> None:
+    db.group("main")
+    with refused("LD400", "agent_error, budget"):
+        db.submit(retry_on=[name])
+
+
+def test_the_budget_of_the_day_closes_a_group_until_midnight_utc(db: Client, time: Clock) -> None:
+    db.run("update test_clock set now = '2031-03-05 20:00:00+00'")
+    me = db.dispatcher()
+    db.group("main", slots=2)
+    db.run("select change_group('main', p_daily_budget_usd => 5)")
+    for _ in range(3):
+        db.submit()
+    first, second = db.claim(me).runs
+    db.finish(me, first, cost_usd=3)
+    db.finish(me, second, "agent_error", cost_usd=2.5)
+
+    closed = db.claim(me)
+    assert closed.runs == []
+    assert closed.deadline_s == pytest.approx(30, abs=30)  # the failed task's next attempt
+    assert group_state(db, "main") == ("budget", "$5.50 of $5.00 spent today")
+    assert why(db, 3) == "main has spent its budget of the day ($5.50 of $5.00), goes on in 4 h 0 min"
+    time.passes(60)
+    assert db.claim(me).deadline_s == 4 * HOUR - 60
+    time.passes(4 * HOUR - 60)
+    assert len(db.claim(me).runs) == 2
+
+
+def test_raising_the_budget_opens_the_group(db: Client, me: UUID) -> None:
+    db.group("main")
+    db.run("select change_group('main', p_daily_budget_usd => 1)")
+    db.submit()
+    db.finish(me, claim_one(db, me), cost_usd=1)
+    db.submit()
+    assert db.claim(me).runs == []
+
+    db.run("select change_group('main', p_daily_budget_usd => 0)")
+    assert len(db.claim(me).runs) == 1
+
+
+def test_clearing_a_cool_down_leaves_a_pause(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+    db.run("select pause_group('main', 'mine')")
+    db.run("select clear_cooldown('main')")
+
+    assert group_state(db, "main") == ("paused", "mine")
+    assert db.status(task.number) == ("queued", None)
+
+
+def test_a_group_is_removed_when_nothing_needs_it(db: Client, me: UUID) -> None:
+    db.group("main")
+    db.group("other")
+    db.submit(account="main")
+    with refused("LD409", "0 running, 1 waiting"):
+        db.run("select remove_group('main')")
+    db.finish(me, claim_one(db, me))
+    db.run("select remove_group('main')")
+
+    assert db.rows("select group_name from list_groups()") == [("other",)]
+    assert db.rows("select group_name from list_runs('1')") == [("main",)]
+
+
+def test_a_reply_goes_on_with_the_session_of_a_task_that_has_ended(db: Client, me: UUID) -> None:
+    db.group("one")
+    db.group("two", slots=5)
+    task = db.submit(account="one", model="m", permission="read", labels={"team": "web"})
+    with refused("LD409", "only a task that has ended"):
+        db.run("select reply_task(%s, 'more')", str(task.number))
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    reply = db.value("select number from reply_task(%s, 'more')", str(task.number))
+    with refused("LD409", f"has a reply that has not ended: task {reply}"):
+        db.run("select reply_task(%s, 'again')", str(task.number))
+
+    run = claim_one(db, me)
+    assert (run.number, run.group) == (reply, "one")
+    expected = {"prompt": "more", "model": "m", "permission": "read", "session_id": "s-1", "goes_on": False}
+    assert {key: run.answer[key] for key in expected} == expected
+    assert run.answer["directory"] == f"{task.number}-1"
+
+    db.finish(me, run, session_id="s-1")
+    again = db.value("select number from reply_task(%s, 'and more')", str(reply))
+    run = claim_one(db, me)
+    assert (run.number, run.answer["directory"]) == (again, f"{task.number}-1")
+
+
+def test_a_task_without_a_session_cannot_be_replied_to(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = db.submit()
+    db.finish(me, claim_one(db, me))
+
+    with refused("LD409", "has no session"):
+        db.run("select reply_task(%s, 'more')", str(task.number))
+
+
+def test_stats_tell_what_was_paid_from_what_a_subscription_covered(db: Client, me: UUID) -> None:
+    db.group("main", slots=3)
+    for _ in range(3):
+        db.submit(model="m")
+    key, login, neither = db.claim(me).runs
+    db.finish(me, key, cost_usd=1, auth_mode="key", ran_s=2, input_tokens=10, output_tokens=5)
+    db.finish(me, login, "agent_error", cost_usd=2, auth_mode="login", ran_s=1)
+    db.finish(me, neither, "limit")
+
+    rows = db.rows(
+        "select key, runs, succeeded, failed, limited, ran_s, input_tokens, cost_usd, notional_usd from stats('group')"
+    )
+    assert rows == [("main", 3, 1, 1, 1, 3.0, 10, 1, 2)]
+    assert [row[0] for row in db.rows("select key from stats('model')")] == ["m"]
+    assert db.rows("select key from stats('day', clock() + interval '1 second')") == []
+    with refused("LD400", "not by 'colour'"):
+        db.rows("select stats('colour')")

@@ -1,0 +1,161 @@
+"""Which task a claim takes: priority, then fair over tenants, then age; and which group gets it."""
+
+from tests.sql.client import Client
+from tests.sql.clock import Clock
+from tests.sql.refused import refused
+
+
+def test_higher_priority_goes_first_and_age_decides_within_it(db: Client) -> None:
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    numbers = [db.submit(priority=priority).number for priority in (5, 1, 9, 5, 9)]
+    claimed = db.claim(db.dispatcher()).numbers
+    assert claimed == [numbers[i] for i in (2, 4, 0, 3, 1)]
+
+
+def test_tenants_take_turns_however_many_tasks_each_has(db: Client) -> None:
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    flood = [task.number for task in db.submit_all([task_of("flood")] * 20)]
+    small = [task.number for task in db.submit_all([task_of("small")] * 2)]
+    assert db.claim(db.dispatcher(), 5).numbers == [flood[0], small[0], flood[1], small[1], flood[2]]
+
+
+def test_turns_go_on_from_one_claim_to_the_next(db: Client) -> None:
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    db.submit_all([task_of(tenant) for tenant in "aaabbbccc"])
+    dispatcher = db.dispatcher()
+    served = []
+    for _ in range(9):
+        [run] = db.claim(dispatcher, 1).runs
+        served.append(db.value("select tenant_id from tasks where number = %s", run.number))
+    assert served == list("abcabcabc")
+
+
+def test_a_tenant_back_from_idle_is_served_next_and_then_waits_like_all(db: Client) -> None:
+    db.group("main", slots=20)
+    db.limit("tool:claude", 20)
+    dispatcher = db.dispatcher()
+    db.submit_all([task_of(tenant) for tenant in "abb"])
+    assert tenants_of(db, db.claim(dispatcher, 3).numbers) == ["a", "b", "b"]
+    db.submit_all([task_of(tenant) for tenant in "bbbaa"])
+    assert tenants_of(db, db.claim(dispatcher, 5).numbers) == ["a", "b", "a", "b", "b"]
+
+
+def test_a_tenant_gains_no_turn_by_using_another_priority_or_tool(db: Client) -> None:
+    db.group("main", slots=9)
+    db.group("codex", tool="codex", slots=9)
+    db.limit("tool:claude", 9)
+    dispatcher = db.dispatcher()
+    db.submit_all([task_of("a"), task_of("a"), task_of("b")])
+    assert tenants_of(db, db.claim(dispatcher, 3).numbers) == ["a", "b", "a"]
+    db.submit_all([task_of("a", tool="codex", priority=7), task_of("b", priority=7)])
+    assert tenants_of(db, db.claim(dispatcher, 2).numbers) == ["b", "a"]
+
+
+def test_age_counts_across_the_queues_models_and_tools_of_a_tenant(db: Client) -> None:
+    db.group("main", slots=9)
+    db.group("codex", tool="codex", slots=9)
+    db.limit("tool:claude", 9)
+    kinds: list[dict[str, object]] = [
+        {"queue": "night"}, {"tool": "codex"}, {"model": "opus"}, {},
+        {"tool": "codex", "queue": "night"}, {"queue": "night"},
+    ]  # fmt: skip
+    numbers = [db.submit(**kind).number for kind in kinds]
+    assert db.claim(db.dispatcher()).numbers == numbers
+
+
+def test_a_task_that_comes_back_keeps_its_age(db: Client, time: Clock) -> None:
+    db.group("main", slots=1)
+    first, second = db.submit().number, db.submit().number
+    dispatcher = db.dispatcher()
+    [run] = db.claim(dispatcher).runs
+    db.finish(dispatcher, run, "interrupted")
+    assert db.claim(dispatcher).numbers == [first]
+    assert db.status(second) == ("queued", None)
+
+
+def test_the_group_with_most_free_slots_gets_the_task(db: Client) -> None:
+    db.limit("tool:claude", 9)
+    db.group("a", slots=1)
+    db.group("b", slots=4)
+    db.group("c", slots=3)
+    db.submit_all([{"tool": "claude", "prompt": "p"}] * 8)
+    groups = [run.group for run in db.claim(db.dispatcher(), 8).runs]
+    assert groups == ["b", "b", "c", "b", "c", "a", "b", "c"]
+
+
+def test_a_pinned_task_runs_in_the_group_of_its_account_alone(db: Client) -> None:
+    db.limit("tool:claude", 9)
+    db.group("a", account="home", slots=5)
+    db.group("b", account="work", slots=1)
+    pinned = [db.submit(account="work").number for _ in range(2)]
+    free = db.submit().number
+    dispatcher = db.dispatcher()
+    claim = db.claim(dispatcher)
+    assert {run.number: run.group for run in claim.runs} == {pinned[0]: "b", free: "a"}
+    assert claim.runs[0].answer["account"] == "work"
+    db.finish(dispatcher, claim.runs[0])
+    assert [(run.number, run.group) for run in db.claim(dispatcher).runs] == [(pinned[1], "b")]
+
+
+def test_a_dispatcher_takes_tasks_of_its_own_groups_and_host_alone(db: Client) -> None:
+    db.limit("tool:claude", 9)
+    db.group("a", account="home", slots=5)
+    db.run("select put_group('b', 'claude', 'work', 5, p_hosts => '{there}')")
+    for_home, for_work = db.submit(account="home").number, db.submit(account="work").number
+    assert db.claim(db.dispatcher("here", ["b"])).numbers == []
+    assert db.claim(db.dispatcher("there", ["b"])).numbers == [for_work]
+    assert db.claim(db.dispatcher("here")).numbers == [for_home]
+
+
+def test_a_dispatcher_for_a_group_that_does_not_exist_is_not_registered(db: Client) -> None:
+    db.group("a")
+    with refused("LD404", "there is no worker group 'b'; there are a"):
+        db.dispatcher(groups=["a", "b"])
+
+
+def test_no_more_than_asked_for_are_claimed(db: Client) -> None:
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    db.submit_all([{"tool": "claude", "prompt": "p"}] * 5)
+    dispatcher = db.dispatcher()
+    assert [len(db.claim(dispatcher, most).runs) for most in (0, 2, 10)] == [0, 2, 3]
+
+
+def test_a_claim_stops_before_its_answer_grows_too_large_and_says_so(db: Client) -> None:
+    """JSON of 256 MB is an error, which would come back with every claim."""
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    db.run(
+        "insert into tasks (tool, prompt) select 'claude', repeat('x', 20000000) from generate_series(1, 4)"
+    )
+    dispatcher = db.dispatcher()
+    first = db.claim(dispatcher)
+    assert (len(first.runs), first.deadline_s) == (2, 0.001)
+    assert len(db.claim(dispatcher).runs) == 2
+
+
+def test_what_a_claim_answers_is_what_was_submitted(db: Client) -> None:
+    db.run("""select put_group('main', 'claude', 'home', 1, '{"KEY": "env:K"}', '~/.claude-home')""")
+    task = db.submit(
+        "do it", model="opus", permission="read", workdir="src", timeout_s=5, stall_timeout_s=4,
+        max_attempts=2, session_id="s", output_files=["o"], input_files=[{"path": "i", "content": ""}],
+    )  # fmt: skip
+    [run] = db.claim(db.dispatcher()).runs
+    assert run.answer == {
+        "run_id": str(run.id), "task_id": str(task.id), "number": task.number, "run_no": 1, "attempt": 1,
+        "max_attempts": 2, "tool": "claude", "model": "opus", "prompt": "do it", "permission": "read",
+        "workdir": "src", "timeout_s": 5, "stall_timeout_s": 4, "session_id": "s", "has_input_files": True,
+        "output_files": ["o"], "group_name": "main", "account": "home", "env": {"KEY": "env:K"},
+        "config_home": "~/.claude-home",
+    }  # fmt: skip
+
+
+def task_of(tenant: str, **keys: object) -> dict[str, object]:
+    return {"tool": "claude", "prompt": "p", "tenant_id": tenant, **keys}
+
+
+def tenants_of(db: Client, numbers: list[int]) -> list[object]:
+    return [db.value("select tenant_id from tasks where number = %s", number) for number in numbers]

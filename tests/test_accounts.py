@@ -1,0 +1,167 @@
+"""Accounts of the real CLIs at work: limits, failover, sessions that go on, and secrets that nobody sees."""
+
+import signal
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.real_agents import CLIS, Agents
+
+KEY = "sk-dummy-7d1c9a3e5b"
+LONGEST = 150.0
+MODELS = {"gemini": "gemini-2.5-flash"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "accounts"
+
+
+def add_accounts(site: Site, agents: Agents, home: Path, cli: str, *names: str) -> None:
+    """Subscriptions of claude, keys of the others, as groups of one slot each."""
+    groups: dict[str, object] = {}
+    for name in names:
+        account = agents.account(cli, home / name, KEY)
+        env = {key: "env:ACCOUNT_KEY" if value == KEY else value for key, value in account.env.items()}
+        if cli == "claude":
+            del env["ANTHROPIC_API_KEY"]
+            env["CLAUDE_CODE_OAUTH_TOKEN"] = "env:ACCOUNT_KEY"  # a name, no secret
+        groups[name] = {"tool": cli, "account": name, "env": env, "config_home": str(account.config_home)}
+    site.configure("tools", **{cli: {"command": str(agents.program(cli))}})
+    site.configure("groups", **groups)
+
+
+def start(site: Site) -> Dispatcher:
+    return site.start(env={"ACCOUNT_KEY": KEY})
+
+
+def stop(dispatcher: Dispatcher) -> None:
+    """Wait until a dispatcher has done all it has to, also on disk."""
+    dispatcher.signal(signal.SIGTERM)
+    assert dispatcher.wait() == 0
+
+
+def ended_runs(site: Site, number: int) -> Sequence[Mapping[str, object]]:
+    return [run for run in site.runs(number) if run["finished_at"] is not None]
+
+
+def group_state(site: Site, name: str) -> object:
+    return site.sql("SELECT state FROM list_groups() WHERE group_name = %s", name)[0]["state"]
+
+
+def test_a_limit_of_one_account_sends_its_task_to_the_other_until_a_probe_opens_it_again(
+    site: Site, agents: Agents, home: Path
+) -> None:
+    add_accounts(site, agents, home, "claude", "one", "two")
+    start(site)
+    hit = site.submit("[[fail quota resets=15 first=1]] [[say: moved]]", tool="claude")
+    site.wait_for("succeeded", hit, within=LONGEST)
+
+    limited, moved = site.runs(hit)
+    assert (limited["error_class"], limited["status"], moved["error_class"]) == (
+        "limit",
+        "rate_limited",
+        None,
+    )
+    cooled, other = str(limited["group_name"]), str(moved["group_name"])
+    assert {cooled, other} == {"one", "two"}
+    assert (site.task(hit)["attempt"], moved["resumed"]) == (0, None)
+    assert moved["session_id"] != limited["session_id"]
+
+    # Both wait for the cooled account: one of them finds out whether it works, and then both do.
+    probes = [site.submit(f"[[say: probe {n}]]", tool="claude", account=cooled) for n in range(2)]
+    site.wait_for("succeeded", *probes, within=LONGEST)
+    first, second = (site.runs(number)[0] for number in probes)
+    assert first["claimed_at"] >= limited["finished_at"]
+    assert (first["claimed_at"] - limited["finished_at"]).total_seconds() > 5
+    assert second["claimed_at"] >= first["finished_at"]
+    assert group_state(site, cooled) == "open"
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_a_task_that_a_limit_cut_short_goes_on_with_its_session_where_it_stopped(
+    site: Site, agents: Agents, home: Path, cli: str
+) -> None:
+    add_accounts(site, agents, home, cli, "only")
+    dispatcher = start(site)
+    mark = uuid.uuid4().hex
+    number = site.submit(
+        f"{mark} [[fail quota first=1]] [[write done.txt: yes]] [[say: went on with {mark}]]",
+        tool=cli,
+        model=MODELS.get(cli),
+        output_files=["done.txt"],
+    )
+    site.wait_until(lambda: ended_runs(site, number), LONGEST)
+    limited = site.runs(number)[0]
+    assert limited["error_class"] == "limit"
+    stop(dispatcher)
+    assert sorted(entry.name for entry in site.workspace(number).iterdir()) == ["kept", "work"]
+    start(site)
+    site.sql("SELECT clear_cooldown('only')")
+    site.wait_for("succeeded", number, within=LONGEST)
+
+    _, resumed = site.runs(number)
+    assert (resumed["resumed"], resumed["session_id"]) == (limited["id"], limited["session_id"])
+    assert (resumed["directory"], site.task(number)["attempt"]) == (f"{number}-1", 0)
+    last = agents.requests(mark)[-1]
+    assert "A usage limit cut your work on this short" in last.body
+    assert last.body.count(f"{mark} [[fail") >= 2, "the conversation so far is there"
+
+
+def test_a_task_of_gemini_that_never_got_a_word_starts_over(site: Site, agents: Agents, home: Path) -> None:
+    """It keeps no session before the model speaks, and refuses one that it does not know."""
+    add_accounts(site, agents, home, "gemini", "only")
+    start(site)
+    number = site.submit("[[fail quota first=1]] [[say: began anew]]", tool="gemini", model=MODELS["gemini"])
+    site.wait_until(lambda: ended_runs(site, number), LONGEST)
+    site.sql("SELECT clear_cooldown('only')")
+    site.wait_for("succeeded", number, within=LONGEST)
+
+    limited, again = site.runs(number)
+    assert (limited["error_class"], limited["session_id"], again["resumed"]) == ("limit", None, None)
+
+
+@pytest.mark.parametrize("cli", CLIS)
+def test_a_reply_goes_on_in_the_same_session_and_directory(
+    site: Site, agents: Agents, home: Path, cli: str
+) -> None:
+    add_accounts(site, agents, home, cli, "one", "two")
+    dispatcher = start(site)
+    mark = uuid.uuid4().hex
+    number = site.submit(
+        f"{mark} [[write notes.txt: remember]] [[say: noted]]", tool=cli, model=MODELS.get(cli)
+    )
+    site.wait_for("succeeded", number, within=LONGEST)
+    row = site.sql(
+        "SELECT number FROM reply_task(%s, %s, p_output_files => %s)",
+        *(str(number), "[[say: I remember]]", '["notes.txt"]'),
+    )
+    reply = int(row[0]["number"])
+    site.wait_for("succeeded", reply, within=LONGEST)
+
+    before, after = site.runs(number)[0], site.runs(reply)[0]
+    assert (after["group_name"], after["session_id"]) == (before["group_name"], before["session_id"])
+    assert after["output_files"] == ["notes.txt"], "the file of the first task is still there"
+    [request] = [request for request in agents.requests("I remember") if mark in request.body]
+    assert request.prompt == "[[say: I remember]]"
+    stop(dispatcher)
+    kept = {entry.name for entry in site.workspace(number).parent.glob("*-*")}
+    assert kept == {f"{number}-1"}
+
+
+def test_a_refused_account_pauses_until_somebody_resumes_it(site: Site, agents: Agents, home: Path) -> None:
+    add_accounts(site, agents, home, "codex", "only")
+    start(site)
+    number = site.submit("[[fail 401 first=2]] [[say: let in]]", tool="codex")
+    later = site.submit("[[say: later]]", tool="codex")
+    site.wait_until(lambda: ended_runs(site, number), LONGEST)
+
+    assert group_state(site, "only") == "paused"
+    assert (site.task(number)["status"], site.task(number)["attempt"]) == ("queued", 0)
+    [why] = site.sql("SELECT why_waiting(%s) AS why", str(later))
+    assert str(why["why"]).startswith("only is paused (codex is not logged in, or its key is refused")
+    site.sql("SELECT resume_group('only')")
+    site.wait_for("succeeded", number, later, within=LONGEST)
