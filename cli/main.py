@@ -52,12 +52,12 @@ def main() -> None:
     except typer.Abort:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough. Python flushes once more at exit; that must not fail, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.FAILED
+        code = ExitCode.FAILED  # whoever read our output has had enough
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    sys.exit(code or ExitCode.OK)
+    # Not sys.exit(): all is closed and flushed by now, and taking a thousand modules apart costs a short command
+    # a tenth of its time (measured: 25 of 250 ms of a submit).
+    os._exit(code or ExitCode.OK)
 
 
 def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:

@@ -94,6 +94,7 @@ class RunRow(Struct, frozen=True):
     cost_usd: Decimal | None
     auth_mode: str | None
     resumed: bool
+    denials: Sequence[str]
 
     @property
     def is_notional(self) -> bool:

@@ -113,6 +113,13 @@ RUNS: Sequence[Column[RunRow]] = (
     Column("COST", _run_cost, right=True),
     Column("AUTH", lambda run: run.auth_mode),
     Column(
+        "DENIED",
+        lambda run: ", ".join(run.denials),
+        elastic=True,
+        style=lambda _: "yellow",
+        shown=lambda runs: any(run.denials for run in runs),
+    ),
+    Column(
         "ERROR",
         lambda run: ": ".join(part for part in (run.error_class, run.error_message) if part),
         elastic=True,

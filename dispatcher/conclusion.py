@@ -91,8 +91,6 @@ def report(
     def masked(text: str | None) -> str | None:
         return masking.text(text) if text else None
 
-    if outcome.limit_resets_at is not None:
-        retry_after_s = max(0.0, outcome.limit_resets_at - time.time())
     usage = outcome.usage
     return Report(
         run_id=run_id,
@@ -106,6 +104,7 @@ def report(
         stdout=stdout,
         stderr=stderr,
         output_files=tuple(output_files),
+        denials=tuple(masking.text(denial) for denial in outcome.denials),
         input_tokens=usage.input if usage else None,
         cached_input_tokens=usage.cached_input if usage else None,
         output_tokens=usage.output if usage else None,

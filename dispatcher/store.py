@@ -135,6 +135,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stdout: str | None = None
     stderr: str | None = None
     output_files: tuple[str, ...] = ()
+    denials: tuple[str, ...] = ()
     input_tokens: int | None = None
     cached_input_tokens: int | None = None
     output_tokens: int | None = None

@@ -165,3 +165,12 @@ def test_a_refused_account_pauses_until_somebody_resumes_it(site: Site, agents: 
     assert str(why["why"]).startswith("only is paused (codex is not logged in, or its key is refused")
     site.sql("SELECT resume_group('only')")
     site.wait_for("succeeded", number, later, within=LONGEST)
+
+
+def test_claude_takes_a_fallback_model_and_a_budget(site: Site, agents: Agents, home: Path) -> None:
+    add_accounts(site, agents, home, "claude", "one")
+    site.sql("SELECT change_group('one', p_task_budget_usd => 0.5)")
+    number = site.submit("[[say: fine]]", tool="claude", model="sonnet", fallback_model="haiku")
+    start(site)
+    site.wait_for("succeeded", number, within=LONGEST)
+    assert site.task(number)["result"]["text"] == "fine"

@@ -67,3 +67,17 @@ def test_each_real_cli_ends_with_its_answer_session_tokens_and_file_in_the_datab
     assert rows == [
         (cli, "succeeded", None, f"{cli} is done", f"written by {cli}", True, True, 0) for cli in CLIS
     ]
+
+
+def test_what_an_agent_was_not_permitted_to_do_is_written_down(
+    config: Path, database: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT submit_task('claude', '[[run: python3 -c 1]] [[say: I was not allowed to]]')"
+        )
+        dispatch(config, tmp_path / "llmctl")
+        rows = connection.execute("SELECT status, denials FROM list_runs('1')").fetchall()
+    [(status, denials)] = rows
+    assert status == "succeeded"
+    assert any("python3" in denial for denial in denials)

@@ -1,7 +1,7 @@
 -- finish_runs(dispatcher, reports): ends runs, each exactly once, and decides what becomes of their tasks.
 --
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
--- final_text, session_id, stdout, stderr, output_files, input_tokens, cached_input_tokens, output_tokens, cost_usd;
+-- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens, cost_usd;
 -- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for); auth_mode.
 -- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
 -- another dispatcher's now or unknown, and nothing was written.
@@ -46,7 +46,7 @@ BEGIN
                 run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
                 final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
                 cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-                retry_after_s double precision, auth_mode text
+                retry_after_s double precision, auth_mode text, denials jsonb
             )
         JOIN task_runs AS runs ON runs.id = report.run_id
         JOIN tasks ON tasks.id = runs.task_id AND tasks.run_id = runs.id AND tasks.leased_by = p_dispatcher
@@ -135,7 +135,8 @@ BEGIN
             error_class = decided.error_class, error_message = decided.error_message,
             session_id = decided.session_id, final_text = decided.final_text,
             stdout_trunc = left(decided.stdout, 10000), stderr = decided.stderr,
-            output_files = coalesce(decided.output_files, '[]'), input_tokens = decided.input_tokens,
+            output_files = coalesce(decided.output_files, '[]'), denials = coalesce(decided.denials, '[]'),
+            input_tokens = decided.input_tokens,
             cached_input_tokens = decided.cached_input_tokens, output_tokens = decided.output_tokens,
             cost_usd = decided.cost_usd, auth_mode = decided.auth_mode
         FROM decided WHERE task_runs.id = decided.run_id

@@ -15,12 +15,10 @@ HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "embedded
 @pytest.mark.parametrize("verb", ["", *(verb.name for verb in VERBS)])
 def test_help_imports_nothing_heavy(without_database: Llmctl, verb: str) -> None:
     asks = f"""
-import sys, runpy
-sys.argv = ["llmctl", *{verb.split()!r}, "--help"]
-try:
-    runpy.run_module("cli.main", run_name="__main__")
-except SystemExit as exit:
-    print(sorted({HEAVY!r} & set(sys.modules)), exit.code, file=sys.stderr)
+import sys
+from cli.main import app
+code = app([*{verb.split()!r}, "--help"], prog_name="llmctl", standalone_mode=False)
+print(sorted({HEAVY!r} & set(sys.modules)), code, file=sys.stderr)
 """
     asked = subprocess.run(
         [sys.executable, "-c", asks],

@@ -197,6 +197,14 @@ def test_runs_lists_each_start(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> 
     ]
 
 
+def test_a_run_that_was_denied_something_says_so(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    dispatcher.run(final_text="half of it", denials=["Bash: make test", "Write: /etc/hosts"])
+    assert "Bash: make test, Write: /etc/hosts" in llmctl.ok("show", number)
+    [heading, _] = table(llmctl.ok("runs", number))
+    assert "DENIED" in heading
+
+
 def test_cancel_and_retry_report_each_task_and_exit_with_the_worst(
     llmctl: Llmctl, dispatcher: PlayedDispatcher
 ) -> None:

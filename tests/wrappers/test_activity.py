@@ -23,7 +23,7 @@ def test_a_command_is_shown_without_the_shell_around_it(command: str, shown: str
 
 
 def test_a_path_is_shown_from_the_work_directory() -> None:
-    assert activity.edits("/work/src/app.py", "/work").text == "edits src/app.py"
+    assert activity.edits("/repo/src/app.py", "/repo").text == "edits src/app.py"
     assert activity.edits("/etc/hosts", "/work").text == "edits /etc/hosts"
     assert activity.edits("/workshop/app.py", "/work").text == "edits /workshop/app.py"
 
