@@ -19,12 +19,12 @@ from psycopg import Notify
 from dispatcher import linux, run_record
 from dispatcher.conclusion import LONGEST_LIMIT
 from dispatcher.database.listener import Connect, Listener
+from dispatcher.exchange import Exchange
 from dispatcher.following import Following
-from dispatcher.reporter import Reporter
 from dispatcher.run import Run, Surroundings
 from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
-from dispatcher.store import Claim, ClaimedRun, OpenRun, Report, Store
+from dispatcher.store import ClaimedRun, OpenRun, Report, Store
 from dispatcher.sweeping import Sweeper
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory
@@ -33,7 +33,6 @@ from wrappers.base import Wrapper
 log = structlog.get_logger()
 
 CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat")
-CLAIM_BATCH = 16
 STOP_SECONDS = 30.0
 """Time that all agents together get to be stopped and reported; their gentle stops take at most a third of it."""
 LAST_WORDS = 5.0
@@ -61,8 +60,8 @@ class EventLoop:
         self._store = store
         self._sweeper = sweeper
         self._work_directory = work_directory
-        self._listener = Listener(listen, CHANNELS, self._wake, self._hear)
-        self._reporter = Reporter(store, self._delivered)
+        self._exchange = Exchange(store, self._take, self._delivered)
+        self._listener = Listener(listen, CHANNELS, self._exchange.ring, self._hear)
         self._following = Following(store, settings.execution)
         self._around = Surroundings(
             settings=settings,
@@ -73,18 +72,15 @@ class EventLoop:
             sweeper=sweeper,
             open_files=open_files,
             may_launch=self._may_launch,
-            on_started=self._reporter.started,
+            on_started=self._exchange.started,
         )
         self._active: dict[str, Run] = {}
         self._draining = False
-        self._bell = trio.Event()
+        self._runs: trio.Nursery
         self._runs_scope = trio.CancelScope()
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
         self._adopted = trio.Event()
-        # Cancels that were heard while a claim was on its way: its answer may name the tasks they are for.
-        self._cancels_heard: set[int] = set()
-        self._answer_lost = False
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -97,7 +93,7 @@ class EventLoop:
             for service in (
                 self._listener.run,
                 self._beat,
-                self._reporter.run,
+                self._exchange.run,
                 self._following.run,
                 self._clean_up,
                 self._sweeper.run,
@@ -106,10 +102,14 @@ class EventLoop:
                 services.start_soon(service)
             async with trio.open_nursery() as runs:
                 runs.cancel_scope.deadline = self._runs_scope.deadline
-                self._runs_scope = runs.cancel_scope
-                await self._adopt(runs)
+                self._runs, self._runs_scope = runs, runs.cancel_scope
+                await self._adopt()
                 with self._claims_scope:
-                    await self._claim(runs, until_empty=until_empty)
+                    async with self._exchange.claiming():
+                        if until_empty:
+                            await self._until_empty()
+                        else:
+                            await trio.sleep_forever()
             await self._say_goodbye()
             services.cancel_scope.cancel()
         log.info("dispatcher ended")
@@ -117,7 +117,7 @@ class EventLoop:
     async def _say_goodbye(self) -> None:
         await self._sweeper.finish()
         with trio.move_on_after(LAST_WORDS) as patience:
-            await self._reporter.delivered()
+            await self._exchange.delivered()
         if self._active:
             log.warning("leaving agents running for the next start", tasks=self._numbers())
         if not patience.cancelled_caught:
@@ -138,7 +138,7 @@ class EventLoop:
     def reload(self, settings: Settings, wrappers: Mapping[str, Wrapper]) -> None:
         """Use these settings for runs that begin from now on."""
         self._around = replace(self._around, settings=settings, wrappers=wrappers)
-        self._wake()
+        self._exchange.ring()
 
     @property
     def _settings(self) -> Settings:
@@ -156,77 +156,42 @@ class EventLoop:
     def _numbers(self) -> list[int]:
         return sorted(run.claimed.number for run in self._active.values())
 
-    async def _adopt(self, runs: trio.Nursery) -> None:
+    async def _adopt(self) -> None:
         """Take over what the last holder of our work directory left: it is dead, since we hold the lock."""
         for known in await self._store.patiently("adopting runs", self._store.adopt_runs):
-            self._take(known.run, runs, known)
+            self._begin(known.run, known)
         self._sweeper.look_for_leftovers()
         self._adopted.set()
 
-    async def _claim(self, runs: trio.Nursery, *, until_empty: bool) -> None:
-        """Make a pass at each ring of the bell (the first comes with LISTEN) and at each deadline."""
-        deadline = math.inf
-        while not self._draining:
-            with trio.move_on_after(deadline):
-                await self._bell.wait()
-            self._bell = trio.Event()
-            deadline = await self._pass(runs)
-            if (
-                until_empty
-                and not self._active
-                and not await self._store.patiently("looking for work", self._store.has_work)
-            ):
+    async def _until_empty(self) -> None:
+        while True:
+            round_over = self._exchange.round_over
+            if not self._active and not await self._store.patiently("looking for work", self._store.has_work):
                 log.info("nothing is queued or running")
                 return
+            await round_over.wait()
 
-    async def _pass(self, runs: trio.Nursery) -> float:
-        """Claim until nothing more fits; answers the seconds until time alone makes another pass worth while."""
-        while True:
-            self._cancels_heard.clear()
-            claim = await self._store.patiently("claiming", lambda: self._claim_surely(runs))
-            for claimed in claim.runs:
-                self._take(claimed, runs)
-            if len(claim.runs) < CLAIM_BATCH:
-                return math.inf if claim.next_deadline_s is None else claim.next_deadline_s
+    def _take(self, claimed: ClaimedRun, *, cancel: bool) -> None:
+        if claimed.run_id not in self._active:
+            run = self._begin(claimed)
+            if cancel:
+                run.stop("canceled")
 
-    async def _claim_surely(self, runs: trio.Nursery) -> Claim:
-        """Claim; when the answer to an earlier claim was lost, take what that one gave us, too.
-
-        That is asked for after the new claim, which had to wait for the old one to end.
-        """
-        lost, self._answer_lost = self._answer_lost, True
-        claim = await self._store.claim(CLAIM_BATCH)
-        if lost:
-            told = {claimed.run_id for claimed in claim.runs} | self._active.keys()
-            for known in await self._store.open_runs():
-                if known.run.run_id not in told:
-                    self._take(known.run, runs, cancel=known.cancel_requested)
-        self._answer_lost = False
-        return claim
-
-    def _take(
-        self,
-        claimed: ClaimedRun,
-        runs: trio.Nursery,
-        adopted: OpenRun | None = None,
-        *,
-        cancel: bool = False,
-    ) -> None:
+    def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> Run:
         chosen = Path(claimed.workdir) if claimed.workdir else None
         workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen, claimed.directory)
         run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
         self._sweeper.begin(claimed.run_id)
-        if cancel or claimed.number in self._cancels_heard:
-            run.stop("canceled")
-        runs.start_soon(self._live, run, adopted)
+        self._runs.start_soon(self._live, run, adopted)
+        return run
 
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
         report = await (run.live() if adopted is None else run.resume(adopted))
         self._sweeper.over(report.run_id, contained=run.contained)
-        self._reporter.ended(report)
+        self._exchange.ended(report)
 
     def _delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
-        """Let go of runs whose end the database knows, and use the slots that they freed.
+        """Let go of runs whose end the database knows.
 
         Of runs that are not ours any more the files stay: they may be all that is left of the result.
         """
@@ -239,7 +204,6 @@ class EventLoop:
                 except OSError as error:
                     log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
                 self._trash.set()
-        self._wake()
 
     def _let_go(self, run: Run, report: Report) -> None:
         """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
@@ -294,16 +258,14 @@ class EventLoop:
         except OSError as error:
             log.warning("directories of old sessions cannot be removed", error=str(error))
 
-    def _wake(self) -> None:
-        self._bell.set()
-
     def _hear(self, notification: Notify) -> None:
         match notification.channel:
-            case "task_ready":
-                self._wake()
+            # What a claim of ours changed, that claim has seen.
+            case "task_ready" if notification.pid != self._store.claiming_backend:
+                self._exchange.ring()
             case "task_cancel":
                 number = int(notification.payload)
-                self._cancels_heard.add(number)
+                self._exchange.cancel_heard(number)
                 for run in self._active.values():
                     if run.claimed.number == number:
                         run.stop("canceled")
@@ -328,7 +290,7 @@ class EventLoop:
             slept = (linux.seconds_since_boot() - since_boot) - (trio.current_time() - awake)
             if slept > 1:
                 log.info("the machine was suspended", seconds=round(slept))
-                self._wake()
+                self._exchange.ring()
                 for run in self._active.values():
                     run.look_at_clock()
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()

@@ -84,9 +84,9 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
                 settings, application_name="dispatcher listener", statement_timeout=STATEMENT_TIMEOUT
             )
 
-        with _pool(settings) as pool:
+        with _pool(settings, settings.database.pool_size) as pool, _pool(settings, 1) as claims:
             loop = EventLoop(
-                settings, wrappers, Store(pool, dispatcher_id), listen, work_directory,
+                settings, wrappers, Store(pool, claims, dispatcher_id), listen, work_directory,
                 Sweeper(work_directory.mark, parent), paths.home() / "files", linux.raise_open_files(),
             )  # fmt: skip
             async with trio.open_nursery() as nursery:
@@ -96,7 +96,7 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
         work_directory.release()
 
 
-def _pool(settings: Settings) -> ConnectionPool[BoundedConnection]:
+def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
     def bound(connection: BoundedConnection) -> None:
         connection.patience = STATEMENT_TIMEOUT + LAST_PATIENCE
 
@@ -106,7 +106,7 @@ def _pool(settings: Settings) -> ConnectionPool[BoundedConnection]:
         kwargs={"autocommit": True},
         configure=bound,
         min_size=1,
-        max_size=settings.database.pool_size,
+        max_size=size,
         timeout=5,
         reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,

@@ -22,6 +22,7 @@ from wrappers.base import AuthMode, Permission
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
+Connections = ConnectionPool[BoundedConnection]
 
 CLOSED = "LD410"
 NOT_OURS = "LD412"
@@ -68,10 +69,16 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The answer to a claim. ``next_deadline_s``: when time alone makes another claim succeed, None for never."""
+    """The answer to a claim. ``next_deadline_s``: when time alone makes another claim succeed, None for never.
+
+    ``verdicts`` are those on the reports that went with it, see :meth:`Store.report_runs`. ``shared``: the slots that
+    these freed were not claimed, so that other dispatchers have a chance, too; claim them now.
+    """
 
     runs: tuple[ClaimedRun, ...]
     next_deadline_s: float | None
+    verdicts: dict[str, str]
+    shared: bool
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,16 +168,30 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """One dispatcher's calls.
 
-    Except for :meth:`patiently` they raise psycopg.Error as it comes; all raise :class:`SupersededError`.
+    ``claims`` has one connection, kept for :meth:`report_and_claim`: it is never waited for and knows its plans.
+    Except for :meth:`patiently` the calls raise psycopg.Error as it comes; all raise :class:`SupersededError`.
     """
 
-    def __init__(self, pool: ConnectionPool[BoundedConnection], dispatcher_id: str) -> None:
+    def __init__(self, pool: Connections, claims: Connections, dispatcher_id: str) -> None:
         self._pool = pool
+        self._claims = claims
         self.dispatcher_id = dispatcher_id
+        self.claiming_backend = 0
+        """The server process that works on our claims, by which its notifications are known; 0 before the first."""
 
-    async def claim(self, max_tasks: int) -> Claim:
-        answer = await self._value("SELECT claim_tasks(%s, %s)::text", self.dispatcher_id, max_tasks)
-        return msgspec.json.decode(str(answer), type=Claim)
+    async def report_and_claim(self, reports: Sequence[Report], max_tasks: int) -> Claim:
+        """Report ends, and claim into the slots that are free then, in one transaction unless they are shared."""
+
+        def call() -> object:
+            with self._claims.connection() as connection:
+                self.claiming_backend = connection.info.backend_pid
+                answer = connection.execute(
+                    "SELECT report_and_claim(%s, %s, %s)::text",
+                    [self.dispatcher_id, _json(reports), max_tasks],
+                ).fetchone()
+            return answer and answer[0]
+
+        return msgspec.json.decode(str(await self._in_thread(call)), type=Claim)
 
     async def adopt_runs(self) -> list[OpenRun]:
         """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
@@ -184,7 +205,7 @@ class Store:
     async def start_runs(self, started: Sequence[Started]) -> None:
         await self._value("SELECT start_runs(%s, %s)", self.dispatcher_id, _json(started))
 
-    async def finish_runs(self, reports: Sequence[Report]) -> dict[str, str]:
+    async def report_runs(self, reports: Sequence[Report]) -> dict[str, str]:
         """Report ends; answers the verdict of each run: finished, already or stale."""
         rows = await self._rows(
             "SELECT run_id::text, verdict FROM report_runs(%s, %s)", self.dispatcher_id, _json(reports)
@@ -256,6 +277,10 @@ class Store:
             with self._pool.connection() as connection:
                 return connection.execute(query, arguments).fetchall()
 
+        return await self._in_thread(call)
+
+    @staticmethod
+    async def _in_thread(call: Callable[[], Answer]) -> Answer:
         try:
             return await in_thread(call)
         except psycopg.DatabaseError as error:

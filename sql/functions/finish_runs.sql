@@ -16,6 +16,7 @@
 -- Raises LD410 when the dispatcher is closed, LD400 for an unknown error class or outside READ COMMITTED.
 CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 AS $$

@@ -10,12 +10,7 @@ BEGIN
     PERFORM require_open_dispatcher(p_dispatcher);
     IF v_outputs <> '[]' THEN
         -- start_runs() holds tasks before it writes to their runs: with the tasks in hand, no run is passed over.
-        PERFORM FROM tasks
-        WHERE id = ANY(ARRAY(
-            SELECT (SELECT task_id FROM task_runs WHERE task_runs.id = (report ->> 'run_id')::uuid)
-            FROM jsonb_array_elements(p_reports) AS report
-        ))
-        ORDER BY id FOR UPDATE;
+        PERFORM lock_reported_tasks(p_reports);
         PERFORM keep_output(p_dispatcher, v_outputs);
     END IF;
     RETURN QUERY SELECT * FROM finish_runs(p_dispatcher, p_reports);

@@ -42,7 +42,7 @@ class Former:
         )
 
     def claim(self) -> tuple[ClaimedRun, Workspace]:
-        (row,) = self._site.sql("SELECT claim_tasks(%s, 1)::text AS answer", self.id)
+        (row,) = self._site.sql("SELECT report_and_claim(%s, '[]', 1)::text AS answer", self.id)
         (run,) = msgspec.json.decode(row["answer"], type=Claim).runs
         return run, self._held.workspace(run.number, run.run_no)
 

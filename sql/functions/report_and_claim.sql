@@ -1,0 +1,36 @@
+-- report_and_claim(dispatcher, reports, max_tasks): report_runs() and then claim_tasks() in one transaction, so that a
+-- slot that frees is filled at once, at the cost of one round trip and one commit.
+--
+-- Answers what claim_tasks() does, and "verdicts": {run_id: verdict} as report_runs() gives them. With "shared": true
+-- nothing was claimed, since other dispatchers live that may want the slots: they have just been told of them, and to
+-- claim in another transaction gives them their chance. Else who got all slots once would keep them for ever.
+-- The counters are moved twice, in the order of their names each time; so that this cannot deadlock with somebody
+-- who moves them once, it has them alone.
+-- Locks: claim lock, dispatchers row, tasks by id, counters lock (exclusive), and those of both functions.
+-- Raises what they raise.
+CREATE OR REPLACE FUNCTION report_and_claim(p_dispatcher uuid, p_reports jsonb, p_max_tasks integer DEFAULT 10)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_verdicts jsonb := '{}';
+    v_shared boolean := false;
+BEGIN
+    IF p_reports <> '[]' THEN
+        v_shared := EXISTS (
+            SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
+        );
+        IF NOT v_shared THEN
+            PERFORM lock_claims();
+            PERFORM require_open_dispatcher(p_dispatcher);
+            PERFORM lock_reported_tasks(p_reports);
+            PERFORM lock_counters(true);
+        END IF;
+        SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts FROM report_runs(p_dispatcher, p_reports);
+    END IF;
+    RETURN CASE
+        WHEN v_shared THEN jsonb_build_object('runs', '[]'::jsonb, 'next_deadline_s', NULL)
+        ELSE claim_tasks(p_dispatcher, p_max_tasks)
+    END || jsonb_build_object('verdicts', v_verdicts, 'shared', v_shared);
+END
+$$;
