@@ -371,7 +371,7 @@ def test_what_our_programs_call_is_granted_to_some_role(db: Client) -> None:
         for name in found
         if name in FUNCTIONS
     }
-    assert {"claim_tasks", "submit_tasks", "list_tasks"} <= called_from_python
+    assert {"report_and_claim", "submit_tasks", "list_tasks"} <= called_from_python
     assert called_from_python - granted == set()
 
 
