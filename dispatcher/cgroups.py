@@ -64,13 +64,26 @@ def kill(group: Path, within: float) -> bool:
     return True
 
 
-def remove(group: Path) -> None:
-    """Remove an empty group, and those that the agent made beneath it; one that is not empty stays."""
-    with contextlib.suppress(OSError):
-        for beneath in group.iterdir():
-            if beneath.is_dir():
-                remove(beneath)
+def remove(group: Path) -> bool:
+    """Remove a group, and those that the agent made beneath it; answers whether it is gone: not with processes in it.
+
+    Most groups have nothing beneath them and go at once (30 us; to look into one takes 300).
+    """
+    try:
         group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        if is_populated(group):
+            return False
+        with contextlib.suppress(OSError):
+            for beneath in group.iterdir():
+                if beneath.is_dir():
+                    remove(beneath)
+            group.rmdir()
+            return True
+        return False
+    return True
 
 
 def _own_group() -> Path | None:

@@ -52,8 +52,10 @@ class LogFile:
     def read(self, start: int, end: int) -> tuple[bytes, int]:
         """Read from ``start``, or from where the file begins now, to ``end``; answers also where that was begun."""
         first = max(start, self._truncated)
+        if end <= first:
+            return b"", start
         with self._opened(os.O_RDONLY) as file:
-            if file is None or end <= first:
+            if file is None:
                 return b"", start
             return os.pread(file, end - first, first - self._truncated), first
 
@@ -75,8 +77,10 @@ class LogFile:
         """Give what is between back to the disk; answers to where that was done. Some file systems cannot."""
         first = -(-(start - self._truncated) // BLOCK) * BLOCK
         last = (end - self._truncated) // BLOCK * BLOCK
+        if first < 0 or last <= first:
+            return start
         with self._opened(os.O_WRONLY) as file:
-            if file is None or first < 0 or last <= first:
+            if file is None:
                 return start
             try:
                 linux.punch_hole(file, first, last)

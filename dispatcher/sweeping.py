@@ -64,12 +64,9 @@ class Sweeper:
     def over(self, run_id: str, *, contained: bool) -> None:
         """The run has ended: what is left of it goes. ``contained``: all of its processes were in its group."""
         group = self._alive.pop(run_id, None)
-        if group is not None:
-            if cgroups.is_populated(group):
-                self._groups_left.append(group)
-                self._work.set()
-            else:
-                cgroups.remove(group)
+        if group is not None and not cgroups.remove(group):
+            self._groups_left.append(group)
+            self._work.set()
         if not contained:
             self._work.set()
 
