@@ -67,6 +67,7 @@ class Report:
         """Whether a commit was asked for whose answer is not there yet."""
 
         self.numbers = array("q")
+        """Of all tasks, where somebody waits for them."""
 
     def __enter__(self) -> "Report":
         return self
@@ -79,7 +80,8 @@ class Report:
     def add(self, batch: Batch, answers: list[Submitted]) -> None:
         """What the database answered; nothing is said of it before :meth:`committed`."""
         self._sent.add(batch, answers)
-        self.numbers.extend(answer.number for answer in answers)
+        if self._printing.aside:
+            self.numbers.extend(answer.number for answer in answers)
         for line, answer in zip(batch.lines, answers, strict=True):
             if not answer.same and self._warned < MOST_WARNINGS:
                 self._warned += 1

@@ -49,7 +49,7 @@ def submit(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="A task for each row of a .jsonl, .csv or .tsv; - reads JSON lines. See below.",
+            help="A task for each row of a .jsonl, .csv or .tsv, see above; - reads JSON lines.",
         ),
     ] = None,
     from_format: Annotated[

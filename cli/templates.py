@@ -1,6 +1,5 @@
 """Templates: text in which ``{{name}}`` stands for a value of a row. Nothing more is a language here."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -77,6 +76,8 @@ def shown(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Which of the known names was probably meant."""
+    import difflib
+
     found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.8)
     return found[0] if found else None
 
