@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from types import FrameType
 
-import psycopg
-
 from cli import results
+from cli.batch_sending import send
 from cli.bulk_report import Printing, Report
 from cli.database import Database, opened
 from cli.output import TextOrJson, say
 from cli.progress import Bar
-from cli.records import Submitted
 from cli.row_tasks import TaskMaker
-from cli.spool import Batch, Spool
+from cli.spool import Spool
 from cli.task_files import FileKind, TaskFile
-from dispatcher.errors import DispatchError, ExitCode, UsageError
+from dispatcher.errors import DispatchError, ExitCode
 
 ROWS_BETWEEN_LOOKS = 1_000
 """After so many rows the bar is drawn anew."""
@@ -100,61 +98,13 @@ def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar:
     with _interrupts_can_wait() as from_here_on:
         with db.transaction():
             for batch in part.batches():
-                report.add(batch, _send(db, batch, file))
+                report.add(batch, send(db, batch, file.name))
                 sent += len(batch.tasks)
                 bar.show(f"{sent:,} of {part.tasks:,} tasks sent", sent, part.tasks)
             # Whoever interrupts a commit cannot know what became of it.
             from_here_on()
             report.is_committing = True
         report.committed()
-
-
-def _send(db: Database, batch: Batch, file: TaskFile) -> list[Submitted]:
-    try:
-        with db.transaction():
-            return db.rows(Submitted, "submit_tasks", tasks=batch.json())
-    except DispatchError as error:
-        if not _blames_a_task(error):
-            raise
-        position, complaint = _first_refused(db, batch, error)
-        raise type(complaint)(
-            f"{file.name}:{batch.lines[position]}: {complaint}", hint=complaint.hint
-        ) from error
-
-
-def _blames_a_task(error: DispatchError) -> bool:
-    """Bad input does, and so does a tenant that is not ours, which comes with a hint at those that are."""
-    return isinstance(error, UsageError) or (
-        isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege) and error.hint is not None
-    )
-
-
-def _first_refused(db: Database, batch: Batch, error: DispatchError) -> tuple[int, DispatchError]:
-    """Which task the database does not take, and why.
-
-    Not all that it says names a task: an unknown tool or a forbidden tenant does not. So it is asked about shorter
-    and shorter beginnings of the batch: 13 times for 5,000 tasks. What it accepts is taken back.
-    """
-    accepted, refused = 0, len(batch.tasks)
-    while refused - accepted > 1:
-        middle = (accepted + refused) // 2
-        if _refusal(db, batch.json(0, middle)) is None:
-            accepted = middle
-        else:
-            refused = middle
-    return accepted, _refusal(db, batch.json(accepted, refused)) or error
-
-
-def _refusal(db: Database, tasks: str) -> DispatchError | None:
-    try:
-        with db.transaction():
-            db.rows(Submitted, "submit_tasks", tasks=tasks)
-            raise psycopg.Rollback
-    except DispatchError as error:
-        if not _blames_a_task(error):
-            raise
-        return error
-    return None
 
 
 @contextmanager
