@@ -42,6 +42,12 @@ class Database:
         assert row is not None
         return row[0]
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block or nothing; inside of another one, a savepoint. Raises as :meth:`rows` does."""
+        with told_to_people(), self.connection.transaction():
+            yield
+
 
 @contextmanager
 def opened(*, application_name: str = "llmctl") -> Iterator[Database]:

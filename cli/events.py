@@ -52,9 +52,14 @@ def listening(*channels: str) -> Iterator[Listener]:
 
 
 def concerns(event: Notify, numbers: Collection[int]) -> bool:
-    """Whether a ``task_event`` may be about one of the tasks; of very many tasks it tells only how many."""
+    """Whether a ``task_event`` may be about one of the tasks."""
+    return bool(named(event, numbers))
+
+
+def named(event: Notify, numbers: Collection[int]) -> Collection[int]:
+    """Those of the tasks that a ``task_event`` may be about; of very many tasks it tells only how many."""
     told = json.loads(event.payload)
-    return "numbers" not in told or not set(numbers).isdisjoint(told["numbers"])
+    return numbers if "numbers" not in told else set(numbers).intersection(told["numbers"])
 
 
 def pauses() -> Iterator[float]:

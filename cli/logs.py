@@ -9,11 +9,12 @@ from cli.output import say
 from cli.tasks import TaskArgument
 from cli.text import size
 from cli.verbs import family
+from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.log_reading import LogState
+    from cli.log_reading import LogReader, LogState
     from cli.log_views import Tail, View
 
 app = family()
@@ -43,14 +44,30 @@ def logs(
     What claude, codex and gemini print for programs is retold: what the agent says, and in brackets what it
     does. Secrets are masked. Remarks, such as why a run failed, are on standard error.
     """
-    from cli.log_reading import CaughtUp, LogReader, RunBegins, RunEnded
-    from cli.log_views import Raw, Tail, view_of
+    from cli.log_reading import LogReader
+    from cli.log_views import Tail
 
     stream = "stderr" if stderr else "stdout"
     printer = Printer(None if tail is None else Tail(tail))
+    print_log(LogReader(task, run, stream, follow=follow), printer, stream, raw=raw)
+
+
+def follow(task: str) -> ExitCode:
+    """What `submit --follow` does: ``logs -f``, and 0 only if the task succeeds."""
+    from cli.log_reading import LogReader
+
+    last = print_log(LogReader(task, None, "stdout", follow=True), Printer(None), "stdout", raw=False)
+    return ExitCode.OK if last.task_status == "succeeded" else ExitCode.FAILED
+
+
+def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool) -> "LogState":
+    """Print all that ``reader`` brings; answers the last state of the task. Raises what it raises."""
+    from cli.log_reading import CaughtUp, RunBegins, RunEnded
+    from cli.log_views import Raw, view_of
+
     view: View = Raw()
     ended, waiting = 0, False
-    for news in LogReader(task, run, stream, follow=follow).news():
+    for news in reader.news():
         match news:
             case RunBegins(state):
                 view = view_of(state.tool, stream, raw=raw)
@@ -69,6 +86,7 @@ def logs(
                 printer.flush()
                 for remark in remarks(state, stream):
                     say(remark)
+    return state
 
 
 class Printer:

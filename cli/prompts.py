@@ -24,7 +24,12 @@ def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
         )
     else:
         prompt = _decoded(sys.stdin.buffer.read(), "standard input")
-    if not prompt.strip():
+    return require_prompt(prompt)
+
+
+def require_prompt(prompt: str) -> str:
+    """The prompt, if it can be one. Raises UsageError."""
+    if not prompt or prompt.isspace():
         raise UsageError("the prompt is empty")
     if "\0" in prompt:
         raise UsageError("the prompt holds a NUL character, which the database cannot keep")

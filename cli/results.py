@@ -14,6 +14,9 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from cli.records import Task
 
+MOST_NAMED = 50
+"""Tasks that a message names, rather than counts."""
+
 app = family()
 
 TimeoutOption = Annotated[
@@ -47,6 +50,13 @@ def wait(
     Exit code 0: all succeeded. 1: one failed or was canceled. 124: --timeout passed first. Ctrl-C ends the
     waiting only; the tasks go on.
     """
+    return wait_for(tasks, timeout, TextOrJson.TEXT, any_=any_)
+
+
+def wait_for(
+    tasks: Sequence[str], timeout: float | None, output: TextOrJson, *, any_: bool = False
+) -> ExitCode:
+    """Print a line for each task as it ends, in words or as JSON. The exit code is the worst."""
     from cli.waiting import Waiter
 
     worst = ExitCode.OK
@@ -54,7 +64,10 @@ def wait(
     try:
         for state in waiter.ended():
             error = f": {state.error_message}" if state.error_message else ""
-            write(f"task {state.number} {state.status}{error}")
+            if output is TextOrJson.JSON:
+                write(to_json(state, indent=False))
+            else:
+                write(f"task {state.number} {state.status}{error}")
             if state.status != "succeeded":
                 worst = ExitCode.FAILED
             if any_:
@@ -108,6 +121,9 @@ def show_result(task: "Task", output: TextOrJson) -> ExitCode:
 
 
 def _gave_up(pending: Sequence[int] | set[int]) -> ExitCode:
+    if len(pending) > MOST_NAMED:
+        say(f"error: {len(pending):,} tasks have not ended in time\nhint: they go on; `llmctl ls` shows them")
+        return ExitCode.TIMEOUT
     left = " ".join(str(number) for number in sorted(pending))
     say(f"error: not ended in time: {left}\nhint: they go on; `llmctl wait {left}` waits again")
     return ExitCode.TIMEOUT

@@ -1,29 +1,22 @@
-"""`llmctl submit`: from words and files to one task."""
+"""`llmctl submit`: from words and files to one task, or to many."""
 
-import base64
-import os
-import stat
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli import results, tasks
+from cli import logs, results, tasks
 from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.prompts import read_prompt, unreadable
+from cli.prompts import read_prompt
 from cli.text import duration
-from cli.times import parse_duration, parse_time
+from cli.times import parse_duration
 from cli.verbs import family
 from dispatcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from cli.database import Database
     from cli.records import Submitted
-
-MOST_INPUT_BYTES = 128 * 2**20
-"""All input files of a task together. They travel as base64 in one JSON value of at most 256 MiB."""
 
 app = family()
 
@@ -35,8 +28,13 @@ def _tool_names() -> list[str]:
 @app.command()
 def submit(
     tool: Annotated[
-        str, typer.Argument(help="claude, codex, gemini or one of config.yaml.", autocompletion=_tool_names)
-    ],
+        str | None,
+        typer.Argument(
+            help="claude, codex, gemini or one of config.yaml.",
+            show_default=False,
+            autocompletion=_tool_names,
+        ),
+    ] = None,
     prompt: Annotated[
         str | None,
         typer.Argument(
@@ -46,6 +44,27 @@ def submit(
     file: Annotated[
         str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A task for each row of a .jsonl, .csv or .tsv, see above; - reads JSON lines.",
+        ),
+    ] = None,
+    from_format: Annotated[
+        Literal["jsonl", "csv", "tsv"] | None,
+        typer.Option(help="With --from: instead of what its name says."),
+    ] = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="With --from: commit every N tasks, instead of all of them or none."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and show it, but submit nothing.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Passed on to the tool.")] = None,
     fallback_model: Annotated[
         str | None, typer.Option(help="For when the model is overloaded; claude only.")
@@ -65,6 +84,12 @@ def submit(
     output: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH", help="A file the agent must write, and is kept. Repeatable."),
+    ] = None,
+    workdir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Work in DIR, which is below security.allowed_roots of config.yaml."
+        ),
     ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="Not before: 22:00 (the next) or 2031-01-31T22:00.")
@@ -112,6 +137,9 @@ def submit(
             help="What the agent may do; edit unless given. full must be allowed in config.yaml, too."
         ),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print what the agent prints, until the task has ended.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
     wait_timeout: Annotated[
         int | None,
@@ -120,91 +148,116 @@ def submit(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")] = False,
     output_format: TextOrJsonOption = TextOrJson.TEXT,
 ) -> ExitCode:
-    """Queue a task. Prints its number; with --wait, its result.
+    r"""Queue a task. Prints its number; with --wait, its result.
 
-    With --wait the exit code is 0 when the task succeeds, 1 when it fails or is canceled, and 124 when
+    With --wait or --follow the exit code is 0 when the task succeeds, 1 when it fails or is canceled, and 124 when
     --wait-timeout passes first; the task goes on then.
+
+    With --from, each JSON object on a line of its own, or each row of a CSV file below its heading, is a task. Columns
+    that are called like an option (tool, prompt, priority, retry-on, ...) set it for their task; TOOL, PROMPT and
+    options are for rows that do not. In these, {{column}} is replaced by the value of any column, and \{{ is {{.
+    Either all tasks are queued or, if anything is wrong, none.
     """
     if at is not None and delay is not None:
         raise UsageError("give --at or --delay, not both")
-    task = {
-        "tool": tool,
-        "prompt": read_prompt("submit TOOL", prompt, file),
+    if follow and (wait or output_format is TextOrJson.JSON):
+        raise UsageError("--follow prints a log: give it without --wait and -o json")
+    given = {
         "model": model,
-        "fallback_model": fallback_model,
+        "fallback-model": fallback_model,
         "account": account,
         "priority": priority,
         "name": name,
-        "labels": labels(label or []),
-        "input_files": input_files(input_ or []),
-        "output_files": output or [],
-        "scheduled_at": parse_time(at).isoformat() if at is not None else None,
-        "delay_s": delay,
-        "timeout_s": timeout,
-        "stall_timeout_s": stall_timeout,
-        "max_attempts": retries + 1 if retries is not None else None,
-        "retry_on": [name.strip() for name in retry_on.split(",")] if retry_on else None,
-        "backoff_s": retry_delay,
-        "tenant_id": tenant,
+        "label": label,
+        "input": input_,
+        "output": output,
+        "workdir": workdir,
+        "at": at,
+        "delay": delay,
+        "timeout": timeout,
+        "stall-timeout": stall_timeout,
+        "retries": retries,
+        "retry-on": retry_on,
+        "retry-delay": retry_delay,
+        "tenant": tenant,
         "queue": queue,
-        "idempotency_key": key,
+        "key": key,
         "permission": permission,
     }
-    given = {name: value for name, value in task.items() if value is not None}
+    if from_ is not None:
+        if follow:
+            raise UsageError("--follow is for one task; `llmctl watch` shows many")
+        if from_ == "-" and "-" in (prompt, file):
+            raise UsageError("standard input is either the prompt or the file of tasks")
+        if prompt is not None or file is not None:
+            prompt = read_prompt("submit TOOL", prompt, file)
+        return _submit_file(
+            from_,
+            from_format,
+            {"tool": tool, "prompt": prompt, **given},
+            chunk=chunk,
+            dry=dry_run,
+            quiet=quiet,
+            output=output_format,
+            wait=wait,
+            wait_timeout=wait_timeout,
+        )
+    if chunk is not None or from_format is not None:
+        raise UsageError("--chunk and --from-format go with --from FILE")
+    if tool is None:
+        raise UsageError("Missing argument 'TOOL'", hint="`llmctl submit --help` shows how")
+
+    from cli.task_fields import task_of
+
+    task = task_of({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given})
+    if dry_run:
+        from cli.dry_run import show_task
+
+        return show_task(task, output_format)
 
     from cli import database
     from cli.records import Submitted
 
     with database.opened() as db:
-        [submitted] = db.rows(Submitted, "submit_tasks", tasks=to_json([given], indent=False))
+        [submitted] = db.rows(Submitted, "submit_tasks", tasks=to_json([task], indent=False))
         if not submitted.same:
             say(
                 f"warning: task {submitted.number} has this key but another tool, model or prompt;"
                 " what you asked for now is not queued"
             )
-        if wait:
-            if output_format is TextOrJson.TEXT:
-                say(str(submitted.number) if quiet else _announcement(db, submitted, output_format))
-            return results.wait_for_result(submitted.number, wait_timeout, output_format)
-        write(str(submitted.number) if quiet else _announcement(db, submitted, output_format))
-    return ExitCode.OK
+        number = submitted.number
+        announced = str(number) if quiet else _announcement(db, submitted, output_format)
+        if not wait and not follow:
+            write(announced)
+            return ExitCode.OK
+        if output_format is TextOrJson.TEXT:
+            say(announced)
+    if follow:
+        return logs.follow(str(number))
+    return results.wait_for_result(number, wait_timeout, output_format)
 
 
-def labels(given: Sequence[str]) -> dict[str, str]:
-    """``["team=web"]`` as a mapping."""
-    found: dict[str, str] = {}
-    for label in given:
-        key, separator, value = label.partition("=")
-        if not separator or not key:
-            raise UsageError(f"a label is KEY=VALUE, not {label!r}")
-        if key in found:
-            raise UsageError(f"the label {key} is given twice")
-        found[key] = value
-    return found
+def _submit_file(
+    path: str,
+    file_format: str | None,
+    options: Mapping[str, object],
+    *,
+    chunk: int | None,
+    dry: bool,
+    quiet: bool,
+    output: TextOrJson,
+    wait: bool,
+    wait_timeout: int | None,
+) -> ExitCode:
+    from cli import bulk_submit, dry_run
+    from cli.task_files import FileKind
 
-
-def input_files(given: Sequence[str]) -> list[dict[str, object]]:
-    """Read each ``FILE[:NAME]``; a file whose own name has a colon is found as it is."""
-    files: list[dict[str, object]] = []
-    room = MOST_INPUT_BYTES
-    for one in given:
-        path, name = one, PurePath(one).name
-        if not Path(one).exists() and ":" in one:
-            path, _, name = one.rpartition(":")
-        try:
-            with Path(path).open("rb") as source:
-                content = source.read(room + 1)
-                mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777
-        except OSError as error:
-            raise unreadable(path, error) from error
-        room -= len(content)
-        if room < 0:
-            raise UsageError(
-                f"the input files are larger than {MOST_INPUT_BYTES // 2**20} MiB together",
-                hint="put them where the agent can read them, and name the place in the prompt",
-            )
-        files.append({"path": name, "content_base64": base64.b64encode(content).decode(), "mode": mode})
-    return files
+    kind = FileKind(file_format) if file_format is not None else None
+    defaults = {option: value for option, value in options.items() if value is not None}
+    if dry:
+        return dry_run.show_file(path, kind, defaults, output)
+    ways = bulk_submit.Ways(chunk, quiet, output, wait, wait_timeout)
+    return bulk_submit.submit_file(path, kind, defaults, ways)
 
 
 def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) -> str:

@@ -21,7 +21,7 @@ class Verb(NamedTuple):
 
 
 VERBS = (
-    Verb("submit", "cli.submit", "Queue a task.", alias="enqueue"),
+    Verb("submit", "cli.submit", "Queue a task, or many from a file.", alias="enqueue"),
     Verb("reply", "cli.reply", "Go on with the session of a task."),
     Verb("ls", "cli.tasks", "List tasks: what runs, what waits and why.", alias="list"),
     Verb("show", "cli.tasks", "Show all about one task.", alias="get"),

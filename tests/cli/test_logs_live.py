@@ -5,17 +5,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from tests.cli.conftest import ROOT
 from tests.fixtures.dispatchers import Site
 
 
+def following(site: Site, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """`llmctl logs -f` on a site."""
+    return calling(site, "logs", "-f", *arguments)
+
+
 @contextmanager
-def following(site: Site, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`llmctl logs -f` on a site; its standard output is read unbuffered."""
+def calling(site: Site, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`llmctl` on a site; its standard output is read unbuffered."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "logs", "-f", *arguments],
+        [sys.executable, "-m", "cli.main", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, cwd=ROOT,
         env={
             "PATH": os.environ["PATH"], "HOME": str(site.directory), "LLMCTL_HOME": str(site.directory / "home"),
@@ -101,3 +106,13 @@ def test_ctrl_c_ends_the_following_and_not_the_task(site: Site) -> None:
     gate.open()
     assert dispatcher.wait() == 0
     assert site.task(number)["status"] == "succeeded"
+
+
+def test_submit_follow_prints_what_the_agent_prints_and_ends_as_it_does(site: Site) -> None:
+    site.start()
+    for script, code, remark in (("echo one", 0, ""), ("echo one; exit 3", 1, "run 1 failed")):
+        with calling(site, "submit", "sh", script, "--follow", "-q", "--retries", "0") as submitting:
+            out, err = submitting.communicate(timeout=30)
+        assert (submitting.returncode, out) == (code, b"one\n")
+        assert site.task(int(err.split()[0]))["prompt"] == script
+        assert remark in err.decode()

@@ -1,0 +1,79 @@
+"""Tasks on their way to the database: in batches of a statement each, and on disk when they are many."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+
+import msgspec
+
+from dispatcher.errors import DispatchError
+
+MOST_TASKS = 5_000
+MOST_BYTES = 16 * 2**20
+"""Of a statement: large enough that more gain nothing, and far from the 256 MiB that submit_tasks() takes."""
+
+IN_MEMORY = 32 * 2**20
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """Tasks as JSON for one call of submit_tasks(), and the lines of the file that they come from."""
+
+    lines: list[int]
+    tasks: list[bytes]
+
+    def json(self, begin: int = 0, end: int | None = None) -> str:
+        """The array of all tasks, or of some."""
+        return f"[{b','.join(self.tasks[begin:end]).decode()}]"
+
+
+class Spool:
+    """Batches in the order in which they came: in memory, and in a nameless file of ours what is too much for it.
+
+    A context manager, which gives both back.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed at our own end
+        self.tasks = 0
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def fill(self, tasks: Iterable[tuple[int, bytes]]) -> None:
+        """Take in tasks with their lines. Raises :class:`DispatchError` when the disk is full."""
+        for batch in _batches(tasks):
+            encoded = msgspec.msgpack.encode(batch)
+            try:
+                self._file.write(len(encoded).to_bytes(8))
+                self._file.write(encoded)
+                self._file.flush()
+            except OSError as error:
+                raise DispatchError(
+                    f"the tasks cannot be kept in {tempfile.gettempdir()}: {error.strerror}",
+                    hint="set TMPDIR to a directory with room, or submit in parts: --chunk 5000",
+                ) from error
+            self.tasks += len(batch.tasks)
+
+    def batches(self) -> Iterator[Batch]:
+        """All that was taken in."""
+        self._file.seek(0)
+        while length := self._file.read(8):
+            yield msgspec.msgpack.decode(self._file.read(int.from_bytes(length)), type=Batch)
+
+
+def _batches(tasks: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
+    batch, size = Batch([], []), 0
+    for line, task in tasks:
+        if batch.tasks and (len(batch.tasks) >= MOST_TASKS or size + len(task) > MOST_BYTES):
+            yield batch
+            batch, size = Batch([], []), 0
+        batch.lines.append(line)
+        batch.tasks.append(task)
+        size += len(task)
+    if batch.tasks:
+        yield batch

@@ -1,0 +1,45 @@
+"""`llmctl submit --dry-run`: what would be submitted is shown whole, and nothing is asked of a database."""
+
+import msgspec
+
+from tests.cli.conftest import Llmctl
+
+
+def test_a_file_is_checked_and_its_first_tasks_are_shown(without_database: Llmctl) -> None:
+    (without_database.directory / "modules.csv").write_text("module,owner\nlogin,A\nbilling,B\na,C\nb,D\n")
+    dry = (
+        "submit",
+        "--from",
+        "modules.csv",
+        "claude",
+        "Test {{module}}",
+        "--input",
+        "modules.csv",
+        "--dry-run",
+    )
+    shown = without_database(*dry)
+    assert (shown.code, shown.out.count("modules.csv:")) == (0, 3)
+    assert '"prompt": "Test login"' in shown.out
+    assert '"content_base64": "… 39 B"' in shown.out
+    assert shown.err == "not used: owner\n4 tasks would be submitted; the database was not asked\n"
+
+
+def test_programs_get_all_tasks_as_submit_tasks_takes_them(without_database: Llmctl) -> None:
+    rows = "".join(f'{{"module": "{name}", "priority": "7"}}\n' for name in "abcde")
+    said = without_database(
+        "submit", "--from", "-", "claude", "{{module}}", "--dry-run", "-o", "json", stdin=rows
+    )
+    tasks = [msgspec.json.decode(line) for line in said.out.splitlines()]
+    assert tasks == [{"priority": 7, "tool": "claude", "prompt": name} for name in "abcde"]
+
+
+def test_a_bad_row_ends_with_2(without_database: Llmctl) -> None:
+    said = without_database("submit", "--from", "-", "claude", "x", "--dry-run", stdin='{}\n{"priority": 0}')
+    assert said.code == 2
+    assert said.err.startswith("error: standard input:2: priority: '0' is no whole number from 1 to 9")
+
+
+def test_one_task_is_shown_too_with_its_directory_from_here(without_database: Llmctl) -> None:
+    said = without_database("submit", "claude", "hi", "--workdir", "sub/../other", "--dry-run")
+    task = msgspec.json.decode(said.out, type=dict[str, object])
+    assert task == {"tool": "claude", "prompt": "hi", "workdir": str(without_database.directory / "other")}
