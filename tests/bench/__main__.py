@@ -66,11 +66,12 @@ def _print_table(results: Sequence[Result]) -> None:
             result.measure,
             result.ours,
             result.reference,
-            "–" if result.ratio is None else f"{result.ratio:.2f}",
-            "–" if result.goal is None else f"{'≥' if result.at_least else '≤'} {result.goal:g}",
-            "–" if result.met is None else "yes" if result.met else "no",
+            "-" if result.ratio is None else f"{result.ratio:.2f}",
+            "-" if result.goal is None else f"{'≥' if result.at_least else '≤'} {result.goal:g}",
+            "-" if result.met is None else "yes" if result.met else "no",
         )
-    console = Console(highlight=False)
+    # In a file it has the width that it needs.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for result in results:
         for note in result.notes:

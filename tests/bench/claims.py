@@ -19,7 +19,9 @@ SIZES = (1, 10)
 
 def claim(stage: Stage) -> list[Result]:
     """P3: claims of 1 and 10 tasks of one lane, with a million tasks, or ten thousand lanes, before it."""
-    results = claims_beside(stage, f"P3 {stage.sizes.backlog:,} of a full tool in front", _full_tool, stage.sizes.backlog)
+    results = claims_beside(
+        stage, f"P3 {stage.sizes.backlog:,} of a full tool in front", _full_tool, stage.sizes.backlog
+    )
     for name, fill in LANES.items():
         results += claims_beside(stage, f"P3 {stage.sizes.lanes:,} {name}", fill, stage.sizes.lanes)
     return results
@@ -82,7 +84,8 @@ def _full_tool(connection: psycopg.Connection, count: int) -> None:
     connection.execute("SELECT put_tool('full')")
     connection.execute("SELECT put_group('full', 'full', 'a', 0)")
     connection.execute(
-        "INSERT INTO tasks (tool, prompt, priority) SELECT 'full', 'x', 9 FROM generate_series(1, %s)", [count]
+        "INSERT INTO tasks (tool, prompt, priority) SELECT 'full', 'x', 9 FROM generate_series(1, %s)",
+        [count],
     )
 
 

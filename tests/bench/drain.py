@@ -54,7 +54,8 @@ def drain(stage: Stage) -> list[Result]:
             measure=measure,
             ours=shown,
             reference=", ".join(
-                [f"{rate:.0f}/s {name}" for rate, name in ranking] + [f"{name} not installed" for name in missing]
+                [f"{rate:.0f}/s {name}" for rate, name in ranking]
+                + [f"{name} not installed" for name in missing]
             ),
             ratio=None if missing else _ratio(own_rates, rates[ranking[0][1]]),
             goal=2,

@@ -68,5 +68,6 @@ def _introduce(connection: psycopg.Connection, tenants: int) -> None:
 
 def _put_groups(connection: psycopg.Connection, groups: int) -> None:
     connection.execute(
-        "SELECT count(put_group('g' || n, 'bench', 'a' || n, 1000)) FROM generate_series(1, %s) AS n", [groups - 1]
+        "SELECT count(put_group('g' || n, 'bench', 'a' || n, 1000)) FROM generate_series(1, %s) AS n",
+        [groups - 1],
     )

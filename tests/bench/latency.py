@@ -15,7 +15,7 @@ BLOCKS = 10
 def start(stage: Stage) -> list[Result]:
     """P1: from just before the submit to the agent's first instruction, all systems at rest on one server."""
     with ours(stage, "start") as own, peers(stage, "start") as others:
-        latencies = start_latencies(stage, [own, *others])
+        latencies = dict(start_latencies(stage, [own, *others]))
     own_ms = latencies.pop(own.name)
     half, tail = statistics.median(own_ms), percentile_99(own_ms)
     ranking = sorted((statistics.median(times), name) for name, times in latencies.items())
@@ -37,7 +37,9 @@ def start(stage: Stage) -> list[Result]:
             reference=f"{half:.1f} ms its own p50",
             ratio=tail / half,
             goal=3,
-            notes=tuple(f"P1 p99 of {name}: {percentile_99(times):.1f} ms" for name, times in latencies.items()),
+            notes=tuple(
+                f"P1 p99 of {name}: {percentile_99(times):.1f} ms" for name, times in latencies.items()
+            ),
         ),
     ]
 

@@ -11,8 +11,8 @@ class MissingError(Exception):
 class Result:
     """One row of the table. ``ratio`` is ours over the reference; it should be at most, or at least, the goal.
 
-    ``ratio`` None: there is no reference, because something is not installed, and so the goal is not met. ``goal`` None:
-    the row informs only. ``notes`` are lines below the table.
+    ``ratio`` None: there is no reference, because something is not installed, and so the goal is not met.
+    ``goal`` None: the row informs only. ``notes`` are lines below the table.
     """
 
     measure: str

@@ -143,5 +143,5 @@ def running(
 
 def filesystem(directory: Path) -> str:
     """The type of the file system below ``directory``, as ``tmpfs``."""
-    command = ["stat", "--file-system", "--format=%T", directory]
+    command: list[str | Path] = ["stat", "--file-system", "--format=%T", directory]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

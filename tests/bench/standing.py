@@ -50,7 +50,9 @@ def idle(stage: Stage) -> list[Result]:
             reference=f"{heartbeats} heartbeats",
             ratio=total / heartbeats,
             goal=1,
-            notes=tuple(f"P5 statement, {calls} times: {' '.join(query.split())}" for calls, query in statements),
+            notes=tuple(
+                f"P5 statement, {calls} times: {' '.join(query.split())}" for calls, query in statements
+            ),
         ),
         _cpu(f"P5 idle for {elapsed:.0f} s: CPU", used / elapsed, 0.001),
     ]

@@ -54,7 +54,9 @@ def start_up(stage: Stage) -> list[Result]:
         _result("llmctl --help", taken["help"], floor, reference, 0.5),
         _result("completion", taken["completion"], floor, reference, 0.5),
         _result("llmctl submit", submitting, floor, reference, 1.3),
-        _result("llmctl submit", submitting, taken["defer"], f"{taken['defer']:.0f} ms procrastinate defer", 1)
+        _result(
+            "llmctl submit", submitting, taken["defer"], f"{taken['defer']:.0f} ms procrastinate defer", 1
+        )
         if "defer" in taken
         else Result(
             measure="P7 llmctl submit",
@@ -68,7 +70,9 @@ def start_up(stage: Stage) -> list[Result]:
 
 
 def _result(what: str, ours: float, other: float, reference: str, goal: float | None) -> Result:
-    return Result(measure=f"P7 {what}", ours=f"{ours:.0f} ms", reference=reference, ratio=ours / other, goal=goal)
+    return Result(
+        measure=f"P7 {what}", ours=f"{ours:.0f} ms", reference=reference, ratio=ours / other, goal=goal
+    )
 
 
 def _process_ms(commands: Mapping[str, _Command], rounds: int) -> Mapping[str, float]:

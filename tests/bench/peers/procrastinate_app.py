@@ -26,4 +26,4 @@ async def run_agent(prompt: str) -> None:
     os.write(sys.stdout.fileno(), b".")
 
 
-app.task(run_agent, name="agent")
+app.task(name="agent")(run_agent)
