@@ -23,7 +23,7 @@ def drain(stage: Stage) -> list[Result]:
     """
     count = stage.sizes.drained
     rates: dict[str, list[float]] = defaultdict(list)
-    with ours(stage, "drain") as own, peers(stage, "drain") as others:
+    with ours(stage, "drain") as own, peers(stage, "drain", tuned_for="throughput") as others:
         drains: dict[str, Callable[[int], None]] = {"bare": lambda number: _bare_loop(stage, number)}
         drains |= {system.name: _drain_of(system) for system in (own, *others)}
         for run in drains.values():

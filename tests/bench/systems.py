@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import psycopg
 from psycopg import Notify
@@ -25,6 +25,9 @@ from tests.bench.stage import CONCURRENCY, Stage, running
 HERE = Path(__file__).parent
 PATIENCE = 120
 """Seconds of silence after which a worker counts as broken."""
+
+
+Goal = Literal["latency", "throughput"]
 
 
 class System(Protocol):
@@ -165,14 +168,14 @@ def ours(stage: Stage, database: str) -> Iterator[Ours]:
 
 
 @contextlib.contextmanager
-def peers(stage: Stage, database: str) -> Iterator[list[System]]:
-    """Those peers that are installed, at rest."""
+def peers(stage: Stage, database: str, *, tuned_for: Goal) -> Iterator[list[System]]:
+    """Those peers that are installed, at rest, set up for what is measured."""
     with ExitStack() as stack:
         found: list[System] = []
         if procrastinate_is_installed():
             found.append(stack.enter_context(_procrastinate(stage, f"{database}_procrastinate")))
         if graphile_is_installed():
-            found.append(stack.enter_context(_graphile(stage, f"{database}_graphile")))
+            found.append(stack.enter_context(_graphile(stage, f"{database}_graphile", tuned_for)))
         yield found
 
 
@@ -204,10 +207,11 @@ def _procrastinate(stage: Stage, database: str) -> Iterator[Procrastinate]:
 
 
 @contextlib.contextmanager
-def _graphile(stage: Stage, database: str) -> Iterator[Graphile]:
+def _graphile(stage: Stage, database: str, tuned_for: Goal) -> Iterator[Graphile]:
     with stage.empty_database(database) as url, _results(url) as connection:
         command = ["node", str(HERE / "peers" / "graphile_worker.mjs")]
-        with running(command, worker_environment(stage, url), subprocess.PIPE) as worker:
+        environment = {**worker_environment(stage, url), "BENCH_TUNED_FOR": tuned_for}
+        with running(command, environment, subprocess.PIPE) as worker:
             yield Graphile(connection, worker)
 
 
