@@ -45,7 +45,8 @@ def start_up(stage: Stage) -> list[Result]:
             app = "--app=tests.bench.peers.procrastinate_app.app"
             commands["defer"] = _Command(
                 ["-m", "procrastinate", app, "defer", "agent", '{"prompt": "hello"}'],
-                worker_environment(stage, defer_url),
+                # A pool for one job: to open sixteen connections is no part of a defer.
+                {**worker_environment(stage, defer_url), "BENCH_CONCURRENCY": "1"},
             )
         taken = _process_ms(commands, stage.sizes.processes)
     floor, submitting = taken["floor"], taken["submit"]
