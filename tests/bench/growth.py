@@ -17,8 +17,12 @@ def growth(stage: Stage) -> list[Result]:
     sizes = stage.sizes
     return [
         *_starts(stage),
-        *claims_beside(stage, f"P8 1 → {sizes.groups:,} groups", _put_groups, sizes.groups),
-        *claims_beside(stage, f"P8 1 → {sizes.lanes:,} tenants", open_tenants, sizes.lanes),
+        *claims_beside(
+            stage, f"P8 1 → {sizes.groups:,} groups", _put_groups, sizes.groups, without="one group"
+        ),
+        *claims_beside(
+            stage, f"P8 1 → {sizes.lanes:,} tenants", open_tenants, sizes.lanes, without="one tenant"
+        ),
     ]
 
 
