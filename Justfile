@@ -30,7 +30,12 @@ lint:
 types:
     .venv/bin/mypy
 
-# Measure, as ratios in one run; `just bench P2` measures one thing.
+# Install the peers that the benchmark compares with.
+setup-bench:
+    .venv/bin/pip install --quiet --editable '.[dev,bench]'
+    npm install --prefix tests/bench --no-audit --no-fund --no-package-lock
+
+# Measure, as ratios in one run; `just bench P2` measures one thing, `--json` prints one object a line.
 bench *measures:
     {{python}} -m tests.bench {{measures}}
 

@@ -1,50 +1,81 @@
-"""Print a table of the measures that are named, or of all; `--json` prints one object a line instead."""
+"""Print a table of the measures that are named, or of all."""
 
+import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.measures import MEASURES, Result
-from tests.bench.stage import stage
+from tests.bench.measures import MEASURES
+from tests.bench.result import MissingError, Result
+from tests.bench.sizes import FULL, QUICK
+from tests.bench.stage import Stage, filesystem, stage
+from tests.bench.systems import missing_peers
 
 
 def main() -> None:
-    names = [argument for argument in sys.argv[1:] if argument != "--json"] or list(MEASURES)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=", ".join(MEASURES))
+    parser.add_argument("--json", action="store_true", help="one object a line instead of the table")
+    parser.add_argument("--quick", action="store_true", help="tiny counts: does everything still work?")
+    options = parser.parse_args()
+    names: Sequence[str] = options.measures or list(MEASURES)
     if unknown := set(names) - MEASURES.keys():
-        sys.exit(f"unknown measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
-    console = Console(stderr=True)
-    results = []
-    with stage() as place:
-        console.print(
-            f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, files in {place.directory}"
-        )
+        parser.error(f"unknown measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
+
+    progress = Console(stderr=True, highlight=False)
+    results: list[Result] = []
+    with stage(QUICK if options.quick else FULL) as place:
+        progress.print(_circumstances(place))
+        if missing := missing_peers():
+            progress.print(f"not installed: {', '.join(missing)}; `just setup-bench` installs them")
         for name in names:
-            console.print(f"measuring {name} …")
-            results += MEASURES[name](place)
-    if "--json" in sys.argv:
+            progress.print(f"measuring {name} …")
+            results += _measured(name, place)
+    if options.json:
         for result in results:
             sys.stdout.write(json.dumps({**asdict(result), "met": result.met}) + "\n")
     else:
-        Console().print(_table(results))
+        _print_table(results)
 
 
-def _table(results: list[Result]) -> Table:
+def _circumstances(place: Stage) -> str:
+    return (
+        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f},"
+        f" Python {sys.version.partition(' ')[0]}, PostgreSQL {place.server.installed_version()};"
+        f" work directories on {filesystem(place.directory)},"
+        f" the database on {filesystem(place.server.place.data)}"
+    )
+
+
+def _measured(name: str, place: Stage) -> list[Result]:
+    try:
+        return MEASURES[name](place)
+    except MissingError as error:
+        return [Result(measure=name, ours="not measured", reference=str(error), ratio=None)]
+
+
+def _print_table(results: Sequence[Result]) -> None:
     table = Table("measure", "ours", "reference", "ratio", "goal", "met")
     for result in results:
-        goal = f"{'≥' if result.at_least else '≤'} {result.goal}"
         table.add_row(
             result.measure,
             result.ours,
             result.reference,
-            f"{result.ratio:.2f}",
-            goal,
-            "yes" if result.met else "no",
+            "-" if result.ratio is None else f"{result.ratio:.2f}",
+            "-" if result.goal is None else f"{'≥' if result.at_least else '≤'} {result.goal:g}",
+            "-" if result.met is None else "yes" if result.met else "no",
         )
-    return table
+    # In a file it has the width that it needs.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for result in results:
+        for note in result.notes:
+            console.print(note, markup=False)
 
 
 if __name__ == "__main__":

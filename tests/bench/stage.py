@@ -1,113 +1,147 @@
 """What every measure needs: a compiled agent, a server of the bench's own, a dispatcher under measurement."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import psycopg
 import yaml
+from psycopg.sql import SQL, Identifier
 
 from dispatcher.database.embedded import EmbeddedServer
 from dispatcher.database.migrate import migrate
 from dispatcher.settings import DatabaseSettings, Settings
+from tests.bench.result import MissingError
+from tests.bench.sizes import Sizes
 
 CONCURRENCY = 16
 
+_END_SECONDS = 90
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Stage:
     """One run of the bench. ``directory`` is on a file system in memory where the machine has one."""
 
     directory: Path
-    agent: Path
     server: EmbeddedServer
+    sizes: Sizes
 
-    def database(self, name: str) -> str:
-        """Make a migrated database; answers its URL."""
-        migrate(Settings(database=DatabaseSettings(url=self.server.url("postgres"), name=name)))
-        return self.server.url(name)
+    @cached_property
+    def agent(self) -> Path:
+        """The program that all systems run. Raises :class:`MissingError` without a C compiler."""
+        if shutil.which("cc") is None:
+            raise MissingError("needs a C compiler for its agent: apt install gcc")
+        agent = self.directory / "agent"
+        subprocess.run(["cc", "-O2", "-o", agent, Path(__file__).parent / "agent.c"], check=True)
+        return agent
 
     @contextlib.contextmanager
-    def dispatcher(self, name: str, *arguments: str, groups: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a dispatcher for the tool `bench` with CONCURRENCY slots, spread over ``groups`` groups."""
+    def empty_database(self, name: str) -> Iterator[str]:
+        """Make a database and answer its URL; it is dropped at the end, so that nothing vacuums it later."""
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            try:
+                yield self.server.url(name)
+            finally:
+                connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+    @contextlib.contextmanager
+    def database(self, name: str) -> Iterator[psycopg.Connection]:
+        """Make a database with our schema and connect to it; dropped like :meth:`empty_database`."""
+        with self.empty_database(name) as url:
+            migrate(Settings(database=DatabaseSettings(url=url, name=name)))
+            with psycopg.connect(url, autocommit=True) as connection:
+                yield connection
+
+    @contextlib.contextmanager
+    def dispatcher(
+        self,
+        name: str,
+        *,
+        slots: int = CONCURRENCY,
+        groups: int = 1,
+        agent_arguments: Sequence[str] = (),
+        heartbeat_seconds: float = 30,
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a dispatcher on the database ``name`` for the tool `bench`.
+
+        At most ``slots`` agents run, in ``groups`` groups that share them.
+        """
         home = self.directory / name
         home.mkdir()
         config = home / "config.yaml"
-        slots = max(1, CONCURRENCY // groups)
+        group_slots = max(1, slots // groups)
         config.write_text(
             yaml.safe_dump(
                 {
                     "database": {"url": self.server.url("postgres"), "name": name},
+                    "dispatcher": {
+                        "heartbeat_interval": heartbeat_seconds,
+                        "lease_interval": 2 * heartbeat_seconds,
+                    },
                     "groups": {
-                        f"bench-{number}": {"tool": "bench", "account": str(number), "max_concurrent": slots}
+                        f"bench-{number}": {
+                            "tool": "bench",
+                            "account": str(number),
+                            "max_concurrent": group_slots,
+                        }
                         for number in range(groups)
                     },
-                    "limits": {"tool:bench": CONCURRENCY},
-                    "tools": {"bench": {"argv": [str(self.agent)], "output": "text"}},
+                    "limits": {"tool:bench": slots},
+                    "tools": {"bench": {"argv": [str(self.agent), *agent_arguments], "output": "text"}},
                     "logging": {"level": "warning"},
                 }
             )
         )
-        command = [
-            sys.executable,
-            "-m",
-            "dispatcher.command_line",
-            "--config",
-            str(config),
-            "run",
-            *arguments,
-        ]
-        process = subprocess.Popen(command, env={**os.environ, "LLMCTL_HOME": str(home)})
-        try:
+        command = [sys.executable, "-m", "dispatcher.command_line", "--config", str(config), "run"]
+        with running(command, {"LLMCTL_HOME": str(home)}) as process:
             yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait(60)
+        shutil.rmtree(home)
 
 
 @contextlib.contextmanager
-def stage() -> Iterator[Stage]:
+def stage(sizes: Sizes) -> Iterator[Stage]:
     memory = Path("/dev/shm")
     base = memory if memory.is_dir() else None
     directory = Path(tempfile.mkdtemp(prefix="llmctl-bench-", dir=base))
     server = EmbeddedServer(directory / "home")
     try:
-        agent = directory / "agent"
-        source = Path(__file__).parent / "agent.c"
-        subprocess.run(["cc", "-O2", "-o", agent, source], check=True)
         server.start()
-        yield Stage(directory, agent, server)
+        yield Stage(directory, server, sizes)
     finally:
         server.destroy()
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def submit(connection: psycopg.Connection, count: int, **fields: object) -> None:
-    """Queue ``count`` tasks of the tool `bench` in one statement."""
-    tasks = [{"tool": "bench", "prompt": f"task {number}", **fields} for number in range(count)]
-    connection.execute("SELECT count(*) FROM submit_tasks(%s)", [json.dumps(tasks)])
+@contextlib.contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], stdout: int | IO[bytes] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker, and ask it to end at the end."""
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=stdout)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def wait_for_all(connection: psycopg.Connection) -> None:
-    """Return when no task is open; looks again at each event."""
-    connection.execute("LISTEN task_event")
-    while connection.execute("SELECT FROM tasks WHERE finished_at IS NULL LIMIT 1").fetchone() is not None:
-        for _ in connection.notifies(timeout=1, stop_after=1):
-            pass
-
-
-def wait_for_dispatcher(connection: psycopg.Connection) -> None:
-    """Return when a dispatcher has registered."""
-    connection.execute("LISTEN dispatcher_heartbeat")
-    while connection.execute("SELECT FROM dispatchers WHERE NOT closed").fetchone() is None:
-        for _ in connection.notifies(timeout=1, stop_after=1):
-            pass
+def filesystem(directory: Path) -> str:
+    """The type of the file system below ``directory``, as ``tmpfs``."""
+    command: list[str | Path] = ["stat", "--file-system", "--format=%T", directory]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

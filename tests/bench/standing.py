@@ -1,0 +1,130 @@
+"""P5 and P6: what a dispatcher costs that has nothing to do, or nothing but to wait for its agents."""
+
+import time
+from pathlib import Path
+from time import perf_counter
+
+import psycopg
+
+from tests.bench.result import Result
+from tests.bench.stage import Stage
+from tests.bench.systems import PATIENCE, submit, wait_for_dispatcher
+
+MEGABYTE = 1_000_000
+
+
+def idle(stage: Stage) -> list[Result]:
+    """P5: the statements and the CPU time of an idle dispatcher, from one heartbeat to another one minutes later."""
+    heartbeats, interval = stage.sizes.heartbeats, stage.sizes.heartbeat_seconds
+    with (
+        stage.database("idle") as connection,
+        psycopg.connect(stage.server.url("postgres"), autocommit=True) as onlooker,
+        stage.dispatcher("idle", heartbeat_seconds=interval) as process,
+    ):
+        onlooker.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        wait_for_dispatcher(connection)
+        # From here on the connection runs no statement, so that all of this database are the dispatcher's.
+        connection.execute("LISTEN dispatcher_heartbeat")
+        _wait_for_heartbeats(connection, 1)
+        onlooker.execute("SELECT pg_stat_statements_reset()")
+        used, start = cpu_seconds(process.pid), perf_counter()
+        _wait_for_heartbeats(connection, heartbeats)
+        used, elapsed = cpu_seconds(process.pid) - used, perf_counter() - start
+        statements = onlooker.execute(
+            "SELECT calls, query FROM pg_stat_statements"
+            " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = 'idle') ORDER BY calls DESC, query"
+        ).fetchall()
+    claims = sum(calls for calls, query in statements if "claim_tasks" in query)
+    total = sum(calls for calls, _ in statements)
+    return [
+        Result(
+            measure=f"P5 idle for {elapsed:.0f} s: claims",
+            ours=str(claims),
+            reference="0",
+            ratio=float(claims),
+            goal=0,
+        ),
+        Result(
+            measure=f"P5 idle for {elapsed:.0f} s: statements",
+            ours=str(total),
+            reference=f"{heartbeats} heartbeats",
+            ratio=total / heartbeats,
+            goal=1,
+            notes=tuple(
+                f"P5 statement, {calls} times: {' '.join(query.split())}" for calls, query in statements
+            ),
+        ),
+        _cpu(f"P5 idle for {elapsed:.0f} s: CPU", used / elapsed, 0.001),
+    ]
+
+
+def silent(stage: Stage) -> list[Result]:
+    """P6: the memory and the CPU time of a dispatcher while its agents run and print nothing."""
+    agents, seconds = stage.sizes.silent_agents, stage.sizes.watched_seconds
+    asleep = str(round(stage.sizes.silent_agent_seconds * 1_000_000))
+    with (
+        stage.database("silent") as connection,
+        stage.dispatcher("silent", slots=agents, agent_arguments=[asleep]) as process,
+    ):
+        wait_for_dispatcher(connection)
+        connection.execute("LISTEN task_event")
+        submit(connection, agents)
+        _wait_until(connection, "running", agents)
+        used, start = cpu_seconds(process.pid), perf_counter()
+        time.sleep(seconds)
+        used, elapsed = cpu_seconds(process.pid) - used, perf_counter() - start
+        memory = _memory_bytes(process.pid)
+        assert _count(connection, "running") == agents, "agents ended while they were watched"
+        _wait_until(connection, "succeeded", agents)
+    return [
+        Result(
+            measure=f"P6 {agents} silent agents: memory",
+            ours=f"{memory / MEGABYTE:.0f} MB",
+            reference="150 MB",
+            ratio=memory / (150 * MEGABYTE),
+            goal=1,
+        ),
+        _cpu(f"P6 {agents} silent agents: CPU", used / elapsed, 0.05),
+    ]
+
+
+def _cpu(measure: str, share: float, limit: float) -> Result:
+    return Result(
+        measure=measure,
+        ours=f"{share * 100:.3f} % of a core",
+        reference=f"{limit * 100:g} %",
+        ratio=share / limit,
+        goal=1,
+    )
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used, with that of its threads that have ended, to the nanosecond.
+
+    The number of a process's clock is made as in clock_getcpuclockid(3) of glibc for Linux.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def _memory_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
+def _wait_for_heartbeats(connection: psycopg.Connection, count: int) -> None:
+    for _ in range(count):
+        if not list(connection.notifies(timeout=PATIENCE, stop_after=1)):
+            raise RuntimeError("the dispatcher's heart does not beat")
+
+
+def _wait_until(connection: psycopg.Connection, status: str, count: int) -> None:
+    while _count(connection, status) < count:
+        if not list(connection.notifies(timeout=PATIENCE, stop_after=1)):
+            raise RuntimeError(f"not all tasks become {status}")
+
+
+def _count(connection: psycopg.Connection, status: str) -> int:
+    row = connection.execute("SELECT count(*) FROM tasks WHERE status = %s", [status]).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,94 @@
+"""P7: what a command costs that ends at once, as a whole process."""
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from tests.bench.result import Result
+from tests.bench.stage import Stage
+from tests.bench.systems import (
+    Procrastinate,
+    create_procrastinate_schema,
+    procrastinate_is_installed,
+    worker_environment,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def start_up(stage: Stage) -> list[Result]:
+    """P7: llmctl against `python -c 'import psycopg'` and against `procrastinate defer`."""
+    with stage.database("cli_worker"), stage.empty_database("defer") as defer_url:
+        commands = {
+            "python": _Command(["-c", "pass"]),
+            "floor": _Command(["-c", "import psycopg"]),
+            "help": _Command(["-m", "cli.main", "--help"]),
+            "completion": _Command(
+                ["-m", "cli.main"],
+                {"_LLMCTL_COMPLETE": "complete_bash", "COMP_WORDS": "llmctl sub", "COMP_CWORD": "1"},
+            ),
+            "submit": _Command(
+                ["-m", "cli.main", "submit", "claude", "hello", "-q"],
+                {"LLMCTL_DATABASE_URL": stage.server.url("postgres"), "LLMCTL_HOME": str(stage.directory)},
+            ),
+        }
+        if procrastinate_is_installed():
+            create_procrastinate_schema(defer_url)
+            app = "--app=tests.bench.peers.procrastinate_app.app"
+            commands["defer"] = _Command(
+                ["-m", "procrastinate", app, "defer", "agent", '{"prompt": "hello"}'],
+                # A pool for one job: to open sixteen connections is no part of a defer.
+                {**worker_environment(stage, defer_url), "BENCH_CONCURRENCY": "1"},
+            )
+        taken = _process_ms(commands, stage.sizes.processes)
+    floor, submitting = taken["floor"], taken["submit"]
+    reference = f"{floor:.0f} ms import psycopg"
+    return [
+        _result("llmctl --help", taken["help"], floor, reference, 0.5),
+        _result("completion", taken["completion"], floor, reference, 0.5),
+        _result("llmctl submit", submitting, floor, reference, 1.3),
+        _result(
+            "llmctl submit", submitting, taken["defer"], f"{taken['defer']:.0f} ms procrastinate defer", 1
+        )
+        if "defer" in taken
+        else Result(
+            measure="P7 llmctl submit",
+            ours=f"{submitting:.0f} ms",
+            reference=f"{Procrastinate.name} not installed",
+            ratio=None,
+            goal=1,
+        ),
+        _result("bare python", taken["python"], floor, reference, None),
+    ]
+
+
+def _result(what: str, ours: float, other: float, reference: str, goal: float | None) -> Result:
+    return Result(
+        measure=f"P7 {what}", ours=f"{ours:.0f} ms", reference=reference, ratio=ours / other, goal=goal
+    )
+
+
+def _process_ms(commands: Mapping[str, _Command], rounds: int) -> Mapping[str, float]:
+    """Median milliseconds of each, by turns, without the first, which reads files from the disk."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            start = perf_counter()
+            ended = subprocess.run(
+                [sys.executable, *command.arguments],
+                env={**os.environ, **command.environment},
+                capture_output=True,
+                check=False,
+            )
+            times[name].append((perf_counter() - start) * 1000)
+            if ended.returncode != 0:
+                raise RuntimeError(f"{name} ended with {ended.returncode}: {ended.stderr.decode()}")
+    return {name: statistics.median(taken[1:]) for name, taken in times.items()}
