@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,18 +11,19 @@ from typing import Self
 import trio
 
 from dispatcher import run_record
+from dispatcher.launch import Child
 
 
 class AgentProcess:
     """Use it as a context manager: that gives the descriptor back, and leaves the process alone."""
 
-    def __init__(self, pid: int, descriptor: int, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, pid: int, descriptor: int, child: Child | None = None) -> None:
         self.pid = pid
         self._descriptor = descriptor
         self._child = child
 
     @classmethod
-    def of_child(cls, child: subprocess.Popen[bytes]) -> Self:
+    def of_child(cls, child: Child) -> Self:
         """Hold a process that we started. Raises OSError when there is no descriptor for it."""
         return cls(child.pid, os.pidfd_open(child.pid), child)
 

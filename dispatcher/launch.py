@@ -1,19 +1,23 @@
 """Starting an agent so that it needs nothing of us any more: files instead of pipes, and its own session."""
 
+import contextlib
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from dispatcher import linux
 from dispatcher.run_record import RunRecord
 
 # The shell opens the files and changes directory itself: on a dead network mount it hangs, and the dispatcher
 # does not. Trapped signals (not ignored ones) are the default again in the agent, while the shell survives a
-# signal to the group and lives to write the exit code. Its own complaints go to the run record, too.
-# It joins the control group before it starts anything. The limit of open files was raised for the dispatcher only.
+# signal to the group and lives to write the exit code. Its own complaints go to the run record, too. Unless it was
+# born in its control group ($1 is "in") it joins it before it starts anything. The limit of open files was raised for
+# the dispatcher only.
 SCRIPT = """\
 trap : HUP INT QUIT TERM
-[ -n "$1" ] && { echo $$ >"$1"; } 2>/dev/null && echo contained
+[ -n "$1" ] && { [ "$1" = in ] || echo $$ >"$1"; } 2>/dev/null && echo contained
 [ -n "$2" ] && ulimit -S -n "$2"
 echo "started $$"
 cd "$3" && stdin=$4 stdout=$5 stderr=$6 && shift 6 && "$@" <"$stdin" >>"$stdout" 2>>"$stderr"
@@ -44,21 +48,36 @@ class Launch:
     open_files: int | None = None
 
 
-def launch(what: Launch, record: RunRecord) -> subprocess.Popen[bytes]:
+class Child(Protocol):
+    """A started shell; as with subprocess, a negative exit code is the signal that ended it."""
+
+    pid: int
+
+    def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+
+def launch(what: Launch, record: RunRecord) -> Child:
     """Start the shell that runs the agent; it leads a session and a process group of its own.
 
     Call it on the main thread: a process started from a worker thread is started slower (295-400 a second
     against 330-550). Raises OSError when no process can be made.
     """
-    procs = what.group / "cgroup.procs" if what.group else ""
-    places = [
-        str(place) for place in (procs, what.open_files or "", what.cwd, what.stdin, what.stdout, what.stderr)
-    ]
+    if what.group is not None and linux.can_spawn_into_groups():
+        # Where the kernel or a sandbox does not let it, the shell joins the group by itself.
+        with contextlib.suppress(OSError):
+            return linux.spawn(_argv(what, "in"), what.env, record.descriptor, what.group)
     return subprocess.Popen(
-        ["/bin/sh", "-c", SCRIPT, SHELL_NAME, *places, *what.argv],
+        _argv(what, f"{what.group}/cgroup.procs" if what.group else ""),
         stdin=record.descriptor,
         stdout=record.descriptor,
         stderr=record.descriptor,
         start_new_session=True,
         env=dict(what.env),
     )
+
+
+def _argv(what: Launch, group: str) -> list[str]:
+    places = map(str, (what.open_files or "", what.cwd, what.stdin, what.stdout, what.stderr))
+    return ["/bin/sh", "-c", SCRIPT, SHELL_NAME, group, *places, *what.argv]

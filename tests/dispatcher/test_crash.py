@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from dispatcher import linux, run_record
-from dispatcher.launch import Launch, launch
+from dispatcher.launch import Child, Launch, launch
 from dispatcher.run_record import Header, RunRecord
 from dispatcher.store import Claim, ClaimedRun
 from dispatcher.work_directory import WorkDirectory, Workspace
@@ -62,7 +62,7 @@ class Former:
         )
         return RunRecord.create(workspace.directory, header)
 
-    def launch(self) -> tuple[ClaimedRun, Workspace, subprocess.Popen[bytes]]:
+    def launch(self) -> tuple[ClaimedRun, Workspace, Child]:
         run, workspace = self.lay_out()
         record = self.record(run, workspace)
         agent = launch(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,13 @@ import trio
 
 from dispatcher import linux, run_record
 from dispatcher.agent_process import AgentProcess
-from dispatcher.launch import Launch, launch
+from dispatcher.launch import Child, Launch, launch
 from dispatcher.run_record import Header, RunRecord
 
 HEADER = Header(run_id="r", number=1, run_no=1, tool="sh", boot_id=linux.boot_id(), launched=0.0)
 
 
-def start(directory: Path, script: str, *, argv: list[str] | None = None) -> subprocess.Popen[bytes]:
+def start(directory: Path, script: str, *, argv: list[str] | None = None) -> Child:
     """Start a script as an agent is started, with a FIFO `gate` that it may read."""
     (directory / "work").mkdir()
     (directory / "prompt").write_text("hello")

@@ -234,8 +234,8 @@ STEERS = {
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
-    "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_and_claim", "report_runs", "start_run",
-    "start_runs", "store_output",
+    "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_and_claim",
+    "report_runs", "start_run", "start_runs", "store_output",
 }  # fmt: skip
 
 
