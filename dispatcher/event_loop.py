@@ -20,7 +20,9 @@ from dispatcher import linux, run_record
 from dispatcher.conclusion import LONGEST_LIMIT
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.following import Following
+from dispatcher.large_files import LargeFiles
 from dispatcher.reporter import Reporter
+from dispatcher.retention import Retention
 from dispatcher.run import Run, Surroundings
 from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
@@ -55,7 +57,7 @@ class EventLoop:
         listen: Connect,
         work_directory: WorkDirectory,
         sweeper: Sweeper,
-        files: Path,
+        files: LargeFiles,
         open_files: int | None = None,
     ) -> None:
         self._store = store
@@ -64,6 +66,7 @@ class EventLoop:
         self._listener = Listener(listen, CHANNELS, self._wake, self._hear)
         self._reporter = Reporter(store, self._delivered)
         self._following = Following(store, settings.execution)
+        self._retention = Retention(store, lambda: self._settings.retention, files)
         self._around = Surroundings(
             settings=settings,
             wrappers=wrappers,
@@ -102,6 +105,7 @@ class EventLoop:
                 self._clean_up,
                 self._sweeper.run,
                 self._give_up_lost_hosts,
+                self._retention.run,
             ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.measures import MEASURES, Result
+from tests.bench.measures import MEASURES
+from tests.bench.result import Result
 from tests.bench.stage import stage
 
 

@@ -6,29 +6,14 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from time import perf_counter
 
 import psycopg
 import trio
 
+from tests.bench.churn import churn
+from tests.bench.result import Result
 from tests.bench.stage import CONCURRENCY, Stage, submit, wait_for_all, wait_for_dispatcher
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """``ratio`` is ours over the reference; it is good when it is at least, or at most, the goal."""
-
-    measure: str
-    ours: str
-    reference: str
-    ratio: float
-    goal: float
-    at_least: bool
-
-    @property
-    def met(self) -> bool:
-        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 
 def drain(stage: Stage) -> list[Result]:
@@ -152,4 +137,5 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P3": claim,
     "P4": bulk,
     "P7": start_up,
+    "churn": churn,
 }
