@@ -103,7 +103,7 @@ def remarks(state: "LogState", stream: str) -> "Iterator[str]":
         )
     elif state.output_pruned_at is not None:
         day = f"{state.output_pruned_at.astimezone():%Y-%m-%d}"
-        yield f"what run {state.run_no} printed was deleted on {day}: retention.output was over"
+        yield f"what run {state.run_no} of task {state.number} printed was deleted on {day} (retention.output)"
     elif printed > stored:
         yield f"… {size(printed - stored)} more are not shown: execution.max_log_bytes was reached"
     if state.error_message:
