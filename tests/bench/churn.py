@@ -45,8 +45,8 @@ SMALL = (
     "worker_groups",
 )
 """Tables and indexes whose size must not follow how many tasks there ever were."""
-COUNTERS = ("concurrency_limits", "worker_groups", "turns", "dispatchers")
-"""Tables whose updates touch no indexed column as a rule, and should stay within their page."""
+COUNTERS = ("concurrency_limits", "worker_groups", "dispatchers")
+"""Tables whose updates touch no indexed column, and should stay within their page."""
 
 _SIZES: LiteralString = """
     SELECT relname::text, pg_relation_size(oid) FROM pg_class
