@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -28,6 +29,7 @@ class LogState(Struct, frozen=True):
     stdout_stored: int | None
     stderr_bytes: int | None
     stderr_stored: int | None
+    output_pruned_at: datetime | None
 
     @property
     def run_ended(self) -> bool:

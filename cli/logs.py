@@ -119,6 +119,9 @@ def remarks(state: "LogState", stream: str) -> "Iterator[str]":
         yield f"run {state.run_no} printed nothing on {stream}" + (
             f", but {size(much)} on {other}{option}" if much else ""
         )
+    elif state.output_pruned_at is not None:
+        day = f"{state.output_pruned_at.astimezone():%Y-%m-%d}"
+        yield f"what run {state.run_no} of task {state.number} printed was deleted on {day} (retention.output)"
     elif printed > stored:
         yield f"… {size(printed - stored)} more are not shown: execution.max_log_bytes was reached"
     if state.error_message:

@@ -203,6 +203,14 @@ class StatsRow(Struct, frozen=True):
     notional_usd: Decimal | None
 
 
+class Pruned(Struct, frozen=True):
+    """The row of prune_tasks() and count_prunable(); ``bytes`` is about what the tasks took."""
+
+    tasks: int
+    runs: int
+    bytes: int
+
+
 class LimitRow(Struct, frozen=True):
     """One row of list_limits()."""
 

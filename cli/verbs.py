@@ -34,6 +34,7 @@ VERBS = (
     Verb("runs", "cli.tasks", "List the runs of a task."),
     Verb("files", "cli.files", "List and fetch the files of a task."),
     Verb("stats", "cli.stats", "Sum up runs, tokens and costs."),
+    Verb("prune", "cli.prune", "Delete tasks that ended long ago."),
     Verb("group", "cli.groups", "Accounts, and how many agents each bears."),
     Verb("limit", "cli.limits", "Limits of tools, models, tenants, queues."),
     Verb("doctor", "cli.doctor", "Look for what keeps tasks from running."),

@@ -3,11 +3,12 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from dispatcher.large_files import LargeFiles
 
 INLINE_BYTES = 16 * 2**20
 _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,23 +34,25 @@ class OutputFile:
     storage_url: str | None = None
 
 
-def collect(work: Path, paths: Iterable[str], max_bytes: int, store: Path) -> Iterator[OutputFile]:
+def collect(work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles) -> Iterator[OutputFile]:
     """Yield the files that are there, in order, then raise :class:`CollectError` for all that are missing.
 
-    ``max_bytes`` bounds all of them together. A file above 16 MiB is copied below ``store`` under the name of its
-    content's SHA-256. Links and special files are refused in every part of a path: the agent may have put them there.
+    ``max_bytes`` bounds all of them together. A file above 16 MiB is copied to ``store``, where it is safe until the
+    next one is asked for: by then its row must be written. Links and special files are refused in every part of a
+    path: the agent may have put them there.
     """
     missing = []
     left = max_bytes
     for path in paths:
-        try:
-            with _open_beneath(work, path) as descriptor:
-                file = _take(descriptor, path, left, store)
-        except FileNotFoundError:
-            missing.append(path)
-            continue
-        left -= file.size
-        yield file
+        with contextlib.ExitStack() as in_use:
+            try:
+                with _open_beneath(work, path) as descriptor:
+                    file = _take(descriptor, path, left, store, in_use)
+            except FileNotFoundError:
+                missing.append(path)
+                continue
+            left -= file.size
+            yield file
     if missing:
         raise CollectError("output_missing", f"the agent did not write {', '.join(missing)}")
 
@@ -76,11 +79,9 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
         yield descriptor
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _take(descriptor: int, path: str, left: int, store: Path) -> OutputFile:
+def _take(
+    descriptor: int, path: str, left: int, store: LargeFiles, in_use: contextlib.ExitStack
+) -> OutputFile:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise CollectError("output_missing", f"{path} is not a plain file")
@@ -97,11 +98,6 @@ def _take(descriptor: int, path: str, left: int, store: Path) -> OutputFile:
             return OutputFile(path=path, size=len(content), sha256=digest, mode=mode, content=content)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-        kept = store / digest[:2] / digest
-        for directory in (store, kept.parent):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = kept.with_suffix(f".{os.getpid()}")
-        with open(draft, "wb", opener=_private) as target:
-            shutil.copyfileobj(file, target)
-        draft.replace(kept)
-        return OutputFile(path=path, size=status.st_size, sha256=digest, mode=mode, storage_url=kept.as_uri())
+        in_use.enter_context(store.in_use())
+        url = store.put(file, digest)
+        return OutputFile(path=path, size=status.st_size, sha256=digest, mode=mode, storage_url=url)

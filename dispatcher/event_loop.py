@@ -21,6 +21,8 @@ from dispatcher.conclusion import LONGEST_LIMIT
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.exchange import Exchange
 from dispatcher.following import Following
+from dispatcher.large_files import LargeFiles
+from dispatcher.retention import Retention
 from dispatcher.run import Run, Surroundings
 from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
@@ -54,7 +56,7 @@ class EventLoop:
         listen: Connect,
         work_directory: WorkDirectory,
         sweeper: Sweeper,
-        files: Path,
+        files: LargeFiles,
         open_files: int | None = None,
     ) -> None:
         self._store = store
@@ -63,6 +65,7 @@ class EventLoop:
         self._exchange = Exchange(store, self._take, self._delivered)
         self._listener = Listener(listen, CHANNELS, self._exchange.ring, self._hear)
         self._following = Following(store, settings.execution)
+        self._retention = Retention(store, lambda: self._settings.retention, files)
         self._around = Surroundings(
             settings=settings,
             wrappers=wrappers,
@@ -98,6 +101,7 @@ class EventLoop:
                 self._clean_up,
                 self._sweeper.run,
                 self._give_up_lost_hosts,
+                self._retention.run,
             ):
                 services.start_soon(service)
             async with trio.open_nursery() as runs:

@@ -4,7 +4,6 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import psycopg
 import structlog
@@ -18,6 +17,7 @@ from dispatcher.conclusion import STOPPED, explain, report
 from dispatcher.evidence import newest
 from dispatcher.following import Following
 from dispatcher.forgotten_tool import forgotten_tool
+from dispatcher.large_files import LargeFiles
 from dispatcher.launch import launch
 from dispatcher.masking import Masking
 from dispatcher.preparation import (
@@ -57,7 +57,7 @@ class Surroundings:
     wrappers: Mapping[str, Wrapper]
     store: Store
     following: Following
-    files: Path
+    files: LargeFiles
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
     on_started: Callable[[Started], None]

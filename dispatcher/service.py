@@ -26,6 +26,7 @@ from dispatcher.database.connection import (
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
+from dispatcher.large_files import LargeFiles
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
 from dispatcher.sweeping import Sweeper
@@ -71,13 +72,16 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
             with translated():
                 row = connection.execute("SELECT database_id()::text").fetchone()
             assert row is not None
-            work_directory = WorkDirectory.hold(settings.execution.work_directory(), str(row[0]))
+            database_id = str(row[0])
+            work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
             with translated():
                 dispatcher_id = register(connection, _registration(settings, work_directory.id))
         log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
         parent = cgroups.parent_of_runs()
         if parent is None:
             log.info("no control groups: an agent's processes that clear their environment are not found")
+
+        files = LargeFiles(paths.home() / "files" / database_id)
 
         def listen() -> psycopg.Connection:
             return connect(
@@ -87,7 +91,7 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
         with _pool(settings, settings.database.pool_size) as pool, _pool(settings, 1) as claims:
             loop = EventLoop(
                 settings, wrappers, Store(pool, claims, dispatcher_id), listen, work_directory,
-                Sweeper(work_directory.mark, parent), paths.home() / "files", linux.raise_open_files(),
+                Sweeper(work_directory.mark, parent), files, linux.raise_open_files(),
             )  # fmt: skip
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, loop, settings, reread)

@@ -96,6 +96,18 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
         return Path(self.work_dir).expanduser() if self.work_dir else paths.home() / "work"
 
 
+class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long what has ended is kept, None for ever. Each ``interval`` the dispatcher looks for what is older.
+
+    ``tasks``: tasks that have ended, with runs, answers and files. ``output``: what their agents printed; the beginning
+    of stdout and the end of stderr stay with the task. Both count from the end of the task.
+    """
+
+    tasks: Seconds | None = None
+    output: Seconds | None = 30 * 86400.0
+    interval: Seconds = 3600.0
+
+
 class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What tasks may ask for. ``allowed_roots``: directories below which a task may choose its workdir."""
 
@@ -153,6 +165,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     dispatcher: DispatcherSettings = field(default_factory=DispatcherSettings)
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     limits: Mapping[str, Annotated[int, Meta(ge=0)]] = field(default_factory=dict)
@@ -165,6 +178,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(
                     f"limits.{scope} is no scope; write tool:NAME, model:NAME, tenant:NAME or queue:NAME"
                 )
+        if self.retention.tasks is not None and self.retention.tasks < self.execution.keep_sessions:
+            raise ValueError(
+                "retention.tasks must not be less than execution.keep_sessions: directories would be kept for "
+                "replies to tasks that are gone"
+            )
         owners: dict[tuple[str, str], str] = {}
         known = {*BUILT_IN_TOOLS, *self.tools}
         for name, group in self.groups.items():

@@ -153,6 +153,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: Output | None = None
 
 
+class Pruned(msgspec.Struct, frozen=True):
+    """What one call deleted: how many, and about how many bytes; nothing means that nothing old is left."""
+
+    count: int
+    size: int
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """What the database knows of a dispatcher's start. ``groups`` None serves every group."""
 
@@ -249,6 +256,21 @@ class Store:
             "SELECT number FROM recover_lost(NULL, %s, %s)", host_lost_after, default_timeout
         )
         return [int(str(number)) for (number,) in rows]
+
+    async def prune_tasks(self, older_than: float) -> Pruned:
+        """Delete some tasks that ended so many seconds ago."""
+        rows = await self._rows("SELECT tasks, bytes FROM prune_tasks(%s)", older_than)
+        return Pruned(*msgspec.convert(rows[0], tuple[int, int]))
+
+    async def prune_output(self, older_than: float) -> Pruned:
+        """Delete what agents printed for some tasks that ended so many seconds ago."""
+        rows = await self._rows("SELECT tasks, bytes FROM prune_output(%s)", older_than)
+        return Pruned(*msgspec.convert(rows[0], tuple[int, int]))
+
+    async def unreferenced_files(self, digests: Sequence[str]) -> list[str]:
+        """Answer those of the SHA-256s that no file kept outside the database has."""
+        unneeded = await self._value("SELECT unreferenced_files(%s)", list(digests))
+        return msgspec.convert(unneeded, list[str])
 
     async def close_dispatcher(self) -> None:
         await self._value("SELECT close_dispatcher(%s)", self.dispatcher_id)

@@ -23,9 +23,10 @@ DECLARE
         {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
-            "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
-            "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_and_claim",
-            "report_runs", "start_run", "start_runs", "store_output"
+            "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
+            "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_output", "prune_tasks",
+            "register_dispatcher", "report_and_claim", "report_runs", "start_run", "start_runs", "store_output",
+            "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",

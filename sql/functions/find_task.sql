@@ -1,5 +1,6 @@
 -- find_task(task): the id of the task that a person named by its number or by the beginning of its uuid.
--- Raises LD404 when there is none that this session may see, LD400 when the beginning fits several.
+-- Raises LD404 when there is none that this session may see, LD400 when the beginning fits several. A number below one
+-- that is in use was a task's, or was never given: what it was nobody knows any more.
 CREATE OR REPLACE FUNCTION find_task(p_task text) RETURNS uuid
 LANGUAGE plpgsql STABLE
 AS $$
@@ -21,7 +22,10 @@ BEGIN
         ) AS found;
     END IF;
     IF v_ids IS NULL THEN
-        RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404', HINT = '`llmctl ls` shows the tasks';
+        RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404',
+            HINT = CASE WHEN p_task ~ '^[0-9]{1,18}$' AND p_task::bigint < (SELECT max(number) FROM tasks)
+                THEN 'it may have been pruned, as tasks are that ended long ago; ' ELSE '' END
+            || '`llmctl ls` shows the tasks';
     ELSIF cardinality(v_ids) > 1 THEN
         RAISE EXCEPTION 'more than one task begins with %: give more of the uuid', p_task USING ERRCODE = 'LD400';
     END IF;

@@ -1,10 +1,12 @@
 -- log_state(task, run_no): which log there is of a task, and whether more may come: of that run, or of the last one;
--- run_no is null when there is none yet. What is stored when this says that the run has ended is all of it.
+-- run_no is null when there is none yet. What is stored when this says that the run has ended is all of it, until it
+-- is deleted: output_pruned_at.
 -- Raises LD404 when there is no such task or run.
 CREATE OR REPLACE FUNCTION log_state(p_task text, p_run_no integer DEFAULT NULL)
 RETURNS TABLE (
     number bigint, tool text, task_status text, last_run_no integer, run_no integer, run_status text,
-    error_message text, stdout_bytes bigint, stdout_stored bigint, stderr_bytes bigint, stderr_stored bigint
+    error_message text, stdout_bytes bigint, stdout_stored bigint, stderr_bytes bigint, stderr_stored bigint,
+    output_pruned_at timestamptz
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -15,7 +17,8 @@ BEGIN
     SELECT * INTO v_task FROM tasks WHERE id = find_task(p_task);
     RETURN QUERY
     SELECT v_task.number, v_task.tool, v_task.status, v_task.run_no, runs.run_no, runs.status, runs.error_message,
-        runs.stdout_bytes, runs.stdout_stored, runs.stderr_bytes, runs.stderr_stored
+        runs.stdout_bytes, runs.stdout_stored, runs.stderr_bytes, runs.stderr_stored,
+        CASE WHEN v_task.output_pruned_at >= runs.finished_at THEN v_task.output_pruned_at END
     FROM (SELECT) AS always
     LEFT JOIN task_runs AS runs ON runs.task_id = v_task.id AND runs.run_no = coalesce(p_run_no, v_task.run_no)
     WHERE p_run_no IS NULL OR runs.id IS NOT NULL;

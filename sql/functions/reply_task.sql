@@ -20,6 +20,9 @@ DECLARE
     v_open bigint;
 BEGIN
     SELECT * INTO v_task FROM tasks WHERE tasks.id = find_task(p_task) FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
+    END IF;
     IF v_task.status NOT IN ('succeeded', 'failed', 'canceled') THEN
         RAISE EXCEPTION 'task % is %: only a task that has ended can be replied to', v_task.number, v_task.status
             USING ERRCODE = 'LD409';

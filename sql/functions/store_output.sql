@@ -17,7 +17,7 @@ BEGIN
     FROM task_runs AS runs JOIN tasks ON tasks.run_id = runs.id
     WHERE runs.id = p_run AND runs.status = 'running' AND tasks.leased_by = p_dispatcher
         AND tasks.id = runs.task_id
-    ON CONFLICT (run_id, path) WHERE NOT is_input DO UPDATE SET
+    ON CONFLICT (run_id, path) WHERE run_id IS NOT NULL DO UPDATE SET
         content = excluded.content, storage_url = excluded.storage_url, size_bytes = excluded.size_bytes,
         sha256 = excluded.sha256, mode = excluded.mode;
     IF NOT FOUND THEN

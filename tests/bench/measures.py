@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from tests.bench.churn import churn
 from tests.bench.claims import claim
 from tests.bench.drain import drain
 from tests.bench.growth import growth
@@ -22,4 +23,5 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P7": start_up,
     "P8": growth,
     "N": notify_ceiling,
+    "churn": churn,
 }

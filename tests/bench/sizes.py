@@ -25,6 +25,7 @@ class Sizes:
     silent_agent_seconds: float
     watched_seconds: float
     processes: int
+    passed: tuple[int, ...]
 
 
 FULL = Sizes(
@@ -46,6 +47,7 @@ FULL = Sizes(
     silent_agent_seconds=60,
     watched_seconds=20,
     processes=15,
+    passed=(0, 50_000, 100_000, 200_000),
 )
 
 QUICK = Sizes(
@@ -67,5 +69,6 @@ QUICK = Sizes(
     silent_agent_seconds=6,
     watched_seconds=1,
     processes=3,
+    passed=(0, 64, 128, 256),
 )
 """Shows that everything still works; the figures mean nothing."""

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from dispatcher.collect import INLINE_BYTES, CollectError, OutputFile, collect
+from dispatcher.large_files import LargeFiles
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def take(work: Path, *paths: str, max_bytes: int = 2**30) -> list[OutputFile]:
-    return list(collect(work, paths, max_bytes, work.parent / "store"))
+    return list(collect(work, paths, max_bytes, LargeFiles(work.parent / "store")))
 
 
 def test_a_plain_file_comes_with_content_digest_and_mode(work: Path) -> None:
@@ -109,7 +110,7 @@ def test_what_is_no_plain_file_below_the_work_directory_is_refused_by_name(work:
 
 def test_missing_files_are_named_together_and_those_that_exist_are_kept(work: Path) -> None:
     (work / "there").write_text("x")
-    files = collect(work, ["one", "there", "no/two"], 100, work.parent / "store")
+    files = collect(work, ["one", "there", "no/two"], 100, LargeFiles(work.parent / "store"))
 
     assert next(files).path == "there"
     with pytest.raises(CollectError, match="one, no/two"):
@@ -119,7 +120,7 @@ def test_missing_files_are_named_together_and_those_that_exist_are_kept(work: Pa
 def test_the_size_of_all_files_together_is_bounded(work: Path) -> None:
     (work / "a").write_bytes(b"x" * 60)
     (work / "b").write_bytes(b"x" * 60)
-    files = collect(work, ["a", "b"], 100, work.parent / "store")
+    files = collect(work, ["a", "b"], 100, LargeFiles(work.parent / "store"))
 
     assert next(files).size == 60
     with pytest.raises(CollectError, match="b has 60 bytes, and only 40 are left") as caught:

@@ -62,6 +62,7 @@ def test_the_defaults_of_the_design() -> None:
     assert (defaults.database.url, defaults.database.name) == (None, "cli_worker")
     assert (defaults.dispatcher.heartbeat_interval, defaults.dispatcher.lease_interval) == (30, 60)
     assert defaults.execution.timeout == 600
+    assert (defaults.retention.tasks, defaults.retention.output) == (None, 30 * 86_400)
     assert not defaults.security.allow_dangerous_flags
     assert defaults.security.enforce_path_whitelist
 
@@ -93,6 +94,7 @@ def test_the_defaults_of_the_design() -> None:
         ("limits: {claude: 3}", "limits.claude is no scope; write tool:NAME"),
         ("limits: {'tool:claude': -1}", "limits.tool:claude: expected `int` >= 0"),
         ("execution: {cleanup: sometimes}", "execution.cleanup: expected one of always, on_success, never"),
+        ("retention: {tasks: 3600}", "retention.tasks must not be less than execution.keep_sessions"),
         ("execution: {work_dir: runs}", "execution.work_dir must be an absolute path"),
         (
             "dispatcher: {lease_interval: 20}",

@@ -233,9 +233,10 @@ STEERS = {
     "remove_limit", "resume_group", "revoke_tenant", "set_group_limit",
 }  # fmt: skip
 DISPATCHES = {
-    "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
-    "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_and_claim",
-    "report_runs", "start_run", "start_runs", "store_output",
+    "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
+    "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_output", "prune_tasks",
+    "register_dispatcher", "report_and_claim", "report_runs", "start_run", "start_runs", "store_output",
+    "unreferenced_files",
 }  # fmt: skip
 
 

@@ -1,0 +1,60 @@
+"""`llmctl prune`: delete tasks that ended long ago."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import TextOrJson, TextOrJsonOption, to_json, write
+from cli.text import size
+from cli.times import parse_duration
+from cli.verbs import family
+
+if TYPE_CHECKING:
+    from cli.database import Database
+    from cli.records import Pruned
+
+app = family()
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        int,
+        typer.Option(parser=parse_duration, metavar="DURATION", help="Since their end: 90d, 12h."),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    output: TextOrJsonOption = TextOrJson.TEXT,
+) -> None:
+    """Delete tasks that ended long ago, with their runs, answers, logs and files.
+
+    For good. Their idempotency keys are free again. Tasks with a reply stay until that is old, too. Dispatchers do
+    the same by themselves, where config.yaml says so: retention.tasks.
+    """
+    from cli import database
+
+    with database.opened() as db:
+        pruned = _would_go(db, older_than) if dry_run else _delete(db, older_than)
+    if output is TextOrJson.JSON:
+        write(to_json(pruned))
+    else:
+        verb = "would be deleted" if dry_run else "deleted"
+        write(f"{pruned.tasks} tasks with {pruned.runs} runs {verb}: about {size(pruned.bytes)}")
+
+
+def _would_go(db: "Database", older_than: int) -> "Pruned":
+    from cli.records import Pruned
+
+    [found] = db.rows(Pruned, "count_prunable", older_than_s=older_than)
+    return found
+
+
+def _delete(db: "Database", older_than: int) -> "Pruned":
+    """Delete in batches, each for good as soon as it is done, until nothing is left."""
+    from cli.records import Pruned
+
+    total = Pruned(tasks=0, runs=0, bytes=0)
+    while True:
+        [some] = db.rows(Pruned, "prune_tasks", older_than_s=older_than)
+        if not some.tasks:
+            return total
+        total = Pruned(total.tasks + some.tasks, total.runs + some.runs, total.bytes + some.bytes)
