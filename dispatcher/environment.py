@@ -41,7 +41,7 @@ def build(
 
     Raises :class:`SecretError`.
     """
-    variables = {name: value for name in INHERITED if (value := inherited.get(name)) is not None}
+    variables = {name: inherited[name] for name in INHERITED if name in inherited}
     variables |= {"TERM": "dumb", **invocation}
     secrets = []
     for name, value in group.items():

@@ -28,7 +28,7 @@ from dispatcher.run_record import StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import ClaimedRun, OpenRun, Report, Store
 from dispatcher.sweeping import Sweeper
-from dispatcher.threads import in_thread
+from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
@@ -41,6 +41,8 @@ LAST_WORDS = 5.0
 """Seconds to tell the database of the last ends; what it does not hear is told by the next start."""
 EXPIRY_PAUSE = 3600.0
 """Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
+TRASH_PAUSE = 1.0
+"""Seconds in which workspaces that are done with gather to be deleted together."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left for a new process to be started under it."""
 
@@ -56,6 +58,7 @@ class EventLoop:
         listen: Connect,
         work_directory: WorkDirectory,
         sweeper: Sweeper,
+        launching: SerialThread,
         files: LargeFiles,
         open_files: int | None = None,
     ) -> None:
@@ -75,6 +78,7 @@ class EventLoop:
             sweeper=sweeper,
             open_files=open_files,
             may_launch=self._may_launch,
+            launching=launching,
             on_started=self._exchange.started,
         )
         self._active: dict[str, Run] = {}
@@ -228,8 +232,9 @@ class EventLoop:
             if trio.current_time() - looked > EXPIRY_PAUSE:
                 await in_thread(self._discard_expired)
                 looked = trio.current_time()
-            await in_thread(self._work_directory.empty_trash)
+            await self._work_directory.empty_trash()
             await self._trash.wait()
+            await trio.sleep(TRASH_PAUSE)
             self._trash = trio.Event()
 
     def _discard_leftovers(self) -> None:

@@ -61,8 +61,8 @@ class Child(Protocol):
 def launch(what: Launch, record: RunRecord) -> Child:
     """Start the shell that runs the agent; it leads a session and a process group of its own.
 
-    Call it on the main thread: a process started from a worker thread is started slower (295-400 a second
-    against 330-550). Raises OSError when no process can be made.
+    Waits until the shell is executed (0.3 to 0.7 ms), so it belongs in a thread. Raises OSError when no process can be
+    made.
     """
     if what.group is not None and linux.can_spawn_into_groups():
         # Where the kernel or a sandbox does not let it, the shell joins the group by itself.

@@ -34,7 +34,7 @@ from dispatcher.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.sweeping import Sweeper
-from dispatcher.threads import in_thread
+from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
@@ -48,7 +48,8 @@ HOST_TROUBLE_PAUSE = 10.0
 class Surroundings:
     """What all runs of a dispatcher share.
 
-    ``following`` takes in what agents print; ``may_launch`` answers whether a new process may be started;
+    ``following`` takes in what agents print; ``may_launch`` answers whether a new process may be started, and
+    ``launching`` is the thread that starts it;
     ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
     of an agent, None for the dispatcher's own.
     """
@@ -60,6 +61,7 @@ class Surroundings:
     files: LargeFiles
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
+    launching: SerialThread
     on_started: Callable[[Started], None]
     open_files: int | None = None
 
@@ -102,7 +104,7 @@ class Run:
                 self.stop("interrupted")
             if self._stop_reason is not None:
                 raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
-            process = self._launch(prepared)
+            process = await self._around.launching.call(self._launch, prepared)
         except NotStartedError as error:
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))

@@ -30,7 +30,7 @@ from dispatcher.large_files import LargeFiles
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
 from dispatcher.sweeping import Sweeper
-from dispatcher.threads import in_thread
+from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 from wrappers.registry import configured
@@ -88,10 +88,14 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
                 settings, application_name="dispatcher listener", statement_timeout=STATEMENT_TIMEOUT
             )
 
-        with _pool(settings, settings.database.pool_size) as pool, _pool(settings, 1) as claims:
+        with (
+            _pool(settings, settings.database.pool_size) as pool,
+            _pool(settings, 1) as claims,
+            SerialThread() as launching,
+        ):
             loop = EventLoop(
                 settings, wrappers, Store(pool, claims, dispatcher_id), listen, work_directory,
-                Sweeper(work_directory.mark, parent), files, linux.raise_open_files(),
+                Sweeper(work_directory.mark, parent), launching, files, linux.raise_open_files(),
             )  # fmt: skip
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, loop, settings, reread)

