@@ -14,6 +14,8 @@ INHERITED = (
     "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
+_OURS = dict(os.environ)
+"""A copy: os.environ encodes and decodes at each look."""
 RUN = "LLMCTL_RUN"
 OWNER = "LLMCTL_OWNER"
 """The marks of our processes: which run, and of which work directory and database."""
@@ -35,7 +37,7 @@ def build(
     group: Mapping[str, str],
     invocation: Mapping[str, str],
     marks: Mapping[str, str],
-    inherited: Mapping[str, str] = os.environ,
+    inherited: Mapping[str, str] = _OURS,
 ) -> Environment:
     """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
 
@@ -51,7 +53,7 @@ def build(
     return Environment(variables | dict(marks), tuple(sorted(secrets, key=len, reverse=True)))
 
 
-def resolve(name: str, value: str, inherited: Mapping[str, str] = os.environ) -> str:
+def resolve(name: str, value: str, inherited: Mapping[str, str] = _OURS) -> str:
     """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself. Raises :class:`SecretError`."""
     kind, _, place = value.partition(":")
     if kind == "env":

@@ -91,10 +91,11 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
         with (
             _pool(settings, settings.database.pool_size) as pool,
             _pool(settings, 1) as claims,
+            SerialThread() as claiming,
             SerialThread() as launching,
         ):
             loop = EventLoop(
-                settings, wrappers, Store(pool, claims, dispatcher_id), listen, work_directory,
+                settings, wrappers, Store(pool, claims, claiming, dispatcher_id), listen, work_directory,
                 Sweeper(work_directory.mark, parent), launching, files, linux.raise_open_files(),
             )  # fmt: skip
             async with trio.open_nursery() as nursery:

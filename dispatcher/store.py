@@ -5,7 +5,8 @@ its end (a write that was half heard may have happened); everything here may be 
 :meth:`Store.patiently` can.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, LiteralString, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from psycopg_pool import ConnectionPool
 from dispatcher.collect import OutputFile
 from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DispatchError, ExitCode
-from dispatcher.threads import in_thread
+from dispatcher.threads import SerialThread, in_thread
 from wrappers.base import AuthMode, Permission
 
 log = structlog.get_logger()
@@ -175,13 +176,17 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """One dispatcher's calls.
 
-    ``claims`` has one connection, kept for :meth:`report_and_claim`: it is never waited for and knows its plans.
+    ``claims`` has one connection and ``claiming`` is a thread, both kept for :meth:`report_and_claim`: that is never
+    waited for, and the server process knows its plans.
     Except for :meth:`patiently` the calls raise psycopg.Error as it comes; all raise :class:`SupersededError`.
     """
 
-    def __init__(self, pool: Connections, claims: Connections, dispatcher_id: str) -> None:
+    def __init__(
+        self, pool: Connections, claims: Connections, claiming: SerialThread, dispatcher_id: str
+    ) -> None:
         self._pool = pool
         self._claims = claims
+        self._claiming = claiming
         self.dispatcher_id = dispatcher_id
         self.claiming_backend = 0
         """The server process that works on our claims, by which its notifications are known; 0 before the first."""
@@ -198,7 +203,8 @@ class Store:
                 ).fetchone()
             return answer and answer[0]
 
-        return msgspec.json.decode(str(await self._in_thread(call)), type=Claim)
+        with _closed_is_superseded():
+            return msgspec.json.decode(str(await self._claiming.call(call)), type=Claim)
 
     async def adopt_runs(self) -> list[OpenRun]:
         """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
@@ -299,19 +305,21 @@ class Store:
             with self._pool.connection() as connection:
                 return connection.execute(query, arguments).fetchall()
 
-        return await self._in_thread(call)
-
-    @staticmethod
-    async def _in_thread(call: Callable[[], Answer]) -> Answer:
-        try:
+        with _closed_is_superseded():
             return await in_thread(call)
-        except psycopg.DatabaseError as error:
-            if error.sqlstate == CLOSED:
-                raise SupersededError(
-                    "this dispatcher was closed in the database: another one took its work directory over, or a "
-                    "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
-                ) from error
-            raise
+
+
+@contextmanager
+def _closed_is_superseded() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.DatabaseError as error:
+        if error.sqlstate == CLOSED:
+            raise SupersededError(
+                "this dispatcher was closed in the database: another one took its work directory over, or a "
+                "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
+            ) from error
+        raise
 
 
 def will_pass(error: psycopg.DatabaseError) -> bool:
