@@ -4,6 +4,10 @@ CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tasks_inserted();
 
+CREATE OR REPLACE TRIGGER tasks_born_active AFTER INSERT ON tasks
+FOR EACH ROW WHEN (new.status IN ('leased', 'running'))
+EXECUTE FUNCTION refuse_active_birth();
+
 CREATE OR REPLACE TRIGGER tasks_updated AFTER UPDATE ON tasks
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tasks_updated();

@@ -1,6 +1,7 @@
--- default_tenant(): whom a task is for that names no tenant: the only tenant of the session's role, else "default".
-CREATE OR REPLACE FUNCTION default_tenant() RETURNS text
-LANGUAGE sql STABLE
+-- default_tenant(mine): whom a task is for that names no tenant, in a session with these session_tenants(): the only
+-- one of them, else "default".
+CREATE OR REPLACE FUNCTION default_tenant(p_mine text []) RETURNS text
+LANGUAGE sql IMMUTABLE
 AS $$
-    SELECT CASE WHEN cardinality(tenants) = 1 THEN tenants[1] ELSE 'default' END FROM session_tenants() AS tenants
+    SELECT CASE WHEN cardinality(p_mine) = 1 THEN p_mine[1] ELSE 'default' END
 $$;

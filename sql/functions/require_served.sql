@@ -1,25 +1,37 @@
--- require_served(tool, account): refuses a task that nobody could ever run.
+-- require_served(tasks): refuses tasks, as given to submit_tasks(), of which one could never be run by anybody.
 -- A database without any group is a fresh one, whose first dispatcher will make them: there the task may wait.
 -- Raises LD400.
-CREATE OR REPLACE FUNCTION require_served(p_tool text, p_account text) RETURNS void
+CREATE OR REPLACE FUNCTION require_served(p_tasks jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+    bad record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM tools WHERE name = p_tool) THEN
-        RAISE EXCEPTION 'unknown tool %; known are %', quote_literal(p_tool),
+    SELECT tool, account, EXISTS (SELECT FROM tools WHERE name = tool) AS known INTO bad
+    FROM (
+        SELECT DISTINCT task ->> 'tool' AS tool, task ->> 'account' AS account FROM jsonb_array_elements(p_tasks) AS task
+    ) AS named
+    WHERE NOT EXISTS (SELECT FROM tools WHERE name = named.tool)
+        OR EXISTS (SELECT FROM worker_groups) AND NOT EXISTS (
+            SELECT FROM worker_groups AS worker_group
+            WHERE worker_group.tool = named.tool
+                AND (named.account IS NULL OR worker_group.account_name = named.account)
+        )
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF NOT bad.known THEN
+        RAISE EXCEPTION 'unknown tool %; known are %', quote_literal(bad.tool),
             (SELECT string_agg(name, ', ' ORDER BY name) FROM tools)
             USING ERRCODE = 'LD400',
                 HINT = 'describe a tool of your own under "tools:" in config.yaml and run `dispatcher migrate`';
     END IF;
-    IF EXISTS (SELECT FROM worker_groups) AND NOT EXISTS (
-        SELECT FROM worker_groups WHERE tool = p_tool AND (p_account IS NULL OR account_name = p_account)
-    ) THEN
-        RAISE EXCEPTION 'no worker group serves tool %', p_tool || coalesce(
-            ' with account ' || quote_literal(p_account) || '; its accounts are ' || (
-                SELECT string_agg(account_name, ', ' ORDER BY account_name) FROM worker_groups WHERE tool = p_tool),
-            '; groups exist for ' || (SELECT string_agg(DISTINCT tool, ', ' ORDER BY tool) FROM worker_groups))
-            USING ERRCODE = 'LD400',
-                HINT = format('add one: `llmctl group add %s %s --max 1`', p_tool, coalesce(p_account, 'main'));
-    END IF;
+    RAISE EXCEPTION 'no worker group serves tool %', bad.tool || coalesce(
+        ' with account ' || quote_literal(bad.account) || '; its accounts are ' || (
+            SELECT string_agg(account_name, ', ' ORDER BY account_name) FROM worker_groups WHERE tool = bad.tool),
+        '; groups exist for ' || (SELECT string_agg(DISTINCT tool, ', ' ORDER BY tool) FROM worker_groups))
+        USING ERRCODE = 'LD400',
+            HINT = format('add one: `llmctl group add %s %s --max 1`', bad.tool, coalesce(bad.account, 'main'));
 END
 $$;

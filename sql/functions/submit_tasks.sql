@@ -14,114 +14,115 @@ RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created bool
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-    bad record;
-    pair record;
-    v_tenant text := default_tenant();
+    v_complaint text;
+    v_mine text [] := session_tenants();
+    v_tenant text := default_tenant(v_mine);
     v_ids uuid [];
-    v_tenants text [];
-    v_keys text [];
-    v_digests text [];
+    v_numbers bigint [];
     v_created boolean [];
     v_answered bigint;
 BEGIN
     IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'submit_tasks takes a JSON array of tasks' USING ERRCODE = 'LD400';
     END IF;
-    SELECT given.position, complaint_about(given.task) AS complaint INTO bad
-    FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS given (task, position)
-    WHERE complaint_about(given.task) IS NOT NULL LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION '%', CASE WHEN jsonb_array_length(p_tasks) > 1 THEN format('task %s: ', bad.position) ELSE '' END
-            || bad.complaint USING ERRCODE = 'LD400';
+    v_complaint := first_complaint(p_tasks);
+    IF v_complaint IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
     END IF;
-    PERFORM require_tenants(ARRAY(
-        SELECT DISTINCT coalesce(task ->> 'tenant_id', v_tenant) FROM jsonb_array_elements(p_tasks) AS task
-    ));
-    FOR pair IN
-        SELECT DISTINCT task ->> 'tool' AS tool, task ->> 'account' AS account
-        FROM jsonb_array_elements(p_tasks) AS task
-    LOOP
-        PERFORM require_served(pair.tool, pair.account);
-    END LOOP;
-    PERFORM require_error_classes(ARRAY(
-        SELECT DISTINCT name FROM jsonb_array_elements(p_tasks) AS task,
-            jsonb_array_elements_text(nullif(task -> 'retry_on', 'null')) AS name
-    ));
+    IF v_mine IS NOT NULL THEN
+        PERFORM require_tenants(ARRAY(
+            SELECT DISTINCT coalesce(task ->> 'tenant_id', v_tenant) FROM jsonb_array_elements(p_tasks) AS task
+        ));
+    END IF;
+    PERFORM require_served(p_tasks);
+    IF p_tasks @? '$[*].retry_on ? (@ != null)' THEN
+        PERFORM require_error_classes(ARRAY(
+            SELECT DISTINCT name FROM jsonb_array_elements(p_tasks) AS task,
+                jsonb_array_elements_text(nullif(task -> 'retry_on', 'null')) AS name
+        ));
+    END IF;
 
     BEGIN
+        -- Keys are taken out one by one: jsonb_to_record() would look up the types of all columns at each call.
         WITH given AS MATERIALIZED (
-            SELECT position, gen_random_uuid() AS id, nextval('tasks_number_seq') AS number, parsed.*
-            FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS listed (task, position),
-                jsonb_to_record(task) AS parsed (
-                    tool text, prompt text, model text, account text, tenant_id text, queue text,
-                    priority smallint, name text, labels jsonb, input_files jsonb, output_files jsonb,
-                    permission text, workdir text, timeout_s integer, stall_timeout_s integer,
-                    max_attempts integer, backoff_s real, scheduled_at timestamptz, delay_s double precision,
-                    idempotency_key text, session_id text, retry_on text [], fallback_model text
-                )
+            SELECT position, gen_random_uuid() AS id, nextval('tasks_number_seq') AS number, task,
+                coalesce(task ->> 'tenant_id', v_tenant) AS tenant_id, task ->> 'idempotency_key' AS idempotency_key
+            FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS listed (task, position)
         ), inserted AS (
-            INSERT INTO tasks AS task (
+            INSERT INTO tasks AS queued (
                 id, number, tool, prompt, model, account, tenant_id, queue, priority, name, labels, input_files,
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
                 scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model
             )
             OVERRIDING SYSTEM VALUE
-            SELECT id, number, tool, prompt, model, account, coalesce(tenant_id, v_tenant),
-                coalesce(queue, 'default'), coalesce(priority, 5), name, coalesce(labels, '{}'),
-                coalesce((
-                    SELECT jsonb_agg(file ->> 'path') FROM jsonb_array_elements(input_files) AS file
-                ), '[]'),
-                coalesce(output_files, '[]'), coalesce(permission, 'edit'), workdir, timeout_s, stall_timeout_s,
-                coalesce(max_attempts, 3), coalesce(backoff_s, 30),
-                coalesce(scheduled_at, clock() + make_interval(secs => delay_s)), idempotency_key, session_id,
-                session_id, retry_on, fallback_model
-            FROM given ORDER BY coalesce(tenant_id, v_tenant), idempotency_key, number
+            SELECT id, number, task ->> 'tool', task ->> 'prompt', task ->> 'model', task ->> 'account', tenant_id,
+                coalesce(task ->> 'queue', 'default'), coalesce((task ->> 'priority')::smallint, 5), task ->> 'name',
+                coalesce(nullif(task -> 'labels', 'null'), '{}'), jsonb_path_query_array(task, '$.input_files[*].path'),
+                coalesce(nullif(task -> 'output_files', 'null'), '[]'), coalesce(task ->> 'permission', 'edit'),
+                task ->> 'workdir', (task ->> 'timeout_s')::integer, (task ->> 'stall_timeout_s')::integer,
+                coalesce((task ->> 'max_attempts')::integer, 3), coalesce((task ->> 'backoff_s')::real, 30),
+                coalesce(
+                    (task ->> 'scheduled_at')::timestamptz,
+                    clock() + make_interval(secs => (task ->> 'delay_s')::double precision)
+                ),
+                idempotency_key, task ->> 'session_id', task ->> 'session_id',
+                CASE WHEN jsonb_typeof(task -> 'retry_on') = 'array'
+                    THEN ARRAY(SELECT jsonb_array_elements_text(task -> 'retry_on'))
+                END,
+                task ->> 'fallback_model'
+            FROM given ORDER BY tenant_id, idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING task.id
+            RETURNING queued.id
         ), filed AS (
             INSERT INTO task_files (task_id, path, is_input, content, size_bytes, sha256, mode)
             SELECT given.id, file ->> 'path', true, content, octet_length(content),
                 encode(sha256(content), 'hex'), coalesce((file ->> 'mode')::integer, 420)
-            FROM inserted JOIN given USING (id), jsonb_array_elements(given.input_files) AS file,
+            FROM inserted JOIN given USING (id), jsonb_array_elements(task -> 'input_files') AS file,
                 coalesce(
                     decode(file ->> 'content_base64', 'base64'), convert_to(file ->> 'content', 'UTF8')
                 ) AS content
-            WHERE jsonb_typeof(given.input_files) = 'array'
+            WHERE jsonb_typeof(task -> 'input_files') = 'array'
         )
-        SELECT array_agg(given.id ORDER BY position),
-            array_agg(coalesce(given.tenant_id, v_tenant) ORDER BY position),
-            array_agg(given.idempotency_key ORDER BY position),
-            array_agg(
-                CASE WHEN given.idempotency_key IS NOT NULL
-                    THEN md5(given.tool || chr(31) || coalesce(given.model, '') || chr(31) || given.prompt)
-                END ORDER BY position),
+        SELECT array_agg(given.id ORDER BY position), array_agg(given.number ORDER BY position),
             array_agg(inserted.id IS NOT NULL ORDER BY position)
-        INTO v_ids, v_tenants, v_keys, v_digests, v_created
+        INTO v_ids, v_numbers, v_created
         FROM given LEFT JOIN inserted USING (id);
     EXCEPTION
         WHEN data_exception OR integrity_constraint_violation THEN
             RAISE EXCEPTION 'a task was not understood: %', sqlerrm USING ERRCODE = 'LD400';
     END;
 
-    -- A later statement, so that it sees the task which another transaction committed while we waited for it.
-    RETURN QUERY
-    SELECT given.position, task.id, task.number, task.status, given.created,
-        given.created OR given.digest
-        = md5(task.tool || chr(31) || coalesce(task.model, '') || chr(31) || task.prompt)
-    FROM unnest(v_ids, v_tenants, v_keys, v_digests, v_created)
-        WITH ORDINALITY AS given (id, tenant_id, idempotency_key, digest, created, position)
-    JOIN tasks AS task ON task.id = CASE WHEN given.created THEN given.id ELSE (
-        SELECT first.id FROM tasks AS first
-        WHERE first.tenant_id = given.tenant_id AND first.idempotency_key = given.idempotency_key
-    ) END
-    ORDER BY given.position;
-    GET DIAGNOSTICS v_answered = ROW_COUNT;
-    IF v_answered < cardinality(v_ids) THEN
-        RAISE EXCEPTION 'the first task of an idempotency key was deleted at this moment: submit again'
-            USING ERRCODE = 'serialization_failure';
+    IF false = ANY(v_created) THEN
+        -- A later statement, so that it sees the task which another transaction committed while we waited for it.
+        -- LIMIT keeps the look-ups look-ups: a join planned while tasks was empty would walk the whole index.
+        RETURN QUERY
+        SELECT given.position, found.id, found.number, found.status, answer.created,
+            answer.created OR (found.tool, coalesce(found.model, ''), found.prompt)
+            = (given.task ->> 'tool', coalesce(given.task ->> 'model', ''), given.task ->> 'prompt')
+        FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS given (task, position)
+        JOIN unnest(v_ids, v_created) WITH ORDINALITY AS answer (id, created, position) USING (position)
+        CROSS JOIN LATERAL (
+            SELECT tasks.* FROM tasks WHERE tasks.id = CASE WHEN answer.created THEN answer.id ELSE (
+                SELECT first.id FROM tasks AS first
+                WHERE first.tenant_id = coalesce(given.task ->> 'tenant_id', v_tenant)
+                    AND first.idempotency_key = given.task ->> 'idempotency_key'
+            ) END LIMIT 1
+        ) AS found
+        ORDER BY given.position;
+        GET DIAGNOSTICS v_answered = ROW_COUNT;
+        IF v_answered < cardinality(v_ids) THEN
+            RAISE EXCEPTION 'the first task of an idempotency key was deleted at this moment: submit again'
+                USING ERRCODE = 'serialization_failure';
+        END IF;
+        RETURN;
     END IF;
+    RETURN QUERY
+    SELECT position, id, number, 'queued', true, true
+    FROM unnest(v_ids, v_numbers) WITH ORDINALITY AS created (id, number, position)
+    ORDER BY position;
 END
 $$;
