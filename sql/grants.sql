@@ -25,7 +25,7 @@ DECLARE
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "finish_run", "finish_runs", "has_work",
             "heartbeat", "input_files_of", "next_deadline", "open_runs", "register_dispatcher", "report_and_claim",
-            "report_runs", "start_run", "start_runs", "store_output"
+            "start_run", "start_runs", "store_output"
         ]},
         {"to": ["admin"], "functions": [
             "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",

@@ -9,28 +9,22 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     event record;
-    v_scopes text [];
-    v_groups text [];
+    v_moves text [];
     v_wakes boolean := false;
 BEGIN
     IF NOT EXISTS (SELECT FROM new_rows) THEN
         RETURN NULL;
     END IF;
 
-    SELECT array_agg(side || scope) INTO v_scopes
+    SELECT array_agg(side || scope) INTO v_moves
     FROM (
-        SELECT '+' AS side, tool, model, tenant_id, queue FROM new_rows WHERE status IN ('leased', 'running')
+        SELECT '+' AS side, tool, model, tenant_id, queue, group_name FROM new_rows
+        WHERE status IN ('leased', 'running')
         UNION ALL
-        SELECT '-', tool, model, tenant_id, queue FROM old_rows WHERE status IN ('leased', 'running')
-    ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue)) AS scope;
-    IF v_scopes IS NOT NULL THEN
-        SELECT array_agg(side || group_name) INTO v_groups
-        FROM (
-            SELECT '+' AS side, group_name FROM new_rows WHERE status IN ('leased', 'running')
-            UNION ALL
-            SELECT '-', group_name FROM old_rows WHERE status IN ('leased', 'running')
-        ) AS active;
-        v_wakes := move_counters(v_scopes, v_groups);
+        SELECT '-', tool, model, tenant_id, queue, group_name FROM old_rows WHERE status IN ('leased', 'running')
+    ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope;
+    IF v_moves IS NOT NULL THEN
+        v_wakes := move_counters(v_moves);
     END IF;
 
     WITH ready AS (
