@@ -7,11 +7,10 @@
 -- when the call stopped early: after c_bytes of prompts (an answer of 256 MB would be an error), or after c_vain lanes
 -- that had nothing to take (thousands of them in one transaction would be quadratic: their dead index entries stay).
 --
--- How: lanes with work are looked up through the tenants' turns (at most c_walk that turn out to be blocked), then, if
--- that was not enough, through the kinds that nothing blocks, oldest first. A lane that no other tenant competes with
--- gives as many tasks at once as it would give one after the other. Whether a limit is full is asked of the limits of
--- the lane at hand, so that it does not matter how many are. Of the groups only so many are kept as may be used,
--- the best of each tool, and those that a task is pinned to.
+-- How: next_lane() looks up a lane, take_tasks() takes from it. A lane that no other tenant competes with gives as many
+-- tasks at once as it would give one after the other. Whether a limit is full is asked of the limits of the lane at
+-- hand, so that it does not matter how many are. Of the groups only so many are kept as may be used, the best of each
+-- tool, and those that a task is pinned to.
 -- Many small index probes are on purpose: one large query over the same tables flips its plan (measured 170 ms against
 -- 8). The settings below leave the planner nothing else, whatever it believes about the size of tables.
 -- Cost: independent of the number of queued tasks and, but for the fallback, of lanes.
@@ -25,7 +24,6 @@ SET enable_sort = off
 SET jit = off
 AS $$
 DECLARE
-    c_walk CONSTANT integer := 50;
     c_vain CONSTANT integer := 300;
     c_bytes CONSTANT integer := 32 * 1024 * 1024;
     v_now timestamptz := clock();
@@ -47,14 +45,13 @@ DECLARE
     -- What this call looked at: tenants in the order of their last service, turns with nothing to take.
     v_served text [] := '{}';
     v_blocked_turns text [] := '{}';
-    v_turn record;
+    v_tenant text;
     v_lane record;
     v_most integer;
     v_took record;
     v_picked uuid [] := '{}';
     v_picked_groups text [] := '{}';
     v_room_changed boolean := false;
-    v_walking boolean := true;
     v_vain integer := 0;
     v_bytes bigint := 0;
 BEGIN
@@ -86,54 +83,9 @@ BEGIN
         END IF;
         EXIT WHEN v_open_tools IS NULL;
 
-        IF v_walking THEN
-            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key,
-                lead(t.priority) OVER in_order IS DISTINCT FROM t.priority AS alone INTO v_turn
-            FROM unnest(v_open_tools) AS open_tool
-            CROSS JOIN LATERAL (
-                SELECT turns.* FROM turns
-                WHERE turns.tool = open_tool AND waiting AND NOT closed
-                ORDER BY priority DESC, turn, tenant_id
-                LIMIT 2 + cardinality(v_blocked_turns) + cardinality(v_served)
-            ) AS t
-            WHERE t.priority || chr(31) || t.tenant_id <> ALL(v_blocked_turns)
-            WINDOW in_order AS (
-                ORDER BY t.priority DESC, coalesce(array_position(v_served, t.tenant_id), 0), t.turn, t.tenant_id
-            )
-            ORDER BY t.priority DESC, coalesce(array_position(v_served, t.tenant_id), 0), t.turn, t.tenant_id
-            LIMIT 1;
-            EXIT WHEN NOT FOUND;
-            SELECT oldest.*, lead(head) OVER (ORDER BY head) AS next_head INTO v_lane
-            FROM unnest(v_open_tools) AS open_tool CROSS JOIN LATERAL (
-                SELECT lane, tool, account, model, tenant_id, queue, head FROM lanes
-                WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
-                    AND head IS NOT NULL AND contended_at IS NULL
-                    AND scopes_have_room(limit_scopes(NULL, model, NULL, queue), v_full)
-                    AND (account IS NULL OR account_has_room(tool, account, p_dispatcher, v_now, v_full))
-                ORDER BY head LIMIT 2
-            ) AS oldest
-            WHERE 'tenant:' || v_turn.tenant_id <> ALL(v_full)
-            ORDER BY head LIMIT 1;
-            IF NOT FOUND THEN
-                v_blocked_turns := v_blocked_turns || v_turn.key;
-                v_walking := cardinality(v_blocked_turns) < c_walk;
-                CONTINUE;
-            END IF;
-        ELSE
-            SELECT best.*, NULL::bigint AS next_head INTO v_lane
-            FROM kinds CROSS JOIN LATERAL (
-                SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
-                FROM lanes JOIN turns USING (tenant_id, tool, priority)
-                WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
-                    AND NOT turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(v_full)
-                ORDER BY lanes.priority DESC, lanes.head LIMIT 1
-            ) AS best
-            WHERE kinds.tool = ANY(v_open_tools)
-                AND scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), v_full)
-                AND (kinds.account IS NULL OR account_has_room(kinds.tool, kinds.account, p_dispatcher, v_now, v_full))
-            ORDER BY best.priority DESC, best.head LIMIT 1;
-            EXIT WHEN NOT FOUND;
-        END IF;
+        v_lane := next_lane(p_dispatcher, v_now, v_open_tools, v_full, v_served, v_blocked_turns);
+        EXIT WHEN v_lane.lane IS NULL;
+        v_blocked_turns := v_lane.blocked;
 
         v_scopes := limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue);
         SELECT slots, array_agg(scope::text) AS scopes INTO v_room
@@ -146,7 +98,7 @@ BEGIN
         ) AS limits
         GROUP BY slots ORDER BY slots LIMIT 1;
         v_most := 1;
-        IF v_walking AND v_turn.alone AND v_lane.account IS NULL THEN
+        IF v_lane.next_head IS DISTINCT FROM 0 AND v_lane.account IS NULL THEN
             SELECT least(p_max_tasks - cardinality(v_picked), v_room.slots, sum(free)) INTO v_most
             FROM unnest(v_group_tools, v_group_free) AS g (tool, free) WHERE tool = v_lane.tool;
         END IF;
@@ -221,8 +173,8 @@ BEGIN
             SELECT id, directory FROM task_runs WHERE id = coalesce(t.resumes, t.continues) LIMIT 1
         ) AS session ON true
         WHERE t.id = ANY(v_picked);
-        FOR v_turn IN SELECT tenant_id FROM unnest(v_served) AS tenant_id LOOP
-            UPDATE turns SET turn = nextval('turn_numbers') WHERE tenant_id = v_turn.tenant_id;
+        FOREACH v_tenant IN ARRAY v_served LOOP
+            UPDATE turns SET turn = nextval('turn_numbers') WHERE tenant_id = v_tenant;
         END LOOP;
     END IF;
 

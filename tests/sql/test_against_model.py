@@ -68,7 +68,7 @@ class Dispatching(RuleBasedStateMachine):
         self.holder.run("rollback")
         self.db.run(
             "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
-            " lane_inbox, tenant_inbox, lanes, kinds, turns restart identity cascade"
+            " lane_inbox, limit_inbox, lanes, kinds, turns restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
