@@ -130,7 +130,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a run ended, as report_runs() takes it, with its last ``output``. No text in it may hold NUL."""
+    """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL."""
 
     run_id: str
     error_class: str | None = None
@@ -221,7 +221,7 @@ class Store:
     async def report_runs(self, reports: Sequence[Report]) -> dict[str, str]:
         """Report ends; answers the verdict of each run: finished, already or stale."""
         rows = await self._rows(
-            "SELECT run_id::text, verdict FROM report_runs(%s, %s)", self.dispatcher_id, _json(reports)
+            "SELECT run_id::text, verdict FROM finish_runs(%s, %s)", self.dispatcher_id, _json(reports)
         )
         return {str(run): str(verdict) for run, verdict in rows}
 

@@ -48,20 +48,20 @@ CREATE OR REPLACE TRIGGER worker_groups_guard BEFORE UPDATE ON worker_groups
 FOR EACH ROW WHEN (new.current_concurrent > old.current_concurrent AND new.current_concurrent > new.max_concurrent)
 EXECUTE FUNCTION refuse_rise_above_maximum();
 
-CREATE OR REPLACE TRIGGER concurrency_limits_of_tenants_inserted AFTER INSERT ON concurrency_limits
-FOR EACH ROW WHEN (new.scope LIKE 'tenant:%' AND new.current_concurrent >= new.max_concurrent)
-EXECUTE FUNCTION tenant_limit_changed();
+CREATE OR REPLACE TRIGGER concurrency_limits_filled_inserted AFTER INSERT ON concurrency_limits
+FOR EACH ROW WHEN (new.scope NOT LIKE 'tool:%' AND new.current_concurrent >= new.max_concurrent)
+EXECUTE FUNCTION limit_changed();
 
-CREATE OR REPLACE TRIGGER concurrency_limits_of_tenants_updated AFTER UPDATE ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_filled_updated AFTER UPDATE ON concurrency_limits
 FOR EACH ROW WHEN (
-    new.scope LIKE 'tenant:%'
-    AND (old.current_concurrent >= old.max_concurrent) <> (new.current_concurrent >= new.max_concurrent)
+    (old.current_concurrent >= old.max_concurrent) <> (new.current_concurrent >= new.max_concurrent)
+    AND new.scope NOT LIKE 'tool:%' OR old.scope <> new.scope
 )
-EXECUTE FUNCTION tenant_limit_changed();
+EXECUTE FUNCTION limit_changed();
 
-CREATE OR REPLACE TRIGGER concurrency_limits_of_tenants_deleted AFTER DELETE ON concurrency_limits
-FOR EACH ROW WHEN (old.scope LIKE 'tenant:%')
-EXECUTE FUNCTION tenant_limit_changed();
+CREATE OR REPLACE TRIGGER concurrency_limits_filled_deleted AFTER DELETE ON concurrency_limits
+FOR EACH ROW WHEN (old.scope NOT LIKE 'tool:%')
+EXECUTE FUNCTION limit_changed();
 
 CREATE OR REPLACE TRIGGER concurrency_limits_changed AFTER INSERT OR DELETE OR UPDATE OF max_concurrent ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();

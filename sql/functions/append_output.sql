@@ -2,6 +2,7 @@
 -- one notification: run_output with {"numbers": [...]} of the tasks (or a few, above 350 runs).
 -- The commit does not wait for the disk. After a crash of the server some of it may be gone; the answer to the next
 -- call tells how much is there, and the dispatcher, which still has the log, goes on from that.
+-- Locks: dispatchers row, runs, SKIP LOCKED. Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION append_output(p_dispatcher uuid, p_outputs jsonb)
 RETURNS TABLE (run_id uuid, stdout_stored bigint, stderr_stored bigint)
 LANGUAGE plpgsql VOLATILE
@@ -13,6 +14,7 @@ DECLARE
         WHERE (output ->> 'live')::boolean
     );
 BEGIN
+    PERFORM require_open_dispatcher(p_dispatcher);
     IF cardinality(v_live) = jsonb_array_length(p_outputs) THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;

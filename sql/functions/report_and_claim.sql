@@ -1,7 +1,7 @@
--- report_and_claim(dispatcher, reports, max_tasks): report_runs() and then claim_tasks() in one transaction, so that a
+-- report_and_claim(dispatcher, reports, max_tasks): finish_runs() and then claim_tasks() in one transaction, so that a
 -- slot that frees is filled at once, at the cost of one round trip and one commit.
 --
--- Answers what claim_tasks() does, and "verdicts": {run_id: verdict} as report_runs() gives them. With "shared": true
+-- Answers what claim_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. With "shared": true
 -- nothing was claimed, since other dispatchers live that may want the slots: they have just been told of them, and to
 -- claim in another transaction gives them their chance. Else who got all slots once would keep them for ever.
 -- The counters are moved twice, in the order of their names each time; so that this cannot deadlock with somebody
@@ -13,24 +13,23 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
+    v_dispatcher dispatchers;
     v_verdicts jsonb := '{}';
-    v_shared boolean := false;
+    v_shared boolean := p_reports <> '[]' AND EXISTS (
+        SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
+    );
 BEGIN
+    IF NOT v_shared THEN
+        PERFORM lock_claims();
+    END IF;
+    v_dispatcher := require_open_dispatcher(p_dispatcher);
     IF p_reports <> '[]' THEN
-        v_shared := EXISTS (
-            SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
-        );
-        IF NOT v_shared THEN
-            PERFORM lock_claims();
-            PERFORM require_open_dispatcher(p_dispatcher);
-            PERFORM lock_reported_tasks(p_reports);
-            PERFORM lock_counters(true);
-        END IF;
-        SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts FROM report_runs(p_dispatcher, p_reports);
+        SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts
+        FROM end_runs(p_dispatcher, p_reports, p_alone => NOT v_shared);
     END IF;
     RETURN CASE
         WHEN v_shared THEN jsonb_build_object('runs', '[]'::jsonb, 'next_deadline_s', NULL)
-        ELSE claim_tasks(p_dispatcher, p_max_tasks)
+        ELSE lease_tasks(v_dispatcher, p_max_tasks)
     END || jsonb_build_object('verdicts', v_verdicts, 'shared', v_shared);
 END
 $$;

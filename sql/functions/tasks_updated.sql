@@ -9,55 +9,53 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     event record;
-    v_scopes text [];
-    v_groups text [];
+    v_moves text [];
+    v_queued boolean;
     v_wakes boolean := false;
 BEGIN
-    IF NOT EXISTS (SELECT FROM new_rows) THEN
+    SELECT bool_or(status = 'queued') INTO v_queued FROM new_rows;
+    IF v_queued IS NULL THEN
         RETURN NULL;
     END IF;
 
-    SELECT array_agg(side || scope) INTO v_scopes
+    SELECT array_agg(side || scope) INTO v_moves
     FROM (
-        SELECT '+' AS side, tool, model, tenant_id, queue FROM new_rows WHERE status IN ('leased', 'running')
+        SELECT '+' AS side, tool, model, tenant_id, queue, group_name FROM new_rows
+        WHERE status IN ('leased', 'running')
         UNION ALL
-        SELECT '-', tool, model, tenant_id, queue FROM old_rows WHERE status IN ('leased', 'running')
-    ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue)) AS scope;
-    IF v_scopes IS NOT NULL THEN
-        SELECT array_agg(side || group_name) INTO v_groups
-        FROM (
-            SELECT '+' AS side, group_name FROM new_rows WHERE status IN ('leased', 'running')
-            UNION ALL
-            SELECT '-', group_name FROM old_rows WHERE status IN ('leased', 'running')
-        ) AS active;
-        v_wakes := move_counters(v_scopes, v_groups);
+        SELECT '-', tool, model, tenant_id, queue, group_name FROM old_rows WHERE status IN ('leased', 'running')
+    ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope;
+    IF v_moves IS NOT NULL THEN
+        v_wakes := move_counters(v_moves);
     END IF;
 
-    WITH ready AS (
-        SELECT 1 AS side, id, number, lane, tool, account, model, tenant_id, queue, priority
-        FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL
-        UNION ALL
-        SELECT 0, id, number, lane, tool, account, model, tenant_id, queue, priority
-        FROM old_rows WHERE status = 'queued' AND wait_reason IS NULL
-    ), became_ready AS (
-        SELECT number, lane, tool, account, model, tenant_id, queue, priority
-        FROM ready GROUP BY id, number, lane, tool, account, model, tenant_id, queue, priority
-        HAVING min(side) = 1
-    )
-    INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number)
-    SELECT lane, tool, account, model, tenant_id, queue, priority, min(number)
-    FROM became_ready GROUP BY lane, tool, account, model, tenant_id, queue, priority;
-    v_wakes := v_wakes OR FOUND;
-
-    v_wakes := v_wakes OR EXISTS (
-        SELECT FROM (
-            SELECT 1 AS side, id, ready_at FROM new_rows
-            WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit')
+    IF v_queued THEN
+        WITH ready AS (
+            SELECT 1 AS side, id, number, lane, tool, account, model, tenant_id, queue, priority
+            FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL
             UNION ALL
-            SELECT 0, id, ready_at FROM old_rows
-            WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit')
-        ) AS timed GROUP BY id, ready_at HAVING min(side) = 1
-    );
+            SELECT 0, id, number, lane, tool, account, model, tenant_id, queue, priority
+            FROM old_rows WHERE status = 'queued' AND wait_reason IS NULL
+        ), became_ready AS (
+            SELECT number, lane, tool, account, model, tenant_id, queue, priority
+            FROM ready GROUP BY id, number, lane, tool, account, model, tenant_id, queue, priority
+            HAVING min(side) = 1
+        )
+        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number)
+        SELECT lane, tool, account, model, tenant_id, queue, priority, min(number)
+        FROM became_ready GROUP BY lane, tool, account, model, tenant_id, queue, priority;
+        v_wakes := v_wakes OR FOUND;
+
+        v_wakes := v_wakes OR EXISTS (
+            SELECT FROM (
+                SELECT 1 AS side, id, ready_at FROM new_rows
+                WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit')
+                UNION ALL
+                SELECT 0, id, ready_at FROM old_rows
+                WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit')
+            ) AS timed GROUP BY id, ready_at HAVING min(side) = 1
+        );
+    END IF;
     IF v_wakes THEN
         PERFORM pg_notify('task_ready', tool) FROM (SELECT DISTINCT tool FROM new_rows) AS tools_with_work;
     END IF;

@@ -182,7 +182,7 @@ class Mill:
             }
             for run in runs
         ]
-        self._value("SELECT count(*) FROM report_runs(%s, %s)", self._dispatcher, json.dumps(reports))
+        self._value("SELECT count(*) FROM finish_runs(%s, %s)", self._dispatcher, json.dumps(reports))
         self._value("SELECT heartbeat(%s)::text", self._dispatcher)
         self.finished += len(runs)
 

@@ -76,10 +76,10 @@ class World:
         self.probed.add(group.name)
         return task, group
 
-    def deadline_s(self, dispatcher: Dispatcher) -> float | None:
-        """How long until time alone lets something run that cannot now."""
+    def deadline_s(self, dispatcher: Dispatcher, hinted: Collection[str] = ()) -> float | None:
+        """How long until time alone lets something run that cannot now, or a task of the ``hinted`` tools."""
         moments = [moment for moment in self.due_later if moment > self.now]
-        wanted = {task.tool for task in self.ready}
+        wanted = {task.tool for task in self.ready} | set(hinted)
         moments += [
             group.cools_until
             for group in self.groups

@@ -135,7 +135,7 @@ def test_a_very_large_batch_keeps_below_the_largest_payload(db: Client, dispatch
 
 def report(db: Client, dispatcher: UUID, run: Run, last: Mapping[str, object] | None = None) -> object:
     reported = {"run_id": str(run.id), **({} if last is None else {"output": last})}
-    return db.value("select verdict from report_runs(%s, %s)", dispatcher, Jsonb([reported]))
+    return db.value("select verdict from finish_runs(%s, %s)", dispatcher, Jsonb([reported]))
 
 
 def test_the_last_output_comes_with_the_end_of_the_run(db: Client, dispatcher: UUID) -> None:

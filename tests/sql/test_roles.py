@@ -205,8 +205,8 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select clock()",
     "select session_tenants()",
     "select lock_claims()",
-    "select move_counters('{-tool:claude}', '{}')",
-    "select take_task(null, null, null)",
+    "select move_counters('{-tool:claude}')",
+    "select lease_tasks(null, 1)",
     "select tasks_inserted()",
     "set role llmctl_owner",
     "alter function submit_tasks security invoker",
@@ -235,7 +235,7 @@ STEERS = {
 DISPATCHES = {
     "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
     "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_output", "prune_tasks",
-    "register_dispatcher", "report_and_claim", "report_runs", "start_run", "start_runs", "store_output",
+    "register_dispatcher", "report_and_claim", "start_run", "start_runs", "store_output",
     "unreferenced_files",
 }  # fmt: skip
 

@@ -1,0 +1,181 @@
+-- end_runs(dispatcher, reports, alone): ends runs, each exactly once, and decides what becomes of their tasks.
+--
+-- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
+-- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens, cost_usd;
+-- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for); auth_mode;
+-- output (see keep_output()): nobody sees an end whose last output is not there.
+-- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
+-- another dispatcher's now or unknown, and nothing was written.
+--
+-- What an error does is looked up in error_classes; what it does to the worker group is done by restrain_groups().
+-- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
+-- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again;
+-- if it can, the task goes on with its session then. A task of a group without failover, or that an account refused,
+-- is pinned to that account. Which errors are worth another attempt the task may say itself. A cancel that was asked
+-- for ends the task as canceled, unless the agent was quicker and succeeded.
+-- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
+-- each report (measured), until autovacuum comes by.
+-- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
+-- holds the dispatcher. Raises LD400 for an unknown error class or outside READ COMMITTED.
+CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_alone boolean DEFAULT false)
+RETURNS TABLE (run_id uuid, verdict text)
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_now timestamptz;
+    v_unknown text;
+    v_run_ids uuid [] := ARRAY(
+        SELECT (run #>> '{}')::uuid FROM jsonb_path_query(p_reports, '$[*].run_id') AS run
+    );
+    v_task_ids uuid [];
+    v_outputs jsonb := jsonb_path_query_array(p_reports, '$[*].output');
+    v_finished uuid [];
+    v_restrains boolean;
+BEGIN
+    IF p_reports @? '$[*].error_class ? (@ != null)' THEN
+        SELECT min(class #>> '{}') INTO v_unknown FROM jsonb_path_query(p_reports, '$[*].error_class') AS class
+        WHERE class #>> '{}' NOT IN (SELECT name FROM error_classes);
+        IF v_unknown IS NOT NULL THEN
+            RAISE EXCEPTION 'unknown error class %', quote_literal(v_unknown) USING ERRCODE = 'LD400';
+        END IF;
+    END IF;
+    v_task_ids := ARRAY(
+        SELECT id FROM tasks
+        WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
+            AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
+        ORDER BY id FOR NO KEY UPDATE
+    );
+    IF p_alone THEN
+        PERFORM lock_counters(true);
+    END IF;
+    v_now := clock();
+    IF v_outputs <> '[]' THEN
+        -- start_runs() holds tasks before it writes to their runs: with the tasks in hand, no run is passed over.
+        PERFORM keep_output(p_dispatcher, v_outputs);
+    END IF;
+
+    WITH reported AS (
+        SELECT DISTINCT ON (report.run_id) report.*, bounded_wait(retry_after_s) AS asked_wait_s
+        FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
+            jsonb_to_record(listed.report) AS report (
+                run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
+                final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
+                cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
+                retry_after_s double precision, auth_mode text, denials jsonb
+            )
+        ORDER BY report.run_id, listed.position
+    ), decided AS (
+        SELECT reported.*, tasks.id AS task_id, policy.run_status, policy.wait_reason = 'limit' AS is_limit,
+            tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures,
+            policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false) AS restrains,
+            CASE
+                WHEN reported.error_class IS NULL THEN 'succeeded'
+                WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
+                WHEN NOT policy.uses_attempt AND policy.retried THEN 'queued'
+                WHEN in_vain THEN 'queued'
+                WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
+                    AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
+                ELSE 'failed'
+            END AS outcome,
+            CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
+                WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
+            END AS wait_reason,
+            CASE WHEN coalesce(g.failover, true) AND policy.group_action IS DISTINCT FROM 'pause' THEN tasks.account
+                ELSE g.account_name
+            END AS account,
+            CASE coalesce(policy.wait_reason, 'retry')
+                -- A little later than the reset: the clock of the service is another one.
+                WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, runs.claimed_at))
+                    + random() * 5)
+                WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
+                    * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
+            END AS wait_s
+        FROM reported JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
+        LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
+        LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
+        -- A session that a limit cut short and that cannot go on is no fault of the task: it starts over.
+        CROSS JOIN LATERAL (
+            SELECT tasks.resumes IS NOT NULL
+                AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain
+        ) AS session
+        CROSS JOIN LATERAL (
+            SELECT min(extract(EPOCH FROM greatest(
+                other.cooldown_until,
+                CASE WHEN spent_today(other, v_now) >= other.daily_budget_usd THEN next_day(v_now) END,
+                v_now) - v_now)) AS wait_s
+            FROM worker_groups AS other
+            WHERE policy.wait_reason = 'limit' AND tasks.account IS NULL AND g.failover
+                AND other.tool = tasks.tool AND other.group_name <> g.group_name AND other.max_concurrent > 0
+                AND NOT other.paused
+        ) AS elsewhere
+        WHERE tasks.id = ANY(v_task_ids) AND tasks.leased_by = p_dispatcher AND tasks.status IN ('leased', 'running')
+            AND runs.id = ANY(v_run_ids) AND runs.status = 'running'
+    ), moved AS (
+        UPDATE tasks SET
+            status = outcome,
+            wait_reason = CASE WHEN outcome = 'queued' THEN decided.wait_reason END,
+            next_attempt_at = CASE
+                WHEN outcome = 'queued' AND decided.wait_reason IS NOT NULL
+                    THEN v_now + make_interval(secs => wait_s)
+            END,
+            attempt = failures,
+            account = CASE WHEN outcome = 'queued' THEN decided.account ELSE tasks.account END,
+            resumes = CASE WHEN outcome = 'queued' AND is_limit AND decided.session_id IS NOT NULL
+                THEN decided.run_id
+            END,
+            leased_by = NULL,
+            started_at = CASE
+                WHEN outcome <> 'queued'
+                    THEN coalesce(tasks.started_at, v_now - make_interval(secs => ran_s))
+            END,
+            finished_at = CASE WHEN outcome <> 'queued' THEN v_now END,
+            session_id = coalesce(decided.session_id, tasks.session_id),
+            error_class = CASE outcome WHEN 'canceled' THEN 'canceled' ELSE decided.error_class END,
+            error_message = CASE WHEN outcome <> 'succeeded' THEN decided.error_message END,
+            result = CASE WHEN outcome = 'succeeded' THEN jsonb_strip_nulls(jsonb_build_object(
+                'text', final_text, 'session_id', decided.session_id, 'output_files', decided.output_files,
+                'input_tokens', decided.input_tokens, 'output_tokens', decided.output_tokens,
+                'cost_usd', decided.cost_usd)) END,
+            updated_at = v_now
+        FROM decided WHERE tasks.id = decided.task_id AND tasks.id = ANY(v_task_ids)
+    ), ended AS (
+        UPDATE task_runs SET
+            status = CASE outcome
+                WHEN 'succeeded' THEN 'succeeded' WHEN 'canceled' THEN 'canceled' ELSE decided.run_status
+            END,
+            finished_at = v_now,
+            started_at = coalesce(task_runs.started_at, v_now - make_interval(secs => ran_s)),
+            latency_ms = CASE WHEN ran_s IS NOT NULL THEN least(ran_s * 1000, 2147483647)::integer END,
+            pid = coalesce(task_runs.pid, decided.pid), exit_code = decided.exit_code, signal = decided.signal,
+            error_class = decided.error_class, error_message = decided.error_message,
+            session_id = decided.session_id, final_text = decided.final_text,
+            stdout_trunc = left(decided.stdout, 10000), stderr = decided.stderr,
+            output_files = coalesce(decided.output_files, '[]'), denials = coalesce(decided.denials, '[]'),
+            input_tokens = decided.input_tokens,
+            cached_input_tokens = decided.cached_input_tokens, output_tokens = decided.output_tokens,
+            cost_usd = decided.cost_usd, auth_mode = decided.auth_mode
+        FROM decided WHERE task_runs.id = decided.run_id AND task_runs.id = ANY(v_run_ids)
+        RETURNING task_runs.id, decided.restrains
+    )
+    SELECT coalesce(array_agg(id), '{}'), bool_or(restrains) INTO v_finished, v_restrains FROM ended;
+    IF v_restrains THEN
+        PERFORM restrain_groups(v_finished, p_reports, v_now);
+    END IF;
+
+    RETURN QUERY
+    SELECT given.run_id, CASE
+        WHEN given.run_id = ANY(v_finished) AND array_position(v_run_ids, given.run_id) = given.position
+            THEN 'finished'
+        WHEN EXISTS (
+            SELECT FROM task_runs WHERE task_runs.id = given.run_id AND task_runs.status <> 'running'
+        ) THEN 'already'
+        ELSE 'stale'
+    END
+    FROM unnest(v_run_ids) WITH ORDINALITY AS given (run_id, position);
+END
+$$;

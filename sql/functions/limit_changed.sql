@@ -1,0 +1,11 @@
+-- limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model or queue that became full, got room,
+-- was renamed or is gone. The claim, which alone may write turns and kinds, reads limit_inbox at its start.
+CREATE OR REPLACE FUNCTION limit_changed() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO limit_inbox (scope) SELECT DISTINCT scope FROM (VALUES (old.scope), (new.scope)) AS named (scope)
+    WHERE scope IS NOT NULL;
+    RETURN NULL;
+END
+$$;

@@ -1,0 +1,117 @@
+-- next_lane(dispatcher, now, open_tools, full, served, blocked): the lane whose first task is next, or null. The order is
+-- priority, then the tenants' turns (`served` go behind all others, in that order), then age. Tools, scopes and accounts
+-- that the claim at hand has filled are not open, or are in `full`.
+-- `blocked` are turns that had nothing to take before; it is answered with those that were found now. After c_walk of
+-- them the order over tenants is given up: then it goes through the kinds that nothing blocks, by priority and age.
+-- next_head: no other lane is to be taken from before a task with that number; null for none. 0 when that is not
+-- known, as when several tenants take turns: then only one task may be taken.
+-- Of a turn the first c_lanes lanes are looked at; if these are blocked, its lanes of open kinds are. So thousands of
+-- lanes that are blocked, each by a limit of its own, cost no more than a few.
+-- Only lease_tasks() calls this, under the claim lock and with its settings.
+CREATE OR REPLACE FUNCTION next_lane(
+    p_dispatcher dispatchers, p_now timestamptz, p_open_tools text [], p_full text [], p_served text [],
+    INOUT blocked text [], OUT lane uuid, OUT tool text, OUT account text, OUT model text, OUT tenant_id text,
+    OUT queue text, OUT head bigint, OUT next_head bigint
+)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_walk CONSTANT integer := 50;
+    c_lanes CONSTANT integer := 16;
+    v_turn record;
+    v_lane record;
+    v_width integer := 1;
+    v_looked integer;
+    v_turns integer;
+BEGIN
+    WHILE cardinality(blocked) < c_walk LOOP
+        v_turns := 0;
+        FOR v_turn IN
+            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key,
+                lead(t.priority) OVER in_order IS DISTINCT FROM t.priority AS alone
+            FROM unnest(p_open_tools) AS open_tool
+            CROSS JOIN LATERAL (
+                SELECT turns.* FROM turns
+                WHERE turns.tool = open_tool AND waiting AND NOT closed
+                ORDER BY priority DESC, turn, tenant_id
+                LIMIT 1 + v_width + cardinality(blocked) + cardinality(p_served)
+            ) AS t
+            WHERE t.priority || chr(31) || t.tenant_id <> ALL(blocked)
+            WINDOW in_order AS (
+                ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
+            )
+            ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
+            LIMIT v_width
+        LOOP
+            v_turns := v_turns + 1;
+            v_looked := 0;
+            FOR v_lane IN
+                SELECT first_lanes.*, lead(head) OVER (ORDER BY head) AS next_head
+                FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
+                    SELECT lane, tool, account, model, tenant_id, queue, head FROM lanes
+                    WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
+                        AND head IS NOT NULL AND contended_at IS NULL
+                    ORDER BY head LIMIT c_lanes
+                ) AS first_lanes
+                WHERE 'tenant:' || v_turn.tenant_id <> ALL(p_full)
+                ORDER BY head
+            LOOP
+                v_looked := v_looked + 1;
+                IF scopes_have_room(limit_scopes(NULL, v_lane.model, NULL, v_lane.queue), p_full) AND (
+                    v_lane.account IS NULL
+                    OR account_has_room(v_lane.tool, v_lane.account, p_dispatcher, p_now, p_full)
+                ) THEN
+                    lane := v_lane.lane;
+                    tool := v_lane.tool;
+                    account := v_lane.account;
+                    model := v_lane.model;
+                    tenant_id := v_lane.tenant_id;
+                    queue := v_lane.queue;
+                    head := v_lane.head;
+                    next_head := CASE WHEN v_turn.alone AND v_looked < c_lanes THEN v_lane.next_head ELSE 0 END;
+                    RETURN;
+                END IF;
+            END LOOP;
+            IF v_looked >= c_lanes THEN
+                SELECT lanes.lane, lanes.tool, lanes.account, lanes.model, lanes.tenant_id, lanes.queue, lanes.head, 0
+                INTO lane, tool, account, model, tenant_id, queue, head, next_head
+                FROM unnest(p_open_tools) AS open_tool JOIN kinds ON kinds.tool = open_tool AND closed_by IS NULL
+                CROSS JOIN LATERAL (
+                    SELECT * FROM lanes
+                    WHERE lanes.lane = lane_of(
+                            kinds.tool, kinds.account, kinds.model, v_turn.tenant_id, kinds.queue, v_turn.priority)
+                        AND head IS NOT NULL AND contended_at IS NULL LIMIT 1
+                ) AS lanes
+                WHERE scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), p_full)
+                    AND (kinds.account IS NULL
+                        OR account_has_room(kinds.tool, kinds.account, p_dispatcher, p_now, p_full))
+                ORDER BY lanes.head LIMIT 1;
+                IF FOUND THEN
+                    RETURN;
+                END IF;
+            END IF;
+            blocked := blocked || v_turn.key;
+        END LOOP;
+        IF v_turns < v_width THEN
+            RETURN;
+        END IF;
+        v_width := c_walk;
+    END LOOP;
+
+    SELECT best.*, 0 INTO lane, tool, account, model, tenant_id, queue, head, next_head
+    FROM (
+        SELECT best.* FROM kinds CROSS JOIN LATERAL (
+            SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
+            FROM lanes JOIN turns USING (tenant_id, tool, priority)
+            WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
+                AND NOT turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(p_full)
+            ORDER BY lanes.priority DESC, lanes.head LIMIT 1
+        ) AS best
+        WHERE kinds.tool = ANY(p_open_tools) AND kinds.closed_by IS NULL
+            AND scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), p_full)
+            AND (kinds.account IS NULL OR account_has_room(kinds.tool, kinds.account, p_dispatcher, p_now, p_full))
+        ORDER BY best.priority DESC, best.head LIMIT 1
+    ) AS best (lane, tool, account, model, tenant_id, queue, head, priority);
+END
+$$;

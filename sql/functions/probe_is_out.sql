@@ -1,0 +1,11 @@
+-- probe_is_out(group): whether a task runs that is to find out if the group works again after its cool-down. What ran
+-- when the cool-down began goes on, and is no probe.
+CREATE OR REPLACE FUNCTION probe_is_out(p_group worker_groups) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (
+        SELECT FROM tasks JOIN task_runs AS r ON r.id = tasks.run_id
+        WHERE tasks.status IN ('leased', 'running') AND tasks.group_name = p_group.group_name
+            AND is_probe(p_group, r.claimed_at)
+    )
+$$;

@@ -1,0 +1,78 @@
+-- take_tasks(lane, head, before, most, bytes, picked, now): locks the first tasks of a lane that are ready, that nobody
+-- holds and that are not picked yet, and writes down what it learned about the lane: as many as a claim would take that
+-- looked at the lanes anew for each. That is at most so many, while they are older than the task `before` (the head of
+-- the next lane, or null), and none once `bytes` of prompts are taken.
+-- Answers null when the lane has nothing to take now: it is empty; or its head was a task that is gone and the next one
+-- is younger, so that another lane may be first; or others hold its first 50 tasks in open transactions (the lane steps
+-- aside: their rollback would tell nobody).
+-- Only lease_tasks() calls this, under the claim lock. A lane's turn is waiting as long as it has a lane to look at.
+CREATE OR REPLACE FUNCTION take_tasks(
+    p_lane uuid, p_head bigint, p_before bigint, p_most integer, p_bytes bigint, p_picked uuid [], p_now timestamptz,
+    OUT task_ids uuid [], OUT resumes uuid [], OUT prompt_bytes bigint
+)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_ids uuid [];
+    v_numbers bigint [];
+    v_bytes bigint [];
+    v_tried integer := 1;
+    v_head bigint;
+    v_contended boolean := false;
+    v_lane record;
+BEGIN
+    SELECT array_agg(id), array_agg(number), array_agg(bytes) INTO v_ids, v_numbers, v_bytes FROM (
+        SELECT id, number, octet_length(prompt) AS bytes FROM tasks
+        WHERE lane = p_lane AND status = 'queued' AND wait_reason IS NULL AND id <> ALL(p_picked)
+        ORDER BY created_at, number LIMIT p_most + 1
+    ) AS first_ones;
+    v_head := v_numbers[1];
+    IF v_head <= p_head THEN
+        prompt_bytes := v_bytes[1];
+        WHILE v_tried < least(p_most, cardinality(v_ids)) AND prompt_bytes < p_bytes
+            AND (p_before IS NULL OR v_numbers[v_tried + 1] < p_before)
+        LOOP
+            v_tried := v_tried + 1;
+            prompt_bytes := prompt_bytes + v_bytes[v_tried];
+        END LOOP;
+        -- IS NOT DISTINCT FROM keeps the planner from tasks_ready: a lane may be a million tasks long.
+        SELECT array_agg(id ORDER BY array_position(v_ids, id)),
+            array_agg(held.resumes ORDER BY array_position(v_ids, id))
+        INTO task_ids, resumes
+        FROM (
+            SELECT id, tasks.resumes FROM tasks
+            WHERE id = ANY(v_ids[:v_tried]) AND lane IS NOT DISTINCT FROM p_lane
+                AND status IS NOT DISTINCT FROM 'queued' AND wait_reason IS NULL
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS held;
+        IF task_ids[1] = v_ids[1] THEN
+            v_head := NULL;
+            FOR i IN 2 .. cardinality(v_ids) LOOP
+                IF v_ids[i] <> ALL(task_ids) THEN
+                    v_head := v_numbers[i];
+                    EXIT;
+                END IF;
+            END LOOP;
+        ELSIF task_ids IS NULL THEN
+            SELECT ARRAY[id], octet_length(prompt), ARRAY[tasks.resumes] INTO task_ids, prompt_bytes, resumes FROM tasks
+            WHERE lane = p_lane AND status = 'queued' AND wait_reason IS NULL AND id = ANY(ARRAY(
+                SELECT id FROM tasks
+                WHERE lane = p_lane AND status = 'queued' AND wait_reason IS NULL AND id <> ALL(p_picked)
+                ORDER BY created_at, number LIMIT 50
+            ))
+            ORDER BY created_at, number LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+            v_contended := NOT FOUND;
+        END IF;
+    END IF;
+    UPDATE lanes SET head = v_head, contended_at = CASE WHEN v_contended THEN p_now END WHERE lane = p_lane
+    RETURNING tenant_id, tool, priority INTO v_lane;
+    IF v_head IS NULL OR v_contended THEN
+        UPDATE turns SET waiting = false
+        WHERE tenant_id = v_lane.tenant_id AND tool = v_lane.tool AND priority = v_lane.priority
+            AND NOT EXISTS (
+                SELECT FROM lanes
+                WHERE lanes.tenant_id = v_lane.tenant_id AND lanes.tool = v_lane.tool
+                    AND lanes.priority = v_lane.priority AND head IS NOT NULL AND contended_at IS NULL);
+    END IF;
+END
+$$;

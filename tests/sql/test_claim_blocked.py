@@ -1,0 +1,119 @@
+"""Many lanes, some of them blocked: what the claim leaves out to be quick changes nothing in what it takes."""
+
+import pytest
+
+from tests.sql.client import Client
+
+MANY = 40
+"""More lanes than the claim looks at one by one."""
+
+
+@pytest.fixture
+def wide(db: Client) -> Client:
+    """Plenty of slots, so that only what a test sets is a limit."""
+    db.group("main", slots=100)
+    db.limit("tool:claude", 100)
+    return db
+
+
+def submit(db: Client, count: int = 1, **keys: object) -> list[int]:
+    return [task.number for task in db.submit_all([{"tool": "claude", "prompt": "p", **keys}] * count)]
+
+
+def fill_front(db: Client) -> None:
+    """The tenant a has many lanes in front, each of a model that is full."""
+    for model in range(MANY):
+        db.limit(f"model:m{model}", 0)
+        submit(db, tenant_id="a", model=f"m{model}")
+
+
+def test_tenants_take_turns_when_the_first_lanes_of_one_are_all_blocked(wide: Client) -> None:
+    fill_front(wide)
+    ours = submit(wide, 3, tenant_id="a")
+    theirs = submit(wide, 3, tenant_id="b")
+    expected = [number for pair in zip(ours, theirs, strict=True) for number in pair]
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 2).numbers == expected[:2]
+    assert wide.claim(dispatcher).numbers == expected[2:]
+
+
+def test_a_tenant_whose_lanes_are_all_blocked_does_not_hold_up_others(wide: Client) -> None:
+    fill_front(wide)
+    behind = submit(wide, 2, tenant_id="b", priority=1)
+    assert wide.claim(wide.dispatcher()).numbers == behind
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "select set_limit('model:m7', 1)",
+        "select remove_limit('model:m7')",
+        "update concurrency_limits set scope = 'model:renamed' where scope = 'model:m7'",
+        "delete from concurrency_limits where scope = 'model:m7'",
+    ],
+)
+def test_what_a_full_model_blocked_is_taken_when_it_has_room(wide: Client, change: str) -> None:
+    fill_front(wide)
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher).numbers == []
+    wide.connection.execute(change.encode())
+    assert wide.rows("select model from tasks where number = any(%s)", wide.claim(dispatcher).numbers) == [
+        ("m7",)
+    ]
+    assert wide.claim(dispatcher).numbers == []
+
+
+def test_a_model_and_a_queue_that_are_full_both_block(wide: Client) -> None:
+    wide.limit("model:m", 1)
+    wide.limit("queue:q", 1)
+    first, second = submit(wide, 2, model="m", queue="q")
+    dispatcher = wide.dispatcher()
+    [run] = wide.claim(dispatcher).runs
+    assert wide.claim(dispatcher).numbers == []
+    wide.limit("model:m", 5)
+    assert wide.claim(dispatcher).numbers == []
+    wide.limit("model:m", 1)
+    assert wide.claim(dispatcher).numbers == []
+    wide.limit("queue:q", 5)
+    assert wide.claim(dispatcher).numbers == []
+    wide.finish(dispatcher, run)
+    assert (run.number, wide.claim(dispatcher).numbers) == (first, [second])
+
+
+def test_tasks_of_several_lanes_are_taken_by_age_however_many_at_once(wide: Client) -> None:
+    numbers = [submit(wide, queue=queue)[0] for queue in "aabbbacabbcc"]
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 5).numbers == numbers[:5]
+    assert wide.claim(dispatcher, 50).numbers == numbers[5:]
+
+
+def test_several_at_once_stop_where_a_held_task_is_and_come_back_to_it(wide: Client) -> None:
+    first, held, third, fourth = submit(wide, 4)
+    producer = wide.another()
+    producer.run("begin")
+    producer.run("select from tasks where number = %s for update", held)
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 2).numbers == [first, third]
+    producer.run("rollback")
+    assert wide.claim(dispatcher).numbers == [held, fourth]
+
+
+def test_several_at_once_are_spread_over_groups_as_one_by_one(db: Client) -> None:
+    db.limit("tool:claude", 100)
+    for name, slots in (("a", 1), ("b", 3), ("c", 2)):
+        db.group(name, slots=slots)
+    submit(db, 10)
+    claimed = db.claim(db.dispatcher(), 10)
+    assert [run.group for run in claimed.runs] == ["b", "b", "c", "a", "b", "c"]
+
+
+def test_a_pinned_account_is_found_among_many_with_more_room(db: Client) -> None:
+    db.limit("tool:claude", 1000)
+    for number in range(30):
+        db.group(f"g{number:02}", slots=5)
+    db.group("small", slots=1)
+    submit(db, 2, account="small", priority=9)
+    free = submit(db, 3)
+    claimed = db.claim(db.dispatcher(), 4)
+    assert [run.group for run in claimed.runs] == ["small", "g00", "g01", "g02"]
+    assert claimed.numbers[1:] == free
