@@ -67,7 +67,7 @@ def test_a_dispatcher_that_is_too_old_for_the_database_ends_and_leaves_its_agent
     assert old.wait() == 4
     assert "upgrade" in old.story()
     assert "Traceback" not in old.story()
-    site.sql("ALTER FUNCTION claim_tasks_of_another_version RENAME TO claim_tasks")
+    site.sql("ALTER FUNCTION report_and_claim_of_another_version RENAME TO report_and_claim")
     site.start()
     gate.open()
     site.wait_for("succeeded", number)
