@@ -61,13 +61,13 @@ def test_a_dispatcher_that_is_too_old_for_the_database_ends_and_leaves_its_agent
     old.wait_for("run started", task=number)
 
     # What a newer version does to a function that it has no use for any more.
-    site.sql("ALTER FUNCTION report_and_claim RENAME TO report_and_claim_of_another_version")
+    site.sql("ALTER FUNCTION report_and_claim RENAME TO claim_of_another_version")
     site.submit("echo wakes the dispatcher")
 
     assert old.wait() == 4
     assert "upgrade" in old.story()
     assert "Traceback" not in old.story()
-    site.sql("ALTER FUNCTION report_and_claim_of_another_version RENAME TO report_and_claim")
+    site.sql("ALTER FUNCTION claim_of_another_version RENAME TO report_and_claim")
     site.start()
     gate.open()
     site.wait_for("succeeded", number)
