@@ -15,7 +15,7 @@ setup:
 demo:
     .venv/bin/llmctl demo
 
-# Run the tests, or those that are named: just test tests/sql -k claim
+# Run the tests, or those that are named: just test tests/sql -k claim; all of them sooner: just test -n auto
 test *arguments:
     {{python}} -m pytest {{arguments}}
 
