@@ -182,7 +182,7 @@ class Exchange:
         """Best effort: a start that is never told is known from the end of its run."""
         started, self._started = self._started, {}
         now = trio.current_time()
-        aged = [replace(start, ago_s=now - at) for start, at in started.values()]
+        aged = [replace(start, ago_s=start.ago_s + now - at) for start, at in started.values()]
         try:
             await self._store.start_runs(aged)
         except psycopg.DatabaseError as error:

@@ -110,7 +110,8 @@ class Run:
             return self._report_not_started(error.error_class, str(error))
         with process:
             log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
-            self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid))
+            ago_s = linux.seconds_since_boot() - self._began
+            self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
             output = self._follow(wrapper)
             await self._watch(process, wrapper, output)
             return await self._conclude(wrapper, output, process.exit_code())

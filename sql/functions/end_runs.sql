@@ -53,11 +53,11 @@ BEGIN
     IF p_alone THEN
         PERFORM lock_counters(true);
     END IF;
-    v_now := clock();
     IF v_outputs <> '[]' THEN
         -- start_runs() holds tasks before it writes to their runs: with the tasks in hand, no run is passed over.
         PERFORM keep_output(p_dispatcher, v_outputs);
     END IF;
+    v_now := clock();
 
     WITH reported AS (
         SELECT DISTINCT ON (report.run_id) report.*, bounded_wait(retry_after_s) AS asked_wait_s
