@@ -58,6 +58,13 @@ def test_without_a_compiler_the_bench_says_so_and_measures_the_rest(tmp_path: Pa
     assert isinstance(submit["ratio"], float)
 
 
+def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
+    measured = [str(row["measure"]) for row in bench("P3", "churn")]
+
+    assert [name for name in measured if name.startswith("P3") and name.endswith("claim 10")]
+    assert [name for name in measured if name.startswith("small tables")]
+
+
 def test_an_unknown_measure_is_refused_before_anything_is_started() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.bench", "P9"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -33,14 +33,14 @@ def main() -> None:
         progress.print(_circumstances(place))
         if missing := missing_peers():
             progress.print(f"not installed: {', '.join(missing)}; `just setup-bench` installs them")
-        for name in names:
-            progress.print(f"measuring {name} …")
-            results += _measured(name, place)
-    if options.json:
-        for result in results:
-            sys.stdout.write(json.dumps({**asdict(result), "met": result.met}) + "\n")
-    else:
-        _print_table(results)
+        try:
+            for name in names:
+                progress.print(f"measuring {name} …")
+                results += _measured(name, place)
+        finally:
+            _print(
+                results, as_json=options.json
+            )  # a measure that breaks, or Ctrl-C, takes none of the others with it
 
 
 def _circumstances(place: Stage) -> str:
@@ -57,6 +57,14 @@ def _measured(name: str, place: Stage) -> list[Result]:
         return MEASURES[name](place)
     except MissingError as error:
         return [Result(measure=name, ours="not measured", reference=str(error), ratio=None)]
+
+
+def _print(results: Sequence[Result], *, as_json: bool) -> None:
+    if as_json:
+        for result in results:
+            sys.stdout.write(json.dumps({**asdict(result), "met": result.met}) + "\n")
+    else:
+        _print_table(results)
 
 
 def _print_table(results: Sequence[Result]) -> None:
