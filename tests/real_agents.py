@@ -13,11 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import msgspec
 import pytest
@@ -122,11 +123,17 @@ class Agents:
 
     @contextlib.contextmanager
     def started(
-        self, invocation: Invocation, account: Account, prompt_file: Path, cwd: Path
+        self,
+        invocation: Invocation,
+        account: Account,
+        prompt_file: Path,
+        cwd: Path,
+        output: tuple[IO[bytes] | int, IO[bytes] | int] = (subprocess.PIPE, subprocess.PIPE),
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A wrapper's invocation, running in an environment that holds only what is listed here.
 
-        The program is given PATIENCE to come to its end in the context, and is killed then.
+        The program is given PATIENCE to come to its end in the context, and is killed then. ``output`` is where its
+        stdout and stderr go.
         """
         env = {
             "PATH": os.environ["PATH"],
@@ -144,8 +151,8 @@ class Agents:
                 cwd=cwd,
                 env=env,
                 stdin=prompt,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdout=output[0],
+                stderr=output[1],
                 start_new_session=True,
             ) as process,
         ):
@@ -159,11 +166,19 @@ class Agents:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, invocation: Invocation, account: Account, prompt_file: Path, cwd: Path) -> Ran:
-        """Run a wrapper's invocation to its end."""
-        with self.started(invocation, account, prompt_file, cwd) as process:
-            stdout, stderr = process.communicate()
-        stderr_tail = stderr[-4000:].decode(errors="replace")
-        return Ran(stdout=stdout, ending=Ending(exit_code=process.returncode, stderr_tail=stderr_tail))
+        """Run a wrapper's invocation to its end.
+
+        Its output goes to files, as in a dispatcher's run. Of what gemini prints to a pipe, it loses at its end what
+        nobody has read by then.
+        """
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            with self.started(invocation, account, prompt_file, cwd, (stdout, stderr)) as process:
+                process.wait()
+            stdout.seek(0)
+            stderr.seek(0)
+            stderr_tail = stderr.read()[-4000:].decode(errors="replace")
+            ending = Ending(exit_code=process.returncode, stderr_tail=stderr_tail)
+            return Ran(stdout=stdout.read(), ending=ending)
 
 
 # The built-in provider would do, but its retries cannot be cut: each failure would take half a minute.

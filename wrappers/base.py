@@ -6,7 +6,7 @@ recorded output. The prompt never stands in an argument: the dispatcher connects
 """
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -45,6 +45,24 @@ class Invocation:
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: Literal["prompt", "null"] = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimit:
+    """The longest prompt that a CLI takes whole; it refuses a longer one, or, which is worse, cuts it off."""
+
+    most: int
+    unit: Literal["bytes", "characters", "UTF-16 units"]
+
+    def length_of(self, prompt: str) -> int:
+        """The length of a prompt as the CLI counts it."""
+        match self.unit:
+            case "bytes":
+                return len(prompt.encode(errors="surrogatepass"))
+            case "characters":
+                return len(prompt)
+            case "UTF-16 units":
+                return len(prompt) + sum(character > "\uffff" for character in prompt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +104,17 @@ class Finished:
     """The final event was seen: nothing of worth follows, even if the process lives on."""
 
 
-Event = Activity | Said | SessionStarted | Finished
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The service asked the CLI to slow down, and it is going to wait for that by itself, in its slot.
+
+    ``worked`` tells whether the agent has done anything yet that would be lost if it began anew.
+    """
+
+    worked: bool
+
+
+Event = Activity | Said | SessionStarted | Finished | Waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +218,20 @@ class Wrapper(Protocol):
     def takes_fallback_model(self) -> bool: ...
 
     @property
+    def longest_prompt(self) -> PromptLimit | None:
+        """What its standard input takes at most; None where nobody knows of a limit."""
+        ...
+
+    @property
     def stop(self) -> GentleStop: ...
 
     def invocation(self, request: Request) -> Invocation: ...
+
+    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:
+        """Settings for a config home that is made anew: texts by the names of their files, relative to it.
+
+        ``variables`` are the names of those that the account has.
+        """
+        ...
 
     def parser(self) -> Parser: ...

@@ -1,7 +1,7 @@
 """Anthropic's `claude` (measured with 2.1.330, npm package @anthropic-ai/claude-code)."""
 
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,10 +17,12 @@ from wrappers.base import (
     Invocation,
     Outcome,
     Permission,
+    PromptLimit,
     Request,
     Said,
     SessionStarted,
     Usage,
+    Waits,
 )
 from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import storable
@@ -51,6 +53,9 @@ NOT_AS_ROOT = (
 )
 
 
+# It counts the length of a JavaScript string, and says "piped stdin input exceeds 10MB" of a longer one.
+LONGEST_PROMPT = PromptLimit(10 * 2**20, "UTF-16 units")
+
 # SIGTERM ends it with 143 within 0.1 s; the commands it runs took up to 1.6 s.
 STOP = GentleStop(signal.SIGTERM, 3.0)
 
@@ -76,6 +81,7 @@ class Claude:
     default_config_home: str | None = ".claude"
     credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
     takes_fallback_model: bool = True
+    longest_prompt: PromptLimit | None = LONGEST_PROMPT
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
@@ -93,6 +99,9 @@ class Claude:
             argv += ["--session-id", request.run_id]
         home = {"CLAUDE_CONFIG_DIR": request.config_home} if request.config_home else {}
         return Invocation(argv=tuple(argv), env=ENVIRONMENT | home)
+
+    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 (all is in ENVIRONMENT)
+        return {}
 
     def parser(self) -> "ClaudeParser":
         return ClaudeParser()
@@ -210,6 +219,7 @@ class ClaudeParser(JsonLinesParser[Line]):
         self._limit: RateLimitInfo | None = None
         self._result: Result | None = None
         self._used: list[ModelUsage] = []
+        self._worked = False
 
     def read(self, line: Line) -> Iterable[Event]:
         match line:
@@ -217,6 +227,7 @@ class ClaudeParser(JsonLinesParser[Line]):
                 yield from self._read_system(line)
             case Assistant():
                 self._error = line.error
+                self._worked = self._worked or line.error is None
                 for block in line.message.content:
                     if block.type == "tool_use":
                         yield describe(block.name, decode(block.input, TOOL_INPUT), self._cwd)
@@ -239,13 +250,14 @@ class ClaudeParser(JsonLinesParser[Line]):
                 yield SessionStarted(line.session_id)
         elif line.subtype == "api_retry":
             yield activity.retries(f"{line.error} ({line.attempt} of {line.max_retries})")
+            if CLASS_OF_ERROR.get(line.error or "") == "throttled":
+                yield Waits(self._worked)
 
     def outcome(self, ending: Ending) -> Outcome:
         result = self._result
         if result is None:
-            return Outcome(
-                session_id=self._session, error_class="agent_error", error_message=without_result(ending)
-            )
+            known, message = without_result(ending)
+            return Outcome(session_id=self._session, error_class=known, error_message=message)
         text = storable(result.result or "")
         error_class = self._error_class(result, text)
         return Outcome(
@@ -321,7 +333,8 @@ def error_message(error_class: str, result: Result) -> str:
     return failure.message("claude", error_class, said)
 
 
-def without_result(ending: Ending) -> str:
+def without_result(ending: Ending) -> tuple[str, str]:
+    """The class and the message of a run that ended without a word on how it went."""
     if "--dangerously-skip-permissions cannot be used with root" in ending.stderr_tail:
-        return failure.message("claude", "agent_error", "", NOT_AS_ROOT)
-    return failure.no_final_event("claude", ending)
+        return "permission_denied", failure.message("claude", "permission_denied", "", NOT_AS_ROOT)
+    return "agent_error", failure.no_final_event("claude", ending)

@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,10 +17,12 @@ from wrappers.base import (
     Invocation,
     Outcome,
     Permission,
+    PromptLimit,
     Request,
     Said,
     SessionStarted,
     Usage,
+    Waits,
 )
 from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import storable
@@ -36,7 +38,9 @@ SANDBOXES: dict[Permission, str] = {
 }
 
 # `plugins` would have git clone a repository before each run. `exec` never asks, whatever the user's
-# configuration says; the retries of its built-in provider cannot be configured.
+# configuration says. The retries of its built-in provider cannot be configured, and those of another one should not
+# be: without them a connection that breaks ends the run, with a single one it sleeps on a hint of ten minutes. So
+# the wrapper tells when it waits (`Waits`).
 QUIET = (
     "--disable",
     "plugins",
@@ -51,6 +55,8 @@ NOT_LOGGED_IN = (
     "or give the group a valid CODEX_API_KEY (codex does not look at OPENAI_API_KEY)"
 )
 
+
+LONGEST_PROMPT = PromptLimit(2**20, "characters")
 
 # SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox. In the first
 # moment, before its turn has started, SIGINT has no effect at all; then the grace runs out.
@@ -71,6 +77,7 @@ class Codex:
     default_config_home: str | None = ".codex"
     credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
     takes_fallback_model: bool = False
+    longest_prompt: PromptLimit | None = LONGEST_PROMPT
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
@@ -83,6 +90,9 @@ class Codex:
         argv.append("-")
         home = {"CODEX_HOME": request.config_home} if request.config_home else {}
         return Invocation(argv=tuple(argv), env=home)
+
+    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 (all is in QUIET)
+        return {}
 
     def parser(self) -> "CodexParser":
         return CodexParser()
@@ -235,6 +245,7 @@ class CodexParser(JsonLinesParser[Line]):
         self._answer = ""
         self._last_error = ""
         self._end: TurnCompleted | TurnFailed | None = None
+        self._worked = False
 
     def read(self, line: Line) -> Iterable[Event]:
         match line:
@@ -242,6 +253,7 @@ class CodexParser(JsonLinesParser[Line]):
                 self._session = line.thread_id
                 yield SessionStarted(line.thread_id)
             case ItemStarted():
+                self._worked = True
                 yield from describe(line.item)
             case ItemCompleted():
                 yield from self._read_completed(line.item)
@@ -250,11 +262,14 @@ class CodexParser(JsonLinesParser[Line]):
                 retry = RETRY.match(line.message)
                 if retry is not None:
                     yield activity.retries(f"{retry['reason']} ({retry['attempt']} of {retry['most']})")
+                    if class_of(retry["reason"], None) == "throttled":
+                        yield Waits(self._worked)
             case TurnCompleted() | TurnFailed():
                 self._end = line
                 yield Finished()
 
     def _read_completed(self, item: Item) -> Iterator[Event]:
+        self._worked = self._worked or item.type != "error"  # which is a mere warning
         if item.type == "agent_message":
             self._answer = item.text
             yield Said(f"{item.text}\n")

@@ -13,14 +13,14 @@ value. {{word}} stands for {word} itself.
 
 import re
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Annotated, Literal
 
 import msgspec
 
-from wrappers.base import AuthMode, GentleStop, Invocation, Parser, Request
+from wrappers.base import AuthMode, GentleStop, Invocation, Parser, PromptLimit, Request
 from wrappers.command_output import JsonParser, Paths, TextParser
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -125,6 +125,7 @@ class Command:
     default_config_home: str | None = None
     credentials: Mapping[str, AuthMode] | None = None
     takes_fallback_model: bool = False
+    longest_prompt: PromptLimit | None = None
     stop: GentleStop = STOP
 
     def __post_init__(self) -> None:
@@ -158,6 +159,9 @@ class Command:
             env={variable: home} if variable and home else {},
             stdin="null" if reads_file else "prompt",
         )
+
+    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 (nobody knows its settings)
+        return {}
 
     def parser(self) -> Parser:
         if self.settings.output == "text":

@@ -1,13 +1,14 @@
 """Google's `gemini` (measured with 0.61.0, npm package @google/gemini-cli).
 
-Its retries, updates and statistics can be set in its settings file only, which had best hold RECOMMENDED_SETTINGS.
-Left alone gemini retries for up to four minutes. Default settings of our own, given by an environment
-variable, are no way out: it takes such a file from root only.
+Its retries, updates and statistics can be set in its settings file only, which had best hold RECOMMENDED_SETTINGS: a
+config home that we make gets them. Left alone gemini retries for up to four minutes. Default settings of our own,
+given by an environment variable, are no way out: it takes such a file from root only.
 """
 
+import json
 import re
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,6 +24,7 @@ from wrappers.base import (
     Invocation,
     Outcome,
     Permission,
+    PromptLimit,
     Request,
     Said,
     SessionStarted,
@@ -40,6 +42,13 @@ RECOMMENDED_SETTINGS: Mapping[str, Mapping[str, object]] = {
     "privacy": {"usageStatisticsEnabled": False},
 }
 
+# Named, since gemini takes a base URL in the environment for a gateway of another kind, and then refuses a key. Who
+# logs in instead is asked by gemini itself.
+KEY_SETTINGS: Mapping[str, object] = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+
+# Its readStdin() cuts off the rest, and only a debug log says so.
+LONGEST_PROMPT = PromptLimit(8 * 2**20, "bytes")
+
 # In `default` the tools that write are not even offered to the model.
 APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}
 
@@ -55,11 +64,16 @@ NOT_LOGGED_IN = (
 STATUS_OF_EXIT = {status % 256: status for status in (400, 401, 403, 429, 500, 502, 503, 529)}
 EXITS: Mapping[int, tuple[str, str]] = {
     41: ("auth", NOT_LOGGED_IN),
-    42: ("invalid_request", "refused its input: an empty prompt, or a session of another directory"),
+    42: ("invalid_request", "refused its input, as it does a session of another directory"),
     44: ("agent_error", "wants a sandbox of its own, which needs docker or podman"),
     53: ("agent_error", "reached the limit of turns in its settings (model.maxSessionTurns)"),
     55: ("invalid_request", "does not trust the work directory"),
 }
+# It waits half a second for its input, and takes none for an empty prompt, which no task has: the prompt is a file
+# that is there, so this host was too busy to read it.
+NO_INPUT = "No input provided via stdin."
+TOO_BUSY = "gave up on its prompt after half a second, so busy is this host"
+
 CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
 
 DAILY_QUOTA = re.compile(r"\[API Error: You have exhausted your daily quota on this model\.")
@@ -67,6 +81,17 @@ API_ERROR = re.compile(r"\[API Error: (\{.*\})\]", re.DOTALL)
 PROMPT_TOO_LONG = re.compile(r"The input token count \(?\d+\)? exceeds the maximum number of tokens allowed")
 EMPTY = "The model returned an empty response with no text or thoughts."
 BLOCKED = "The model response was blocked due to safety settings."
+# A warning after which it ends as if all were well; what it had of the answer is cut off.
+LOOP = "Loop detected, stopping execution"
+IN_A_LOOP = "stopped the model, which repeated itself"
+# A prompt that it takes for too long for the model it does not send, and ends as if all were well. It reckons a token
+# for four letters, or three quarters of another character; its smallest model holds 256 Ki tokens.
+SHORTEST_OVERFLOW = 2**18 * 3 // 4
+
+# The reasons that it gives for a tool that the profile withholds, and for a path that it does not allow.
+DENIALS = ("tool_not_registered", "policy_violation", "path_not_in_workspace")
+WITHHELD = ("write_file", "replace", "run_shell_command", "web_fetch")
+NOT_IN_WORKSPACE = "Path not in workspace:"
 
 
 # SIGTERM ends it at once, but leaves behind the commands that it runs.
@@ -87,6 +112,7 @@ class Gemini:
     default_config_home: str | None = "."
     credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
     takes_fallback_model: bool = False
+    longest_prompt: PromptLimit | None = LONGEST_PROMPT
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:
@@ -100,6 +126,10 @@ class Gemini:
             argv += ["--session-id", request.run_id]
         home = {"GEMINI_CLI_HOME": request.config_home} if request.config_home else {}
         return Invocation(argv=tuple(argv), env=ENVIRONMENT | home)
+
+    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:
+        key = KEY_SETTINGS if "GEMINI_API_KEY" in variables else {}
+        return {SETTINGS_FILE: json.dumps({**RECOMMENDED_SETTINGS, **key}, indent=2) + "\n"}
 
     def parser(self) -> "GeminiParser":
         return GeminiParser()
@@ -128,7 +158,18 @@ class Parameters(msgspec.Struct):
 
 class ToolUse(msgspec.Struct, tag_field="type", tag="tool_use"):
     tool_name: str = ""
+    tool_id: str = ""
     parameters: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ToolError(msgspec.Struct):
+    type: str = ""
+    message: str = ""
+
+
+class ToolResult(msgspec.Struct, tag_field="type", tag="tool_result"):
+    tool_id: str = ""
+    error: ToolError | None = None
 
 
 class Error(msgspec.Struct, tag_field="type", tag="error"):
@@ -141,6 +182,7 @@ class Failure(msgspec.Struct):
 
 
 class Stats(msgspec.Struct):
+    total_tokens: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cached: int = 0
@@ -152,7 +194,7 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
     stats: Stats | None = None
 
 
-Line = Init | Message | ToolUse | Error | Result
+Line = Init | Message | ToolUse | ToolResult | Error | Result
 LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 PARAMETERS = msgspec.json.Decoder(Parameters)
 
@@ -183,6 +225,10 @@ class GeminiParser(JsonLinesParser[Line]):
         self._last_error = ""
         self._result: Result | None = None
         self._model_spoke = False
+        self._in_a_loop = False
+        self._prompt_length = 0
+        self._used: dict[str, tuple[str, str]] = {}
+        self._denials: list[str] = []
 
     @property
     def _resumable(self) -> str | None:
@@ -200,12 +246,21 @@ class GeminiParser(JsonLinesParser[Line]):
                     self._model_spoke = True
                     self._take_piece(line.content)
                     yield Said(line.content)
+                else:
+                    self._prompt_length += len(line.content)
             case ToolUse():
                 self._model_spoke = self._answer_ended = True
-                yield describe(line.tool_name, decode(line.parameters, PARAMETERS))
+                what = describe(line.tool_name, decode(line.parameters, PARAMETERS))
+                self._used[line.tool_id] = (line.tool_name, what.text)
+                yield what
+            case ToolResult():
+                tool, what_for = self._used.pop(line.tool_id, ("", ""))
+                if line.error is not None and is_denial(tool, line.error):
+                    self._denials.append(what_for)
             case Error():
                 if line.severity == "error":
                     self._last_error = line.message
+                self._in_a_loop = self._in_a_loop or line.message == LOOP
             case Result():
                 self._result = line
                 yield Finished()
@@ -224,15 +279,29 @@ class GeminiParser(JsonLinesParser[Line]):
         usage = usage_of(result.stats)
         if result.status != "success":
             return self._failed(result, ending, usage)
-        answer = storable("".join(self._pieces))
-        if answer.strip():
-            return Outcome(final_text=answer, session_id=self._resumable, usage=usage)
+        answer = "" if self._answer_ended else storable("".join(self._pieces))
+        error_class, predicate = self._misgiving(result, answer)
         return Outcome(
+            final_text="" if error_class else answer,
             session_id=self._resumable,
             usage=usage,
-            error_class="empty_result",
-            error_message=failure.message("gemini", "empty_result", self._last_error),
+            denials=tuple(self._denials),
+            error_class=error_class,
+            error_message=failure.message("gemini", error_class, self._last_error, predicate)
+            if error_class
+            else None,
         )
+
+    def _misgiving(self, result: Result, answer: str) -> tuple[str | None, str | None]:
+        """Why a run is no success that says it is one: its class, and what is to be said of it."""
+        if self._in_a_loop:
+            return "agent_error", IN_A_LOOP
+        if answer.strip():
+            return None, None
+        asked_nobody = not self._model_spoke and (result.stats is None or not result.stats.total_tokens)
+        if asked_nobody and self._prompt_length >= SHORTEST_OVERFLOW:
+            return "context_too_long", None
+        return "empty_result", None
 
     def _failed(self, result: Result, ending: Ending, usage: Usage | None) -> Outcome:
         said = result.error.message if result.error else self._last_error
@@ -247,6 +316,8 @@ class GeminiParser(JsonLinesParser[Line]):
 
     def _without_result(self, ending: Ending) -> Outcome:
         error_class, predicate = EXITS.get(ending.exit_code or 0, ("agent_error", None))
+        if ending.exit_code == 42 and NO_INPUT in ending.stderr_tail:
+            error_class, predicate = "no_resources", TOO_BUSY
         words = last_words(ending.stderr_tail)
         return Outcome(
             session_id=self._resumable,
@@ -295,6 +366,13 @@ def describe(tool: str, what: Parameters | None) -> Activity:
             return activity.fetches(what.prompt)
         case _:
             return activity.uses(tool)
+
+
+def is_denial(tool: str, error: ToolError) -> bool:
+    """Whether the agent was not allowed to do something, and did not only do it wrong."""
+    if error.message.startswith(NOT_IN_WORKSPACE):
+        return True
+    return error.type in DENIALS and (error.type != "tool_not_registered" or tool in WITHHELD)
 
 
 def usage_of(stats: Stats | None) -> Usage | None:

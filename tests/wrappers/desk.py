@@ -1,5 +1,6 @@
 """A real CLI with what it needs to run prompts in a test."""
 
+import os
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,8 +66,23 @@ class Desk:
         invocation, prompt_file = self.request(prompt, permission, resume)
         return self.agents.run(invocation, self.account, prompt_file, self.work)
 
+    def run_without_prompt(self) -> Ran:
+        """Run it on a FIFO that somebody holds open and nobody writes to: the prompt does not come in time."""
+        invocation, prompt_file = self.request("never read")
+        prompt_file.unlink()
+        os.mkfifo(prompt_file)
+        writer = os.open(prompt_file, os.O_RDWR)
+        try:
+            return self.agents.run(invocation, self.account, prompt_file, self.work)
+        finally:
+            os.close(writer)
+            prompt_file.unlink()
+
     def run(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Story:
-        ran = self.run_raw(prompt, permission, resume)
+        return self.read(self.run_raw(prompt, permission, resume))
+
+    def read(self, ran: Ran) -> Story:
+        """What the wrapper makes of a run."""
         parser = self.wrapper.parser()
         events = list(parser.feed(ran.stdout))
         wanted = parser.evidence()

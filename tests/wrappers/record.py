@@ -1,4 +1,4 @@
-"""`python -m tests.wrappers.record`: record what the real CLIs print, for the tests that do without them.
+"""`python -m tests.wrappers.record [SCENE...]`: record what the real CLIs print, for the tests that do without them.
 
 Each recording is what a CLI wrote to stdout, `NAME.out`, and how it ended, `NAME.ending.json`, in the
 directory of the CLI. Paths and ports of this machine are replaced.
@@ -6,6 +6,7 @@ directory of the CLI. Paths and ports of this machine are replaced.
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,6 +39,14 @@ def forbidden(desk: Desk) -> Ran:
     return desk.run_raw("[[run: ls; exit 3]] [[say: I could not]]", permission="read")
 
 
+def full(desk: Desk) -> Ran:
+    return desk.run_raw("hello", permission="full")
+
+
+def foreign_session(desk: Desk) -> Ran:
+    return desk.run_raw("hello", resume="0b8f4f8e-3c63-4f0e-9d0e-6a3f4f1f2a11")
+
+
 def subscription_limit(desk: Desk) -> Ran:
     desk.log_out()
     desk.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
@@ -60,14 +69,26 @@ SCENES: Mapping[str, Scene] = {
     "empty": prompt("[[empty]]"),
     "refused": prompt("[[refuse]]"),
     "broken-off": prompt("[[say: the first half, the second half]] [[drop]]"),
+    "told-to-wait": prompt("[[fail 429 retry-after=1]]"),
 }
-OF_CLAUDE: Mapping[str, Scene] = {"subscription-limit": subscription_limit}
+OF_ONE: Mapping[str, Mapping[str, Scene]] = {
+    "claude": {"subscription-limit": subscription_limit, "full-as-root": full},
+    "codex": {},
+    "gemini": {
+        "late-prompt": Desk.run_without_prompt,
+        "foreign-session": foreign_session,
+        "in-a-loop": prompt("[[say: " + "It says the same thing over and over again. " * 40 + "]]"),
+        "outside": prompt("[[write /var/tmp/outside.md: x]] [[say: I could not.]]"),
+    },
+}
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, serving(Path(name)) as agents:
         for cli in CLIS:
-            for scene, play in {**SCENES, **(OF_CLAUDE if cli == "claude" else {})}.items():
+            for scene, play in {**SCENES, **OF_ONE[cli]}.items():
+                if sys.argv[1:] and scene not in sys.argv[1:]:
+                    continue
                 directory = Path(name) / cli / scene
                 directory.mkdir(parents=True)
                 desk = Desk(agents, cli, directory)

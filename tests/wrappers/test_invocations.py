@@ -1,11 +1,12 @@
 """The arguments and variables with which each CLI is started."""
 
+import json
 import shlex
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 
-from wrappers.base import Permission, Request
+from wrappers.base import Permission, PromptLimit, Request
 from wrappers.claude import Claude
 from wrappers.codex import Codex
 from wrappers.command import ToolSettings
@@ -96,6 +97,22 @@ def test_the_prompt_stands_in_no_argument(cli: str) -> None:
 
     assert PROMPT_FILE not in invocation.argv
     assert invocation.stdin == "prompt"
+
+
+@pytest.mark.parametrize(("unit", "length"), [("bytes", 10), ("characters", 4), ("UTF-16 units", 5)])
+def test_a_prompt_is_measured_as_its_cli_does(
+    unit: Literal["bytes", "characters", "UTF-16 units"], length: int
+) -> None:
+    assert PromptLimit(1, unit).length_of("aü€🎉") == length
+
+
+def test_a_new_home_of_gemini_keeps_it_from_retrying_for_minutes() -> None:
+    keyed, other = (Gemini().new_home(names) for names in (["GEMINI_API_KEY", "HOME"], ["HOME"]))
+
+    settings = json.loads(keyed[".gemini/settings.json"])
+    assert settings["general"] == {"maxAttempts": 2, "enableAutoUpdate": False}
+    assert settings["security"] == {"auth": {"selectedType": "gemini-api-key"}}
+    assert "security" not in json.loads(other[".gemini/settings.json"])
 
 
 @pytest.mark.parametrize("cli", built_in())

@@ -78,6 +78,56 @@ def test_a_prompt_that_begins_like_an_option_or_a_path_arrives_whole(desk: Desk,
     assert desk.agents.requests(mark)[-1].prompt.startswith(f"{start} {mark}")
 
 
+def prompt_of(length: int, mark: str) -> str:
+    """A prompt of so many bytes; no CLI takes its lines for a loop."""
+    lines = "".join(f"line {number}\n" for number in range(length // 6))
+    return f"{mark} [[say: read it]]\n{lines}"[:length]
+
+
+def test_the_longest_prompt_arrives_whole_and_a_longer_one_does_not(desk: Desk) -> None:
+    """The limits are the CLIs' own, except that gemini does not even send one of a quarter of it, see below."""
+    limit = desk.wrapper.longest_prompt
+    assert limit is not None
+    longest, longer = uuid.uuid4().hex, uuid.uuid4().hex
+    if desk.cli != "gemini":
+        assert desk.run(prompt_of(limit.most, longest)).outcome.final_text == "read it"
+        [request] = desk.agents.requests(longest)
+        assert len(request.prompt) == limit.most
+    ran = desk.run_raw(prompt_of(limit.most + 1, longer))
+
+    assert desk.agents.requests(longer) == []
+    told = {"claude": "exceeds 10MB", "codex": "exceeds the maximum length of 1048576 characters"}
+    assert told.get(desk.cli, "truncated to 8388608 bytes") in ran.ending.stderr_tail
+
+
+def test_characters_are_counted_as_the_cli_counts_them(agents: Agents, tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    desk = Desk(agents, "codex", tmp_path)
+    prompt = f"{mark} [[say: read it]] ".ljust(2**20, "🎉")
+
+    assert desk.wrapper.longest_prompt is not None
+    assert desk.wrapper.longest_prompt.length_of(prompt) == desk.wrapper.longest_prompt.most
+    assert desk.run(prompt).outcome.final_text == "read it"
+
+
+def test_gemini_that_keeps_a_prompt_to_itself_says_by_that_that_it_is_too_long(
+    agents: Agents, tmp_path: Path
+) -> None:
+    desk = Desk(agents, "gemini", tmp_path)
+    mark = uuid.uuid4().hex
+    outcome = desk.run(prompt_of(5_000_000, mark)).outcome
+
+    assert desk.agents.requests(mark) == []
+    assert outcome.error_class == "context_too_long"
+
+
+def test_gemini_that_hears_its_prompt_too_late_blames_the_host(agents: Agents, tmp_path: Path) -> None:
+    desk = Desk(agents, "gemini", tmp_path)
+    story = desk.read(desk.run_without_prompt())
+
+    assert story.outcome.error_class == "no_resources"
+
+
 def test_a_prompt_of_a_megabyte_arrives_whole(desk: Desk) -> None:
     mark = uuid.uuid4().hex
     lines = "".join(f"line {number}\n" for number in range(70_000))
@@ -221,5 +271,6 @@ def test_claude_as_root_says_that_it_refuses_the_profile_full(agents: Agents, tm
     desk = Desk(agents, "claude", tmp_path)
     outcome = desk.run("hello", permission="full").outcome
 
+    assert outcome.error_class == "permission_denied"
     assert outcome.error_message is not None
     assert "refuses the permission profile `full` as root" in outcome.error_message

@@ -1,6 +1,6 @@
 """What the parsers make of the recorded output of the real CLIs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.wrappers.record import RECORDED
-from wrappers.base import Activity, Ending, Event, Finished, Outcome, SessionStarted, Usage
+from wrappers.base import Activity, Ending, Event, Finished, Outcome, SessionStarted, Usage, Waits
 from wrappers.registry import built_in
 
 WRAPPERS = built_in()
@@ -47,6 +47,8 @@ ERROR_CLASSES = {
     ("claude", "too-long"): "context_too_long",
     ("claude", "empty"): "empty_result",
     ("claude", "refused"): "invalid_request",
+    ("claude", "told-to-wait"): "throttled",
+    ("claude", "full-as-root"): "permission_denied",
     ("codex", "ok"): None,
     ("codex", "write"): None,
     ("codex", "forbidden"): None,
@@ -62,6 +64,7 @@ ERROR_CLASSES = {
     ("codex", "too-long"): "context_too_long",
     ("codex", "empty"): "empty_result",
     ("codex", "refused"): "invalid_request",
+    ("codex", "told-to-wait"): "throttled",
     ("gemini", "ok"): None,
     ("gemini", "write"): None,
     ("gemini", "forbidden"): None,
@@ -77,6 +80,11 @@ ERROR_CLASSES = {
     ("gemini", "too-long"): "context_too_long",
     ("gemini", "empty"): "empty_result",
     ("gemini", "refused"): "invalid_request",
+    ("gemini", "told-to-wait"): "throttled",
+    ("gemini", "late-prompt"): "no_resources",
+    ("gemini", "foreign-session"): "invalid_request",
+    ("gemini", "in-a-loop"): "agent_error",
+    ("gemini", "outside"): None,
 }
 
 
@@ -119,11 +127,80 @@ def test_claude_tells_the_cost_of_the_run_and_not_of_the_session() -> None:
     assert resumed.cost_usd == pytest.approx(0.00036)  # its own total is 0.000705
 
 
-def test_what_was_forbidden_is_listed_though_the_run_succeeded() -> None:
-    outcome, _ = replay("claude/forbidden")
+@pytest.mark.parametrize(
+    ("recording", "denied"),
+    [
+        ("claude/forbidden", "runs ls; exit 3"),
+        ("gemini/forbidden", "runs ls; exit 3"),
+        ("gemini/outside", "edits /var/tmp/outside.md"),
+    ],
+)
+def test_what_was_forbidden_is_listed_though_the_run_succeeded(recording: str, denied: str) -> None:
+    outcome, _ = replay(recording)
 
     assert outcome.succeeded
-    assert outcome.denials == ("runs ls; exit 3",)
+    assert outcome.denials == (denied,)
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_a_cli_that_waits_in_its_slot_says_so_and_whether_it_has_worked(cli: str) -> None:
+    told = (RECORDED / cli / "told-to-wait.out").read_bytes()
+    worked = (RECORDED / cli / "write.out").read_bytes().splitlines(keepends=True)[:-1]
+    parser = WRAPPERS[cli].parser()
+    at_once = [event for event in parser.feed(told) if isinstance(event, Waits)]
+    parser = WRAPPERS[cli].parser()
+    later = [event for event in parser.feed(b"".join(worked) + told) if isinstance(event, Waits)]
+
+    assert set(at_once) == {Waits(worked=False)}
+    assert set(later) == {Waits(worked=True)}
+    assert Waits(worked=False) not in replay(f"{cli}/server-error")[1]
+
+
+def test_gemini_that_hears_its_prompt_too_late_blames_the_host() -> None:
+    late, _ = replay("gemini/late-prompt")
+    foreign, _ = replay("gemini/foreign-session")
+
+    assert late.error_message is not None
+    assert late.error_message.startswith(
+        "gemini gave up on its prompt after half a second, so busy is this host"
+    )
+    assert foreign.error_message is not None
+    assert foreign.error_message.startswith("gemini refused its input")
+
+
+def test_an_answer_that_gemini_cut_off_in_a_loop_is_no_success() -> None:
+    outcome, _ = replay("gemini/in-a-loop")
+
+    assert outcome.final_text == ""
+    assert outcome.error_message == "gemini stopped the model, which repeated itself"
+
+
+def gemini_said(*lines: Mapping[str, object]) -> Outcome:
+    parser = WRAPPERS["gemini"].parser()
+    parser.feed(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    return parser.finish(Ending(exit_code=0))
+
+
+def test_a_prompt_that_gemini_did_not_even_send_is_too_long_and_not_without_an_answer() -> None:
+    nothing = {"type": "result", "status": "success", "stats": {"total_tokens": 0}}
+    spent = {"type": "result", "status": "success", "stats": {"total_tokens": 7}}
+
+    def prompt(length: int) -> dict[str, object]:
+        return {"type": "message", "role": "user", "content": "x" * length}
+
+    assert gemini_said(prompt(5_000_000), nothing).error_class == "context_too_long"
+    assert gemini_said(prompt(1_000), nothing).error_class == "empty_result"
+    assert gemini_said(prompt(5_000_000), spent).error_class == "empty_result"
+
+
+def test_what_gemini_said_before_its_last_tool_is_no_answer() -> None:
+    outcome = gemini_said(
+        {"type": "message", "role": "assistant", "content": "I am going to look."},
+        {"type": "tool_use", "tool_name": "read_file", "tool_id": "1", "parameters": {}},
+        {"type": "result", "status": "success", "stats": {"total_tokens": 7}},
+    )
+
+    assert (outcome.error_class, outcome.final_text) == ("empty_result", "")
 
 
 def test_the_limit_of_a_subscription_says_when_it_ends() -> None:
