@@ -8,7 +8,7 @@ the parser of an adopter then sees its beginning, a line end, and its end.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import trio
@@ -19,11 +19,14 @@ from dispatcher.run_record import StopReason
 from dispatcher.store import Output, OutputChunk, Stream
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
-from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser
+from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser, Waits
 
 KEPT_CHARACTERS = 10_000
 LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
+WORTH_A_SLOT, NOT_WORTH_A_SLOT = 60.0, 10.0
+"""Seconds that an agent may wait in its slot for a service that asked it to slow down: with work that would be lost,
+which is as long as limits by the minute last, and without. codex would sleep for ten minutes if it is told to."""
 INLINE = 64 * 2**10
 """Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, 10 for the tiniest lines); more at a time, or a
 longer line, is parsed in a thread."""
@@ -117,6 +120,7 @@ class AgentOutput:
         self._activity: str | None = None
         self.final_event_seen = False
         """Whether the CLI said that it is done, and has not gone on since."""
+        self._patience: float | None = None
         self._last_stdout = self._last_stderr = began
         if adopted:
             self._last_stdout = _last_written(self._stdout.log, began)
@@ -253,21 +257,29 @@ class AgentOutput:
                 self.final_event_seen = False
             case Finished():
                 self.final_event_seen = True
+        match event:
+            case Waits():
+                self._patience = WORTH_A_SLOT if event.worked else NOT_WORTH_A_SLOT
+            case _:
+                self._patience = None
+
+    def _clocks(self) -> Iterator[tuple[float, StopReason]]:
+        """When the run is to be stopped if nothing more comes, and why."""
+        if self.final_event_seen:
+            yield self._last_stdout + LINGER, "lingering"
+        elif self._patience is not None:
+            yield self._last_stdout + self._patience, "throttled"
+        if self._bounds.stall_timeout is not None:
+            yield max(self._last_stdout, self._last_stderr) + self._bounds.stall_timeout, "stalled"
 
     def _next_clock(self) -> float:
-        stall, linger = math.inf, math.inf
-        if self._bounds.stall_timeout is not None:
-            stall = max(self._last_stdout, self._last_stderr) + self._bounds.stall_timeout
-        if self.final_event_seen:
-            linger = self._last_stdout + LINGER
-        return min(stall, linger)
+        return min((moment for moment, _ in self._clocks()), default=math.inf)
 
     def _why_stop(self) -> StopReason | None:
         if sum(self._written) > self._bounds.written:
             return "output_too_large"
-        if trio.current_time() < self._next_clock():
-            return None
-        return "lingering" if self.final_event_seen else "stalled"
+        now = trio.current_time()
+        return next((reason for moment, reason in self._clocks() if moment <= now), None)
 
 
 def as_text(content: bytes) -> str:

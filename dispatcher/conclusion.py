@@ -18,6 +18,7 @@ STOPPED: Mapping[StopReason, str] = {
     "canceled": "canceled on request",
     "timeout": "stopped because it ran longer than its timeout",
     "stalled": "stopped because it printed nothing for longer than its stall timeout",
+    "throttled": "stopped because it waited in its slot: the service had asked it to send less",
     "output_too_large": "stopped because it printed more than ten times execution.max_log_bytes",
     "interrupted": "stopped because the dispatcher was told to stop at once",
     "lingering": "stopped because it did not end after its final event",

@@ -3,7 +3,8 @@
 import errno
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +77,11 @@ def prepare(
         raise NotStartedError(
             "invalid_request", f"{claimed.tool} knows no fallback model: submit it without one"
         )
+    prompt = GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt
+    check_prompt(prompt, wrapper)
     try:
-        make_config_home(claimed)
-        workspace.lay_out(GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt, inputs)
+        make_config_home(_chosen_home(claimed), wrapper, claimed.env.keys())
+        workspace.lay_out(prompt, inputs)
     except OSError as error:
         ours = not workspace.directory.exists()
         raise cannot("the workspace could not be made", error, host_trouble=ours) from error
@@ -145,11 +148,38 @@ def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
     )
 
 
-def make_config_home(claimed: ClaimedRun) -> None:
-    """Create the account's config home where it is missing, for its owner alone. Raises OSError."""
-    home = _chosen_home(claimed)
-    if home is not None:
-        Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
+def check_prompt(prompt: str, wrapper: Wrapper) -> None:
+    """Refuse a prompt that the CLI would refuse or, without a word, cut off, as NotStartedError."""
+    limit = wrapper.longest_prompt
+    if limit is None or (length := limit.length_of(prompt)) <= limit.most:
+        return
+    raise NotStartedError(
+        "invalid_request",
+        f"the prompt has {length:,} {limit.unit}, and {wrapper.name} takes {limit.most:,} at most: "
+        "put the text into an input file, and say in the prompt to read it",
+    )
+
+
+def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection[str]) -> None:
+    """Create an account's config home where it is missing, for its owner alone, with settings. Raises OSError.
+
+    It is made under another name and then given its own, so that nobody ever finds one without its settings. One that
+    is there belongs to whoever made it, and nothing in it is touched.
+    """
+    if chosen is None or (home := Path(chosen)).is_dir():
+        return
+    home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{home.name}.", dir=home.parent))
+    try:
+        for name, text in wrapper.new_home(variables).items():
+            file = made / name
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        made.rename(home)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        if not home.is_dir():  # else another run of the account was faster
+            raise
 
 
 def auth_mode_of(claimed: ClaimedRun, wrapper: Wrapper) -> AuthMode | None:

@@ -41,7 +41,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
 
 
-StopReason = Literal["canceled", "timeout", "stalled", "output_too_large", "interrupted", "lingering"]
+StopReason = Literal[
+    "canceled", "timeout", "stalled", "throttled", "output_too_large", "interrupted", "lingering"
+]
 """Why a dispatcher stops a run. All but lingering (the agent had printed its final event) are error classes, too."""
 
 State = Literal["never_started", "starting", "alive", "ended", "dead"]

@@ -45,7 +45,12 @@ def _check(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list
         return [
             problem(subject, str(error), "set it where the dispatcher is started, or change the group's env")
         ]
+    login = LOGINS.get(wrapper.name)
     if config_home is not None and not config_home.is_dir():
+        if login is not None and any(built.variables.get(key) for key in login.keys):
+            return [
+                _login(wrapper, group, login, config_home, built.variables, inherited)
+            ]  # the run makes it
         return [
             problem(
                 subject,
@@ -53,7 +58,6 @@ def _check(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list
                 _how_to_log_in(wrapper, config_home),
             )
         ]
-    login = LOGINS.get(wrapper.name)
     if login is None:
         return [
             ok(subject, f"its {len(group.env)} variables resolve; {wrapper.name} is not asked for a login")

@@ -1,0 +1,72 @@
+"""What is decided before an agent is started: its account's home, and prompts that its CLI would not take whole."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from dispatcher.preparation import NotStartedError, check_prompt, make_config_home
+from tests.fixtures.dispatchers import Site
+from wrappers.registry import built_in
+
+CLIS = built_in()
+
+
+def test_a_home_is_made_for_its_owner_alone_with_the_settings_of_its_cli(tmp_path: Path) -> None:
+    home = tmp_path / "accounts" / "main"
+    make_config_home(str(home), CLIS["gemini"], ["GEMINI_API_KEY"])
+
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    settings = json.loads((home / ".gemini" / "settings.json").read_text())
+    assert settings["general"]["maxAttempts"] == 2
+    assert settings["security"]["auth"]["selectedType"] == "gemini-api-key"
+    assert list(home.parent.iterdir()) == [home]
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_a_home_of_a_cli_that_is_told_all_by_its_arguments_is_empty(tmp_path: Path, cli: str) -> None:
+    make_config_home(str(tmp_path / "home"), CLIS[cli], ["A_KEY"])
+
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_home_that_is_there_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    make_config_home(str(tmp_path / "home"), CLIS["gemini"], [])
+
+    assert list((tmp_path / "home").iterdir()) == []
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o755
+
+
+def test_a_home_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(OSError, match="home"):
+        make_config_home(str(tmp_path / "home"), CLIS["gemini"], [])
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "home"]
+
+
+@pytest.mark.parametrize("cli", CLIS)
+def test_a_prompt_is_refused_from_the_first_character_on_that_its_cli_would_not_take(cli: str) -> None:
+    limit = CLIS[cli].longest_prompt
+    assert limit is not None
+    check_prompt("x" * limit.most, CLIS[cli])
+    with pytest.raises(
+        NotStartedError, match=rf"{cli} takes {limit.most:,} at most: put the text into"
+    ) as refusal:
+        check_prompt("x" * (limit.most + 1), CLIS[cli])
+    assert refusal.value.error_class == "invalid_request"
+
+
+def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site: Site) -> None:
+    site.configure("groups", gemini={"tool": "gemini", "account": "main"})
+    number = site.submit("x" * (8 * 2**20 + 1), tool="gemini")
+    site.start()
+    site.wait_for("failed", number)
+
+    task = site.task(number)
+    assert (task["error_class"], task["attempt"], task["run_no"]) == ("invalid_request", 1, 1)
+    assert str(task["error_message"]).startswith(
+        "the prompt has 8,388,609 bytes, and gemini takes 8,388,608 at most"
+    )
