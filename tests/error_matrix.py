@@ -20,47 +20,68 @@ from tests.real_agents import serving as serving_agents
 KEY = "sk-dummy-of-the-error-matrix"
 RESETS = 7200
 """Seconds until the usage limits are reset, where the service tells."""
+STALL_TIMEOUT = 20
 LONGEST = 400.0
 
 MODES: Mapping[str, str] = {
     "answer": "[[say: done]]",
+    "writes a file": "[[write report.md: all is well]] [[say: Written.]]",
+    "slow, 5 s": "[[slow 5]] [[say: It took its time.]]",
+    "huge, 4 MB": "[[large 4000000]]",
+    "repeats itself": "[[say: " + "It says the same thing over and over again. " * 40 + "]]",
     "429": "[[fail 429 retry-after=1]]",
+    "429, wait 600 s": "[[fail 429 retry-after=600]]",
     "quota": f"[[fail quota resets={RESETS}]]",
     "subscription quota": f"[[fail quota resets={RESETS}]]",
     "no credit": "[[fail credit]]",
     "500": "[[fail 500]]",
+    "502": "[[fail 502]]",
+    "502, HTML": "[[fail html]]",
     "503": "[[fail 503]]",
+    "529": "[[fail 529]]",
     "401": "[[fail 401]]",
     "403": "[[fail 403]]",
     "404": "[[fail 404]]",
     "too long": "[[fail context]]",
+    "silent": "[[silent 300]]",
     "stream drops": "[[say: the first half, the second half]] [[drop]]",
     "garbage": "[[garbage]]",
     "refusal": "[[refuse]]",
     "empty answer": "[[empty]]",
     "logged out": "hello",
+    "task budget": "[[write a.md: x]] [[write b.md: x]] [[say: too dear]]",
 }
 
 # Where the three differ, it is because the CLI does not let more be known.
 CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "answer": (None, None, None),
+    "writes a file": (None, None, None),
+    "slow, 5 s": (None, None, None),
+    "huge, 4 MB": (None, None, None),
+    "repeats itself": (None, None, "agent_error"),
+    "429, wait 600 s": ("throttled", "throttled", "throttled"),
     "429": ("throttled", "throttled", "throttled"),
     "quota": ("throttled", "limit", "limit"),
     "subscription quota": ("limit", None, None),
     "no credit": ("budget", "budget", "auth"),
-    "500": ("agent_error", "overloaded", "agent_error"),
+    "500": ("overloaded", "overloaded", "overloaded"),
+    "502": ("overloaded", "overloaded", "overloaded"),
+    "502, HTML": ("overloaded", "overloaded", "overloaded"),
     "503": ("overloaded", "overloaded", "overloaded"),
+    "529": ("overloaded", "overloaded", "overloaded"),
     "401": ("auth", "auth", "auth"),
     "403": ("auth", "auth", "auth"),
     "404": ("invalid_request", "invalid_request", "agent_error"),
     "too long": ("context_too_long", "context_too_long", "context_too_long"),
+    "silent": ("stalled", "stalled", "stalled"),
     "stream drops": (None, "agent_error", "agent_error"),
     "garbage": ("agent_error", "agent_error", "agent_error"),
     "refusal": ("invalid_request", "invalid_request", "invalid_request"),
     "empty answer": ("empty_result", "empty_result", "empty_result"),
     "logged out": ("auth", "auth", "auth"),
+    "task budget": ("budget", None, None),
 }
-ONLY_CLAUDE = ("subscription quota",)
+ONLY_CLAUDE = ("subscription quota", "task budget")
 
 
 class Policy(NamedTuple):
@@ -82,6 +103,7 @@ POLICY: Mapping[str | None, Policy] = {
     "invalid_request": Policy(1, "failed", "open"),
     "empty_result": Policy(1, "queued: retry", "open"),
     "agent_error": Policy(1, "queued: retry", "open"),
+    "stalled": Policy(1, "queued: retry", "open"),
 }
 
 
@@ -120,7 +142,7 @@ def expected() -> dict[tuple[str, str], tuple[str | None, Policy]]:
 
 
 def group_of(cli: str, mode: str) -> str:
-    return f"{cli}-{mode.replace(' ', '-')}"
+    return f"{cli}-{mode.replace(',', '').replace(' ', '-')}"
 
 
 def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
@@ -138,6 +160,7 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
             "account": mode,
             "env": variables,
             "config_home": str(account.config_home),
+            "task_budget_usd": 0.0001 if mode == "task budget" else None,
         }
     site.configure("tools", **{cli: {"command": str(agents.program(cli))} for cli in CLIS})
     site.configure("groups", **groups)
@@ -148,6 +171,7 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
             account=scene[1],
             model="gemini-2.5-flash" if scene[0] == "gemini" else None,
             max_attempts=2,
+            stall_timeout_s=STALL_TIMEOUT if scene[1] == "silent" else None,
         )
         for scene in scenes()
     }

@@ -57,11 +57,11 @@ def test_no_cli_waits_long_in_its_slot(site: Site, accounts: None) -> None:
     seconds = {scene: run["latency_ms"] / 1000 for scene, run in ended.items()}
     assert {scene: run["error_class"] for scene, run in ended.items()} == {
         ("claude", "told to wait"): "throttled",
-        ("claude", "down"): "agent_error",
+        ("claude", "down"): "overloaded",
         ("codex", "told to wait"): "throttled",
         ("codex", "down"): "overloaded",
         ("gemini", "told to wait"): "throttled",
-        ("gemini", "down"): "agent_error",
+        ("gemini", "down"): "overloaded",
     }
     # codex by itself: 10 minutes, and with its 30 requests 25 s; gemini 4 minutes, claude 3.
     assert max(seconds.values()) < 60, seconds

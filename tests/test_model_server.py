@@ -51,6 +51,7 @@ def test_options_of_failures_are_read() -> None:
         status=429, retry_after=600, first=2
     )
     assert read("[[fail quota resets=60]]").failure == Failure(status=429, reason="quota", resets=60)
+    assert read("[[fail html]]").failure == Failure(status=502, reason="html")
     assert read("[[slow 2.5]] [[silent 1]]").slow == 2.5
     assert read("[[refuse]]").answer == Refuse()
 

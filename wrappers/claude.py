@@ -207,7 +207,6 @@ CLASS_OF_ERROR = {
     "model_not_found": "invalid_request",
     "invalid_request": "invalid_request",
 }
-CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
 
 
 class ClaudeParser(JsonLinesParser[Line]):
@@ -282,7 +281,9 @@ class ClaudeParser(JsonLinesParser[Line]):
             return "context_too_long"
         if result.api_error_type == "overloaded_error":
             return "overloaded"
-        known = CLASS_OF_ERROR.get(self._error or "") or CLASS_OF_STATUS.get(result.api_error_status or 0)
+        known = CLASS_OF_ERROR.get(self._error or "") or failure.CLASS_OF_STATUS.get(
+            result.api_error_status or 0
+        )
         if known == "throttled" and self._limit is not None and self._limit.status == "rejected":
             return "limit"
         return known or "agent_error"

@@ -164,7 +164,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"exceeded retry limit, last status: 429\b", "throttled"),
         (r"Selected model is at capacity\.", "overloaded"),
         (r"We.re currently experiencing high demand\b", "overloaded"),
-        (r"unexpected status (?:503|529) ", "overloaded"),
+        (r"unexpected status (?:50[0234]|529) ", "overloaded"),
         (r"unexpected status (?:401|403) ", "auth"),
         (r"Missing environment variable: ", "auth"),
         (r"Quota exceeded\. Check your plan and billing details\.", "budget"),
@@ -235,7 +235,6 @@ CLASS_OF_INFO = {
     "bad_request": "invalid_request",
     "context_window_exceeded": "context_too_long",
 }
-CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
 
 
 class CodexParser(JsonLinesParser[Line]):
@@ -319,7 +318,7 @@ def class_of(sentence: str, info: str | ErrorInfo | None) -> str | None:
     if by_words == "budget":
         return by_words
     known = (
-        CLASS_OF_STATUS.get(info.status or 0)
+        failure.CLASS_OF_STATUS.get(info.status or 0)
         if isinstance(info, ErrorInfo)
         else CLASS_OF_INFO.get(info or "")
     )

@@ -1,15 +1,24 @@
 """Sentences that tell a person why a run failed and what to do about it."""
 
+from collections.abc import Mapping
+
 from wrappers.base import Ending
 from wrappers.text import last_words, one_line
 
 LONGEST = 2000
 
+CLASS_OF_STATUS: Mapping[int, str] = {
+    **dict.fromkeys((401, 403), "auth"),
+    429: "throttled",
+    **dict.fromkeys((500, 502, 503, 504, 529), "overloaded"),
+}
+"""What an HTTP status of the service means for a run; of others nobody knows."""
+
 # How the sentence goes on that begins with the name of the CLI.
 PREDICATES = {
     "limit": "has reached the usage limit of its account",
     "throttled": "has sent more requests than its account may send at the moment",
-    "overloaded": "finds its service overloaded",
+    "overloaded": "finds its service overloaded or out of order",
     "budget": "has no credit left: top its account up, or use another one",
     "context_too_long": "was given more than the model can hold: shorten the prompt, or split the task",
     "invalid_request": "had its request refused, and would have it again: change the task or its model",

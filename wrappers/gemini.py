@@ -61,7 +61,7 @@ NOT_LOGGED_IN = (
 )
 
 # Failed requests end the process with the HTTP status modulo 256, failures of its own with these codes.
-STATUS_OF_EXIT = {status % 256: status for status in (400, 401, 403, 429, 500, 502, 503, 529)}
+STATUS_OF_EXIT = {status % 256: status for status in (400, *failure.CLASS_OF_STATUS)}
 EXITS: Mapping[int, tuple[str, str]] = {
     41: ("auth", NOT_LOGGED_IN),
     42: ("invalid_request", "refused its input, as it does a session of another directory"),
@@ -74,7 +74,6 @@ EXITS: Mapping[int, tuple[str, str]] = {
 NO_INPUT = "No input provided via stdin."
 TOO_BUSY = "gave up on its prompt after half a second, so busy is this host"
 
-CLASS_OF_STATUS = {401: "auth", 403: "auth", 429: "throttled", 503: "overloaded", 529: "overloaded"}
 
 DAILY_QUOTA = re.compile(r"\[API Error: You have exhausted your daily quota on this model\.")
 API_ERROR = re.compile(r"\[API Error: (\{.*\})\]", re.DOTALL)
@@ -344,7 +343,7 @@ def class_of(said: str, exit_code: int | None) -> str:
         if any(detail.reason == "API_KEY_INVALID" for detail in body.error.details):
             return "auth"
     status = body.error.code if body is not None else STATUS_OF_EXIT.get(exit_code or 0, 0)
-    return CLASS_OF_STATUS.get(status, "agent_error")
+    return failure.CLASS_OF_STATUS.get(status, "agent_error")
 
 
 def describe(tool: str, what: Parameters | None) -> Activity:

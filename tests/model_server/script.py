@@ -14,6 +14,7 @@ carried out in their order before the final answer:
     [[drop]]                  the stream of the final answer breaks in the middle
     [[garbage]]               a 200 whose body is no answer at all
     [[fail STATUS]]           the request fails with that HTTP status
+    [[fail html]]             a proxy in front of the service answers 502, with a page of HTML
     [[fail quota]]            the usage limit of a subscription is reached
     [[fail credit]]           the account has no money left
     [[fail context]]          the prompt is too long for the model
@@ -147,7 +148,7 @@ def follow(script: Script, name: str, argument: str, content: str) -> Script:
 
 
 def read_failure(what: str, *options: str) -> Failure:
-    statuses = {"quota": 429, "credit": 400, "context": 400}
+    statuses = {"quota": 429, "credit": 400, "context": 400, "html": 502}
     values = {name: int(value) for name, value in (option.split("=") for option in options)}
     return Failure(
         status=statuses[what] if what in statuses else int(what),

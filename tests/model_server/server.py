@@ -17,6 +17,7 @@ from tests.model_server.gemini import Gemini
 from tests.model_server.openai import OpenAI
 
 LOOPBACK = "127.0.0.1"
+PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 
 
 class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +129,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, dialect: Dialect, turn: Turn, wanted: script.Script) -> None:
         failure = wanted.failure
         if failure is not None and self._is_still_due(failure, turn):
-            self._send_error(dialect.failure(failure))
+            if failure.reason == "html":
+                self._send_head(failure.status, "text/html")
+                self.wfile.write(PAGE)
+            else:
+                self._send_error(dialect.failure(failure))
             return
         reply = wanted.reply(turn.results)
         if wanted.garbage:

@@ -167,7 +167,7 @@ FAILURES: Mapping[str, Mapping[str, str]] = {
     "[[fail 401]]": dict.fromkeys(CLIS, "auth"),
     "[[fail 403]]": dict.fromkeys(CLIS, "auth"),
     "[[fail 404]]": {"claude": "invalid_request", "codex": "invalid_request", "gemini": "agent_error"},
-    "[[fail 500]]": {"claude": "agent_error", "codex": "overloaded", "gemini": "agent_error"},
+    "[[fail 500]]": dict.fromkeys(CLIS, "overloaded"),
     "[[fail 503]]": dict.fromkeys(CLIS, "overloaded"),
     "[[fail credit]]": {"claude": "budget", "codex": "budget", "gemini": "auth"},
     "[[fail context]]": dict.fromkeys(CLIS, "context_too_long"),

@@ -42,7 +42,7 @@ ERROR_CLASSES = {
     ("claude", "quota"): "throttled",  # with an API key there is no telling it from a limit of the moment
     ("claude", "subscription-limit"): "limit",
     ("claude", "credit"): "budget",
-    ("claude", "server-error"): "agent_error",
+    ("claude", "server-error"): "overloaded",
     ("claude", "overloaded"): "overloaded",
     ("claude", "too-long"): "context_too_long",
     ("claude", "empty"): "empty_result",
@@ -59,7 +59,7 @@ ERROR_CLASSES = {
     ("codex", "throttled"): "throttled",
     ("codex", "quota"): "limit",
     ("codex", "credit"): "budget",
-    ("codex", "server-error"): "overloaded",  # its words for a 500 are "currently experiencing high demand"
+    ("codex", "server-error"): "overloaded",
     ("codex", "overloaded"): "overloaded",
     ("codex", "too-long"): "context_too_long",
     ("codex", "empty"): "empty_result",
@@ -75,7 +75,7 @@ ERROR_CLASSES = {
     ("gemini", "throttled"): "throttled",
     ("gemini", "quota"): "limit",
     ("gemini", "credit"): "auth",  # a 403, as for a key that may not do this
-    ("gemini", "server-error"): "agent_error",
+    ("gemini", "server-error"): "overloaded",
     ("gemini", "overloaded"): "overloaded",
     ("gemini", "too-long"): "context_too_long",
     ("gemini", "empty"): "empty_result",
