@@ -16,6 +16,7 @@ STYLES = {
     "held": "blue",
     "retry": "yellow",
     "limit": "magenta",
+    "budget": "magenta",
     "succeeded": "dim",
     "canceled": "dim",
     "failed": "red",

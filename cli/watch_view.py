@@ -15,7 +15,7 @@ NARROW = 100
 """Cells; below this tokens and cost make way for what a task waits for."""
 
 _STATES = (
-    *("running", "leased", "queued", "retry", "limit", "scheduled", "dependency", "held"),
+    *("running", "leased", "queued", "retry", "limit", "budget", "scheduled", "dependency", "held"),
     *("failed", "canceled", "succeeded"),
 )
 
@@ -95,5 +95,7 @@ def remark_now(task: TaskRow) -> str | None:
             return f"again {when}, after: {task.error_message or task.error_class}"
         case "limit":
             return f"usage limit, again {when}"
+        case "budget":
+            return f"the budget of the day is spent, again {when}"
         case _:
             return f"starts {when}"

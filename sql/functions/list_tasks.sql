@@ -1,7 +1,8 @@
 -- list_tasks(...): tasks as people see them, in the order of their interest: what is active, then what waits (by
 -- priority and age), then what has ended (last first). Null filters match all. Lengths of time are in seconds.
--- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready. activity is what
--- an active task's agent does, where its CLI tells, and silent_s since when it has printed nothing.
+-- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready. wait_reason is that
+-- of the task, or budget, see waits_for_budget(). activity is what an active task's agent does, where its CLI tells, and
+-- silent_s since when it has printed nothing.
 CREATE OR REPLACE FUNCTION list_tasks(
     p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
     p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50
@@ -33,9 +34,12 @@ AS $$
             finished_at DESC NULLS FIRST, number
         LIMIT p_limit
     )
-    SELECT t.number, t.id, t.status, t.wait_reason, why_waiting(t.id::text),
-        CASE WHEN t.wait_reason IN ('scheduled', 'retry', 'limit')
-            THEN extract(EPOCH FROM t.ready_at - clock())::double precision
+    SELECT t.number, t.id, t.status, waits_for.reason, why_waiting(t.id::text),
+        CASE
+            WHEN waits_for.reason IN ('scheduled', 'retry', 'limit')
+                THEN extract(EPOCH FROM t.ready_at - clock())::double precision
+            WHEN waits_for.reason = 'budget'
+                THEN extract(EPOCH FROM next_day(clock()) - clock())::double precision
         END,
         t.tool, t.model,
         t.group_name, t.tenant_id, t.queue, t.priority, t.name,
@@ -49,6 +53,11 @@ AS $$
         SELECT sum(tokens_used)::bigint AS tokens, sum(cost_usd) AS cost_usd FROM task_runs WHERE task_id = t.id
     ) AS spent ON true
     LEFT JOIN task_runs AS run ON run.id = t.run_id AND t.interest = 1
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.interest = 2 AND waits_for_budget(t.tool, t.account) THEN 'budget'
+            ELSE t.wait_reason
+        END AS reason
+    ) AS waits_for
     ORDER BY t.interest, CASE WHEN t.interest = 2 THEN -t.priority END, CASE WHEN t.interest = 3 THEN t.ready_at END,
         t.finished_at DESC NULLS FIRST, t.number
 $$;

@@ -82,6 +82,10 @@ def test_what_waits_for_a_time_counts_down_by_itself() -> None:
             "again in {}, after: it broke",
         ),
         "limit": (task(wait_reason="limit", waits_s=30.0), "usage limit, again in {}"),
+        "budget": (
+            task(wait_reason="budget", waits_s=30.0),
+            "the budget of the day is spent, again in {}",
+        ),
         "scheduled": (task(wait_reason="scheduled", waits_s=30.0), "starts in {}"),
     }
     for waits, sentence in waiting.values():

@@ -1,4 +1,4 @@
-"""What an account's limits, refusals and budgets do to its group and to the tasks that wait for it."""
+"""What an account's limits and refusals do to its group and to the tasks that wait for it."""
 
 from uuid import UUID
 
@@ -285,40 +285,6 @@ def test_retry_on_names_errors_that_use_up_attempts(db: Client, name: str) -> No
     db.group("main")
     with refused("LD400", "agent_error, budget"):
         db.submit(retry_on=[name])
-
-
-def test_the_budget_of_the_day_closes_a_group_until_midnight_utc(db: Client, time: Clock) -> None:
-    db.run("update test_clock set now = '2031-03-05 20:00:00+00'")
-    me = db.dispatcher()
-    db.group("main", slots=2)
-    db.run("select change_group('main', p_daily_budget_usd => 5)")
-    for _ in range(3):
-        db.submit()
-    first, second = db.claim(me).runs
-    db.finish(me, first, cost_usd=3)
-    db.finish(me, second, "agent_error", cost_usd=2.5)
-
-    closed = db.claim(me)
-    assert closed.runs == []
-    assert closed.deadline_s == pytest.approx(30, abs=30)  # the failed task's next attempt
-    assert group_state(db, "main") == ("budget", "$5.50 of $5.00 spent today")
-    assert why(db, 3) == "main has spent its budget of the day ($5.50 of $5.00), goes on in 4 h 0 min"
-    time.passes(60)
-    assert db.claim(me).deadline_s == 4 * HOUR - 60
-    time.passes(4 * HOUR - 60)
-    assert len(db.claim(me).runs) == 2
-
-
-def test_raising_the_budget_opens_the_group(db: Client, me: UUID) -> None:
-    db.group("main")
-    db.run("select change_group('main', p_daily_budget_usd => 1)")
-    db.submit()
-    db.finish(me, claim_one(db, me), cost_usd=1)
-    db.submit()
-    assert db.claim(me).runs == []
-
-    db.run("select change_group('main', p_daily_budget_usd => 0)")
-    assert len(db.claim(me).runs) == 1
 
 
 def test_clearing_a_cool_down_leaves_a_pause(db: Client, me: UUID) -> None:
