@@ -1,8 +1,6 @@
 """This machine, this user and this environment, as agents will find them."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +8,7 @@ from urllib.parse import urlsplit
 from dispatcher import cgroups
 from dispatcher.checks.finding import Finding, ok, warning
 from dispatcher.checks.groups import Group
-from dispatcher.checks.programs import ask
+from dispatcher.checks.sandboxes import check_sandboxes
 from dispatcher.environment import INHERITED
 from wrappers.base import Wrapper
 from wrappers.logins import LOGINS
@@ -21,7 +19,12 @@ SUBJECT = "machine"
 def check_surroundings(
     wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str] = os.environ
 ) -> list[Finding]:
-    return [*_user(), *_control_groups(), *_sandbox(groups), *check_environment(wrappers, groups, inherited)]
+    return [
+        *_user(),
+        *_control_groups(),
+        *check_sandboxes(wrappers, groups, inherited),
+        *check_environment(wrappers, groups, inherited),
+    ]
 
 
 def check_environment(
@@ -81,33 +84,5 @@ def _control_groups() -> list[Finding]:
             SUBJECT,
             "no control groups can be made: processes of an agent that clear their environment are not found",
             "systemd: Delegate=yes in the unit; a container: cgroup v2, writable",
-        )
-    ]
-
-
-def _sandbox(groups: Sequence[Group]) -> list[Finding]:
-    """Make the namespaces that codex's bubblewrap makes for each command of the profiles read and edit."""
-    if not any(group.tool == "codex" for group in groups):
-        return []
-    program = shutil.which("unshare")
-    if program is None:
-        return [
-            ok(
-                SUBJECT,
-                "whether codex can make its sandbox is not known: there is no unshare (util-linux) to try",
-            )
-        ]
-    trial = [program, "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "true"]
-    if (
-        ask(trial, {"PATH": os.environ.get("PATH", os.defpath)}, Path(tempfile.gettempdir()), 10).exit_code
-        == 0
-    ):
-        return [ok(SUBJECT, "user namespaces work, so codex can make its sandbox")]
-    return [
-        warning(
-            SUBJECT,
-            "user namespaces cannot be made: every command of codex fails in its sandbox (profiles read and edit)",
-            "sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0"
-            " (Ubuntu), or in a container its security options",
         )
     ]

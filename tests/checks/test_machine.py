@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,38 +24,12 @@ from dispatcher.checks.work_directory import (
     judge_space,
 )
 from dispatcher.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
+from tests.checks.machine import group, only, script, wrappers
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from tests.real_agents import find
-from wrappers.base import Wrapper
 from wrappers.registry import built_in
 
 SECRET = "sk-ant-not-to-be-printed-0123456789"
-
-
-def group(tool: str, **fields: object) -> Group:
-    given: dict[str, object] = {"name": f"{tool}-main", "tool": tool, "account": "main", "max_concurrent": 1}
-    return Group(**{**given, **fields})  # type: ignore[arg-type]
-
-
-def script(directory: Path, name: str, body: str) -> None:
-    directory.mkdir(exist_ok=True)
-    file = directory / name
-    file.write_text(f"#!/bin/sh\n{body}\n")
-    file.chmod(0o755)
-
-
-@pytest.fixture
-def bin_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only directory of PATH but for the system's; scripts are put there."""
-    directory = tmp_path / "bin"
-    directory.mkdir()
-    monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return directory
-
-
-def wrappers(*names: str) -> dict[str, Wrapper]:
-    return {name: wrapper for name, wrapper in built_in().items() if name in names}
 
 
 def logins(bin_dir: Path, checked: Group, **inherited: str) -> list[Finding]:
@@ -66,11 +40,6 @@ def logins(bin_dir: Path, checked: Group, **inherited: str) -> list[Finding]:
     )
     assert SECRET not in repr(findings)
     return findings
-
-
-def only(findings: Sequence[Finding]) -> Finding:
-    [finding] = findings
-    return finding
 
 
 # Tools
@@ -248,6 +217,15 @@ def test_the_real_cli_says_whether_it_is_logged_in(
     found = only(check_logins(wrappers(tool), [account]))
     assert found.level == "ok"
     assert SECRET not in repr(found)
+
+
+def test_a_config_home_that_is_missing_is_none_for_an_account_with_a_key(
+    bin_dir: Path, tmp_path: Path
+) -> None:
+    """Its first run makes it."""
+    account = group("gemini", config_home=str(tmp_path / "new"), env={"GEMINI_API_KEY": "env:KEY"})
+    assert only(logins(bin_dir, account, KEY=SECRET)).level == "ok"
+    assert only(logins(bin_dir, account, KEY=" ")).level == "problem"
 
 
 # Environment

@@ -250,3 +250,21 @@ def test_a_reply_goes_on_with_the_session_of_a_task(llmctl: Llmctl, dispatcher: 
     }
     assert str(run["number"]) == reply
     assert {key: run[key] for key in expected} == expected
+
+
+def test_what_waits_for_a_budget_says_so_in_every_view(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    llmctl.ok("group", "set", "claude-main", "--daily-budget", "1")
+    llmctl.submit("claude", "dear")
+    dispatcher.run(final_text="yes", cost_usd=1.5)
+    waiting = llmctl.submit("claude", "next")
+
+    sentence = "claude-main has spent its budget of the day ($1.50 of $1.00), goes on in"
+    assert sentence in llmctl.ok("ls")
+    assert sentence in llmctl.ok("show", waiting)
+    assert "budget ($1.50 of $1.00 spent today)" in llmctl.ok("group", "ls")
+    [listed] = msgspec.json.decode(llmctl.ok("ls", "--status", "queued", "-o", "json"))
+    assert listed["wait_reason"] == "budget"
+    assert msgspec.json.decode(llmctl.ok("show", waiting, "-o", "json"))["wait_reason"] == "budget"
+    watched = llmctl.ok("watch")
+    assert "budget 1" in watched
+    assert "the budget of the day is spent, again in" in watched
