@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import psycopg
 
 from dispatcher.checks.database import check_counters, check_notifications, check_schema, check_server
+from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.finding import Finding, has_problem, ok, problem
 from dispatcher.checks.groups import Group, groups_of, served_here
 from dispatcher.checks.logins import check_logins
@@ -50,6 +51,7 @@ def check(settings: Settings) -> list[Finding]:
             findings += _told(lambda: check_work(usable, groups))
     findings += _told(lambda: check_tools(wrappers, here), "tools")
     findings += _told(lambda: check_logins(wrappers, here), "groups")
+    findings += _told(lambda: check_env_files(here, root), "groups")
     findings += _told(lambda: check_surroundings(wrappers, here), "machine")
     return findings
 

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from dispatcher.launch import Launch
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace
-from wrappers.base import AuthMode, Request, Wrapper
+from wrappers.base import AuthMode, Request, Wrapper, is_among
 
 log = structlog.get_logger()
 
@@ -79,6 +79,7 @@ def prepare(
         )
     prompt = GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt
     check_prompt(prompt, wrapper)
+    check_inputs([path for path, _, _ in inputs], wrapper)
     try:
         make_config_home(_chosen_home(claimed), wrapper, claimed.env.keys())
         workspace.lay_out(prompt, inputs)
@@ -158,6 +159,20 @@ def check_prompt(prompt: str, wrapper: Wrapper) -> None:
         f"the prompt has {length:,} {limit.unit}, and {wrapper.name} takes {limit.most:,} at most: "
         "put the text into an input file, and say in the prompt to read it",
     )
+
+
+def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
+    """Refuse input files that would steer the CLI itself, as NotStartedError.
+
+    Who submits a task may tell an agent what to do, and not where its account's key goes or what runs unasked.
+    """
+    for path in paths:
+        if is_among(wrapper.steering_files, path):
+            raise NotStartedError(
+                "permission_denied",
+                f"the input file {path} would tell {wrapper.name} itself what to do, with which service and key: "
+                "put such settings into the account's config home, or give the file another name",
+            )
 
 
 def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection[str]) -> None:

@@ -225,6 +225,14 @@ class Wrapper(Protocol):
     @property
     def stop(self) -> GentleStop: ...
 
+    @property
+    def steering_files(self) -> Sequence[str]:
+        """What in a work directory tells the CLI itself what to do: with which service and key, and what to run.
+
+        A name with a slash at its end is a directory anywhere, any other a file at the top.
+        """
+        ...
+
     def invocation(self, request: Request) -> Invocation: ...
 
     def new_home(self, variables: Collection[str]) -> Mapping[str, str]:
@@ -235,3 +243,9 @@ class Wrapper(Protocol):
         ...
 
     def parser(self) -> Parser: ...
+
+
+def is_among(names: Sequence[str], path: str) -> bool:
+    """Whether a path in a work directory is one that names such as those of :attr:`Wrapper.steering_files` mean."""
+    *directories, _ = path.split("/")
+    return path in names or any(f"{directory}/" in names for directory in directories)

@@ -56,6 +56,10 @@ NOT_AS_ROOT = (
 # It counts the length of a JavaScript string, and says "piped stdin input exceeds 10MB" of a longer one.
 LONGEST_PROMPT = PromptLimit(10 * 2**20, "UTF-16 units")
 
+# In `-p` it asks nobody whether it may trust the directory: settings there send its key to another address, run
+# commands (hooks, MCP servers) and give permissions. It does not let the agent write them.
+STEERING_FILES = (".claude/", ".mcp.json")
+
 # SIGTERM ends it with 143 within 0.1 s; the commands it runs took up to 1.6 s.
 STOP = GentleStop(signal.SIGTERM, 3.0)
 
@@ -82,6 +86,7 @@ class Claude:
     credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
     takes_fallback_model: bool = True
     longest_prompt: PromptLimit | None = LONGEST_PROMPT
+    steering_files: Sequence[str] = STEERING_FILES
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -58,6 +58,9 @@ NOT_LOGGED_IN = (
 
 LONGEST_PROMPT = PromptLimit(2**20, "characters")
 
+# Read only where somebody has said that the directory is trusted.
+STEERING_FILES = (".codex/",)
+
 # SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox. In the first
 # moment, before its turn has started, SIGINT has no effect at all; then the grace runs out.
 STOP = GentleStop(signal.SIGINT, 2.0)
@@ -78,6 +81,7 @@ class Codex:
     credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
     takes_fallback_model: bool = False
     longest_prompt: PromptLimit | None = LONGEST_PROMPT
+    steering_files: Sequence[str] = STEERING_FILES
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

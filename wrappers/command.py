@@ -126,6 +126,7 @@ class Command:
     credentials: Mapping[str, AuthMode] | None = None
     takes_fallback_model: bool = False
     longest_prompt: PromptLimit | None = None
+    steering_files: Sequence[str] = ()
     stop: GentleStop = STOP
 
     def __post_init__(self) -> None:

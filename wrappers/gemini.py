@@ -8,7 +8,7 @@ given by an environment variable, are no way out: it takes such a file from root
 import json
 import re
 import signal
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -48,6 +48,10 @@ KEY_SETTINGS: Mapping[str, object] = {"security": {"auth": {"selectedType": "gem
 
 # Its readStdin() cuts off the rest, and only a debug log says so.
 LONGEST_PROMPT = PromptLimit(8 * 2**20, "bytes")
+
+# A variable that it does not have it takes from these, such as the address of its service. It does not let the agent
+# write them.
+STEERING_FILES = (".gemini/", ".env")
 
 # In `default` the tools that write are not even offered to the model.
 APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}
@@ -112,6 +116,7 @@ class Gemini:
     credentials: Mapping[str, AuthMode] | None = field(default_factory=lambda: CREDENTIALS)
     takes_fallback_model: bool = False
     longest_prompt: PromptLimit | None = LONGEST_PROMPT
+    steering_files: Sequence[str] = STEERING_FILES
     stop: GentleStop = STOP
 
     def invocation(self, request: Request) -> Invocation:

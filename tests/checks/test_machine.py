@@ -11,6 +11,7 @@ import pytest
 from dispatcher.check import check
 from dispatcher.checks import work_directory
 from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
+from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
 from dispatcher.checks.logins import check_logins
@@ -237,6 +238,22 @@ def test_keys_of_the_environment_are_ignored_unless_a_group_names_them() -> None
     findings = check_environment(built_in(), groups, inherited)
     assert [finding.what.split()[0] for finding in findings] == ["CODEX_HOME", "GEMINI_API_KEY"]
     assert {finding.level for finding in findings} == {"ok"}
+    assert SECRET not in repr(findings)
+
+
+def test_a_file_from_which_gemini_takes_variables_by_itself_is_named(tmp_path: Path) -> None:
+    work, home = tmp_path / "user" / "work", tmp_path / "home"
+    (home / ".gemini").mkdir(parents=True)
+    account = group("gemini", config_home=str(home))
+    assert check_env_files([account], work, {}) == []
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / ".env").write_text(f"GEMINI_API_KEY={SECRET}")
+    (home / ".gemini" / ".env").touch()
+    findings = check_env_files([account, group("claude")], work, {})
+    assert [finding.what.split()[4] for finding in findings] == [
+        f"{tmp_path}/user/.env",
+        f"{home}/.gemini/.env",
+    ]
     assert SECRET not in repr(findings)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.preparation import NotStartedError, check_prompt, make_config_home
+from dispatcher.preparation import NotStartedError, check_inputs, check_prompt, make_config_home
 from tests.fixtures.dispatchers import Site
 from wrappers.registry import built_in
 
@@ -57,6 +57,32 @@ def test_a_prompt_is_refused_from_the_first_character_on_that_its_cli_would_not_
     ) as refusal:
         check_prompt("x" * (limit.most + 1), CLIS[cli])
     assert refusal.value.error_class == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("cli", "path"),
+    [
+        ("claude", ".claude/settings.json"),
+        ("claude", ".claude/skills/x/SKILL.md"),
+        ("claude", "sub/.claude/settings.local.json"),
+        ("claude", ".mcp.json"),
+        ("gemini", ".env"),
+        ("gemini", ".gemini/.env"),
+        ("codex", ".codex/config.toml"),
+    ],
+)
+def test_an_input_file_that_would_steer_the_cli_itself_is_refused(cli: str, path: str) -> None:
+    with pytest.raises(NotStartedError, match=f"the input file {path} would tell {cli} itself") as refusal:
+        check_inputs(["notes.md", path], CLIS[cli])
+    assert refusal.value.error_class == "permission_denied"
+
+
+@pytest.mark.parametrize(
+    "path", ["CLAUDE.md", "app/.env", "app/.mcp.json", ".claude", ".clauderc", "x/.gitignore"]
+)
+def test_other_input_files_may_be_called_anything(path: str) -> None:
+    for cli in CLIS.values():
+        check_inputs([path], cli)
 
 
 def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.model_server import RecordedRequest
 from tests.real_agents import Agents
 from tests.wrappers.desk import Desk
-from wrappers.base import Permission
+from wrappers.base import Permission, is_among
 
 CONNECT = "import socket; socket.create_connection(('127.0.0.1', {port}), 5); open('connected', 'w')"
 
@@ -80,6 +80,38 @@ def test_a_profile_offers_and_allows_what_it_says(
     assert done == DONE[cli, permission]
     assert offered(agents.requests(mark)[0]) & DANGEROUS == OFFERED[cli, permission]
     assert len(story.outcome.denials) == DENIED[cli, permission], story.outcome.denials
+
+
+@pytest.mark.parametrize(
+    ("cli", "path"),
+    [
+        ("claude", ".claude/settings.json"),
+        ("claude", ".mcp.json"),
+        ("gemini", ".gemini/.env"),
+        ("gemini", ".env"),
+    ],
+)
+def test_no_cli_lets_its_agent_write_what_would_steer_the_next_run(
+    agents: Agents, tmp_path: Path, cli: str, path: str
+) -> None:
+    desk = Desk(agents, cli, tmp_path)
+    story = desk.run(f"[[write {path}: x]] [[say: not allowed]]")
+
+    assert is_among(desk.wrapper.steering_files, path)
+    assert story.outcome.final_text == "not allowed"
+    assert not (desk.work / path).exists()
+    assert len(story.outcome.denials) == 1
+
+
+def test_codex_obeys_no_settings_of_a_directory_that_nobody_trusts(agents: Agents, tmp_path: Path) -> None:
+    desk = Desk(agents, "codex", tmp_path)
+    (desk.work / ".codex").mkdir()
+    server = '[mcp_servers.x]\ncommand = "sh"\nargs = ["-c", "touch steered"]\n'
+    (desk.work / ".codex" / "config.toml").write_text(server)
+    story = desk.run("[[slow 1]] [[say: not steered]]")
+
+    assert story.outcome.final_text == "not steered"
+    assert not (desk.work / "steered").exists()
 
 
 class Tool(msgspec.Struct, rename="camel"):
