@@ -7,10 +7,13 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from dispatcher.large_files import LargeFiles
+from dispatcher.masking import Masking
 
 INLINE_BYTES = 16 * 2**20
+_PIECE = 2**20
 _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -34,12 +37,14 @@ class OutputFile:
     storage_url: str | None = None
 
 
-def collect(work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles) -> Iterator[OutputFile]:
+def collect(
+    work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles, masking: Masking
+) -> Iterator[OutputFile]:
     """Yield the files that are there, in order, then raise :class:`CollectError` for all that are missing.
 
     ``max_bytes`` bounds all of them together. A file above 16 MiB is copied to ``store``, where it is safe until the
-    next one is asked for: by then its row must be written. Links and special files are refused in every part of a
-    path: the agent may have put them there.
+    next one is asked for: by then its row must be written. ``masking`` is for their content. Links and special files
+    are refused in every part of a path: the agent may have put them there.
     """
     missing = []
     left = max_bytes
@@ -47,7 +52,7 @@ def collect(work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles)
         with contextlib.ExitStack() as in_use:
             try:
                 with _open_beneath(work, path) as descriptor:
-                    file = _take(descriptor, path, left, store, in_use)
+                    file = _take(descriptor, path, left, store, masking, in_use)
             except FileNotFoundError:
                 missing.append(path)
                 continue
@@ -80,7 +85,7 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
 
 
 def _take(
-    descriptor: int, path: str, left: int, store: LargeFiles, in_use: contextlib.ExitStack
+    descriptor: int, path: str, left: int, store: LargeFiles, masking: Masking, in_use: contextlib.ExitStack
 ) -> OutputFile:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -93,11 +98,20 @@ def _take(
     mode = stat.S_IMODE(status.st_mode) & 0o777
     with os.fdopen(os.dup(descriptor), "rb") as file:
         if status.st_size <= INLINE_BYTES:
-            content = file.read(status.st_size)
+            content, _ = masking.beginning(file.read(status.st_size), final=True)
             digest = hashlib.sha256(content).hexdigest()
             return OutputFile(path=path, size=len(content), sha256=digest, mode=mode, content=content)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size, sum_of_all = 0, hashlib.sha256()
+        for piece in masking.stream(_pieces(file)):
+            size += len(piece)
+            sum_of_all.update(piece)
+        digest = sum_of_all.hexdigest()
         file.seek(0)
         in_use.enter_context(store.in_use())
-        url = store.put(file, digest)
-        return OutputFile(path=path, size=status.st_size, sha256=digest, mode=mode, storage_url=url)
+        url = store.put(masking.stream(_pieces(file)), digest)
+        return OutputFile(path=path, size=size, sha256=digest, mode=mode, storage_url=url)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece

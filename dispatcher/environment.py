@@ -5,9 +5,11 @@ Nothing else is inherited, so no agent sees the database's address or the key of
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from dispatcher.secret_references import why_secret
 
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
@@ -25,12 +27,20 @@ class SecretError(Exception):
     """A reference of a group's variables cannot be resolved on this host; the message never holds a secret."""
 
 
+SHORTEST_KEY = 8
+"""Characters. A shorter value may be a key all the same, but it may as well be a word that people use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The variables of one run, and the secret values among them, which must not be stored or logged."""
+    """The variables of one run, and the secret values among them, which must not be stored or logged.
+
+    Whatever a reference stood for is taken for a secret; ``keys`` are those that are keys beyond doubt.
+    """
 
     variables: Mapping[str, str]
     secrets: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
 
 def build(
@@ -45,12 +55,20 @@ def build(
     """
     variables = {name: inherited[name] for name in INHERITED if name in inherited}
     variables |= {"TERM": "dumb", **invocation}
-    secrets = []
+    secrets = {}
     for name, value in group.items():
         variables[name] = resolve(name, value, inherited)
         if variables[name] != value and variables[name]:
-            secrets.append(variables[name])
-    return Environment(variables | dict(marks), tuple(sorted(secrets, key=len, reverse=True)))
+            secrets[name] = variables[name]
+    longest_first = sorted(secrets.values(), key=len, reverse=True)
+    return Environment(variables | dict(marks), tuple(longest_first), keys_among(secrets.items()))
+
+
+def keys_among(secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Of values of variables those that are keys, by the name of the variable or by how they look."""
+    return tuple(
+        value for name, value in secrets if len(value) >= SHORTEST_KEY and why_secret(name, value) is not None
+    )
 
 
 def resolve(name: str, value: str, inherited: Mapping[str, str] = _OURS) -> str:

@@ -12,12 +12,10 @@ import contextlib
 import fcntl
 import os
 import re
-import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -46,14 +44,14 @@ class LargeFiles:
             else:
                 yield True
 
-    def put(self, content: BinaryIO, digest: str) -> str:
+    def put(self, content: Iterable[bytes], digest: str) -> str:
         """Write the file, under the lock of :meth:`in_use`; answers its URL."""
         file = self._directory / digest[:2] / digest
         file.parent.mkdir(mode=0o700, exist_ok=True)
         draft = file.with_suffix(f".{uuid.uuid4()}")
         try:
             with open(draft, "xb", opener=_private) as target:
-                shutil.copyfileobj(content, target)
+                target.writelines(content)
             draft.replace(file)
         finally:
             draft.unlink(missing_ok=True)

@@ -14,12 +14,21 @@ _TELLING = 4  # so many bytes of a secret may be more than chance
 
 
 class Masking:
-    """Knows the secrets of one run. Without any, everything passes as it is."""
+    """Knows the secrets of one run. Without any, everything passes as it is.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    ``keys`` are those among them that are keys beyond doubt, which alone are masked in files, see :attr:`of_files`.
+    """
+
+    def __init__(self, secrets: Iterable[str], keys: Iterable[str] = ()) -> None:
+        self._keys = tuple(keys)
         forms = {form.encode(errors="surrogateescape") for secret in secrets for form in _forms(secret)}
         self._secrets = sorted(forms - {b""}, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._secrets))) if self._secrets else None
+
+    @property
+    def of_files(self) -> "Masking":
+        """The masking of what an agent wrote for others: a region or an address that a group names must stay in it."""
+        return Masking(self._keys)
 
     @property
     def longest(self) -> int:
@@ -48,6 +57,16 @@ class Masking:
         undecided = len(raw) if final else self._possible_secret(raw, position)
         out.append(raw[position:undecided])
         return b"".join(out), undecided
+
+    def stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Mask a whole stream, piece by piece; what comes out does not depend on where they end."""
+        left = b""
+        for piece in pieces:
+            left += piece
+            judged, length = self.beginning(left, final=False)
+            left = left[length:]
+            yield judged
+        yield self.beginning(left, final=True)[0]
 
     def end(self, raw: bytes, skipped: int) -> bytes:
         """Mask ``raw`` without its first ``skipped`` bytes, which may hold the beginning of a secret."""

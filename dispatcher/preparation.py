@@ -53,10 +53,14 @@ def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStart
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A process to start, and the secrets in its environment, which must not be stored or logged."""
+    """A process to start, and the secrets in its environment, which must not be stored or logged.
+
+    ``keys`` are those that must not even stand in its output files, see :class:`Masking`.
+    """
 
     launch: Launch
     secrets: tuple[str, ...]
+    keys: tuple[str, ...]
 
 
 def prepare(
@@ -114,16 +118,17 @@ def prepare(
         stderr=workspace.stderr,
         env=built.variables,
     )
-    return Prepared(launch, built.secrets)
+    return Prepared(launch, built.secrets, built.keys)
 
 
-def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[str, ...]:
+def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Find the secrets that an adopted run was given: in its ``shell`` while that lives, and as they are by now.
 
-    A secret that was replaced or taken away meanwhile is not found any more when the shell has ended.
+    Answers them all, and the keys among them. A secret that was replaced or taken away meanwhile is not found any
+    more when the shell has ended.
     """
     given = linux.environment_of(shell) if shell is not None else {}
-    secrets = set()
+    secrets: set[tuple[str, str]] = set()
     for name, reference in claimed.env.items():
         found = {given.get(name)}
         try:
@@ -132,8 +137,8 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[str, ...]:
             log.warning(
                 "a secret of an adopted run is not known any more", task=claimed.number, error=str(error)
             )
-        secrets |= found - {None, "", reference}
-    return tuple(secret for secret in secrets if secret)
+        secrets |= {(name, value) for value in found if value and value != reference}
+    return tuple({value for _, value in secrets}), environment.keys_among(secrets)
 
 
 def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:

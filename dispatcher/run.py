@@ -130,7 +130,8 @@ class Run:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        self._masking = Masking(secrets_of(self.claimed, reading.pid if reading.state == "alive" else None))
+        shell = reading.pid if reading.state == "alive" else None
+        self._masking = Masking(*secrets_of(self.claimed, shell))
         self._began -= known.ran_s
         if reading.header is not None and reading.header.boot_id == linux.boot_id():
             self._began = reading.header.launched
@@ -191,7 +192,7 @@ class Run:
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
-        self._masking = Masking(prepared.secrets)
+        self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
@@ -321,6 +322,7 @@ class Run:
             self.claimed.output_files,
             self._around.settings.execution.max_output_bytes,
             self._around.files,
+            self._masking.of_files,
         )
         try:
             while (file := await in_thread(next, files, None)) is not None:

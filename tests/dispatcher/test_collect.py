@@ -9,6 +9,9 @@ import pytest
 
 from dispatcher.collect import INLINE_BYTES, CollectError, OutputFile, collect
 from dispatcher.large_files import LargeFiles
+from dispatcher.masking import Masking
+
+NO_SECRETS = Masking(())
 
 
 @pytest.fixture
@@ -18,8 +21,8 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def take(work: Path, *paths: str, max_bytes: int = 2**30) -> list[OutputFile]:
-    return list(collect(work, paths, max_bytes, LargeFiles(work.parent / "store")))
+def take(work: Path, *paths: str, max_bytes: int = 2**30, masking: Masking = NO_SECRETS) -> list[OutputFile]:
+    return list(collect(work, paths, max_bytes, LargeFiles(work.parent / "store"), masking))
 
 
 def test_a_plain_file_comes_with_content_digest_and_mode(work: Path) -> None:
@@ -110,7 +113,7 @@ def test_what_is_no_plain_file_below_the_work_directory_is_refused_by_name(work:
 
 def test_missing_files_are_named_together_and_those_that_exist_are_kept(work: Path) -> None:
     (work / "there").write_text("x")
-    files = collect(work, ["one", "there", "no/two"], 100, LargeFiles(work.parent / "store"))
+    files = collect(work, ["one", "there", "no/two"], 100, LargeFiles(work.parent / "store"), NO_SECRETS)
 
     assert next(files).path == "there"
     with pytest.raises(CollectError, match="one, no/two"):
@@ -120,7 +123,7 @@ def test_missing_files_are_named_together_and_those_that_exist_are_kept(work: Pa
 def test_the_size_of_all_files_together_is_bounded(work: Path) -> None:
     (work / "a").write_bytes(b"x" * 60)
     (work / "b").write_bytes(b"x" * 60)
-    files = collect(work, ["a", "b"], 100, LargeFiles(work.parent / "store"))
+    files = collect(work, ["a", "b"], 100, LargeFiles(work.parent / "store"), NO_SECRETS)
 
     assert next(files).size == 60
     with pytest.raises(CollectError, match="b has 60 bytes, and only 40 are left") as caught:
@@ -150,3 +153,15 @@ def test_no_work_directory_any_more_means_that_all_is_missing(work: Path) -> Non
 
     with pytest.raises(CollectError, match="gone"):
         take(work, "gone")
+
+
+@pytest.mark.parametrize("size", [1_000, INLINE_BYTES + 1_000])
+def test_a_key_in_a_file_is_masked_and_nothing_else(work: Path, size: int) -> None:
+    key = b"sk-planted-0123456789"
+    (work / "told").write_bytes(b"\xff" * (size - 10) + key + b" in eu-west\n")
+    masking = Masking(["eu-west", key.decode()], [key.decode()])
+    (file,) = take(work, "told", masking=masking.of_files)
+
+    content = file.content or Path(unquote(urlparse(file.storage_url or "").path)).read_bytes()
+    assert content == b"\xff" * (size - 10) + b"*** in eu-west\n"
+    assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())

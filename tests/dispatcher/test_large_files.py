@@ -1,6 +1,5 @@
 """Large output files are removed when nobody needs them, and none is that a run is keeping at that moment."""
 
-import io
 import os
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 
 from dispatcher.collect import INLINE_BYTES, OutputFile, collect
 from dispatcher.large_files import LargeFiles
+from dispatcher.masking import Masking
 
 PATIENCE = 60
 
@@ -26,7 +26,7 @@ def keeping(store: LargeFiles, work: Path) -> Iterator[OutputFile]:
     with (work / "big").open("wb") as file:
         file.truncate(INLINE_BYTES + 1)
     (work / "small").touch()
-    return collect(work, ["big", "small"], 2**30, store)
+    return collect(work, ["big", "small"], 2**30, store, Masking(()))
 
 
 def test_no_file_is_removed_between_its_writing_and_its_row(store: LargeFiles, tmp_path: Path) -> None:
@@ -84,17 +84,17 @@ def test_a_store_that_was_never_made_has_nothing_to_remove(store: LargeFiles) ->
         assert not alone
 
 
-class Slow(io.BytesIO):
-    """Content that comes only when the test lets it, and says when it is asked for."""
+class Slow:
+    """A content that is not read to its end before the test lets it."""
 
     def __init__(self, content: bytes) -> None:
-        super().__init__(content)
+        self._content = content
         self.asked, self.let = threading.Event(), threading.Event()
 
-    def read(self, size: int | None = -1) -> bytes:
+    def pieces(self) -> Iterator[bytes]:
         self.asked.set()
         assert self.let.wait(PATIENCE)
-        return super().read(size)
+        yield self._content
 
 
 def test_two_runs_that_write_the_same_content_at_once_do_not_disturb_each_other(
@@ -104,10 +104,10 @@ def test_two_runs_that_write_the_same_content_at_once_do_not_disturb_each_other(
     slow = Slow(content)
     urls: list[str] = []
     with store.in_use():
-        first = threading.Thread(target=lambda: urls.append(store.put(slow, digest)))
+        first = threading.Thread(target=lambda: urls.append(store.put(slow.pieces(), digest)))
         first.start()
         assert slow.asked.wait(PATIENCE)
-        urls.append(store.put(io.BytesIO(content), digest))
+        urls.append(store.put([content], digest))
         slow.let.set()
         first.join(PATIENCE)
     assert len(urls) == 2

@@ -25,6 +25,7 @@ def test_a_stream_is_masked_alike_in_whatever_pieces_it_comes(known: list[str], 
     masking = Masking(known)
     whole = b"".join(pieces)
     assert masked_in_pieces(masking, pieces) == masking.beginning(whole, final=True)[0]
+    assert b"".join(masking.stream(pieces)) == masking.beginning(whole, final=True)[0]
 
 
 @given(secrets, st.lists(texts, max_size=8))

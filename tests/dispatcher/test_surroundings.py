@@ -48,6 +48,16 @@ def test_references_are_resolved_here_and_now_and_are_secrets(tmp_path: Path) ->
     assert built.secrets == ("from a file", "from here"), "the longest first"
 
 
+def test_only_what_is_a_key_beyond_doubt_is_one() -> None:
+    given = {"API_KEY": "env:A", "REGION": "env:B", "OTHER": "env:C", "A_TOKEN": "env:D"}
+    inherited = {"A": "a-long-password", "B": "europe-west4", "C": "sk-ant-0123456789", "D": "short"}
+
+    built = environment.build(given, {}, MARKS, inherited)
+
+    assert set(built.secrets) == set(inherited.values())
+    assert built.keys == ("a-long-password", "sk-ant-0123456789")
+
+
 def test_a_group_cannot_take_the_marks_away() -> None:
     assert environment.build({RUN: "another"}, {OWNER: "another"}, MARKS, {}).variables == MARKS | {
         "TERM": "dumb"

@@ -93,7 +93,8 @@ class Anthropic:
 
     def failure(self, failure: Failure) -> ErrorAnswer:
         kind = ERROR_TYPES.get(failure.status, "api_error")
-        message = MESSAGES.get(failure.reason, f"the model server was told to answer {failure.status}")
+        usual = f"the model server was told to answer {failure.status}"
+        message = failure.said or MESSAGES.get(failure.reason, usual)
         headers: dict[str, str] = {}
         if failure.retry_after is not None:
             headers["retry-after"] = str(failure.retry_after)

@@ -98,6 +98,7 @@ class Gemini:
             )
         if failure.status == 401:
             message = "API key not valid. Please pass a valid API key."
+        message = failure.said or message
         if failure.retry_after is not None:
             delay = f"{failure.retry_after}s"
             details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})

@@ -92,7 +92,8 @@ class OpenAI:
         }
 
     def failure(self, failure: Failure) -> ErrorAnswer:
-        error: dict[str, object] = {"message": f"the model server was told to answer {failure.status}"}
+        usual = f"the model server was told to answer {failure.status}"
+        error: dict[str, object] = {"message": failure.said or usual}
         headers = {} if failure.retry_after is None else {"retry-after": str(failure.retry_after)}
         if failure.reason == "credit":
             error |= {"code": "insufficient_quota"}

@@ -15,6 +15,7 @@ carried out in their order before the final answer:
     [[garbage]]               a 200 whose body is no answer at all
     [[fail STATUS]]           the request fails with that HTTP status
     [[fail html]]             a proxy in front of the service answers 502, with a page of HTML
+    [[fail echo]]             401, with a message that repeats the key that was sent
     [[fail quota]]            the usage limit of a subscription is reached
     [[fail credit]]           the account has no money left
     [[fail context]]          the prompt is too long for the model
@@ -74,13 +75,14 @@ Reply = Write | Run | Say | Refuse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A request that is answered with an error; times in seconds."""
+    """A request that is answered with an error; times in seconds. ``said`` takes the place of the usual message."""
 
     status: int = 429
     reason: str = ""
     retry_after: int | None = None
     resets: int = 3600
     first: int | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +150,18 @@ def follow(script: Script, name: str, argument: str, content: str) -> Script:
 
 
 def read_failure(what: str, *options: str) -> Failure:
-    statuses = {"quota": 429, "credit": 400, "context": 400, "html": 502}
+    statuses = {"quota": 429, "credit": 400, "context": 400, "html": 502, "echo": 401}
     values = {name: int(value) for name, value in (option.split("=") for option in options)}
-    return Failure(
+    failure = Failure(
         status=statuses[what] if what in statuses else int(what),
         reason=what if what in statuses else "",
         retry_after=values.pop("retry-after", None),
-        **values,
+        resets=values.pop("resets", 3600),
+        first=values.pop("first", None),
     )
+    if values:
+        raise ValueError(f"no such option: {min(values)}")
+    return failure
 
 
 def in_pieces(text: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -17,6 +18,7 @@ from tests.model_server.gemini import Gemini
 from tests.model_server.openai import OpenAI
 
 LOOPBACK = "127.0.0.1"
+KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key")
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 
 
@@ -133,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_head(failure.status, "text/html")
                 self.wfile.write(PAGE)
             else:
-                self._send_error(dialect.failure(failure))
+                key = " ".join(self.headers.get(name, "") for name in KEY_HEADERS)
+                said = f"no such key: {key}" if failure.reason == "echo" else ""
+                self._send_error(dialect.failure(replace(failure, said=said)))
             return
         reply = wanted.reply(turn.results)
         if wanted.garbage:

@@ -1,8 +1,6 @@
 """What each database role may do, and above all what it may not."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import LiteralString
 
@@ -15,173 +13,13 @@ from dispatcher.settings import DatabaseSettings, Settings
 from tests.fixtures.postgres import PostgresServer, serving
 from tests.fixtures.roles import MakeRole, acting_as
 from tests.sql.client import Client
+from tests.sql.conftest import LogIn
 from tests.sql.refused import refused
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [file.read_text() for package in ("cli", "dispatcher") for file in (ROOT / package).rglob("*.py")]
 FUNCTIONS = sorted(file.stem for file in (ROOT / "sql" / "functions").iterdir())
 FORBIDDEN = "42501"
-
-LogIn = Callable[..., Client]
-
-
-@pytest.fixture
-def log_in(db: Client, role: MakeRole) -> Iterator[LogIn]:
-    """Opens a session of a new role that is in these group roles and has these tenants."""
-    with ExitStack() as sessions:
-
-        def opened(*groups: str, tenants: Sequence[str] = ()) -> Client:
-            name = role(*(f"llmctl_{group}" for group in groups))
-            for tenant in tenants:
-                db.run("select grant_tenant(%s, %s)", name, tenant)
-            session = sessions.enter_context(Client(db.database))
-            session.connection.execute(SQL("set session authorization {}").format(Identifier(name)))
-            return session
-
-        yield opened
-
-
-@pytest.fixture
-def acme(db: Client, log_in: LogIn) -> Client:
-    """A session of a producer for the tenant acme, in a database that also holds a task of another tenant: task 1."""
-    db.group("main", account="main")
-    db.run(
-        "select put_group('main', 'claude', 'main', 1, '{\"ANTHROPIC_API_KEY\": \"env:KEY\"}', '/logins/main')"
-    )
-    db.submit("secret of other", tenant_id="other", idempotency_key="night", output_files=["plan.md"],
-              input_files=[{"path": "in.txt", "content": "their file"}])  # fmt: skip
-    return log_in("producer", tenants=["acme"])
-
-
-def test_a_producer_submits_for_its_tenant_without_naming_it(acme: Client, db: Client) -> None:
-    task = acme.submit()
-    assert db.one("select tenant_id, status from tasks where number = %s", task.number) == ("acme", "queued")
-
-
-def test_a_producer_submits_for_no_other_tenant_and_then_nothing_is_half_done(
-    acme: Client, db: Client
-) -> None:
-    with refused(FORBIDDEN, "may not act for tenant 'other'"):
-        acme.submit_all(
-            [{"tool": "claude", "prompt": "mine"}, {"tool": "claude", "prompt": "p", "tenant_id": "other"}]
-        )
-    with refused(FORBIDDEN, "may not act for tenant 'default'"):
-        acme.submit(tenant_id="default")
-    assert db.value("select count(*) from tasks") == 1
-
-
-def test_a_known_key_of_another_tenant_tells_nothing(acme: Client) -> None:
-    assert acme.submit(idempotency_key="night").created
-    with refused(FORBIDDEN):
-        acme.submit(idempotency_key="night", tenant_id="other")
-
-
-def test_a_producer_without_a_tenant_is_told_how_to_get_one(db: Client, log_in: LogIn) -> None:
-    with pytest.raises(psycopg.errors.InsufficientPrivilege) as caught:
-        log_in("producer").submit()
-    assert "SELECT grant_tenant(role, tenant)" in (caught.value.diag.message_hint or "")
-
-
-def test_a_producer_of_two_tenants_names_one(db: Client, log_in: LogIn) -> None:
-    both = log_in("producer", tenants=["a", "b"])
-    both.submit(tenant_id="a")
-    both.submit(tenant_id="b")
-    with refused(FORBIDDEN, "may not act for tenant 'default'"):
-        both.submit()
-    assert both.rows("select state, tasks from count_tasks()") == [("queued", 2)]
-
-
-def test_a_role_has_the_tenants_of_the_roles_that_it_is_in(db: Client, role: MakeRole, log_in: LogIn) -> None:
-    team = role("llmctl_producer")
-    db.run("select grant_tenant(%s, 'team')", team)
-    name = log_in("producer")
-    db.connection.execute(
-        SQL("grant {} to {}").format(Identifier(team), Identifier(str(name.value("select session_user"))))
-    )
-    assert name.submit(tenant_id="team").created
-    db.run("select revoke_tenant(%s, 'team')", team)
-    with refused(FORBIDDEN):
-        name.submit(tenant_id="team")
-
-
-def test_set_role_changes_no_tenant(db: Client, log_in: LogIn) -> None:
-    """A pool's login may take on other roles; who logged in is what counts."""
-    pool, theirs = log_in(tenants=["mine"]), log_in("producer", tenants=["theirs"])
-    pool_name, their_name = (Identifier(str(each.value("select session_user"))) for each in (pool, theirs))
-    db.connection.execute(SQL("alter role {} noinherit").format(pool_name))
-    db.connection.execute(SQL("grant {} to {}").format(their_name, pool_name))
-    pool.connection.execute(SQL("set role {}").format(their_name))
-    with refused(FORBIDDEN, "may not act for tenant 'theirs'"):
-        pool.submit(tenant_id="theirs")
-    assert pool.submit().created
-    assert db.value("select tenant_id from tasks") == "mine"
-
-
-def test_a_producer_sees_its_own_tasks_only(acme: Client) -> None:
-    mine = acme.submit()
-    assert acme.rows("select number from list_tasks()") == [(mine.number,)]
-    assert acme.rows("select number from list_tasks(p_tenant_id => 'other')") == []
-    assert acme.rows("select state, tasks from count_tasks()") == [("queued", 1)]
-    shown = acme.value("select show_task(%s)", str(mine.number))
-    assert isinstance(shown, dict)
-    assert shown["tenant_id"] == "acme"
-
-
-def test_what_other_tenants_run_and_cost_is_not_shown(acme: Client, db: Client) -> None:
-    me = db.dispatcher()
-    [run] = db.claim(me).runs
-    assert db.rows("select number from list_active()") == [(1,)]
-    assert acme.rows("select number from list_active()") == []
-    db.finish(me, run, final_text="x", cost_usd=3)
-    assert db.rows("select key, runs from stats('tenant')") == [("other", 1)]
-    assert acme.rows("select key, runs from stats('tenant')") == []
-
-
-OF_ANOTHER: list[LiteralString] = [
-    "select * from read_output('1', 1, 'stdout')",
-    "select * from log_state('1')",
-    "select show_task('1')",
-    "select * from list_runs('1')",
-    "select * from list_files('1')",
-    "select * from read_file('1', 'in.txt')",
-    "select * from task_states('{1}')",
-    "select why_waiting('1')",
-    "select cancel_task('1')",
-    "select retry_task('1')",
-    "select * from reply_task('1', 'and what did they say?')",
-]
-
-
-def test_a_task_of_another_tenant_does_not_exist_for_a_producer(acme: Client) -> None:
-    for call in OF_ANOTHER:
-        with refused("LD404", "there is no task 1"):
-            acme.rows(call)
-
-
-def test_the_uuid_of_anothers_task_leads_nowhere(acme: Client, db: Client) -> None:
-    task = str(db.value("select id from tasks"))
-    for name in (task, task[:8]):
-        with refused("LD404", f"there is no task {name}"):
-            acme.rows("select cancel_task(%s)", name)
-
-
-def test_a_producer_cancels_and_tries_again_what_is_its_own(acme: Client) -> None:
-    mine = acme.submit()
-    assert acme.value("select cancel_task(%s)", str(mine.number)) == "canceled"
-    acme.run("select retry_task(%s)", str(mine.number))
-    assert acme.rows("select status from task_states(%s)", [str(mine.number)]) == [("queued",)]
-
-
-def test_a_producer_sees_slots_but_neither_variables_nor_logins(acme: Client, db: Client) -> None:
-    assert acme.rows("select group_name, max_concurrent, config_home, env_vars from list_groups()") == [
-        ("main", 1, None, {})
-    ]
-    db.limit("tenant:other", 3)
-    db.limit("tenant:acme", 2)
-    seen = [row[0] for row in acme.rows("select scope from list_limits()")]
-    assert "tenant:acme" in seen
-    assert "tenant:other" not in seen
-
 
 FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select * from tasks",
