@@ -9,35 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.failover_demo import LONGEST, add_accounts, group_state, play, start, story
 from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.real_agents import CLIS, Agents
 
-KEY = "sk-dummy-7d1c9a3e5b"
-LONGEST = 150.0
 MODELS = {"gemini": "gemini-2.5-flash"}
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "accounts"
-
-
-def add_accounts(site: Site, agents: Agents, home: Path, cli: str, *names: str) -> None:
-    """Subscriptions of claude, keys of the others, as groups of one slot each."""
-    groups: dict[str, object] = {}
-    for name in names:
-        account = agents.account(cli, home / name, KEY)
-        env = {key: "env:ACCOUNT_KEY" if value == KEY else value for key, value in account.env.items()}
-        if cli == "claude":
-            del env["ANTHROPIC_API_KEY"]
-            env["CLAUDE_CODE_OAUTH_TOKEN"] = "env:ACCOUNT_KEY"  # a name, no secret
-        groups[name] = {"tool": cli, "account": name, "env": env, "config_home": str(account.config_home)}
-    site.configure("tools", **{cli: {"command": str(agents.program(cli))}})
-    site.configure("groups", **groups)
-
-
-def start(site: Site) -> Dispatcher:
-    return site.start(env={"ACCOUNT_KEY": KEY})
 
 
 def stop(dispatcher: Dispatcher) -> None:
@@ -50,37 +31,38 @@ def ended_runs(site: Site, number: int) -> Sequence[Mapping[str, object]]:
     return [run for run in site.runs(number) if run["finished_at"] is not None]
 
 
-def group_state(site: Site, name: str) -> object:
-    return site.sql("SELECT state FROM list_groups() WHERE group_name = %s", name)[0]["state"]
-
-
 def test_a_limit_of_one_account_sends_its_task_to_the_other_until_a_probe_opens_it_again(
     site: Site, agents: Agents, home: Path
 ) -> None:
-    add_accounts(site, agents, home, "claude", "one", "two")
-    start(site)
-    hit = site.submit("[[fail quota resets=15 first=1]] [[say: moved]]", tool="claude")
-    site.wait_for("succeeded", hit, within=LONGEST)
+    played = play(site, agents, home)
 
-    limited, moved = site.runs(hit)
+    limited, moved = site.runs(played.hit)
     assert (limited["error_class"], limited["status"], moved["error_class"]) == (
         "limit",
         "rate_limited",
         None,
     )
-    cooled, other = str(limited["group_name"]), str(moved["group_name"])
-    assert {cooled, other} == {"one", "two"}
-    assert (site.task(hit)["attempt"], moved["resumed"]) == (0, None)
+    assert {played.cooled, str(moved["group_name"])} == {"one", "two"}
+    assert (site.task(played.hit)["attempt"], moved["resumed"]) == (0, None)
     assert moved["session_id"] != limited["session_id"]
 
     # Both wait for the cooled account: one of them finds out whether it works, and then both do.
-    probes = [site.submit(f"[[say: probe {n}]]", tool="claude", account=cooled) for n in range(2)]
-    site.wait_for("succeeded", *probes, within=LONGEST)
-    first, second = (site.runs(number)[0] for number in probes)
+    cooling, probing, opened = played.seen
+    assert cooling.state == "cooling"
+    assert cooling.why.startswith(f"{played.cooled} cools down for ")
+    assert (probing.state, probing.why) == (
+        "probing",
+        f"{played.cooled} tries one task first, after its cool-down",
+    )
+    assert opened.state == "open"
+    first, second = (site.runs(number)[0] for number in played.probes)
     assert first["claimed_at"] >= limited["finished_at"]
     assert (first["claimed_at"] - limited["finished_at"]).total_seconds() > 5
     assert second["claimed_at"] >= first["finished_at"]
-    assert group_state(site, cooled) == "open"
+
+    told = list(story(site, played))
+    assert len(told) == 2 * 4 + 3
+    assert "limit: claude has reached the usage limit of its account" in told[1]
 
 
 @pytest.mark.parametrize("cli", ["claude", "codex"])
