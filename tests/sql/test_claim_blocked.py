@@ -87,6 +87,18 @@ def test_tasks_of_several_lanes_are_taken_by_age_however_many_at_once(wide: Clie
     assert wide.claim(dispatcher, 50).numbers == numbers[5:]
 
 
+def test_behind_more_blocked_tenants_than_the_claim_looks_at_order_is_priority_and_age(wide: Client) -> None:
+    wide.limit("model:full", 0)
+    for tenant in range(60):
+        submit(wide, tenant_id=f"blocked-{tenant}", model="full", priority=9)
+    last = submit(wide, 2, tenant_id="a", priority=3)
+    numbers = [submit(wide, tenant_id=tenant)[0] for tenant in "aaabacbbcaab"]
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 1).numbers == numbers[:1]
+    assert wide.claim(dispatcher, 4).numbers == numbers[1:5]
+    assert wide.claim(dispatcher, 50).numbers == numbers[5:] + last
+
+
 def test_several_at_once_stop_where_a_held_task_is_and_come_back_to_it(wide: Client) -> None:
     first, held, third, fourth = submit(wide, 4)
     producer = wide.another()
