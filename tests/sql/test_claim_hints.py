@@ -290,3 +290,16 @@ def test_there_is_work_as_long_as_something_is_queued_that_the_dispatcher_serves
     assert has_work() == [False, False]
     wide.submit(tool="codex")
     assert has_work() == [True, True]
+
+
+def test_a_task_that_was_committed_late_has_the_place_of_its_age(wide: Client) -> None:
+    slow = wide.another()
+    slow.run("begin")
+    slow.run("select now()")
+    first, second, third = (wide.submit().number for _ in range(3))
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 1).numbers == [first]
+    late = slow.submit().number
+    assert wide.claim(dispatcher, 1).numbers == [second]
+    slow.run("commit")
+    assert wide.claim(dispatcher).numbers == [late, third]
