@@ -102,7 +102,9 @@ BACKLOGS: dict[str, LiteralString] = {
     "in the same lane": "'codex', 'p', 1, null::timestamptz, 'default'",
     "of the future": "'codex', 'p', 9, now() + i * interval '1 min', 'default'",
     "of a thousand blocked tenants": "'claude', 'p', 9, null::timestamptz, 'tenant ' || i % 1000",
-    "of one huge tenant and a thousand small ones, blocked": "'claude', 'p', 9, null::timestamptz, case when i % 20 = 0 then 'tenant ' || i % 20000 else 'huge' end",
+    "of one huge tenant and a thousand small ones, blocked": (
+        "'claude', 'p', 9, null::timestamptz, case when i % 20 = 0 then 'tenant ' || i % 20000 else 'huge' end"
+    ),
 }
 
 
