@@ -21,6 +21,7 @@ from rich.table import Table
 
 from dispatcher.launch import Launch, launch
 from dispatcher.run_record import Header, RunRecord
+from tests.bench.claims import register
 from tests.bench.drain import bare_loop, drain_of, settle
 from tests.bench.latency import rest, start_latencies
 from tests.bench.sizes import FULL
@@ -109,18 +110,13 @@ def _machine() -> tuple[float, float]:
 
 def _calls(stage: Stage, producer: psycopg.Connection) -> tuple[float, float]:
     """Median milliseconds of a submit after a rest, and of the claim that follows it at once."""
-    producer.execute("SELECT put_tool('bench'), set_limit('tool:bench', %s)", [CONCURRENCY])
-    producer.execute("SELECT put_group('bench', 'bench', 'a', %s)", [CONCURRENCY])
+    registered = register(producer)
     submits, claims = [], []
     with psycopg.connect(producer.info.dsn, autocommit=True) as dispatcher:
-        registered = dispatcher.execute(
-            "SELECT register_dispatcher('h', 'b', 1, '0', gen_random_uuid(), 86400)"
-        ).fetchone()
-        assert registered is not None
 
         def report_and_claim(reports: object) -> str:
             answer = dispatcher.execute(
-                "SELECT report_and_claim(%s, %s, %s)::text", [registered[0], json.dumps(reports), CONCURRENCY]
+                "SELECT report_and_claim(%s, %s, %s)::text", [registered, json.dumps(reports), CONCURRENCY]
             ).fetchone()
             assert answer is not None
             return str(answer[0])

@@ -19,3 +19,11 @@ def db(database: str) -> Iterator[Client]:
 def time(db: Client) -> Clock:
     """The time of day in that database stands still until the test moves it."""
     return Clock(db)
+
+
+@pytest.fixture
+def wide(db: Client) -> Client:
+    """Plenty of slots, so that only what a test sets is a limit."""
+    db.group("main", slots=1000)
+    db.limit("tool:claude", 1000)
+    return db
