@@ -103,6 +103,7 @@ class AgentOutput:
         adopted: bool,
     ) -> None:
         self.run_id = run_id
+        self.directory = workspace.directory
         self.ended = False
         self._stdout = StoredLog("stdout", LogFile(workspace.stdout), None if adopted else 0)
         self._stderr = StoredLog("stderr", LogFile(workspace.stderr), None if adopted else 0)

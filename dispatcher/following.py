@@ -4,7 +4,7 @@ Each batch is one statement and at most one notification, whatever the number of
 server wait for each other. So batches have at least INTERVAL between them, but for the last output of runs that ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import structlog
@@ -13,6 +13,7 @@ import trio
 from dispatcher.agent_output import AgentOutput, Bounds
 from dispatcher.linux import DirectoryWatch
 from dispatcher.masking import Masking
+from dispatcher.run_record import StopReason
 from dispatcher.settings import ExecutionSettings
 from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store, will_pass
 from dispatcher.threads import in_thread
@@ -36,7 +37,6 @@ class Following:
         self._store = store
         self._execution = execution
         self._watch = DirectoryWatch()
-        self._watches: dict[str, int] = {}
         self._waiting: dict[str, AgentOutput] = {}
         self._on_their_way: frozenset[str] = frozenset()
         self._settled: dict[str, trio.Event] = {}
@@ -53,32 +53,42 @@ class Following:
         began: float,
         adopted: bool = False,
     ) -> AgentOutput:
-        """Follow a run whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
+        """Take a run in whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
         bounds = Bounds(
             stored=self._execution.max_log_bytes,
             written=10 * self._execution.max_log_bytes,
             stall_timeout=claimed.stall_timeout_s or self._execution.stall_timeout,
         )
-        output = AgentOutput(
+        return AgentOutput(
             claimed.run_id, workspace, parser, masking, bounds, self._tell, began=began, adopted=adopted
         )
+
+    async def follow(self, output: AgentOutput, stop: Callable[[StopReason], None]) -> None:
+        """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed.
+
+        Begins late by as much as any news comes late: a run that ends sooner is read at its end and needs no watch.
+        """
+        await trio.sleep(self._watch.DEBOUNCE)
+        watch = None
         try:
-            self._watches[claimed.run_id] = self._watch.add(workspace.directory, output.changed)
+            watch = self._watch.add(output.directory, output.changed)
         except OSError as error:
             log.warning(
                 "output is not seen before the end: raise fs.inotify.max_user_watches",
-                task=claimed.number,
+                run=output.run_id,
                 error=str(error),
             )
-        return output
+        try:
+            await output.follow(stop)
+        finally:
+            if watch is not None:
+                self._watch.remove(watch)
 
     async def end(self, output: AgentOutput) -> Output | None:
-        """Stop following; answers the last output, which is to be stored with the report of the run's end.
+        """Answer the last output, which is to be stored with the report of the run's end.
 
         What is more than a report can carry is stored first: while the database is away, so long does this wait.
         """
-        if (watch := self._watches.pop(output.run_id, None)) is not None:
-            self._watch.remove(watch)
         output.ended = True
         if output.run_id in self._on_their_way or output.backlog > LAST_PIECE:
             settled = self._settled[output.run_id] = trio.Event()

@@ -238,7 +238,7 @@ class Run:
         """Return when the agent's shell has ended, by itself or because the run was stopped."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
-            nursery.start_soon(output.follow, self.stop)
+            nursery.start_soon(self._around.following.follow, output, self.stop)
             await process.end()
             nursery.cancel_scope.cancel()
         if self._stopped is not None:

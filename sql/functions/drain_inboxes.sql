@@ -17,6 +17,7 @@ BEGIN
             DELETE FROM lane_inbox RETURNING *
         ), arrived AS (
             SELECT lane, tool, account, model, tenant_id, queue, priority, min(number) AS head,
+                min(created_at) AS oldest,
                 md5(tool || chr(31) || coalesce(account, '') || chr(31) || coalesce(model, '') || chr(31) || queue)::uuid
                 AS kind
             FROM filed GROUP BY lane, tool, account, model, tenant_id, queue, priority
@@ -37,10 +38,11 @@ BEGIN
             LEFT JOIN concurrency_limits ON scope = 'tenant:' || tenant_id
             ON CONFLICT (tenant_id, tool, priority) DO UPDATE SET waiting = true WHERE NOT turns.waiting
         )
-        INSERT INTO lanes (lane, kind, tool, account, model, tenant_id, queue, priority, head)
-        SELECT lane, kind, tool, account, model, tenant_id, queue, priority, head FROM arrived
-        ON CONFLICT (lane) DO UPDATE SET head = least(lanes.head, excluded.head)
-        WHERE lanes.head IS DISTINCT FROM least(lanes.head, excluded.head);
+        INSERT INTO lanes (lane, kind, tool, account, model, tenant_id, queue, priority, head, oldest)
+        SELECT lane, kind, tool, account, model, tenant_id, queue, priority, head, oldest FROM arrived
+        ON CONFLICT (lane) DO UPDATE SET head = least(lanes.head, excluded.head),
+            oldest = CASE WHEN lanes.head IS NULL THEN excluded.oldest ELSE least(lanes.oldest, excluded.oldest) END
+        WHERE lanes.head IS DISTINCT FROM least(lanes.head, excluded.head) OR excluded.oldest < lanes.oldest;
     END IF;
     IF EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         -- 50 of them, longest waiting first: others must not wait behind lanes that somebody holds for long.

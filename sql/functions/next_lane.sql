@@ -3,6 +3,7 @@
 -- that the claim at hand has filled are not open, or are in `full`.
 -- `blocked` are turns that had nothing to take before; it is answered with those that were found now. After c_walk of
 -- them the order over tenants is given up: then it goes through the kinds that nothing blocks, by priority and age.
+-- Two lanes of each kind tell how much of the first one may be taken at once.
 -- next_head: no other lane is to be taken from before a task with that number; null for none. 0 when that is not
 -- known, as when several tenants take turns: then only one task may be taken.
 -- Of a turn the first c_lanes lanes are looked at; if these are blocked, its lanes of open kinds are. So thousands of
@@ -99,19 +100,20 @@ BEGIN
         v_width := c_walk;
     END LOOP;
 
-    SELECT best.*, 0 INTO lane, tool, account, model, tenant_id, queue, head, next_head
-    FROM (
-        SELECT best.* FROM kinds CROSS JOIN LATERAL (
-            SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
-            FROM lanes JOIN turns USING (tenant_id, tool, priority)
-            WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
-                AND NOT turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(p_full)
-            ORDER BY lanes.priority DESC, lanes.head LIMIT 1
-        ) AS best
-        WHERE kinds.tool = ANY(p_open_tools) AND kinds.closed_by IS NULL
-            AND scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), p_full)
-            AND (kinds.account IS NULL OR account_has_room(kinds.tool, kinds.account, p_dispatcher, p_now, p_full))
-        ORDER BY best.priority DESC, best.head LIMIT 1
-    ) AS best (lane, tool, account, model, tenant_id, queue, head, priority);
+    SELECT two.lane, two.tool, two.account, two.model, two.tenant_id, two.queue, two.head,
+        CASE WHEN lead(two.priority) OVER in_order = two.priority THEN lead(two.head) OVER in_order END
+    INTO lane, tool, account, model, tenant_id, queue, head, next_head
+    FROM kinds CROSS JOIN LATERAL (
+        SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
+        FROM lanes JOIN turns USING (tenant_id, tool, priority)
+        WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
+            AND NOT turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(p_full)
+        ORDER BY lanes.priority DESC, lanes.head LIMIT 2
+    ) AS two
+    WHERE kinds.tool = ANY(p_open_tools) AND kinds.closed_by IS NULL
+        AND scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), p_full)
+        AND (kinds.account IS NULL OR account_has_room(kinds.tool, kinds.account, p_dispatcher, p_now, p_full))
+    WINDOW in_order AS (ORDER BY two.priority DESC, two.head)
+    ORDER BY two.priority DESC, two.head LIMIT 1;
 END
 $$;

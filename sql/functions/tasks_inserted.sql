@@ -8,8 +8,8 @@ BEGIN
     IF session_tenants() IS NOT NULL THEN
         PERFORM require_tenants(ARRAY(SELECT DISTINCT tenant_id FROM new_rows));
     END IF;
-    INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number)
-    SELECT lane, tool, account, model, tenant_id, queue, priority, min(number)
+    INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number, created_at)
+    SELECT lane, tool, account, model, tenant_id, queue, priority, min(number), min(created_at)
     FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL
     GROUP BY lane, tool, account, model, tenant_id, queue, priority;
 

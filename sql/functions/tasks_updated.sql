@@ -31,18 +31,18 @@ BEGIN
 
     IF v_queued THEN
         WITH ready AS (
-            SELECT 1 AS side, id, number, lane, tool, account, model, tenant_id, queue, priority
+            SELECT 1 AS side, id, number, created_at, lane, tool, account, model, tenant_id, queue, priority
             FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL
             UNION ALL
-            SELECT 0, id, number, lane, tool, account, model, tenant_id, queue, priority
+            SELECT 0, id, number, created_at, lane, tool, account, model, tenant_id, queue, priority
             FROM old_rows WHERE status = 'queued' AND wait_reason IS NULL
         ), became_ready AS (
-            SELECT number, lane, tool, account, model, tenant_id, queue, priority
-            FROM ready GROUP BY id, number, lane, tool, account, model, tenant_id, queue, priority
+            SELECT number, created_at, lane, tool, account, model, tenant_id, queue, priority
+            FROM ready GROUP BY id, number, created_at, lane, tool, account, model, tenant_id, queue, priority
             HAVING min(side) = 1
         )
-        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number)
-        SELECT lane, tool, account, model, tenant_id, queue, priority, min(number)
+        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number, created_at)
+        SELECT lane, tool, account, model, tenant_id, queue, priority, min(number), min(created_at)
         FROM became_ready GROUP BY lane, tool, account, model, tenant_id, queue, priority;
         v_wakes := v_wakes OR FOUND;
 

@@ -34,10 +34,13 @@ def claims_beside(
 ) -> list[Result]:
     """Claim by turns in a database that was filled and in one ``without``."""
     with stage.database("empty") as empty, stage.database("filled") as filled:
-        dispatchers = {connection: _prepare(connection) for connection in (empty, filled)}
+        dispatchers = {connection: register(connection) for connection in (empty, filled)}
         fill(filled, count)
         for connection in dispatchers:
             connection.execute("VACUUM ANALYZE")  # else autovacuum does it while we measure
+            connection.execute(
+                "SET synchronous_commit = off"
+            )  # the disk would hide what the claim itself costs
         results = []
         for size in SIZES:
             reference, ours = _claims_ms(stage, dispatchers, size)
@@ -53,10 +56,8 @@ def claims_beside(
         return results
 
 
-def _prepare(connection: psycopg.Connection) -> object:
-    """A group with room for all, and a dispatcher; answers its id."""
-    # Waiting for the disk at each commit would hide what the claim itself costs.
-    connection.execute("SET synchronous_commit = off")
+def register(connection: psycopg.Connection) -> object:
+    """Make a group with room for all, and a dispatcher without a process; answers its id."""
     connection.execute("SELECT put_tool('bench')")
     connection.execute("SELECT put_group('bench', 'bench', 'a', 1000000)")
     row = connection.execute(

@@ -24,14 +24,14 @@ def drain(stage: Stage) -> list[Result]:
     count = stage.sizes.drained
     rates: dict[str, list[float]] = defaultdict(list)
     with ours(stage, "drain") as own, peers(stage, "drain", tuned_for="throughput") as others:
-        drains: dict[str, Callable[[int], None]] = {"bare": lambda number: _bare_loop(stage, number)}
-        drains |= {system.name: _drain_of(system) for system in (own, *others)}
+        drains: dict[str, Callable[[int], None]] = {"bare": lambda number: bare_loop(stage, number)}
+        drains |= {system.name: drain_of(system) for system in (own, *others)}
         for run in drains.values():
             run(WARM_UP)
         order = list(drains)
         for _ in range(stage.sizes.drains):
             for name in order:
-                _settle(stage)
+                settle(stage)
                 start = perf_counter()
                 drains[name](count)
                 rates[name].append(count / (perf_counter() - start))
@@ -68,7 +68,7 @@ def _ratio(own: list[float], reference: list[float]) -> float:
     return statistics.median(ours / theirs for ours, theirs in zip(own, reference, strict=True))
 
 
-def _drain_of(system: System) -> Callable[[int], None]:
+def drain_of(system: System) -> Callable[[int], None]:
     def run(count: int) -> None:
         system.submit(count)
         system.wait(count)
@@ -76,14 +76,16 @@ def _drain_of(system: System) -> Callable[[int], None]:
     return run
 
 
-def _settle(stage: Stage) -> None:
+def settle(stage: Stage) -> None:
     """Let whoever was measured before clean up, and the server write its pages: nobody pays for another."""
     time.sleep(1)
     with psycopg.connect(stage.server.url("postgres"), autocommit=True) as connection:
         connection.execute("CHECKPOINT")
 
 
-def _bare_loop(stage: Stage, count: int) -> None:
+def bare_loop(stage: Stage, count: int) -> None:
+    """Run so many agents, CONCURRENCY at a time, and keep nothing: what starting them costs."""
+
     async def main() -> None:
         slots = trio.CapacityLimiter(CONCURRENCY)
 

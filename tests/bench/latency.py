@@ -59,12 +59,17 @@ def start_latencies(stage: Stage, systems: Sequence[System]) -> Mapping[str, lis
 def _start_latencies(system: System, rounds: int) -> list[float]:
     taken = []
     for _ in range(rounds):
-        time.sleep(random.uniform(0.03, 0.06))  # this is the rest that it starts from
+        rest()
         submitted = time.monotonic()
         system.submit_one()
         system.wait(1)
         taken.append((system.last_start() - submitted) * 1000)
     return taken
+
+
+def rest() -> None:
+    """Wait until everything is at rest, which is where P1 begins."""
+    time.sleep(random.uniform(0.03, 0.06))
 
 
 def percentile_99(values: Sequence[float]) -> float:

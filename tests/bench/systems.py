@@ -36,6 +36,9 @@ class System(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def worker_pid(self) -> int: ...
+
     def submit_one(self) -> None:
         """Submit one job over the connection that is open already."""
 
@@ -62,6 +65,12 @@ class Ours:
         self._tenants = itertools.cycle(tenants)
         self._ended = 0
         connection.execute("LISTEN task_event")
+
+    @property
+    def worker_pid(self) -> int:
+        row = self._connection.execute("SELECT pid FROM dispatchers WHERE NOT closed").fetchone()
+        assert row is not None
+        return int(row[0])
 
     def submit_one(self) -> None:
         self._connection.execute(
@@ -108,6 +117,10 @@ class Peer:
         self._stored = worker.stdout.fileno()
         self._count = 0
         self.wait(1)  # its first byte says that jobs may be submitted
+
+    @property
+    def worker_pid(self) -> int:
+        return self._worker.pid
 
     def wait(self, count: int) -> None:
         while self._count < count:

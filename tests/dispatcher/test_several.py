@@ -6,50 +6,98 @@ from datetime import datetime
 
 from tests.fixtures.dispatchers import Site
 
-TASKS = 200
+TASKS = 1000
+
+FIXED = {
+    "tool:sh": 7, "tool:twin": 4, "model:m": 3, "tenant:t": 5, "queue:q": 2, "group:sh": 6, "group:second": 5,
+    "group:twin": 5,
+}  # fmt: skip
+"""Nobody changes these, so no moment may show more."""
 
 
-def test_two_dispatchers_share_every_limit_exactly(site: Site) -> None:
-    shell = {"max_concurrent": 5, "env": {"SITE": str(site.directory)}}
+def test_two_dispatchers_share_every_limit_exactly_while_others_change_and_a_group_pauses(site: Site) -> None:
+    """What an outsider can see: a line when an agent begins, and one before it ends."""
     site.configure("tools", twin={"argv": ["sh", "{prompt_file}"]})
-    site.configure("groups", sh={"max_concurrent": 6}, second={"tool": "sh", "account": "second", **shell})
-    site.configure("groups", twin={"tool": "twin", **shell})
-    limits = {"tool:sh": 7, "tool:twin": 4, "model:m": 3, "tenant:t": 5, "queue:q": 2}
-    site.configure("limits", **limits)
-    # What an outsider can see: a line when an agent begins, and one before it ends.
-    tasks = []
-    for n in range(TASKS):
-        fields = {"tool": "sh" if n % 3 else "twin"}
-        fields |= {"model": "m"} if n % 5 == 0 else {}
-        fields |= {"tenant_id": "t"} if n % 2 == 0 else {}
-        fields |= {"queue": "q"} if n % 7 == 0 else {}
-        scopes = f"tool:{fields['tool']} " + " ".join(
-            f"{kind}:{value}"
-            for kind, value in (("model", fields.get("model")), ("tenant", fields.get("tenant_id")),
-                                ("queue", fields.get("queue"))) if value
-        )  # fmt: skip
-        prompt = f"echo + {scopes} >>$SITE/journal; sleep 0.01; echo - {scopes} >>$SITE/journal; echo done"
-        tasks.append({"prompt": prompt, **fields})
+    for name, tool in (("sh", "sh"), ("second", "sh"), ("twin", "twin")):
+        env = {"SITE": str(site.directory), "GROUP": name}
+        slots = FIXED[f"group:{name}"]
+        site.configure(
+            "groups", **{name: {"tool": tool, "account": name, "max_concurrent": slots, "env": env}}
+        )
+    site.configure(
+        "limits", **{scope: most for scope, most in FIXED.items() if not scope.startswith("group:")}
+    )
     first = site.start()
     first.wait_for("dispatcher started")
     site.configure("execution", work_dir=str(site.directory / "other work"))
     second = site.start("--host-id", "another", config="other.yaml")
     second.wait_for("dispatcher started")
-    numbers = site.submit_many(tasks)
 
-    site.wait_for("succeeded", *numbers, within=60)
+    numbers = site.submit_many([_observed(n) for n in range(TASKS)])
+    _change_and_pause(site)
+    site.wait_for("succeeded", *numbers, within=120)
 
     running: Counter[str] = Counter()
+    paused = False
     for line in site.journal_lines():
-        sign, *scopes_seen = line.split()
-        for scope in scopes_seen:
-            running[scope] += 1 if sign == "+" else -1
-            assert running[scope] <= limits[scope]
-    assert len(site.journal_lines()) == 2 * TASKS, "each task ran once"
-    assert len(first.log("run started")) > 0
-    assert len(second.log("run started")) > 0
-    assert len(first.log("run started")) + len(second.log("run started")) == TASKS
+        sign, *scopes = line.split()
+        if sign in "+-":
+            for scope in scopes:
+                running[scope] += 1 if sign == "+" else -1
+                assert running[scope] <= FIXED.get(scope, TASKS)
+            assert not (paused and "group:second" in scopes)
+        paused = sign == "paused" or (paused and sign != "resumed")
+    assert sum(line[0] in "+-" for line in site.journal_lines()) == 2 * TASKS, "each task ran once"
+    started = [len(dispatcher.log("run started")) for dispatcher in (first, second)]
+    assert min(started) > 0
+    assert sum(started) == TASKS
     assert site.sql("SELECT * FROM check_counters()") == []
+
+
+def _observed(n: int) -> dict[str, object]:
+    """A task of many scopes that says so when it begins and before it ends; those of the queue r change."""
+    fields: dict[str, object] = {"tool": "sh" if n % 3 else "twin"}
+    if n % 5 == 0:
+        fields["model"] = "m"
+    if n % 2 == 0:
+        fields["tenant_id"] = "t"
+    if n % 7 in (0, 1):
+        fields["queue"] = "qr"[n % 7]
+    kinds = {"tool": "tool", "model": "model", "tenant_id": "tenant", "queue": "queue"}
+    scopes = " ".join(f"{kinds[key]}:{value}" for key, value in fields.items()) + " group:$GROUP"
+    told = f"echo + {scopes} >>$SITE/journal; sleep 0.01; echo - {scopes} >>$SITE/journal; echo done"
+    return {"prompt": told, **fields}
+
+
+def _change_and_pause(site: Site) -> None:
+    """Until half of the tasks have ended: change a limit, and pause a group while others go on."""
+
+    def ended() -> int:
+        return int(site.sql("SELECT count(*) AS n FROM tasks WHERE status = 'succeeded'")[0]["n"])
+
+    def note(word: str) -> None:
+        with (site.directory / "journal").open("a") as journal:
+            journal.write(word + "\n")
+
+    pauses = 0
+    while (goal := ended() + 60) < TASKS // 2:
+        site.sql("SELECT set_limit('queue:r', %s)", pauses % 3)
+        site.sql("SELECT pause_group('second')")
+        site.wait_until(
+            lambda: (
+                not site.sql(
+                    "SELECT number FROM tasks WHERE group_name = 'second' AND status IN ('leased', 'running')"
+                )
+            ),
+            30,
+        )
+        note("paused")
+        site.wait_until(lambda: ended() >= goal, 30)
+        note("resumed")
+        site.sql("SELECT resume_group('second')")
+        pauses += 1
+    assert pauses > 2
+    site.sql("SELECT remove_limit('queue:r')")
 
 
 def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(site: Site) -> None:

@@ -77,6 +77,10 @@ class Client:
     def submit(self, prompt: object = "do it", tool: object = "claude", **keys: object) -> Submitted:
         return self.submit_all([{"tool": tool, "prompt": prompt, **keys}])[0]
 
+    def submit_some(self, count: int = 1, **keys: object) -> list[int]:
+        """Submit equal tasks; answers their numbers."""
+        return [task.number for task in self.submit_all([{"tool": "claude", "prompt": "p", **keys}] * count)]
+
     def submit_all(self, tasks: object) -> list[Submitted]:
         rows = self.connection.execute("select * from submit_tasks(%s)", [Jsonb(tasks)]).fetchall()
         return [Submitted(*row) for row in rows]

@@ -52,3 +52,11 @@ def acme(db: Client, log_in: LogIn) -> Client:
     db.submit("secret of other", tenant_id="other", idempotency_key="night", output_files=["plan.md"],
               input_files=[{"path": "in.txt", "content": "their file"}])  # fmt: skip
     return log_in("producer", tenants=["acme"])
+
+
+@pytest.fixture
+def wide(db: Client) -> Client:
+    """Plenty of slots, so that only what a test sets is a limit."""
+    db.group("main", slots=1000)
+    db.limit("tool:claude", 1000)
+    return db

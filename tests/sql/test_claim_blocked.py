@@ -8,29 +8,17 @@ MANY = 40
 """More lanes than the claim looks at one by one."""
 
 
-@pytest.fixture
-def wide(db: Client) -> Client:
-    """Plenty of slots, so that only what a test sets is a limit."""
-    db.group("main", slots=100)
-    db.limit("tool:claude", 100)
-    return db
-
-
-def submit(db: Client, count: int = 1, **keys: object) -> list[int]:
-    return [task.number for task in db.submit_all([{"tool": "claude", "prompt": "p", **keys}] * count)]
-
-
 def fill_front(db: Client) -> None:
     """The tenant a has many lanes in front, each of a model that is full."""
     for model in range(MANY):
         db.limit(f"model:m{model}", 0)
-        submit(db, tenant_id="a", model=f"m{model}")
+        db.submit_some(tenant_id="a", model=f"m{model}")
 
 
 def test_tenants_take_turns_when_the_first_lanes_of_one_are_all_blocked(wide: Client) -> None:
     fill_front(wide)
-    ours = submit(wide, 3, tenant_id="a")
-    theirs = submit(wide, 3, tenant_id="b")
+    ours = wide.submit_some(3, tenant_id="a")
+    theirs = wide.submit_some(3, tenant_id="b")
     expected = [number for pair in zip(ours, theirs, strict=True) for number in pair]
     dispatcher = wide.dispatcher()
     assert wide.claim(dispatcher, 2).numbers == expected[:2]
@@ -39,7 +27,7 @@ def test_tenants_take_turns_when_the_first_lanes_of_one_are_all_blocked(wide: Cl
 
 def test_a_tenant_whose_lanes_are_all_blocked_does_not_hold_up_others(wide: Client) -> None:
     fill_front(wide)
-    behind = submit(wide, 2, tenant_id="b", priority=1)
+    behind = wide.submit_some(2, tenant_id="b", priority=1)
     assert wide.claim(wide.dispatcher()).numbers == behind
 
 
@@ -66,7 +54,7 @@ def test_what_a_full_model_blocked_is_taken_when_it_has_room(wide: Client, chang
 def test_a_model_and_a_queue_that_are_full_both_block(wide: Client) -> None:
     wide.limit("model:m", 1)
     wide.limit("queue:q", 1)
-    first, second = submit(wide, 2, model="m", queue="q")
+    first, second = wide.submit_some(2, model="m", queue="q")
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
     assert wide.claim(dispatcher).numbers == []
@@ -81,14 +69,26 @@ def test_a_model_and_a_queue_that_are_full_both_block(wide: Client) -> None:
 
 
 def test_tasks_of_several_lanes_are_taken_by_age_however_many_at_once(wide: Client) -> None:
-    numbers = [submit(wide, queue=queue)[0] for queue in "aabbbacabbcc"]
+    numbers = [wide.submit_some(queue=queue)[0] for queue in "aabbbacabbcc"]
     dispatcher = wide.dispatcher()
     assert wide.claim(dispatcher, 5).numbers == numbers[:5]
     assert wide.claim(dispatcher, 50).numbers == numbers[5:]
 
 
+def test_behind_more_blocked_tenants_than_the_claim_looks_at_order_is_priority_and_age(wide: Client) -> None:
+    wide.limit("model:full", 0)
+    for tenant in range(60):
+        wide.submit_some(tenant_id=f"blocked-{tenant}", model="full", priority=9)
+    last = wide.submit_some(2, tenant_id="a", priority=3)
+    numbers = [wide.submit_some(tenant_id=tenant)[0] for tenant in "aaabacbbcaab"]
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 1).numbers == numbers[:1]
+    assert wide.claim(dispatcher, 4).numbers == numbers[1:5]
+    assert wide.claim(dispatcher, 50).numbers == numbers[5:] + last
+
+
 def test_several_at_once_stop_where_a_held_task_is_and_come_back_to_it(wide: Client) -> None:
-    first, held, third, fourth = submit(wide, 4)
+    first, held, third, fourth = wide.submit_some(4)
     producer = wide.another()
     producer.run("begin")
     producer.run("select from tasks where number = %s for update", held)
@@ -102,7 +102,7 @@ def test_several_at_once_are_spread_over_groups_as_one_by_one(db: Client) -> Non
     db.limit("tool:claude", 100)
     for name, slots in (("a", 1), ("b", 3), ("c", 2)):
         db.group(name, slots=slots)
-    submit(db, 10)
+    db.submit_some(10)
     claimed = db.claim(db.dispatcher(), 10)
     assert [run.group for run in claimed.runs] == ["b", "b", "c", "a", "b", "c"]
 
@@ -112,8 +112,8 @@ def test_a_pinned_account_is_found_among_many_with_more_room(db: Client) -> None
     for number in range(30):
         db.group(f"g{number:02}", slots=5)
     db.group("small", slots=1)
-    submit(db, 2, account="small", priority=9)
-    free = submit(db, 3)
+    db.submit_some(2, account="small", priority=9)
+    free = db.submit_some(3)
     claimed = db.claim(db.dispatcher(), 4)
     assert [run.group for run in claimed.runs] == ["small", "g00", "g01", "g02"]
     assert claimed.numbers[1:] == free

@@ -9,19 +9,6 @@ LOOK_AGAIN_S = 0.05
 """How soon a dispatcher looks again while somebody else's open transaction holds tasks."""
 
 
-@pytest.fixture
-def wide(db: Client) -> Client:
-    """Plenty of slots."""
-    db.group("main", slots=1000)
-    db.limit("tool:claude", 1000)
-    return db
-
-
-def submit(db: Client, count: int = 1, **keys: object) -> list[int]:
-    tasks = [{"tool": "claude", "prompt": "p", **keys}] * count
-    return [submitted.number for submitted in db.submit_all(tasks)]
-
-
 # Heads that are wrong
 
 
@@ -35,26 +22,26 @@ def submit(db: Client, count: int = 1, **keys: object) -> list[int]:
     ],
 )
 def test_a_lane_whose_first_task_is_gone_does_not_overtake_older_work(wide: Client, gone: str) -> None:
-    [first] = submit(wide, queue="a")
-    [older] = submit(wide, queue="b")
-    [younger] = submit(wide, queue="a")
+    [first] = wide.submit_some(queue="a")
+    [older] = wide.submit_some(queue="b")
+    [younger] = wide.submit_some(queue="a")
     wide.connection.execute(gone.encode(), [first])
     assert wide.claim(wide.dispatcher(), 2).numbers == [older, younger]
 
 
 def test_a_lane_that_lost_all_its_tasks_is_left_alone_until_it_gets_new_ones(wide: Client) -> None:
     dispatcher = wide.dispatcher()
-    submit(wide, 3, queue="a")
+    wide.submit_some(3, queue="a")
     wide.run("update tasks set status = 'canceled'")
     assert wide.claim(dispatcher).numbers == []
     assert wide.rows("select head from lanes") == [(None,)]
     assert wide.rows("select waiting from turns") == [(False,)]
-    numbers = submit(wide, 2, queue="a")
+    numbers = wide.submit_some(2, queue="a")
     assert wide.claim(dispatcher).numbers == numbers
 
 
 def test_a_task_whose_priority_changes_moves_to_its_new_place(wide: Client) -> None:
-    first, second, third = submit(wide, 3)
+    first, second, third = wide.submit_some(3)
     dispatcher = wide.dispatcher()
     wide.claim(dispatcher, 0)
     wide.run("update tasks set priority = 9 where number = %s", third)
@@ -64,7 +51,7 @@ def test_a_task_whose_priority_changes_moves_to_its_new_place(wide: Client) -> N
 
 def test_a_task_whose_priority_changes_while_it_runs_comes_back_to_its_new_place(wide: Client) -> None:
     wide.run("select set_group_limit('main', 1)")
-    first, second = submit(wide, 2)
+    first, second = wide.submit_some(2)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
     wide.run("update tasks set priority = 1 where number = %s", first)
@@ -78,7 +65,7 @@ def test_a_task_whose_priority_changes_while_it_runs_comes_back_to_its_new_place
 def test_thousands_of_emptied_lanes_are_cleaned_up_in_bounded_steps(wide: Client) -> None:
     wide.submit_all([{"tool": "claude", "prompt": "p", "queue": f"q{i}", "priority": 9} for i in range(1000)])
     wide.run("update tasks set status = 'canceled'")
-    [last] = submit(wide, priority=1)
+    [last] = wide.submit_some(priority=1)
     dispatcher = wide.dispatcher()
     calls = 1
     while (claim := wide.claim(dispatcher)).numbers == []:
@@ -101,7 +88,7 @@ def test_thousands_of_emptied_lanes_are_cleaned_up_in_bounded_steps(wide: Client
     ],
 )
 def test_a_task_that_a_producer_holds_does_not_stop_the_others_of_its_lane(wide: Client, hold: str) -> None:
-    held, *others = submit(wide, 4)
+    held, *others = wide.submit_some(4)
     dispatcher = wide.dispatcher()
     producer = wide.another()
     producer.run("begin")
@@ -116,7 +103,7 @@ def test_a_task_that_a_producer_holds_does_not_stop_the_others_of_its_lane(wide:
 
 
 def test_a_task_canceled_in_a_transaction_that_commits_leaves_no_trace_in_the_lane(wide: Client) -> None:
-    [number] = submit(wide)
+    [number] = wide.submit_some()
     dispatcher = wide.dispatcher()
     producer = wide.another()
     producer.run("begin")
@@ -130,7 +117,7 @@ def test_a_task_canceled_in_a_transaction_that_commits_leaves_no_trace_in_the_la
 
 def test_a_row_that_only_a_foreign_key_points_at_is_claimed(wide: Client) -> None:
     """Adding a file to a task locks its row against deletion, not against work."""
-    [number] = submit(wide)
+    [number] = wide.submit_some()
     producer = wide.another()
     producer.run("begin")
     producer.run(
@@ -143,7 +130,7 @@ def test_a_row_that_only_a_foreign_key_points_at_is_claimed(wide: Client) -> Non
 
 def test_work_behind_hundreds_of_held_lanes_is_reached_before_they_are_let_go(wide: Client) -> None:
     wide.submit_all([{"tool": "claude", "prompt": "p", "queue": f"q{i}", "priority": 9} for i in range(700)])
-    [behind] = submit(wide, priority=1)
+    [behind] = wide.submit_some(priority=1)
     producer = wide.another()
     producer.run("begin")
     producer.run("update tasks set labels = '{}' where priority = 9")
@@ -163,7 +150,7 @@ def test_work_behind_hundreds_of_held_lanes_is_reached_before_they_are_let_go(wi
 
 def test_only_the_first_fifty_of_a_lane_are_tried_when_somebody_holds_it(wide: Client) -> None:
     """A bulk change of 200,000 tasks in an open transaction must not make each claim try all of them."""
-    numbers = submit(wide, 60)
+    numbers = wide.submit_some(60)
     producer = wide.another()
     producer.run("begin")
     producer.run("select from tasks where number < %s for update", numbers[50])
@@ -180,9 +167,9 @@ def test_only_the_first_fifty_of_a_lane_are_tried_when_somebody_holds_it(wide: C
 
 
 def test_due_tasks_take_their_place_by_age_not_by_due_time(wide: Client, time: Clock) -> None:
-    [early] = submit(wide, delay_s=20)
-    [late] = submit(wide, delay_s=10)
-    [now] = submit(wide)
+    [early] = wide.submit_some(delay_s=20)
+    [late] = wide.submit_some(delay_s=10)
+    [now] = wide.submit_some()
     dispatcher = wide.dispatcher()
     claim = wide.claim(dispatcher, 0)
     assert (claim.numbers, claim.deadline_s) == ([], 10)
@@ -193,7 +180,7 @@ def test_due_tasks_take_their_place_by_age_not_by_due_time(wide: Client, time: C
 
 
 def test_a_due_task_that_somebody_holds_is_looked_at_again_soon(wide: Client, time: Clock) -> None:
-    [number] = submit(wide, delay_s=10)
+    [number] = wide.submit_some(delay_s=10)
     dispatcher = wide.dispatcher()
     time.passes(10)
     producer = wide.another()
@@ -208,7 +195,7 @@ def test_a_due_task_that_somebody_holds_is_looked_at_again_soon(wide: Client, ti
 def test_more_tasks_due_at_once_than_one_claim_moves_on_are_moved_by_the_next(
     wide: Client, time: Clock
 ) -> None:
-    submit(wide, 2500, delay_s=10)
+    wide.submit_some(2500, delay_s=10)
     time.passes(10)
     dispatcher = wide.dispatcher()
     claim = wide.claim(dispatcher, 1)
@@ -224,7 +211,7 @@ def test_nothing_to_wait_for_is_no_deadline(wide: Client) -> None:
     dispatcher = wide.dispatcher()
     assert wide.claim(dispatcher).deadline_s is None
     wide.limit("tool:claude", 0)
-    submit(wide)
+    wide.submit_some()
     assert wide.claim(dispatcher).deadline_s is None
 
 
@@ -235,7 +222,7 @@ def test_a_cool_down_is_a_deadline_only_of_groups_that_have_work_and_are_not_pau
     wide.run("select cool_down_group('main', clock() + '40 s'), cool_down_group('other', clock() + '30 s')")
     for_main, dispatcher = wide.dispatcher(groups=["main"]), wide.dispatcher()
     assert wide.claim(dispatcher).deadline_s is None
-    submit(wide)
+    wide.submit_some()
     assert wide.claim(dispatcher).deadline_s == 30
     assert wide.claim(for_main).deadline_s == 40
     wide.run("select pause_group('other')")
@@ -245,7 +232,7 @@ def test_a_cool_down_is_a_deadline_only_of_groups_that_have_work_and_are_not_pau
 def test_a_deadline_that_passes_while_the_claim_answers_is_still_told(wide: Client, time: Clock) -> None:
     """What became due between the claim's look and its answer must not sleep until something else happens."""
     dispatcher = wide.dispatcher()
-    submit(wide, delay_s=10)
+    wide.submit_some(delay_s=10)
     seen = wide.value("select clock()")
     time.passes(10.5)
     assert wide.value("select extract(epoch from next_deadline(%s, %s))::float", dispatcher, seen) == 0.001
@@ -254,10 +241,10 @@ def test_a_deadline_that_passes_while_the_claim_answers_is_still_told(wide: Clie
 def test_the_earliest_of_several_deadlines_counts(wide: Client, time: Clock) -> None:
     dispatcher = wide.dispatcher()
     wide.run("select cool_down_group('main', clock() + '50 s')")
-    submit(wide)
-    submit(wide, delay_s=70)
+    wide.submit_some()
+    wide.submit_some(delay_s=70)
     assert wide.claim(dispatcher).deadline_s == 50
-    submit(wide, delay_s=20)
+    wide.submit_some(delay_s=20)
     assert wide.claim(dispatcher).deadline_s == 20
 
 
@@ -275,7 +262,7 @@ def test_there_is_work_as_long_as_something_is_queued_that_the_dispatcher_serves
         return [wide.value("select has_work(%s)", each) for each in (dispatcher, for_codex)]
 
     assert has_work() == [False, False]
-    [number] = submit(wide)
+    [number] = wide.submit_some()
     assert has_work() == [True, False]
     wide.run("update tasks set wait_reason = 'held'")
     assert has_work() == [False, False]
@@ -290,3 +277,16 @@ def test_there_is_work_as_long_as_something_is_queued_that_the_dispatcher_serves
     assert has_work() == [False, False]
     wide.submit(tool="codex")
     assert has_work() == [True, True]
+
+
+def test_a_task_that_was_committed_late_has_the_place_of_its_age(wide: Client) -> None:
+    slow = wide.another()
+    slow.run("begin")
+    slow.run("select now()")
+    first, second, third = (wide.submit().number for _ in range(3))
+    dispatcher = wide.dispatcher()
+    assert wide.claim(dispatcher, 1).numbers == [first]
+    late = slow.submit().number
+    assert wide.claim(dispatcher, 1).numbers == [second]
+    slow.run("commit")
+    assert wide.claim(dispatcher).numbers == [late, third]

@@ -11,17 +11,8 @@ from tests.sql.refused import refused
 SCOPES = ["tool:claude", "model:opus", "tenant:acme", "queue:night"]
 
 
-@pytest.fixture
-def wide(db: Client) -> Client:
-    """Plenty of slots, so that only what a test sets is a limit."""
-    db.group("main", slots=100)
-    db.limit("tool:claude", 100)
-    return db
-
-
 def submit(db: Client, count: int = 1, **keys: object) -> list[int]:
-    task = {"tool": "claude", "prompt": "p", "model": "opus", "tenant_id": "acme", "queue": "night"} | keys
-    return [submitted.number for submitted in db.submit_all([task] * count)]
+    return db.submit_some(count, **{"model": "opus", "tenant_id": "acme", "queue": "night"} | keys)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -197,8 +188,8 @@ def test_the_guard_refuses_a_slot_above_the_limit_whoever_asks(wide: Client) -> 
             dispatcher,
             numbers[1],
         )
-    with refused("LD429", "the limit of main is 100"):
-        wide.run("update worker_groups set current_concurrent = 101")
+    with refused("LD429", "the limit of main is 1000"):
+        wide.run("update worker_groups set current_concurrent = 1001")
     assert wide.drift() == []
 
 

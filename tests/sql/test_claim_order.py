@@ -160,3 +160,23 @@ def task_of(tenant: str, **keys: object) -> dict[str, object]:
 
 def tenants_of(db: Client, numbers: list[int]) -> list[object]:
     return [db.value("select tenant_id from tasks where number = %s", number) for number in numbers]
+
+
+def test_a_lane_whose_model_is_nearly_always_full_gets_its_share(db: Client) -> None:
+    """One slot of the model for two tenants, and plenty of other work to take whenever it is full."""
+    db.group("main", slots=3)
+    db.limit("tool:claude", 3)
+    db.limit("model:scarce", 1)
+    many = db.submit_all([{"tool": "claude", "prompt": "p", "tenant_id": "a", "model": "scarce"}] * 20)
+    few = db.submit_all([{"tool": "claude", "prompt": "p", "tenant_id": "b", "model": "scarce"}] * 3)
+    db.submit_all([{"tool": "claude", "prompt": "p", "tenant_id": tenant} for tenant in "ab" * 30])
+    scarce = {task.number: "a" for task in many} | {task.number: "b" for task in few}
+    dispatcher = db.dispatcher()
+    running, served = list(db.claim(dispatcher).runs), ""
+    while served.count("b") != len(few):
+        served += "".join(scarce.get(run.number, "") for run in running)
+        assert len(served) < 12, served
+        for run in running:
+            db.finish(dispatcher, run)
+        running = list(db.claim(dispatcher).runs)
+        assert len(running) == 3, "slots stay empty beside the full model"

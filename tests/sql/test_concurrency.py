@@ -15,7 +15,9 @@ from tests.sql.concurrently import PATIENCE_S, all_at_once
 
 FIXED = {"tool:claude": 6, "model:m1": 3, "tenant:a": 2, "queue:q1": 4, "group:one": 4, "group:two": 3}
 """Nobody changes these while the test runs, so no moment may show more."""
-DISPATCHERS, PRODUCERS, BATCHES = 4, 4, 80
+DISPATCHERS, PRODUCERS, BATCHES = 4, 4, 200
+TRANSACTIONS = 10_000
+"""At least so many of all kinds are mixed, for each seed."""
 
 
 class Audit:
@@ -196,6 +198,16 @@ def watch(database: str, over: threading.Event) -> int:
     return looks
 
 
+def transactions(db: Client) -> int:
+    """How many the database has seen, of all its connections that have ended and of this one."""
+    db.run("select pg_stat_force_next_flush()")
+    counted = db.value(
+        "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()"
+    )
+    assert isinstance(counted, int)
+    return counted
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_number_of_people_and_programs_at_once_pass_no_limit_and_miss_no_work(
     db: Client, seed: int
@@ -207,6 +219,7 @@ def test_any_number_of_people_and_programs_at_once_pass_no_limit_and_miss_no_wor
             db.limit(scope, slots)
     db.group("codex", tool="codex", slots=3)
     audit = Audit(db)
+    before = transactions(db)
     produced, over = threading.Event(), threading.Event()
     dispatchers = [Dispatcher(db.database, seed * 100 + i) for i in range(DISPATCHERS)]
     with ThreadPoolExecutor(DISPATCHERS + PRODUCERS + 2) as pool, ExitStack() as whatever_happens:
@@ -224,6 +237,7 @@ def test_any_number_of_people_and_programs_at_once_pass_no_limit_and_miss_no_wor
         for working in dispatching:
             working.result(2 * PATIENCE_S)
         assert watching.result(PATIENCE_S) > 10
+    assert transactions(db) - before >= TRANSACTIONS
     assert db.drift() == []
     assert set(db.counters().values()) == {0}
     assert audit.check() > 50

@@ -102,6 +102,9 @@ BACKLOGS: dict[str, LiteralString] = {
     "in the same lane": "'codex', 'p', 1, null::timestamptz, 'default'",
     "of the future": "'codex', 'p', 9, now() + i * interval '1 min', 'default'",
     "of a thousand blocked tenants": "'claude', 'p', 9, null::timestamptz, 'tenant ' || i % 1000",
+    "of one huge tenant and a thousand small ones, blocked": (
+        "'claude', 'p', 9, null::timestamptz, case when i % 20 = 0 then 'tenant ' || i % 20000 else 'huge' end"
+    ),
 }
 
 
@@ -128,6 +131,22 @@ def test_no_call_reads_more_because_of_a_backlog(quiet: Client, where: str) -> N
         if blocks > GROWTH * before[call] + MORE.get(call, 20)
     }
     assert grown == {}, json.dumps(grown, indent=1)
+
+
+def test_the_claim_reads_no_more_after_a_bulk_cancel(quiet: Client) -> None:
+    calls = Calls(quiet.another())
+    before = calls.settled_cost()
+    quiet.run(
+        "insert into tasks (tool, prompt, priority, created_at)"
+        " select 'codex', 'p', 1, now() - interval '1 h' from generate_series(1, %s)",
+        BACKLOG,
+    )
+    quiet.run(
+        "update tasks set status = 'canceled', finished_at = now() where created_at < now() - interval '30 min'"
+    )
+    calls.cost()  # the first one walks over what was cancelled, and remembers where the rest begins
+    after = calls.settled_cost()
+    assert after["claim"] <= GROWTH * before["claim"] + 20
 
 
 def test_the_claim_reads_no_more_for_a_lane_with_a_long_history(quiet: Client) -> None:
