@@ -178,12 +178,21 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
     site.start(env={"MATRIX_KEY": KEY})
 
     def all_ended() -> bool:
-        # Nothing is to begin a second run, however short its back-off is.
+        # Nothing is to begin a second run, however short its back-off is, unless the host was too busy for the first.
         site.sql(
-            "SELECT set_group_limit(group_name, 0) FROM worker_groups"
-            " WHERE max_concurrent > 0 AND group_name IN (SELECT group_name FROM task_runs)"
+            """
+            SELECT set_group_limit(group_name, slots) FROM (
+                SELECT group_name, max_concurrent, (
+                    bool_and(finished_at IS NOT NULL AND coalesce(error_class, '') = 'no_resources')
+                )::integer AS slots
+                FROM worker_groups JOIN task_runs USING (group_name) GROUP BY group_name, max_concurrent
+            ) AS wanted WHERE slots <> max_concurrent
+            """
         )
-        ended = site.sql("SELECT count(*) AS runs FROM task_runs WHERE finished_at IS NOT NULL")
+        ended = site.sql(
+            "SELECT count(*) AS runs FROM task_runs"
+            " WHERE finished_at IS NOT NULL AND error_class IS DISTINCT FROM 'no_resources'"
+        )
         return bool(ended[0]["runs"] == len(numbers))
 
     site.wait_until(all_ended, LONGEST)
@@ -201,7 +210,7 @@ def row_of(site: Site, cli: str, mode: str, number: int) -> Row:
             CASE WHEN g.paused THEN 'paused' WHEN g.cooldown_until > clock() THEN 'cooling' ELSE 'open' END AS state,
             extract(EPOCH FROM g.cooldown_until - r.finished_at)::integer AS reset_s
         FROM tasks AS t JOIN task_runs AS r ON r.task_id = t.id JOIN worker_groups AS g ON g.group_name = r.group_name
-        WHERE t.number = %s AND r.run_no = 1
+        WHERE t.number = %s AND r.error_class IS DISTINCT FROM 'no_resources'
         """,
         number,
     )

@@ -15,6 +15,10 @@ from wrappers.registry import configured
 MODELS = {"claude": "claude-sonnet-4-5", "codex": "test-model", "gemini": "gemini-2.5-flash"}
 
 
+BUSY = 5
+"""How often gemini is started that does not get its prompt in time."""
+
+
 @dataclass(frozen=True)
 class Story:
     """One run, from its prompt to its outcome."""
@@ -79,7 +83,12 @@ class Desk:
             prompt_file.unlink()
 
     def run(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Story:
-        return self.read(self.run_raw(prompt, permission, resume))
+        """Run it, and once more if this host was too busy for it, as a dispatcher would."""
+        for _ in range(BUSY):
+            story = self.read(self.run_raw(prompt, permission, resume))
+            if story.outcome.error_class != "no_resources":
+                break
+        return story
 
     def read(self, ran: Ran) -> Story:
         """What the wrapper makes of a run."""
