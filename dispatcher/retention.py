@@ -27,7 +27,10 @@ DIGESTS = 1000
 
 
 class Retention:
-    """Looks once in ``retention.interval``. ``settings`` answers those in force at that moment."""
+    """Looks at the start, and then about once in ``retention.interval``.
+
+    ``settings`` answers those in force at that moment.
+    """
 
     def __init__(self, store: Store, settings: Callable[[], RetentionSettings], files: LargeFiles) -> None:
         self._store = store
@@ -36,14 +39,13 @@ class Retention:
 
     async def run(self) -> None:
         """Prune for ever. Nothing waits for it, so while the database is away it waits for its next time."""
-        # Dispatchers that were started together share the work best when they do not begin together.
-        await trio.sleep(self._settings().interval * random() / 10)  # noqa: S311
         while True:
             try:
                 await self._prune()
             except (psycopg.OperationalError, OSError) as error:
                 log.warning("old data is deleted later", error=str(error).strip())
-            await trio.sleep(self._settings().interval)
+            # Dispatchers that were started together drift apart, and then share the work best.
+            await trio.sleep(self._settings().interval * (0.9 + random() / 5))  # noqa: S311
 
     async def _prune(self) -> None:
         keep = self._settings()

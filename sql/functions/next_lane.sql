@@ -22,6 +22,7 @@ DECLARE
     c_lanes CONSTANT integer := 16;
     v_turn record;
     v_lane record;
+    v_blocked_kinds uuid [] := '{}';
     v_width integer := 1;
     v_looked integer;
     v_turns integer;
@@ -50,7 +51,7 @@ BEGIN
             FOR v_lane IN
                 SELECT first_lanes.*, lead(head) OVER (ORDER BY head) AS next_head
                 FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
-                    SELECT lane, tool, account, model, tenant_id, queue, head FROM lanes
+                    SELECT lane, kind, tool, account, model, tenant_id, queue, head FROM lanes
                     WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
                         AND head IS NOT NULL AND contended_at IS NULL
                     ORDER BY head LIMIT c_lanes
@@ -59,6 +60,7 @@ BEGIN
                 ORDER BY head
             LOOP
                 v_looked := v_looked + 1;
+                CONTINUE WHEN v_lane.kind = ANY(v_blocked_kinds);
                 IF scopes_have_room(limit_scopes(NULL, v_lane.model, NULL, v_lane.queue), p_full) AND (
                     v_lane.account IS NULL
                     OR account_has_room(v_lane.tool, v_lane.account, p_dispatcher, p_now, p_full)
@@ -72,6 +74,10 @@ BEGIN
                     head := v_lane.head;
                     next_head := CASE WHEN v_turn.alone AND v_looked < c_lanes THEN v_lane.next_head ELSE 0 END;
                     RETURN;
+                END IF;
+                -- Not asked again in this call; a few, since a long list would cost more than it saves.
+                IF cardinality(v_blocked_kinds) < c_lanes THEN
+                    v_blocked_kinds := v_blocked_kinds || v_lane.kind;
                 END IF;
             END LOOP;
             IF v_looked >= c_lanes THEN

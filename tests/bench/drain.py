@@ -1,16 +1,14 @@
 """P2: how fast a queue of agents that do nothing is drained, everything recorded."""
 
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from time import perf_counter
 
-import psycopg
 import trio
 
 from tests.bench.result import Result
-from tests.bench.stage import CONCURRENCY, Stage
+from tests.bench.stage import CONCURRENCY, Stage, settle
 from tests.bench.systems import System, missing_peers, ours, peers
 
 WARM_UP = 50
@@ -74,13 +72,6 @@ def drain_of(system: System) -> Callable[[int], None]:
         system.wait(count)
 
     return run
-
-
-def settle(stage: Stage) -> None:
-    """Let whoever was measured before clean up, and the server write its pages: nobody pays for another."""
-    time.sleep(1)
-    with psycopg.connect(stage.server.url("postgres"), autocommit=True) as connection:
-        connection.execute("CHECKPOINT")
 
 
 def bare_loop(stage: Stage, count: int) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from tests.bench.result import Result
-from tests.bench.stage import Stage
+from tests.bench.stage import Stage, settle
 from tests.bench.systems import System, missing_peers, ours, peers
 
 BLOCKS = 10
@@ -48,6 +48,7 @@ def start_latencies(stage: Stage, systems: Sequence[System]) -> Mapping[str, lis
     """Milliseconds by the name of the system, measured in blocks so that the machine's noise hits all alike."""
     for system in systems:
         _start_latencies(system, stage.sizes.warm_ups)
+    settle(stage)
     blocks = min(BLOCKS, stage.sizes.starts)
     taken: dict[str, list[float]] = {system.name: [] for system in systems}
     for _ in range(blocks):

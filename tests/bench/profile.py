@@ -22,10 +22,10 @@ from rich.table import Table
 from dispatcher.launch import Launch, launch
 from dispatcher.run_record import Header, RunRecord
 from tests.bench.claims import register
-from tests.bench.drain import bare_loop, drain_of, settle
+from tests.bench.drain import bare_loop, drain_of
 from tests.bench.latency import rest, start_latencies
 from tests.bench.sizes import FULL
-from tests.bench.stage import CONCURRENCY, Stage, stage
+from tests.bench.stage import CONCURRENCY, Stage, settle, stage
 from tests.bench.standing import cpu_seconds
 from tests.bench.systems import ours, peers
 
