@@ -188,6 +188,22 @@ def test_processes_of_a_run_are_found_by_its_mark_and_no_others() -> None:
     theirs.wait()
 
 
+def test_a_process_that_dies_late_is_waited_for_and_counted_once() -> None:
+    slow = start_marked(**{RUN: "this-one"})
+    core = min(os.sched_getaffinity(0))
+    busy = subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"])
+    try:
+        for pid in (slow.pid, busy.pid):
+            os.sched_setaffinity(pid, {core})
+        os.sched_setscheduler(slow.pid, os.SCHED_IDLE, os.sched_param(0))
+
+        assert kill_run("this-one") == 1
+        assert slow.poll() == -9
+    finally:
+        busy.kill()
+        busy.wait()
+
+
 def test_what_is_left_over_is_what_has_our_mark_and_a_run_that_is_over() -> None:
     over = start_marked(**{RUN: "over", OWNER: "us"})
     active = start_marked(**{RUN: "active", OWNER: "us"})
