@@ -30,13 +30,13 @@ def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
 
 def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
     """Print findings; ends with exit code 1 if there is a problem among them."""
-    from dispatcher import check_report
+    from dispatcher.checks import report
     from dispatcher.checks.finding import has_problem
 
     if output is TextOrJson.JSON:
-        write(check_report.as_json(findings))
+        write(report.as_json(findings))
     else:
-        for line in check_report.lines(findings, colour=check_report.wants_colour(sys.stdout)):
+        for line in report.lines(findings, colour=report.wants_colour(sys.stdout)):
             # Colours are ours; texts are clean already.
             typer.echo(line)
     if has_problem(findings):

@@ -129,15 +129,15 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     Exit code 1 if there is a problem. No request is sent to a service and no token is spent: a login that is there
     may still be refused.
     """
-    from dispatcher import check_report
     from dispatcher.check import check as look
+    from dispatcher.checks import report
     from dispatcher.checks.finding import has_problem
 
     findings = look(_settings(context))
     if output is Output.JSON:
-        typer.echo(check_report.as_json(findings))
+        typer.echo(report.as_json(findings))
     else:
-        for line in check_report.lines(findings, colour=check_report.wants_colour(sys.stdout)):
+        for line in report.lines(findings, colour=report.wants_colour(sys.stdout)):
             typer.echo(line)
     if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)

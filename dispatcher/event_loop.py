@@ -16,18 +16,19 @@ import structlog
 import trio
 from psycopg import Notify
 
-from dispatcher import linux, run_record
-from dispatcher.conclusion import LONGEST_LIMIT
+from dispatcher import linux
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.exchange import Exchange
-from dispatcher.following import Following
 from dispatcher.large_files import LargeFiles
 from dispatcher.retention import Retention
-from dispatcher.run import Run, Surroundings
-from dispatcher.run_record import StopReason
+from dispatcher.run import run_record
+from dispatcher.run.conclusion import LONGEST_LIMIT
+from dispatcher.run.following import Following
+from dispatcher.run.life import Run, Surroundings
+from dispatcher.run.run_record import StopReason
+from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import ClaimedRun, OpenRun, Report, Store
-from dispatcher.sweeping import Sweeper
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper

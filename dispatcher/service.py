@@ -13,7 +13,7 @@ import trio
 from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
-from dispatcher import __version__, cgroups, linux, logs, paths
+from dispatcher import __version__, linux, logs, paths
 from dispatcher.apply_settings import apply_settings
 from dispatcher.database.connection import (
     LAST_PATIENCE,
@@ -27,9 +27,10 @@ from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
 from dispatcher.large_files import LargeFiles
+from dispatcher.run import cgroups
+from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
-from dispatcher.sweeping import Sweeper
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper

@@ -15,7 +15,6 @@ import structlog
 import trio
 from psycopg_pool import ConnectionPool
 
-from dispatcher.collect import OutputFile
 from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DispatchError, ExitCode
 from dispatcher.threads import SerialThread, in_thread
@@ -127,6 +126,17 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     stderr_bytes: int
     live: bool
     chunks: tuple[OutputChunk, ...]
+
+
+class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that an agent made: its content, or for a large one the URL of the copy that we keep."""
+
+    path: str
+    size: int
+    sha256: str
+    mode: int
+    content: bytes | None = None
+    storage_url: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

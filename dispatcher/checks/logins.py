@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dispatcher import environment
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.programs import ask
-from dispatcher.environment import SecretError
+from dispatcher.run import environment
+from dispatcher.run.environment import SecretError
 from wrappers import gemini
 from wrappers.base import Request, Wrapper
 from wrappers.logins import LOGINS, Login

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dispatcher import cgroups
 from dispatcher.checks.finding import Finding, ok, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.sandboxes import check_sandboxes
-from dispatcher.environment import INHERITED
+from dispatcher.run import cgroups
+from dispatcher.run.environment import INHERITED
 from wrappers.base import Wrapper
 from wrappers.logins import LOGINS
 

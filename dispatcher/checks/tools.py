@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dispatcher import environment
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.programs import ask
+from dispatcher.run import environment
 from wrappers import claude, codex, gemini
 from wrappers.base import Request, Wrapper
 

@@ -7,9 +7,10 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from dispatcher.collect import INLINE_BYTES, CollectError, OutputFile, collect
 from dispatcher.large_files import LargeFiles
-from dispatcher.masking import Masking
+from dispatcher.run.collect import INLINE_BYTES, CollectError, collect
+from dispatcher.run.masking import Masking
+from dispatcher.store import OutputFile
 
 NO_SECRETS = Masking(())
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dispatcher import linux, run_record
-from dispatcher.launch import Child, Launch, launch
-from dispatcher.run_record import Header, RunRecord
+from dispatcher import linux
+from dispatcher.run import run_record
+from dispatcher.run.launch import Child, Launch, launch
+from dispatcher.run.run_record import Header, RunRecord
 from dispatcher.store import Claim, ClaimedRun
 from dispatcher.work_directory import WorkDirectory, Workspace
 from tests.fixtures.dispatchers import Site

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.collect import INLINE_BYTES, OutputFile, collect
 from dispatcher.large_files import LargeFiles
-from dispatcher.masking import Masking
+from dispatcher.run.collect import INLINE_BYTES, collect
+from dispatcher.run.masking import Masking
+from dispatcher.store import OutputFile
 
 PATIENCE = 60
 

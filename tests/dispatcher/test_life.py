@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from dispatcher.environment import INHERITED
+from dispatcher.run.environment import INHERITED
 from tests.fixtures.dispatchers import Site
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.log_file import BLOCK, CHUNK, LogFile
+from dispatcher.run.log_file import BLOCK, CHUNK, LogFile
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.masking import Masking
+from dispatcher.run.masking import Masking
 
 texts = st.binary(max_size=40).map(lambda raw: bytes(b"abc"[byte % 3] for byte in raw))
 secrets = st.lists(st.text("abc", min_size=1, max_size=6), max_size=4)

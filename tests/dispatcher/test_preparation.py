@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.preparation import NotStartedError, check_inputs, check_prompt, make_config_home
+from dispatcher.run.preparation import NotStartedError, check_inputs, check_prompt, make_config_home
 from tests.fixtures.dispatchers import Site
 from wrappers.registry import built_in
 

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from dispatcher.collect import INLINE_BYTES
+from dispatcher.run.collect import INLINE_BYTES
 from tests.fixtures.dispatchers import Site
 
 WEEK = 7 * 86_400.0

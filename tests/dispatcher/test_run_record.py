@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from dispatcher import linux, run_record
-from dispatcher.agent_process import AgentProcess
-from dispatcher.launch import Child, Launch, launch
-from dispatcher.run_record import Header, RunRecord
+from dispatcher import linux
+from dispatcher.run import run_record
+from dispatcher.run.agent_process import AgentProcess
+from dispatcher.run.launch import Child, Launch, launch
+from dispatcher.run.run_record import Header, RunRecord
 
 HEADER = Header(run_id="r", number=1, run_no=1, tool="sh", boot_id=linux.boot_id(), launched=0.0)
 

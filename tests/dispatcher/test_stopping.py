@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.cgroups import parent_of_runs
+from dispatcher.run.cgroups import parent_of_runs
 from tests.fixtures.dispatchers import Dispatcher, Site
 
 # It ignores the gentle signal and scatters children: in its own group, in a session of their own, orphaned by a

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from dispatcher import cgroups, environment
-from dispatcher.conclusion import explain
-from dispatcher.environment import OWNER, RUN, SecretError
 from dispatcher.errors import DispatchError, UsageError
-from dispatcher.run_record import Reading
-from dispatcher.survivors import kill_left_over, kill_run
+from dispatcher.run import cgroups, environment
+from dispatcher.run.conclusion import explain
+from dispatcher.run.environment import OWNER, RUN, SecretError
+from dispatcher.run.run_record import Reading
+from dispatcher.run.survivors import kill_left_over, kill_run
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Outcome
 

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher.evidence import newest
+from dispatcher.run.evidence import newest
 from tests.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
 from wrappers.command import ToolSettings

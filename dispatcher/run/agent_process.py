@@ -10,8 +10,8 @@ from typing import Self
 
 import trio
 
-from dispatcher import run_record
-from dispatcher.launch import Child
+from dispatcher.run import run_record
+from dispatcher.run.launch import Child
 
 
 class AgentProcess:

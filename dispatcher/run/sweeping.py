@@ -5,8 +5,8 @@ from pathlib import Path
 import structlog
 import trio
 
-from dispatcher import cgroups
-from dispatcher.survivors import kill_left_over, kill_run
+from dispatcher.run import cgroups
+from dispatcher.run.survivors import kill_left_over, kill_run
 from dispatcher.threads import in_thread
 
 log = structlog.get_logger()

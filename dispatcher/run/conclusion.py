@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dispatcher.launch import SHELL_NAME
-from dispatcher.masking import Masking
-from dispatcher.run_record import Reading, StopReason
+from dispatcher.run.launch import SHELL_NAME
+from dispatcher.run.masking import Masking
+from dispatcher.run.run_record import Reading, StopReason
 from dispatcher.store import Output, Report
 from wrappers.base import AuthMode, Outcome
 

@@ -9,18 +9,19 @@ import psycopg
 import structlog
 import trio
 
-from dispatcher import linux, run_record
-from dispatcher.agent_output import AgentOutput
-from dispatcher.agent_process import AgentProcess
-from dispatcher.collect import CollectError, collect
-from dispatcher.conclusion import STOPPED, explain, report
-from dispatcher.evidence import newest
-from dispatcher.following import Following
-from dispatcher.forgotten_tool import forgotten_tool
+from dispatcher import linux
 from dispatcher.large_files import LargeFiles
-from dispatcher.launch import launch
-from dispatcher.masking import Masking
-from dispatcher.preparation import (
+from dispatcher.run import run_record
+from dispatcher.run.agent_output import AgentOutput
+from dispatcher.run.agent_process import AgentProcess
+from dispatcher.run.collect import CollectError, collect
+from dispatcher.run.conclusion import STOPPED, explain, report
+from dispatcher.run.evidence import newest
+from dispatcher.run.following import Following
+from dispatcher.run.forgotten_tool import forgotten_tool
+from dispatcher.run.launch import launch
+from dispatcher.run.masking import Masking
+from dispatcher.run.preparation import (
     HOST_TROUBLE,
     NotStartedError,
     Prepared,
@@ -30,10 +31,10 @@ from dispatcher.preparation import (
     prepare,
     secrets_of,
 )
-from dispatcher.run_record import Header, Reading, RunRecord, StopReason
+from dispatcher.run.run_record import Header, Reading, RunRecord, StopReason
+from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
-from dispatcher.sweeping import Sweeper
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper

@@ -5,12 +5,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from dispatcher.large_files import LargeFiles
-from dispatcher.masking import Masking
+from dispatcher.run.masking import Masking
+from dispatcher.store import OutputFile
 
 INLINE_BYTES = 16 * 2**20
 _PIECE = 2**20
@@ -23,18 +23,6 @@ class CollectError(Exception):
     def __init__(self, error_class: str, message: str) -> None:
         super().__init__(message)
         self.error_class = error_class
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFile:
-    """One collected file: its content, or for a large one the URL of the copy that we keep."""
-
-    path: str
-    size: int
-    sha256: str
-    mode: int
-    content: bytes | None = None
-    storage_url: str | None = None
 
 
 def collect(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import structlog
 
-from dispatcher import environment, linux
-from dispatcher.environment import Environment, SecretError
-from dispatcher.launch import Launch
+from dispatcher import linux
+from dispatcher.run import environment
+from dispatcher.run.environment import Environment, SecretError
+from dispatcher.run.launch import Launch
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace

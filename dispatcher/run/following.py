@@ -10,10 +10,10 @@ import psycopg
 import structlog
 import trio
 
-from dispatcher.agent_output import AgentOutput, Bounds
 from dispatcher.linux import DirectoryWatch
-from dispatcher.masking import Masking
-from dispatcher.run_record import StopReason
+from dispatcher.run.agent_output import AgentOutput, Bounds
+from dispatcher.run.masking import Masking
+from dispatcher.run.run_record import StopReason
 from dispatcher.settings import ExecutionSettings
 from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store, will_pass
 from dispatcher.threads import in_thread

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from dispatcher.environment import OWNER, RUN
+from dispatcher.run.environment import OWNER, RUN
 
 ROUNDS = 20
 DEATH = 1.0

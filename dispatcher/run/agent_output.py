@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import trio
 
-from dispatcher.log_file import LogFile
-from dispatcher.masking import MASK, Masking
-from dispatcher.run_record import StopReason
+from dispatcher.run.log_file import LogFile
+from dispatcher.run.masking import MASK, Masking
+from dispatcher.run.run_record import StopReason
 from dispatcher.store import Output, OutputChunk, Stream
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
