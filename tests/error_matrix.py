@@ -32,6 +32,7 @@ MODES: Mapping[str, str] = {
     "429": "[[fail 429 retry-after=1]]",
     "429, wait 600 s": "[[fail 429 retry-after=600]]",
     "quota": f"[[fail quota resets={RESETS}]]",
+    "subscription 429": "[[fail 429 retry-after=600]]",
     "subscription quota": f"[[fail quota resets={RESETS}]]",
     "no credit": "[[fail credit]]",
     "500": "[[fail 500]]",
@@ -62,6 +63,7 @@ CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "429, wait 600 s": ("throttled", "throttled", "throttled"),
     "429": ("throttled", "throttled", "throttled"),
     "quota": ("throttled", "limit", "limit"),
+    "subscription 429": ("throttled", None, None),
     "subscription quota": ("limit", None, None),
     "no credit": ("budget", "budget", "auth"),
     "500": ("overloaded", "overloaded", "overloaded"),
@@ -81,7 +83,8 @@ CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "logged out": ("auth", "auth", "auth"),
     "task budget": ("budget", None, None),
 }
-ONLY_CLAUDE = ("subscription quota", "task budget")
+SUBSCRIPTIONS = ("subscription 429", "subscription quota")
+ONLY_CLAUDE = (*SUBSCRIPTIONS, "task budget")
 
 
 class Policy(NamedTuple):
@@ -151,9 +154,9 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
     for cli, mode in scenes():
         account = agents.account(cli, directory / group_of(cli, mode), KEY)
         variables = {name: "env:MATRIX_KEY" if value == KEY else value for name, value in account.env.items()}
-        if mode in ("logged out", "subscription quota"):
+        if mode in ("logged out", *SUBSCRIPTIONS):
             variables = {name: value for name, value in variables.items() if value != "env:MATRIX_KEY"}
-        if mode == "subscription quota":
+        if mode in SUBSCRIPTIONS:
             variables["CLAUDE_CODE_OAUTH_TOKEN"] = "env:MATRIX_KEY"  # a name, no secret
         groups[group_of(cli, mode)] = {
             "tool": cli,

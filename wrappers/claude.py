@@ -148,8 +148,17 @@ class Assistant(msgspec.Struct, tag_field="type", tag="assistant"):
 
 
 class RateLimitInfo(msgspec.Struct, rename="camel"):
+    """How much of the account's windows is used. ``status`` is "rejected" after any 429, also one of the moment, which
+    claude calls "not your usage limit": that one names neither a window nor a reset.
+    """
+
     status: str = ""
+    rate_limit_type: str | None = None
     resets_at: float | None = None
+
+    @property
+    def is_reached(self) -> bool:
+        return self.status == "rejected" and not (self.rate_limit_type is None and self.resets_at is None)
 
 
 class RateLimit(msgspec.Struct, tag_field="type", tag="rate_limit_event"):
@@ -289,7 +298,7 @@ class ClaudeParser(JsonLinesParser[Line]):
         known = CLASS_OF_ERROR.get(self._error or "") or failure.CLASS_OF_STATUS.get(
             result.api_error_status or 0
         )
-        if known == "throttled" and self._limit is not None and self._limit.status == "rejected":
+        if known == "throttled" and self._limit is not None and self._limit.is_reached:
             return "limit"
         return known or "agent_error"
 

@@ -47,10 +47,13 @@ def foreign_session(desk: Desk) -> Ran:
     return desk.run_raw("hello", resume="0b8f4f8e-3c63-4f0e-9d0e-6a3f4f1f2a11")
 
 
-def subscription_limit(desk: Desk) -> Ran:
-    desk.log_out()
-    desk.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
-    return desk.run_raw("[[fail quota]]")
+def subscribed(text: str) -> Scene:
+    def scene(desk: Desk) -> Ran:
+        desk.log_out()
+        desk.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
+        return desk.run_raw(text)
+
+    return scene
 
 
 SCENES: Mapping[str, Scene] = {
@@ -72,7 +75,11 @@ SCENES: Mapping[str, Scene] = {
     "told-to-wait": prompt("[[fail 429 retry-after=1]]"),
 }
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
-    "claude": {"subscription-limit": subscription_limit, "full-as-root": full},
+    "claude": {
+        "subscription-limit": subscribed("[[fail quota]]"),
+        "subscription-throttled": subscribed("[[fail 429]]"),
+        "full-as-root": full,
+    },
     "codex": {},
     "gemini": {
         "late-prompt": Desk.run_without_prompt,

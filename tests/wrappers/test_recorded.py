@@ -41,6 +41,7 @@ ERROR_CLASSES = {
     ("claude", "throttled"): "throttled",
     ("claude", "quota"): "throttled",  # with an API key there is no telling it from a limit of the moment
     ("claude", "subscription-limit"): "limit",
+    ("claude", "subscription-throttled"): "throttled",
     ("claude", "credit"): "budget",
     ("claude", "server-error"): "overloaded",
     ("claude", "overloaded"): "overloaded",
