@@ -22,7 +22,7 @@ from dispatcher.exchange import Exchange
 from dispatcher.large_files import LargeFiles
 from dispatcher.retention import Retention
 from dispatcher.run import run_record
-from dispatcher.run.conclusion import LONGEST_LIMIT
+from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.following import Following
 from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import StopReason
@@ -217,7 +217,7 @@ class EventLoop:
     def _let_go(self, run: Run, report: Report) -> None:
         """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
         keep_for = self._settings.execution.keep_sessions
-        if report.error_class == "limit":
+        if report.error_class in CUT_SHORT:
             keep_for = max(keep_for, LONGEST_LIMIT)
         if report.session_id is None or run.claimed.workdir is not None or keep_for == 0:
             self._work_directory.discard(run.workspace)

@@ -39,7 +39,7 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run that the database gave to us: the task, and the group whose slot it takes.
 
     ``session_id`` is a session to go on with, and ``directory`` the workspace where it is at home; ``goes_on``: it is
-    the task's own one, which a usage limit cut short.
+    the task's own one, which was cut short.
     """
 
     run_id: str

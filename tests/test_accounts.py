@@ -91,8 +91,51 @@ def test_a_task_that_a_limit_cut_short_goes_on_with_its_session_where_it_stopped
     assert (resumed["resumed"], resumed["session_id"]) == (limited["id"], limited["session_id"])
     assert (resumed["directory"], site.task(number)["attempt"]) == (f"{number}-1", 0)
     last = agents.requests(mark)[-1]
-    assert "A usage limit cut your work on this short" in last.body
+    assert "Your work on this was cut short" in last.body
     assert last.body.count(f"{mark} [[fail") >= 2, "the conversation so far is there"
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_a_task_that_was_asked_to_slow_down_goes_on_with_its_session(
+    site: Site, agents: Agents, home: Path, cli: str
+) -> None:
+    add_accounts(site, agents, home, cli, "only")
+    start(site)
+    prompt = f"[[fail 429 retry-after=600 first=1]] [[say: {cli} went on]]"
+    number = site.submit(prompt, tool=cli)
+    site.wait_for("succeeded", number, within=LONGEST)
+
+    throttled, resumed = site.runs(number)
+    assert (throttled["error_class"], site.task(number)["attempt"]) == ("throttled", 0)
+    assert (resumed["resumed"], resumed["session_id"]) == (throttled["id"], throttled["session_id"])
+
+
+@pytest.mark.parametrize("cli", CLIS)
+def test_a_task_whose_agent_was_stopped_with_its_dispatcher_goes_on_with_its_session(
+    site: Site, agents: Agents, home: Path, cli: str
+) -> None:
+    add_accounts(site, agents, home, cli, "only")
+    dispatcher = start(site)
+    mark = uuid.uuid4().hex
+    number = site.submit(
+        f"{mark} [[write done.txt: yes]] [[silent 6]] [[say: went on with {mark}]]",
+        tool=cli,
+        model=MODELS.get(cli),
+        output_files=["done.txt"],
+        max_attempts=1,
+    )
+    site.wait_until(lambda: len(agents.requests(mark)) >= 2, LONGEST)
+    dispatcher.signal(signal.SIGTERM)
+    dispatcher.wait_for("draining")
+    stop(dispatcher)
+    assert site.runs(number)[0]["error_class"] == "interrupted"
+    start(site)
+    site.wait_for("succeeded", number, within=LONGEST)
+
+    stopped, resumed = site.runs(number)
+    assert (resumed["resumed"], resumed["session_id"]) == (stopped["id"], stopped["session_id"])
+    assert (resumed["directory"], site.task(number)["attempt"]) == (f"{number}-1", 0)
+    assert "Your work on this was cut short" in agents.requests(mark)[-1].body
 
 
 def test_a_task_of_gemini_that_never_got_a_word_starts_over(site: Site, agents: Agents, home: Path) -> None:

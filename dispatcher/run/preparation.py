@@ -23,9 +23,7 @@ log = structlog.get_logger()
 
 InputFile = tuple[str, bytes, int]
 
-GO_ON = (
-    "A usage limit cut your work on this short. Go on where you stopped. This is what was asked of you:\n\n"
-)
+GO_ON = "Your work on this was cut short. Go on where you stopped. This is what was asked of you:\n\n"
 
 
 class NotStartedError(Exception):
@@ -147,7 +145,7 @@ def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
     if claimed.workdir is not None or workspace.has_own_work or workspace.work.is_dir():
         return
     if claimed.goes_on:
-        raise NotStartedError("interrupted", "the directory of its session is gone: it starts over")
+        raise NotStartedError("invalid_request", "the directory of its session is gone: it starts over")
     raise NotStartedError(
         "spawn_failed",
         f"the directory of the session is not on this host any more: it was kept for execution.keep_sessions, "

@@ -9,10 +9,11 @@
 --
 -- What an error does is looked up in error_classes; what it does to the worker group is done by restrain_groups().
 -- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
--- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again;
--- if it can, the task goes on with its session then. A task of a group without failover, or that an account refused,
--- is pinned to that account. Which errors are worth another attempt the task may say itself. A cancel that was asked
--- for ends the task as canceled, unless the agent was quicker and succeeded.
+-- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again.
+-- A task that was cut short through no fault of its own (it uses up no attempt) goes on with its session, if it has one.
+-- A task of a group without failover, or that an account refused, is pinned to that account. Which errors are worth
+-- another attempt the task may say itself. A cancel that was asked for ends the task as canceled, unless the agent was
+-- quicker and succeeded.
 -- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
 -- each report (measured), until autovacuum comes by.
 -- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
@@ -70,7 +71,10 @@ BEGIN
             )
         ORDER BY report.run_id, listed.position
     ), decided AS (
-        SELECT reported.*, tasks.id AS task_id, policy.run_status, policy.wait_reason = 'limit' AS is_limit,
+        SELECT reported.*, tasks.id AS task_id, policy.run_status,
+            CASE WHEN NOT (policy.uses_attempt OR in_vain) THEN
+                CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
+            END AS session_run,
             tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures,
             policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false) AS restrains,
             CASE
@@ -98,7 +102,7 @@ BEGIN
         FROM reported JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
         LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
         LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
-        -- A session that a limit cut short and that cannot go on is no fault of the task: it starts over.
+        -- A session that was cut short and that cannot go on is no fault of the task: it starts over.
         CROSS JOIN LATERAL (
             SELECT tasks.resumes IS NOT NULL
                 AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain
@@ -125,9 +129,7 @@ BEGIN
             END,
             attempt = failures,
             account = CASE WHEN outcome = 'queued' THEN decided.account ELSE tasks.account END,
-            resumes = CASE WHEN outcome = 'queued' AND is_limit AND decided.session_id IS NOT NULL
-                THEN decided.run_id
-            END,
+            resumes = CASE WHEN outcome = 'queued' THEN session_run END,
             leased_by = NULL,
             started_at = CASE
                 WHEN outcome <> 'queued'

@@ -1,6 +1,6 @@
 -- runs_for_dispatch(tasks): what a dispatcher has to know of the open runs of these tasks, as a JSON array in the
 -- order of the tasks given. session_id is a session to go on with; directory names the workspace to work in; goes_on
--- says that the session is the task's own, which a usage limit cut short.
+-- says that the session is the task's own, which was cut short.
 CREATE OR REPLACE FUNCTION runs_for_dispatch(p_tasks uuid []) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$

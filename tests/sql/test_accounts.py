@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from dispatcher.run.conclusion import CUT_SHORT
 from tests.sql.client import Client, Run
 from tests.sql.clock import Clock
 from tests.sql.refused import refused
@@ -179,12 +180,21 @@ def test_without_failover_what_a_group_began_stays_with_it(db: Client, me: UUID,
     assert claim_one(db, me).group == "one"
 
 
-def test_a_session_that_a_limit_cut_short_goes_on_with_its_account_and_directory(
-    db: Client, me: UUID, time: Clock
+def test_the_errors_that_cut_an_agent_short_are_those_that_use_up_no_attempt(db: Client) -> None:
+    names = {
+        str(name) for [name] in db.rows("select name from error_classes where retried and not uses_attempt")
+    }
+    assert names == CUT_SHORT | {"no_resources"}, "without resources no agent began"
+
+
+@pytest.mark.parametrize("error", sorted(CUT_SHORT))
+def test_a_session_that_was_cut_short_goes_on_with_its_account_and_directory(
+    db: Client, me: UUID, time: Clock, error: str
 ) -> None:
     db.group("main")
     task = db.submit()
-    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR, session_id="s-1")
+    db.finish(me, claim_one(db, me), error, retry_after_s=HOUR, session_id="s-1")
+    db.run("select resume_group('main')")
     time.passes(HOUR + 5)
     second = claim_one(db, me)
     assert (second.answer["session_id"], second.answer["goes_on"]) == ("s-1", True)
@@ -195,6 +205,15 @@ def test_a_session_that_a_limit_cut_short_goes_on_with_its_account_and_directory
     third = claim_one(db, me)
     assert (third.answer["session_id"], third.answer["goes_on"]) == (None, False)
     assert third.answer["directory"] == f"{task.number}-3"
+
+
+def test_a_session_outlives_a_run_that_was_stopped_before_it_could_name_it(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = db.submit()
+    db.finish(me, claim_one(db, me), "interrupted", session_id="s-1")
+    db.finish(me, claim_one(db, me), "interrupted")
+    third = claim_one(db, me)
+    assert (third.answer["session_id"], third.answer["directory"]) == ("s-1", f"{task.number}-1")
 
 
 def test_a_session_that_cannot_go_on_costs_no_attempt_and_the_task_starts_over(
