@@ -215,7 +215,7 @@ TOOL_INPUT = msgspec.json.Decoder(ToolInput)
 CLASS_OF_ERROR = {
     "authentication_failed": "auth",
     "oauth_org_not_allowed": "auth",
-    "billing_error": "budget",
+    "billing_error": "no_credit",
     "rate_limit": "throttled",
     "overloaded": "overloaded",
     "model_not_found": "invalid_request",

@@ -171,7 +171,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"unexpected status (?:50[0234]|529) ", "overloaded"),
         (r"unexpected status (?:401|403) ", "auth"),
         (r"Missing environment variable: ", "auth"),
-        (r"Quota exceeded\. Check your plan and billing details\.", "budget"),
+        (r"Quota exceeded\. Check your plan and billing details\.", "no_credit"),
         (r"stream disconnected before completion: .*\breason: content_filter$", "invalid_request"),
         (r"Codex ran out of room in the model.s context window\.", "context_too_long"),
     )
@@ -319,7 +319,7 @@ class CodexParser(JsonLinesParser[Line]):
 def class_of(sentence: str, info: str | ErrorInfo | None) -> str | None:
     """What codex noted for programs decides; but it notes an empty purse as a usage limit."""
     by_words = next((error_class for pattern, error_class in SENTENCES if pattern.match(sentence)), None)
-    if by_words == "budget":
+    if by_words == "no_credit":
         return by_words
     known = (
         failure.CLASS_OF_STATUS.get(info.status or 0)

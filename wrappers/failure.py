@@ -19,7 +19,7 @@ PREDICATES = {
     "limit": "has reached the usage limit of its account",
     "throttled": "has sent more requests than its account may send at the moment",
     "overloaded": "finds its service overloaded or out of order",
-    "budget": "has no credit left: top its account up, or use another one",
+    "no_credit": "has no credit left: top its account up, then resume its group, or use another one",
     "context_too_long": "was given more than the model can hold: shorten the prompt, or split the task",
     "invalid_request": "had its request refused, and would have it again: change the task or its model",
     "permission_denied": "was not allowed to do what it wanted to: give the task a wider permission profile",

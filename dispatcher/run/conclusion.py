@@ -28,7 +28,7 @@ STOPPED: Mapping[StopReason, str] = {
 LONGEST_LIMIT = 8 * 86400.0
 """Seconds. The longest window of an account's usage is a week: a later reset is a mistake, or another clock."""
 
-CUT_SHORT = frozenset({"limit", "throttled", "auth", "interrupted"})
+CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"})
 """Errors of agents that use up no attempt: their tasks go on with their sessions."""
 
 _NO_SECRETS = Masking(())

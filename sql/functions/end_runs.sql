@@ -89,7 +89,7 @@ BEGIN
             CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
                 WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
             END AS wait_reason,
-            CASE WHEN coalesce(g.failover, true) AND policy.group_action IS DISTINCT FROM 'pause' THEN tasks.account
+            CASE WHEN coalesce(g.failover, true) AND policy.name IS DISTINCT FROM 'auth' THEN tasks.account
                 ELSE g.account_name
             END AS account,
             CASE coalesce(policy.wait_reason, 'retry')

@@ -207,6 +207,26 @@ def test_a_session_that_was_cut_short_goes_on_with_its_account_and_directory(
     assert third.answer["directory"] == f"{task.number}-3"
 
 
+def test_an_account_without_money_pauses_and_its_tasks_wait_or_move_to_another_one(
+    db: Client, me: UUID
+) -> None:
+    db.group("one")
+    task = db.submit(max_attempts=1)
+    db.finish(me, claim_one(db, me), "no_credit", error_message="claude has no credit left")
+    assert group_state(db, "one") == ("paused", "claude has no credit left")
+    assert db.claim(me).runs == []
+    assert "claude has no credit left" in why(db, task.number)
+
+    db.group("two")
+    run = claim_one(db, me)
+    assert run.group == "two"
+    db.finish(me, run, "no_credit")
+    assert db.claim(me).runs == []
+    db.run("select resume_group('one')")
+    assert claim_one(db, me).group == "one"
+    assert attempt(db, task.number) == 0
+
+
 def test_a_session_outlives_a_run_that_was_stopped_before_it_could_name_it(db: Client, me: UUID) -> None:
     db.group("main")
     task = db.submit()

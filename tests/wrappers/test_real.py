@@ -169,7 +169,7 @@ FAILURES: Mapping[str, Mapping[str, str]] = {
     "[[fail 404]]": {"claude": "invalid_request", "codex": "invalid_request", "gemini": "agent_error"},
     "[[fail 500]]": dict.fromkeys(CLIS, "overloaded"),
     "[[fail 503]]": dict.fromkeys(CLIS, "overloaded"),
-    "[[fail credit]]": {"claude": "budget", "codex": "budget", "gemini": "auth"},
+    "[[fail credit]]": {"claude": "no_credit", "codex": "no_credit", "gemini": "auth"},
     "[[fail context]]": dict.fromkeys(CLIS, "context_too_long"),
     "[[garbage]]": dict.fromkeys(CLIS, "agent_error"),
     "[[refuse]]": dict.fromkeys(CLIS, "invalid_request"),

@@ -42,7 +42,7 @@ ERROR_CLASSES = {
     ("claude", "quota"): "throttled",  # with an API key there is no telling it from a limit of the moment
     ("claude", "subscription-limit"): "limit",
     ("claude", "subscription-throttled"): "throttled",
-    ("claude", "credit"): "budget",
+    ("claude", "credit"): "no_credit",
     ("claude", "server-error"): "overloaded",
     ("claude", "overloaded"): "overloaded",
     ("claude", "too-long"): "context_too_long",
@@ -59,7 +59,7 @@ ERROR_CLASSES = {
     ("codex", "key-refused"): "auth",
     ("codex", "throttled"): "throttled",
     ("codex", "quota"): "limit",
-    ("codex", "credit"): "budget",
+    ("codex", "credit"): "no_credit",
     ("codex", "server-error"): "overloaded",
     ("codex", "overloaded"): "overloaded",
     ("codex", "too-long"): "context_too_long",
