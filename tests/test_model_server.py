@@ -52,6 +52,7 @@ def test_options_of_failures_are_read() -> None:
     )
     assert read("[[fail quota resets=60]]").failure == Failure(status=429, reason="quota", resets=60)
     assert read("[[fail html]]").failure == Failure(status=502, reason="html")
+    assert read("[[fail 400: at 00:00]]").failure == Failure(status=400, said="at 00:00")
     assert read("[[slow 2.5]] [[silent 1]]").slow == 2.5
     assert read("[[refuse]]").answer == Refuse()
 

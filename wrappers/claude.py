@@ -1,8 +1,11 @@
 """Anthropic's `claude` (measured with 2.1.330, npm package @anthropic-ai/claude-code)."""
 
+import re
 import signal
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -155,6 +158,7 @@ class RateLimitInfo(msgspec.Struct, rename="camel"):
     status: str = ""
     rate_limit_type: str | None = None
     resets_at: float | None = None
+    overage_resets_at: float | None = None
 
     @property
     def is_reached(self) -> bool:
@@ -200,6 +204,7 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
     session_id: str = ""
     api_error_status: int | None = None
     api_error_type: str | None = None
+    api_error: str | None = None
     terminal_reason: str | None = None
     total_cost_usd: float | None = None
     usage: Tokens | None = None
@@ -215,12 +220,39 @@ TOOL_INPUT = msgspec.json.Decoder(ToolInput)
 CLASS_OF_ERROR = {
     "authentication_failed": "auth",
     "oauth_org_not_allowed": "auth",
+    "account_on_hold": "auth",
+    "verification_required": "auth",
     "billing_error": "no_credit",
     "rate_limit": "throttled",
     "overloaded": "overloaded",
     "model_not_found": "invalid_request",
     "invalid_request": "invalid_request",
 }
+
+# What `api_error` says beyond that, from claude's own description of its output (2.1.330). Without these an account
+# with which nobody can work would fail its tasks one by one, as wrong requests.
+CLASS_OF_KIND = {
+    "usage_limit_reached": "limit",
+    "api_key_auth_disabled": "auth",
+    "org_disabled_credential": "auth",
+    "provider_credentials": "auth",
+    "gateway_signin_required": "auth",
+    "gateway_session_expired": "auth",
+    "long_context_credits_required": "context_too_long",
+    "message_over_context_limit": "context_too_long",
+    "model_requires_usage_credits": "invalid_request",
+}
+
+# The service calls these requests invalid, claude calls them unknown, and passes on the sentence of the service.
+API_LIMIT = re.compile(
+    r"API Error: 400 You have reached your specified API usage limits\. "
+    r"You will regain access on (?P<day>\d{4}-\d\d-\d\d) at (?P<time>\d\d:\d\d) UTC\b"
+)
+SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (API_LIMIT, "limit"),
+    (re.compile(r"API Error: 400 You.re out of extra usage\."), "no_credit"),
+    (re.compile(r"API Error: 400 This organization has been disabled\."), "auth"),
+)
 
 
 class ClaudeParser(JsonLinesParser[Line]):
@@ -281,7 +313,7 @@ class ClaudeParser(JsonLinesParser[Line]):
             denials=tuple(denied(denial, self._cwd) for denial in result.permission_denials),
             error_class=error_class,
             error_message=None if error_class is None else error_message(error_class, result),
-            limit_resets_at=self._limit.resets_at if error_class == "limit" and self._limit else None,
+            limit_resets_at=self._reset(text) if error_class == "limit" else None,
         )
 
     def _error_class(self, result: Result, text: str) -> str | None:
@@ -300,7 +332,18 @@ class ClaudeParser(JsonLinesParser[Line]):
         )
         if known == "throttled" and self._limit is not None and self._limit.is_reached:
             return "limit"
-        return known or "agent_error"
+        by_words = next((error_class for pattern, error_class in SENTENCES if pattern.match(text)), None)
+        return CLASS_OF_KIND.get(result.api_error or "") or known or by_words or "agent_error"
+
+    def _reset(self, text: str) -> float | None:
+        if self._limit is not None and self._limit.is_reached:
+            return self._limit.resets_at or self._limit.overage_resets_at
+        told = API_LIMIT.match(text)
+        if told is None:
+            return None
+        with suppress(ValueError):  # no such day
+            return datetime.fromisoformat(f"{told['day']}T{told['time']}+00:00").timestamp()
+        return None
 
 
 def describe(tool: str, what: ToolInput | None, cwd: str) -> Activity:

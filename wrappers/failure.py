@@ -9,6 +9,7 @@ LONGEST = 2000
 
 CLASS_OF_STATUS: Mapping[int, str] = {
     **dict.fromkeys((401, 403), "auth"),
+    402: "no_credit",
     429: "throttled",
     **dict.fromkeys((500, 502, 503, 504, 529), "overloaded"),
 }

@@ -12,6 +12,7 @@ from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",

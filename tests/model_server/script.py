@@ -14,6 +14,7 @@ carried out in their order before the final answer:
     [[drop]]                  the stream of the final answer breaks in the middle
     [[garbage]]               a 200 whose body is no answer at all
     [[fail STATUS]]           the request fails with that HTTP status
+    [[fail STATUS: TEXT]]     the same, with that text for its reason
     [[fail html]]             a proxy in front of the service answers 502, with a page of HTML
     [[fail echo]]             401, with a message that repeats the key that was sent
     [[fail quota]]            the usage limit of a subscription is reached
@@ -144,7 +145,7 @@ def follow(script: Script, name: str, argument: str, content: str) -> Script:
         case "garbage":
             return replace(script, garbage=True)
         case "fail":
-            return replace(script, failure=read_failure(*argument.split()))
+            return replace(script, failure=replace(read_failure(*argument.split()), said=content))
         case _:
             raise ScriptError("no such directive")
 

@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(PAGE)
             else:
                 key = " ".join(self.headers.get(name, "") for name in KEY_HEADERS)
-                said = f"no such key: {key}" if failure.reason == "echo" else ""
+                said = f"no such key: {key}" if failure.reason == "echo" else failure.said
                 self._send_error(dialect.failure(replace(failure, said=said)))
             return
         reply = wanted.reply(turn.results)

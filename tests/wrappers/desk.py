@@ -51,6 +51,11 @@ class Desk:
         keyless = {name: value for name, value in self.account.env.items() if value != self.account.key}
         self.account = replace(self.account, env=keyless)
 
+    def subscribe(self) -> None:
+        """Give claude a subscription instead of its key."""
+        self.log_out()
+        self.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
+
     def request(
         self, prompt: str, permission: Permission = "edit", resume: str | None = None
     ) -> tuple[Invocation, Path]:

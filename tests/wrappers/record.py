@@ -49,8 +49,7 @@ def foreign_session(desk: Desk) -> Ran:
 
 def subscribed(text: str) -> Scene:
     def scene(desk: Desk) -> Ran:
-        desk.log_out()
-        desk.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
+        desk.subscribe()
         return desk.run_raw(text)
 
     return scene

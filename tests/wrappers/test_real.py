@@ -4,7 +4,8 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -223,12 +224,41 @@ def test_the_gentle_stop_ends_a_run_without_a_success(desk: Desk) -> None:
 
 def test_the_limit_of_a_subscription_says_when_it_ends(agents: Agents, tmp_path: Path) -> None:
     desk = Desk(agents, "claude", tmp_path)
-    desk.log_out()
-    desk.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
+    desk.subscribe()
     outcome = desk.run("[[fail quota resets=7200]]").outcome
 
     assert outcome.error_class == "limit"
     assert outcome.limit_resets_at is not None
+
+
+LIMIT_OF_AN_API_KEY = (
+    "[[fail 400: You have reached your specified API usage limits. "
+    "You will regain access on 2040-02-01 at 06:30 UTC.]]"
+)
+TROUBLES: Sequence[tuple[str, str, str, float | None]] = [
+    ("key", LIMIT_OF_AN_API_KEY, "limit", datetime(2040, 2, 1, 6, 30, tzinfo=UTC).timestamp()),
+    ("key", LIMIT_OF_AN_API_KEY.replace("-02-", "-13-"), "limit", None),
+    ("key", "[[fail 402]]", "no_credit", None),
+    ("key", "[[fail 400: This organization has been disabled.]]", "auth", None),
+    ("key", "[[fail 403: API key authentication is disabled for this organization.]]", "auth", None),
+    ("key", "[[fail 400: Something else is wrong.]]", "agent_error", None),
+    ("subscription", "[[fail 429]]", "throttled", None),
+    ("subscription", "[[fail 400: This organization has been disabled.]]", "auth", None),
+    ("subscription", "[[fail 400: You're out of extra usage. Add more.]]", "no_credit", None),
+    ("subscription", "[[fail 429: Usage credits are required for long context.]]", "context_too_long", None),
+]
+
+
+@pytest.mark.parametrize(("account", "directive", "error_class", "resets_at"), TROUBLES)
+def test_what_is_wrong_with_an_account_of_claude_is_not_blamed_on_its_tasks(
+    agents: Agents, tmp_path: Path, account: str, directive: str, error_class: str, resets_at: float | None
+) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    if account == "subscription":
+        desk.subscribe()
+    outcome = desk.run(directive).outcome
+
+    assert (outcome.error_class, outcome.limit_resets_at) == (error_class, resets_at)
 
 
 def test_codex_says_when_its_limit_ends_also_in_a_session_that_failed_before(
