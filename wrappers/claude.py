@@ -212,6 +212,10 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
     permission_denials: list[Denial] = []
     queued_turn_count: int = 0
 
+    @property
+    def said(self) -> str:
+        return self.result or "; ".join(self.errors)
+
 
 Line = System | Assistant | RateLimit | Result
 LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -248,8 +252,10 @@ API_LIMIT = re.compile(
     r"API Error: 400 You have reached your specified API usage limits\. "
     r"You will regain access on (?P<day>\d{4}-\d\d-\d\d) at (?P<time>\d\d:\d\d) UTC\b"
 )
+NO_SESSION = "No conversation found with session ID: "
 SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
     (API_LIMIT, "limit"),
+    (re.compile(NO_SESSION), "invalid_request"),
     (re.compile(r"API Error: 400 You.re out of extra usage\."), "no_credit"),
     (re.compile(r"API Error: 400 This organization has been disabled\."), "auth"),
 )
@@ -332,7 +338,9 @@ class ClaudeParser(JsonLinesParser[Line]):
         )
         if known == "throttled" and self._limit is not None and self._limit.is_reached:
             return "limit"
-        by_words = next((error_class for pattern, error_class in SENTENCES if pattern.match(text)), None)
+        by_words = next(
+            (error_class for pattern, error_class in SENTENCES if pattern.match(result.said)), None
+        )
         return CLASS_OF_KIND.get(result.api_error or "") or known or by_words or "agent_error"
 
     def _reset(self, text: str) -> float | None:
@@ -381,14 +389,16 @@ def usage_of(counts: Sequence[Tokens | ModelUsage]) -> Usage:
 
 
 def error_message(error_class: str, result: Result) -> str:
-    said = result.result or "; ".join(result.errors)
+    predicate = None
     if error_class == "auth":
-        return failure.message("claude", error_class, said, NOT_LOGGED_IN)
-    if result.subtype == "error_max_budget_usd":
-        return failure.message("claude", error_class, said, "reached the limit of money that it was given")
-    if result.subtype == "error_max_turns":
-        return failure.message("claude", error_class, said, "reached its limit of turns")
-    return failure.message("claude", error_class, said)
+        predicate = NOT_LOGGED_IN
+    elif result.subtype == "error_max_budget_usd":
+        predicate = "reached the limit of money that it was given"
+    elif result.subtype == "error_max_turns":
+        predicate = "reached its limit of turns"
+    elif result.said.startswith(NO_SESSION):
+        predicate = failure.NO_SESSION
+    return failure.message("claude", error_class, result.said, predicate)
 
 
 def without_result(ending: Ending) -> tuple[str, str]:

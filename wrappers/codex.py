@@ -177,6 +177,9 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 
+NO_SESSION = "thread/resume failed: no rollout found for thread id "
+"""What it writes to stderr before it prints anything."""
+
 
 class HttpStatus(msgspec.Struct):
     http_status_code: int | None = None
@@ -286,6 +289,9 @@ class CodexParser(JsonLinesParser[Line]):
 
     def outcome(self, ending: Ending) -> Outcome:
         match self._end:
+            case None if NO_SESSION in ending.stderr_tail:
+                gone = failure.message("codex", "invalid_request", "", failure.NO_SESSION)
+                return Outcome(error_class="invalid_request", error_message=gone)
             case None:
                 return self._failed(self._last_error, failure.no_final_event("codex", ending))
             case TurnFailed(error):

@@ -27,6 +27,9 @@ PREDICATES = {
     "empty_result": "ended without an answer",
 }
 
+NO_SESSION = "does not know the session any more that it was to go on with: submit a new task instead"
+"""A predicate, too. An agent that is stopped in the first moments of a session may not have kept it."""
+
 
 def message(cli: str, error_class: str, said: str, predicate: str | None = None) -> str:
     """What went wrong and what to do: a sentence for the class of the error, and what the CLI said itself."""

@@ -72,6 +72,7 @@ SCENES: Mapping[str, Scene] = {
     "refused": prompt("[[refuse]]"),
     "broken-off": prompt("[[say: the first half, the second half]] [[drop]]"),
     "told-to-wait": prompt("[[fail 429 retry-after=1]]"),
+    "foreign-session": foreign_session,
 }
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "claude": {
@@ -82,7 +83,6 @@ OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "codex": {},
     "gemini": {
         "late-prompt": Desk.run_without_prompt,
-        "foreign-session": foreign_session,
         "in-a-loop": prompt("[[say: " + "It says the same thing over and over again. " * 40 + "]]"),
         "outside": prompt("[[write /var/tmp/outside.md: x]] [[say: I could not.]]"),
     },

@@ -188,6 +188,12 @@ def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str) -> None
     assert outcome.final_text == ""
 
 
+def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:
+    outcome = desk.run("[[say: here]]", resume=str(uuid.uuid4())).outcome
+
+    assert outcome.error_class == "invalid_request"
+
+
 def test_an_answer_that_breaks_off_is_no_success(desk: Desk) -> None:
     outcome = desk.run("[[say: the first half, the second half]] [[drop]]").outcome
 

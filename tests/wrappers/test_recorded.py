@@ -49,6 +49,7 @@ ERROR_CLASSES = {
     ("claude", "empty"): "empty_result",
     ("claude", "refused"): "invalid_request",
     ("claude", "told-to-wait"): "throttled",
+    ("claude", "foreign-session"): "invalid_request",
     ("claude", "full-as-root"): "permission_denied",
     ("codex", "ok"): None,
     ("codex", "write"): None,
@@ -66,6 +67,7 @@ ERROR_CLASSES = {
     ("codex", "empty"): "empty_result",
     ("codex", "refused"): "invalid_request",
     ("codex", "told-to-wait"): "throttled",
+    ("codex", "foreign-session"): "invalid_request",
     ("gemini", "ok"): None,
     ("gemini", "write"): None,
     ("gemini", "forbidden"): None,
@@ -155,6 +157,14 @@ def test_a_cli_that_waits_in_its_slot_says_so_and_whether_it_has_worked(cli: str
     assert set(at_once) == {Waits(worked=False)}
     assert set(later) == {Waits(worked=True)}
     assert Waits(worked=False) not in replay(f"{cli}/server-error")[1]
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_a_session_that_is_not_known_is_called_so(cli: str) -> None:
+    outcome, _ = replay(f"{cli}/foreign-session")
+
+    assert outcome.error_message is not None
+    assert outcome.error_message.startswith(f"{cli} does not know the session any more")
 
 
 def test_gemini_that_hears_its_prompt_too_late_blames_the_host() -> None:
