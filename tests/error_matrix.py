@@ -73,7 +73,7 @@ CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "529": ("overloaded", "overloaded", "overloaded"),
     "401": ("auth", "auth", "auth"),
     "403": ("auth", "auth", "auth"),
-    "404": ("invalid_request", "invalid_request", "agent_error"),
+    "404": ("invalid_request", "invalid_request", "invalid_request"),
     "too long": ("context_too_long", "context_too_long", "context_too_long"),
     "silent": ("stalled", "stalled", "stalled"),
     "stream drops": (None, "agent_error", "agent_error"),

@@ -84,6 +84,8 @@ API_ERROR = re.compile(r"\[API Error: (\{.*\})\]", re.DOTALL)
 PROMPT_TOO_LONG = re.compile(r"The input token count \(?\d+\)? exceeds the maximum number of tokens allowed")
 EMPTY = "The model returned an empty response with no text or thoughts."
 BLOCKED = "The model response was blocked due to safety settings."
+# Of a 404 there is no word on stdout, and the exit code is 1.
+NO_SUCH_MODEL = re.compile(r"^Error when talking to Gemini API .* ModelNotFoundError: ", re.MULTILINE)
 # A warning after which it ends as if all were well; what it had of the answer is cut off.
 LOOP = "Loop detected, stopping execution"
 IN_A_LOOP = "stopped the model, which repeated itself"
@@ -309,7 +311,7 @@ class GeminiParser(JsonLinesParser[Line]):
 
     def _failed(self, result: Result, ending: Ending, usage: Usage | None) -> Outcome:
         said = result.error.message if result.error else self._last_error
-        error_class = class_of(said, ending.exit_code)
+        error_class = class_of(said, ending)
         predicate = NOT_LOGGED_IN if error_class == "auth" else None
         return Outcome(
             session_id=self._resumable,
@@ -332,13 +334,13 @@ class GeminiParser(JsonLinesParser[Line]):
         )
 
 
-def class_of(said: str, exit_code: int | None) -> str:
+def class_of(said: str, ending: Ending) -> str:
     """The class of an error: by what the service answered, if gemini passes it on, else by the exit code."""
     if DAILY_QUOTA.match(said):
         return "limit"
     if said.startswith(EMPTY):
         return "empty_result"
-    if said == BLOCKED:
+    if said == BLOCKED or NO_SUCH_MODEL.search(ending.stderr_tail):
         return "invalid_request"
     passed_on = API_ERROR.match(said)
     body = decode(passed_on[1].encode(), API_ERROR_BODY) if passed_on else None
@@ -347,7 +349,7 @@ def class_of(said: str, exit_code: int | None) -> str:
             return "context_too_long"
         if any(detail.reason == "API_KEY_INVALID" for detail in body.error.details):
             return "auth"
-    status = body.error.code if body is not None else STATUS_OF_EXIT.get(exit_code or 0, 0)
+    status = body.error.code if body is not None else STATUS_OF_EXIT.get(ending.exit_code or 0, 0)
     return failure.CLASS_OF_STATUS.get(status, "agent_error")
 
 

@@ -167,7 +167,7 @@ FAILURES: Mapping[str, Mapping[str, str]] = {
     "[[fail quota]]": {"claude": "throttled", "codex": "limit", "gemini": "limit"},
     "[[fail 401]]": dict.fromkeys(CLIS, "auth"),
     "[[fail 403]]": dict.fromkeys(CLIS, "auth"),
-    "[[fail 404]]": {"claude": "invalid_request", "codex": "invalid_request", "gemini": "agent_error"},
+    "[[fail 404]]": dict.fromkeys(CLIS, "invalid_request"),
     "[[fail 500]]": dict.fromkeys(CLIS, "overloaded"),
     "[[fail 503]]": dict.fromkeys(CLIS, "overloaded"),
     "[[fail credit]]": {"claude": "no_credit", "codex": "no_credit", "gemini": "auth"},
