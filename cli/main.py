@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cli.verbs import Verbs, announce
+from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
 
 app = typer.Typer(
@@ -24,11 +25,22 @@ app = typer.Typer(
 announce(app)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        # The package's metadata are made of it; reading them would cost more than all else that help imports.
+        typer.echo(f"llmctl {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     config: Annotated[
         str | None, typer.Option("--config", metavar="FILE", help="Instead of the usual config.yaml.")
     ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
+    ] = False,
 ) -> None:
     # The settings look there; demo's dispatcher inherits it.
     if config is not None:

