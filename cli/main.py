@@ -14,6 +14,7 @@ import typer
 from cli.verbs import Verbs, announce
 from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.standard_streams import open_what_is_closed
 
 app = typer.Typer(
     cls=Verbs,
@@ -49,6 +50,7 @@ def options(
 
 def main() -> None:
     """The one place where failures become exit codes: those of :class:`ExitCode`."""
+    open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -65,6 +67,9 @@ def main() -> None:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         code = ExitCode.FAILED  # whoever read our output has had enough
+    except OSError as error:
+        # Of what is ours to read or write, errors say more; this is above all a disk that has no room for our output.
+        code = _complain(error.strerror or str(error), None, ExitCode.FAILED)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     # Not sys.exit(): all is closed and flushed by now, and taking a thousand modules apart costs a short command

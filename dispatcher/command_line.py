@@ -1,5 +1,6 @@
 """The command `dispatcher`. Whatever costs time to import is imported by the command that needs it."""
 
+import errno
 import os
 import sys
 from enum import StrEnum
@@ -10,6 +11,7 @@ import typer
 
 from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.standard_streams import open_what_is_closed
 
 if TYPE_CHECKING:
     from dispatcher.database.embedded import EmbeddedServer
@@ -259,11 +261,17 @@ def main() -> None:
 
     Wrong usage leaves with 2 and Ctrl-C with 130 through typer itself.
     """
+    open_what_is_closed()
     try:
         app(prog_name="dispatcher")
     except DispatchError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _say(f"error: cannot print what was asked for: {error.strerror}")
+        sys.exit(ExitCode.FAILED)
     finally:
         _flush_for_whoever_still_reads()
 
@@ -272,7 +280,7 @@ def _flush_for_whoever_still_reads() -> None:
     """Write out what is left now: at exit, a reader that went away (``| head -1``) would cause a traceback."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

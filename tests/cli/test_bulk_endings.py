@@ -86,6 +86,24 @@ def until_blocked(database: str) -> None:
             pass
 
 
+def test_numbers_that_cannot_be_printed_are_told_to_be_queued(
+    llmctl: Llmctl, modules: Path, database: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        submitted = subprocess.run(
+            [*llmctl.argv, "submit", "--from", "modules.csv", "claude", "{{owner}} {{module}}", "-q"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict(llmctl.environment),
+            cwd=llmctl.directory,
+            check=False,
+        )
+    assert submitted.returncode == 1
+    assert submitted.stderr.startswith("error: No space left on device (2 tasks up to line 3 are queued; ")
+    assert how_many(database) == 2
+
+
 @pytest.mark.parametrize(
     ("chunk", "said", "left"),
     [

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,48 @@ def test_a_database_that_cannot_be_reached_ends_with_4(without_database: Llmctl,
     assert (away.code, away.out) == (4, "")
     assert away.err.startswith("error: cannot connect to PostgreSQL at 127.0.0.1, port 9")
     assert "hunter2" not in away.err
+
+
+def test_output_without_room_is_an_error_of_one_line(without_database: Llmctl) -> None:
+    for command, complaint in (
+        (["cli.main"], "error: No space left on device\n"),
+        (["dispatcher.command_line"], "error: cannot print what was asked for: No space left on device\n"),
+    ):
+        with Path("/dev/full").open("w") as full:
+            refused = subprocess.run(
+                [sys.executable, "-m", *command, "--help"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=dict(without_database.environment),
+                cwd=without_database.directory,
+                check=False,
+            )
+        assert (refused.returncode, refused.stderr) == (1, complaint)
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "ended"),
+    [
+        ("cli.main --help", ">&-", (0, "")),
+        ("cli.main show 1", "2>&-", (4, "")),
+        ("cli.main submit claude", "<&-", (2, "error: the prompt is empty\n")),
+        ("dispatcher.command_line --help", ">&-", (0, "")),
+        ("dispatcher.command_line check", ">&- 2>&-", (1, "")),
+    ],
+)
+def test_closed_streams_are_no_reason_for_a_traceback(
+    without_database: Llmctl, words: str, closed: str, ended: tuple[int, str]
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m {words} {closed}', sys.executable],
+        capture_output=True,
+        text=True,
+        env=dict(without_database.environment),
+        cwd=without_database.directory,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == ended
 
 
 def test_a_configuration_that_is_wrong_ends_with_2(without_database: Llmctl) -> None:
