@@ -160,6 +160,8 @@ def submit(
     """
     if at is not None and delay is not None:
         raise UsageError("give --at or --delay, not both")
+    if wait_timeout is not None and not wait:
+        raise UsageError("--wait-timeout goes with --wait")
     if follow and (wait or output_format is TextOrJson.JSON):
         raise UsageError("--follow prints a log: give it without --wait and -o json")
     given = {
