@@ -175,6 +175,10 @@ def cool(
     if (until is None) == (length is None):
         raise UsageError("give --until or --for")
     end = parse_time(until) if until is not None else datetime.now(UTC) + timedelta(seconds=length or 0)
+    if end <= datetime.now(UTC):
+        raise UsageError(
+            "that is over already", hint=f"`llmctl group clear-cooldown {group}` ends a cool-down"
+        )
     from cli import database
 
     with database.opened() as db:
