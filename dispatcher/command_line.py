@@ -157,7 +157,9 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     if output is Output.JSON:
         typer.echo(report.as_json(findings))
     else:
-        for line in report.lines(findings, colour=report.wants_colour(sys.stdout)):
+        for line in report.lines(
+            findings, colour=report.wants_colour(sys.stdout), width=report.width_of(sys.stdout)
+        ):
             typer.echo(line)
     if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)
