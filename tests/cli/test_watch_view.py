@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from cli.group_tables import GROUPS
 from cli.records import DispatcherRow, GroupRow, TaskRow
 from cli.snapshot import Snapshot
 from cli.tables import fit, table
@@ -229,3 +230,11 @@ def test_a_list_in_a_narrow_window_leaves_out_tokens_and_cost_before_it_cuts_the
     assert "nightly tests" in first.plain
     assert second.plain.split() == ["1234", "succeeded", "claude", "10s", "12:34", "1/3"]
     assert [line.plain for line in table(rows, TASKS, 1000)] == [line.plain for line in table(rows, TASKS)]
+
+
+def test_groups_in_a_narrow_window_are_told_without_their_variables() -> None:
+    rows = [group(config_home="/home/llm/.claude-main", env_vars={"ANTHROPIC_API_KEY": "env:CLAUDE_KEY"})]
+    assert [line.plain for line in table(rows, GROUPS, 80)] == [
+        "GROUP        TOOL    ACCOUNT  SLOTS  QUEUE  STATE  HOME",
+        "claude-main  claude  main       1/4      2  open   /home/llm/.claude-main",
+    ]
