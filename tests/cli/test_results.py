@@ -100,6 +100,22 @@ def test_wait_gives_up_in_time_and_says_how_to_go_on(llmctl: Llmctl) -> None:
     ]
 
 
+def test_wait_for_one_task_says_why_it_waits_again(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    [run] = dispatcher.start()
+    with llmctl.start("wait", number) as waiting:
+        listens(llmctl, dispatcher)
+        dispatcher.finish(run, error_class="auth", error_message="the key is refused")
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == (
+            f"task {number} is queued again: claude-main is paused (the key is refused)\n"
+        )
+        listens(llmctl, dispatcher, "why_waiting")
+        llmctl.ok("cancel", number)
+        out, _ = waiting.communicate(timeout=30)
+    assert (waiting.returncode, out) == (1, f"task {number} canceled: the key is refused\n")
+
+
 def test_wait_reads_nothing_while_other_tasks_change(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     number = llmctl.submit("claude", "x", "--delay", "1h")
     with llmctl.start("wait", number) as waiting:
