@@ -14,7 +14,7 @@ from dispatcher.errors import UsageError
 app = family("Accounts of tools, and how many agents each bears at a time.")
 
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
-MaxOption = typer.Option("--max", min=0, max=2**31 - 1, help="How many agents at a time.")
+MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="How many agents at a time.")
 EnvOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -44,6 +44,15 @@ def test_each_verb_is_where_the_list_says(without_database: Llmctl) -> None:
                 assert first.startswith(f"Usage: llmctl {name}")
 
 
+@pytest.mark.parametrize("words", ["submit", "reply", "ls", "watch", "group add", "group set"])
+def test_help_names_what_an_option_takes_and_says_what_it_is_for(
+    without_database: Llmctl, words: str
+) -> None:
+    shown = without_database.ok(*words.split(), "--help")
+    assert "<int range>" not in shown
+    assert not re.search(r"^  --[a-z]+ <str>$", shown, re.MULTILINE)
+
+
 def test_no_words_at_all_show_the_help(without_database: Llmctl) -> None:
     assert without_database.ok() == without_database.ok("--help") == without_database.ok("-h")
 
