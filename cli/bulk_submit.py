@@ -53,6 +53,10 @@ def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object]
         except DispatchError as error:
             queued = report.what_is_queued(keys=maker.all_have_keys)
             raise type(error)(f"{error} ({queued})", hint=error.hint) from error
+        except OSError as error:
+            # Who reads what we print had enough, or the disk is full.
+            queued = report.what_is_queued(keys=maker.all_have_keys)
+            raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
         if ways.wait:
             return results.wait_for(

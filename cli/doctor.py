@@ -36,7 +36,9 @@ def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
     if output is TextOrJson.JSON:
         write(report.as_json(findings))
     else:
-        for line in report.lines(findings, colour=report.wants_colour(sys.stdout)):
+        for line in report.lines(
+            findings, colour=report.wants_colour(sys.stdout), width=report.width_of(sys.stdout)
+        ):
             # Colours are ours; texts are clean already.
             typer.echo(line)
     if has_problem(findings):

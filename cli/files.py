@@ -23,7 +23,7 @@ app = family("List and fetch the files of a task.")
 @app.command("list", hidden=True)
 @app.command("ls")
 def list_files(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
-    """List the files that a task was given, and those that its last run wrote."""
+    """List the files of a task. Those that it was given, and those that its last run wrote."""
     from cli import database
     from cli.records import FileRow
     from cli.task_tables import FILES

@@ -43,11 +43,18 @@ GROUPS: Sequence[Column[GroupRow]] = (
     Column(
         "HOSTS", lambda group: ", ".join(group.hosts or ()), shown=lambda groups: any(g.hosts for g in groups)
     ),
-    Column("HOME", lambda group: group.config_home, shown=lambda groups: any(g.config_home for g in groups)),
+    Column(
+        "HOME",
+        lambda group: group.config_home,
+        elastic=True,
+        spare=1,
+        shown=lambda groups: any(g.config_home for g in groups),
+    ),
     Column(
         "ENV",
         lambda group: ", ".join(f"{name}={value}" for name, value in group.env_vars.items()),
         elastic=True,
+        spare=2,
         shown=lambda groups: any(g.env_vars for g in groups),
     ),
 )
@@ -64,7 +71,7 @@ def stats_by(what: str) -> Sequence[Column[StatsRow]]:
         Column("LIMITED", lambda row: str(row.limited), right=True),
         Column("RAN", lambda row: None if row.ran_s is None else duration(row.ran_s), right=True),
         Column("IN", lambda row: _tokens(row.input_tokens), right=True),
-        Column("CACHED", lambda row: _tokens(row.cached_input_tokens), right=True),
+        Column("CACHED", lambda row: _tokens(row.cached_input_tokens), right=True, spare=1),
         Column("OUT", lambda row: _tokens(row.output_tokens), right=True),
         Column("COST", lambda row: _money(row.cost_usd), right=True),
         Column("NOTIONAL", lambda row: _money(row.notional_usd), right=True),

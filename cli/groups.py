@@ -14,7 +14,7 @@ from dispatcher.errors import UsageError
 app = family("Accounts of tools, and how many agents each bears at a time.")
 
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
-MaxOption = typer.Option("--max", min=0, max=2**31 - 1, help="How many agents at a time.")
+MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="How many agents at a time.")
 EnvOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,7 +40,7 @@ HostOption = Annotated[list[str] | None, typer.Option(help="Only dispatchers on 
 @app.command("ls", hidden=True)
 @app.command("list")
 def list_groups(output: FormatOption = Format.TABLE) -> None:
-    """List worker groups with their slots, and what keeps them from taking work."""
+    """List worker groups. Each with its slots, and what keeps it from taking work."""
     from cli import database
     from cli.group_tables import GROUPS
     from cli.records import GroupRow
@@ -101,7 +101,7 @@ def change(
     daily_budget: Annotated[float | None, DailyBudgetOption] = None,
     task_budget: Annotated[float | None, TaskBudgetOption] = None,
 ) -> None:
-    """Change a worker group at once; what is not given stays, and what runs goes on as it was started."""
+    """Change a worker group at once. What is not given stays, and what runs goes on as it was started."""
     variables = environment(env or [])
     removed = dict.fromkeys(unset or [])
     others = (most, config_home, host, failover, daily_budget, task_budget)
@@ -152,7 +152,7 @@ def resume(group: GroupArgument) -> None:
 
 @app.command()
 def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """Look whether a group's tool and login are there, on this host; exit code 1 if not. Sends no request."""
+    """Look on this host for a group's tool and login. Exit code 1 if one is missing; no request is sent."""
     from cli.doctor import show
     from dispatcher import settings
     from dispatcher.check import check_group
@@ -171,10 +171,14 @@ def cool(
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
 ) -> None:
-    """Start nothing more in a group for a time, and then one task first; what runs goes on."""
+    """Start nothing more in a group for a time. Then one task goes first; what runs goes on."""
     if (until is None) == (length is None):
         raise UsageError("give --until or --for")
     end = parse_time(until) if until is not None else datetime.now(UTC) + timedelta(seconds=length or 0)
+    if end <= datetime.now(UTC):
+        raise UsageError(
+            "that is over already", hint=f"`llmctl group clear-cooldown {group}` ends a cool-down"
+        )
     from cli import database
 
     with database.opened() as db:
@@ -184,7 +188,7 @@ def cool(
 
 @app.command("clear-cooldown")
 def clear_cooldown(group: GroupArgument) -> None:
-    """End a cool-down of a group, without a task that goes first; a pause stays."""
+    """End a cool-down of a group at once. No task goes first, and a pause stays."""
     from cli import database
 
     with database.opened() as db:
@@ -194,7 +198,7 @@ def clear_cooldown(group: GroupArgument) -> None:
 
 @app.command("rm")
 def remove(group: GroupArgument) -> None:
-    """Remove a worker group that nothing needs; one that config.yaml names comes back with the next start."""
+    """Remove a worker group that nothing needs. One that config.yaml names comes back with the next start."""
     from cli import database
 
     with database.opened() as db:

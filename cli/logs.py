@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import say
+from cli.results import interrupts_say
 from cli.tasks import TaskArgument
 from cli.text import size
 from cli.verbs import family
@@ -56,7 +57,9 @@ def follow(task: str) -> ExitCode:
     """What `submit --follow` does: ``logs -f``, and 0 only if the task succeeds."""
     from cli.log_reading import LogReader
 
-    last = print_log(LogReader(task, None, "stdout", follow=True), Printer(None), "stdout", raw=False)
+    reader = LogReader(task, None, "stdout", follow=True)
+    with interrupts_say(lambda: f"it goes on; `llmctl logs -f {task}` reads along again"):
+        last = print_log(reader, Printer(None), "stdout", raw=False)
     return ExitCode.OK if last.task_status == "succeeded" else ExitCode.FAILED
 
 

@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 
 from cli.verbs import Verbs, announce
+from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.standard_streams import open_what_is_closed
 
 app = typer.Typer(
     cls=Verbs,
@@ -24,11 +26,22 @@ app = typer.Typer(
 announce(app)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        # The package's metadata are made of it; reading them would cost more than all else that help imports.
+        typer.echo(f"llmctl {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     config: Annotated[
         str | None, typer.Option("--config", metavar="FILE", help="Instead of the usual config.yaml.")
     ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
+    ] = False,
 ) -> None:
     # The settings look there; demo's dispatcher inherits it.
     if config is not None:
@@ -37,6 +50,7 @@ def options(
 
 def main() -> None:
     """The one place where failures become exit codes: those of :class:`ExitCode`."""
+    open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -53,6 +67,9 @@ def main() -> None:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         code = ExitCode.FAILED  # whoever read our output has had enough
+    except OSError as error:
+        # Of what is ours to read or write, errors say more; this is above all a disk that has no room for our output.
+        code = _complain(error.strerror or str(error), None, ExitCode.FAILED)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     # Not sys.exit(): all is closed and flushed by now, and taking a thousand modules apart costs a short command

@@ -25,7 +25,7 @@ def reply(
         str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
-    priority: Annotated[int | None, typer.Option(min=1, max=9, help="9 is first.")] = None,
+    priority: Annotated[int | None, typer.Option(metavar="N", min=1, max=9, help="9 is first.")] = None,
     timeout: Annotated[
         int | None,
         typer.Option(parser=parse_duration, metavar="DURATION", help="The longest a run may take."),

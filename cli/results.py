@@ -1,6 +1,7 @@
 """`llmctl result` and `wait`: what came of tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,16 +63,17 @@ def wait_for(
     worst = ExitCode.OK
     waiter = Waiter(tasks, timeout)
     try:
-        for state in waiter.ended():
-            error = f": {state.error_message}" if state.error_message else ""
-            if output is TextOrJson.JSON:
-                write(to_json(state, indent=False))
-            else:
-                write(f"task {state.number} {state.status}{error}")
-            if state.status != "succeeded":
-                worst = ExitCode.FAILED
-            if any_:
-                break
+        with interrupts_say(lambda: waits_again(sorted(waiter.pending) or tasks)):
+            for state in waiter.ended():
+                error = f": {state.error_message}" if state.error_message else ""
+                if output is TextOrJson.JSON:
+                    write(to_json(state, indent=False))
+                else:
+                    write(f"task {state.number} {state.status}{error}")
+                if state.status != "succeeded":
+                    worst = ExitCode.FAILED
+                if any_:
+                    break
     except TimeoutError:
         return _gave_up(waiter.pending)
     return worst
@@ -84,8 +86,9 @@ def wait_for_result(number: int, timeout: float | None, output: TextOrJson) -> E
 
     waiter = Waiter([str(number)], timeout)
     try:
-        for _ in waiter.ended():
-            pass
+        with interrupts_say(lambda: waits_again([number])):
+            for _ in waiter.ended():
+                pass
     except TimeoutError:
         return _gave_up(waiter.pending)
     with database.opened() as db:
@@ -120,10 +123,29 @@ def show_result(task: "Task", output: TextOrJson) -> ExitCode:
     return ExitCode.PENDING
 
 
-def _gave_up(pending: Sequence[int] | set[int]) -> ExitCode:
-    if len(pending) > MOST_NAMED:
-        say(f"error: {len(pending):,} tasks have not ended in time\nhint: they go on; `llmctl ls` shows them")
-        return ExitCode.TIMEOUT
-    left = " ".join(str(number) for number in sorted(pending))
-    say(f"error: not ended in time: {left}\nhint: they go on; `llmctl wait {left}` waits again")
+@contextmanager
+def interrupts_say(what: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends the waiting only, and those who are used to other programs want to be told."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted: {what()}")
+        raise
+
+
+def waits_again(tasks: Collection[int | str]) -> str:
+    """That tasks go on, and how to wait for them again."""
+    if len(tasks) > MOST_NAMED:
+        return "they go on; `llmctl ls` shows them"
+    named = " ".join(str(task) for task in tasks)
+    return f"{'it goes' if len(tasks) == 1 else 'they go'} on; `llmctl wait {named}` waits again"
+
+
+def _gave_up(pending: set[int]) -> ExitCode:
+    left = sorted(pending)
+    if len(left) > MOST_NAMED:
+        late = f"{len(left):,} tasks have not ended in time"
+    else:
+        late = f"not ended in time: {' '.join(map(str, left))}"
+    say(f"error: {late}\nhint: {waits_again(left)}")
     return ExitCode.TIMEOUT

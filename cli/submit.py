@@ -70,7 +70,9 @@ def submit(
         str | None, typer.Option(help="For when the model is overloaded; claude only.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Only this account of the tool.")] = None,
-    priority: Annotated[int | None, typer.Option(min=1, max=9, help="9 is first; 5 unless given.")] = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=9, help="9 is first; 5 unless given.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")] = None,
     input_: Annotated[
@@ -109,7 +111,7 @@ def submit(
         ),
     ] = None,
     retries: Annotated[
-        int | None, typer.Option(min=0, max=99, help="After failures; 2 unless given.")
+        int | None, typer.Option(metavar="N", min=0, max=99, help="After failures; 2 unless given.")
     ] = None,
     retry_on: Annotated[
         str | None,
@@ -160,6 +162,8 @@ def submit(
     """
     if at is not None and delay is not None:
         raise UsageError("give --at or --delay, not both")
+    if wait_timeout is not None and not wait:
+        raise UsageError("--wait-timeout goes with --wait")
     if follow and (wait or output_format is TextOrJson.JSON):
         raise UsageError("--follow prints a log: give it without --wait and -o json")
     given = {

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 _NARROWEST = 8
+_READABLE = 24
+"""So many cells of an elastic column say something; before it gets fewer, columns that can be spared make way."""
+
 _GAP = "  "
 
 
@@ -20,13 +23,15 @@ class Column(Generic[Row]):
     """A column of a table for people. ``cell`` may answer anything: control sequences are taken out.
 
     ``style`` colours a row's cell; ``shown`` looks at all rows and leaves a column out that says nothing.
-    Where there is too little room, the columns that are ``elastic`` are cut.
+    Where there is too little room, those with a number in ``spare`` make way, the highest first, and those that are
+    ``elastic`` are cut.
     """
 
     title: str
     cell: Callable[[Row], str | None]
     right: bool = False
     elastic: bool = False
+    spare: int = 0
     style: Callable[[Row], str] | None = None
     shown: Callable[[Sequence[Row]], bool] | None = None
 
@@ -48,6 +53,11 @@ def table(rows: Sequence[Row], columns: Sequence[Column[Row]], width: int | None
         ),
     ]
     natural = [max(cell_len(line[place].plain) for line in cells) for place in range(len(shown))]
+    if width is not None:
+        kept = _without_spare(shown, natural, width)
+        shown = [shown[place] for place in kept]
+        natural = [natural[place] for place in kept]
+        cells = [[line[place] for place in kept] for line in cells]
     room = None if width is None else width - len(_GAP) * (len(shown) - 1)
     widths = fit(natural, [column.elastic for column in shown], room)
     lines = []
@@ -61,6 +71,20 @@ def table(rows: Sequence[Row], columns: Sequence[Column[Row]], width: int | None
             joined.truncate(width, overflow="ellipsis")
         lines.append(joined)
     return lines
+
+
+def _without_spare(columns: Sequence[Column[Row]], natural: Sequence[int], width: int) -> list[int]:
+    """The places of those columns that ``width`` has room for, or that cannot be spared."""
+    least = [
+        min(wide, _READABLE) if column.elastic else wide
+        for column, wide in zip(columns, natural, strict=True)
+    ]
+    kept = list(range(len(columns)))
+    for place in sorted(kept, key=lambda place: columns[place].spare, reverse=True):
+        if not columns[place].spare or sum(least[one] + len(_GAP) for one in kept) <= width + len(_GAP):
+            break
+        kept.remove(place)
+    return kept
 
 
 def fit(natural: Sequence[int], elastic: Sequence[bool], room: int | None) -> list[int]:

@@ -102,9 +102,13 @@ class TaskFile:
             except UnicodeDecodeError as error:
                 raise self._not_utf8(number, line) from error
             except msgspec.DecodeError as error:
+                is_piped = self._source is sys.stdin.buffer
                 hint = None
                 if line.lstrip().startswith(b"["):
-                    hint = f"write one object a line: `jq -c '.[]' {self.name}` turns an array into lines"
+                    array = "" if is_piped else f" {self.name}"
+                    hint = f"write one object a line: `jq -c '.[]'{array}` turns an array into lines"
+                elif is_piped and number == 1:
+                    hint = "what is piped is read as JSON lines; for CSV say --from-format csv"
                 raise self.wrong(number, f"this is no JSON object: {error}", hint=hint) from error
             yield Row(number, values)
 

@@ -35,13 +35,13 @@ class Status(StrEnum):
 
 @app.command("ls")
 def list_tasks(
-    status: Annotated[list[Status] | None, typer.Option(help="Repeatable.")] = None,
-    tool: Annotated[str | None, typer.Option()] = None,
-    tenant: Annotated[str | None, typer.Option()] = None,
-    queue: Annotated[str | None, typer.Option()] = None,
+    status: Annotated[list[Status] | None, typer.Option(help="Only these; repeatable.")] = None,
+    tool: Annotated[str | None, typer.Option(help="Only this tool.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Only this queue.")] = None,
     group: Annotated[str | None, typer.Option(help="The worker group that runs or ran it.")] = None,
     name: Annotated[str | None, typer.Option(help="A part of its name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=2**31 - 1, help="At most so many.")] = 50,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List tasks: what runs, what waits and why, what has ended."""

@@ -24,11 +24,18 @@ def one_line(text: str) -> str:
     return " ".join(harmless(text).split())
 
 
-def first_lines(text: str, most: int) -> str:
-    """The first ``most`` lines of ``text``, harmless, and how many follow."""
+def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:
+    """The first ``most`` lines of ``text``, harmless, and how many follow; less if they are long."""
     lines = harmless(text).splitlines()
+    shown, left = [], most_characters
+    for line in lines[:most]:
+        if len(line) > left:
+            shown.append(f"{line[:left]}… {sum(map(len, lines)) - most_characters:,} more characters")
+            return "\n".join(shown)
+        shown.append(line)
+        left -= len(line)
     rest = len(lines) - most
-    return "\n".join([*lines[:most], f"… {rest} more lines"] if rest > 0 else lines)
+    return "\n".join([*shown, f"… {rest} more line{'' if rest == 1 else 's'}"] if rest > 0 else shown)
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,10 @@ AWAY_SECONDS = 300.0
 
 
 class Waiter:
-    """Answers tasks as they end. ``timeout`` is in seconds (None: for ever); ``pending`` is what is left."""
+    """Answers tasks as they end. ``timeout`` is in seconds (None: for ever); ``pending`` is what is left.
+
+    Of a single task it says why it waits again, whenever that happens: a paused account can take for ever.
+    """
 
     def __init__(self, tasks: Sequence[str], timeout: float | None) -> None:
         self._tasks = list(tasks)
@@ -57,6 +60,8 @@ class Waiter:
                     if state.number not in self._reported:
                         self._reported.add(state.number)
                         yield state
+                elif asked is not self._tasks and state.status == "queued" and len(self._tasks) == 1:
+                    _say_why(db, state.number)
             if not self.pending:
                 return
             asked = self._told(listener)
@@ -79,6 +84,12 @@ class Waiter:
     def _require_time(self) -> None:
         if self._left() == 0:
             raise TimeoutError
+
+
+def _say_why(db: Database, number: int) -> None:
+    why = db.value("why_waiting", task=str(number))
+    if why not in (None, "about to start"):
+        say(f"task {number} is queued again: {why}")
 
 
 _FOR_EVER = 30 * 86_400.0  # select() takes no infinity; after a month it is simply called again

@@ -14,7 +14,7 @@ app = family()
 @app.command()
 def watch(
     tool: Annotated[str | None, typer.Option(help="Only this tool.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many tasks.")] = 200,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many tasks.")] = 200,
 ) -> int:
     """Watch tasks and groups live, until q or Ctrl-C.
 

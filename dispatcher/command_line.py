@@ -1,5 +1,6 @@
 """The command `dispatcher`. Whatever costs time to import is imported by the command that needs it."""
 
+import errno
 import os
 import sys
 from enum import StrEnum
@@ -8,21 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.standard_streams import open_what_is_closed
 
 if TYPE_CHECKING:
     from dispatcher.database.embedded import EmbeddedServer
     from dispatcher.settings import Settings
 
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     help="Run LLM agent CLIs on the tasks of a PostgreSQL database.",
     no_args_is_help=True,
+    context_settings=_HELP_OPTIONS,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # they would print local variables, and with them passwords
 )
 database_commands = typer.Typer(
     help="The database, and the embedded server where none is configured.",
     no_args_is_help=True,
+    context_settings=_HELP_OPTIONS,
     rich_markup_mode=None,
 )
 app.add_typer(database_commands, name="db")
@@ -36,12 +43,25 @@ class Output(StrEnum):
 OutputOption = Annotated[Output, typer.Option("-o", "--format", help="How to print it.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dispatcher {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option(help="Read this file instead of LLMCTL_CONFIG or the default config.yaml.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Read this file instead of LLMCTL_CONFIG or the default config.yaml."
+        ),
     ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
+    ] = False,
 ) -> None:
     context.obj = config
 
@@ -80,7 +100,7 @@ def run(
 
 @app.command()
 def migrate(context: typer.Context) -> None:
-    """Create the database if it is missing, bring it to this program's schema, apply config.yaml to it."""
+    """Create or upgrade the database, and apply config.yaml to it."""
     from dispatcher.apply_settings import apply_settings
     from dispatcher.database.connection import connect, server_name
     from dispatcher.database.migrate import migrate as bring_up_to_date
@@ -106,7 +126,7 @@ def recover(
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only say what would be given up.")] = False,
 ) -> None:
-    """Give up runs whose host does not come back; their tasks are tried again elsewhere.
+    """Give up runs whose host does not come back. Their tasks are tried again elsewhere.
 
     A host counts as lost `dispatcher.host_lost_after` seconds after its runs had to end. Dispatchers do this
     by themselves; use --forget-host when you know better. A host that only restarts needs neither.
@@ -124,10 +144,10 @@ def recover(
 
 @app.command()
 def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
-    """Look for what keeps tasks from running: database, tools, logins, work directory, machine.
+    """Look for what keeps tasks from running.
 
-    Exit code 1 if there is a problem. No request is sent to a service and no token is spent: a login that is there
-    may still be refused.
+    At database, tools, logins, work directory and machine. Exit code 1 if there is a problem. No request is sent to
+    a service and no token is spent: a login that is there may still be refused.
     """
     from dispatcher.check import check as look
     from dispatcher.checks import report
@@ -137,7 +157,9 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     if output is Output.JSON:
         typer.echo(report.as_json(findings))
     else:
-        for line in report.lines(findings, colour=report.wants_colour(sys.stdout)):
+        for line in report.lines(
+            findings, colour=report.wants_colour(sys.stdout), width=report.width_of(sys.stdout)
+        ):
             typer.echo(line)
     if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)
@@ -145,7 +167,7 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
 
 @app.command()
 def status(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
-    """Say which dispatchers are alive and what each runs; exit code 1 if none is."""
+    """Say which dispatchers are alive and what each runs. Exit code 1 if none is."""
     from dispatcher.status import as_json, as_lines, read_status
 
     found = read_status(_settings(context))
@@ -184,7 +206,7 @@ def database_url(context: typer.Context) -> None:
 
 @database_commands.command("status")
 def database_status(context: typer.Context) -> None:
-    """Say which server it is and whether it runs; exit code 4 if it does not."""
+    """Say which server it is and whether it runs. Exit code 4 if it does not."""
     settings = _settings(context)
     if settings.database.url is None:
         server = _embedded_server(settings)
@@ -210,7 +232,7 @@ def start_database(context: typer.Context) -> None:
 
 @database_commands.command("stop")
 def stop_database(context: typer.Context) -> None:
-    """Stop the embedded server: dispatchers lose their connections, agents work on."""
+    """Stop the embedded server. Dispatchers lose their connections, agents work on."""
     if not _embedded_server(_settings(context)).stop():
         _say("the embedded server was not running")
 
@@ -241,11 +263,17 @@ def main() -> None:
 
     Wrong usage leaves with 2 and Ctrl-C with 130 through typer itself.
     """
+    open_what_is_closed()
     try:
         app(prog_name="dispatcher")
     except DispatchError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _say(f"error: cannot print what was asked for: {error.strerror}")
+        sys.exit(ExitCode.FAILED)
     finally:
         _flush_for_whoever_still_reads()
 
@@ -254,7 +282,7 @@ def _flush_for_whoever_still_reads() -> None:
     """Write out what is left now: at exit, a reader that went away (``| head -1``) would cause a traceback."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

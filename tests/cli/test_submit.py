@@ -190,6 +190,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--label", "alone"], "a label is KEY=VALUE, not 'alone'"),
         (["claude", "x", "--label", "a=1", "--label", "a=2"], "the label a is given twice"),
         (["claude", "x", "--permission", "root"], "'root' is not one of"),
+        (["claude", "x", "--wait-timeout", "5"], "--wait-timeout goes with --wait"),
         (["claude", "x", "--key", ""], "is not empty"),
         (["claude", "x", "--queue", ""], "is not empty"),
         (["claude", "x", "--tenant", "a\nb"], "no control characters"),

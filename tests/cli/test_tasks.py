@@ -49,6 +49,13 @@ def test_ls_shows_what_runs_what_waits_and_why_and_what_has_ended(
     assert lines[4].endswith("no idea what to do")
 
 
+def test_show_is_short_also_of_a_prompt_without_line_ends(llmctl: Llmctl) -> None:
+    number = llmctl.ok("submit", "claude", "-q", stdin="a" * 3_000_000)
+    shown = llmctl.ok("show", number)
+    assert len(shown) < 5_000
+    assert shown.endswith("… 2,996,000 more characters")
+
+
 def test_ls_for_programs_is_neither_coloured_nor_cut(llmctl: Llmctl) -> None:
     name = "n" * 300
     llmctl.submit("claude", "x", "--name", name)

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from cli.group_tables import GROUPS
 from cli.records import DispatcherRow, GroupRow, TaskRow
 from cli.snapshot import Snapshot
-from cli.tables import fit
+from cli.tables import fit, table
+from cli.task_tables import TASKS
 from cli.watch_view import everything, frame
 
 NOW = datetime(2031, 1, 31, tzinfo=UTC)
@@ -212,3 +214,27 @@ def test_widths_fit_or_every_elastic_column_is_at_its_least(
         assert all(wide <= 8 for wide, may in zip(widths, elastic, strict=False) if may)
     else:
         assert sum(widths) == room
+
+
+def test_a_list_in_a_narrow_window_leaves_out_tokens_and_cost_before_it_cuts_the_reason() -> None:
+    why = "no dispatcher is running: start one with `dispatcher run`"
+    rows = [
+        task(why=why, name="nightly tests", model="opus", group_name="claude-main"),
+        task(number=1234, status="succeeded", elapsed_s=754.0, tokens=12_345, cost_usd=Decimal("1.31")),
+    ]
+    assert all("TOKENS" in table(rows, TASKS, width)[0].plain for width in (150, None))
+    heading, first, second = table(rows, TASKS, 80)
+    assert "TOKENS" not in heading.plain
+    assert "COST" not in heading.plain
+    assert "no dispatcher is" in first.plain
+    assert "nightly tests" in first.plain
+    assert second.plain.split() == ["1234", "succeeded", "claude", "10s", "12:34", "1/3"]
+    assert [line.plain for line in table(rows, TASKS, 1000)] == [line.plain for line in table(rows, TASKS)]
+
+
+def test_groups_in_a_narrow_window_are_told_without_their_variables() -> None:
+    rows = [group(config_home="/home/llm/.claude-main", env_vars={"ANTHROPIC_API_KEY": "env:CLAUDE_KEY"})]
+    assert [line.plain for line in table(rows, GROUPS, 80)] == [
+        "GROUP        TOOL    ACCOUNT  SLOTS  QUEUE  STATE  HOME",
+        "claude-main  claude  main       1/4      2  open   /home/llm/.claude-main",
+    ]

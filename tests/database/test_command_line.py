@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher import __version__
 from dispatcher.database.embedded import EmbeddedServer
 from dispatcher.errors import ExitCode
 from tests.fixtures.postgres import PostgresServer
@@ -102,6 +103,20 @@ def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: 
             check=False,
         )
     assert said.stderr == b""
+
+
+def test_the_version_is_told(dispatcher: CommandLine) -> None:
+    told = dispatcher("--version")
+    assert (told.returncode, told.stdout, told.stderr) == (0, f"dispatcher {__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["db"]])
+def test_help_lists_each_command_with_a_whole_sentence(dispatcher: CommandLine, words: list[str]) -> None:
+    short, long = dispatcher(*words, "-h"), dispatcher(*words, "--help")
+    assert (short.returncode, short.stdout) == (0, long.stdout)
+    listed = short.stdout.partition("Commands:\n")[2]
+    assert listed
+    assert "..." not in listed
 
 
 def test_help_imports_neither_the_database_nor_the_settings() -> None:
