@@ -11,9 +11,9 @@ import trio
 
 from cli.database import Database
 from cli.events import Listener, listening
-from cli.live import LiveTable, until_told_to_end
+from cli.live.snapshot import take
+from cli.live.table import LiveTable, until_told_to_end
 from cli.output import has_screen, write
-from cli.snapshot import take
 from dispatcher.errors import DispatchError
 
 STOP_SECONDS = 15.0

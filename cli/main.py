@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli.verbs import Verbs, announce
+from cli.registry import Verbs, announce
 from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
 from dispatcher.standard_streams import open_what_is_closed

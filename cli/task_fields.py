@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import typer
 
+from cli.bulk.templates import shown
 from cli.prompts import require_prompt, unreadable
-from cli.templates import shown
 from cli.times import parse_duration, parse_time
 from dispatcher.errors import UsageError
 

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from cli.batch_sending import send
+from cli.bulk.sending import send
+from cli.bulk.spool import Batch
 from cli.database import Database
-from cli.spool import Batch
 from dispatcher.errors import DatabaseError, DispatchError, UsageError
 from tests.cli.conftest import one_postgres
 from tests.fixtures.roles import MakeRole

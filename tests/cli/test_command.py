@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.verbs import VERBS
+from cli.registry import VERBS
 from dispatcher import __version__
 from tests.cli.conftest import Llmctl, one_postgres
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.task_files import FileKind, TaskFile
+from cli.bulk.task_files import FileKind, TaskFile
 from dispatcher.errors import UsageError
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))

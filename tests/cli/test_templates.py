@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.templates import Template
+from cli.bulk.templates import Template
 from dispatcher.errors import UsageError
 
 plain = st.text().filter(lambda text: "{{" not in text)

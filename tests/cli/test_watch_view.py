@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cli.group_tables import GROUPS
+from cli.live.snapshot import Snapshot
+from cli.live.view import everything, frame
 from cli.records import DispatcherRow, GroupRow, TaskRow
-from cli.snapshot import Snapshot
 from cli.tables import fit, table
 from cli.task_tables import TASKS
-from cli.watch_view import everything, frame
 
 NOW = datetime(2031, 1, 31, tzinfo=UTC)
 ID = UUID(int=1)

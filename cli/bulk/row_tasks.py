@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
+from cli.bulk.task_files import Row, TaskFile
+from cli.bulk.templates import Template, nearest
 from cli.task_fields import FIELDS, option_of
-from cli.task_files import Row, TaskFile
-from cli.templates import Template, nearest
 from dispatcher.errors import UsageError
 
 Value = TypeVar("Value")

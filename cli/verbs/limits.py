@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.output import Format, FormatOption, show_rows, write
-from cli.verbs import family
+from cli.registry import family
 
 app = family("How many may run at a time for a tool, model, tenant or queue.")
 

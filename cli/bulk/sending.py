@@ -2,9 +2,9 @@
 
 import psycopg
 
+from cli.bulk.spool import Batch
 from cli.database import Database
 from cli.records import Submitted
-from cli.spool import Batch
 from dispatcher.errors import DispatchError, UsageError
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from cli.bulk.row_tasks import TaskMaker
+from cli.bulk.task_files import FileKind, TaskFile
 from cli.output import TextOrJson, say, to_json, write
-from cli.row_tasks import TaskMaker
 from cli.task_fields import FIELDS
-from cli.task_files import FileKind, TaskFile
 from cli.text import size
 from dispatcher.errors import ExitCode
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import say
-from cli.results import interrupts_say
-from cli.tasks import TaskArgument
+from cli.registry import family
 from cli.text import size
-from cli.verbs import family
+from cli.verbs.results import interrupts_say
+from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:

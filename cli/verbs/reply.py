@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from cli import results
 from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.prompts import read_prompt
-from cli.tasks import TaskArgument
+from cli.registry import family
 from cli.times import parse_duration
-from cli.verbs import family
+from cli.verbs import results
+from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 
 app = family()

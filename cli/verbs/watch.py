@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.output import has_screen, write
-from cli.verbs import family
+from cli.registry import family
 from dispatcher.errors import ExitCode
 
 app = family()
@@ -22,12 +22,12 @@ def watch(
     once.
     """
     from cli import database
-    from cli.snapshot import take
+    from cli.live.snapshot import take
 
     with database.opened() as db:
         first = take(db, tool, limit)
     if not has_screen():
-        from cli.watch_view import everything
+        from cli.live.view import everything
 
         for line in everything(first):
             write(line.plain)
@@ -36,7 +36,7 @@ def watch(
 
     import trio
 
-    from cli.live import LiveTable, until_told_to_end
+    from cli.live.table import LiveTable, until_told_to_end
 
     table = LiveTable(first, tool, limit)
 

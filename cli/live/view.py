@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from cli.group_tables import WATCHED_GROUPS
+from cli.live.snapshot import Snapshot
 from cli.records import DispatcherRow, TaskRow
-from cli.snapshot import Snapshot
 from cli.tables import Column, table
 from cli.task_tables import STYLES, TASKS, remark
 from cli.text import duration, one_line

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, say, show_rows, to_json, write
-from cli.verbs import family
+from cli.registry import family
 from dispatcher.errors import DatabaseError, DispatchError, ExitCode
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.output import TextOrJson, TextOrJsonOption, write
-from cli.verbs import family
+from cli.registry import family
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import Format, FormatOption, say, show_rows
-from cli.tasks import TaskArgument
+from cli.registry import family
 from cli.text import harmless
-from cli.verbs import family
+from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:

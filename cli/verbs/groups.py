@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
+from cli.registry import family
 from cli.times import parse_duration, parse_time
-from cli.verbs import family
 from dispatcher.errors import UsageError
 
 app = family("Accounts of tools, and how many agents each bears at a time.")
@@ -153,7 +153,7 @@ def resume(group: GroupArgument) -> None:
 @app.command()
 def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Look on this host for a group's tool and login. Exit code 1 if one is missing; no request is sent."""
-    from cli.doctor import show
+    from cli.verbs.doctor import show
     from dispatcher import settings
     from dispatcher.check import check_group
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli import logs, results, tasks
 from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.prompts import read_prompt
+from cli.registry import family
 from cli.text import duration
 from cli.times import parse_duration
-from cli.verbs import family
+from cli.verbs import logs, results, tasks
 from dispatcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def submit(
 
     task = task_of({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given})
     if dry_run:
-        from cli.dry_run import show_task
+        from cli.bulk.dry_run import show_task
 
         return show_task(task, output_format)
 
@@ -253,15 +253,15 @@ def _submit_file(
     wait: bool,
     wait_timeout: int | None,
 ) -> ExitCode:
-    from cli import bulk_submit, dry_run
-    from cli.task_files import FileKind
+    from cli.bulk import dry_run, submission
+    from cli.bulk.task_files import FileKind
 
     kind = FileKind(file_format) if file_format is not None else None
     defaults = {option: value for option, value in options.items() if value is not None}
     if dry:
         return dry_run.show_file(path, kind, defaults, output)
-    ways = bulk_submit.Ways(chunk, quiet, output, wait, wait_timeout)
-    return bulk_submit.submit_file(path, kind, defaults, ways)
+    ways = submission.Ways(chunk, quiet, output, wait, wait_timeout)
+    return submission.submit_file(path, kind, defaults, ways)
 
 
 def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) -> str:

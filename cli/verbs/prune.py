@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import TextOrJson, TextOrJsonOption, to_json, write
+from cli.registry import family
 from cli.text import size
 from cli.times import parse_duration
-from cli.verbs import family
 
 if TYPE_CHECKING:
     from cli.database import Database

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from types import FrameType
 
-from cli import results
-from cli.batch_sending import send
-from cli.bulk_report import Printing, Report
+from cli.bulk.progress import Bar
+from cli.bulk.report import Printing, Report
+from cli.bulk.row_tasks import TaskMaker
+from cli.bulk.sending import send
+from cli.bulk.spool import Spool
+from cli.bulk.task_files import FileKind, TaskFile
 from cli.database import Database, opened
 from cli.output import TextOrJson, say
-from cli.progress import Bar
-from cli.row_tasks import TaskMaker
-from cli.spool import Spool
-from cli.task_files import FileKind, TaskFile
+from cli.verbs import results
 from dispatcher.errors import DispatchError, ExitCode
 
 ROWS_BETWEEN_LOOKS = 1_000

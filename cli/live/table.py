@@ -17,8 +17,8 @@ from rich.live import Live
 from cli import database
 from cli.database import Database
 from cli.events import Listener, listening, pauses
-from cli.snapshot import Snapshot, take
-from cli.watch_view import frame
+from cli.live.snapshot import Snapshot, take
+from cli.live.view import frame
 from dispatcher.errors import DatabaseError
 
 CHANNELS = ("task_event", "task_ready", "run_output", "dispatcher_heartbeat")

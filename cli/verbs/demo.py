@@ -11,10 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from cli import simulated_agent
 from cli.output import say, to_json, write
-from cli.tasks import shown
+from cli.registry import family
 from cli.text import size
-from cli.verbs import family
+from cli.verbs.tasks import shown
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -114,11 +115,10 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 def _configuration(home: Path) -> Mapping[str, object]:
     """JSON is YAML. Four agents at a time, of one queue one at a time."""
-    agent = Path(__file__).with_name("simulated_agent.py")
     return {
         "tools": {
             TOOL: {
-                "argv": [sys.executable, str(agent), str(home)],
+                "argv": [sys.executable, str(simulated_agent.__file__), str(home)],
                 "output": "json",
                 "answer": "answer",
                 "input_tokens": "tokens.input",

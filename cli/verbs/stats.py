@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.output import Format, FormatOption, show_rows
+from cli.registry import family
 from cli.times import parse_duration
-from cli.verbs import family
 
 app = family()
 

@@ -10,10 +10,10 @@ from types import TracebackType
 
 from msgspec import structs
 
+from cli.bulk.spool import IN_MEMORY, Batch
 from cli.database import Database
 from cli.output import TextOrJson, say, to_json, write
 from cli.records import Submitted
-from cli.spool import IN_MEMORY, Batch
 
 MOST_WARNINGS = 10
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.tasks import TaskArgument, TasksArgument, shown
+from cli.registry import family
 from cli.times import parse_duration
-from cli.verbs import family
+from cli.verbs.tasks import TaskArgument, TasksArgument, shown
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
