@@ -306,7 +306,11 @@ class EventLoop:
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()
 
     async def _give_up_lost_hosts(self) -> None:
-        """Once at the start, and once in the time after which a host counts as lost: one statement an hour."""
+        """Once at the start, and once in the time after which a host counts as lost: one statement an hour.
+
+        What our own predecessor left is not lost, however long ago: it is adopted first.
+        """
+        await self._adopted.wait()
         while True:
             after, timeout = self._settings.dispatcher.host_lost_after, self._settings.execution.timeout
             lost = await self._store.patiently(
