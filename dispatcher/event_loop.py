@@ -89,6 +89,7 @@ class EventLoop:
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
         self._adopted = trio.Event()
+        self._cancel_told = trio.Event()
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -101,6 +102,7 @@ class EventLoop:
             for service in (
                 self._listener.run,
                 self._beat,
+                self._obey_cancels,
                 self._exchange.run,
                 self._following.run,
                 self._clean_up,
@@ -182,9 +184,9 @@ class EventLoop:
 
     def _take(self, claimed: ClaimedRun, *, cancel: bool) -> None:
         if claimed.run_id not in self._active:
-            run = self._begin(claimed)
+            self._begin(claimed)
             if cancel:
-                run.stop("canceled")
+                self._cancel_told.set()
 
     def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> Run:
         chosen = Path(claimed.workdir) if claimed.workdir else None
@@ -274,13 +276,25 @@ class EventLoop:
             case "task_ready" if notification.pid != self._store.claiming_backend:
                 self._exchange.ring()
             case "task_cancel":
-                number = int(notification.payload)
-                self._exchange.cancel_heard(number)
-                for run in self._active.values():
-                    if run.claimed.number == number:
-                        run.stop("canceled")
+                self._exchange.cancel_heard(notification.payload)
+                if any(str(run.claimed.number) == notification.payload for run in self._active.values()):
+                    self._cancel_told.set()
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self._echo_due = False
+
+    async def _obey_cancels(self) -> None:
+        """Ask the database which runs to stop, whenever it is said that there is one: anybody may notify."""
+        while True:
+            await self._cancel_told.wait()
+            self._cancel_told = trio.Event()
+            self._stop_canceled(
+                await self._store.patiently("looking for canceled tasks", self._store.heartbeat)
+            )
+
+    def _stop_canceled(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            if run_id in self._active:
+                self._active[run_id].stop("canceled")
 
     async def _beat(self) -> None:
         """Prove life, hear of cancels that were missed, and find out whether the listener is deaf.
@@ -329,9 +343,7 @@ class EventLoop:
             self._echo_due = False
             raise
         self._proven_alive = before
-        for run_id in canceled:
-            if run_id in self._active:
-                self._active[run_id].stop("canceled")
+        self._stop_canceled(canceled)
 
     async def _may_launch(self) -> bool:
         """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs."""
