@@ -25,6 +25,7 @@ BEGIN
     ELSIF p_only_new AND EXISTS (SELECT FROM worker_groups WHERE group_name = p_group) THEN
         RAISE EXCEPTION 'there is a worker group % already', quote_literal(p_group) USING ERRCODE = 'LD409';
     END IF;
+    PERFORM require_budgets(p_daily_budget_usd, p_task_budget_usd);
     INSERT INTO worker_groups (
         group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts, failover, daily_budget_usd,
         task_budget_usd
