@@ -7,6 +7,7 @@ import pytest
 from dispatcher.run.conclusion import CUT_SHORT
 from tests.sql.client import Client, Run
 from tests.sql.clock import Clock
+from tests.sql.concurrently import in_background
 from tests.sql.refused import refused
 
 HOUR = 3600
@@ -351,6 +352,41 @@ def test_a_reply_goes_on_with_the_session_of_a_task_that_has_ended(db: Client, m
     again = db.value("select number from reply_task(%s, 'and more')", str(reply))
     run = claim_one(db, me)
     assert (run.number, run.answer["directory"]) == (again, f"{task.number}-1")
+
+
+def test_a_reply_is_not_tried_again_while_another_one_is_in_its_session(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = str(db.submit().number)
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    first = str(db.value("select number from reply_task(%s, 'more')", task))
+    db.finish(me, claim_one(db, me), "invalid_request")
+    second = str(db.value("select number from reply_task(%s, 'again')", task))
+
+    with refused("LD409", f"a session in which task {second} has not ended"):
+        db.run("select retry_task(%s)", first)
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    db.run("select retry_task(%s)", first)
+    assert claim_one(db, me).answer["session_id"] == "s-1"
+
+
+def test_two_replies_at_once_to_tasks_of_one_session_are_one_too_many(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = str(db.submit().number)
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    reply = str(db.value("select number from reply_task(%s, 'more')", task))
+    db.finish(me, claim_one(db, me), session_id="s-1")
+
+    one, other = db.another(), db.another()
+    one.run("begin")
+    one.run("select reply_task(%s, 'again')", task)
+    with (
+        refused("LD409", "has a reply that has not ended"),
+        in_background(lambda: other.run("select reply_task(%s, 'again')", reply)) as answer,
+    ):
+        pid = other.connection.info.backend_pid
+        while not answer.done() and not db.value("select cardinality(pg_blocking_pids(%s)) > 0", pid):
+            pass
+        one.run("commit")
 
 
 def test_a_task_without_a_session_cannot_be_replied_to(db: Client, me: UUID) -> None:
