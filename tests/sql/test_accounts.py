@@ -146,6 +146,16 @@ def test_a_parked_task_goes_on_at_once_with_another_account(db: Client, me: UUID
     assert {run.group, claim_one(db, me).group} == {"one", "two"}
 
 
+def test_of_a_run_that_is_reported_twice_at_once_its_group_feels_the_first(db: Client, me: UUID) -> None:
+    db.group("main")
+    db.submit()
+    run = claim_one(db, me)
+    report = {"run_id": run.id, "error_class": "limit", "cost_usd": 2}
+    db.finish_all(me, [report | {"retry_after_s": HOUR}, report | {"retry_after_s": 2 * HOUR}])
+
+    assert db.one("select cooldown_s, spent_usd from list_groups()") == (HOUR, 2)
+
+
 def test_a_parked_task_waits_for_the_account_that_is_back_first(db: Client, me: UUID, time: Clock) -> None:
     db.group("one")
     db.group("two")
