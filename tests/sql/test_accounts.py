@@ -167,6 +167,27 @@ def test_a_parked_task_waits_for_the_account_that_is_back_first(db: Client, me: 
     assert claim_one(db, me).group == "two"
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize(
+    "opens", ["put_group('two', 'claude', 'two')", "clear_cooldown('three')", "resume_group('three')"]
+)
+def test_a_parked_task_goes_on_as_soon_as_somebody_opens_another_account(
+    db: Client, me: UUID, time: Clock, opens: str, pinned: bool
+) -> None:
+    db.group("one")
+    db.group("three")
+    db.group("other", tool="codex")
+    db.run("select cool_down_group('three', clock() + interval '1 day')")
+    elsewhere, task = db.submit(tool="codex"), db.submit(account="one" if pinned else None)
+    for run in db.claim(me).runs:
+        db.finish(me, run, "limit", retry_after_s=5 * HOUR)
+
+    db.connection.execute(f"select {opens}".encode())
+
+    assert db.claim(me).numbers == ([] if pinned else [task.number])
+    assert db.status(elsewhere.number) == ("queued", "limit")
+
+
 def test_a_task_that_pins_its_account_waits_for_it(db: Client, me: UUID) -> None:
     db.group("one")
     db.group("two")
