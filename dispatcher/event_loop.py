@@ -89,7 +89,9 @@ class EventLoop:
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
         self._adopted = trio.Event()
-        self._cancel_told = trio.Event()
+        self._cancel_news = trio.Event()
+        self._cancels_told = self._cancels_looked_for = 0
+        self._looked = trio.Event()
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -186,7 +188,7 @@ class EventLoop:
         if claimed.run_id not in self._active:
             self._begin(claimed)
             if cancel:
-                self._cancel_told.set()
+                self._cancel_is_told()
 
     def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> Run:
         chosen = Path(claimed.workdir) if claimed.workdir else None
@@ -278,18 +280,26 @@ class EventLoop:
             case "task_cancel":
                 self._exchange.cancel_heard(notification.payload)
                 if any(str(run.claimed.number) == notification.payload for run in self._active.values()):
-                    self._cancel_told.set()
+                    self._cancel_is_told()
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self._echo_due = False
+
+    def _cancel_is_told(self) -> None:
+        self._cancels_told += 1
+        self._cancel_news.set()
 
     async def _obey_cancels(self) -> None:
         """Ask the database which runs to stop, whenever it is said that there is one: anybody may notify."""
         while True:
-            await self._cancel_told.wait()
-            self._cancel_told = trio.Event()
+            await self._cancel_news.wait()
+            self._cancel_news = trio.Event()
+            told = self._cancels_told
             self._stop_canceled(
                 await self._store.patiently("looking for canceled tasks", self._store.heartbeat)
             )
+            self._cancels_looked_for = told
+            self._looked.set()
+            self._looked = trio.Event()
 
     def _stop_canceled(self, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
@@ -346,7 +356,13 @@ class EventLoop:
         self._stop_canceled(canceled)
 
     async def _may_launch(self) -> bool:
-        """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs."""
+        """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs.
+
+        If it was said that a task of ours was canceled, what the database says of that must be known first.
+        """
+        told = self._cancels_told
+        while self._cancels_looked_for < told:
+            await self._looked.wait()
         lease = self._settings.dispatcher.lease_interval
         if linux.seconds_since_boot() - self._proven_alive >= lease * (1 - LEASE_MARGIN):
             await self._store.patiently("renewing the lease", self._prove_alive)
