@@ -89,6 +89,9 @@ class EventLoop:
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
         self._adopted = trio.Event()
+        self._cancel_news = trio.Event()
+        self._cancels_told = self._cancels_looked_for = 0
+        self._looked = trio.Event()
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -101,6 +104,7 @@ class EventLoop:
             for service in (
                 self._listener.run,
                 self._beat,
+                self._obey_cancels,
                 self._exchange.run,
                 self._following.run,
                 self._clean_up,
@@ -182,9 +186,9 @@ class EventLoop:
 
     def _take(self, claimed: ClaimedRun, *, cancel: bool) -> None:
         if claimed.run_id not in self._active:
-            run = self._begin(claimed)
+            self._begin(claimed)
             if cancel:
-                run.stop("canceled")
+                self._cancel_is_told()
 
     def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> Run:
         chosen = Path(claimed.workdir) if claimed.workdir else None
@@ -274,13 +278,33 @@ class EventLoop:
             case "task_ready" if notification.pid != self._store.claiming_backend:
                 self._exchange.ring()
             case "task_cancel":
-                number = int(notification.payload)
-                self._exchange.cancel_heard(number)
-                for run in self._active.values():
-                    if run.claimed.number == number:
-                        run.stop("canceled")
+                self._exchange.cancel_heard(notification.payload)
+                if any(str(run.claimed.number) == notification.payload for run in self._active.values()):
+                    self._cancel_is_told()
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self._echo_due = False
+
+    def _cancel_is_told(self) -> None:
+        self._cancels_told += 1
+        self._cancel_news.set()
+
+    async def _obey_cancels(self) -> None:
+        """Ask the database which runs to stop, whenever it is said that there is one: anybody may notify."""
+        while True:
+            await self._cancel_news.wait()
+            self._cancel_news = trio.Event()
+            told = self._cancels_told
+            self._stop_canceled(
+                await self._store.patiently("looking for canceled tasks", self._store.heartbeat)
+            )
+            self._cancels_looked_for = told
+            self._looked.set()
+            self._looked = trio.Event()
+
+    def _stop_canceled(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            if run_id in self._active:
+                self._active[run_id].stop("canceled")
 
     async def _beat(self) -> None:
         """Prove life, hear of cancels that were missed, and find out whether the listener is deaf.
@@ -306,7 +330,11 @@ class EventLoop:
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()
 
     async def _give_up_lost_hosts(self) -> None:
-        """Once at the start, and once in the time after which a host counts as lost: one statement an hour."""
+        """Once at the start, and once in the time after which a host counts as lost: one statement an hour.
+
+        What our own predecessor left is not lost, however long ago: it is adopted first.
+        """
+        await self._adopted.wait()
         while True:
             after, timeout = self._settings.dispatcher.host_lost_after, self._settings.execution.timeout
             lost = await self._store.patiently(
@@ -325,12 +353,16 @@ class EventLoop:
             self._echo_due = False
             raise
         self._proven_alive = before
-        for run_id in canceled:
-            if run_id in self._active:
-                self._active[run_id].stop("canceled")
+        self._stop_canceled(canceled)
 
     async def _may_launch(self) -> bool:
-        """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs."""
+        """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs.
+
+        If it was said that a task of ours was canceled, what the database says of that must be known first.
+        """
+        told = self._cancels_told
+        while self._cancels_looked_for < told:
+            await self._looked.wait()
         lease = self._settings.dispatcher.lease_interval
         if linux.seconds_since_boot() - self._proven_alive >= lease * (1 - LEASE_MARGIN):
             await self._store.patiently("renewing the lease", self._prove_alive)

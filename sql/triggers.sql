@@ -5,7 +5,7 @@ REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tasks_inserted();
 
 CREATE OR REPLACE TRIGGER tasks_born_active AFTER INSERT ON tasks
-FOR EACH ROW WHEN (new.status IN ('leased', 'running'))
+FOR EACH ROW WHEN (new.status IN ('leased', 'running') OR new.run_no <> 0 OR new.attempt <> 0)
 EXECUTE FUNCTION refuse_active_birth();
 
 CREATE OR REPLACE TRIGGER tasks_updated AFTER UPDATE ON tasks

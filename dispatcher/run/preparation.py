@@ -75,6 +75,7 @@ def prepare(
     Looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     check_consent(claimed, security)
+    check_arguments(claimed)
     check_session(claimed, workspace)
     if claimed.fallback_model is not None and not wrapper.takes_fallback_model:
         raise NotStartedError(
@@ -138,6 +139,19 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
             )
         secrets |= {(name, value) for value in found if value and value != reference}
     return tuple({value for _, value in secrets}), environment.keys_among(secrets)
+
+
+def check_arguments(claimed: ClaimedRun) -> None:
+    """Refuse a model or session that the CLI would take for an option, as NotStartedError.
+
+    submit_tasks() refuses such a task, but rows may be inserted by hand, and agents of some tools name their session.
+    """
+    given = {"model": claimed.model, "fallback model": claimed.fallback_model, "session": claimed.session_id}
+    for what, value in given.items():
+        if value is not None and value.startswith("-"):
+            raise NotStartedError(
+                "invalid_request", f'the {what} {value!r} begins with "-" and would be an option of the CLI'
+            )
 
 
 def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ BEGIN
     ELSIF least(p_daily_budget_usd, p_task_budget_usd) < 0 THEN
         RAISE EXCEPTION 'a budget is more than 0, or 0 for none' USING ERRCODE = 'LD400';
     END IF;
+    PERFORM require_budgets(p_daily_budget_usd, p_task_budget_usd);
     UPDATE worker_groups SET
         max_concurrent = coalesce(p_max_concurrent, max_concurrent),
         env_vars = jsonb_strip_nulls(env_vars || coalesce(p_env_vars, '{}')),

@@ -1,5 +1,5 @@
--- clear_cooldown(group): ends a cool-down, without a probe, and leaves a pause as it is; tasks that its usage limit
--- had parked go on too.
+-- clear_cooldown(group): ends a cool-down, without a probe, and leaves a pause as it is; parked tasks that it may
+-- take go on too.
 -- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION clear_cooldown(p_group text) RETURNS void

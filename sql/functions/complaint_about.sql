@@ -1,5 +1,7 @@
 -- complaint_about(key, value): what is wrong with one key of a task as given to submit_tasks(), as the rest of a
 -- sentence that begins with the key; null when nothing is. It looks at no table. Times are left to their type's parser.
+-- Models and sessions become arguments of CLIs: one that begins with "-" would be an option of them, such as the one that
+-- asks for no permission any more.
 -- One expression, which the planner takes into the statement that calls it; the keys that every task has come first.
 CREATE OR REPLACE FUNCTION complaint_about(p_key text, p_value jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -16,14 +18,18 @@ AS $$
             WHEN p_value = '""' THEN 'is not empty (leave it out instead)'
             WHEN p_value #>> '{}' ~ '[[:cntrl:]]' THEN 'holds no control characters'
             WHEN octet_length(p_value #>> '{}') > 200 THEN 'is at most 200 bytes long'
+            WHEN p_key IN ('model', 'fallback_model') AND starts_with(p_value #>> '{}', '-')
+                THEN 'does not begin with "-"'
         END
         WHEN p_key = 'idempotency_key' THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'
             WHEN p_value = '""' THEN 'is not empty (leave it out instead)'
             WHEN octet_length(p_value #>> '{}') > 1000 THEN 'is at most 1,000 bytes long'
         END
-        WHEN p_key IN ('name', 'workdir', 'session_id') THEN CASE
+        WHEN p_key IN ('name', 'workdir') THEN CASE WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text' END
+        WHEN p_key = 'session_id' THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'
+            WHEN starts_with(p_value #>> '{}', '-') THEN 'does not begin with "-"'
         END
         WHEN p_key = 'permission' THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'

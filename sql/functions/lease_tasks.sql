@@ -118,7 +118,10 @@ BEGIN
                 WHERE id = v_took.resumes[i] AND work_dir_id = p_dispatcher.work_dir_id;
             END IF;
             IF v_lane.account IS NOT NULL OR v_home IS NOT NULL THEN
-                SELECT group_name, account_name, free_slots(g, v_now) AS free INTO v_wanted FROM worker_groups AS g
+                -- Of a pinned account next_lane() saw a free slot. A report may have stopped the account since then.
+                SELECT group_name, account_name,
+                    greatest(free_slots(g, v_now), (v_lane.account IS NOT NULL)::integer) AS free
+                INTO v_wanted FROM worker_groups AS g
                 WHERE group_name = coalesce((
                         SELECT group_name FROM worker_groups WHERE tool = v_lane.tool AND account_name = v_lane.account
                     ), v_home)

@@ -6,8 +6,8 @@ AS $$
 BEGIN
     INSERT INTO tools (name) VALUES (p_name) ON CONFLICT DO NOTHING;
 EXCEPTION
-    WHEN check_violation THEN
-        RAISE EXCEPTION 'a tool''s name is made of a-z, 0-9, "_", "." and "-": not %', quote_literal(p_name)
+    WHEN check_violation OR not_null_violation THEN
+        RAISE EXCEPTION 'a tool''s name is made of a-z, 0-9, "_", "." and "-": not %', quote_nullable(p_name)
             USING ERRCODE = 'LD400';
 END
 $$;

@@ -3,10 +3,13 @@
 --
 -- A lease that ended proves nothing: agents outlive their dispatcher. So a run is given up only when a person names
 -- its host (which must not have a dispatcher that is alive), or when it had time to end (its timeout, or the default
--- one) and host_lost_after has passed since both that and the last heartbeat. Dispatchers that are left with nothing
--- are closed, so what they may still report is refused. With dry_run nothing is changed.
--- Locks: the dispatchers that are away, by id, their tasks by id, then as finish_runs().
--- Raises LD404 when no dispatcher of that host is known, LD409 while one is alive.
+-- one) and host_lost_after has passed since both that and the last heartbeat. A dispatcher that said goodbye may have
+-- left agents running for its next start, so it is away like any other as long as it has runs. Dispatchers that are left
+-- with nothing are closed, so what they may still report is refused. With dry_run nothing is changed.
+-- Runs end once for each dispatcher, and so the counters are moved several times, in the order of their names each time;
+-- so that this cannot deadlock with somebody who moves them once, it has them alone.
+-- Locks: the dispatchers that are away, by id, their tasks by id, counters lock (exclusive), then as end_runs().
+-- Raises LD404 when no dispatcher of that host is away, LD409 while one is alive.
 CREATE OR REPLACE FUNCTION recover_lost(
     p_host text DEFAULT NULL, p_host_lost_after_s double precision DEFAULT 3600,
     p_default_timeout_s double precision DEFAULT 600, p_dry_run boolean DEFAULT false
@@ -16,16 +19,21 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_now timestamptz;
+    v_left uuid [];
     v_away uuid [];
     v_lost uuid [];
     v_report record;
 BEGIN
-    IF p_host IS NOT NULL AND NOT EXISTS (SELECT FROM dispatchers WHERE NOT closed AND dispatchers.host = p_host) THEN
-        RAISE EXCEPTION 'no dispatcher of host % is known that has not said goodbye', quote_literal(p_host)
-            USING ERRCODE = 'LD404';
+    v_left := ARRAY(SELECT DISTINCT leased_by FROM tasks WHERE status IN ('leased', 'running'));
+    IF p_host IS NOT NULL AND NOT EXISTS (
+        SELECT FROM dispatchers WHERE (NOT closed OR id = ANY(v_left)) AND dispatchers.host = p_host
+    ) THEN
+        RAISE EXCEPTION 'host % has no dispatcher that did not say goodbye, nor one that left runs',
+            quote_literal(p_host) USING ERRCODE = 'LD404';
     END IF;
     PERFORM FROM dispatchers
-    WHERE NOT closed AND lease_expires_at < clock() AND (p_host IS NULL OR dispatchers.host = p_host)
+    WHERE (NOT closed OR id = ANY(v_left)) AND lease_expires_at < clock()
+        AND (p_host IS NULL OR dispatchers.host = p_host)
     ORDER BY id FOR UPDATE;
     v_now := clock();
     IF EXISTS (
@@ -36,13 +44,13 @@ BEGIN
     END IF;
     v_away := ARRAY(
         SELECT id FROM dispatchers
-        WHERE NOT closed AND CASE
+        WHERE (NOT closed OR id = ANY(v_left)) AND CASE
             WHEN p_host IS NULL THEN last_heartbeat_at + make_interval(secs => p_host_lost_after_s) < v_now
                 AND lease_expires_at < v_now
             ELSE dispatchers.host = p_host
         END
     );
-    -- All at once: each finish_runs() below moves counters, and none of them may then wait for a task.
+    -- All at once: each end_runs() below moves counters, and none of them may then wait for a task.
     PERFORM FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running') ORDER BY id FOR NO KEY UPDATE;
     v_lost := ARRAY(
         SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id
@@ -51,16 +59,17 @@ BEGIN
                 + make_interval(secs => coalesce(tasks.timeout_s, p_default_timeout_s) + p_host_lost_after_s) < v_now)
     );
     IF NOT p_dry_run THEN
+        PERFORM lock_counters(true);
         FOR v_report IN
             SELECT runs.dispatcher_id, jsonb_agg(jsonb_build_object(
                 'run_id', runs.id, 'error_class', 'lost', 'error_message',
                 format('host %s was given up: nothing is known of the agent', runs.host))) AS reports
             FROM task_runs AS runs WHERE runs.id = ANY(v_lost) GROUP BY runs.dispatcher_id
         LOOP
-            PERFORM finish_runs(v_report.dispatcher_id, v_report.reports);
+            PERFORM end_runs(v_report.dispatcher_id, v_report.reports);
         END LOOP;
         UPDATE dispatchers SET closed = true
-        WHERE id = ANY(v_away) AND NOT EXISTS (
+        WHERE id = ANY(v_away) AND NOT closed AND NOT EXISTS (
             SELECT FROM tasks WHERE leased_by = dispatchers.id AND status IN ('leased', 'running')
         );
     END IF;

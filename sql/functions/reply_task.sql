@@ -1,7 +1,7 @@
 -- reply_task(task, prompt, ...): queues a task that goes on with the session of one that has ended: with the same
 -- account, model and permission, in the same directory. What is given takes the place of what that task had.
 --   SELECT * FROM reply_task('812', 'Now write the tests');
--- Locks: the task that is replied to, so that two replies are not queued at once.
+-- Locks: the task that is replied to, then the session, so that two replies are not queued at once.
 -- Raises LD404; LD409 when it has not ended, has no session, or has a reply that has not ended; LD400 for bad input.
 CREATE OR REPLACE FUNCTION reply_task(
     p_task text, p_prompt text, p_name text DEFAULT NULL, p_priority integer DEFAULT NULL,
@@ -38,11 +38,8 @@ BEGIN
         RAISE EXCEPTION 'the worker group % of task % is not there any more', quote_literal(v_run.group_name),
             v_task.number USING ERRCODE = 'LD409';
     END IF;
-    SELECT tasks.number INTO v_open FROM tasks JOIN task_runs AS session ON session.id = tasks.continues
-    WHERE session.session_id = v_run.session_id AND session.group_name = v_run.group_name
-        AND tasks.status IN ('queued', 'leased', 'running')
-        AND tasks.idempotency_key IS DISTINCT FROM coalesce(p_idempotency_key, '');
-    IF FOUND THEN
+    v_open := busy_in_session(v_run.id, p_idempotency_key);
+    IF v_open IS NOT NULL THEN
         RAISE EXCEPTION 'task % has a reply that has not ended: task %', v_task.number, v_open USING ERRCODE = 'LD409',
             HINT = format('wait for it, and reply to it: `llmctl reply %s PROMPT`', v_open);
     END IF;

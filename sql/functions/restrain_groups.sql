@@ -18,7 +18,12 @@ BEGIN
             max(limit_wait((report ->> 'retry_after_s')::double precision, is_probe(g, runs.claimed_at)))
                 FILTER (WHERE policy.group_action = 'cool down') AS wait_s,
             coalesce(bool_or(is_probe(g, runs.claimed_at) AND coalesce(policy.uses_attempt, true)), false) AS proven
-        FROM jsonb_array_elements(p_reports) AS report
+        FROM (
+            -- Of a run that is listed twice the first report counts, as it does for the run.
+            SELECT DISTINCT ON (report ->> 'run_id') report
+            FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position)
+            ORDER BY report ->> 'run_id', position
+        ) AS first_reports
         JOIN task_runs AS runs ON runs.id = (report ->> 'run_id')::uuid
         JOIN worker_groups AS g ON g.group_name = runs.group_name
         LEFT JOIN error_classes AS policy ON policy.name = runs.error_class

@@ -1,4 +1,4 @@
--- resume_group(group): ends a pause and a cool-down, without a probe; tasks that its usage limit had parked go on too.
+-- resume_group(group): ends a pause and a cool-down, without a probe; parked tasks that it may take go on too.
 -- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void

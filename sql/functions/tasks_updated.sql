@@ -3,7 +3,7 @@
 --
 -- Old and new rows are never joined: plpgsql keeps the plan it made for one row, and that join is then quadratic
 -- (measured: 4,000 rows 9.5 s). Both sides are stacked and grouped instead.
--- Locks: those of move_counters().
+-- Locks: those of move_counters(), when a counter moves.
 CREATE OR REPLACE FUNCTION tasks_updated() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -18,13 +18,19 @@ BEGIN
         RETURN NULL;
     END IF;
 
+    -- Without those that cancel each other out, as of a task that starts or is asked to stop: whoever moves no counter must not
+    -- hold their lock, which in a producer's long transaction would keep the next report and its claim waiting.
     SELECT array_agg(side || scope) INTO v_moves
     FROM (
-        SELECT '+' AS side, tool, model, tenant_id, queue, group_name FROM new_rows
-        WHERE status IN ('leased', 'running')
-        UNION ALL
-        SELECT '-', tool, model, tenant_id, queue, group_name FROM old_rows WHERE status IN ('leased', 'running')
-    ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope;
+        SELECT side, scope, sum(CASE side WHEN '+' THEN 1 ELSE -1 END) OVER (PARTITION BY scope) AS net
+        FROM (
+            SELECT '+' AS side, tool, model, tenant_id, queue, group_name FROM new_rows
+            WHERE status IN ('leased', 'running')
+            UNION ALL
+            SELECT '-', tool, model, tenant_id, queue, group_name FROM old_rows WHERE status IN ('leased', 'running')
+        ) AS active, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope
+    ) AS moves
+    WHERE net <> 0;
     IF v_moves IS NOT NULL THEN
         v_wakes := move_counters(v_moves);
     END IF;

@@ -194,6 +194,34 @@ def test_killed_after_the_agent_ended(site: Site, former: Former) -> None:
     assert (run["exit_code"], run["stdout_trunc"]) == (7, "finished alone\n")
 
 
+def test_what_ended_while_no_dispatcher_ran_for_a_day_is_collected_and_not_lost(
+    site: Site, former: Former
+) -> None:
+    """However long the adoption takes: others may hold a dispatcher of the work directory, here the first."""
+    number = site.submit("echo finished alone", timeout_s=60)
+    _, _, agent = former.launch()
+    agent.wait()
+    former.die()
+    site.sql("UPDATE dispatchers SET last_heartbeat_at = now() - interval '1 day', lease_expires_at = now()")
+    site.sql("UPDATE task_runs SET claimed_at = now() - interval '1 day'")
+    site.sql(
+        "INSERT INTO dispatchers (id, host, boot_id, pid, version, work_dir_id, lease_s, lease_expires_at, closed)"
+        " SELECT '00000000-0000-0000-0000-000000000000', host, boot_id, pid, version, work_dir_id, 60, now(), true"
+        " FROM dispatchers"
+    )
+    site.configure("dispatcher", heartbeat_interval=0.2)
+
+    with site.elsewhere() as holder, site.elsewhere() as listener, holder.transaction():
+        holder.execute("SELECT FROM dispatchers WHERE closed FOR UPDATE")
+        listener.execute("LISTEN dispatcher_heartbeat")
+        site.start()
+        heartbeats = 3  # of the registration, and of two intervals in which all services were at work
+        assert len(list(listener.notifies(timeout=30, stop_after=heartbeats))) == heartbeats
+    site.wait_for("succeeded", number)
+
+    assert outcomes(site, number) == [("succeeded", 1)]
+
+
 def test_killed_after_the_end_was_stored(site: Site, former: Former) -> None:
     number = site.submit("echo done")
     run, workspace, agent = former.launch()

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from dispatcher.run.preparation import NotStartedError, check_inputs, check_prompt, make_config_home
 from tests.fixtures.dispatchers import Site
@@ -96,3 +97,16 @@ def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site
     assert str(task["error_message"]).startswith(
         "the prompt has 8,388,609 bytes, and gemini takes 8,388,608 at most"
     )
+
+
+@pytest.mark.parametrize("column", ["model", "asked_session"])
+def test_a_row_by_hand_gives_its_cli_no_options(site: Site, column: str) -> None:
+    """Else a producer could take permissions that the configuration does not allow."""
+    statement = SQL("INSERT INTO tasks (tool, prompt, max_attempts, {}) VALUES ('sh', 'true', 1, '--yolo')")
+    site.database.execute(statement.format(Identifier(column)))
+
+    site.run()
+
+    task = site.task(1)
+    assert (task["status"], task["error_class"]) == ("failed", "invalid_request")
+    assert "'--yolo' begins with \"-\"" in task["error_message"]

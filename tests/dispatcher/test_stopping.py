@@ -164,6 +164,21 @@ def test_a_task_canceled_while_it_is_leased_never_starts_its_agent(site: Site) -
     assert site.runs(number)[0]["status"] == "canceled"
 
 
+def test_a_cancel_that_nobody_but_a_notification_asked_for_stops_nothing(site: Site) -> None:
+    """Every role may notify, also one that may not see the task."""
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; echo done")
+    site.start()
+    site.wait_for("running", number)
+
+    for payload in ("no number", str(number)):
+        site.sql("SELECT pg_notify('task_cancel', %s)", payload)
+    site.wait_for("succeeded", site.submit("echo meanwhile"))
+    gate.open()
+
+    site.wait_for("succeeded", number)
+
+
 def test_a_task_can_be_canceled_while_the_dispatcher_drains(site: Site) -> None:
     number = site.submit("echo begun; exec sleep 1000")
     dispatcher = site.start()

@@ -1,6 +1,7 @@
 """A new version of the program on a database that works: nothing is lost, and what is too old for it says so."""
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 
 from dispatcher.database.migrate import Schema, migrate
@@ -51,6 +52,39 @@ def test_migrating_a_database_with_live_rows_loses_nothing(empty_database: Setti
             [dispatcher["id"]],
         ).fetchall()
         assert [found["verdict"] for found in verdicts] == ["finished", "finished"]
+        assert connection.execute("SELECT * FROM check_counters()").fetchall() == []
+
+
+@pytest.mark.parametrize("version", range(1, 9))
+def test_rows_that_the_table_takes_no_more_are_put_right(empty_database: Settings, version: int) -> None:
+    """Each of these was once inserted by hand; an update of one of them must not fail the claim of others."""
+    migrate(empty_database, Schema(Schema().migrations[:version], definitions=()))
+    assert empty_database.database.url is not None
+    with psycopg.connect(
+        empty_database.database.url, dbname=empty_database.database.name, autocommit=True
+    ) as connection:
+        connection.execute(FIRST_VERSION_AT_WORK)
+        connection.execute(
+            "UPDATE worker_groups SET max_concurrent = 20;"
+            "UPDATE concurrency_limits SET max_concurrent = 20;"
+            "UPDATE tasks SET finished_at = now() WHERE number = 1;"
+            "UPDATE tasks SET attempt = 2147483647 WHERE number = 3;"
+            "UPDATE tasks SET run_no = 2147483647, finished_at = 'infinity' WHERE number = 4;"
+            "UPDATE tasks SET created_at = 'infinity' WHERE number = 5;"
+            "INSERT INTO lane_inbox (lane, tool, tenant_id, queue, priority, number)"
+            " SELECT lane, tool, tenant_id, queue, priority, min(number) FROM tasks WHERE status = 'queued'"
+            " GROUP BY lane, tool, tenant_id, queue, priority"
+        )
+
+        migrate(empty_database)
+
+        rows = connection.execute(
+            "SELECT number, run_no FROM tasks WHERE started_at IS NULL AND finished_at IS NULL ORDER BY number"
+        ).fetchall()
+        assert rows == [(1, 1), (2, 1), (3, 0), (4, 1_000_000_000), (5, 0)]
+        claimed = connection.execute("SELECT claim_tasks(id) -> 'runs' FROM dispatchers").fetchone()
+        assert claimed is not None
+        assert sorted(run["number"] for run in claimed[0]) == [3, 4, 5]
         assert connection.execute("SELECT * FROM check_counters()").fetchall() == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from dispatcher.run.conclusion import CUT_SHORT
 from tests.sql.client import Client, Run
 from tests.sql.clock import Clock
+from tests.sql.concurrently import in_background
 from tests.sql.refused import refused
 
 HOUR = 3600
@@ -145,6 +146,16 @@ def test_a_parked_task_goes_on_at_once_with_another_account(db: Client, me: UUID
     assert {run.group, claim_one(db, me).group} == {"one", "two"}
 
 
+def test_of_a_run_that_is_reported_twice_at_once_its_group_feels_the_first(db: Client, me: UUID) -> None:
+    db.group("main")
+    db.submit()
+    run = claim_one(db, me)
+    report = {"run_id": run.id, "error_class": "limit", "cost_usd": 2}
+    db.finish_all(me, [report | {"retry_after_s": HOUR}, report | {"retry_after_s": 2 * HOUR}])
+
+    assert db.one("select cooldown_s, spent_usd from list_groups()") == (HOUR, 2)
+
+
 def test_a_parked_task_waits_for_the_account_that_is_back_first(db: Client, me: UUID, time: Clock) -> None:
     db.group("one")
     db.group("two")
@@ -154,6 +165,27 @@ def test_a_parked_task_waits_for_the_account_that_is_back_first(db: Client, me: 
 
     time.passes(10 * 60)
     assert claim_one(db, me).group == "two"
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize(
+    "opens", ["put_group('two', 'claude', 'two')", "clear_cooldown('three')", "resume_group('three')"]
+)
+def test_a_parked_task_goes_on_as_soon_as_somebody_opens_another_account(
+    db: Client, me: UUID, time: Clock, opens: str, pinned: bool
+) -> None:
+    db.group("one")
+    db.group("three")
+    db.group("other", tool="codex")
+    db.run("select cool_down_group('three', clock() + interval '1 day')")
+    elsewhere, task = db.submit(tool="codex"), db.submit(account="one" if pinned else None)
+    for run in db.claim(me).runs:
+        db.finish(me, run, "limit", retry_after_s=5 * HOUR)
+
+    db.connection.execute(f"select {opens}".encode())
+
+    assert db.claim(me).numbers == ([] if pinned else [task.number])
+    assert db.status(elsewhere.number) == ("queued", "limit")
 
 
 def test_a_task_that_pins_its_account_waits_for_it(db: Client, me: UUID) -> None:
@@ -371,6 +403,41 @@ def test_a_reply_goes_on_with_the_session_of_a_task_that_has_ended(db: Client, m
     again = db.value("select number from reply_task(%s, 'and more')", str(reply))
     run = claim_one(db, me)
     assert (run.number, run.answer["directory"]) == (again, f"{task.number}-1")
+
+
+def test_a_reply_is_not_tried_again_while_another_one_is_in_its_session(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = str(db.submit().number)
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    first = str(db.value("select number from reply_task(%s, 'more')", task))
+    db.finish(me, claim_one(db, me), "invalid_request")
+    second = str(db.value("select number from reply_task(%s, 'again')", task))
+
+    with refused("LD409", f"a session in which task {second} has not ended"):
+        db.run("select retry_task(%s)", first)
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    db.run("select retry_task(%s)", first)
+    assert claim_one(db, me).answer["session_id"] == "s-1"
+
+
+def test_two_replies_at_once_to_tasks_of_one_session_are_one_too_many(db: Client, me: UUID) -> None:
+    db.group("main")
+    task = str(db.submit().number)
+    db.finish(me, claim_one(db, me), session_id="s-1")
+    reply = str(db.value("select number from reply_task(%s, 'more')", task))
+    db.finish(me, claim_one(db, me), session_id="s-1")
+
+    one, other = db.another(), db.another()
+    one.run("begin")
+    one.run("select reply_task(%s, 'again')", task)
+    with (
+        refused("LD409", "has a reply that has not ended"),
+        in_background(lambda: other.run("select reply_task(%s, 'again')", reply)) as answer,
+    ):
+        pid = other.connection.info.backend_pid
+        while not answer.done() and not db.value("select cardinality(pg_blocking_pids(%s)) > 0", pid):
+            pass
+        one.run("commit")
 
 
 def test_a_task_without_a_session_cannot_be_replied_to(db: Client, me: UUID) -> None:

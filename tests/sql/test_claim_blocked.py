@@ -3,6 +3,7 @@
 import pytest
 
 from tests.sql.client import Client
+from tests.sql.concurrently import in_background, until_blocked
 
 MANY = 40
 """More lanes than the claim looks at one by one."""
@@ -117,3 +118,22 @@ def test_a_pinned_account_is_found_among_many_with_more_room(db: Client) -> None
     claimed = db.claim(db.dispatcher(), 4)
     assert [run.group for run in claimed.runs] == ["small", "g00", "g01", "g02"]
     assert claimed.numbers[1:] == free
+
+
+def test_a_claim_does_not_fail_when_a_pinned_account_is_stopped_at_that_moment(wide: Client) -> None:
+    """The reports of other dispatchers do not wait for the claim."""
+    wide.group("pinned", slots=2)
+    me, other = wide.dispatcher(), wide.dispatcher()
+    first, second = wide.submit(account="pinned"), wide.submit(account="pinned")
+    [run] = wide.claim(other, 1).runs
+    assert run.number == first.number
+
+    holder, claimer = wide.another(), wide.another()
+    holder.run("begin")
+    holder.run("select from lanes for update")  # the claim waits for it after it has seen the free slot
+    with in_background(lambda: claimer.claim(me, 1)) as claim:
+        until_blocked(wide, claimer)
+        wide.finish(other, run, "limit")
+        holder.run("commit")
+    assert claim.result().numbers == [second.number]
+    assert wide.drift() == []

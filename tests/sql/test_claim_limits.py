@@ -346,7 +346,12 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
             "LD409",
             "there is a worker group 'main' already",
         ),
+        ("put_group('a', 'claude', 'b', p_task_budget_usd => 'nan')", "LD400", "a budget is an amount"),
+        ("put_group('a', 'claude', 'b', p_daily_budget_usd => 'infinity')", "LD400", "not Infinity"),
+        ("change_group('main', p_task_budget_usd => 'infinity')", "LD400", "not Infinity"),
+        ("change_group('main', p_daily_budget_usd => 'nan')", "LD400", "a budget is an amount"),
         ("put_tool('Bad Name')", "LD400", "a tool's name is made of"),
+        ("put_tool(null)", "LD400", "a tool's name is made of"),
     ],
 )
 def test_a_change_that_makes_no_sense_is_refused_with_a_reason(

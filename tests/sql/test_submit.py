@@ -64,6 +64,10 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
     ({"account": ""}, "account is not empty (leave it out instead)"),
     ({"account": LONG}, "account is at most 200 bytes long"),
     ({"model": LONG}, "model is at most 200 bytes long"),
+    ({"model": "--yolo"}, 'model does not begin with "-"'),
+    ({"fallback_model": "--yolo"}, 'fallback_model does not begin with "-"'),
+    ({"session_id": "--last"}, 'session_id does not begin with "-"'),
+    ({"session_id": 5}, "session_id is text"),
     ({"labels": ["a"]}, "labels is a JSON object"),
     ({"labels": "a"}, "labels is a JSON object"),
     ({"output_files": "out.txt"}, "output_files is a list of file names"),
@@ -433,6 +437,14 @@ def test_a_task_cannot_be_born_active(db: Client) -> None:
         )
 
 
+@pytest.mark.parametrize("count", ["attempt", "run_no"])
+def test_a_task_cannot_be_born_with_runs(db: Client, count: str) -> None:
+    """A count that cannot grow any more would fail the next claim, of all tasks."""
+    statement = SQL("insert into tasks (tool, prompt, {}) values ('claude', 'p', 2147483647)")
+    with refused("LD400", "starts its life queued and without runs"):
+        db.connection.execute(statement.format(Identifier(count)))
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -442,11 +454,14 @@ def test_a_task_cannot_be_born_active(db: Client) -> None:
         ("wait_reason", "retry"),
         ("prompt", ""),
         ("priority", 0),
+        ("created_at", "infinity"),
+        ("started_at", "-infinity"),
+        ("finished_at", "2001-01-01"),
         ("output_files", '["a", 5]'),
         ("output_files", '[["a"]]'),
     ],
 )
-def test_no_row_by_hand_can_break_the_claim_of_others(db: Client, column: str, value: object) -> None:
+def test_no_row_by_hand_can_break_what_others_do(db: Client, column: str, value: object) -> None:
     row = {"tool": "claude", "prompt": "p"} | {column: value}
     statement = SQL("insert into tasks ({}) values ({})").format(
         SQL(", ").join(map(Identifier, row)), SQL(", ").join([Placeholder()] * len(row))

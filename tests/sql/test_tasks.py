@@ -1,6 +1,7 @@
 """Cancel and retry, and how people name a task."""
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.sql.client import Client
 from tests.sql.clock import Clock
@@ -16,18 +17,27 @@ def test_a_queued_task_is_canceled_at_once_and_again_is_fine(db: Client) -> None
         assert db.value("select finished_at is not null from tasks where number = %s", number)
 
 
-def test_a_cancel_blocks_no_claim_while_its_transaction_is_open(db: Client) -> None:
-    """It touches no counter."""
-    db.group("main", slots=2)
+@pytest.mark.parametrize("level", ["read committed", "repeatable read", "serializable"])
+def test_a_cancel_blocks_no_claim_while_its_transaction_is_open(db: Client, level: str) -> None:
+    """It moves no counter, so it holds up neither the reports of other runs nor a change of a limit."""
+    db.group("main", slots=3)
     dispatcher = db.dispatcher()
     running = db.submit()
     db.claim(dispatcher)
+    ending = db.submit()
+    [run] = db.claim(dispatcher).runs
+    db.start(dispatcher, run)
     other = db.submit()
     producer = db.another()
-    producer.run("begin")
-    producer.run("select cancel_task(%s)", str(running.number))
+    producer.connection.execute(f"begin isolation level {level}".encode())
+    assert producer.value("select cancel_task(%s)", str(running.number)) == "leased"
     db.run("set statement_timeout = '10s'")
     assert db.claim(dispatcher).numbers == [other.number]
+    report = Jsonb([{"run_id": str(run.id)}])
+    answer = db.value("select report_and_claim(%s, %s) -> 'verdicts'", dispatcher, report)
+    assert answer == {str(run.id): "finished"}
+    assert db.status(ending.number) == ("succeeded", None)
+    db.limit("model:opus", 1)
 
 
 @pytest.mark.parametrize("error", ["invalid_request", "canceled"])
