@@ -79,7 +79,7 @@ class Workspace:
         _write(self.prompt, prompt.encode(), 0o600)
         for path, content, mode in inputs:
             target = self.work / path
-            if not target.parent.resolve().is_relative_to(self.work.resolve()):
+            if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.work)):
                 raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
