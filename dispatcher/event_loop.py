@@ -28,7 +28,7 @@ from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
-from dispatcher.store import ClaimedRun, OpenRun, Report, Store
+from dispatcher.store import ClaimedRun, OpenRun, Report, Store, will_pass
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
@@ -89,6 +89,11 @@ class EventLoop:
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
         self._adopted = trio.Event()
+        self._stopping: StopReason | None = None
+        self._cancels: set[str] = set()
+        self._cancel_heard = trio.Event()
+        self._cancels_obeyed = trio.Event()
+        self._cancels_obeyed.set()
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -101,6 +106,7 @@ class EventLoop:
             for service in (
                 self._listener.run,
                 self._beat,
+                self._obey_cancels,
                 self._exchange.run,
                 self._following.run,
                 self._clean_up,
@@ -158,6 +164,7 @@ class EventLoop:
 
         Where the database does not even hear of that in time, the next start tells it.
         """
+        self._stopping = reason
         self._runs_scope.deadline = trio.current_time() + STOP_SECONDS
         for run in self._active.values():
             run.stop(reason)
@@ -190,6 +197,8 @@ class EventLoop:
         chosen = Path(claimed.workdir) if claimed.workdir else None
         workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen, claimed.directory)
         run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
+        if self._stopping is not None:
+            run.stop(self._stopping)
         self._sweeper.begin(claimed.run_id)
         self._runs.start_soon(self._live, run, adopted)
         return run
@@ -274,11 +283,10 @@ class EventLoop:
             case "task_ready" if notification.pid != self._store.claiming_backend:
                 self._exchange.ring()
             case "task_cancel":
-                number = int(notification.payload)
-                self._exchange.cancel_heard(number)
-                for run in self._active.values():
-                    if run.claimed.number == number:
-                        run.stop("canceled")
+                self._cancels.add(notification.payload)
+                self._cancel_heard.set()
+                if self._cancels_obeyed.is_set():
+                    self._cancels_obeyed = trio.Event()
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self._echo_due = False
 
@@ -295,7 +303,9 @@ class EventLoop:
                 self._listener.replace()
             try:
                 await self._prove_alive()
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 log.warning("heartbeat failed", error=str(error).strip())
             slept = (linux.seconds_since_boot() - since_boot) - (trio.current_time() - awake)
             if slept > 1:
@@ -321,17 +331,40 @@ class EventLoop:
         self._echo_due = True
         try:
             canceled = await self._store.heartbeat()
-        except psycopg.OperationalError:
+        except psycopg.DatabaseError:
             self._echo_due = False
             raise
         self._proven_alive = before
-        for run_id in canceled:
+        self._stop_canceled(canceled)
+
+    async def _obey_cancels(self) -> None:
+        """Stop runs as soon as somebody asks for it.
+
+        A notification is a hint, and the database the proof: everybody who can connect to it can send one, also those
+        to whom the task is none of their business.
+        """
+        while True:
+            await self._cancel_heard.wait()
+            self._cancel_heard = trio.Event()
+            await self._exchange.claim_answered()
+            numbers, self._cancels = self._cancels, set()
+            if any(str(run.claimed.number) in numbers for run in self._active.values()):
+                self._stop_canceled(await self._store.patiently("looking for cancels", self._store.heartbeat))
+            if not self._cancel_heard.is_set():
+                self._cancels_obeyed.set()
+
+    def _stop_canceled(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
             if run_id in self._active:
                 self._active[run_id].stop("canceled")
 
     async def _may_launch(self) -> bool:
-        """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs."""
+        """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs.
+
+        Returns when it is known whether a cancel that was heard is one of this run.
+        """
         lease = self._settings.dispatcher.lease_interval
         if linux.seconds_since_boot() - self._proven_alive >= lease * (1 - LEASE_MARGIN):
             await self._store.patiently("renewing the lease", self._prove_alive)
+        await self._cancels_obeyed.wait()
         return not self._draining
