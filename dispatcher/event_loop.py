@@ -30,7 +30,7 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import ClaimedRun, OpenRun, Report, Store, will_pass
 from dispatcher.threads import SerialThread, in_thread
-from dispatcher.work_directory import WorkDirectory
+from dispatcher.work_directory import WorkDirectory, Workspace
 from wrappers.base import Wrapper
 
 log = structlog.get_logger()
@@ -206,6 +206,12 @@ class EventLoop:
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
         report = await (run.live() if adopted is None else run.resume(adopted))
         self._sweeper.over(report.run_id, contained=run.contained)
+        # Before the database hears of it: whoever starts after a crash takes a directory without a mark for done with.
+        if (keep_for := self._keeps_session(run, report)) > 0:
+            try:
+                self._work_directory.mark_kept(run.workspace, keep_for)
+            except OSError as error:
+                log.warning("a session cannot be kept", task=run.claimed.number, error=str(error))
         self._exchange.ended(report)
 
     def _delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
@@ -213,25 +219,36 @@ class EventLoop:
 
         Of runs that are not ours any more the files stay: they may be all that is left of the result.
         """
-        cleanup = self._settings.execution.cleanup
         for report in reports:
             run = self._active.pop(report.run_id)
-            if ours and (cleanup == "always" or (cleanup == "on_success" and report.error_class is None)):
+            if ours and self._is_done_with(report):
                 try:
                     self._let_go(run, report)
                 except OSError as error:
                     log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
                 self._trash.set()
 
+    def _is_done_with(self, report: Report) -> bool:
+        cleanup = self._settings.execution.cleanup
+        return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
+
+    def _keeps_session(self, run: Run, report: Report) -> float:
+        """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
+        if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
+            return 0
+        keep_for = self._settings.execution.keep_sessions
+        return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
+
     def _let_go(self, run: Run, report: Report) -> None:
         """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
-        keep_for = self._settings.execution.keep_sessions
-        if report.error_class in CUT_SHORT:
-            keep_for = max(keep_for, LONGEST_LIMIT)
-        if report.session_id is None or run.claimed.workdir is not None or keep_for == 0:
-            self._work_directory.discard(run.workspace)
-        else:
-            self._work_directory.keep(run.workspace, keep_for)
+        if self._keeps_session(run, report) > 0:
+            self._work_directory.strip(run.workspace)
+            return
+        self._work_directory.discard(run.workspace)
+        if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
+            # It went on in the directory of an earlier run, which nobody needs any more either.
+            home = Workspace(run.workspace.work.parent, run.workspace.work)
+            self._work_directory.discard(home)
 
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
@@ -254,28 +271,47 @@ class EventLoop:
         """
         if self._settings.execution.cleanup != "always":
             return
-        try:
-            for workspace in self._work_directory.workspaces():
+        for workspace in self._workspaces():
+            try:
                 if workspace.kept_until is not None:
                     continue
                 ended = run_record.read(workspace.directory).state in ("ended", "never_started")
                 # Asked last: a run that is new is known before its workspace is made.
-                if ended and not any(run.workspace == workspace for run in list(self._active.values())):
+                if ended and not self._is_in_use(workspace):
                     self._work_directory.discard(workspace)
-        except OSError as error:
-            log.warning("old workspaces cannot be removed", error=str(error))
+            except OSError as error:
+                log.warning(
+                    "an old workspace cannot be removed", path=str(workspace.directory), error=str(error)
+                )
 
     def _discard_expired(self) -> None:
         """Discard what was kept for sessions longer than it had to be."""
         now = time.time()
-        try:
-            for workspace in self._work_directory.workspaces():
+        for workspace in self._workspaces():
+            try:
                 until = workspace.kept_until
-                in_use = any(run.workspace.work == workspace.work for run in list(self._active.values()))
-                if until is not None and until < now and not in_use:
+                if until is not None and until < now and not self._is_in_use(workspace):
                     self._work_directory.discard(workspace)
+            except OSError as error:
+                log.warning(
+                    "the directory of an old session cannot be removed",
+                    path=str(workspace.directory),
+                    error=str(error),
+                )
+
+    def _workspaces(self) -> list[Workspace]:
+        try:
+            return self._work_directory.workspaces()
         except OSError as error:
-            log.warning("directories of old sessions cannot be removed", error=str(error))
+            log.warning("cannot look for old workspaces", error=str(error))
+            return []
+
+    def _is_in_use(self, workspace: Workspace) -> bool:
+        """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
+        return any(
+            workspace.directory in (run.workspace.directory, run.workspace.work.parent)
+            for run in list(self._active.values())
+        )
 
     def _hear(self, notification: Notify) -> None:
         match notification.channel:

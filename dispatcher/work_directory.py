@@ -146,21 +146,30 @@ class WorkDirectory:
         home = directory if session in (None, name) else self._runs / session
         return Workspace(directory, chosen or home / "work")
 
-    def keep(self, workspace: Workspace, seconds: float) -> None:
-        """Discard a workspace but for the directory that its agent worked in, which may be that of another run.
+    def mark_kept(self, workspace: Workspace, seconds: float) -> None:
+        """Mark the directory that an agent worked in, which may be that of another run, to be kept so long.
 
-        It is kept so long, for whoever goes on with the session. Raises OSError.
+        That is for whoever goes on with its session. Raises OSError.
         """
-        home = workspace.work.parent
-        if home != workspace.directory:
-            self.discard(workspace)
-        else:
-            for entry in workspace.directory.iterdir():
-                if entry.name != workspace.work.name:
-                    entry.unlink()
+        kept = workspace.work.parent / KEPT
         until = time.time() + seconds
-        (home / KEPT).touch(mode=0o600)
-        os.utime(home / KEPT, (until, until))
+        kept.touch(mode=0o600)
+        os.utime(kept, (until, until))
+
+    def strip(self, workspace: Workspace) -> None:
+        """Discard a workspace but for the directory that its agent worked in, and its mark. Raises OSError."""
+        if not workspace.has_own_work:
+            self.discard(workspace)
+            return
+        for entry in workspace.directory.iterdir():
+            if entry.name in (workspace.work.name, KEPT):
+                continue
+            if (
+                entry.is_dir() and not entry.is_symlink()
+            ):  # the agent made it, such as a second work tree of git
+                entry.rename(self._trash / f"{workspace.directory.name}-{uuid.uuid4()}")
+            else:
+                entry.unlink()
 
     def discard(self, workspace: Workspace) -> None:
         """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
