@@ -68,7 +68,7 @@ class EventLoop:
         self._work_directory = work_directory
         self._exchange = Exchange(store, self._take, self._delivered)
         self._listener = Listener(listen, CHANNELS, self._exchange.ring, self._hear)
-        self._following = Following(store, settings.execution)
+        self._following = Following(store, lambda: self._settings.execution)
         self._retention = Retention(store, lambda: self._settings.retention, files)
         self._around = Surroundings(
             settings=settings,

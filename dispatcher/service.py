@@ -158,8 +158,14 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
         return settings
     fixed = {
         "database": settings.database,
-        "dispatcher": replace(new.dispatcher, lease_interval=settings.dispatcher.lease_interval),
+        "dispatcher": replace(
+            new.dispatcher,
+            host=settings.dispatcher.host,
+            groups=settings.dispatcher.groups,
+            lease_interval=settings.dispatcher.lease_interval,
+        ),
         "execution": replace(new.execution, work_dir=settings.execution.work_dir),
+        "logging": settings.logging,
     }
     in_force = replace(new, **fixed)
     log.info("configuration taken over", needs_a_restart=new != in_force)
