@@ -51,6 +51,8 @@ def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool
     Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
     """
     logs.configure(settings.logging)
+    # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         trio.run(_serve, settings, reread, until_empty)
     except* DispatchError as group:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,6 +180,21 @@ def test_a_work_directory_that_cannot_be_used_is_refused_at_the_start(site: Site
 
     assert dispatcher.wait() == 2
     assert "execution.work_dir" in dispatcher.story()
+
+
+def test_who_starts_the_dispatcher_may_ignore_how_children_end(site: Site) -> None:
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    good, bad = site.submit("(exit 3); echo code $?"), site.submit("exit 7", max_attempts=1)
+
+    site.start(prefix=[sys.executable, "-c", ignoring])
+
+    site.wait_for("succeeded", good)
+    site.wait_for("failed", bad)
+    assert site.task(good)["result"]["text"] == "code 3"
+    assert site.runs(bad)[0]["exit_code"] == 7
 
 
 def test_few_file_descriptors_hold_agents_up_but_lose_none(site: Site) -> None:
