@@ -158,6 +158,23 @@ def test_a_disk_that_fills_up_while_the_agent_runs_costs_the_run_but_not_its_exi
 
 
 @needs_root
+def test_a_disk_that_is_too_full_for_an_output_file_holds_the_result_up_and_costs_none(site: Site) -> None:
+    home = site.directory / "home"
+    with small_disk(home, "1m"):
+        number = site.submit(
+            "head -c 17000000 /dev/zero >large; echo done", output_files=["large"], max_attempts=1
+        )
+        dispatcher = site.start()
+        entry = dispatcher.wait_for("output files wait", task=number)
+        assert "No space left on device" in str(entry["error"])
+
+        subprocess.run(["mount", "-o", "remount,size=64m", str(home)], check=True)
+
+        site.wait_for("succeeded", number)
+        assert site.task(number)["result"]["output_files"] == ["large"]
+
+
+@needs_root
 def test_a_work_directory_that_became_read_only_holds_tasks_up_with_a_reason(site: Site) -> None:
     with small_disk(site.work_dir, "1m"):
         dispatcher = site.start()
