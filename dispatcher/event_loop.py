@@ -6,7 +6,7 @@ one. When the claims have stopped and the last run has ended, its report is deli
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ class EventLoop:
         self._sweeper = sweeper
         self._work_directory = work_directory
         self._exchange = Exchange(store, self._take, self._delivered)
-        self._listener = Listener(listen, CHANNELS, self._exchange.ring, self._hear)
+        self._listener = Listener(listen, CHANNELS, self._on_connected, self._hear)
         self._following = Following(store, lambda: self._settings.execution)
         self._retention = Retention(store, lambda: self._settings.retention, files)
         self._around = Surroundings(
@@ -313,16 +313,24 @@ class EventLoop:
             for run in list(self._active.values())
         )
 
+    def _on_connected(self) -> None:
+        """Look for what nobody heard while we did not listen: work, and cancels of what runs."""
+        self._exchange.ring()
+        self._heed_cancels(str(run.claimed.number) for run in self._active.values())
+
+    def _heed_cancels(self, numbers: Iterable[str]) -> None:
+        self._cancels.update(numbers)
+        self._cancel_heard.set()
+        if self._cancels_obeyed.is_set():
+            self._cancels_obeyed = trio.Event()
+
     def _hear(self, notification: Notify) -> None:
         match notification.channel:
             # What a claim of ours changed, that claim has seen.
             case "task_ready" if notification.pid != self._store.claiming_backend:
                 self._exchange.ring()
             case "task_cancel":
-                self._cancels.add(notification.payload)
-                self._cancel_heard.set()
-                if self._cancels_obeyed.is_set():
-                    self._cancels_obeyed = trio.Event()
+                self._heed_cancels([notification.payload])
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self._echo_due = False
 
@@ -402,5 +410,7 @@ class EventLoop:
         lease = self._settings.dispatcher.lease_interval
         if linux.seconds_since_boot() - self._proven_alive >= lease * (1 - LEASE_MARGIN):
             await self._store.patiently("renewing the lease", self._prove_alive)
-        await self._cancels_obeyed.wait()
+        await trio.lowlevel.checkpoint()  # what is there to be heard is heard now
+        while not self._cancels_obeyed.is_set():
+            await self._cancels_obeyed.wait()
         return not self._draining

@@ -178,6 +178,23 @@ def test_a_task_can_be_canceled_while_the_dispatcher_drains(site: Site) -> None:
     assert site.agents() == []
 
 
+def test_a_cancel_that_was_sent_while_nobody_listened_is_obeyed_at_the_next_connection(site: Site) -> None:
+    number = site.submit("exec sleep 1000")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+
+    with site.database.transaction():
+        # The notification is sent at the commit: after the connection was told to end, before there is another.
+        site.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'dispatcher listener' AND datname = current_database()"
+        )
+        site.cancel(number)
+
+    dispatcher.wait_for("stopping run", within=20, task=number)
+    site.wait_for("canceled", number)
+
+
 def test_a_notification_that_no_cancel_stands_behind_stops_nothing(site: Site) -> None:
     gate = site.gate()
     kept, canceled = site.submit(f"{gate.pass_through}; echo kept"), site.submit("exec sleep 1000")
