@@ -157,6 +157,10 @@ def test_a_task_canceled_while_it_is_leased_never_starts_its_agent(site: Site) -
         site.start()
         site.wait_for("leased", number)
         site.cancel(number)
+        # Heard is what the dispatcher asks about: its next heartbeat by the clock is half a minute away.
+        site.wait_until(
+            lambda: site.sql("SELECT FROM dispatchers, tasks WHERE last_heartbeat_at > cancel_requested_at")
+        )
 
     site.wait_for("canceled", number)
 
