@@ -6,7 +6,7 @@ one. When the claims have stopped and the last run has ended, its report is deli
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,9 +28,9 @@ from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
-from dispatcher.store import ClaimedRun, OpenRun, Report, Store
+from dispatcher.store import ClaimedRun, OpenRun, Report, Store, will_pass
 from dispatcher.threads import SerialThread, in_thread
-from dispatcher.work_directory import WorkDirectory
+from dispatcher.work_directory import WorkDirectory, Workspace
 from wrappers.base import Wrapper
 
 log = structlog.get_logger()
@@ -67,8 +67,8 @@ class EventLoop:
         self._sweeper = sweeper
         self._work_directory = work_directory
         self._exchange = Exchange(store, self._take, self._delivered)
-        self._listener = Listener(listen, CHANNELS, self._exchange.ring, self._hear)
-        self._following = Following(store, settings.execution)
+        self._listener = Listener(listen, CHANNELS, self._on_connected, self._hear)
+        self._following = Following(store, lambda: self._settings.execution)
         self._retention = Retention(store, lambda: self._settings.retention, files)
         self._around = Surroundings(
             settings=settings,
@@ -89,9 +89,11 @@ class EventLoop:
         self._claims_scope = trio.CancelScope()
         self._trash = trio.Event()
         self._adopted = trio.Event()
-        self._cancel_news = trio.Event()
-        self._cancels_told = self._cancels_looked_for = 0
-        self._looked = trio.Event()
+        self._stopping: StopReason | None = None
+        self._cancels: set[str] = set()
+        self._cancel_heard = trio.Event()
+        self._cancels_obeyed = trio.Event()
+        self._cancels_obeyed.set()
         self._echo_due = False
         self._proven_alive = linux.seconds_since_boot()
 
@@ -162,6 +164,7 @@ class EventLoop:
 
         Where the database does not even hear of that in time, the next start tells it.
         """
+        self._stopping = reason
         self._runs_scope.deadline = trio.current_time() + STOP_SECONDS
         for run in self._active.values():
             run.stop(reason)
@@ -186,14 +189,16 @@ class EventLoop:
 
     def _take(self, claimed: ClaimedRun, *, cancel: bool) -> None:
         if claimed.run_id not in self._active:
-            self._begin(claimed)
+            run = self._begin(claimed)
             if cancel:
-                self._cancel_is_told()
+                run.stop("canceled")
 
     def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> Run:
         chosen = Path(claimed.workdir) if claimed.workdir else None
         workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen, claimed.directory)
         run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
+        if self._stopping is not None:
+            run.stop(self._stopping)
         self._sweeper.begin(claimed.run_id)
         self._runs.start_soon(self._live, run, adopted)
         return run
@@ -201,6 +206,12 @@ class EventLoop:
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
         report = await (run.live() if adopted is None else run.resume(adopted))
         self._sweeper.over(report.run_id, contained=run.contained)
+        # Before the database hears of it: whoever starts after a crash takes a directory without a mark for done with.
+        if (keep_for := self._keeps_session(run, report)) > 0:
+            try:
+                self._work_directory.mark_kept(run.workspace, keep_for)
+            except OSError as error:
+                log.warning("a session cannot be kept", task=run.claimed.number, error=str(error))
         self._exchange.ended(report)
 
     def _delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
@@ -208,25 +219,36 @@ class EventLoop:
 
         Of runs that are not ours any more the files stay: they may be all that is left of the result.
         """
-        cleanup = self._settings.execution.cleanup
         for report in reports:
             run = self._active.pop(report.run_id)
-            if ours and (cleanup == "always" or (cleanup == "on_success" and report.error_class is None)):
+            if ours and self._is_done_with(report):
                 try:
                     self._let_go(run, report)
                 except OSError as error:
                     log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
                 self._trash.set()
 
+    def _is_done_with(self, report: Report) -> bool:
+        cleanup = self._settings.execution.cleanup
+        return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
+
+    def _keeps_session(self, run: Run, report: Report) -> float:
+        """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
+        if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
+            return 0
+        keep_for = self._settings.execution.keep_sessions
+        return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
+
     def _let_go(self, run: Run, report: Report) -> None:
         """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
-        keep_for = self._settings.execution.keep_sessions
-        if report.error_class in CUT_SHORT:
-            keep_for = max(keep_for, LONGEST_LIMIT)
-        if report.session_id is None or run.claimed.workdir is not None or keep_for == 0:
-            self._work_directory.discard(run.workspace)
-        else:
-            self._work_directory.keep(run.workspace, keep_for)
+        if self._keeps_session(run, report) > 0:
+            self._work_directory.strip(run.workspace)
+            return
+        self._work_directory.discard(run.workspace)
+        if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
+            # It went on in the directory of an earlier run, which nobody needs any more either.
+            home = Workspace(run.workspace.work.parent, run.workspace.work)
+            self._work_directory.discard(home)
 
     async def _clean_up(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
@@ -249,28 +271,58 @@ class EventLoop:
         """
         if self._settings.execution.cleanup != "always":
             return
-        try:
-            for workspace in self._work_directory.workspaces():
+        for workspace in self._workspaces():
+            try:
                 if workspace.kept_until is not None:
                     continue
                 ended = run_record.read(workspace.directory).state in ("ended", "never_started")
                 # Asked last: a run that is new is known before its workspace is made.
-                if ended and not any(run.workspace == workspace for run in list(self._active.values())):
+                if ended and not self._is_in_use(workspace):
                     self._work_directory.discard(workspace)
-        except OSError as error:
-            log.warning("old workspaces cannot be removed", error=str(error))
+            except OSError as error:
+                log.warning(
+                    "an old workspace cannot be removed", path=str(workspace.directory), error=str(error)
+                )
 
     def _discard_expired(self) -> None:
         """Discard what was kept for sessions longer than it had to be."""
         now = time.time()
-        try:
-            for workspace in self._work_directory.workspaces():
+        for workspace in self._workspaces():
+            try:
                 until = workspace.kept_until
-                in_use = any(run.workspace.work == workspace.work for run in list(self._active.values()))
-                if until is not None and until < now and not in_use:
+                if until is not None and until < now and not self._is_in_use(workspace):
                     self._work_directory.discard(workspace)
+            except OSError as error:
+                log.warning(
+                    "the directory of an old session cannot be removed",
+                    path=str(workspace.directory),
+                    error=str(error),
+                )
+
+    def _workspaces(self) -> list[Workspace]:
+        try:
+            return self._work_directory.workspaces()
         except OSError as error:
-            log.warning("directories of old sessions cannot be removed", error=str(error))
+            log.warning("cannot look for old workspaces", error=str(error))
+            return []
+
+    def _is_in_use(self, workspace: Workspace) -> bool:
+        """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
+        return any(
+            workspace.directory in (run.workspace.directory, run.workspace.work.parent)
+            for run in list(self._active.values())
+        )
+
+    def _on_connected(self) -> None:
+        """Look for what nobody heard while we did not listen: work, and cancels of what runs."""
+        self._exchange.ring()
+        self._heed_cancels(str(run.claimed.number) for run in self._active.values())
+
+    def _heed_cancels(self, numbers: Iterable[str]) -> None:
+        self._cancels.update(numbers)
+        self._cancel_heard.set()
+        if self._cancels_obeyed.is_set():
+            self._cancels_obeyed = trio.Event()
 
     def _hear(self, notification: Notify) -> None:
         match notification.channel:
@@ -278,33 +330,9 @@ class EventLoop:
             case "task_ready" if notification.pid != self._store.claiming_backend:
                 self._exchange.ring()
             case "task_cancel":
-                self._exchange.cancel_heard(notification.payload)
-                if any(str(run.claimed.number) == notification.payload for run in self._active.values()):
-                    self._cancel_is_told()
+                self._heed_cancels([notification.payload])
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self._echo_due = False
-
-    def _cancel_is_told(self) -> None:
-        self._cancels_told += 1
-        self._cancel_news.set()
-
-    async def _obey_cancels(self) -> None:
-        """Ask the database which runs to stop, whenever it is said that there is one: anybody may notify."""
-        while True:
-            await self._cancel_news.wait()
-            self._cancel_news = trio.Event()
-            told = self._cancels_told
-            self._stop_canceled(
-                await self._store.patiently("looking for canceled tasks", self._store.heartbeat)
-            )
-            self._cancels_looked_for = told
-            self._looked.set()
-            self._looked = trio.Event()
-
-    def _stop_canceled(self, run_ids: Sequence[str]) -> None:
-        for run_id in run_ids:
-            if run_id in self._active:
-                self._active[run_id].stop("canceled")
 
     async def _beat(self) -> None:
         """Prove life, hear of cancels that were missed, and find out whether the listener is deaf.
@@ -319,7 +347,9 @@ class EventLoop:
                 self._listener.replace()
             try:
                 await self._prove_alive()
-            except psycopg.OperationalError as error:
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
                 log.warning("heartbeat failed", error=str(error).strip())
             slept = (linux.seconds_since_boot() - since_boot) - (trio.current_time() - awake)
             if slept > 1:
@@ -349,21 +379,42 @@ class EventLoop:
         self._echo_due = True
         try:
             canceled = await self._store.heartbeat()
-        except psycopg.OperationalError:
+        except psycopg.DatabaseError:
             self._echo_due = False
             raise
         self._proven_alive = before
         self._stop_canceled(canceled)
 
+    async def _obey_cancels(self) -> None:
+        """Stop runs as soon as somebody asks for it.
+
+        A notification is a hint, and the database the proof: everybody who can connect to it can send one, also those
+        to whom the task is none of their business.
+        """
+        while True:
+            await self._cancel_heard.wait()
+            self._cancel_heard = trio.Event()
+            await self._exchange.claim_answered()
+            numbers, self._cancels = self._cancels, set()
+            if any(str(run.claimed.number) in numbers for run in self._active.values()):
+                self._stop_canceled(await self._store.patiently("looking for cancels", self._store.heartbeat))
+            if not self._cancel_heard.is_set():
+                self._cancels_obeyed.set()
+
+    def _stop_canceled(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            if run_id in self._active:
+                self._active[run_id].stop("canceled")
+
     async def _may_launch(self) -> bool:
         """Whether a process may be started now. Without a recent proof of life somebody may have taken our runs.
 
-        If it was said that a task of ours was canceled, what the database says of that must be known first.
+        Returns when it is known whether a cancel that was heard is one of this run.
         """
-        told = self._cancels_told
-        while self._cancels_looked_for < told:
-            await self._looked.wait()
         lease = self._settings.dispatcher.lease_interval
         if linux.seconds_since_boot() - self._proven_alive >= lease * (1 - LEASE_MARGIN):
             await self._store.patiently("renewing the lease", self._prove_alive)
+        await trio.lowlevel.checkpoint()  # what is there to be heard is heard now
+        while not self._cancels_obeyed.is_set():
+            await self._cancels_obeyed.wait()
         return not self._draining

@@ -34,9 +34,9 @@ class Delivered(Protocol):
 class Exchange:
     """Tells ends at once, starts within START_DELAY, and claims inside of :meth:`claiming`.
 
-    ``on_claimed`` hears of each run that is ours now, more than once if an answer was lost; ``cancel``: it is said that
-    somebody asked to stop it already. ``on_delivered`` hears which reports the database has taken, which is when their
-    slots are free and their files are not needed any more; and with ``ours`` false, which it refused for good.
+    ``on_claimed`` hears of each run that is ours now, more than once if an answer was lost; ``cancel``: somebody asked
+    to stop it already. ``on_delivered`` hears which reports the database has taken, which is when their slots are free
+    and their files are not needed any more; and with ``ours`` false, which it refused for good.
     """
 
     def __init__(self, store: Store, on_claimed: Claimed, on_delivered: Delivered) -> None:
@@ -51,8 +51,6 @@ class Exchange:
         self._claim_answered = trio.Event()
         self._claim_answered.set()
         self._an_answer_was_lost = False
-        # Cancels that were heard while a claim was on its way: its answer may name the tasks they are for.
-        self._cancels_heard: set[str] = set()
         self._delivering = False
         self.round_over = trio.Event()
         """Set at the end of the round that is under way, or else of the next one; then there is another event."""
@@ -66,9 +64,6 @@ class Exchange:
         self._started.pop(report.run_id, None)
         self._ended.append(report)
         self._news.set()
-
-    def cancel_heard(self, number: str) -> None:
-        self._cancels_heard.add(number)
 
     def ring(self) -> None:
         """Claim as soon as possible: something changed."""
@@ -86,6 +81,10 @@ class Exchange:
             self._claiming = False
             with trio.CancelScope(shield=True):
                 await self._claim_answered.wait()
+
+    async def claim_answered(self) -> None:
+        """Return when no claim is on its way: what it gave us is known by then."""
+        await self._claim_answered.wait()
 
     async def delivered(self) -> None:
         """Return when the database knows of every end that was reported here."""
@@ -137,7 +136,6 @@ class Exchange:
             return await self._store.report_runs(reports)
         self._claim_at = math.inf
         self._claim_answered = trio.Event()
-        self._cancels_heard.clear()
         lost, self._an_answer_was_lost = self._an_answer_was_lost, True
         try:
             answer = await self._store.report_and_claim(reports, CLAIM_BATCH)
@@ -145,7 +143,7 @@ class Exchange:
             if answer.shared:
                 answer = await self._store.report_and_claim((), CLAIM_BATCH)
             for run in answer.runs:
-                self._on_claimed(run, cancel=str(run.number) in self._cancels_heard)
+                self._on_claimed(run, cancel=False)
             for known in await self._store.open_runs() if lost else ():
                 self._on_claimed(known.run, cancel=known.cancel_requested)
         finally:

@@ -10,14 +10,25 @@ whose row is still to come: it is young, and the next dispatcher, which collects
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that was written: where it is and what it holds."""
+
+    url: str
+    digest: str
+    size: int
 
 
 class LargeFiles:
@@ -44,18 +55,25 @@ class LargeFiles:
             else:
                 yield True
 
-    def put(self, content: Iterable[bytes], digest: str) -> str:
-        """Write the file, under the lock of :meth:`in_use`; answers its URL."""
-        file = self._directory / digest[:2] / digest
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        draft = file.with_suffix(f".{uuid.uuid4()}")
+    def put(self, content: Iterable[bytes]) -> Kept:
+        """Write the file, under the lock of :meth:`in_use`. The content is read once: it may change all the time."""
+        drafts = self._directory / "00"
+        drafts.mkdir(mode=0o700, exist_ok=True)
+        draft = drafts / str(uuid.uuid4())
+        size, sum_of_all = 0, hashlib.sha256()
         try:
             with open(draft, "xb", opener=_private) as target:
-                target.writelines(content)
+                for piece in content:
+                    target.write(piece)
+                    sum_of_all.update(piece)
+                    size += len(piece)
+            digest = sum_of_all.hexdigest()
+            file = self._directory / digest[:2] / digest
+            file.parent.mkdir(mode=0o700, exist_ok=True)
             draft.replace(file)
         finally:
             draft.unlink(missing_ok=True)
-        return file.as_uri()
+        return Kept(file.as_uri(), digest, size)
 
     def older_than(self, seconds: float) -> list[str]:
         """List the digests of files that were written so long ago, and remove drafts that nobody finished since."""

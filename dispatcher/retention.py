@@ -13,7 +13,7 @@ import trio
 
 from dispatcher.large_files import LargeFiles
 from dispatcher.settings import RetentionSettings
-from dispatcher.store import Pruned, Store
+from dispatcher.store import Pruned, Store, will_pass
 from dispatcher.threads import in_thread
 
 log = structlog.get_logger()
@@ -42,7 +42,9 @@ class Retention:
         while True:
             try:
                 await self._prune()
-            except (psycopg.OperationalError, OSError) as error:
+            except (psycopg.DatabaseError, OSError) as error:
+                if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
+                    raise
                 log.warning("old data is deleted later", error=str(error).strip())
             # Dispatchers that were started together drift apart, and then share the work best.
             await trio.sleep(self._settings().interval * (0.9 + random() / 5))  # noqa: S311

@@ -51,6 +51,8 @@ def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool
     Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
     """
     logs.configure(settings.logging)
+    # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         trio.run(_serve, settings, reread, until_empty)
     except* DispatchError as group:
@@ -158,8 +160,14 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
         return settings
     fixed = {
         "database": settings.database,
-        "dispatcher": replace(new.dispatcher, lease_interval=settings.dispatcher.lease_interval),
+        "dispatcher": replace(
+            new.dispatcher,
+            host=settings.dispatcher.host,
+            groups=settings.dispatcher.groups,
+            lease_interval=settings.dispatcher.lease_interval,
+        ),
         "execution": replace(new.execution, work_dir=settings.execution.work_dir),
+        "logging": settings.logging,
     }
     in_force = replace(new, **fixed)
     log.info("configuration taken over", needs_a_restart=new != in_force)

@@ -79,7 +79,7 @@ class Workspace:
         _write(self.prompt, prompt.encode(), 0o600)
         for path, content, mode in inputs:
             target = self.work / path
-            if not target.parent.resolve().is_relative_to(self.work.resolve()):
+            if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.work)):
                 raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
@@ -146,21 +146,30 @@ class WorkDirectory:
         home = directory if session in (None, name) else self._runs / session
         return Workspace(directory, chosen or home / "work")
 
-    def keep(self, workspace: Workspace, seconds: float) -> None:
-        """Discard a workspace but for the directory that its agent worked in, which may be that of another run.
+    def mark_kept(self, workspace: Workspace, seconds: float) -> None:
+        """Mark the directory that an agent worked in, which may be that of another run, to be kept so long.
 
-        It is kept so long, for whoever goes on with the session. Raises OSError.
+        That is for whoever goes on with its session. Raises OSError.
         """
-        home = workspace.work.parent
-        if home != workspace.directory:
-            self.discard(workspace)
-        else:
-            for entry in workspace.directory.iterdir():
-                if entry.name != workspace.work.name:
-                    entry.unlink()
+        kept = workspace.work.parent / KEPT
         until = time.time() + seconds
-        (home / KEPT).touch(mode=0o600)
-        os.utime(home / KEPT, (until, until))
+        kept.touch(mode=0o600)
+        os.utime(kept, (until, until))
+
+    def strip(self, workspace: Workspace) -> None:
+        """Discard a workspace but for the directory that its agent worked in, and its mark. Raises OSError."""
+        if not workspace.has_own_work:
+            self.discard(workspace)
+            return
+        for entry in workspace.directory.iterdir():
+            if entry.name in (workspace.work.name, KEPT):
+                continue
+            if (
+                entry.is_dir() and not entry.is_symlink()
+            ):  # the agent made it, such as a second work tree of git
+                entry.rename(self._trash / f"{workspace.directory.name}-{uuid.uuid4()}")
+            else:
+                entry.unlink()
 
     def discard(self, workspace: Workspace) -> None:
         """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
@@ -173,16 +182,29 @@ class WorkDirectory:
         return [Workspace(directory, directory / "work") for directory in found]
 
     async def empty_trash(self) -> None:
-        """Delete what was discarded: by `rm`, which leaves the processor to us (40 us a run, Python's rmtree 200)."""
+        """Delete what was discarded: by `rm`, which leaves the processor to us (40 us a run, Python's rmtree 200).
+
+        It does not delete from directories that are read-only, as caches of Go modules are, so these are opened first
+        where it failed.
+        """
+        remove = ["rm", "-rf", "--"]
         try:
             while entries := list(itertools.islice(self._trash.iterdir(), 1000)):
-                done = await trio.run_process(
-                    ["rm", "-rf", "--", *entries], check=False, stderr=subprocess.DEVNULL
+                if await _succeeds(*remove, *entries):
+                    continue
+                await _succeeds(
+                    "find",
+                    *entries,
+                    *("-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"),
                 )
-                if done.returncode != 0:
+                if not await _succeeds(*remove, *entries):
                     return  # what cannot be deleted is tried again at the next time
         except OSError as error:
             log.warning("what was discarded cannot be deleted", error=str(error))
+
+
+async def _succeeds(*command: str | Path) -> bool:
+    return (await trio.run_process(command, check=False, stderr=subprocess.DEVNULL)).returncode == 0
 
 
 def _identity(root: Path) -> str:

@@ -89,17 +89,13 @@ def _take(
             content, _ = masking.beginning(file.read(status.st_size), final=True)
             digest = hashlib.sha256(content).hexdigest()
             return OutputFile(path=path, size=len(content), sha256=digest, mode=mode, content=content)
-        size, sum_of_all = 0, hashlib.sha256()
-        for piece in masking.stream(_pieces(file)):
-            size += len(piece)
-            sum_of_all.update(piece)
-        digest = sum_of_all.hexdigest()
-        file.seek(0)
         in_use.enter_context(store.in_use())
-        url = store.put(masking.stream(_pieces(file)), digest)
-        return OutputFile(path=path, size=size, sha256=digest, mode=mode, storage_url=url)
+        kept = store.put(masking.stream(_pieces(file, status.st_size)))
+        return OutputFile(path=path, size=kept.size, sha256=kept.digest, mode=mode, storage_url=kept.url)
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(_PIECE):
+def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:
+    """Read so many bytes, and no more: what the agent left running may still write."""
+    while piece := file.read(min(_PIECE, left)):
+        left -= len(piece)
         yield piece

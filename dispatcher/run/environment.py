@@ -79,15 +79,19 @@ def resolve(name: str, value: str, inherited: Mapping[str, str] = _OURS) -> str:
             raise SecretError(f"{name} is {value}, but the dispatcher has no variable {place}")
         return inherited[place]
     if kind == "file":
-        return _read_secret(name, Path(place).expanduser())
+        return _read_secret(name, place)
     return value
 
 
-def _read_secret(name: str, path: Path) -> str:
+def _read_secret(name: str, place: str) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        path = Path(place).expanduser()
+        # Without O_NONBLOCK, a FIFO would hold up the whole dispatcher.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, encoding="utf-8") as file:
             mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise SecretError(f"{name}: {path} is no plain file")
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise SecretError(
                     f"{name}: {path} can be read by others (mode {stat.S_IMODE(mode):04o}): chmod 600 it"
@@ -96,5 +100,5 @@ def _read_secret(name: str, path: Path) -> str:
             if "\0" in secret:
                 raise SecretError(f"{name}: {path} holds NUL, which no variable can")
             return secret
-    except (OSError, UnicodeError) as error:
-        raise SecretError(f"{name}: cannot read {path}: {error}") from error
+    except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: nobody has such a home directory
+        raise SecretError(f"{name}: cannot read {place}: {error}") from error

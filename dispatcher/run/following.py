@@ -31,9 +31,12 @@ LARGEST_BATCH = 4 * 2**20
 
 
 class Following:
-    """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs."""
+    """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
 
-    def __init__(self, store: Store, execution: ExecutionSettings) -> None:
+    ``execution`` answers the settings in force at that moment.
+    """
+
+    def __init__(self, store: Store, execution: Callable[[], ExecutionSettings]) -> None:
         self._store = store
         self._execution = execution
         self._watch = DirectoryWatch()
@@ -54,10 +57,11 @@ class Following:
         adopted: bool = False,
     ) -> AgentOutput:
         """Take a run in whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
+        execution = self._execution()
         bounds = Bounds(
-            stored=self._execution.max_log_bytes,
-            written=10 * self._execution.max_log_bytes,
-            stall_timeout=claimed.stall_timeout_s or self._execution.stall_timeout,
+            stored=execution.max_log_bytes,
+            written=10 * execution.max_log_bytes,
+            stall_timeout=claimed.stall_timeout_s or execution.stall_timeout,
         )
         return AgentOutput(
             claimed.run_id, workspace, parser, masking, bounds, self._tell, began=began, adopted=adopted

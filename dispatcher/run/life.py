@@ -313,33 +313,44 @@ class Run:
         return await in_thread(newest, home, wanted)
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
-        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded."""
+        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded.
+
+        While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
+        """
         kept: list[str] = []
         if not self.claimed.output_files:
             return kept, outcome
         store, run_id = self._around.store, self.claimed.run_id
-        files = collect(
-            self.workspace.work,
-            self.claimed.output_files,
-            self._around.settings.execution.max_output_bytes,
-            self._around.files,
-            self._masking.of_files,
-        )
-        try:
-            while (file := await in_thread(next, files, None)) is not None:
-                await store.patiently("storing an output file", partial(store.store_output, run_id, file))
-                kept.append(file.path)
-        except CollectError as error:
-            if outcome.succeeded:
-                outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
-        except OSError as error:
-            if outcome.succeeded:
-                message = f"an output file could not be kept: {error}"
-                outcome = replace(outcome, error_class="output_missing", error_message=message)
-        except psycopg.DatabaseError as error:
-            if error.sqlstate != NOT_OURS:
-                raise
-            log.error(
-                "outputs refused: the run is not ours any more", task=self.claimed.number, error=str(error)
+        while True:
+            kept.clear()
+            files = collect(
+                self.workspace.work,
+                self.claimed.output_files,
+                self._around.settings.execution.max_output_bytes,
+                self._around.files,
+                self._masking.of_files,
             )
-        return kept, outcome
+            try:
+                while (file := await in_thread(next, files, None)) is not None:
+                    await store.patiently("storing an output file", partial(store.store_output, run_id, file))
+                    kept.append(file.path)
+            except CollectError as error:
+                if outcome.succeeded:
+                    outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
+            except OSError as error:
+                if outcome.succeeded and error.errno in HOST_TROUBLE and self._stop_reason != "canceled":
+                    log.warning("output files wait", task=self.claimed.number, error=str(error))
+                    await trio.sleep(HOST_TROUBLE_PAUSE)
+                    continue
+                if outcome.succeeded:
+                    message = f"an output file could not be kept: {error}"
+                    outcome = replace(outcome, error_class="output_missing", error_message=message)
+            except psycopg.DatabaseError as error:
+                if error.sqlstate != NOT_OURS:
+                    raise
+                log.error(
+                    "outputs refused: the run is not ours any more",
+                    task=self.claimed.number,
+                    error=str(error),
+                )
+            return kept, outcome

@@ -228,7 +228,7 @@ def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
         return None
     try:
         variables = _environment(claimed, wrapper, _chosen_home(claimed), {}, "").variables
-    except SecretError:
+    except (SecretError, NotStartedError):
         return None
     if wrapper.config_home_variable in variables:
         return Path(variables[wrapper.config_home_variable])
@@ -238,7 +238,15 @@ def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
 
 
 def _chosen_home(claimed: ClaimedRun) -> str | None:
-    return str(Path(claimed.config_home).expanduser()) if claimed.config_home else None
+    if not claimed.config_home:
+        return None
+    try:
+        return str(Path(claimed.config_home).expanduser())
+    except RuntimeError as error:
+        raise NotStartedError(
+            "spawn_failed",
+            f"worker group {claimed.group_name}: there is no such home directory as in {claimed.config_home}",
+        ) from error
 
 
 def _environment(
@@ -260,11 +268,16 @@ def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
     if claimed.workdir is None:
         return
     chosen = Path(claimed.workdir)
-    if not chosen.is_absolute() or not chosen.is_dir():
+    try:
+        usable = chosen.is_absolute() and chosen.is_dir()
+    except OSError as error:
+        raise cannot("the task's work directory cannot be used", error) from error
+    if not usable:
         raise NotStartedError(
             "spawn_failed", f"the task's work directory {chosen} is no directory on this host"
         )
-    roots = [Path(root).expanduser().resolve() for root in security.allowed_roots]
+    # Unlike those of Path these raise for no root, also where it names nobody's home or is a loop of links.
+    roots = [os.path.realpath(os.path.expanduser(root)) for root in security.allowed_roots]  # noqa: PTH111
     if security.enforce_path_whitelist and not any(chosen.resolve().is_relative_to(root) for root in roots):
         raise NotStartedError(
             "permission_denied", f"{chosen} is below none of security.allowed_roots of this dispatcher"

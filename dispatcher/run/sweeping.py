@@ -48,11 +48,15 @@ class Sweeper:
         return group
 
     def adopt_group(self, run_id: str, group: str | None) -> None:
-        """Take the control group that an earlier dispatcher made for a run; None where its record does not tell."""
-        if group is not None:
+        """Take the control group that an earlier dispatcher made for a run; None where its record does not tell.
+
+        That record is within reach of the agent: what it says must not make us kill a group of somebody else.
+        """
+        name = f"{self._prefix}{run_id}"
+        if group is not None and Path(group).name == name:
             self._alive[run_id] = Path(group)
         elif self._parent is not None:
-            self._alive[run_id] = self._parent / f"{self._prefix}{run_id}"
+            self._alive[run_id] = self._parent / name
 
     async def kill(self, run_id: str) -> None:
         """Kill all processes of a run that is being stopped, and return when they are gone."""

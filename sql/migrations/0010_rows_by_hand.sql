@@ -18,7 +18,8 @@ WHERE attempt NOT BETWEEN 0 AND 1000000000 OR run_no NOT BETWEEN 0 AND 100000000
     OR finished_at NOT BETWEEN '1970-01-01 00:00+00' AND '9999-01-01 00:00+00';
 
 ALTER TABLE tasks
-ADD CHECK (created_at BETWEEN '1970-01-01 00:00+00' AND '9999-01-01 00:00+00'),
-ADD CHECK (started_at BETWEEN '1970-01-01 00:00+00' AND '9999-01-01 00:00+00'),
-ADD CHECK (finished_at BETWEEN '1970-01-01 00:00+00' AND '9999-01-01 00:00+00'),
-ADD CHECK (finished_at IS NULL OR status IN ('succeeded', 'failed', 'canceled'));
+ADD CHECK (
+    least(created_at, started_at, finished_at) >= '1970-01-01 00:00+00'
+    AND greatest(created_at, started_at, finished_at) <= '9999-01-01 00:00+00'
+    AND (finished_at IS NULL OR status IN ('succeeded', 'failed', 'canceled'))
+);

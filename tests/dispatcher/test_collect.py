@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -147,6 +148,21 @@ def test_a_large_file_goes_to_the_store_once_and_by_its_content(work: Path) -> N
     assert [entry.name for entry in stored.parent.iterdir()] == [stored.name], "no draft is left"
     assert stored.stat().st_mode & 0o077 == 0
     assert stored.parent.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("size", [INLINE_BYTES - 1_000_000, INLINE_BYTES + 1])
+def test_a_file_that_is_still_written_is_kept_as_it_was_read_and_has_an_end(work: Path, size: int) -> None:
+    with (work / "grows").open("wb") as file:
+        file.truncate(size)
+    writer = subprocess.Popen(["sh", "-c", "ulimit -f 1000000; exec yes >>grows"], cwd=work)
+    try:
+        (kept,) = take(work, "grows")
+    finally:
+        writer.kill()
+        writer.wait()
+
+    content = kept.content or Path(unquote(urlparse(kept.storage_url or "").path)).read_bytes()
+    assert (kept.size, kept.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_no_work_directory_any_more_means_that_all_is_missing(work: Path) -> None:

@@ -7,10 +7,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import LiteralString
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from dispatcher.database.migrate import migrate
 from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
@@ -138,6 +140,36 @@ def test_while_the_database_is_away_nothing_spins(crashing: Crashing) -> None:
     crashing.start()
     number = site.submit("echo back")
     site.wait_for("succeeded", number)
+
+
+def test_a_database_that_cannot_be_written_to_for_a_while_ends_nothing(site: Site) -> None:
+    """As after a failover, until the standby is the primary."""
+    site.configure("dispatcher", heartbeat_interval=0.1, lease_interval=60)
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; echo told at last")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+
+    become_read_only(site, "on")
+    gate.open()
+    dispatcher.wait_for("heartbeat failed", times=10)
+    become_read_only(site, "off")
+
+    site.wait_for("succeeded", number)
+    assert any("read-only" in str(entry["error"]) for entry in dispatcher.log("heartbeat failed"))
+    assert site.task(number)["result"]["text"] == "told at last"
+
+
+def become_read_only(site: Site, value: LiteralString) -> None:
+    """For all connections but the test's own, which are made anew."""
+    database = sql.Identifier(str(site.sql("SELECT current_database() AS name")[0]["name"]))
+    site.database.execute(
+        sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(database, value)
+    )
+    site.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name LIKE 'dispatcher%%'"
+    )
 
 
 @pytest.fixture

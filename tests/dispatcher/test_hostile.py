@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,6 +158,23 @@ def test_a_disk_that_fills_up_while_the_agent_runs_costs_the_run_but_not_its_exi
 
 
 @needs_root
+def test_a_disk_that_is_too_full_for_an_output_file_holds_the_result_up_and_costs_none(site: Site) -> None:
+    home = site.directory / "home"
+    with small_disk(home, "1m"):
+        number = site.submit(
+            "head -c 17000000 /dev/zero >large; echo done", output_files=["large"], max_attempts=1
+        )
+        dispatcher = site.start()
+        entry = dispatcher.wait_for("output files wait", task=number)
+        assert "No space left on device" in str(entry["error"])
+
+        subprocess.run(["mount", "-o", "remount,size=64m", str(home)], check=True)
+
+        site.wait_for("succeeded", number)
+        assert site.task(number)["result"]["output_files"] == ["large"]
+
+
+@needs_root
 def test_a_work_directory_that_became_read_only_holds_tasks_up_with_a_reason(site: Site) -> None:
     with small_disk(site.work_dir, "1m"):
         dispatcher = site.start()
@@ -179,6 +197,21 @@ def test_a_work_directory_that_cannot_be_used_is_refused_at_the_start(site: Site
 
     assert dispatcher.wait() == 2
     assert "execution.work_dir" in dispatcher.story()
+
+
+def test_who_starts_the_dispatcher_may_ignore_how_children_end(site: Site) -> None:
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    good, bad = site.submit("(exit 3); echo code $?"), site.submit("exit 7", max_attempts=1)
+
+    site.start(prefix=[sys.executable, "-c", ignoring])
+
+    site.wait_for("succeeded", good)
+    site.wait_for("failed", bad)
+    assert site.task(good)["result"]["text"] == "code 3"
+    assert site.runs(bad)[0]["exit_code"] == 7
 
 
 def test_few_file_descriptors_hold_agents_up_but_lose_none(site: Site) -> None:

@@ -1,5 +1,6 @@
 """A task's way through a real dispatcher: answers, files, retries, refusals, times, order."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -174,12 +175,22 @@ _ALONE = "mkdir $SITE/{0} && echo alone || echo {0} >>$SITE/journal; rmdir $SITE
 def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
     not_executable = site.directory / "notes.txt"
     not_executable.write_text("#!/bin/sh\n")
+    project, fifo = site.directory / "project", site.directory / "fifo"
+    project.mkdir()
+    (project / "one").symlink_to("two")
+    (project / "two").symlink_to("one")
+    os.mkfifo(fifo, 0o600)
+    roots = [str(project), "~no-such-user/projects", str(project / "one")]
+    site.configure("security", allowed_roots=roots)
     site.configure(
         "tools",
         absent={"argv": ["no-such-agent"]},
         unexecutable={"argv": [str(not_executable)]},
         no_interpreter={"argv": [str(_script(site.directory / "broken", "#!/no/such/interpreter\n"))]},
         keyless={"argv": ["cat"]},
+        nobodys_key={"argv": ["cat"]},
+        fifo_key={"argv": ["cat"]},
+        homeless={"argv": ["cat"]},
         elsewhere={"argv": ["cat"]},
     )
     site.configure(
@@ -188,6 +199,9 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         unexecutable={"tool": "unexecutable"},
         no_interpreter={"tool": "no_interpreter"},
         keyless={"tool": "keyless", "env": {"API_KEY": "env:NOT_SET_ANYWHERE"}},
+        nobodys_key={"tool": "nobodys_key", "env": {"API_KEY": "file:~no-such-user/key"}},
+        fifo_key={"tool": "fifo_key", "env": {"API_KEY": f"file:{fifo}"}},
+        homeless={"tool": "homeless", "config_home": "~no-such-user/home"},
         elsewhere={"tool": "elsewhere"},
     )
     del site.config["tools"]["elsewhere"], site.config["groups"]["elsewhere"]
@@ -196,10 +210,18 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         site.submit("hello", tool="unexecutable"): ("spawn_failed", "is not installed"),
         site.submit("hello", tool="no_interpreter"): ("spawn_failed", "could not be started"),
         site.submit("hello", tool="keyless"): ("spawn_failed", "no variable NOT_SET_ANYWHERE"),
+        site.submit("hello", tool="nobodys_key"): ("spawn_failed", "~no-such-user/key"),
+        site.submit("hello", tool="fifo_key"): ("spawn_failed", "is no plain file"),
+        site.submit("hello", tool="homeless"): ("spawn_failed", "~no-such-user/home"),
         site.submit("hello", tool="elsewhere"): ("spawn_failed", "describe it under tools:"),
         site.submit("hello", permission="full"): ("permission_denied", "allow_dangerous_flags"),
         site.submit("hello", workdir="/no/such/place"): ("spawn_failed", "/no/such/place"),
         site.submit("hello", workdir="/usr"): ("permission_denied", "allowed_roots"),
+        site.submit("hello", workdir="/" + "x" * 300): ("spawn_failed", "File name too long"),
+        site.submit("hello", workdir=str(project), input_files=[{"path": "one/file", "content": "x"}]): (
+            "spawn_failed",
+            "the workspace could not be made",
+        ),
     }
     fine = site.submit("echo fine")
 

@@ -70,6 +70,19 @@ def test_what_was_released_is_passed_over_with_a_line_end(path: Path) -> None:
     assert path.stat().st_blocks * 512 <= 8 * BLOCK
 
 
+def test_a_hole_is_passed_over_however_large_it_is_and_wherever_it_ends(path: Path) -> None:
+    log = LogFile(path)
+    append(path, b"said" * BLOCK)
+    os.truncate(path, 2**42)
+    log.measure()
+    assert whole(log) == b"said" * BLOCK + b"\n"
+
+    append(path, b"on")
+    assert whole(log) == b"said" * BLOCK + b"\n", "what follows was not measured yet"
+    log.measure()
+    assert whole(log) == b"said" * BLOCK + b"\n" + b"on"
+
+
 @pytest.mark.parametrize("place", ["link", "fifo", "directory", "nothing"])
 def test_nothing_that_an_agent_puts_in_place_of_its_log_is_followed_or_waited_for(
     path: Path, place: str

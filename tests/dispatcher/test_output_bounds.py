@@ -104,6 +104,18 @@ def test_an_agent_that_prints_without_end_is_stopped(site: Site) -> None:
     assert not site.agents()
 
 
+def test_an_agent_that_makes_its_log_look_endless_is_stopped_at_once(site: Site) -> None:
+    number = site.submit(
+        "echo said; sleep 0.2; truncate -s 1T ../stdout.log; exec sleep 1000", max_attempts=1
+    )
+    site.start()
+
+    site.wait_for("failed", number)
+
+    assert site.task(number)["error_class"] == "output_too_large"
+    assert site.runs(number)[0]["stdout_trunc"].startswith("said\n")
+
+
 def test_a_silent_agent_is_stopped_after_its_stall_timeout(site: Site) -> None:
     gate = site.gate()
     number = site.submit(f"echo begun; {gate.pass_through}", stall_timeout_s=1, max_attempts=1)

@@ -3,6 +3,9 @@
 import os
 import time
 from pathlib import Path
+from typing import LiteralString
+
+import pytest
 
 from dispatcher.run.collect import INLINE_BYTES
 from tests.fixtures.dispatchers import Site
@@ -55,14 +58,15 @@ def test_output_goes_after_a_month_and_tasks_stay_unless_somebody_says_otherwise
     assert site.task(old)["result"]["text"] == "old"
 
 
-def test_pruning_goes_on_after_the_database_was_away(site: Site) -> None:
+@pytest.mark.parametrize("trouble", ["admin_shutdown", "read_only_sql_transaction"])
+def test_pruning_goes_on_after_the_database_was_away(site: Site, trouble: LiteralString) -> None:
     old = site.submit("echo old")
     site.run()
     site.sql("UPDATE tasks SET finished_at = now() - interval '31 days' WHERE number = %s", old)
     site.sql("ALTER FUNCTION prune_output RENAME TO prune_output_later")
     site.sql(
         "CREATE FUNCTION prune_output(double precision, OUT tasks bigint, OUT bytes bigint) LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = 'admin_shutdown'; END $$"
+        f" $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{trouble}'; END $$"
     )
     site.configure("retention", interval=0.1)
     dispatcher = site.start()

@@ -4,6 +4,8 @@ import signal
 from collections import Counter
 from datetime import datetime
 
+import pytest
+
 from tests.fixtures.dispatchers import Site
 
 TASKS = 1000
@@ -192,6 +194,39 @@ def test_what_only_a_restart_can_change_is_named(site: Site) -> None:
     number = site.submit("pwd")
     site.wait_for("succeeded", number)
     assert str(site.task(number)["result"]["text"]).startswith(str(site.work_dir))
+
+
+@pytest.mark.parametrize(
+    ("section", "changed"), [("dispatcher", {"groups": ["cat"]}), ("logging", {"level": "warning"})]
+)
+def test_who_is_served_and_what_is_logged_is_changed_by_a_restart_only(
+    site: Site, section: str, changed: dict[str, object]
+) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    site.config.setdefault(section, {}).update(changed)
+    site.write_config()
+
+    dispatcher.signal(signal.SIGHUP)
+
+    dispatcher.wait_for("configuration taken over", needs_a_restart=True)
+
+
+def test_a_hang_up_changes_the_bounds_of_output_for_runs_that_begin_then(site: Site) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    site.config["execution"] |= {"stall_timeout": 0.5, "max_log_bytes": 1000}
+    site.write_config()
+
+    dispatcher.signal(signal.SIGHUP)
+
+    dispatcher.wait_for("configuration taken over", needs_a_restart=False)
+    silent, chatty = site.submit("sleep 1000", max_attempts=1), site.submit("yes", max_attempts=1)
+    site.wait_for("failed", silent, chatty)
+    assert [site.task(number)["error_class"] for number in (silent, chatty)] == [
+        "stalled",
+        "output_too_large",
+    ]
 
 
 def _as_dict(value: object) -> dict[str, object]:

@@ -157,6 +157,10 @@ def test_a_task_canceled_while_it_is_leased_never_starts_its_agent(site: Site) -
         site.start()
         site.wait_for("leased", number)
         site.cancel(number)
+        # Heard is what the dispatcher asks about: its next heartbeat by the clock is half a minute away.
+        site.wait_until(
+            lambda: site.sql("SELECT FROM dispatchers, tasks WHERE last_heartbeat_at > cancel_requested_at")
+        )
 
     site.wait_for("canceled", number)
 
@@ -191,6 +195,40 @@ def test_a_task_can_be_canceled_while_the_dispatcher_drains(site: Site) -> None:
     assert dispatcher.wait() == 0
     assert site.task(number)["status"] == "canceled"
     assert site.agents() == []
+
+
+def test_a_cancel_that_was_sent_while_nobody_listened_is_obeyed_at_the_next_connection(site: Site) -> None:
+    number = site.submit("exec sleep 1000")
+    dispatcher = site.start()
+    site.wait_for("running", number)
+
+    with site.database.transaction():
+        # The notification is sent at the commit: after the connection was told to end, before there is another.
+        site.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'dispatcher listener' AND datname = current_database()"
+        )
+        site.cancel(number)
+
+    dispatcher.wait_for("stopping run", within=20, task=number)
+    site.wait_for("canceled", number)
+
+
+def test_a_notification_that_no_cancel_stands_behind_stops_nothing(site: Site) -> None:
+    gate = site.gate()
+    kept, canceled = site.submit(f"{gate.pass_through}; echo kept"), site.submit("exec sleep 1000")
+    dispatcher = site.start()
+    site.wait_for("running", kept, canceled)
+
+    # Every role that can connect may notify, whatever it is not allowed to do.
+    for payload in ("", "not a number", str(kept)):
+        site.sql("SELECT pg_notify('task_cancel', %s)", payload)
+    site.cancel(canceled)
+    site.wait_for("canceled", canceled)
+    gate.open()
+
+    site.wait_for("succeeded", kept)
+    assert dispatcher.process.poll() is None
 
 
 def test_an_agent_that_answers_the_stop_with_part_of_a_text_has_not_succeeded(site: Site) -> None:
@@ -259,6 +297,26 @@ def test_a_second_signal_stops_agents_and_gives_the_attempt_back(site: Site) -> 
     site.run()
     assert site.task(number)["result"]["text"] == "again"
     assert [run["attempt"] for run in site.runs(number)] == [1, 1]
+
+
+def test_a_second_signal_stops_also_the_agents_that_are_about_to_be_adopted(site: Site) -> None:
+    number = site.submit("exec sleep 1000")
+    former = site.start()
+    site.wait_for("running", number)
+    former.kill()
+
+    with site.elsewhere() as other, other.transaction():
+        other.execute("SELECT FROM dispatchers FOR UPDATE")
+        dispatcher = site.start()
+        dispatcher.wait_for("dispatcher started")
+        dispatcher.signal(signal.SIGTERM)
+        dispatcher.wait_for("draining")
+        dispatcher.signal(signal.SIGTERM)
+        dispatcher.wait_for("received signal", times=2)
+
+    assert dispatcher.wait() == 0
+    assert site.agents() == []
+    assert site.runs(number)[0]["status"] == "interrupted"
 
 
 def test_a_dispatcher_that_was_replaced_ends_with_a_clear_error_and_leaves_agents_alone(site: Site) -> None:

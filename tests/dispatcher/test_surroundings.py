@@ -14,7 +14,9 @@ from dispatcher.run.conclusion import explain
 from dispatcher.run.environment import OWNER, RUN, SecretError
 from dispatcher.run.run_record import Reading
 from dispatcher.run.survivors import kill_left_over, kill_run
+from dispatcher.run.sweeping import Sweeper
 from dispatcher.work_directory import WorkDirectory
+from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.base import Outcome
 
 MARKS = {RUN: "run", OWNER: "owner"}
@@ -107,6 +109,22 @@ def test_a_directory_whose_id_is_none_is_refused(tmp_path: Path, content: bytes)
 
     with pytest.raises(UsageError, match="should hold a uuid"):
         WorkDirectory.hold(tmp_path, "database")
+
+
+@needs_root
+def test_what_an_agent_made_read_only_is_deleted_like_all_else(home_of_nobody: Path) -> None:
+    def discard() -> list[str]:
+        held = WorkDirectory.hold(home_of_nobody / "w", "database")
+        workspace = held.workspace(1, 1)
+        workspace.lay_out("prompt", [("pkg/mod/file", b"x", 0o444)])
+        (workspace.work / "elsewhere").symlink_to("/")
+        (workspace.work / "pkg" / "mod").chmod(0o500)
+        (workspace.work / "pkg").chmod(0)
+        held.discard(workspace)
+        trio.run(held.empty_trash)
+        return [entry.name for entry in (workspace.directory.parent / "trash").iterdir()]
+
+    assert as_user(NOBODY, discard) == []
 
 
 @pytest.fixture
@@ -235,6 +253,25 @@ def test_a_control_group_is_killed_whole_with_what_is_beneath_it() -> None:
     assert (process.wait(), hidden.wait()) == (-9, -9)
     assert not group.exists()
     assert cgroups.kill(group, within=0), "what is gone is empty"
+
+
+@pytest.mark.skipif(cgroups.parent_of_runs() is None, reason="no control group can be made here")
+def test_a_run_record_that_lies_about_the_control_group_makes_nobody_else_a_victim() -> None:
+    parent = cgroups.parent_of_runs()
+    assert parent is not None
+    group = parent / f"llmctl-test-{os.getpid()}"
+    group.mkdir()
+    bystander = start_marked()
+    (group / "cgroup.procs").write_text(str(bystander.pid))
+    sweeper = Sweeper("us", parent)
+    sweeper.begin("run")
+
+    sweeper.adopt_group("run", str(group))
+    trio.run(sweeper.kill, "run")
+
+    assert bystander.poll() is None
+    assert cgroups.kill(group, within=10)
+    bystander.wait()
 
 
 ENDED = Reading("ended", exit_code=1)
