@@ -278,7 +278,8 @@ def test_a_run_whose_shell_was_killed_is_lost_only_when_no_process_of_it_is_left
     site: Site, former: Former
 ) -> None:
     os.mkfifo(site.directory / "begun")
-    number = site.submit("echo >$SITE/begun; exec sleep 1000", max_attempts=1)
+    os.mkfifo(site.directory / "never")
+    number = site.submit("echo >$SITE/begun; read nothing <$SITE/never", max_attempts=1)
     _, _, agent = former.launch()
     (site.directory / "begun").read_text()
     os.kill(agent.pid, signal.SIGKILL)
