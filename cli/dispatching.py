@@ -1,6 +1,5 @@
 """A dispatcher as a child of ours, and a look at what it does, for as long as it has work."""
 
-import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 import trio
 
 from cli.database import Database
-from cli.events import Listener, listening
+from cli.events import Listener, listening, told_by
 from cli.live.snapshot import take
 from cli.live.table import LiveTable, until_told_to_end
 from cli.output import has_screen, write
@@ -86,9 +85,9 @@ async def _print_events(listener: Listener, names: Mapping[int, str]) -> None:
 
 def _print_what_came(listener: Listener, names: Mapping[int, str]) -> None:
     for event in listener.drain():
-        told = json.loads(event.payload)
-        for number in told.get("numbers", ()):
-            write(f"task {number} {names.get(number, '')}: {told['status']}")
+        told = told_by(event)
+        for number in told.numbers or ():
+            write(f"task {number} {names.get(number, '')}: {told.status}")
 
 
 def _last_words(log: Path, lines: int = 10) -> str:

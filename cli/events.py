@@ -1,10 +1,10 @@
 """Hearing of changes: a connection that only listens, so that nobody has to ask whether something is new."""
 
-import json
 import select
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
 from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
@@ -51,6 +51,13 @@ def listening(*channels: str) -> Iterator[Listener]:
         yield Listener(connection)
 
 
+class Told(msgspec.Struct):
+    """``numbers`` of tasks; None: it may be any."""
+
+    status: str = ""
+    numbers: list[int] | None = None
+
+
 def concerns(event: Notify, numbers: Collection[int]) -> bool:
     """Whether a ``task_event`` may be about one of the tasks."""
     return bool(named(event, numbers))
@@ -58,8 +65,16 @@ def concerns(event: Notify, numbers: Collection[int]) -> bool:
 
 def named(event: Notify, numbers: Collection[int]) -> Collection[int]:
     """Those of the tasks that a ``task_event`` may be about; of very many tasks it tells only how many."""
-    told = json.loads(event.payload)
-    return numbers if "numbers" not in told else set(numbers).intersection(told["numbers"])
+    told = told_by(event)
+    return numbers if told.numbers is None else set(numbers).intersection(told.numbers)
+
+
+def told_by(event: Notify) -> Told:
+    """What a ``task_event`` or ``run_output`` says; nothing, if it is none of ours: everybody can notify."""
+    try:
+        return msgspec.json.decode(event.payload, type=Told)
+    except msgspec.MsgspecError:
+        return Told()
 
 
 def pauses() -> Iterator[float]:

@@ -15,21 +15,21 @@ AS $$
         END
         WHEN p_key IN ('tenant_id', 'queue', 'account', 'model', 'fallback_model') THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'
-            WHEN p_value = '""' THEN 'is not empty (leave it out instead)'
-            WHEN p_value #>> '{}' ~ '[[:cntrl:]]' THEN 'holds no control characters'
+            WHEN p_value = '""' THEN 'must not be empty (leave it out instead)'
+            WHEN p_value #>> '{}' ~ '[[:cntrl:]]' THEN 'must hold no control characters'
             WHEN octet_length(p_value #>> '{}') > 200 THEN 'is at most 200 bytes long'
             WHEN p_key IN ('model', 'fallback_model') AND starts_with(p_value #>> '{}', '-')
-                THEN 'does not begin with "-"'
+                THEN 'must not begin with "-"'
         END
         WHEN p_key = 'idempotency_key' THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'
-            WHEN p_value = '""' THEN 'is not empty (leave it out instead)'
+            WHEN p_value = '""' THEN 'must not be empty (leave it out instead)'
             WHEN octet_length(p_value #>> '{}') > 1000 THEN 'is at most 1,000 bytes long'
         END
         WHEN p_key IN ('name', 'workdir') THEN CASE WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text' END
         WHEN p_key = 'session_id' THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'
-            WHEN starts_with(p_value #>> '{}', '-') THEN 'does not begin with "-"'
+            WHEN starts_with(p_value #>> '{}', '-') THEN 'must not begin with "-"'
         END
         WHEN p_key = 'permission' THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'is text'

@@ -11,9 +11,9 @@
 -- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
 -- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again.
 -- A task that was cut short through no fault of its own (it uses up no attempt) goes on with its session, if it has one.
--- A task of a group without failover, or that an account refused, is pinned to that account. Which errors are worth
--- another attempt the task may say itself. A cancel that was asked for ends the task as canceled, unless the agent was
--- quicker and succeeded.
+-- A task of a group without failover, one that was given a session, and one that an account refused are pinned to that
+-- account. Which errors are worth another attempt the task may say itself. A cancel that was asked for ends the task as
+-- canceled, unless the agent was quicker and succeeded.
 -- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
 -- each report (measured), until autovacuum comes by.
 -- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
@@ -89,8 +89,8 @@ BEGIN
             CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
                 WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
             END AS wait_reason,
-            CASE WHEN coalesce(g.failover, true) AND policy.name IS DISTINCT FROM 'auth' THEN tasks.account
-                ELSE g.account_name
+            CASE WHEN coalesce(g.failover, true) AND policy.name IS DISTINCT FROM 'auth' AND tasks.asked_session IS NULL
+                THEN tasks.account ELSE g.account_name
             END AS account,
             CASE coalesce(policy.wait_reason, 'retry')
                 -- A little later than the reset: the clock of the service is another one.
@@ -113,7 +113,7 @@ BEGIN
                 CASE WHEN spent_today(other, v_now) >= other.daily_budget_usd THEN next_day(v_now) END,
                 v_now) - v_now)) AS wait_s
             FROM worker_groups AS other
-            WHERE policy.wait_reason = 'limit' AND tasks.account IS NULL AND g.failover
+            WHERE policy.wait_reason = 'limit' AND tasks.account IS NULL AND tasks.asked_session IS NULL AND g.failover
                 AND other.tool = tasks.tool AND other.group_name <> g.group_name AND other.max_concurrent > 0
                 AND NOT other.paused
         ) AS elsewhere

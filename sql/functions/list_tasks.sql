@@ -27,7 +27,7 @@ AS $$
         WHERE (mine IS NULL OR tasks.tenant_id = ANY(mine)) AND (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
             AND (p_tool IS NULL OR tasks.tool = p_tool) AND (p_tenant_id IS NULL OR tasks.tenant_id = p_tenant_id)
             AND (p_queue IS NULL OR tasks.queue = p_queue) AND (p_group IS NULL OR tasks.group_name = p_group)
-            AND (p_name IS NULL OR tasks.name ILIKE '%' || p_name || '%')
+            AND (p_name IS NULL OR strpos(lower(tasks.name), lower(p_name)) > 0)
     ), shown AS (
         SELECT * FROM fitting
         ORDER BY interest, CASE WHEN interest = 2 THEN -priority END, CASE WHEN interest = 3 THEN ready_at END,

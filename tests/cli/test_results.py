@@ -231,6 +231,8 @@ def test_a_task_that_is_deleted_while_somebody_waits_is_not_found(
     number = llmctl.submit("claude", "x")
     with llmctl.start("wait", number) as waiting, psycopg.connect(database, autocommit=True) as connection:
         listens(llmctl, dispatcher)
+        for forged in ("", "[7]", '{"numbers": 7}'):
+            connection.execute("SELECT pg_notify('task_event', %s)", [forged])
         connection.execute("DELETE FROM tasks")
         connection.execute("SELECT notify_task_event('deleted', ARRAY[%s]::bigint[])", [number])
         _, err = waiting.communicate(timeout=30)

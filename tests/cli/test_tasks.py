@@ -47,6 +47,8 @@ def test_ls_shows_what_runs_what_waits_and_why_and_what_has_ended(
     assert re.search("scheduled to start in (59|60) min", lines[3])
     assert "broken one" in lines[4]
     assert lines[4].endswith("no idea what to do")
+    assert [line.split()[0] for line in llmctl.ok("ls", "--name", "BROKEN o").splitlines()[1:]] == [failed]
+    assert llmctl("ls", "--name", "broken%", "-o", "jsonl").out == ""
 
 
 def test_show_is_short_also_of_a_prompt_without_line_ends(llmctl: Llmctl) -> None:

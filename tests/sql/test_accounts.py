@@ -198,6 +198,19 @@ def test_a_task_that_pins_its_account_waits_for_it(db: Client, me: UUID) -> None
     assert db.claim(me).runs == []
 
 
+def test_a_task_that_was_given_a_session_waits_for_the_account_that_has_it(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("one")
+    task = db.submit(session_id="s-1")
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+    db.group("two")
+    assert db.status(task.number) == ("queued", "limit")
+    assert db.claim(me).runs == []
+    time.passes(HOUR + 5)
+    assert claim_one(db, me).group == "one"
+
+
 def test_without_failover_what_a_group_began_stays_with_it(db: Client, me: UUID, time: Clock) -> None:
     db.group("one")
     db.run("select change_group('one', p_failover => false)")
