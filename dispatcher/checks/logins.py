@@ -43,7 +43,7 @@ def _check(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list
         built = environment.build(group.env, wrapper.invocation(request).env, {}, inherited)
     except SecretError as error:
         return [
-            problem(subject, str(error), "set it where the dispatcher is started, or change the group's env")
+            problem(subject, str(error), "provide it where the dispatcher runs, or change the group's env")
         ]
     login = LOGINS.get(wrapper.name)
     if config_home is not None and not config_home.is_dir():

@@ -241,4 +241,4 @@ def _is_missing(settings: Settings, name: str) -> bool:
 
 
 def _one_line(message: str) -> str:
-    return " ".join(message.split())
+    return "; ".join(" ".join(line.split()) for line in message.splitlines() if line.strip())

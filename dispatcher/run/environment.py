@@ -101,4 +101,5 @@ def _read_secret(name: str, place: str) -> str:
                 raise SecretError(f"{name}: {path} holds NUL, which no variable can")
             return secret
     except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: nobody has such a home directory
-        raise SecretError(f"{name}: cannot read {place}: {error}") from error
+        why = getattr(error, "strerror", None) or error  # else the path is told twice
+        raise SecretError(f"{name}: cannot read {place}: {why}") from error
