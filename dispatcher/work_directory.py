@@ -164,9 +164,8 @@ class WorkDirectory:
         for entry in workspace.directory.iterdir():
             if entry.name in (workspace.work.name, KEPT):
                 continue
-            if (
-                entry.is_dir() and not entry.is_symlink()
-            ):  # the agent made it, such as a second work tree of git
+            if entry.is_dir() and not entry.is_symlink():
+                # The agent made it, such as a second work tree of git.
                 entry.rename(self._trash / f"{workspace.directory.name}-{uuid.uuid4()}")
             else:
                 entry.unlink()
