@@ -125,19 +125,17 @@ class EventLoop:
                             await self._until_empty()
                         else:
                             await trio.sleep_forever()
-            await self._say_goodbye()
+            await self._sweeper.finish()
+            with trio.move_on_after(LAST_WORDS) as patience:
+                await self._exchange.delivered()
+            if self._active:
+                log.warning("leaving agents running for the next start", tasks=self._numbers())
             services.cancel_scope.cancel()
-        log.info("dispatcher ended")
-
-    async def _say_goodbye(self) -> None:
-        await self._sweeper.finish()
-        with trio.move_on_after(LAST_WORDS) as patience:
-            await self._exchange.delivered()
-        if self._active:
-            log.warning("leaving agents running for the next start", tasks=self._numbers())
+        # Not before: a heartbeat after it would be told that this dispatcher is closed, as if others had done so.
         if not patience.cancelled_caught:
             with trio.move_on_after(LAST_WORDS):
                 await self._store.patiently("saying goodbye", self._store.close_dispatcher)
+        log.info("dispatcher ended")
 
     def drain(self) -> None:
         """Claim nothing more; :meth:`run` returns when the active runs have ended, or at the end of the grace.

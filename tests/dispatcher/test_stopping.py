@@ -242,6 +242,22 @@ def test_an_agent_that_answers_the_stop_with_part_of_a_text_has_not_succeeded(si
     assert site.runs(number)[0]["exit_code"] == 0
 
 
+def test_a_dispatcher_that_says_goodbye_is_not_told_that_somebody_closed_it(site: Site) -> None:
+    site.configure("dispatcher", heartbeat_interval=0.05, lease_interval=60)
+    site.sql(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN new; END'"
+    )
+    site.sql(
+        "CREATE TRIGGER dawdles BEFORE UPDATE ON dispatchers FOR EACH ROW WHEN (new.closed) EXECUTE FUNCTION dawdle()"
+    )
+    dispatcher = site.start()
+    site.wait_for("succeeded", site.submit("echo done"))
+
+    dispatcher.signal(signal.SIGTERM)
+
+    assert dispatcher.wait() == 0
+
+
 def test_one_signal_waits_for_agents_and_then_leaves_them_running(site: Site) -> None:
     gate = site.gate()
     site.configure("dispatcher", grace=0.5)
