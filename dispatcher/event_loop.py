@@ -17,6 +17,7 @@ import trio
 from psycopg import Notify
 
 from dispatcher import linux
+from dispatcher.database.connection import will_pass
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.exchange import Exchange
 from dispatcher.large_files import LargeFiles
@@ -28,7 +29,7 @@ from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
-from dispatcher.store import ClaimedRun, OpenRun, Report, Store, will_pass
+from dispatcher.store import ClaimedRun, OpenRun, Report, Store
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import WorkDirectory, Workspace
 from wrappers.base import Wrapper

@@ -11,9 +11,10 @@ import psycopg
 import structlog
 import trio
 
+from dispatcher.database.connection import will_pass
 from dispatcher.large_files import LargeFiles
 from dispatcher.settings import RetentionSettings
-from dispatcher.store import Pruned, Store, will_pass
+from dispatcher.store import Pruned, Store
 from dispatcher.threads import in_thread
 
 log = structlog.get_logger()

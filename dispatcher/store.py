@@ -15,7 +15,7 @@ import structlog
 import trio
 from psycopg_pool import ConnectionPool
 
-from dispatcher.database.connection import BoundedConnection
+from dispatcher.database.connection import BoundedConnection, will_pass
 from dispatcher.errors import DispatchError, ExitCode
 from dispatcher.threads import SerialThread, in_thread
 from wrappers.base import AuthMode, Permission
@@ -330,13 +330,6 @@ def _closed_is_superseded() -> Iterator[None]:
                 "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
             ) from error
         raise
-
-
-def will_pass(error: psycopg.DatabaseError) -> bool:
-    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
-    if error.sqlstate == "25006":  # read only, after a failover
-        return True
-    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
 
 
 def register(connection: psycopg.Connection, registration: Registration) -> str:

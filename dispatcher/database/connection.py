@@ -194,6 +194,13 @@ def translate(error: psycopg.Error) -> DispatchError:
     return DatabaseError(f"{meaning}: {message}") if meaning else DispatchError(f"{message} ({state})")
 
 
+def will_pass(error: psycopg.DatabaseError) -> bool:
+    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
+    if error.sqlstate == "25006":  # read only, after a failover
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise each :class:`psycopg.Error` of the block as :func:`translate` says."""

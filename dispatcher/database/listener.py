@@ -13,6 +13,7 @@ import structlog
 import trio
 from psycopg import Notify, sql
 
+from dispatcher.database.connection import will_pass
 from dispatcher.errors import DatabaseError
 from dispatcher.threads import in_thread
 
@@ -54,7 +55,9 @@ class Listener:
             with trio.CancelScope() as self._connection_scope:
                 try:
                     await self._listen()
-                except (psycopg.OperationalError, DatabaseError) as error:
+                except (psycopg.DatabaseError, DatabaseError) as error:
+                    if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
+                        raise
                     log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
             if self._connection_scope.cancelled_caught:
                 continue

@@ -10,12 +10,13 @@ import psycopg
 import structlog
 import trio
 
+from dispatcher.database.connection import will_pass
 from dispatcher.linux import DirectoryWatch
 from dispatcher.run.agent_output import AgentOutput, Bounds
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import StopReason
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store, will_pass
+from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser

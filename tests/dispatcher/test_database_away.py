@@ -160,6 +160,24 @@ def test_a_database_that_cannot_be_written_to_for_a_while_ends_nothing(site: Sit
     assert site.task(number)["result"]["text"] == "told at last"
 
 
+def test_a_standby_is_listened_to_as_soon_as_it_is_the_primary(crashing: Crashing) -> None:
+    site = crashing.site
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    crashing.kill()
+    (crashing.server.embedded.status().data / "standby.signal").touch()
+    crashing.server.embedded.start()
+    while not any("during recovery" in str(e["error"]) for e in dispatcher.log("does not hear the database")):
+        heard = len(dispatcher.log("does not hear the database"))
+        dispatcher.wait_for("does not hear the database", times=heard + 1)
+
+    with psycopg.connect(crashing.server.settings("postgres").database.url or "", autocommit=True) as admin:
+        admin.execute("SELECT pg_promote()")
+    site.connect()
+
+    site.wait_for("succeeded", site.submit("echo back"))
+
+
 def become_read_only(site: Site, value: LiteralString) -> None:
     """For all connections but the test's own, which are made anew."""
     database = sql.Identifier(str(site.sql("SELECT current_database() AS name")[0]["name"]))
