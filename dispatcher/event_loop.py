@@ -4,8 +4,6 @@ Who may outlive whom: services (listener, heartbeat, reporter, clean-up) live in
 one. When the claims have stopped and the last run has ended, its report is delivered, and only then services end.
 """
 
-import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,21 +15,20 @@ import trio
 from psycopg import Notify
 
 from dispatcher import linux
+from dispatcher.cleanup import Cleanup
 from dispatcher.database.connection import will_pass
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.exchange import Exchange
 from dispatcher.large_files import LargeFiles
 from dispatcher.retention import Retention
-from dispatcher.run import run_record
-from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.following import Following
 from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import ClaimedRun, OpenRun, Report, Store
-from dispatcher.threads import SerialThread, in_thread
-from dispatcher.work_directory import WorkDirectory, Workspace
+from dispatcher.threads import SerialThread
+from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 
 log = structlog.get_logger()
@@ -41,10 +38,6 @@ STOP_SECONDS = 30.0
 """Time that all agents together get to be stopped and reported; their gentle stops take at most a third of it."""
 LAST_WORDS = 5.0
 """Seconds to tell the database of the last ends; what it does not hear is told by the next start."""
-EXPIRY_PAUSE = 3600.0
-"""Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
-TRASH_PAUSE = 1.0
-"""Seconds in which workspaces that are done with gather to be deleted together."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left for a new process to be started under it."""
 
@@ -88,8 +81,13 @@ class EventLoop:
         self._runs: trio.Nursery
         self._runs_scope = trio.CancelScope()
         self._claims_scope = trio.CancelScope()
-        self._trash = trio.Event()
         self._adopted = trio.Event()
+        self._cleanup = Cleanup(
+            work_directory,
+            lambda: self._settings.execution,
+            lambda: list(self._active.values()),
+            self._adopted,
+        )
         self._stopping: StopReason | None = None
         self._cancels: set[str] = set()
         self._cancel_heard = trio.Event()
@@ -110,7 +108,7 @@ class EventLoop:
                 self._obey_cancels,
                 self._exchange.run,
                 self._following.run,
-                self._clean_up,
+                self._cleanup.run,
                 self._sweeper.run,
                 self._give_up_lost_hosts,
                 self._retention.run,
@@ -205,12 +203,7 @@ class EventLoop:
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
         report = await (run.live() if adopted is None else run.resume(adopted))
         self._sweeper.over(report.run_id, contained=run.contained)
-        # Before the database hears of it: whoever starts after a crash takes a directory without a mark for done with.
-        if (keep_for := self._keeps_session(run, report)) > 0:
-            try:
-                self._work_directory.mark_kept(run.workspace, keep_for)
-            except OSError as error:
-                log.warning("a session cannot be kept", task=run.claimed.number, error=str(error))
+        self._cleanup.ended(run, report)
         self._exchange.ended(report)
 
     def _delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
@@ -220,97 +213,8 @@ class EventLoop:
         """
         for report in reports:
             run = self._active.pop(report.run_id)
-            if ours and self._is_done_with(report):
-                try:
-                    self._let_go(run, report)
-                except OSError as error:
-                    log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
-                self._trash.set()
-
-    def _is_done_with(self, report: Report) -> bool:
-        cleanup = self._settings.execution.cleanup
-        return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
-
-    def _keeps_session(self, run: Run, report: Report) -> float:
-        """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
-        if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
-            return 0
-        keep_for = self._settings.execution.keep_sessions
-        return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
-
-    def _let_go(self, run: Run, report: Report) -> None:
-        """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
-        if self._keeps_session(run, report) > 0:
-            self._work_directory.strip(run.workspace)
-            return
-        self._work_directory.discard(run.workspace)
-        if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
-            # It went on in the directory of an earlier run, which nobody needs any more either.
-            home = Workspace(run.workspace.work.parent, run.workspace.work)
-            self._work_directory.discard(home)
-
-    async def _clean_up(self) -> None:
-        """Delete what was discarded, away from everything that somebody waits for."""
-        await self._adopted.wait()
-        await in_thread(self._discard_leftovers)
-        looked = -math.inf
-        while True:
-            if trio.current_time() - looked > EXPIRY_PAUSE:
-                await in_thread(self._discard_expired)
-                looked = trio.current_time()
-            await self._work_directory.empty_trash()
-            await self._trash.wait()
-            await trio.sleep(TRASH_PAUSE)
-            self._trash = trio.Event()
-
-    def _discard_leftovers(self) -> None:
-        """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
-
-        Those without an exit record stay: such a run was given up for lost, and its files may be all that is left.
-        """
-        if self._settings.execution.cleanup != "always":
-            return
-        for workspace in self._workspaces():
-            try:
-                if workspace.kept_until is not None:
-                    continue
-                ended = run_record.read(workspace.directory).state in ("ended", "never_started")
-                # Asked last: a run that is new is known before its workspace is made.
-                if ended and not self._is_in_use(workspace):
-                    self._work_directory.discard(workspace)
-            except OSError as error:
-                log.warning(
-                    "an old workspace cannot be removed", path=str(workspace.directory), error=str(error)
-                )
-
-    def _discard_expired(self) -> None:
-        """Discard what was kept for sessions longer than it had to be."""
-        now = time.time()
-        for workspace in self._workspaces():
-            try:
-                until = workspace.kept_until
-                if until is not None and until < now and not self._is_in_use(workspace):
-                    self._work_directory.discard(workspace)
-            except OSError as error:
-                log.warning(
-                    "the directory of an old session cannot be removed",
-                    path=str(workspace.directory),
-                    error=str(error),
-                )
-
-    def _workspaces(self) -> list[Workspace]:
-        try:
-            return self._work_directory.workspaces()
-        except OSError as error:
-            log.warning("cannot look for old workspaces", error=str(error))
-            return []
-
-    def _is_in_use(self, workspace: Workspace) -> bool:
-        """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
-        return any(
-            workspace.directory in (run.workspace.directory, run.workspace.work.parent)
-            for run in list(self._active.values())
-        )
+            if ours:
+                self._cleanup.reported(run, report)
 
     def _on_connected(self) -> None:
         """Look for what nobody heard while we did not listen: work, and cancels of what runs."""
