@@ -158,11 +158,10 @@ class RateLimitInfo(msgspec.Struct, rename="camel"):
     status: str = ""
     rate_limit_type: str | None = None
     resets_at: float | None = None
-    overage_resets_at: float | None = None
 
     @property
     def is_reached(self) -> bool:
-        return self.status == "rejected" and not (self.rate_limit_type is None and self.resets_at is None)
+        return self.status == "rejected" and (self.rate_limit_type or self.resets_at) is not None
 
 
 class RateLimit(msgspec.Struct, tag_field="type", tag="rate_limit_event"):
@@ -338,19 +337,16 @@ class ClaudeParser(JsonLinesParser[Line]):
         )
         if known == "throttled" and self._limit is not None and self._limit.is_reached:
             return "limit"
-        by_words = next(
-            (error_class for pattern, error_class in SENTENCES if pattern.match(result.said)), None
-        )
-        return CLASS_OF_KIND.get(result.api_error or "") or known or by_words or "agent_error"
+        kind = CLASS_OF_KIND.get(result.api_error or "")
+        by_words = (error_class for pattern, error_class in SENTENCES if pattern.match(result.said))
+        return kind or known or next(by_words, "agent_error")
 
     def _reset(self, text: str) -> float | None:
         if self._limit is not None and self._limit.is_reached:
-            return self._limit.resets_at or self._limit.overage_resets_at
-        told = API_LIMIT.match(text)
-        if told is None:
-            return None
-        with suppress(ValueError):  # no such day
-            return datetime.fromisoformat(f"{told['day']}T{told['time']}+00:00").timestamp()
+            return self._limit.resets_at
+        if told := API_LIMIT.match(text):
+            with suppress(ValueError):  # no such day
+                return datetime.fromisoformat(f"{told['day']}T{told['time']}+00:00").timestamp()
         return None
 
 

@@ -186,8 +186,34 @@ def test_an_answer_that_gemini_cut_off_in_a_loop_is_no_success() -> None:
     assert outcome.error_message == "gemini stopped the model, which repeated itself"
 
 
-def gemini_said(*lines: Mapping[str, object]) -> Outcome:
-    parser = WRAPPERS["gemini"].parser()
+UNUSUAL = [
+    ("invalid_request", "provider_credentials", "auth"),
+    ("invalid_request", "gateway_signin_required", "auth"),
+    ("authentication_failed", "gateway_session_expired", "auth"),
+    ("invalid_request", "message_over_context_limit", "context_too_long"),
+    ("rate_limit", "model_requires_usage_credits", "invalid_request"),
+    ("rate_limit", "usage_limit_reached", "limit"),
+    ("rate_limit", "a kind of a later version", "throttled"),
+    ("account_on_hold", None, "auth"),
+    ("verification_required", None, "auth"),
+    ("a class of a later version", None, "agent_error"),
+]
+"""What no server of ours makes claude say, in the words of its own description: error, api_error, and their class."""
+
+
+@pytest.mark.parametrize(("error", "kind", "error_class"), UNUSUAL)
+def test_the_kind_of_an_error_of_claude_decides(error: str, kind: str | None, error_class: str) -> None:
+    outcome = said(
+        "claude",
+        {"type": "assistant", "message": {"content": []}, "error": error},
+        {"type": "result", "is_error": True, "subtype": "success", "result": "why", "api_error": kind},
+    )
+
+    assert (outcome.error_class, outcome.limit_resets_at) == (error_class, None)
+
+
+def said(cli: str, *lines: Mapping[str, object]) -> Outcome:
+    parser = WRAPPERS[cli].parser()
     parser.feed(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
     return parser.finish(Ending(exit_code=0))
 
@@ -199,13 +225,14 @@ def test_a_prompt_that_gemini_did_not_even_send_is_too_long_and_not_without_an_a
     def prompt(length: int) -> dict[str, object]:
         return {"type": "message", "role": "user", "content": "x" * length}
 
-    assert gemini_said(prompt(5_000_000), nothing).error_class == "context_too_long"
-    assert gemini_said(prompt(1_000), nothing).error_class == "empty_result"
-    assert gemini_said(prompt(5_000_000), spent).error_class == "empty_result"
+    assert said("gemini", prompt(5_000_000), nothing).error_class == "context_too_long"
+    assert said("gemini", prompt(1_000), nothing).error_class == "empty_result"
+    assert said("gemini", prompt(5_000_000), spent).error_class == "empty_result"
 
 
 def test_what_gemini_said_before_its_last_tool_is_no_answer() -> None:
-    outcome = gemini_said(
+    outcome = said(
+        "gemini",
         {"type": "message", "role": "assistant", "content": "I am going to look."},
         {"type": "tool_use", "tool_name": "read_file", "tool_id": "1", "parameters": {}},
         {"type": "result", "status": "success", "stats": {"total_tokens": 7}},
