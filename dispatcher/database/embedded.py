@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
 from dispatcher.database import server_configuration
 from dispatcher.database.server_account import (
     ServerAccount,
@@ -30,7 +33,8 @@ from dispatcher.errors import DatabaseError
 
 _START_SECONDS = 300  # crash recovery after a power cut may take minutes
 _STOP_SECONDS = 60
-_ORPHANS_SECONDS = 30
+_DEATH_SECONDS = 30
+_PING_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,14 @@ class EmbeddedServer:
     def start(self) -> None:
         """Return once the server accepts connections; nothing happens if it does already.
 
-        Whatever was left behind is handled: a pid file whose number is another process by now, a socket of
-        a killed server, its orphaned backends, an interrupted initdb, a start that somebody else began.
+        Whatever was left behind is handled: a pid file whose number is another process by now, a killed server
+        that still dies, its socket, its orphaned backends, an interrupted initdb, a start that somebody else began.
         """
         with self._locked() as account:
             pid = self._postmaster()
-            if pid is None or not self._became_ready(pid):
+            if pid is None or not self._became_ready(pid) or self._is_dying(pid):
                 self._launch(account)
-            elif not (self.place.socket_directory() / SOCKET).exists():
+            elif not self._has_socket():
                 raise DatabaseError(
                     f"the embedded server runs (pid {pid}), but its socket in"
                     f" {self.place.socket_directory()} is gone; run `dispatcher db stop` and try again"
@@ -239,6 +243,20 @@ class EmbeddedServer:
             f"the embedded server (pid {postmaster}) is still starting up:\n{self._last_words()}"
         )
 
+    def _is_dying(self, postmaster: int) -> bool:
+        """Whether a server was killed whose files still say that it is ready.
+
+        Its socket takes connections until the process is gone, but nobody answers them.
+        """
+        if not self._has_socket():
+            return False
+        parameters = self.parameters("postgres") | {"connect_timeout": str(_PING_SECONDS)}
+        answer = pq.PGconn.ping(make_conninfo("", **parameters).encode())
+        return answer == pq.Ping.NO_RESPONSE and ended(postmaster, within=_DEATH_SECONDS)
+
+    def _has_socket(self) -> bool:
+        return (self.place.socket_directory() / SOCKET).exists()
+
     def _clear_leftovers(self) -> None:
         """Remove what a killed server left, once none of its processes is left.
 
@@ -251,7 +269,7 @@ class EmbeddedServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(orphan, signal.SIGTERM)
         for orphan in orphans:
-            if not ended(orphan, within=_ORPHANS_SECONDS):
+            if not ended(orphan, within=_DEATH_SECONDS):
                 raise DatabaseError(
                     f"process {orphan} of the killed embedded server does not end; end it and try again"
                 )

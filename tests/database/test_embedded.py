@@ -23,6 +23,7 @@ from dispatcher.database.server_place import SYSTEM_DIRECTORY, place_of
 from dispatcher.database.server_processes import ended, processes
 from dispatcher.errors import DatabaseError
 from tests.fixtures.postgres import BINARIES
+from tests.fixtures.starving import starved
 from tests.fixtures.users import NOBODY, as_user, needs_root
 
 START = """
@@ -136,8 +137,11 @@ def test_a_killed_server_starts_again_with_its_data(new_server: NewServer) -> No
         connection.execute("create table kept as select 7 as number")
     killed = server.status().pid
     assert killed is not None
-    os.kill(killed, signal.SIGKILL)
-    server.start()
+    with starved(
+        killed
+    ):  # so that it still dies, and all its files say that it runs, when it is started again
+        os.kill(killed, signal.SIGKILL)
+        server.start()
     assert server.status().pid != killed
     assert ask(server, "select number from kept") == 7
 

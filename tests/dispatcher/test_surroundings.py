@@ -16,6 +16,7 @@ from dispatcher.run.run_record import Reading
 from dispatcher.run.survivors import kill_left_over, kill_run
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.work_directory import WorkDirectory
+from tests.fixtures.starving import starved
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.base import Outcome
 
@@ -208,18 +209,9 @@ def test_processes_of_a_run_are_found_by_its_mark_and_no_others() -> None:
 
 def test_a_process_that_dies_late_is_waited_for_and_counted_once() -> None:
     slow = start_marked(**{RUN: "this-one"})
-    core = min(os.sched_getaffinity(0))
-    busy = subprocess.Popen(["/bin/sh", "-c", "while :; do :; done"])
-    try:
-        for pid in (slow.pid, busy.pid):
-            os.sched_setaffinity(pid, {core})
-        os.sched_setscheduler(slow.pid, os.SCHED_IDLE, os.sched_param(0))
-
+    with starved(slow.pid):
         assert kill_run("this-one") == 1
         assert slow.poll() == -9
-    finally:
-        busy.kill()
-        busy.wait()
 
 
 def test_what_is_left_over_is_what_has_our_mark_and_a_run_that_is_over() -> None:
