@@ -35,6 +35,10 @@ class Database:
             cursor.execute(_call(function, arguments), list(arguments.values()))
             return [msgspec.convert(row, kind) for row in cursor]
 
+    def one(self, kind: type[Row], function: str, **arguments: object) -> Row:
+        """Call a ``function`` that answers one object of JSON."""
+        return msgspec.convert(self.value(function, **arguments), kind)
+
     def value(self, function: str, **arguments: object) -> object:
         """Call a ``function`` that answers one value."""
         with told_to_people():

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -107,3 +108,13 @@ def write(text: str) -> None:
 def say(text: str) -> None:
     """A remark for people, which no pipe gets."""
     print(harmless(text), file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def interrupts_say(what: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends the waiting only, and those who are used to other programs want to be told."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted: {what()}")
+        raise

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import typer
 
-from cli.bulk.templates import shown
 from cli.prompts import require_prompt, unreadable
+from cli.text import text_of
 from cli.times import parse_duration, parse_time
 from dispatcher.errors import UsageError
 
@@ -50,8 +50,8 @@ def task_of(options: Mapping[str, object]) -> dict[str, object]:
 
 def _text(value: object) -> str:
     if isinstance(value, bool | list | dict):
-        raise UsageError(f"{shown(value)} is no text")
-    return shown(value)
+        raise UsageError(f"{text_of(value)} is no text")
+    return text_of(value)
 
 
 def _prompt(value: object) -> str:
@@ -60,7 +60,7 @@ def _prompt(value: object) -> str:
 
 def _whole(lowest: int, highest: int) -> Callable[[object], int]:
     def read(value: object) -> int:
-        number = shown(value).strip()
+        number = text_of(value).strip()
         if not re.fullmatch(r"\d{1,9}", number, re.ASCII) or not lowest <= int(number) <= highest:
             raise UsageError(f"{number!r} is no whole number from {lowest} to {highest}")
         return int(number)
@@ -74,7 +74,7 @@ def _attempts(value: object) -> int:
 
 def _seconds(value: object) -> int:
     try:
-        return parse_duration(shown(value))
+        return parse_duration(text_of(value))
     except typer.BadParameter as error:
         raise UsageError(error.message) from error
 
@@ -88,7 +88,7 @@ def _moment(value: object) -> str:
 
 def _permission(value: object) -> str:
     if value not in PERMISSIONS:
-        raise UsageError(f"{shown(value)!r} is none of {', '.join(PERMISSIONS)}")
+        raise UsageError(f"{text_of(value)!r} is none of {', '.join(PERMISSIONS)}")
     return str(value)
 
 

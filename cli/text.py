@@ -85,3 +85,18 @@ def size(number_of_bytes: int) -> str:
 def money(dollars: float) -> str:
     """``$1.31``; below a cent with four places, since many runs cost less."""
     return f"${dollars:.2f}" if dollars >= 0.01 or dollars == 0 else f"${dollars:.4f}"
+
+
+def text_of(value: object) -> str:
+    """A value of JSON as text: a text is itself, numbers are as they were written, and lists are JSON."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case _:
+            import msgspec
+
+            return msgspec.json.Encoder(decimal_format="number").encode(value).decode()

@@ -17,8 +17,8 @@ from cli.bulk.sending import send
 from cli.bulk.spool import Spool
 from cli.bulk.task_files import FileKind, TaskFile
 from cli.database import Database, opened
+from cli.outcomes import wait_for
 from cli.output import TextOrJson, say
-from cli.verbs import results
 from dispatcher.errors import DispatchError, ExitCode
 
 ROWS_BETWEEN_LOOKS = 1_000
@@ -59,9 +59,7 @@ def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object]
             raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
         if ways.wait:
-            return results.wait_for(
-                [str(number) for number in report.numbers], ways.wait_timeout, ways.output
-            )
+            return wait_for([str(number) for number in report.numbers], ways.wait_timeout, ways.output)
     return ExitCode.OK
 
 

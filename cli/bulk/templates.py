@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
+from cli.text import text_of
 from dispatcher.errors import UsageError
 
 _REFERENCE = re.compile(r"(?P<slashes>\\*)\{\{(?!\{)(?:[ \t]*(?P<name>[^{}\r\n]*?)[ \t]*\}\})?")
@@ -54,24 +54,9 @@ class Template:
             value = values.get(name)
             if value is None:
                 raise _missing(name, values)
-            rendered.append(value if isinstance(value, str) else shown(value))
+            rendered.append(value if isinstance(value, str) else text_of(value))
             rendered.append(text)
         return "".join(rendered)
-
-
-def shown(value: object) -> str:
-    """A value of JSON as text: a text is itself, numbers are as they were written, and lists are JSON."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | Decimal():
-            return str(value)
-        case _:
-            import msgspec
-
-            return msgspec.json.Encoder(decimal_format="number").encode(value).decode()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -15,7 +15,6 @@ from cli import simulated_agent
 from cli.output import say, to_json, write
 from cli.registry import family
 from cli.text import size
-from cli.verbs.tasks import shown
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -66,8 +65,10 @@ def demo() -> int:
 
 
 def _show_results(db: "Database", names: Mapping[int, str]) -> None:
+    from cli.records import Task
+
     for number, name in names.items():
-        task = shown(db, str(number))
+        task = db.one(Task, "show_task", task=str(number))
         text = str((task.result or {}).get("text", task.error_message))
         write(f"task {number} {name} {task.status}: {text}")
         for file in task.files:

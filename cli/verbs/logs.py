@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import say
+from cli.output import interrupts_say, say
 from cli.registry import family
 from cli.text import size
-from cli.verbs.results import interrupts_say
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 

@@ -8,7 +8,6 @@ from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.prompts import read_prompt
 from cli.registry import family
 from cli.times import parse_duration
-from cli.verbs import results
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 
@@ -62,6 +61,8 @@ def reply(
         if wait:
             if output_format is TextOrJson.TEXT:
                 say(said)
-            return results.wait_for_result(submitted.number, None, output_format)
+            from cli.outcomes import wait_for_result
+
+            return wait_for_result(submitted.number, None, output_format)
         write(to_json(submitted) if output_format is TextOrJson.JSON and not quiet else said)
     return ExitCode.OK

@@ -11,7 +11,7 @@ from cli.prompts import read_prompt
 from cli.registry import family
 from cli.text import duration
 from cli.times import parse_duration
-from cli.verbs import logs, results, tasks
+from cli.verbs import logs
 from dispatcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -238,7 +238,9 @@ def submit(
             say(announced)
     if follow:
         return logs.follow(str(number))
-    return results.wait_for_result(number, wait_timeout, output_format)
+    from cli.outcomes import wait_for_result
+
+    return wait_for_result(number, wait_timeout, output_format)
 
 
 def _submit_file(
@@ -271,7 +273,10 @@ def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) ->
 
         return to_json({**msgspec.to_builtins(submitted), "why": why})
     if not submitted.created:
-        known_for = datetime.now(UTC) - tasks.shown(db, str(submitted.number)).created_at
+        from cli.records import Task
+
+        known = db.one(Task, "show_task", task=str(submitted.number))
+        known_for = datetime.now(UTC) - known.created_at
         since = duration(known_for.total_seconds())
         return f"known since {since}: task {submitted.number} ({submitted.status})"
     return f"task {submitted.number} queued" + (f": {why}" if why not in (None, "about to start") else "")

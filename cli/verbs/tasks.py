@@ -12,7 +12,6 @@ from dispatcher.errors import DatabaseError, DispatchError, ExitCode
 
 if TYPE_CHECKING:
     from cli.database import Database
-    from cli.records import Task
 
 app = family()
 
@@ -68,13 +67,14 @@ def list_tasks(
 def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Show all about one task: its state, why it waits, its runs with their errors, its files."""
     from cli import database
+    from cli.records import Task
     from cli.task_tables import describe
 
     with database.opened() as db:
         if output is TextOrJson.JSON:
             write(to_json(db.value("show_task", task=task)))
         else:
-            write(describe(shown(db, task)))
+            write(describe(db.one(Task, "show_task", task=task)))
 
 
 @app.command()
@@ -109,15 +109,6 @@ def retry(tasks: TasksArgument) -> ExitCode:
         return f"task {task} queued"
 
     return _each(tasks, retry_one)
-
-
-def shown(db: "Database", task: str) -> "Task":
-    """Everything about one task. Raises :class:`dispatcher.errors.NotFoundError`."""
-    import msgspec
-
-    from cli.records import Task
-
-    return msgspec.convert(db.value("show_task", task=task), Task)
 
 
 def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitCode:
