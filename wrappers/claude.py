@@ -268,7 +268,7 @@ class ClaudeParser(JsonLinesParser[Line]):
         self._error: str | None = None
         self._limit: RateLimitInfo | None = None
         self._result: Result | None = None
-        self._used: list[ModelUsage] = []
+        self._used: list[ModelUsage] | None = None
         self._worked = False
 
     def read(self, line: Line) -> Iterable[Event]:
@@ -288,7 +288,8 @@ class ClaudeParser(JsonLinesParser[Line]):
             case Result():
                 self._result = line
                 self._session = self._session or line.session_id or None
-                self._used += (line.model_usage_since_last_result or {}).values()
+                if line.model_usage_since_last_result is not None:
+                    self._used = [*(self._used or ()), *line.model_usage_since_last_result.values()]
                 if not line.queued_turn_count:
                     yield Finished()
 
@@ -310,11 +311,12 @@ class ClaudeParser(JsonLinesParser[Line]):
             return Outcome(session_id=self._session, error_class=known, error_message=message)
         text = storable(result.result or "")
         error_class = self._error_class(result, text)
+        used = self._used  # None of earlier versions, which tell only what the session used
         return Outcome(
             final_text="" if result.is_error else text,
             session_id=self._session,
-            usage=usage_of(self._used or [result.usage or Tokens()]),
-            cost_usd=sum(used.cost_usd for used in self._used) if self._used else result.total_cost_usd,
+            usage=usage_of([result.usage or Tokens()] if used is None else used),
+            cost_usd=result.total_cost_usd if used is None else sum(count.cost_usd for count in used),
             denials=tuple(denied(denial, self._cwd) for denial in result.permission_denials),
             error_class=error_class,
             error_message=None if error_class is None else error_message(error_class, result),

@@ -30,6 +30,11 @@ def resumed(desk: Desk) -> Ran:
     return desk.run_raw("[[say: I remember]]", resume=first.session_id)
 
 
+def resumed_in_vain(desk: Desk) -> Ran:
+    first = desk.run("[[say: noted]]").outcome
+    return desk.run_raw("[[fail 429]]", resume=first.session_id)
+
+
 def logged_out(desk: Desk) -> Ran:
     desk.log_out()
     return desk.run_raw("hello")
@@ -76,6 +81,7 @@ SCENES: Mapping[str, Scene] = {
 }
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "claude": {
+        "resumed-in-vain": resumed_in_vain,
         "subscription-limit": subscribed("[[fail quota]]"),
         "subscription-throttled": subscribed("[[fail 429]]"),
         "full-as-root": full,

@@ -35,6 +35,7 @@ ERROR_CLASSES = {
     ("claude", "write"): None,
     ("claude", "forbidden"): None,
     ("claude", "resumed"): None,
+    ("claude", "resumed-in-vain"): "throttled",
     ("claude", "broken-off"): None,  # it asks again without streaming
     ("claude", "logged-out"): "auth",
     ("claude", "key-refused"): "auth",
@@ -125,9 +126,12 @@ def test_the_answer_session_and_tokens_are_read(cli: str) -> None:
 def test_claude_tells_the_cost_of_the_run_and_not_of_the_session() -> None:
     first, _ = replay("claude/ok")
     resumed, _ = replay("claude/resumed")
+    in_vain, _ = replay("claude/resumed-in-vain")
 
     assert first.cost_usd == pytest.approx(0.000405)
     assert resumed.cost_usd == pytest.approx(0.00036)  # its own total is 0.000705
+    assert in_vain.cost_usd == 0  # its own total is 0.000345, which the run before cost
+    assert in_vain.usage == Usage()
 
 
 @pytest.mark.parametrize(
