@@ -50,6 +50,11 @@ def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStart
     return NotStartedError("spawn_failed", f"{what}: {error}")
 
 
+def unusable(claimed: ClaimedRun, why: str) -> NotStartedError:
+    """Blame the account: with none of its tasks an agent could start, so its group pauses and they wait."""
+    return NotStartedError("auth", f"worker group {claimed.group_name}: {why}")
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A process to start, and the secrets in its environment, which must not be stored or logged.
@@ -104,7 +109,8 @@ def prepare(
     try:
         built = _environment(claimed, wrapper, request.config_home, invocation.env, owner)
     except SecretError as error:
-        raise NotStartedError("spawn_failed", f"worker group {claimed.group_name}: {error}") from error
+        raise unusable(claimed, str(error)) from error
+    check_credentials(claimed, wrapper, built)
     program = shutil.which(invocation.argv[0], path=built.variables.get("PATH", os.defpath))
     if program is None:
         raise NotStartedError(
@@ -165,6 +171,13 @@ def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
         f"the directory of the session is not on this host any more: it was kept for execution.keep_sessions, "
         f"in {workspace.work}",
     )
+
+
+def check_credentials(claimed: ClaimedRun, wrapper: Wrapper, built: Environment) -> None:
+    """Refuse a key that a reference found to be empty, as NotStartedError: the CLI would use a login of its home."""
+    for name in wrapper.credentials or ():
+        if claimed.env.get(name) and not built.variables[name].strip():
+            raise unusable(claimed, f"{name} is {claimed.env[name]}, which is empty")
 
 
 def check_prompt(prompt: str, wrapper: Wrapper) -> None:
@@ -243,10 +256,7 @@ def _chosen_home(claimed: ClaimedRun) -> str | None:
     try:
         return str(Path(claimed.config_home).expanduser())
     except RuntimeError as error:
-        raise NotStartedError(
-            "spawn_failed",
-            f"worker group {claimed.group_name}: there is no such home directory as in {claimed.config_home}",
-        ) from error
+        raise unusable(claimed, f"there is no such home directory as in {claimed.config_home}") from error
 
 
 def _environment(

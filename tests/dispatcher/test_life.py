@@ -175,11 +175,10 @@ _ALONE = "mkdir $SITE/{0} && echo alone || echo {0} >>$SITE/journal; rmdir $SITE
 def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
     not_executable = site.directory / "notes.txt"
     not_executable.write_text("#!/bin/sh\n")
-    project, fifo = site.directory / "project", site.directory / "fifo"
+    project = site.directory / "project"
     project.mkdir()
     (project / "one").symlink_to("two")
     (project / "two").symlink_to("one")
-    os.mkfifo(fifo, 0o600)
     roots = [str(project), "~no-such-user/projects", str(project / "one")]
     site.configure("security", allowed_roots=roots)
     site.configure(
@@ -187,10 +186,6 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         absent={"argv": ["no-such-agent"]},
         unexecutable={"argv": [str(not_executable)]},
         no_interpreter={"argv": [str(_script(site.directory / "broken", "#!/no/such/interpreter\n"))]},
-        keyless={"argv": ["cat"]},
-        nobodys_key={"argv": ["cat"]},
-        fifo_key={"argv": ["cat"]},
-        homeless={"argv": ["cat"]},
         elsewhere={"argv": ["cat"]},
     )
     site.configure(
@@ -198,10 +193,6 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         absent={"tool": "absent"},
         unexecutable={"tool": "unexecutable"},
         no_interpreter={"tool": "no_interpreter"},
-        keyless={"tool": "keyless", "env": {"API_KEY": "env:NOT_SET_ANYWHERE"}},
-        nobodys_key={"tool": "nobodys_key", "env": {"API_KEY": "file:~no-such-user/key"}},
-        fifo_key={"tool": "fifo_key", "env": {"API_KEY": f"file:{fifo}"}},
-        homeless={"tool": "homeless", "config_home": "~no-such-user/home"},
         elsewhere={"tool": "elsewhere"},
     )
     del site.config["tools"]["elsewhere"], site.config["groups"]["elsewhere"]
@@ -209,10 +200,6 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         site.submit("hello", tool="absent"): ("spawn_failed", "no-such-agent is not installed"),
         site.submit("hello", tool="unexecutable"): ("spawn_failed", "is not installed"),
         site.submit("hello", tool="no_interpreter"): ("spawn_failed", "could not be started"),
-        site.submit("hello", tool="keyless"): ("spawn_failed", "no variable NOT_SET_ANYWHERE"),
-        site.submit("hello", tool="nobodys_key"): ("spawn_failed", "~no-such-user/key"),
-        site.submit("hello", tool="fifo_key"): ("spawn_failed", "is no plain file"),
-        site.submit("hello", tool="homeless"): ("spawn_failed", "~no-such-user/home"),
         site.submit("hello", tool="elsewhere"): ("spawn_failed", "describe it under tools:"),
         site.submit("hello", permission="full"): ("permission_denied", "allow_dangerous_flags"),
         site.submit("hello", workdir="/no/such/place"): ("spawn_failed", "/no/such/place"),
@@ -234,6 +221,39 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         assert words in task["error_message"]
         assert len(site.runs(number)) == 1, "trying again would not help"
     assert site.sql("SELECT * FROM check_counters()") == []
+
+
+def test_an_account_whose_key_or_home_is_missing_pauses_and_fails_none_of_its_tasks(site: Site) -> None:
+    fifo = site.directory / "fifo"
+    os.mkfifo(fifo, 0o600)
+    reasons = {
+        "keyless": "API_KEY is env:NOT_SET_ANYWHERE, but the dispatcher has no variable NOT_SET_ANYWHERE",
+        "nobodys_key": "API_KEY: cannot read ~no-such-user/key",
+        "fifo_key": f"API_KEY: {fifo} is no plain file",
+        "homeless": "there is no such home directory as in ~no-such-user/home",
+    }
+    site.configure("tools", **{tool: {"argv": ["cat"]} for tool in reasons})
+    site.configure(
+        "groups",
+        keyless={"tool": "keyless", "env": {"API_KEY": "env:NOT_SET_ANYWHERE"}},
+        nobodys_key={"tool": "nobodys_key", "env": {"API_KEY": "file:~no-such-user/key"}},
+        fifo_key={"tool": "fifo_key", "env": {"API_KEY": f"file:{fifo}"}},
+        homeless={"tool": "homeless", "config_home": "~no-such-user/home"},
+    )
+    tasks = {tool: [site.submit("hello", tool=tool, max_attempts=1) for _ in range(3)] for tool in reasons}
+    fine = site.submit("echo fine")
+
+    site.start()
+    site.wait_until(lambda: len(site.sql("SELECT FROM list_groups() WHERE state = 'paused'")) == 4)
+    site.wait_for("succeeded", fine)
+
+    for tool, reason in reasons.items():
+        assert [(site.task(task)["status"], site.task(task)["attempt"]) for task in tasks[tool]] == [
+            ("queued", 0)
+        ] * 3
+        [group] = site.sql("SELECT state, reason FROM list_groups() WHERE group_name = %s", tool)
+        assert group["state"] == "paused"
+        assert str(group["reason"]).startswith(f"worker group {tool}: {reason}")
 
 
 def test_a_task_may_work_in_a_directory_of_its_choice_more_than_once(site: Site) -> None:

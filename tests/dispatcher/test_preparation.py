@@ -110,3 +110,25 @@ def test_a_row_by_hand_gives_its_cli_no_options(site: Site, column: str) -> None
     task = site.task(1)
     assert (task["status"], task["error_class"]) == ("failed", "invalid_request")
     assert "'--yolo' begins with \"-\"" in task["error_message"]
+
+
+@pytest.mark.parametrize(("cli", "key"), [("claude", "ANTHROPIC_API_KEY"), ("codex", "CODEX_API_KEY")])
+def test_with_an_empty_key_no_agent_starts_that_would_use_somebody_elses_login(
+    site: Site, cli: str, key: str
+) -> None:
+    program = site.directory / "program"
+    program.write_text(f"#!/bin/sh\ntouch {site.directory}/began\n")
+    program.chmod(0o755)
+    site.configure("tools", **{cli: {"command": str(program)}})
+    site.configure("groups", only={"tool": cli, "account": "main", "env": {key: "env:SPARE_KEY"}})
+    number = site.submit("hello", tool=cli, max_attempts=1)
+    site.start(env={"SPARE_KEY": ""})
+    site.wait_until(lambda: site.task(number)["error_message"])
+
+    assert (site.task(number)["status"], site.task(number)["error_class"]) == ("queued", "auth")
+    [group] = site.sql("SELECT state, reason FROM list_groups() WHERE group_name = 'only'")
+    assert group == {
+        "state": "paused",
+        "reason": f"worker group only: {key} is env:SPARE_KEY, which is empty",
+    }
+    assert not (site.directory / "began").exists()

@@ -83,7 +83,7 @@ def test_a_secret_that_cannot_be_resolved_is_named_and_not_shown(site: Site, hun
     site.configure("groups", sh={"env": {**site_env(site, "sh"), "B_TOKEN": f"file:{file}"}})
     dispatcher = site.start()
     number = site.submit("echo never", max_attempts=1)
-    site.wait_until(lambda: site.task(number)["finished_at"])
+    site.wait_until(lambda: site.task(number)["error_message"])
 
     assert "can be read by others" in str(site.task(number)["error_message"])
     hunt.assert_nowhere(dispatcher)
