@@ -188,6 +188,50 @@ def test_a_parked_task_goes_on_as_soon_as_somebody_opens_another_account(
     assert db.status(elsewhere.number) == ("queued", "limit")
 
 
+SPENT = "change_group('two', p_daily_budget_usd => 1)"
+SLOTLESS = "set_group_limit('two', 0)"
+
+
+@pytest.mark.parametrize(
+    ("shuts", "opens"),
+    [
+        (SLOTLESS, "set_group_limit('two', 1)"),
+        (SLOTLESS, "change_group('two', p_max_concurrent => 1)"),
+        (SLOTLESS, "put_group('two', 'claude', 'two', 1)"),
+        (SPENT, "change_group('two', p_daily_budget_usd => 9)"),
+        (SPENT, "change_group('two', p_daily_budget_usd => 0)"),
+        (SPENT, "put_group('two', 'claude', 'two', 1, p_daily_budget_usd => 9)"),
+    ],
+)
+def test_a_parked_task_goes_on_as_soon_as_another_account_gets_slots_or_money(
+    db: Client, me: UUID, shuts: str, opens: str
+) -> None:
+    db.group("two")
+    db.submit()
+    db.finish(me, claim_one(db, me), cost_usd=2)
+    db.connection.execute(f"select {shuts}".encode())
+    db.group("one")
+    parked = db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=5 * HOUR)
+    db.run("select change_group('one', p_max_concurrent => 3)")
+    db.run("select change_group('two', p_failover => false)")
+    assert db.status(parked.number) == ("queued", "limit")
+
+    db.connection.execute(f"select {opens}".encode())
+
+    assert claim_one(db, me).group == "two"
+
+
+def test_a_group_that_is_applied_once_more_leaves_parked_tasks_alone(db: Client, me: UUID) -> None:
+    db.group("one")
+    db.group("two", slots=0)
+    parked = db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=5 * HOUR)
+    db.group("two", slots=0)
+
+    assert db.status(parked.number) == ("queued", "limit")
+
+
 def test_a_task_that_pins_its_account_waits_for_it(db: Client, me: UUID) -> None:
     db.group("one")
     db.group("two")
