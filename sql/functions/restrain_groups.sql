@@ -17,7 +17,9 @@ BEGIN
             AS cooldown_reason,
             max(limit_wait((report ->> 'retry_after_s')::double precision, is_probe(g, runs.claimed_at)))
                 FILTER (WHERE policy.group_action = 'cool down') AS wait_s,
-            coalesce(bool_or(is_probe(g, runs.claimed_at) AND coalesce(policy.uses_attempt, true)), false) AS proven
+            coalesce(bool_or(is_probe(g, runs.claimed_at) AND (
+                policy.name IS NULL OR policy.uses_attempt AND report ->> 'ran_s' IS NOT NULL
+            )), false) AS proven
         FROM (
             -- Of a run that is listed twice the first report counts, as it does for the run.
             SELECT DISTINCT ON (report ->> 'run_id') report

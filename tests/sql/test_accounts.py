@@ -86,13 +86,27 @@ def test_a_probe_that_fails_otherwise_opens_the_group(
         db.submit()
     db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
     time.passes(HOUR + 5)
-    db.finish(me, claim_one(db, me), error_class)
+    db.finish(me, claim_one(db, me), error_class, ran_s=1)
 
     assert len(db.claim(me).runs) == 2
 
 
 @pytest.mark.parametrize("error_class", ["throttled", "interrupted", "canceled"])
 def test_a_probe_that_never_got_an_answer_proves_nothing(
+    db: Client, me: UUID, time: Clock, error_class: str
+) -> None:
+    db.group("main", slots=2)
+    for _ in range(3):
+        db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+    time.passes(HOUR + 5)
+    db.finish(me, claim_one(db, me), error_class)
+
+    assert len(db.claim(me).runs) == 1
+
+
+@pytest.mark.parametrize("error_class", ["permission_denied", "invalid_request", "spawn_failed", "lost"])
+def test_a_probe_whose_agent_was_never_started_proves_nothing(
     db: Client, me: UUID, time: Clock, error_class: str
 ) -> None:
     db.group("main", slots=2)
