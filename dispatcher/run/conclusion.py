@@ -104,7 +104,7 @@ def report(
         signal=_SIGNAL_EXITS.get(reading.exit_code) if reading.exit_code is not None else None,
         pid=reading.pid,
         final_text=masked(outcome.final_text),
-        session_id=outcome.session_id,
+        session_id=masked(outcome.session_id),
         stdout=stdout,
         stderr=stderr,
         output_files=tuple(output_files),

@@ -25,7 +25,10 @@ def dispatcher(site: Site, tmp_path: Path) -> Dispatcher:
     file.write_text(OF_FILE + "\n")
     file.chmod(0o600)
     env = {"A_KEY": "env:PLANTED", "B_TOKEN": f"file:{file}"}
-    for tool in ("sh", "python"):
+    talker = {"argv": ["sh", "{prompt_file}"], "output": "json", "answer": "said", "session": "id"}
+    site.configure("tools", talker=talker)
+    site.configure("groups", talker={"tool": "talker", "env": {}})
+    for tool in ("sh", "python", "talker"):
         site.configure("groups", **{tool: {"env": {**site_env(site, tool), **env}}})
     site.configure("logging", level="debug")
     site.configure("execution", cleanup="never")
@@ -73,6 +76,16 @@ def test_an_agent_that_tells_its_secrets_is_not_believed_by_anybody(
 
     [run] = site.runs(number)
     assert "***" in f"{run['stdout_trunc']}{run['stderr']}"
+    hunt.assert_nowhere(dispatcher)
+
+
+def test_an_agent_that_names_its_session_by_a_secret_tells_nobody(
+    site: Site, dispatcher: Dispatcher, hunt: Hunt
+) -> None:
+    number = site.submit("""printf '{"said": "hello", "id": "s-%s"}' "$B_TOKEN" """, tool="talker")
+    site.wait_for("succeeded", number)
+
+    assert site.task(number)["result"]["text"] == "hello"
     hunt.assert_nowhere(dispatcher)
 
 
