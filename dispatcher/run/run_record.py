@@ -166,9 +166,9 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
     complaints = []
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "started" and rest.isdecimal() and pid is None:
+        if word == "started" and _is_number(rest, 7) and pid is None:
             pid = int(rest)
-        elif word == "exit" and rest.isdecimal():
+        elif word == "exit" and _is_number(rest, 3):
             exit_code = int(rest)
         elif word == "stop" and rest in get_args(StopReason):
             stop_reason = cast(StopReason, rest)
@@ -183,6 +183,11 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
     else:
         state = "dead" if pid is not None else "never_started"
     return Reading(state, header, pid, exit_code, stop_reason, "\n".join(complaints) or None, contained)
+
+
+def _is_number(text: str, digits: int) -> bool:
+    """Whether it is one of so many digits at most: process ids of Linux have 7, exit codes 3, and agents write on."""
+    return text.isdecimal() and len(text) <= digits
 
 
 def _header(line: str) -> Header | None:

@@ -69,6 +69,14 @@ HOSTILE = {
     "puts a FIFO in place of its run record": ("echo said; rm ../run; mkfifo ../run", "succeeded"),
     "makes its workspace unwritable": ("echo said; chmod 000 .. .", "succeeded"),
     "writes into its run record": ("echo said; echo exit 3 >>../run; echo started 1 >>../run", "succeeded"),
+    "writes an endless exit code into its run record": (
+        "echo said; { printf 'exit '; head -c 5000 /dev/zero | tr '\\0' 1; echo; } >>../run",
+        "succeeded",
+    ),
+    "leaves an exit code that no program has": (
+        "echo said; echo exit 99999999999 >>../run; kill -KILL $PPID; sleep 1000",
+        "lost",
+    ),
     "starts more than it can count": ("for i in $(seq 200); do sleep 1000 & done; echo said", "succeeded"),
 }
 

@@ -151,7 +151,9 @@ def test_half_a_last_line_does_not_count(tmp_path: Path) -> None:
 
 
 def test_garbage_is_no_verdict(tmp_path: Path) -> None:
-    (tmp_path / "run").write_bytes(b"\xff\x00 not a header\nstarted x\nexit -1\nstop whatever\n")
+    garbage = [b"\xff\x00 not a header", b"started x", b"exit -1", b"stop whatever"]
+    endless = [b"started " + b"1" * 5_000, b"exit 99999999999", b"exit " + b"1" * 5_000, b""]
+    (tmp_path / "run").write_bytes(b"\n".join([*garbage, *endless]))
 
     reading = run_record.read(tmp_path)
 
