@@ -118,7 +118,7 @@ def look_up(document: object, path: Sequence[str]) -> Iterator[object]:
             value = value[int(step)]
         else:
             return
-    if value not in (None, "", False):
+    if value not in (None, "", False, [], {}):
         yield value
 
 

@@ -194,6 +194,13 @@ def test_a_value_at_the_path_of_the_error_is_a_failure() -> None:
     assert failed.final_text == ""
 
 
+@pytest.mark.parametrize("nothing", ["null", '""', "false", "[]", "{}"])
+def test_nothing_at_the_path_of_the_error_is_no_failure(nothing: str) -> None:
+    settings = '{"argv": ["mytool"], "output": "json", "answer": "text", "error": "errors"}'
+
+    assert outcome(settings, f'{{"text": "all done", "errors": {nothing}}}').final_text == "all done"
+
+
 def test_an_answer_that_is_no_text_is_given_as_json() -> None:
     assert outcome(JSON, '{"choices": [{"text": {"verdict": [1, 2]}}]}').final_text == '{"verdict":[1,2]}'
 
