@@ -58,9 +58,9 @@ def decode(line: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Line]) -> Li
 
 
 def _decode_leniently(line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line | None:
-    """Bears invalid UTF-8 and lone surrogates; JavaScript prints these for a text cut inside an emoji."""
+    """Bears a byte order mark, invalid UTF-8, and lone surrogates, which JavaScript prints for half an emoji."""
     try:
-        value = json.loads(line.decode(errors="replace"), strict=False)
+        value = json.loads(line.decode("utf-8-sig", errors="replace"), strict=False)
         clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
         return decoder.decode(clean)
     except (ValueError, RecursionError):

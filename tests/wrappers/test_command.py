@@ -211,6 +211,11 @@ def test_of_several_lines_the_last_with_an_answer_counts() -> None:
     assert outcome(JSONL, lines) == Outcome(final_text="last", session_id="s")
 
 
+def test_a_mark_of_the_byte_order_hides_no_answer() -> None:
+    assert outcome(JSON, '\ufeff{"choices": [{"text": "all done"}]}').final_text == "all done"
+    assert outcome(JSONL, '\ufeff{"item": {"text": "only"}}\r\n').final_text == "only"
+
+
 def test_the_last_line_needs_no_newline() -> None:
     assert outcome(JSONL, '{"item": {"text": "last"}}').final_text == "last"
 
