@@ -150,18 +150,32 @@ class Assistant(msgspec.Struct, tag_field="type", tag="assistant"):
     error: str | None = None
 
 
+class Window(msgspec.Struct, rename="camel"):
+    status: str | None = None
+    resets_at: float | None = None
+
+
 class RateLimitInfo(msgspec.Struct, rename="camel"):
-    """How much of the account's windows is used. ``status`` is "rejected" after any 429, also one of the moment, which
-    claude calls "not your usage limit": that one names neither a window nor a reset.
+    """How much of the account's windows is used: of the one that counts for the service, and of all by their names.
+    ``status`` is "rejected" after any 429, also one of the moment, which claude calls "not your usage limit": that one
+    names neither a window nor a reset.
     """
 
     status: str = ""
     rate_limit_type: str | None = None
     resets_at: float | None = None
+    unified_windows: msgspec.Raw = msgspec.Raw(b"{}")
 
     @property
     def is_reached(self) -> bool:
         return self.status == "rejected" and (self.rate_limit_type or self.resets_at) is not None
+
+    @property
+    def reset(self) -> float | None:
+        """When the last of the windows opens that are used up."""
+        windows = (decode(self.unified_windows, WINDOWS) or {}).values()
+        told = (self.resets_at, *(window.resets_at for window in windows if window.status == "rejected"))
+        return max((at for at in told if at is not None), default=None)
 
 
 class RateLimit(msgspec.Struct, tag_field="type", tag="rate_limit_event"):
@@ -219,6 +233,7 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
 Line = System | Assistant | RateLimit | Result
 LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 TOOL_INPUT = msgspec.json.Decoder(ToolInput)
+WINDOWS = msgspec.json.Decoder(dict[str, Window])
 
 CLASS_OF_ERROR = {
     "authentication_failed": "auth",
@@ -345,7 +360,7 @@ class ClaudeParser(JsonLinesParser[Line]):
 
     def _reset(self, text: str) -> float | None:
         if self._limit is not None and self._limit.is_reached:
-            return self._limit.resets_at
+            return self._limit.reset
         if told := API_LIMIT.match(text):
             with suppress(ValueError):  # no such day
                 return datetime.fromisoformat(f"{told['day']}T{told['time']}+00:00").timestamp()

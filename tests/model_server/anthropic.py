@@ -109,6 +109,13 @@ class Anthropic:
                 "anthropic-ratelimit-unified-5h-reset": str(reset),
                 "x-should-retry": "false",
             }
+            if failure.week is not None:
+                headers |= {
+                    "anthropic-ratelimit-unified-5h-utilization": "1.0",
+                    "anthropic-ratelimit-unified-7d-status": "rejected",
+                    "anthropic-ratelimit-unified-7d-reset": str(int(time.time()) + failure.week),
+                    "anthropic-ratelimit-unified-7d-utilization": "1.0",
+                }
         body = {"type": "error", "error": {"type": kind, "message": message}}
         return ErrorAnswer(status=failure.status, body=body, headers=headers)
 

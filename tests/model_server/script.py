@@ -21,8 +21,9 @@ carried out in their order before the final answer:
     [[fail credit]]           the account has no money left
     [[fail context]]          the prompt is too long for the model
 
-`fail` takes options: `retry-after=SECONDS`, `resets=SECONDS` (of a quota; default one hour) and `first=N`: only the
-first N requests fail whose prompt is the same from its last `fail` on, so that a second attempt can succeed.
+`fail` takes options: `retry-after=SECONDS`, `resets=SECONDS` (of a quota; default one hour), `week=SECONDS` (to claude:
+the limit of the week is reached, too, and reset then) and `first=N`: only the first N requests fail whose prompt is the
+same from its last `fail` on, so that a second attempt can succeed.
 A prompt without directives is answered with its own beginning.
 """
 
@@ -82,6 +83,7 @@ class Failure:
     reason: str = ""
     retry_after: int | None = None
     resets: int = 3600
+    week: int | None = None
     first: int | None = None
     said: str = ""
 
@@ -158,6 +160,7 @@ def read_failure(what: str, *options: str) -> Failure:
         reason=what if what in statuses else "",
         retry_after=values.pop("retry-after", None),
         resets=values.pop("resets", 3600),
+        week=values.pop("week", None),
         first=values.pop("first", None),
     )
     if values:

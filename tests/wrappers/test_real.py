@@ -237,6 +237,17 @@ def test_the_limit_of_a_subscription_says_when_it_ends(agents: Agents, tmp_path:
     assert outcome.limit_resets_at is not None
 
 
+def test_of_two_limits_of_a_subscription_the_one_counts_that_ends_last(
+    agents: Agents, tmp_path: Path
+) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    desk.subscribe()
+    outcome = desk.run("[[fail quota resets=3000 week=90000]]").outcome
+
+    assert outcome.error_class == "limit"
+    assert outcome.limit_resets_at == pytest.approx(time.time() + 90000, abs=120)
+
+
 LIMIT_OF_AN_API_KEY = (
     "[[fail 400: You have reached your specified API usage limits. "
     "You will regain access on 2040-02-01 at 06:30 UTC.]]"
