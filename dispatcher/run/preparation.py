@@ -14,6 +14,7 @@ from dispatcher import linux
 from dispatcher.run import environment
 from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
+from dispatcher.secret_references import why_secret
 from dispatcher.settings import SecuritySettings
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace
@@ -144,6 +145,11 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
                 "a secret of an adopted run is not known any more", task=claimed.number, error=str(error)
             )
         secrets |= {(name, value) for value in found if value and value != reference}
+    # What its group names no more is known by its looks.
+    forgotten = (
+        given.keys() - claimed.env.keys() - {*environment.INHERITED, environment.RUN, environment.OWNER}
+    )
+    secrets |= {(name, given[name]) for name in forgotten if why_secret(name, given[name])}
     return tuple({value for _, value in secrets}), environment.keys_among(secrets)
 
 

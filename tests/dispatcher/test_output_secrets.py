@@ -110,6 +110,27 @@ def test_an_adopted_run_s_secrets_are_masked_too(site: Site) -> None:
     assert printed(site, number) == b"***\nend\n"
 
 
+def test_a_key_of_which_its_group_knows_no_more_is_masked_as_long_as_the_agent_lives(site: Site) -> None:
+    give_secret(site, "sh")
+    gate = site.gate()
+    number = site.submit(f'echo begun; {gate.pass_through}; echo "$KEY"')
+    first = site.start(env=ENV)
+    site.wait_until(lambda: printed(site, number))
+    first.kill()
+    site.config["groups"]["sh"] = {
+        "tool": "sh",
+        "env": {"SITE": str(site.directory), "OTHER_KEY": "env:THE_SECRET"},
+    }
+    site.configure("groups")
+    second = site.start("--until-empty", env=ENV | {"THE_SECRET": "another one"})
+    second.wait_for("run adopted")
+    gate.open()
+
+    assert second.wait() == 0
+    assert printed(site, number) == b"begun\n***\n"
+    assert not shows_secret(all_text(site) + second.story())
+
+
 def test_a_secret_that_was_taken_away_is_masked_as_long_as_the_agent_lives(site: Site) -> None:
     give_secret(site, "sh")
     gate = site.gate()
