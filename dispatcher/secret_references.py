@@ -18,6 +18,11 @@ def is_reference(value: str) -> bool:
     return _REFERENCE.fullmatch(value) is not None
 
 
+def holds_password(value: str) -> bool:
+    """Whether ``value`` is an address with a password in it."""
+    return _PASSWORD_IN_URL.search(value) is not None
+
+
 def why_secret(variable: str, value: str) -> str | None:
     """Say why ``value`` of the environment variable ``variable`` must not be written down, or None.
 
@@ -30,7 +35,7 @@ def why_secret(variable: str, value: str) -> str | None:
         return "its name says that it holds a secret"
     if _KNOWN_TOKEN.match(value):
         return "its value begins like a key or token"
-    if _PASSWORD_IN_URL.search(value):
+    if holds_password(value):
         return "its value is a URL with a password"
     if any(_is_random(run) for run in _RUN_OF_LETTERS_AND_DIGITS.findall(value)):
         return "its value looks like a key or token"

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.secret_references import why_secret
+from dispatcher.secret_references import holds_password, why_secret
 
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-_OURS = dict(os.environ)
+OURS = dict(os.environ)
 """A copy: os.environ encodes and decodes at each look."""
 RUN = "LLMCTL_RUN"
 OWNER = "LLMCTL_OWNER"
@@ -35,7 +35,8 @@ SHORTEST_KEY = 8
 class Environment:
     """The variables of one run, and the secret values among them, which must not be stored or logged.
 
-    Whatever a reference stood for is taken for a secret; ``keys`` are those that are keys beyond doubt.
+    Whatever a reference stood for is taken for a secret, and so is an inherited address with a password in it; ``keys``
+    are those that are keys beyond doubt.
     """
 
     variables: Mapping[str, str]
@@ -47,7 +48,7 @@ def build(
     group: Mapping[str, str],
     invocation: Mapping[str, str],
     marks: Mapping[str, str],
-    inherited: Mapping[str, str] = _OURS,
+    inherited: Mapping[str, str] = OURS,
 ) -> Environment:
     """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
 
@@ -55,13 +56,18 @@ def build(
     """
     variables = {name: inherited[name] for name in INHERITED if name in inherited}
     variables |= {"TERM": "dumb", **invocation}
-    secrets = {}
+    secrets = passwords_among(variables)
     for name, value in group.items():
         variables[name] = resolve(name, value, inherited)
         if variables[name] != value and variables[name]:
             secrets[name] = variables[name]
     longest_first = sorted(secrets.values(), key=len, reverse=True)
     return Environment(variables | dict(marks), tuple(longest_first), keys_among(secrets.items()))
+
+
+def passwords_among(variables: Mapping[str, str]) -> dict[str, str]:
+    """Of an agent's variables those that it has from us and that hold a password, as the address of a proxy may."""
+    return {name: variables[name] for name in INHERITED if holds_password(variables.get(name, ""))}
 
 
 def keys_among(secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -71,7 +77,7 @@ def keys_among(secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     )
 
 
-def resolve(name: str, value: str, inherited: Mapping[str, str] = _OURS) -> str:
+def resolve(name: str, value: str, inherited: Mapping[str, str] = OURS) -> str:
     """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself. Raises :class:`SecretError`."""
     kind, _, place = value.partition(":")
     if kind == "env":

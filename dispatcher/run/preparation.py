@@ -135,7 +135,7 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
     more when the shell has ended.
     """
     given = linux.environment_of(shell) if shell is not None else {}
-    secrets: set[tuple[str, str]] = set()
+    secrets = {*environment.passwords_among(given or environment.OURS).items()}
     for name, reference in claimed.env.items():
         found = {given.get(name)}
         try:

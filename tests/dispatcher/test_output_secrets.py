@@ -69,6 +69,22 @@ def test_a_secret_across_every_bound_is_masked(site: Site) -> None:
     assert not shows_secret(all_text(site) + dispatcher.story())
 
 
+def test_the_password_of_a_proxy_is_masked_also_after_an_adoption(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f'echo "$HTTPS_PROXY"; {gate.pass_through}; echo "$HTTPS_PROXY" >&2')
+    first = site.start(env={"HTTPS_PROXY": "http://me:open-sesame@proxy.test:8080"})
+    site.wait_until(lambda: printed(site, number))
+    first.kill()
+    second = site.start("--until-empty")
+    second.wait_for("run adopted")
+    gate.open()
+
+    assert second.wait() == 0
+    (run,) = site.runs(number)
+    assert (run["stdout_trunc"], run["stderr"]) == ("***\n", "***\n")
+    assert "open-sesame" not in all_text(site) + second.story()
+
+
 def test_a_secret_in_an_error_in_an_activity_and_in_json_is_masked(site: Site) -> None:
     give_secret(site, "claude")
     program = site.directory / "claude"
