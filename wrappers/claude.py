@@ -67,7 +67,11 @@ STEERING_FILES = (".claude/", ".mcp.json")
 STOP = GentleStop(signal.SIGTERM, 3.0)
 
 
+# A cloud goes before all keys, and bills what is used.
 CREDENTIALS: Mapping[str, AuthMode] = {
+    "CLAUDE_CODE_USE_BEDROCK": "key",
+    "CLAUDE_CODE_USE_VERTEX": "key",
+    "CLAUDE_CODE_USE_FOUNDRY": "key",
     "ANTHROPIC_AUTH_TOKEN": "token",
     "ANTHROPIC_API_KEY": "key",
     "CLAUDE_CODE_OAUTH_TOKEN": "token",

@@ -132,3 +132,20 @@ def test_with_an_empty_key_no_agent_starts_that_would_use_somebody_elses_login(
         "reason": f"worker group only: {key} is env:SPARE_KEY, which is empty",
     }
     assert not (site.directory / "began").exists()
+
+
+@pytest.mark.parametrize("cloud", ["BEDROCK", "VERTEX", "FOUNDRY"])
+def test_what_a_cloud_bills_is_not_taken_for_covered_by_a_subscription(site: Site, cloud: str) -> None:
+    result = {"type": "result", "is_error": False, "result": "done", "total_cost_usd": 0.5}
+    program = site.directory / "program"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(result)}'\n")
+    program.chmod(0o755)
+    site.configure("tools", claude={"command": str(program)})
+    env = {f"CLAUDE_CODE_USE_{cloud}": "1"}
+    site.configure("groups", cloud={"tool": "claude", "account": "cloud", "env": env})
+    site.submit("hello", tool="claude")
+
+    site.run()
+
+    [stats] = site.sql("SELECT cost_usd, notional_usd FROM stats('group')")
+    assert (float(stats["cost_usd"]), stats["notional_usd"]) == (0.5, None)
