@@ -137,7 +137,8 @@ class Outcome:
     with an answer. ``session_id`` is of a session that can be resumed. ``error_message`` is for people.
     ``cost_usd`` is None where the CLI does not tell.
     ``denials`` names what the agent wanted to do and was not allowed to, also in runs that succeeded.
-    ``limit_resets_at`` (seconds since the epoch) comes with the class ``limit``, where the CLI tells.
+    ``limit_resets_at`` (seconds since the epoch) or ``limit_lasts_s`` (seconds from the end of the run) comes with the
+    class ``limit``, where the CLI tells.
     All texts are valid UTF-8 without NUL, so that a database takes them.
     """
 
@@ -149,6 +150,7 @@ class Outcome:
     error_class: str | None = None
     error_message: str | None = None
     limit_resets_at: float | None = None
+    limit_lasts_s: float | None = None
 
     @property
     def succeeded(self) -> bool:

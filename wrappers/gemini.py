@@ -80,6 +80,13 @@ TOO_BUSY = "gave up on its prompt after half a second, so busy is this host"
 
 
 DAILY_QUOTA = re.compile(r"\[API Error: You have exhausted your daily quota on this model\.")
+# So say accounts with a login. Of a limit by the minute they say the same, and wait for it; what lasts longer than this
+# they do not call retryable (its MAX_RETRYABLE_DELAY_SECONDS).
+EXHAUSTED = re.compile(
+    r"^\[API Error: You have exhausted your capacity on this model\. Your quota will reset after "
+    r"(?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?\."
+)
+SHORTEST_LIMIT = 300
 API_ERROR = re.compile(r"\[API Error: (\{.*\})\]", re.DOTALL)
 PROMPT_TOO_LONG = re.compile(r"The input token count \(?\d+\)? exceeds the maximum number of tokens allowed")
 EMPTY = "The model returned an empty response with no text or thoughts."
@@ -318,6 +325,7 @@ class GeminiParser(JsonLinesParser[Line]):
             usage=usage,
             error_class=error_class,
             error_message=failure.message("gemini", error_class, said, predicate),
+            limit_lasts_s=limit_in(said),
         )
 
     def _without_result(self, ending: Ending) -> Outcome:
@@ -336,7 +344,7 @@ class GeminiParser(JsonLinesParser[Line]):
 
 def class_of(said: str, ending: Ending) -> str:
     """The class of an error: by what the service answered, if gemini passes it on, else by the exit code."""
-    if DAILY_QUOTA.match(said):
+    if DAILY_QUOTA.match(said) or limit_in(said) is not None:
         return "limit"
     if said.startswith(EMPTY):
         return "empty_result"
@@ -351,6 +359,16 @@ def class_of(said: str, ending: Ending) -> str:
             return "auth"
     status = body.error.code if body is not None else STATUS_OF_EXIT.get(ending.exit_code or 0, 0)
     return failure.CLASS_OF_STATUS.get(status, "agent_error")
+
+
+def limit_in(said: str) -> float | None:
+    """How many seconds the usage limit lasts that gemini tells of; None if it does not, or of none."""
+    told = EXHAUSTED.search(said)
+    if told is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in told.groups())
+    lasts = hours * 3600 + minutes * 60 + seconds
+    return lasts if lasts > SHORTEST_LIMIT else None
 
 
 def describe(tool: str, what: Parameters | None) -> Activity:

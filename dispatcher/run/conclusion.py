@@ -114,12 +114,15 @@ def report(
         output_tokens=usage.output if usage else None,
         cost_usd=outcome.cost_usd,
         ran_s=ran_s,
-        retry_after_s=_until(outcome.limit_resets_at) if retry_after_s is None else retry_after_s,
+        retry_after_s=_limit_lasts(outcome) if retry_after_s is None else retry_after_s,
         auth_mode=auth_mode,
         output=output,
     )
 
 
-def _until(resets_at: float | None) -> float | None:
-    """The seconds until a limit is reset; the service tells that by the clock, as we hope, of this host."""
-    return None if resets_at is None else min(max(resets_at - time.time(), 0.0), LONGEST_LIMIT)
+def _limit_lasts(outcome: Outcome) -> float | None:
+    """The seconds until a limit is reset; the service may tell that by the clock, as we hope, of this host."""
+    lasts = outcome.limit_lasts_s
+    if outcome.limit_resets_at is not None:
+        lasts = outcome.limit_resets_at - time.time()
+    return None if lasts is None else min(max(lasts, 0.0), LONGEST_LIMIT)

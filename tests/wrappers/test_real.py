@@ -293,6 +293,26 @@ def test_codex_says_when_its_limit_ends_also_in_a_session_that_failed_before(
     assert (refused.error_class, refused.limit_resets_at) == ("invalid_request", None)
 
 
+EXHAUSTED = "You have exhausted your capacity on this model. Your quota will reset after"
+
+
+@pytest.mark.parametrize(
+    ("after", "error_class", "lasts_s"),
+    [
+        ("8h44m7s.", "limit", 31447),
+        ("21m.", "limit", 1260),
+        ("53s.", "throttled", None),
+        ("a while.", "throttled", None),
+    ],
+)
+def test_gemini_says_for_how_long_the_limit_of_a_login_lasts(
+    agents: Agents, tmp_path: Path, after: str, error_class: str, lasts_s: float | None
+) -> None:
+    outcome = Desk(agents, "gemini", tmp_path).run(f"[[fail 429: {EXHAUSTED} {after}]]").outcome
+
+    assert (outcome.error_class, outcome.limit_lasts_s) == (error_class, lasts_s)
+
+
 def test_codex_needs_nothing_but_its_key(agents: Agents, tmp_path: Path) -> None:
     """No model, no provider: the built-in one, which is only sent to another address here."""
     desk = Desk(agents, "codex", tmp_path)
