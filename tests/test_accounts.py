@@ -138,6 +138,27 @@ def test_a_task_whose_agent_was_stopped_with_its_dispatcher_goes_on_with_its_ses
     assert "Your work on this was cut short" in agents.requests(mark)[-1].body
 
 
+def test_gemini_that_sleeps_until_its_limit_ends_gives_its_slot_back(
+    site: Site, agents: Agents, home: Path
+) -> None:
+    """Left alone it would sleep for that hour, without a word on stdout."""
+    add_accounts(site, agents, home, "gemini", "only")
+    start(site)
+    said = "You have exhausted your capacity on this model. Your quota will reset after 1h6m40s."
+    number = site.submit(
+        f"[[fail 429 retry-after=4000: {said}]]", tool="gemini", model=MODELS["gemini"], max_attempts=1
+    )
+    site.wait_until(lambda: ended_runs(site, number), LONGEST)
+
+    [run] = site.runs(number)
+    assert (run["error_class"], run["status"]) == ("limit", "rate_limited")
+    assert f"gemini said: {said}" in str(run["error_message"])
+    assert (site.task(number)["status"], site.task(number)["wait_reason"]) == ("queued", "limit")
+    [group] = site.sql("SELECT state, cooldown_s FROM list_groups() WHERE group_name = 'only'")
+    assert group["state"] == "cooling"
+    assert group["cooldown_s"] == pytest.approx(4000, abs=LONGEST)
+
+
 def test_a_task_of_gemini_that_never_got_a_word_starts_over(site: Site, agents: Agents, home: Path) -> None:
     """It keeps no session before the model speaks, and refuses one that it does not know."""
     add_accounts(site, agents, home, "gemini", "only")

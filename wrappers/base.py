@@ -164,6 +164,10 @@ class Parser(Protocol):
         """Take the next bytes; never raises, whatever they are."""
         ...
 
+    def hear(self, chunk: bytes) -> Sequence[Event]:
+        """Take the next bytes of standard error, where some say that they wait; never raises, whatever they are."""
+        ...
+
     def evidence(self) -> str | None:
         """Name a file that may say more of a failure than the output, once all of that was fed.
 

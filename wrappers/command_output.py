@@ -31,6 +31,9 @@ class TextParser:
             del self._text[:-LONGEST_TEXT]
         return ()
 
+    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
+        return ()
+
     def evidence(self) -> str | None:
         return None
 
@@ -63,6 +66,9 @@ class JsonParser:
             self._document.clear()
         else:
             self._document += chunk
+        return ()
+
+    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
         return ()
 
     def evidence(self) -> str | None:

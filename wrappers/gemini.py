@@ -29,8 +29,9 @@ from wrappers.base import (
     Said,
     SessionStarted,
     Usage,
+    Waits,
 )
-from wrappers.lines import JsonLinesParser, decode
+from wrappers.lines import JsonLinesParser, LineCutter, decode
 from wrappers.text import last_words, storable
 
 VERSION = "0.61.0"
@@ -83,10 +84,13 @@ DAILY_QUOTA = re.compile(r"\[API Error: You have exhausted your daily quota on t
 # So say accounts with a login. Of a limit by the minute they say the same, and wait for it; what lasts longer than this
 # they do not call retryable (its MAX_RETRYABLE_DELAY_SECONDS).
 EXHAUSTED = re.compile(
-    r"^\[API Error: You have exhausted your capacity on this model\. Your quota will reset after "
-    r"(?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?\."
+    r"^(?:\[API Error|Attempt \d+ failed): You have exhausted your capacity on this model\. "
+    r"Your quota will reset after (?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?\."
 )
 SHORTEST_LIMIT = 300
+# What it says on stderr, and nowhere else, when it waits by itself: for hours, if a limit lasts so long.
+RETRY = re.compile(r"\. Retrying after (\d{1,12})ms\.\.\.$")
+LONGEST_WAIT_MS = 60_000
 API_ERROR = re.compile(r"\[API Error: (\{.*\})\]", re.DOTALL)
 PROMPT_TOO_LONG = re.compile(r"The input token count \(?\d+\)? exceeds the maximum number of tokens allowed")
 EMPTY = "The model returned an empty response with no text or thoughts."
@@ -242,13 +246,29 @@ class GeminiParser(JsonLinesParser[Line]):
         self._prompt_length = 0
         self._used: dict[str, tuple[str, str]] = {}
         self._denials: list[str] = []
+        self._stderr = LineCutter(longest=2**16)
+        self._limit = ""
+        """What it said of a limit, while it waits for its end."""
 
     @property
     def _resumable(self) -> str | None:
         """The session, if there is one to go on with: gemini writes it down with the model's first words."""
         return self._session if self._model_spoke else None
 
+    def hear(self, chunk: bytes) -> Sequence[Event]:
+        return [
+            event for line in self._stderr.feed(chunk) for event in self._hear(line.decode(errors="replace"))
+        ]
+
+    def _hear(self, line: str) -> Iterable[Event]:
+        if line.startswith("Attempt "):
+            self._limit = line if limit_in(line) is not None else ""
+        retry = RETRY.search(line)
+        if retry is not None and int(retry[1]) > LONGEST_WAIT_MS:
+            yield Waits(self._model_spoke)
+
     def read(self, line: Line) -> Iterable[Event]:
+        self._limit = ""
         match line:
             case Init():
                 self._session = line.session_id or None
@@ -329,6 +349,14 @@ class GeminiParser(JsonLinesParser[Line]):
         )
 
     def _without_result(self, ending: Ending) -> Outcome:
+        if self._limit:
+            said = RETRY.sub("", self._limit).partition(": ")[2]
+            return Outcome(
+                session_id=self._resumable,
+                error_class="limit",
+                error_message=failure.message("gemini", "limit", said),
+                limit_lasts_s=limit_in(self._limit),
+            )
         error_class, predicate = EXITS.get(ending.exit_code or 0, ("agent_error", None))
         if ending.exit_code == 42 and NO_INPUT in ending.stderr_tail:
             error_class, predicate = "no_resources", TOO_BUSY

@@ -80,6 +80,9 @@ class JsonLinesParser(ABC, Generic[Line]):
     def feed(self, chunk: bytes) -> Sequence[Event]:
         return [event for line in self._cutter.feed(chunk) for event in self._take(line)]
 
+    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
+        return ()
+
     def evidence(self) -> str | None:
         return None
 

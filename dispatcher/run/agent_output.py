@@ -112,6 +112,7 @@ class AgentOutput:
         self._telling: tuple[tuple[int, int], str | None] = self._told
         self._parser = parser
         self._parsed = 0
+        self._heard = 0
         self._open_line = 0
         self._masking = masking
         self._bounds = bounds
@@ -152,7 +153,7 @@ class AgentOutput:
             self._last_stdout = trio.current_time()
         if stderr:
             self._last_stderr = trio.current_time()
-        unread = self._stdout.log.written - self._parsed
+        unread = sum(self._written) - self._parsed - self._heard
         if unread + self._open_line > INLINE:
             await in_thread(self._parse)
         elif unread:
@@ -249,6 +250,11 @@ class AgentOutput:
             line_end = piece.rfind(b"\n")
             self._open_line = len(piece) - line_end - 1 + (self._open_line if line_end < 0 else 0)
         self._parsed = end
+        end = self._stderr.log.written
+        for piece in self._stderr.log.pieces(self._heard, end):
+            for event in self._parser.hear(piece):
+                self._note(event)
+        self._heard = end
 
     def _note(self, event: Event) -> None:
         match event:
@@ -269,7 +275,7 @@ class AgentOutput:
         if self.final_event_seen:
             yield self._last_stdout + LINGER, "lingering"
         elif self._patience is not None:
-            yield self._last_stdout + self._patience, "throttled"
+            yield max(self._last_stdout, self._last_stderr) + self._patience, "throttled"
         if self._bounds.stall_timeout is not None:
             yield max(self._last_stdout, self._last_stderr) + self._bounds.stall_timeout, "stalled"
 

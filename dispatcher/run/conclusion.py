@@ -39,9 +39,11 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
     Without a final event nobody knows whether what it printed is all. A run that was stopped because it lived on after
-    its final event came to whatever that event said.
+    its final event came to whatever that event said; and what one waited for in its slot may be the end of a limit.
     """
     if reading.stop_reason == "lingering":
+        return outcome
+    if reading.stop_reason == "throttled" and outcome.error_class == "limit":
         return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]

@@ -24,6 +24,9 @@ class _Unreadable:
     def feed(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
         return ()
 
+    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
+        return ()
+
     def evidence(self) -> str | None:
         return None
 

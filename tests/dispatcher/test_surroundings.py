@@ -269,6 +269,7 @@ def test_a_run_record_that_lies_about_the_control_group_makes_nobody_else_a_vict
 ENDED = Reading("ended", exit_code=1)
 FAILED = Outcome(error_class="agent_error", error_message="failed")
 SUCCEEDED = Outcome(final_text="fine")
+LIMITED = Outcome(error_class="limit", error_message="limited")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +279,9 @@ SUCCEEDED = Outcome(final_text="fine")
         (SUCCEEDED, Reading("ended", exit_code=0, stop_reason="canceled"), False, "", "canceled"),
         (SUCCEEDED, Reading("ended", exit_code=0, stop_reason="canceled"), True, "", None),
         (FAILED, Reading("dead", stop_reason="timeout"), True, "", "timeout"),
+        (FAILED, Reading("dead", stop_reason="throttled"), False, "", "throttled"),
+        (LIMITED, Reading("dead", stop_reason="throttled"), False, "", "limit"),
+        (LIMITED, Reading("dead", stop_reason="canceled"), False, "", "canceled"),
         (FAILED, Reading("dead"), False, "", "lost"),
         (FAILED, ENDED, False, "", "agent_error"),
         (FAILED, Reading("ended", exit_code=2, complaint="no such directory"), False, "", "spawn_failed"),

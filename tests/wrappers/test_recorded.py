@@ -171,6 +171,28 @@ def test_a_session_that_is_not_known_is_called_so(cli: str) -> None:
     assert outcome.error_message.startswith(f"{cli} does not know the session any more")
 
 
+def test_gemini_says_on_stderr_that_it_waits_and_for_which_limit() -> None:
+    limit = b"You have exhausted your capacity on this model. Your quota will reset after 3h12m5s."
+    told = b"Attempt 1 failed: " + limit + b". Retrying after 11525600ms...\n"
+    parser = WRAPPERS["gemini"].parser()
+    assert [*parser.hear(told[:60]), *parser.hear(told[60:])] == [Waits(worked=False)]
+    waited = parser.finish(Ending(exit_code=0))
+    assert (waited.error_class, waited.limit_lasts_s) == ("limit", 11525)
+    assert waited.error_message is not None
+    assert waited.error_message.endswith(f"(gemini said: {limit.decode()})")
+
+    parser = WRAPPERS["gemini"].parser()
+    parser.feed(b'{"type":"message","role":"assistant","content":"I am going to look."}\n')
+    assert parser.hear(told) == [Waits(worked=True)]
+    assert parser.hear(b"Attempt 2 failed: fetch failed. Retrying after 5000ms...\n") == []
+    assert parser.finish(Ending(exit_code=1)).error_class == "agent_error"
+
+    parser = WRAPPERS["gemini"].parser()
+    parser.hear(told)
+    parser.feed(b'{"type":"message","role":"assistant","content":"I am back."}\n')
+    assert parser.finish(Ending(exit_code=1)).error_class == "agent_error"
+
+
 def test_gemini_that_hears_its_prompt_too_late_blames_the_host() -> None:
     late, _ = replay("gemini/late-prompt")
     foreign, _ = replay("gemini/foreign-session")
