@@ -70,7 +70,10 @@ def _options(
 def run(
     context: typer.Context,
     until_empty: Annotated[
-        bool, typer.Option(help="End, with exit code 0, as soon as nothing is queued or running.")
+        bool,
+        typer.Option(
+            help="End, with exit code 0, as soon as nothing is queued (but for what waits for a person) or running."
+        ),
     ] = False,
     groups: Annotated[
         str | None, typer.Option(help="Serve these worker groups only, separated by commas.")

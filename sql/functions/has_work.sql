@@ -1,5 +1,5 @@
 -- has_work(dispatcher): whether any task is queued for a group that this dispatcher serves, or active in its hands.
--- Held tasks and tasks that nobody serves do not count; those that wait for their time do. A task that waits for
+-- Held tasks and tasks that nobody serves do not count, nor those that wait for somebody to resume their group; those that wait for their time do. A task that waits for
 -- another counts through that one.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
 CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
@@ -8,7 +8,8 @@ SET enable_seqscan = off
 AS $$
     WITH served AS (
         SELECT g.tool, g.account_name
-        FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher WHERE group_is_served_by(g, d)
+        FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
+        WHERE group_is_served_by(g, d) AND NOT g.paused
     )
     SELECT EXISTS (SELECT FROM tasks WHERE leased_by = p_dispatcher AND status IN ('leased', 'running'))
         OR EXISTS (

@@ -277,6 +277,11 @@ def test_there_is_work_as_long_as_something_is_queued_that_the_dispatcher_serves
     assert has_work() == [False, False]
     wide.submit(tool="codex")
     assert has_work() == [True, True]
+    wide.run("select pause_group('codex', 'its key is refused')")
+    assert has_work() == [False, False]
+    wide.run("select resume_group('codex')")
+    wide.run("select cool_down_group('codex', clock() + interval '1 hour')")
+    assert has_work() == [True, True]
 
 
 def test_a_task_that_was_committed_late_has_the_place_of_its_age(wide: Client) -> None:
