@@ -94,11 +94,11 @@ class Cleanup:
         if self._keeps_session(run, report) > 0:
             self._work_directory.strip(run.workspace)
             return
-        self._work_directory.discard(run.workspace)
+        run.workspace.discard()
         if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
             # It went on in the directory of an earlier run, which nobody needs any more either.
             home = Workspace(run.workspace.work.parent, run.workspace.work)
-            self._work_directory.discard(home)
+            home.discard()
 
     def _discard_leftovers(self) -> None:
         """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
@@ -114,7 +114,7 @@ class Cleanup:
                 ended = run_record.read(workspace.directory).state in ("ended", "never_started")
                 # Asked last: a run that is new is known before its workspace is made.
                 if ended and not self._is_in_use(workspace):
-                    self._work_directory.discard(workspace)
+                    workspace.discard()
             except OSError as error:
                 log.warning(
                     "an old workspace cannot be removed", path=str(workspace.directory), error=str(error)
@@ -127,7 +127,7 @@ class Cleanup:
             try:
                 until = workspace.kept_until
                 if until is not None and until < now and not self._is_in_use(workspace):
-                    self._work_directory.discard(workspace)
+                    workspace.discard()
             except OSError as error:
                 log.warning(
                     "the directory of an old session cannot be removed",

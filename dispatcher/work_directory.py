@@ -30,6 +30,7 @@ from dispatcher.errors import DispatchError, UsageError
 log = structlog.get_logger()
 
 KEPT = "kept"
+TRASH = "trash"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Workspace:
     def stderr(self) -> Path:
         return self.directory / "stderr.log"
 
+    def discard(self) -> None:
+        """Put it aside, at the cost of one rename; :meth:`WorkDirectory.empty_trash` deletes it. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            self.directory.rename(self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}")
+
     def lay_out(self, prompt: str, inputs: Iterable[tuple[str, bytes, int]]) -> None:
         """Create the directory, the prompt and the input files (path, content, mode).
 
@@ -98,7 +104,7 @@ class WorkDirectory:
         # Names this directory and database to the outside, wherever both are mounted.
         self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
         self._runs = runs
-        self._trash = runs / "trash"
+        self._trash = runs / TRASH
         self._lock = lock
 
     @classmethod
@@ -110,7 +116,7 @@ class WorkDirectory:
         runs = root / database_id
         try:
             runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (runs / "trash").mkdir(mode=0o700, exist_ok=True)
+            (runs / TRASH).mkdir(mode=0o700, exist_ok=True)
             directory_id = _identity(root)
             lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -159,7 +165,7 @@ class WorkDirectory:
     def strip(self, workspace: Workspace) -> None:
         """Discard a workspace but for the directory that its agent worked in, and its mark. Raises OSError."""
         if not workspace.has_own_work:
-            self.discard(workspace)
+            workspace.discard()
             return
         for entry in workspace.directory.iterdir():
             if entry.name in (workspace.work.name, KEPT):
@@ -169,11 +175,6 @@ class WorkDirectory:
                 entry.rename(self._trash / f"{workspace.directory.name}-{uuid.uuid4()}")
             else:
                 entry.unlink()
-
-    def discard(self, workspace: Workspace) -> None:
-        """Put a workspace aside, at the cost of one rename; :meth:`empty_trash` deletes it. Raises OSError."""
-        with contextlib.suppress(FileNotFoundError):
-            workspace.directory.rename(self._trash / f"{workspace.directory.name}-{uuid.uuid4()}")
 
     def workspaces(self) -> list[Workspace]:
         """List the workspaces that are there, whoever left them. Raises OSError."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from dispatcher import linux
-from dispatcher.run import environment
+from dispatcher.run import environment, run_record
 from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
 from dispatcher.secret_references import why_secret
@@ -92,6 +92,7 @@ def prepare(
     check_inputs([path for path, _, _ in inputs], wrapper)
     try:
         make_config_home(_chosen_home(claimed), wrapper, claimed.env.keys())
+        make_room(workspace, claimed.run_id)
         workspace.lay_out(prompt, inputs)
     except OSError as error:
         ours = not workspace.directory.exists()
@@ -210,6 +211,21 @@ def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
                 f"the input file {path} would tell {wrapper.name} itself what to do, with which service and key: "
                 "put such settings into the account's config home, or give the file another name",
             )
+
+
+def make_room(workspace: Workspace, run_id: str) -> None:
+    """Put aside what a run left of which the database knows nothing. Raises OSError.
+
+    It was restored from a dump, and gives the numbers again that it gave since then.
+    """
+    if not workspace.directory.exists():
+        return
+    header = run_record.read(workspace.directory).header
+    if workspace.kept_until is not None or (header is not None and header.run_id != run_id):
+        log.warning(
+            "put aside what a run left that the database does not know", path=str(workspace.directory)
+        )
+        workspace.discard()
 
 
 def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection[str]) -> None:

@@ -136,6 +136,25 @@ def test_where_no_session_is_kept_a_task_that_was_cut_short_leaves_nothing_behin
     assert not site.workspace(number, 2).exists()
 
 
+@pytest.mark.parametrize("cleanup", ["always", "never"])
+def test_what_is_left_of_runs_that_a_restored_database_forgot_is_in_nobody_s_way(
+    site: Site, cleanup: str
+) -> None:
+    site.configure("execution", cleanup=cleanup)
+    end = """echo '{"session": "s-1", "answer": "done"}'"""
+    number = site.submit(f"touch old; {end}", tool="talker")
+    site.run()
+    assert (site.workspace(number) / "work" / "old").exists()
+
+    # As after a restore of what was dumped before: the number is given once more.
+    site.sql("DELETE FROM tasks")
+    site.sql("ALTER TABLE tasks ALTER number RESTART")
+    assert site.submit(f"test ! -e old && {end}", tool="talker", max_attempts=1) == number
+    dispatcher = site.run()
+
+    assert site.task(number)["status"] == "succeeded", dispatcher.story()
+
+
 def test_a_workspace_that_cannot_be_read_keeps_no_other_from_being_removed(site: Site) -> None:
     leave_expired(site)
     for number in range(1, 9):

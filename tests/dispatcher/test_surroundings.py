@@ -121,7 +121,7 @@ def test_what_an_agent_made_read_only_is_deleted_like_all_else(home_of_nobody: P
         (workspace.work / "elsewhere").symlink_to("/")
         (workspace.work / "pkg" / "mod").chmod(0o500)
         (workspace.work / "pkg").chmod(0)
-        held.discard(workspace)
+        workspace.discard()
         trio.run(held.empty_trash)
         return [entry.name for entry in (workspace.directory.parent / "trash").iterdir()]
 
@@ -169,9 +169,9 @@ def test_discarded_workspaces_are_gone_when_the_trash_is_emptied(held: WorkDirec
     workspace = held.workspace(1, 1)
     workspace.lay_out("prompt", [("deep/in/there", b"x", 0o444)])
 
-    held.discard(workspace)
+    workspace.discard()
     assert not workspace.directory.exists()
-    held.discard(workspace)
+    workspace.discard()
     trio.run(held.empty_trash)
 
     assert held.workspaces() == []
