@@ -17,6 +17,7 @@ from cli.prompts import require_prompt, unreadable
 from cli.text import text_of
 from cli.times import parse_duration, parse_time
 from dispatcher.errors import UsageError
+from dispatcher.paths import expanded
 
 MOST_INPUT_BYTES = 128 * 2**20
 """All input files of a task together. They travel as base64 in one JSON value of at most 256 MiB."""
@@ -94,7 +95,7 @@ def _permission(value: object) -> str:
 
 def _directory(value: object) -> str:
     # Of the dispatcher's host, so it cannot be looked for here.
-    return os.path.abspath(Path(_text(value)).expanduser())  # noqa: PTH100 - also without the directory
+    return os.path.abspath(expanded(_text(value)))  # noqa: PTH100 - also without the directory
 
 
 def _texts(value: object) -> list[str]:

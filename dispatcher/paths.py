@@ -45,8 +45,16 @@ def private_directory(path: Path) -> Path:
     return path
 
 
+def expanded(given: str) -> Path:
+    """``given`` with ``~`` and ``~NAME`` replaced; raises :class:`UsageError` where nobody has such a home."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise UsageError(f"there is no such home directory as in {given!r}; write the path in full") from None
+
+
 def _absolute(given: str, name: str) -> Path:
-    path = Path(given).expanduser()
+    path = expanded(given)
     if not path.is_absolute():
         raise UsageError(
             f"{name} must be an absolute path, not {given!r}: it would change with the current directory"

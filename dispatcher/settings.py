@@ -92,8 +92,8 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _require_absolute("work_dir", self.work_dir)
 
     def work_directory(self) -> Path:
-        """The directory of all runs, absolute; not created here."""
-        return Path(self.work_dir).expanduser() if self.work_dir else paths.home() / "work"
+        """The directory of all runs, absolute; not created here. Raises :class:`UsageError`."""
+        return paths.expanded(self.work_dir) if self.work_dir else paths.home() / "work"
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -218,7 +218,7 @@ def load(file: Path | None = None) -> Settings:
 def _read(file: Path | None) -> Settings:
     named = os.environ.get("LLMCTL_CONFIG")
     if file is None and named:
-        file = Path(named).expanduser()
+        file = paths.expanded(named)
     if file is None:
         file = paths.default_config_file()
         if not file.exists():

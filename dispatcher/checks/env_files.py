@@ -31,6 +31,6 @@ def check_env_files(
 
 
 def _read_by(group: Group, work_dir: Path, inherited: Mapping[str, str]) -> Iterator[Path]:
-    home = Path(group.config_home or inherited.get("HOME", "/")).expanduser()
+    home = group.home or Path(inherited.get("HOME", "/"))
     places = (work_dir, *work_dir.parents, home)
     return (place / name for place in places for name in NAMES if (place / name).is_file())

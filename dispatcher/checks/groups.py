@@ -1,8 +1,10 @@
 """The worker groups that are looked at: the database's, as config.yaml will change them at the next start."""
 
+import os
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -22,6 +24,11 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     config_home: str | None = None
     hosts: tuple[str, ...] | None = None
     state: str = "open"
+
+    @property
+    def home(self) -> Path | None:
+        """``config_home`` on this host, where a user whom it names need not be known."""
+        return Path(os.path.expanduser(self.config_home)) if self.config_home else None  # noqa: PTH111 - never raises
 
 
 def groups_of(

@@ -37,7 +37,7 @@ def check_logins(
 
 def _check(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list[Finding]:
     subject = f"group {group.name}"
-    config_home = Path(group.config_home).expanduser() if group.config_home else None
+    config_home = group.home
     request = Request(run_id="", prompt_file="", config_home=str(config_home) if config_home else None)
     try:
         built = environment.build(group.env, wrapper.invocation(request).env, {}, inherited)
@@ -129,8 +129,9 @@ def _remedy(wrapper: Wrapper, group: Group, login: Login, inherited: Mapping[str
                 f"{key} of this environment is not passed on by itself:"
                 f" `llmctl group set {group.name} --env {login.keys[0]}=env:{key}`"
             )
-    home = Path(group.config_home).expanduser() if group.config_home else None
-    return f"{_how_to_log_in(wrapper, home)}, or give the group a key: --env {login.keys[0]}=env:VARIABLE"
+    return (
+        f"{_how_to_log_in(wrapper, group.home)}, or give the group a key: --env {login.keys[0]}=env:VARIABLE"
+    )
 
 
 def _how_to_log_in(wrapper: Wrapper, config_home: Path | None) -> str:

@@ -71,7 +71,7 @@ def _cannot(why: str) -> Finding:
 
 def _of_gemini(group: Group, inherited: Mapping[str, str]) -> Finding | None:
     """gemini makes a sandbox only if the account's settings or variables want one, and ends with 44 if it cannot."""
-    home = Path(group.config_home or inherited.get("HOME", "/")).expanduser()
+    home = group.home or Path(inherited.get("HOME", "/"))
     file = home / gemini.SETTINGS_FILE
     wanted, where = group.env.get("GEMINI_SANDBOX", ""), "GEMINI_SANDBOX in its env"
     if not wanted:

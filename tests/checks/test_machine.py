@@ -16,6 +16,7 @@ from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
 from dispatcher.checks.logins import check_logins
 from dispatcher.checks.programs import ask
+from dispatcher.checks.sandboxes import check_sandboxes
 from dispatcher.checks.surroundings import check_environment
 from dispatcher.checks.tools import check_tools, judge
 from dispatcher.checks.work_directory import (
@@ -195,6 +196,14 @@ def test_a_config_home_that_is_missing_is_a_problem(bin_dir: Path, tmp_path: Pat
     assert f"mkdir -p {tmp_path}/gone && CLAUDE_CONFIG_DIR={tmp_path}/gone claude /login" in (
         found.remedy or ""
     )
+
+
+def test_a_config_home_of_a_user_whom_this_host_does_not_know_is_a_problem(bin_dir: Path) -> None:
+    account = group("gemini", config_home="~no-such-user/account")
+    found = only(logins(bin_dir, account))
+    assert (found.level, found.what) == ("problem", "its config home ~no-such-user/account is no directory")
+    assert check_env_files([account], bin_dir, {}) == []
+    assert check_sandboxes({}, [account], {}) == []
 
 
 @pytest.mark.parametrize("tool", ["claude", "codex"])

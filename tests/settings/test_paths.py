@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import paths
+from dispatcher import paths, settings
 from dispatcher.errors import UsageError
 
 
@@ -37,6 +37,15 @@ def test_a_relative_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMCTL_HOME", "here")
     with pytest.raises(UsageError, match="must be an absolute path"):
         paths.home()
+
+
+@pytest.mark.parametrize("variable", ["LLMCTL_HOME", "LLMCTL_CONFIG"])
+def test_a_home_that_nobody_has_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LLMCTL_HOME", "LLMCTL_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "~no-such-user/llmctl")
+    with pytest.raises(UsageError, match="no such home directory as in '~no-such-user/llmctl'"):
+        settings.load()
 
 
 def test_our_directories_are_private_and_others_stay_as_they_are(tmp_path: Path) -> None:

@@ -114,6 +114,12 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, expected
     assert expected in complaint(tmp_path, text)
 
 
+def test_a_work_directory_in_a_home_that_nobody_has_is_named(tmp_path: Path) -> None:
+    read = load(tmp_path, "execution: {work_dir: ~no-such-user/work}")
+    with pytest.raises(UsageError, match="no such home directory as in '~no-such-user/work'"):
+        read.execution.work_directory()
+
+
 def test_the_built_in_tools_are_those_that_have_a_wrapper() -> None:
     assert set(settings.BUILT_IN_TOOLS) == set(registry.BUILT_IN)
 
