@@ -221,11 +221,18 @@ def _read(file: Path | None) -> Settings:
         file = paths.expanded(named)
     if file is None:
         file = paths.default_config_file()
-        if not file.exists():
+        if not _is_there(file):
             return Settings()
-    elif not file.exists():
+    elif not _is_there(file):
         raise UsageError(f"there is no configuration file {file}")
     return strict_yaml.build(Settings, strict_yaml.read(file), str(file))
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:  # such as a directory that is not ours to enter
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _require_absolute(key: str, path: str | None) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher import settings
 from dispatcher.errors import UsageError
+from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers import registry
 
 
@@ -130,6 +131,18 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("LLMCTL_CONFIG", str(tmp_path / "none.yaml"))
     with pytest.raises(UsageError, match="there is no configuration file"):
         settings.load()
+
+
+@needs_root
+def test_a_file_that_may_not_be_looked_for_is_named(
+    home_of_nobody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home_of_nobody.chmod(0)
+    for name, value in (("LLMCTL_CONFIG", home_of_nobody / "config.yaml"), ("LLMCTL_HOME", home_of_nobody)):
+        monkeypatch.delenv("LLMCTL_CONFIG", raising=False)
+        monkeypatch.setenv(name, str(value))
+        with pytest.raises(UsageError, match=f"cannot read {home_of_nobody}/config.yaml: Permission denied"):
+            as_user(NOBODY, settings.load)
 
 
 def test_the_option_comes_before_the_variable_and_the_variable_before_the_home(
