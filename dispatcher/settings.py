@@ -19,9 +19,19 @@ from wrappers.command import ToolSettings
 
 BUILT_IN_TOOLS = ("claude", "codex", "gemini")
 
+LONGEST = 1e10
+"""Seconds; 317 years. With more than a thousand times as much neither PostgreSQL nor a file system can reckon."""
+MOST_SLOTS = 2**31 - 1
+"""The largest integer of a column of PostgreSQL."""
+_SECONDS = "a number of seconds, such as 600"
+_BYTES = "a number of bytes, such as 1048576"
+
 Positive = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1, description=_BYTES)]
+Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
 Money = Annotated[float, Meta(gt=0)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS)]
+SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 _LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")
@@ -61,7 +71,7 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
     groups: tuple[str, ...] | None = None
     heartbeat_interval: Seconds = 30.0
     lease_interval: Seconds = 60.0
-    grace: Annotated[float, Meta(ge=0)] = 30.0
+    grace: SecondsOrZero = 30.0
     host_lost_after: Seconds = 3600.0
 
     def __post_init__(self) -> None:
@@ -84,9 +94,9 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     stall_timeout: Seconds | None = None
     work_dir: str | None = None
     cleanup: Literal["always", "on_success", "never"] = "always"
-    keep_sessions: Annotated[float, Meta(ge=0)] = 86400.0
-    max_output_bytes: Positive = 100 * 2**20
-    max_log_bytes: Positive = 20 * 2**20
+    keep_sessions: SecondsOrZero = 86400.0
+    max_output_bytes: Bytes = 100 * 2**20
+    max_log_bytes: Bytes = 20 * 2**20
 
     def __post_init__(self) -> None:
         _require_absolute("work_dir", self.work_dir)
@@ -132,7 +142,7 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     tool: str
     account: str = "default"
-    max_concurrent: Positive = 1
+    max_concurrent: Slots = 1
     env: Mapping[str, str] = field(default_factory=dict)
     config_home: str | None = None
     hosts: tuple[str, ...] | None = None
@@ -168,7 +178,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
-    limits: Mapping[str, Annotated[int, Meta(ge=0)]] = field(default_factory=dict)
+    limits: Mapping[str, Annotated[int, Meta(ge=0, le=MOST_SLOTS)]] = field(default_factory=dict)
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
 

@@ -118,7 +118,7 @@ class _Builder:
         except msgspec.ValidationError as error:
             inside = _PLACE_IN_LIST.match(str(error))
             what, place = (inside["what"], inside["place"]) if inside else (str(error), "")
-            raise self._error(where + place, what[0].lower() + what[1:]) from None
+            raise self._error(where + place, what[0].lower() + what[1:] + _remedy(kind)) from None
 
     def _expand(self, value: object, where: str) -> object:
         if isinstance(value, list):
@@ -168,6 +168,15 @@ def _dotted_keys(kind: type[msgspec.Struct], where: str) -> Iterator[str]:
         yield dotted
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from _dotted_keys(field.type, dotted)
+
+
+def _remedy(kind: object) -> str:
+    """What to write, where the type has a description (the type itself, or one of a union)."""
+    for part in (kind, *get_args(kind)):
+        for meta in getattr(part, "__metadata__", ()):
+            if meta.description:
+                return f"; write {meta.description}"
+    return ""
 
 
 def _name_of(value: object) -> str:

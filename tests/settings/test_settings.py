@@ -89,6 +89,21 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: {a: {tool: claude, max_concurrent: 0}}", "groups.a.max_concurrent: expected `int` >= 1"),
         ("groups: {a: {account: x}}", "groups.a.tool is missing"),
         ("groups: {a: {tool: cluade}}", "groups.a.tool 'cluade' is not a known tool"),
+        (
+            "execution: {timeout: 10m}",
+            "execution.timeout: expected `float`, got `str`; write a number of seconds",
+        ),
+        (
+            "execution: {keep_sessions: .inf}",
+            "execution.keep_sessions: expected `float` <= 10000000000.0; write",
+        ),
+        (
+            "retention: {output: 30d}",
+            "retention.output: expected `float | null`, got `str`; write a number of se",
+        ),
+        ("execution: {max_log_bytes: 20MB}", "got `str`; write a number of bytes, such as 1048576"),
+        ("limits: {'tool:claude': 3000000000}", "limits.tool:claude: expected `int` <= 2147483647"),
+        ("groups: {a: {tool: claude, max_concurrent: 3000000000}}", "max_concurrent: expected `int` <= 2147"),
         ("groups: [a]", "groups: expected keys and values, not a list"),
         ("groups: {7: {tool: claude}}", "groups: the key 7 must be text"),
         ("tools: {mine: {argv: [mine, 7]}}", "tools.mine.argv[1]: expected `str"),
