@@ -6,7 +6,7 @@ each CLI found. :func:`load` says where the file is looked for.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -183,25 +183,25 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     logging: LoggingSettings = field(default_factory=LoggingSettings)
 
     def __post_init__(self) -> None:
+        known = {*BUILT_IN_TOOLS, *self.tools}
         for scope in self.limits:
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(
                     f"limits.{scope} is no scope; write tool:NAME, model:NAME, tenant:NAME or queue:NAME"
                 )
+            kind, _, name = scope.partition(":")
+            if kind == "tool" and name not in known:
+                raise ValueError(_unknown_tool(f"limits.{scope}:", name, known))
         if self.retention.tasks is not None and self.retention.tasks < self.execution.keep_sessions:
             raise ValueError(
                 "retention.tasks must not be less than execution.keep_sessions: directories would be kept for "
                 "replies to tasks that are gone"
             )
         owners: dict[tuple[str, str], str] = {}
-        known = {*BUILT_IN_TOOLS, *self.tools}
         for name, group in self.groups.items():
             _require_name("groups", name)
             if group.tool not in known:
-                raise ValueError(
-                    f"groups.{name}.tool {group.tool!r} is not a known tool ({', '.join(sorted(known))});"
-                    " describe it under tools"
-                )
+                raise ValueError(_unknown_tool(f"groups.{name}.tool", group.tool, known))
             other = owners.setdefault((group.tool, group.account), name)
             if other != name:
                 raise ValueError(
@@ -248,6 +248,10 @@ def _is_there(file: Path) -> bool:
 def _require_absolute(key: str, path: str | None) -> None:
     if path is not None and not path.startswith(("/", "~")):
         raise ValueError(f"{key} must be an absolute path, not {path!r}")
+
+
+def _unknown_tool(where: str, tool: str, known: Iterable[str]) -> str:
+    return f"{where} {tool!r} is not a known tool ({', '.join(sorted(known))}); describe it under tools"
 
 
 def _require_name(section: str, name: str) -> None:

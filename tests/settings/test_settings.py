@@ -108,6 +108,10 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: {7: {tool: claude}}", "groups: the key 7 must be text"),
         ("tools: {mine: {argv: [mine, 7]}}", "tools.mine.argv[1]: expected `str"),
         ("limits: {claude: 3}", "limits.claude is no scope; write tool:NAME"),
+        (
+            "limits: {'tool:cluade': 1}",
+            "limits.tool:cluade: 'cluade' is not a known tool (claude, codex, gemini)",
+        ),
         ("limits: {'tool:claude': -1}", "limits.tool:claude: expected `int` >= 0"),
         ("execution: {cleanup: sometimes}", "execution.cleanup: expected one of always, on_success, never"),
         ("retention: {tasks: 3600}", "retention.tasks must not be less than execution.keep_sessions"),
