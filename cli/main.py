@@ -4,7 +4,6 @@ Nothing slow is imported here or at the top of a verb's module: the help and the
 within half the time that importing the database driver takes.
 """
 
-import io
 import os
 import sys
 from typing import Annotated
@@ -12,9 +11,8 @@ from typing import Annotated
 import typer
 
 from cli.registry import Verbs, announce
-from dispatcher import __version__
+from dispatcher import __version__, standard_streams
 from dispatcher.errors import DispatchError, ExitCode
-from dispatcher.standard_streams import open_what_is_closed
 
 app = typer.Typer(
     cls=Verbs,
@@ -50,9 +48,7 @@ def options(
 
 def main() -> None:
     """The one place where failures become exit codes: those of :class:`ExitCode`."""
-    open_what_is_closed()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    standard_streams.make_usable()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="llmctl", standalone_mode=False)
         sys.stdout.flush()

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dispatcher import __version__
+from dispatcher import __version__, standard_streams
 from dispatcher.errors import DispatchError, ExitCode
-from dispatcher.standard_streams import open_what_is_closed
 
 if TYPE_CHECKING:
     from dispatcher.database.embedded import EmbeddedServer
@@ -266,7 +265,7 @@ def main() -> None:
 
     Wrong usage leaves with 2 and Ctrl-C with 130 through typer itself.
     """
-    open_what_is_closed()
+    standard_streams.make_usable()
     try:
         app(prog_name="dispatcher")
     except DispatchError as error:

@@ -91,6 +91,13 @@ def test_an_error_is_one_line_and_an_exit_code(dispatcher: CommandLine) -> None:
     assert (without_home.returncode, without_home.stderr[:19]) == (ExitCode.USAGE, "error: HOME is not ")
 
 
+def test_a_locale_without_our_characters_is_no_error(dispatcher: CommandLine) -> None:
+    nowhere = "postgresql://127.0.0.1:1"
+    said = dispatcher("check", LLMCTL_DATABASE_URL=nowhere, PYTHONIOENCODING="latin-1")
+    assert (said.returncode, said.stderr) == (ExitCode.FAILED, "")
+    assert "port 1 failed: Connection refused ? Is the server running" in said.stdout
+
+
 def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
