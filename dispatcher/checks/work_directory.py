@@ -25,15 +25,12 @@ TMPFS, RAMFS = 0x01021994, 0x858458F6
 def check_work_directory(root: Path, database_id: str | None) -> list[Finding]:
     """Look at ``root``; ``database_id`` None: the database is away, so its holder is not known."""
     place = root
-    while not place.exists():
+    while not os.path.lexists(place):  # a link that leads nowhere is in the way, too
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        why = "is not ours to write" if place.is_dir() else "is no directory"
         return [
-            problem(
-                SUBJECT,
-                f"{root} cannot be made or written: {place} is not ours to write",
-                "set execution.work_dir",
-            )
+            problem(SUBJECT, f"{root} cannot be made or written: {place} {why}", "set execution.work_dir")
         ]
     free = shutil.disk_usage(place).free
     findings = [judge_file_system(root, file_system_type(place)), judge_space(root, free)]

@@ -287,6 +287,15 @@ def test_a_work_directory_that_is_not_there_yet_is_judged_by_where_it_will_be(tm
     assert not (tmp_path / "not").exists()
 
 
+def test_a_work_directory_with_something_else_in_its_place_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for place in (tmp_path / "file", tmp_path / "nowhere"):
+        found = only(check_work_directory(place / "work", None))
+        assert found.level == "problem"
+        assert found.what == f"{place / 'work'} cannot be made or written: {place} is no directory"
+
+
 def test_a_work_directory_in_memory_is_warned_of() -> None:
     directory = Path("/dev/shm")
     if not directory.is_dir():
