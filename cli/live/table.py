@@ -19,7 +19,7 @@ from cli.database import Database
 from cli.events import Listener, listening, pauses
 from cli.live.snapshot import Snapshot, take
 from cli.live.view import frame
-from dispatcher.errors import DatabaseError
+from dispatcher.errors import DatabaseError, DispatchError
 
 CHANNELS = ("task_event", "task_ready", "run_output", "dispatcher_heartbeat")
 
@@ -78,8 +78,9 @@ class LiveTable:
                 async with _connected() as (db, listener):
                     waits = pauses()
                     await self._follow(db, listener, draw)
-            except DatabaseError as error:
-                self._notice = f"the database is away, trying again: {error}"
+            except DispatchError as error:  # the configuration may be wrong for a moment, too
+                what = "the database is away, " if isinstance(error, DatabaseError) else ""
+                self._notice = f"{what}trying again: {error}"
                 draw()
             await trio.sleep(next(waits))
 

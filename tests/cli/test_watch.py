@@ -159,6 +159,31 @@ def test_lost_connections_are_made_anew(
         assert watching.ended() == 0
 
 
+def test_a_configuration_that_is_wrong_for_a_moment_is_no_end(
+    llmctl: Llmctl, postgres_server: PostgresServer, database: str
+) -> None:
+    llmctl.submit("claude", "x")
+    config = llmctl.directory / "watched.yaml"
+    name = database.split("/")[3].split("?")[0]
+    config.write_text(f"database: {{name: {name}}}")
+    with (
+        psycopg.connect(postgres_server.embedded.url("postgres"), autocommit=True) as elsewhere,
+        terminal(llmctl, "--config", str(config), "watch") as watching,
+    ):
+        watching.until_shown("queued 1")
+        config.write_text(f"database: {{name: {name}}}\nlimts: {{}}")
+        elsewhere.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND application_name LIKE 'llmctl%%'",
+            [name],
+        )
+        watching.until_shown(f"trying again: {config.parent}")
+        config.write_text(f"database: {{name: {name}}}")
+        watching.until("no complaint", lambda lines: not any("trying again" in line for line in lines))
+        watching.type("q")
+        assert watching.ended() == 0
+
+
 def test_without_a_terminal_it_prints_one_table_and_ends(
     llmctl: Llmctl, dispatcher: PlayedDispatcher
 ) -> None:
