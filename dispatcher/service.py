@@ -69,7 +69,9 @@ def _first(group: BaseExceptionGroup[Failure]) -> Failure:
 async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty: bool) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         wrappers = _wrappers(settings)
-        with open_database(settings, application_name="dispatcher") as connection:
+        with open_database(
+            settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
+        ) as connection:
             for group in apply_settings(connection, settings):
                 log.info("made a worker group for a program found on PATH", group=group)
             with translated():
@@ -148,7 +150,9 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
     """Bring what the file says now into the database and to runs that begin; answers what is in force then."""
 
     def apply(new: Settings) -> None:
-        with connect(settings, application_name="dispatcher") as connection:
+        with connect(
+            settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
+        ) as connection:
             apply_settings(connection, new)
 
     try:

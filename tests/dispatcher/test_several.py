@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from dispatcher.errors import ExitCode
 from tests.fixtures.dispatchers import Site
 
 TASKS = 1000
@@ -180,6 +181,23 @@ def test_a_broken_file_is_said_to_be_so_and_changes_nothing(site: Site) -> None:
     assert "max_conccurrent" in str(entry["error"])
     number = site.submit("echo as before")
     site.wait_for("succeeded", number)
+
+
+def test_a_configuration_that_waits_for_somebody_else_s_transaction_is_given_up(site: Site) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+
+    with site.elsewhere() as other, other.transaction():
+        other.execute("SELECT pause_group('sh', 'not committed')")
+        dispatcher.signal(signal.SIGHUP)
+        entry = dispatcher.wait_for("the configuration is not taken over")
+        assert "took too long" in str(entry["error"])
+        dispatcher.signal(signal.SIGTERM)
+        assert dispatcher.wait() == 0
+
+        hindered = site.start()
+        assert hindered.wait() == ExitCode.DATABASE
+        assert "error: the database took too long" in hindered.story()
 
 
 def test_what_only_a_restart_can_change_is_named(site: Site) -> None:
