@@ -113,10 +113,13 @@ def prepare(
     except SecretError as error:
         raise unusable(claimed, str(error)) from error
     check_credentials(claimed, wrapper, built)
-    program = shutil.which(invocation.argv[0], path=built.variables.get("PATH", os.defpath))
+    path = built.variables.get("PATH", os.defpath)
+    program = shutil.which(invocation.argv[0], path=path)
     if program is None:
         raise NotStartedError(
-            "spawn_failed", f"{invocation.argv[0]} is not installed on this host. {wrapper.install_hint}"
+            "spawn_failed",
+            f"{invocation.argv[0]} is not installed on this host, or not on its dispatcher's PATH ({path}). "
+            f"{wrapper.install_hint}",
         )
     launch = Launch(
         argv=[program, *invocation.argv[1:]],

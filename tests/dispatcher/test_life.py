@@ -197,7 +197,10 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
     )
     del site.config["tools"]["elsewhere"], site.config["groups"]["elsewhere"]
     refused = {
-        site.submit("hello", tool="absent"): ("spawn_failed", "no-such-agent is not installed"),
+        site.submit("hello", tool="absent"): (
+            "spawn_failed",
+            f"or not on its dispatcher's PATH ({os.environ['PATH']})",
+        ),
         site.submit("hello", tool="unexecutable"): ("spawn_failed", "is not installed"),
         site.submit("hello", tool="no_interpreter"): ("spawn_failed", "could not be started"),
         site.submit("hello", tool="elsewhere"): ("spawn_failed", "describe it under tools:"),
