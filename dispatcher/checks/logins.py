@@ -30,9 +30,16 @@ def check_logins(
     with ThreadPoolExecutor() as pool:
         return [
             finding
-            for findings in pool.map(lambda group: _check(wrappers[group.tool], group, inherited), known)
+            for findings in pool.map(lambda group: _look(wrappers[group.tool], group, inherited), known)
             for finding in findings
         ]
+
+
+def _look(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list[Finding]:
+    try:
+        return _check(wrapper, group, inherited)
+    except OSError as error:  # such as a config home in a directory that is not ours to enter
+        return [problem(f"group {group.name}", str(error), "look as the user who runs the dispatcher")]
 
 
 def _check(wrapper: Wrapper, group: Group, inherited: Mapping[str, str]) -> list[Finding]:

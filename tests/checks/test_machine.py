@@ -206,6 +206,23 @@ def test_a_config_home_of_a_user_whom_this_host_does_not_know_is_a_problem(bin_d
     assert check_sandboxes({}, [account], {}) == []
 
 
+@needs_root
+def test_a_config_home_that_is_not_ours_to_look_at_is_a_problem_of_its_group_alone(
+    home_of_nobody: Path,
+) -> None:
+    home_of_nobody.chmod(0)
+    closed = group("claude", config_home=str(home_of_nobody / "account"))
+    known = wrappers("claude", "gemini")
+    env = {"PATH": os.environ["PATH"], "HOME": "/", "KEY": SECRET}
+    open_one = group("gemini", env={"GEMINI_API_KEY": "env:KEY"})
+
+    found = as_user(NOBODY, lambda: check_logins(known, [closed, open_one], env))
+
+    assert found[0].subject == "group claude-main"
+    assert found[0].what == f"[Errno 13] Permission denied: '{home_of_nobody}/account'"
+    assert found[1].what == "uses GEMINI_API_KEY from env:KEY"
+
+
 @pytest.mark.parametrize("tool", ["claude", "codex"])
 def test_the_real_cli_says_whether_it_is_logged_in(
     tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch
