@@ -20,7 +20,7 @@ def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]
                 "install a CLI, or make one: `llmctl group add TOOL NAME`",
             )
         ]
-    return [*_dispatchers(connection, groups), *_limits(connection, groups), *_tasks(connection)]
+    return [*_dispatchers(connection, groups), *_limits(connection, groups), *_tasks(connection, groups)]
 
 
 def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
@@ -75,11 +75,15 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     return findings
 
 
-def _tasks(connection: Connection) -> list[Finding]:
+def _tasks(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
+    """Look for tasks that no group takes, not even one that config.yaml adds at the next start."""
     try:
         unserved = connection.execute("SELECT tool, account, tasks FROM unserved_tasks()").fetchall()
     except psycopg.errors.InsufficientPrivilege:
         return []
+    served = {
+        (group.tool, account) for group in groups if group.max_concurrent for account in (None, group.account)
+    }
     return [
         problem(
             "tasks",
@@ -87,6 +91,7 @@ def _tasks(connection: Connection) -> list[Finding]:
             f"`llmctl group add {tool} {account or 'main'} --max 1`, or cancel them",
         )
         for tool, account, tasks in unserved
+        if (tool, account) not in served
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from psycopg.sql import SQL, Identifier
 
 from dispatcher.check import check
@@ -103,6 +104,11 @@ def test_tasks_that_no_group_serves_are_a_problem(database_settings: Settings, d
         "1 queued for codex, which no group serves",
     ]
     assert "`llmctl group add claude gone --max 1`" in (found[0].remedy or "")
+
+    # What the file says is brought into the database by the next start.
+    groups = {"codex-main": GroupSettings(tool="codex"), "gone": GroupSettings(tool="claude", account="gone")}
+    to_be_added = replace(database_settings, groups=groups)
+    assert [finding for finding in work(to_be_added) if finding.subject == "tasks"] == []
 
 
 def test_groups_and_limits_that_let_nothing_through_are_warned_of(
