@@ -5,6 +5,7 @@ from psycopg.types.json import Jsonb
 
 from tests.sql.client import Client
 from tests.sql.clock import Clock
+from tests.sql.concurrently import in_background, until_blocked
 from tests.sql.refused import refused
 
 
@@ -152,3 +153,17 @@ def test_a_waiting_task_always_has_a_reason_in_one_sentence(db: Client, time: Cl
         why(behind)
         == "no dispatcher is running: start one with `dispatcher run` (the last one was seen 61 s ago)"
     )
+
+
+def test_a_task_that_starts_while_somebody_asks_does_not_wait_for_its_own_slot(db: Client) -> None:
+    db.group("main", slots=1)
+    dispatcher = db.dispatcher()
+    number = db.submit().number
+    other = db.another()
+    db.run("begin")
+    db.run("lock table worker_groups")
+    with in_background(lambda: other.value("select why_waiting(%s)", str(number))) as answer:
+        until_blocked(db.another(), other)
+        assert db.claim(dispatcher).numbers == [number]
+        db.run("commit")
+    assert answer.result() == "about to start"
