@@ -101,7 +101,10 @@ def change(
     daily_budget: Annotated[float | None, DailyBudgetOption] = None,
     task_budget: Annotated[float | None, TaskBudgetOption] = None,
 ) -> None:
-    """Change a worker group at once. What is not given stays, and what runs goes on as it was started."""
+    """Change a worker group at once. What is not given stays, and what runs goes on as it was started.
+
+    What config.yaml says of the group comes back with the next start of a dispatcher, or when it reads the file anew.
+    """
     variables = environment(env or [])
     removed = dict.fromkeys(unset or [])
     others = (most, config_home, host, failover, daily_budget, task_budget)

@@ -33,7 +33,10 @@ def put(
     scope: ScopeArgument,
     most: Annotated[int, typer.Argument(metavar="N", min=0, max=2**31 - 1, help="0 stops the scope.")],
 ) -> None:
-    """Make or change a limit. It takes effect at once; what runs above a lowered limit goes on."""
+    """Make or change a limit. It takes effect at once; what runs above a lowered limit goes on.
+
+    One that config.yaml names comes back with the next start of a dispatcher, or when it reads the file anew.
+    """
     from cli import database
 
     with database.opened() as db:
@@ -43,7 +46,7 @@ def put(
 
 @app.command("rm")
 def remove(scope: ScopeArgument) -> None:
-    """Remove a limit."""
+    """Remove a limit. One that config.yaml names comes back with the next start."""
     from cli import database
 
     with database.opened() as db:
