@@ -282,10 +282,11 @@ def main() -> None:
 
 def _flush_for_whoever_still_reads() -> None:
     """Write out what is left now: at exit, a reader that went away (``| head -1``) would cause a traceback."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Structured logs on stderr: coloured text for a person at a terminal, one JSON object a line for machines."""
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
@@ -8,6 +9,17 @@ from typing import Any
 import structlog
 
 from dispatcher.settings import LoggingSettings
+
+
+class _Logger:
+    """Writes to standard error. A full disk or a reader that went away is no reason to end, so nothing is raised."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = msg
 
 
 def configure(settings: LoggingSettings) -> None:
@@ -24,7 +36,7 @@ def configure(settings: LoggingSettings) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: _Logger(),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

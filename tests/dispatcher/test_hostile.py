@@ -1,6 +1,7 @@
 """Hostile input, hostile agents, hostile hosts: a clear error or a clean result, and the dispatcher lives."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -155,6 +156,16 @@ def test_a_full_disk_holds_tasks_up_with_a_reason_and_fails_none(site: Site) -> 
 
 
 @needs_root
+def test_a_log_that_finds_no_room_ends_nothing(site: Site) -> None:
+    dispatcher = site.start(prefix=["sh", "-c", 'exec "$@" 2>/dev/full', "sh"])
+    number = site.submit("echo done")
+
+    site.wait_for("succeeded", number)
+
+    dispatcher.signal(signal.SIGTERM)
+    assert dispatcher.wait() == 0
+
+
 def test_a_disk_that_fills_up_while_the_agent_runs_costs_the_run_but_not_its_exit_code(site: Site) -> None:
     with small_disk(site.work_dir, "1m"):
         number = site.submit("head -c 2000000 /dev/zero >filler; echo full >&2; exit 7", max_attempts=1)
