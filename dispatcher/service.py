@@ -135,9 +135,10 @@ async def _obey(
     But where we log to a terminal, a hang-up says that it was closed, and that ends us like any other signal.
     """
     told = False
+    on_terminal = sys.stderr.isatty()  # one that was closed says that it is none
     async for number in signals:
         log.info("received signal", signal=signal.Signals(number).name)
-        if number == signal.SIGHUP and not sys.stderr.isatty():
+        if number == signal.SIGHUP and not on_terminal:
             settings = await _reload(loop, settings, reread)
         elif told:
             loop.stop_all()

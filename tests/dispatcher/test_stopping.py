@@ -280,6 +280,18 @@ def test_one_signal_waits_for_agents_and_then_leaves_them_running(site: Site) ->
     assert len(site.runs(number)) == 1
 
 
+def test_a_terminal_that_is_closed_ends_the_dispatcher_like_any_other_signal(site: Site) -> None:
+    terminal, theirs = os.openpty()
+    dispatcher = site.start(prefix=["sh", "-c", 'exec "$@" 2>"$0"', os.ttyname(theirs)])
+    site.wait_for("succeeded", site.submit("echo done"))
+
+    os.close(theirs)
+    os.close(terminal)
+    dispatcher.signal(signal.SIGHUP)
+
+    assert dispatcher.wait() == 0
+
+
 def test_agents_that_end_within_the_grace_are_reported_before_the_dispatcher_ends(site: Site) -> None:
     gate = site.gate()
     number = site.submit(f"{gate.pass_through}; echo in time")
