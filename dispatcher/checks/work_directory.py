@@ -25,7 +25,7 @@ TMPFS, RAMFS = 0x01021994, 0x858458F6
 def check_work_directory(root: Path, database_id: str | None) -> list[Finding]:
     """Look at ``root``; ``database_id`` None: the database is away, so its holder is not known."""
     place = root
-    while not os.path.lexists(place):  # a link that leads nowhere is in the way, too
+    while not (place.exists() or place.is_symlink()):  # a link that leads nowhere is in the way, too
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         why = "is not ours to write" if place.is_dir() else "is no directory"
