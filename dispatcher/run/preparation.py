@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,16 +220,18 @@ def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
 def make_room(workspace: Workspace, run_id: str) -> None:
     """Put aside what a run left of which the database knows nothing. Raises OSError.
 
-    It was restored from a dump, and gives the numbers again that it gave since then.
+    It was restored from a dump, and gives the numbers again that it gave since then. What was kept for a session would
+    be removed some day, and is now; the rest may be all that is left of a result.
     """
     if not workspace.directory.exists():
         return
     header = run_record.read(workspace.directory).header
-    if workspace.kept_until is not None or (header is not None and header.run_id != run_id):
-        log.warning(
-            "put aside what a run left that the database does not know", path=str(workspace.directory)
-        )
+    if workspace.kept_until is not None:
         workspace.discard()
+    elif header is not None and header.run_id != run_id:
+        aside = workspace.directory.with_name(f"{workspace.directory.name}.{uuid.uuid4()}")
+        workspace.directory.rename(aside)
+        log.warning("put aside what a run left that the database does not know", path=str(aside))
 
 
 def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection[str]) -> None:

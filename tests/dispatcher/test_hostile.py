@@ -155,7 +155,6 @@ def test_a_full_disk_holds_tasks_up_with_a_reason_and_fails_none(site: Site) -> 
         site.wait_for("succeeded", number)
 
 
-@needs_root
 def test_a_log_that_finds_no_room_ends_nothing(site: Site) -> None:
     dispatcher = site.start(prefix=["sh", "-c", 'exec "$@" 2>/dev/full', "sh"])
     number = site.submit("echo done")
@@ -166,6 +165,7 @@ def test_a_log_that_finds_no_room_ends_nothing(site: Site) -> None:
     assert dispatcher.wait() == 0
 
 
+@needs_root
 def test_a_disk_that_fills_up_while_the_agent_runs_costs_the_run_but_not_its_exit_code(site: Site) -> None:
     with small_disk(site.work_dir, "1m"):
         number = site.submit("head -c 2000000 /dev/zero >filler; echo full >&2; exit 7", max_attempts=1)

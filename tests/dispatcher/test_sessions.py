@@ -153,6 +153,8 @@ def test_what_is_left_of_runs_that_a_restored_database_forgot_is_in_nobody_s_way
     dispatcher = site.run()
 
     assert site.task(number)["status"] == "succeeded", dispatcher.story()
+    aside = [path / "work" / "old" for path in site.workspace(number).parent.glob(f"{number}-1.*")]
+    assert [file.exists() for file in aside] == ([True] if cleanup == "never" else [])
 
 
 def test_a_workspace_that_cannot_be_read_keeps_no_other_from_being_removed(site: Site) -> None:
