@@ -85,14 +85,17 @@ BEGIN
                 INTO lane, tool, account, model, tenant_id, queue, head, next_head
                 FROM unnest(p_open_tools) AS open_tool JOIN kinds ON kinds.tool = open_tool AND closed_by IS NULL
                 CROSS JOIN LATERAL (
+                    -- With OFFSET only its key finds it. The planner, who thinks of the few lanes of a quiet day, would else
+                    -- walk for each kind over all lanes that have a head (measured: 500 of each, 1.9 s a claim).
                     SELECT * FROM lanes
                     WHERE lanes.lane = lane_of(
                             kinds.tool, kinds.account, kinds.model, v_turn.tenant_id, kinds.queue, v_turn.priority)
-                        AND head IS NOT NULL AND contended_at IS NULL LIMIT 1
+                    OFFSET 0
                 ) AS lanes
-                WHERE scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), p_full)
-                    AND (kinds.account IS NULL
-                        OR account_has_room(kinds.tool, kinds.account, p_dispatcher, p_now, p_full))
+                WHERE lanes.head IS NOT NULL AND lanes.contended_at IS NULL
+                    AND scopes_have_room(limit_scopes(NULL, lanes.model, NULL, lanes.queue), p_full)
+                    AND (lanes.account IS NULL
+                        OR account_has_room(lanes.tool, lanes.account, p_dispatcher, p_now, p_full))
                 ORDER BY lanes.head LIMIT 1;
                 IF FOUND THEN
                     RETURN;

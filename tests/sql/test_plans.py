@@ -160,3 +160,26 @@ def test_the_claim_reads_no_more_for_a_lane_with_a_long_history(quiet: Client) -
     after = calls.settled_cost()
     assert after["claim"] <= GROWTH * before["claim"] + 20
     assert after["any work?"] <= GROWTH * before["any work?"] + 20
+
+
+def test_the_claim_looks_once_at_each_kind_of_work_when_a_tenant_has_many_blocked_lanes(
+    quiet: Client,
+) -> None:
+    """Planned while few lanes had work, it walked over all of them for each kind: 500 of each took two seconds."""
+    others = [
+        {"tool": "codex", "prompt": "p", "tenant_id": f"t{n}", "queue": f"q{n}", "priority": 1}
+        for n in range(300)
+    ]
+    quiet.limit("model:full", 0)
+    quiet.submit_all(
+        [
+            {"tool": "codex", "prompt": "p", "model": "full", "queue": f"q{n}", "priority": 9}
+            for n in range(30)
+        ]
+    )
+    quiet.submit_all(others[:20])
+    calls = Calls(quiet.another())
+    before = calls.settled_cost()
+    quiet.submit_all(others)
+    after = calls.settled_cost()
+    assert after["claim"] <= GROWTH * before["claim"] + 20 * len(others)
