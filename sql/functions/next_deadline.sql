@@ -21,6 +21,7 @@ BEGIN
     SELECT ready_at INTO v_due FROM tasks
     WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1;
     -- A group may wait for both, for the end of its cool-down and for a new day: then it opens with the later one.
+    -- A closed turn is opened by a limit and not by time; and without it the index of those in order answers.
     SELECT min(opens.at) INTO v_opens
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
     CROSS JOIN LATERAL (
@@ -29,7 +30,7 @@ BEGIN
             CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
     ) AS opens
     WHERE opens.at IS NOT NULL AND NOT g.paused AND group_is_served_by(g, d)
-        AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND turns.waiting);
+        AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND waiting AND NOT closed);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;

@@ -79,7 +79,7 @@ class World:
     def deadline_s(self, dispatcher: Dispatcher, hinted: Collection[str] = ()) -> float | None:
         """How long until time alone lets something run that cannot now, or a task of the ``hinted`` tools."""
         moments = [moment for moment in self.due_later if moment > self.now]
-        wanted = {task.tool for task in self.ready} | set(hinted)
+        wanted = {task.tool for task in self.ready if not self._full([f"tenant:{task.tenant}"])} | set(hinted)
         moments += [
             group.cools_until
             for group in self.groups

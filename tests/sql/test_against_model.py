@@ -208,9 +208,13 @@ class Dispatching(RuleBasedStateMachine):
             left = look_at(self.db, self.held).pick(DISPATCHERS[who], self.served)
             assert left is None, f"{left} could run and was not claimed"
             if not self.held:
-                # While a group cools down nobody looks whether its tasks are gone: a needless look at its end.
+                # While a group cools down nobody looks whether its tasks are gone: a needless look at its end. And a
+                # limit of a tenant that this claim has filled is heard of by the next one.
                 hinted = [
-                    str(tool) for (tool,) in self.db.rows("select distinct tool from turns where waiting")
+                    str(tool)
+                    for (tool,) in self.db.rows(
+                        "select distinct tool from turns where waiting and not closed"
+                    )
                 ]
                 assert claimed.deadline_s == world.deadline_s(DISPATCHERS[who], hinted)
             elif look_at(self.db).pick(DISPATCHERS[who], self.served):

@@ -183,3 +183,22 @@ def test_the_claim_looks_once_at_each_kind_of_work_when_a_tenant_has_many_blocke
     quiet.submit_all(others)
     after = calls.settled_cost()
     assert after["claim"] <= GROWTH * before["claim"] + 20 * len(others)
+
+
+def test_a_cool_down_costs_the_claim_no_look_at_each_tenant_that_was_ever_here(quiet: Client) -> None:
+    quiet.group("gemini", tool="gemini")
+    calls = Calls(quiet.another())
+    quiet.run("select cool_down_group('gemini', now() + '1 h')")
+    before = calls.settled_cost()
+    quiet.run("select clear_cooldown('gemini')")
+    quiet.run(
+        "insert into tasks (tool, prompt, tenant_id) select 'gemini', 'p', 't' || n from generate_series(1, 2000) as n"
+    )
+    quiet.run("delete from tasks where tool = 'gemini'")
+    dispatcher = quiet.dispatcher(groups=["gemini"])
+    while quiet.claim(dispatcher).deadline_s is not None:
+        pass  # it finds out, some lanes at a time, that nothing is left
+    quiet.run("select cool_down_group('gemini', now() + '1 h')")
+    after = calls.settled_cost()
+    assert after["deadline"] <= GROWTH * before["deadline"] + 20
+    assert after["claim"] <= GROWTH * before["claim"] + 20
