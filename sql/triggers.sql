@@ -63,10 +63,12 @@ CREATE OR REPLACE TRIGGER concurrency_limits_filled_deleted AFTER DELETE ON conc
 FOR EACH ROW WHEN (old.scope NOT LIKE 'tool:%')
 EXECUTE FUNCTION limit_changed();
 
-CREATE OR REPLACE TRIGGER concurrency_limits_changed AFTER INSERT OR DELETE OR UPDATE OF max_concurrent ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_changed
+AFTER INSERT OR DELETE OR UPDATE OF scope, max_concurrent ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
 
 CREATE OR REPLACE TRIGGER worker_groups_changed
-AFTER INSERT OR DELETE OR UPDATE OF max_concurrent, paused, cooldown_until, unproven, daily_budget_usd, hosts
+AFTER INSERT OR DELETE OR UPDATE OF
+group_name, tool, account_name, max_concurrent, paused, cooldown_until, unproven, daily_budget_usd, hosts
 ON worker_groups
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();

@@ -117,6 +117,12 @@ CAUSES: dict[str, Callable[[Client], None]] = {
     "more slots": lambda db: db.run("select set_group_limit('main', 7)"),
     "a new group": lambda db: db.run("select put_group('new', 'codex', 'a')"),
     "other hosts": lambda db: db.run("select put_group('main', 'claude', 'main', 3, p_hosts => '{here}')"),
+    "a limit renamed by hand": lambda db: db.run(
+        "update concurrency_limits set scope = 'tool:gone' where scope = 'tool:claude'"
+    ),
+    "another account by hand": lambda db: db.run("update worker_groups set account_name = 'b'"),
+    "another tool by hand": lambda db: db.run("update worker_groups set tool = 'codex'"),
+    "a group renamed by hand": lambda db: db.run("update worker_groups set group_name = 'renamed'"),
     "a resumed group": lambda db: db.run("select resume_group('main')"),
     "a shortened cool-down": lambda db: db.run("select cool_down_group('main', now() + '1 s')"),
     "a release": lambda db: db.run("update tasks set wait_reason = null where wait_reason = 'held'"),
