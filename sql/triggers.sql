@@ -40,6 +40,10 @@ CREATE OR REPLACE TRIGGER worker_groups_deleted BEFORE DELETE ON worker_groups
 FOR EACH ROW WHEN (old.current_concurrent > 0)
 EXECUTE FUNCTION refuse_deletion_while_in_use();
 
+CREATE OR REPLACE TRIGGER worker_groups_renamed BEFORE UPDATE OF group_name ON worker_groups
+FOR EACH ROW WHEN (old.group_name <> new.group_name AND old.current_concurrent > 0)
+EXECUTE FUNCTION refuse_deletion_while_in_use();
+
 CREATE OR REPLACE TRIGGER concurrency_limits_guard BEFORE UPDATE ON concurrency_limits
 FOR EACH ROW WHEN (new.current_concurrent > old.current_concurrent AND new.current_concurrent > new.max_concurrent)
 EXECUTE FUNCTION refuse_rise_above_maximum();

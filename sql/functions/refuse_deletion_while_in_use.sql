@@ -1,10 +1,10 @@
--- refuse_deletion_while_in_use(): row trigger before DELETE on worker groups with active tasks: whoever adopts their
--- runs needs to know the account. Raises LD409.
+-- refuse_deletion_while_in_use(): row trigger before DELETE of worker groups with active tasks, and before another name is
+-- given to one: whoever adopts their runs needs to know the account. Raises LD409.
 CREATE OR REPLACE FUNCTION refuse_deletion_while_in_use() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION 'worker group % has % active tasks; it can be deleted when they have ended',
+    RAISE EXCEPTION 'worker group % has % active tasks; it can be deleted or renamed when they have ended',
         quote_literal(old.group_name), old.current_concurrent
         USING ERRCODE = 'LD409', HINT = format('let it take no more: `llmctl group pause %s`', old.group_name);
 END

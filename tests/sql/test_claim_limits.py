@@ -252,14 +252,18 @@ def test_a_limit_resized_by_hand_waits_for_the_claim_that_goes_on(wide: Client) 
     assert wide.drift() == []
 
 
-def test_a_group_with_active_tasks_cannot_be_deleted(wide: Client) -> None:
+@pytest.mark.parametrize(
+    "change", ["delete from worker_groups", "update worker_groups set group_name = 'renamed'"]
+)
+def test_a_group_with_active_tasks_cannot_be_deleted_or_renamed(wide: Client, change: str) -> None:
+    """Its runs name it: whoever adopts them could not go on with them, and they would not be counted any more."""
     submit(wide)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
     with refused("LD409", "worker group 'main' has 1 active tasks"):
-        wide.run("delete from worker_groups")
+        wide.connection.execute(change.encode())
     wide.finish(dispatcher, run)
-    wide.run("delete from worker_groups")
+    wide.connection.execute(change.encode())
 
 
 @pytest.mark.parametrize("env", ['{"KEY": ["env:K"]}', '{"KEY": null}', '{"KEY": 5}', "[]"])
