@@ -18,6 +18,10 @@ BEGIN
     IF v_task.status <> 'queued' THEN
         RETURN NULL;
     END IF;
+    IF v_task.wait_reason IN ('scheduled', 'retry', 'limit') AND v_task.ready_at <= v_now THEN
+        -- Its time has come: the next claim takes it for ready, and so what keeps that from it is the reason.
+        v_task.wait_reason := NULL;
+    END IF;
     CASE v_task.wait_reason
         WHEN 'held' THEN
             RETURN 'held until somebody releases it';

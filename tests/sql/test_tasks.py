@@ -167,3 +167,27 @@ def test_a_task_that_starts_while_somebody_asks_does_not_wait_for_its_own_slot(d
         assert db.claim(dispatcher).numbers == [number]
         db.run("commit")
     assert answer.result() == "about to start"
+
+
+@pytest.mark.parametrize("waits_for", ["its time", "its next attempt", "a limit"])
+def test_a_task_whose_time_has_come_waits_for_what_all_others_wait_for(
+    db: Client, time: Clock, waits_for: str
+) -> None:
+    def why() -> object:
+        return db.value("select why_waiting('1')")
+
+    db.group("main")
+    dispatcher = db.dispatcher()
+    if waits_for == "its time":
+        db.submit(delay_s=50)
+    else:
+        db.submit()
+        [run] = db.claim(dispatcher).runs
+        error = "limit" if waits_for == "a limit" else "agent_error"
+        db.finish(dispatcher, run, error, retry_after_s=40)
+    time.passes(50)
+    db.run("select pause_group('main', 'holiday')")
+    assert why() == "main is paused (holiday)"
+    db.run("select close_dispatcher(%s)", dispatcher)
+    assert str(why()).startswith("no dispatcher is running")
+    assert db.status(1)[0] == "queued"
