@@ -83,9 +83,11 @@ BEGIN
             AND (created_at, number) < (v_task.created_at, v_task.number)
         LIMIT 1000
     ) AS ahead;
-    RETURN CASE v_ahead
-        WHEN 0 THEN 'about to start'
-        WHEN 1000 THEN 'waits for its turn: 1,000 or more like it are ahead'
+    RETURN CASE
+        WHEN v_ahead = 0 AND EXISTS (SELECT FROM lanes WHERE lane = v_task.lane AND contended_at IS NOT NULL)
+            THEN 'somebody''s open transaction holds it: `dispatcher check` names those that are old'
+        WHEN v_ahead = 0 THEN 'about to start'
+        WHEN v_ahead = 1000 THEN 'waits for its turn: 1,000 or more like it are ahead'
         ELSE format('waits for its turn: %s like it ahead', v_ahead)
     END;
 END

@@ -97,6 +97,8 @@ def test_a_task_that_a_producer_holds_does_not_stop_the_others_of_its_lane(wide:
     assert claim.numbers == others
     assert claim.deadline_s is not None
     assert claim.deadline_s <= LOOK_AGAIN_S
+    why = wide.value("select why_waiting(%s)", str(held))
+    assert str(why).startswith("somebody's open transaction holds it")
     producer.run("rollback")
     claim = wide.claim(dispatcher)
     assert (claim.numbers, claim.deadline_s) == ([held], None)
