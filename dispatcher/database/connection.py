@@ -195,8 +195,11 @@ def translate(error: psycopg.Error) -> DispatchError:
 
 
 def will_pass(error: psycopg.DatabaseError) -> bool:
-    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment."""
-    if error.sqlstate == "25006":  # read only, after a failover
+    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment.
+
+    Or somebody moved a running task by hand into a limit in which a claim had just seen room.
+    """
+    if error.sqlstate in ("25006", "LD429"):  # read only, after a failover; a limit was about to be passed
         return True
     return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
 

@@ -149,6 +149,24 @@ def test_a_raised_limit_takes_effect_at_once(site: Site) -> None:
     gate.open()
 
 
+def test_a_running_task_that_is_moved_into_a_limit_by_hand_ends_no_dispatcher(site: Site) -> None:
+    """The claim had seen room; the guard of the limit refuses it then, and it is made anew."""
+    dispatcher = site.start()
+    gate = site.gate()
+    running = site.submit(f"{gate.pass_through}; echo done", queue="day")
+    site.wait_for("running", running)
+    site.sql("SELECT set_limit('queue:night', 1)")
+    with site.elsewhere() as by_hand, by_hand.transaction():
+        by_hand.execute("UPDATE tasks SET queue = 'night' WHERE number = %s", [running])
+        waiting = site.submit("echo at last", queue="night")
+        blocked_by_us = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+        while not site.sql(blocked_by_us, by_hand.info.backend_pid):
+            assert dispatcher.process.poll() is None
+
+    gate.open()
+    site.wait_for("succeeded", running, waiting)
+
+
 def test_a_hang_up_takes_over_tools_groups_and_limits_from_the_file(site: Site) -> None:
     gate = site.gate()
     site.configure("groups", sh={"max_concurrent": 1})
