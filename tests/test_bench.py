@@ -65,6 +65,13 @@ def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
     assert [name for name in measured if name.startswith("small tables")]
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="the bench compiles its agent")
+def test_the_claims_of_an_idle_dispatcher_would_be_counted() -> None:
+    claims, _, _ = bench("P5")
+
+    assert claims["ratio"] == 0
+
+
 def test_an_unknown_measure_is_refused_before_anything_is_started() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.bench", "P9"], cwd=ROOT, capture_output=True, text=True, check=False
