@@ -1,6 +1,6 @@
 -- change_group(group, ...): changes what is given and leaves the rest of a worker group as it is. env_vars is merged
--- into what is there; a variable with the value null is taken out. A budget of 0 takes the budget away. Where it had no
--- slot or had spent its budget, parked tasks that it may take are ready.
+-- into what is there; a variable with the value null is taken out. A budget of 0 takes the budget away. Parked tasks
+-- that the group may take are ready: it may just have got room for them.
 -- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED). Raises LD404, LD400 for bad values.
 CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
@@ -9,13 +9,9 @@ CREATE OR REPLACE FUNCTION change_group(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
-DECLARE
-    v_before worker_groups;
-    v_after worker_groups;
 BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
-    SELECT * INTO v_before FROM worker_groups WHERE group_name = p_group;
     IF p_max_concurrent < 0 THEN
         RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
     ELSIF least(p_daily_budget_usd, p_task_budget_usd) < 0 THEN
@@ -31,10 +27,8 @@ BEGIN
         daily_budget_usd = nullif(coalesce(p_daily_budget_usd::numeric, daily_budget_usd), 0),
         task_budget_usd = nullif(coalesce(p_task_budget_usd::numeric, task_budget_usd), 0),
         updated_at = clock()
-    WHERE group_name = p_group RETURNING * INTO v_after;
-    IF is_exhausted(v_before, clock()) AND NOT is_exhausted(v_after, clock()) THEN
-        PERFORM release_parked(p_group);
-    END IF;
+    WHERE group_name = p_group;
+    PERFORM release_parked(p_group);
 EXCEPTION
     WHEN check_violation THEN
         RAISE EXCEPTION 'worker group % was not understood: its variables are text', quote_literal(p_group)

@@ -1,6 +1,6 @@
 -- put_group(group, tool, account, max_concurrent, ...): creates a worker group or changes it to what is given.
 -- With only_new, an existing group is an error. What runs in the group goes on; counters are never touched. Tasks that are
--- parked until an account of the tool works again are ready when there is a new one, or one with slots or money again.
+-- parked until an account of the tool works again are ready when there is a new one, or one that was changed.
 -- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED). Raises LD400 for bad values, LD409 when it exists (or its account has another group).
 CREATE OR REPLACE FUNCTION put_group(
     p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
@@ -12,10 +12,8 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_rival text;
-    v_before worker_groups;
 BEGIN
     PERFORM lock_limits();
-    SELECT * INTO v_before FROM worker_groups WHERE group_name = p_group;
     IF NOT EXISTS (SELECT FROM tools WHERE name = p_tool) THEN
         RAISE EXCEPTION 'unknown tool %; known are %', quote_literal(p_tool),
             (SELECT string_agg(name, ', ' ORDER BY name) FROM tools) USING ERRCODE = 'LD400';
@@ -25,7 +23,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'account % of % has a worker group already: %',
             quote_literal(p_account), p_tool, quote_literal(v_rival) USING ERRCODE = 'LD409';
-    ELSIF p_only_new AND v_before.group_name IS NOT NULL THEN
+    ELSIF p_only_new AND EXISTS (SELECT FROM worker_groups WHERE group_name = p_group) THEN
         RAISE EXCEPTION 'there is a worker group % already', quote_literal(p_group) USING ERRCODE = 'LD409';
     END IF;
     PERFORM require_budgets(p_daily_budget_usd, p_task_budget_usd);
@@ -51,7 +49,7 @@ BEGIN
         excluded.config_home, excluded.hosts, excluded.failover, excluded.daily_budget_usd,
         excluded.task_budget_usd
     );
-    IF FOUND AND is_exhausted(v_before, clock()) THEN
+    IF FOUND THEN
         PERFORM release_parked(p_group);
     END IF;
 EXCEPTION

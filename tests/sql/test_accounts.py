@@ -202,38 +202,48 @@ def test_a_parked_task_goes_on_as_soon_as_somebody_opens_another_account(
     assert db.status(elsewhere.number) == ("queued", "limit")
 
 
-SPENT = "change_group('two', p_daily_budget_usd => 1)"
-SLOTLESS = "set_group_limit('two', 0)"
-
-
 @pytest.mark.parametrize(
-    ("shuts", "opens"),
+    "opens",
     [
-        (SLOTLESS, "set_group_limit('two', 1)"),
-        (SLOTLESS, "change_group('two', p_max_concurrent => 1)"),
-        (SLOTLESS, "put_group('two', 'claude', 'two', 1)"),
-        (SPENT, "change_group('two', p_daily_budget_usd => 9)"),
-        (SPENT, "change_group('two', p_daily_budget_usd => 0)"),
-        (SPENT, "put_group('two', 'claude', 'two', 1, p_daily_budget_usd => 9)"),
+        "set_group_limit('closed', 1)",
+        "change_group('closed', p_max_concurrent => 1)",
+        "put_group('closed', 'claude', 'closed', 1)",
+        "change_group('spent', p_daily_budget_usd => 100)",
+        "change_group('spent', p_daily_budget_usd => 0)",
+        "put_group('spent', 'claude', 'spent', 1)",
     ],
 )
-def test_a_parked_task_goes_on_as_soon_as_another_account_gets_slots_or_money(
-    db: Client, me: UUID, shuts: str, opens: str
+def test_a_parked_task_goes_on_with_an_account_that_is_given_room_or_money(
+    db: Client, me: UUID, time: Clock, opens: str
 ) -> None:
-    db.group("two")
+    db.group("closed", slots=0)
+    db.run("select put_group('spent', 'claude', 'spent', 1, p_daily_budget_usd => 1)")
     db.submit()
     db.finish(me, claim_one(db, me), cost_usd=2)
-    db.connection.execute(f"select {shuts}".encode())
     db.group("one")
-    parked = db.submit()
+    task = db.submit()
     db.finish(me, claim_one(db, me), "limit", retry_after_s=5 * HOUR)
-    db.run("select change_group('one', p_max_concurrent => 3)")
-    db.run("select change_group('two', p_failover => false)")
-    assert db.status(parked.number) == ("queued", "limit")
+    assert db.claim(me).runs == []
 
     db.connection.execute(f"select {opens}".encode())
 
-    assert claim_one(db, me).group == "two"
+    assert claim_one(db, me).number == task.number
+
+
+def test_a_cool_down_that_is_shortened_by_hand_is_so_for_the_tasks_that_wait(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.group("one")
+    task = db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=5 * HOUR)
+
+    db.run("select cool_down_group('one', clock() + interval '10 minutes')")
+
+    assert why(db, task.number) == "one cools down for 10 min"
+    claim = db.claim(me)
+    assert (claim.runs, claim.deadline_s) == ([], 10 * 60)
+    time.passes(10 * 60)
+    assert claim_one(db, me).number == task.number
 
 
 def test_a_group_that_is_applied_once_more_leaves_parked_tasks_alone(db: Client, me: UUID) -> None:
