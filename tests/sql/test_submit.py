@@ -49,6 +49,8 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
     ({"delay_s": 1, "scheduled_at": "2030-01-01"}, "give scheduled_at or delay_s, not both"),
     ({"scheduled_at": "infinity"}, 'scheduled_at is a moment, not "infinity"'),
     ({"scheduled_at": "-Infinity"}, 'scheduled_at is a moment, not "-Infinity"'),
+    ({"scheduled_at": "20270-01-31"}, "scheduled_at is a moment of the years 1 to 9999"),
+    ({"scheduled_at": "4713-01-01 BC"}, "scheduled_at is a moment of the years 1 to 9999"),
     (
         {"scheduled_at": "someday"},
         "a task was not understood: invalid input syntax for type timestamp",
@@ -451,6 +453,7 @@ def test_a_task_cannot_be_born_with_runs(db: Client, count: str) -> None:
         ("tenant_id", "x" * 3000),
         ("queue", "a\x1fb"),
         ("scheduled_at", "infinity"),
+        ("scheduled_at", "20270-01-31"),
         ("wait_reason", "retry"),
         ("prompt", ""),
         ("priority", 0),
