@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,12 @@ def test_discarded_workspaces_are_gone_when_the_trash_is_emptied(held: WorkDirec
     assert list((workspace.directory.parent / "trash").iterdir()) == []
 
 
+@pytest.fixture
+def new_run() -> str:
+    """A mark of the test's own: others run at the same time, and kill what has theirs."""
+    return str(uuid.uuid4())
+
+
 def start_marked(**marks: str) -> subprocess.Popen[str]:
     """Start a process that has these variables, and return once it runs."""
     process = subprocess.Popen(
@@ -193,13 +200,13 @@ def start_marked(**marks: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_processes_of_a_run_are_found_by_its_mark_and_no_others() -> None:
+def test_processes_of_a_run_are_found_by_its_mark_and_no_others(new_run: str) -> None:
     ours, theirs = (
-        start_marked(**{RUN: "this-one"}),
-        start_marked(**{RUN: "that-one"}, NOTE=f"{RUN}=this-one"),
+        start_marked(**{RUN: new_run}),
+        start_marked(**{RUN: f"not {new_run}"}, NOTE=f"{RUN}={new_run}"),
     )
 
-    assert kill_run("this-one") == 1
+    assert kill_run(new_run) == 1
 
     assert ours.wait() == -9
     assert theirs.poll() is None
@@ -207,19 +214,20 @@ def test_processes_of_a_run_are_found_by_its_mark_and_no_others() -> None:
     theirs.wait()
 
 
-def test_a_process_that_dies_late_is_waited_for_and_counted_once() -> None:
-    slow = start_marked(**{RUN: "this-one"})
+def test_a_process_that_dies_late_is_waited_for_and_counted_once(new_run: str) -> None:
+    slow = start_marked(**{RUN: new_run})
     with starved(slow.pid):
-        assert kill_run("this-one") == 1
+        assert kill_run(new_run) == 1
         assert slow.poll() == -9
 
 
-def test_what_is_left_over_is_what_has_our_mark_and_a_run_that_is_over() -> None:
-    over = start_marked(**{RUN: "over", OWNER: "us"})
-    active = start_marked(**{RUN: "active", OWNER: "us"})
-    strange = start_marked(**{RUN: "over", OWNER: "them"})
+def test_what_is_left_over_is_what_has_our_mark_and_a_run_that_is_over(new_run: str) -> None:
+    us, them = f"us {new_run}", f"not {new_run}"
+    over = start_marked(**{RUN: "over", OWNER: us})
+    active = start_marked(**{RUN: "active", OWNER: us})
+    strange = start_marked(**{RUN: "over", OWNER: them})
 
-    assert kill_left_over("us", lambda run_id: run_id != "active") == ["over"]
+    assert kill_left_over(us, lambda run_id: run_id != "active") == ["over"]
 
     assert over.wait() == -9
     for process in (active, strange):
