@@ -1,10 +1,15 @@
 """Fixtures of all tests."""
 
 import pytest
+from hypothesis import settings
 
 from tests.real_agents import agents, summary
 
 __all__ = ["agents"]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", settings(deadline=None))
+settings.load_profile("any machine")
 
 pytest_plugins = [
     "tests.fixtures.postgres",
