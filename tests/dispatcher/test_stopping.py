@@ -232,8 +232,10 @@ def test_a_notification_that_no_cancel_stands_behind_stops_nothing(site: Site) -
 
 
 def test_an_agent_that_answers_the_stop_with_part_of_a_text_has_not_succeeded(site: Site) -> None:
-    number = site.submit("trap 'echo half; exit 0' TERM; touch $SITE/ready; while :; do sleep 0.01; done")
+    os.mkfifo(site.directory / "ready")
+    number = site.submit("trap 'echo half; exit 0' TERM; echo >$SITE/ready; while :; do sleep 0.01; done")
     site.start()
+    (site.directory / "ready").read_text()
     site.wait_for("running", number)
 
     site.cancel(number)
