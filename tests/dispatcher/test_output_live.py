@@ -44,17 +44,19 @@ def test_every_byte_is_kept_as_it_was_printed(site: Site) -> None:
 
 
 def test_a_run_s_log_goes_on_without_gap_or_double_when_another_dispatcher_adopts_it(site: Site) -> None:
-    gate = site.gate()
-    lines = f'for i in $(seq 1 300); do echo "line $i ä"; sleep 0.005; done; {gate.pass_through}; printf end'
-    number = site.submit(lines)
+    gate, second_gate = site.gate(), site.gate("second")
+    some = 'for i in $(seq {} {}); do echo "line $i ä"; sleep 0.005; done'
+    number = site.submit(
+        f"{some.format(1, 200)}; {gate.pass_through}; {some.format(201, 300)}; {second_gate.pass_through}; printf end"
+    )
     first = site.start()
     site.wait_until(lambda: b"line 50 " in printed(site, number))
     first.kill()
-    assert b"line 300 " not in printed(site, number)
+    gate.open()
 
     second = site.start("--until-empty")
     site.wait_until(lambda: b"line 300 " in printed(site, number))
-    gate.open()
+    second_gate.open()
 
     assert second.wait() == 0
     assert printed(site, number).decode() == "".join(f"line {i} ä\n" for i in range(1, 301)) + "end"
@@ -125,13 +127,13 @@ def test_many_chatty_agents_cost_few_wake_ups_and_statements(site: Site) -> None
         numbers = site.submit_many([{"tool": "python", "prompt": CHATTY}] * 16)
         dispatcher = site.start("--until-empty")
         site.wait_until(lambda: all(printed(site, number) for number in numbers))
-        list(ear.notifies(timeout=0))
 
         began, before = site.sql("SELECT clock_timestamp() AS t")[0]["t"], switches(dispatcher)
+        list(ear.notifies(timeout=0))
         for _ in ear.notifies(timeout=10, stop_after=8):
             pass
-        took, after = site.sql("SELECT clock_timestamp() AS t")[0]["t"] - began, switches(dispatcher)
+        after, took = switches(dispatcher), site.sql("SELECT clock_timestamp() AS t")[0]["t"] - began
 
-        assert took.total_seconds() > 8 * 0.25 * 0.9
+        assert took.total_seconds() > 7 * 0.25 * 0.9
         assert (after - before) / took.total_seconds() < 200  # while 16 agents print 8,000 lines a second
         assert dispatcher.wait() == 0
