@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Finished, Llmctl, PlayedDispatcher, one_postgres
+from tests.sql.client import Client
+from tests.sql.clock import Clock
 
 pytestmark = one_postgres
 
@@ -262,7 +264,11 @@ def test_a_reply_goes_on_with_the_session_of_a_task(llmctl: Llmctl, dispatcher: 
     assert {key: run[key] for key in expected} == expected
 
 
-def test_what_waits_for_a_budget_says_so_in_every_view(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+def test_what_waits_for_a_budget_says_so_in_every_view(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher, database: str
+) -> None:
+    with Client(database) as client:
+        Clock(client)  # no midnight comes between
     llmctl.ok("group", "set", "claude-main", "--daily-budget", "1")
     llmctl.submit("claude", "dear")
     dispatcher.run(final_text="yes", cost_usd=1.5)

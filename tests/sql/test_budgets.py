@@ -74,7 +74,7 @@ def test_what_waits_for_a_budget_is_called_so_wherever_it_is_shown(db: Client, t
     assert reasons() == (None, None, None)
 
 
-def test_raising_the_budget_opens_the_group(db: Client, me: UUID) -> None:
+def test_raising_the_budget_opens_the_group(db: Client, me: UUID, time: Clock) -> None:
     db.group("main")
     db.run("select change_group('main', p_daily_budget_usd => 1)")
     db.submit()
