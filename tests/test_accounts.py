@@ -115,6 +115,8 @@ def test_a_task_whose_agent_was_stopped_with_its_dispatcher_goes_on_with_its_ses
     site: Site, agents: Agents, home: Path, cli: str
 ) -> None:
     add_accounts(site, agents, home, cli, "only")
+    # The test looks for requests after each event of the database, and a silent agent makes none.
+    site.configure("dispatcher", heartbeat_interval=0.5, lease_interval=60)
     dispatcher = start(site)
     mark = uuid.uuid4().hex
     number = site.submit(
