@@ -63,13 +63,14 @@ def test_following_goes_on_over_a_retry(site: Site) -> None:
         f"if [ -e $SITE/again ]; then echo second; else touch $SITE/again; echo first; {gate.pass_through}; exit 3; fi"
     )
     with following(site, str(number)) as logs:
+        assert logs.stderr is not None
+        assert logs.stderr.readline().decode() == f"task {number} is queued and was not started yet\n"
         site.start()
         assert read(logs, 6) == b"first\n"
         gate.open()
         out, err = logs.communicate(timeout=30)
     assert (logs.returncode, out) == (0, b"second\n")
     assert err.decode().splitlines() == [
-        f"task {number} is queued and was not started yet",
         "run 1 failed: sh failed with exit code 3 and did not say why",
         "run 2:",
     ]
