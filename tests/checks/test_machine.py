@@ -344,7 +344,8 @@ def test_a_work_directory_that_others_can_write_is_a_problem(tmp_path: Path) -> 
 @needs_root
 def test_a_work_directory_that_is_not_ours_to_write_is_a_problem(home_of_nobody: Path) -> None:
     closed = home_of_nobody / "closed"
-    closed.mkdir(mode=0o755)
+    closed.mkdir()
+    closed.chmod(0o755)
     finding = only(as_user(NOBODY, lambda: check_work_directory(closed / "work", None)))
     assert finding.level == "problem"
     assert f"{closed} is not ours to write" in finding.what

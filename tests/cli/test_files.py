@@ -17,6 +17,7 @@ pytestmark = one_postgres
 def task(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> str:
     """A task that was given `in.txt` and wrote `report.md` and `bin/tool`."""
     (llmctl.directory / "in.txt").write_text("given")
+    (llmctl.directory / "in.txt").chmod(0o644)
     number = llmctl.submit("claude", "x", "--input", "in.txt")
     (llmctl.directory / "in.txt").unlink()
     [run] = dispatcher.start()

@@ -50,7 +50,8 @@ def test_a_home_that_nobody_has_is_named(variable: str, monkeypatch: pytest.Monk
 
 def test_our_directories_are_private_and_others_stay_as_they_are(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
-    theirs.mkdir(mode=0o755)
+    theirs.mkdir()
+    theirs.chmod(0o755)
     made = paths.private_directory(theirs / "llmctl/work")
     assert [directory.stat().st_mode & 0o777 for directory in (theirs, made.parent, made)] == [
         0o755,
