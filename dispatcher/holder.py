@@ -4,6 +4,7 @@ import fcntl
 import os
 import select
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from dispatcher.errors import DispatchError
@@ -68,12 +69,13 @@ def find_holder(runs: Path) -> Holder | None:
 def _has_open(pid: int, file: Path) -> bool:
     try:
         wanted = file.stat()
-        return any(
-            os.path.samestat(wanted, os.stat(f"/proc/{pid}/fd/{number}"))  # noqa: PTH116
-            for number in os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208
-        )
+        for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+            with suppress(FileNotFoundError):  # it was closed since the list was made
+                if os.path.samestat(wanted, os.stat(f"/proc/{pid}/fd/{number}")):  # noqa: PTH116
+                    return True
     except OSError:
-        return False
+        pass
+    return False
 
 
 def _unseen(runs: Path, why: str) -> DispatchError:

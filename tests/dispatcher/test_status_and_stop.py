@@ -152,6 +152,35 @@ def test_a_process_that_only_has_the_recorded_number_is_never_signalled(held: Pa
             find_holder(held)
 
 
+HOLDS_AND_OPENS_OTHER_FILES = """
+import fcntl, os, sys
+other = os.open("/dev/null", os.O_RDONLY)
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.write(lock, str(os.getpid()).encode())
+print(flush=True)
+while True:
+    os.close(other)
+    assert os.open("/dev/null", os.O_RDONLY) == other
+"""
+
+
+def test_a_holder_is_found_whatever_else_it_opens_and_closes_meanwhile(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS_AND_OPENS_OTHER_FILES, str(tmp_path / ".lock")], stdout=subprocess.PIPE
+    ) as busy:
+        try:
+            assert busy.stdout is not None
+            busy.stdout.readline()
+            for _ in range(5000):
+                holder = find_holder(tmp_path)
+                assert holder is not None
+                assert holder.pid == busy.pid
+                os.close(holder._descriptor)
+        finally:
+            busy.kill()
+
+
 @needs_root
 def test_a_dispatcher_of_another_user_is_left_alone(held: Path, home_of_nobody: Path) -> None:
     place = home_of_nobody / "runs"
