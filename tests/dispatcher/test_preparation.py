@@ -33,7 +33,8 @@ def test_a_home_of_a_cli_that_is_told_all_by_its_arguments_is_empty(tmp_path: Pa
 
 
 def test_a_home_that_is_there_is_not_touched(tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir(mode=0o755)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o755)
     make_config_home(str(tmp_path / "home"), CLIS["gemini"], [])
 
     assert list((tmp_path / "home").iterdir()) == []
