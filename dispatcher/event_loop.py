@@ -97,7 +97,7 @@ class EventLoop:
         self._proven_alive = linux.seconds_since_boot()
 
     async def run(self, *, until_empty: bool = False) -> None:
-        """Dispatch until :meth:`drain` is called or, with ``until_empty``, nothing is queued or running any more.
+        """Dispatch until :meth:`drain` is called or, with ``until_empty``, nothing runs or will run without a person.
 
         Raises :class:`SupersededError` when somebody else took our runs over; no agent is touched then.
         """
@@ -180,7 +180,7 @@ class EventLoop:
         while True:
             round_over = self._exchange.round_over
             if not self._active and not await self._store.patiently("looking for work", self._store.has_work):
-                log.info("nothing is queued or running")
+                log.info("nothing runs, and nothing is queued but what waits for a person")
                 return
             await round_over.wait()
 

@@ -1,6 +1,6 @@
 -- has_work(dispatcher): whether any task is queued for a group that this dispatcher serves, or active in its hands.
--- Held tasks and tasks that nobody serves do not count, nor those that wait for somebody to resume their group; those that wait for their time do. A task that waits for
--- another counts through that one.
+-- Held tasks, tasks that nobody serves and those that wait for somebody to resume their group do not count; those that
+-- wait for their time do. A task that waits for another counts through that one.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
 CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
 LANGUAGE sql STABLE

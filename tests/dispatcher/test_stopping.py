@@ -41,10 +41,7 @@ time.sleep(1000)
 def is_alive(pid: int) -> bool:
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (
-        FileNotFoundError,
-        ProcessLookupError,
-    ):  # the latter if it goes between the opening and the reading
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or read
         return False
 
 
