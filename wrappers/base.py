@@ -6,6 +6,7 @@ recorded output. The prompt never stands in an argument: the dispatcher connects
 """
 
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -157,27 +158,27 @@ class Outcome:
         return self.error_class is None
 
 
-class Parser(Protocol):
-    """Reads one run's standard output. Chunks may end anywhere, also inside a character."""
+class Parser(ABC):
+    """Reads one run's output. Chunks may end anywhere, also inside a character."""
 
+    @abstractmethod
     def feed(self, chunk: bytes) -> Sequence[Event]:
-        """Take the next bytes; never raises, whatever they are."""
-        ...
+        """Take the next bytes of standard output; never raises, whatever they are."""
 
-    def hear(self, chunk: bytes) -> Sequence[Event]:
+    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
         """Take the next bytes of standard error, where some say that they wait; never raises, whatever they are."""
-        ...
+        return ()
 
     def evidence(self) -> str | None:
         """Name a file that may say more of a failure than the output, once all of that was fed.
 
         It is a glob relative to the config home; None where nothing more is to be known.
         """
-        ...
+        return None
 
+    @abstractmethod
     def finish(self, ending: Ending) -> Outcome:
         """Say what the run came to, once all output was fed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

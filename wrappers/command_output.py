@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from wrappers import failure
-from wrappers.base import Ending, Event, Outcome, Usage
+from wrappers.base import Ending, Event, Outcome, Parser, Usage
 from wrappers.lines import LineCutter, decode
 from wrappers.text import last_words, one_line, storable
 
@@ -18,7 +18,7 @@ LONGEST_TEXT = 4 * 1024 * 1024
 LONGEST_DOCUMENT = 64 * 1024 * 1024
 
 
-class TextParser:
+class TextParser(Parser):
     """All that is printed is the answer."""
 
     def __init__(self, name: str) -> None:
@@ -31,12 +31,6 @@ class TextParser:
             del self._text[:-LONGEST_TEXT]
         return ()
 
-    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
-        return ()
-
-    def evidence(self) -> str | None:
-        return None
-
     def finish(self, ending: Ending) -> Outcome:
         text = storable(self._text[-LONGEST_TEXT:].decode(errors="replace")).strip()
         if ending.exit_code != 0:
@@ -46,7 +40,7 @@ class TextParser:
         return Outcome(final_text=text)
 
 
-class JsonParser:
+class JsonParser(Parser):
     """Takes what each path leads to; where several lines have it, the last one counts."""
 
     def __init__(self, name: str, paths: Paths, *, lines: bool) -> None:
@@ -67,12 +61,6 @@ class JsonParser:
         else:
             self._document += chunk
         return ()
-
-    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
-        return ()
-
-    def evidence(self) -> str | None:
-        return None
 
     def finish(self, ending: Ending) -> Outcome:
         self._read(bytes(self._document) if self._lines is None else self._lines.rest())

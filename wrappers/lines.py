@@ -1,13 +1,13 @@
 """Reading JSON lines out of a stream of bytes that may hold anything."""
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
-from wrappers.base import Ending, Event, Outcome
+from wrappers.base import Ending, Event, Outcome, Parser
 
 Line = TypeVar("Line")
 
@@ -67,7 +67,7 @@ def _decode_leniently(line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line 
         return None
 
 
-class JsonLinesParser(ABC, Generic[Line]):
+class JsonLinesParser(Parser, Generic[Line]):
     """A `wrappers.base.Parser` for a CLI that prints one JSON object of the union ``Line`` on each line.
 
     Lines that hold anything else are passed over.
@@ -79,12 +79,6 @@ class JsonLinesParser(ABC, Generic[Line]):
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         return [event for line in self._cutter.feed(chunk) for event in self._take(line)]
-
-    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
-        return ()
-
-    def evidence(self) -> str | None:
-        return None
 
     def finish(self, ending: Ending) -> Outcome:
         for _ in self._take(self._cutter.rest()):

@@ -17,18 +17,12 @@ def forgotten_tool(name: str) -> ForgottenTool:
     return ForgottenTool(name=name, settings=ToolSettings(argv=(name,)))
 
 
-class _Unreadable:
+class _Unreadable(Parser):
     def __init__(self, name: str) -> None:
         self._name = name
 
     def feed(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
         return ()
-
-    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
-        return ()
-
-    def evidence(self) -> str | None:
-        return None
 
     def finish(self, ending: Ending) -> Outcome:  # noqa: ARG002
         return Outcome(
