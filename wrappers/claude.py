@@ -1,11 +1,8 @@
 """Anthropic's `claude` (measured with 2.1.330, npm package @anthropic-ai/claude-code)."""
 
-import re
 import signal
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 
@@ -27,6 +24,7 @@ from wrappers.base import (
     Usage,
     Waits,
 )
+from wrappers.claude_errors import CLASS_OF_ERROR, CLASS_OF_KIND, NO_SESSION, SENTENCES, reset_of_key
 from wrappers.lines import JsonLinesParser, decode
 from wrappers.text import storable
 
@@ -239,45 +237,6 @@ LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 TOOL_INPUT = msgspec.json.Decoder(ToolInput)
 WINDOWS = msgspec.json.Decoder(dict[str, Window])
 
-CLASS_OF_ERROR = {
-    "authentication_failed": "auth",
-    "oauth_org_not_allowed": "auth",
-    "account_on_hold": "auth",
-    "verification_required": "auth",
-    "billing_error": "no_credit",
-    "rate_limit": "throttled",
-    "overloaded": "overloaded",
-    "model_not_found": "invalid_request",
-    "invalid_request": "invalid_request",
-}
-
-# What `api_error` says beyond that, from claude's own description of its output (2.1.330). Without these an account
-# with which nobody can work would fail its tasks one by one, as wrong requests.
-CLASS_OF_KIND = {
-    "usage_limit_reached": "limit",
-    "api_key_auth_disabled": "auth",
-    "org_disabled_credential": "auth",
-    "provider_credentials": "auth",
-    "gateway_signin_required": "auth",
-    "gateway_session_expired": "auth",
-    "long_context_credits_required": "context_too_long",
-    "message_over_context_limit": "context_too_long",
-    "model_requires_usage_credits": "invalid_request",
-}
-
-# The service calls these requests invalid, claude calls them unknown, and passes on the sentence of the service.
-API_LIMIT = re.compile(
-    r"API Error: 400 You have reached your specified API usage limits\. "
-    r"You will regain access on (?P<day>\d{4}-\d\d-\d\d) at (?P<time>\d\d:\d\d) UTC\b"
-)
-NO_SESSION = "No conversation found with session ID: "
-SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (API_LIMIT, "limit"),
-    (re.compile(NO_SESSION), "invalid_request"),
-    (re.compile(r"API Error: 400 You.re out of extra usage\."), "no_credit"),
-    (re.compile(r"API Error: 400 This organization has been disabled\."), "auth"),
-)
-
 
 class ClaudeParser(JsonLinesParser[Line]):
     def __init__(self) -> None:
@@ -365,10 +324,7 @@ class ClaudeParser(JsonLinesParser[Line]):
     def _reset(self, text: str) -> float | None:
         if self._limit is not None and self._limit.is_reached:
             return self._limit.reset
-        if told := API_LIMIT.match(text):
-            with suppress(ValueError):  # no such day
-                return datetime.fromisoformat(f"{told['day']}T{told['time']}+00:00").timestamp()
-        return None
+        return reset_of_key(text)
 
 
 def describe(tool: str, what: ToolInput | None, cwd: str) -> Activity:

@@ -12,6 +12,8 @@ from pathlib import Path
 import structlog
 
 from dispatcher import linux
+from dispatcher.errors import UsageError
+from dispatcher.paths import expanded
 from dispatcher.run import environment, run_record
 from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
@@ -282,9 +284,9 @@ def _chosen_home(claimed: ClaimedRun) -> str | None:
     if not claimed.config_home:
         return None
     try:
-        return str(Path(claimed.config_home).expanduser())
-    except RuntimeError as error:
-        raise unusable(claimed, f"there is no such home directory as in {claimed.config_home}") from error
+        return str(expanded(claimed.config_home))
+    except UsageError as error:
+        raise unusable(claimed, str(error)) from error
 
 
 def _environment(

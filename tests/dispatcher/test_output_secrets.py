@@ -1,9 +1,10 @@
 """No secret of a run is stored, however the output that holds it is cut."""
 
 import json
+from collections.abc import Mapping
 
 from tests.dispatcher.printed import printed
-from tests.fixtures.dispatchers import Site
+from tests.fixtures.dispatchers import Dispatcher, Site
 
 SECRET = 'sk-test-"quoted"-0123456789abcdefghijklmnopqrstuvwxyz'
 ENV = {"ACCOUNT_KEY": SECRET}
@@ -69,14 +70,20 @@ def test_a_secret_across_every_bound_is_masked(site: Site) -> None:
     assert not shows_secret(all_text(site) + dispatcher.story())
 
 
-def test_the_password_of_a_proxy_is_masked_also_after_an_adoption(site: Site) -> None:
-    gate = site.gate()
-    number = site.submit(f'echo "$HTTPS_PROXY"; {gate.pass_through}; echo "$HTTPS_PROXY" >&2')
-    first = site.start(env={"HTTPS_PROXY": "http://me:open-sesame@proxy.test:8080"})
+def adopter(site: Site, number: int, env: Mapping[str, str], event: str) -> Dispatcher:
+    """The dispatcher, without ``env``, that adopted a run of one that was killed, once it has logged ``event``."""
+    first = site.start(env=env)
     site.wait_until(lambda: printed(site, number))
     first.kill()
     second = site.start("--until-empty")
-    second.wait_for("run adopted")
+    second.wait_for(event)
+    return second
+
+
+def test_the_password_of_a_proxy_is_masked_also_after_an_adoption(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f'echo "$HTTPS_PROXY"; {gate.pass_through}; echo "$HTTPS_PROXY" >&2')
+    second = adopter(site, number, {"HTTPS_PROXY": "http://me:open-sesame@proxy.test:8080"}, "run adopted")
     gate.open()
 
     assert second.wait() == 0
@@ -151,11 +158,7 @@ def test_a_secret_that_was_taken_away_is_masked_as_long_as_the_agent_lives(site:
     give_secret(site, "sh")
     gate = site.gate()
     number = site.submit(f'echo begun; {gate.pass_through}; echo "$KEY"')
-    first = site.start(env=ENV)
-    site.wait_until(lambda: printed(site, number))
-    first.kill()
-    second = site.start("--until-empty")
-    second.wait_for("a secret of an adopted run is not known any more")
+    second = adopter(site, number, ENV, "a secret of an adopted run is not known any more")
     gate.open()
 
     assert second.wait() == 0

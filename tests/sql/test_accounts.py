@@ -77,44 +77,38 @@ def test_after_the_reset_one_task_probes_before_the_group_opens(db: Client, me: 
     assert len(db.claim(me).runs) == 3
 
 
+def end_probe(db: Client, me: UUID, time: Clock, error_class: str, ran_s: float | None) -> None:
+    """After a cool-down of a group with two slots one task has tried it, and two more wait."""
+    db.group("main", slots=2)
+    for _ in range(3):
+        db.submit()
+    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
+    time.passes(HOUR + 5)
+    db.finish(me, claim_one(db, me), error_class, ran_s=ran_s)
+
+
 @pytest.mark.parametrize("error_class", ["agent_error", "timeout", "context_too_long"])
 def test_a_probe_that_fails_otherwise_opens_the_group(
     db: Client, me: UUID, time: Clock, error_class: str
 ) -> None:
-    db.group("main", slots=2)
-    for _ in range(3):
-        db.submit()
-    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
-    time.passes(HOUR + 5)
-    db.finish(me, claim_one(db, me), error_class, ran_s=1)
+    end_probe(db, me, time, error_class, ran_s=1)
 
     assert len(db.claim(me).runs) == 2
 
 
-@pytest.mark.parametrize("error_class", ["throttled", "interrupted", "canceled"])
-def test_a_probe_that_never_got_an_answer_proves_nothing(
-    db: Client, me: UUID, time: Clock, error_class: str
+@pytest.mark.parametrize(
+    ("error_class", "ran_s"),
+    [
+        ("throttled", 1),
+        ("interrupted", 1),
+        ("canceled", 1),
+        *((refused, None) for refused in ("permission_denied", "invalid_request", "spawn_failed", "lost")),
+    ],
+)
+def test_a_probe_that_never_got_an_answer_or_never_started_proves_nothing(
+    db: Client, me: UUID, time: Clock, error_class: str, ran_s: float | None
 ) -> None:
-    db.group("main", slots=2)
-    for _ in range(3):
-        db.submit()
-    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
-    time.passes(HOUR + 5)
-    db.finish(me, claim_one(db, me), error_class)
-
-    assert len(db.claim(me).runs) == 1
-
-
-@pytest.mark.parametrize("error_class", ["permission_denied", "invalid_request", "spawn_failed", "lost"])
-def test_a_probe_whose_agent_was_never_started_proves_nothing(
-    db: Client, me: UUID, time: Clock, error_class: str
-) -> None:
-    db.group("main", slots=2)
-    for _ in range(3):
-        db.submit()
-    db.finish(me, claim_one(db, me), "limit", retry_after_s=HOUR)
-    time.passes(HOUR + 5)
-    db.finish(me, claim_one(db, me), error_class)
+    end_probe(db, me, time, error_class, ran_s)
 
     assert len(db.claim(me).runs) == 1
 
