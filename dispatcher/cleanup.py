@@ -42,6 +42,7 @@ class Cleanup:
         self._active = active
         self._adopted = adopted
         self._trash = trio.Event()
+        self._emptying = trio.Lock()
 
     async def run(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
@@ -52,10 +53,15 @@ class Cleanup:
             if trio.current_time() - looked > EXPIRY_PAUSE:
                 await in_thread(self._discard_expired)
                 looked = trio.current_time()
-            await self._work_directory.empty_trash()
+            await self.empty_trash()
             await self._trash.wait()
             await trio.sleep(TRASH_PAUSE)
             self._trash = trio.Event()
+
+    async def empty_trash(self) -> None:
+        """Delete now what was discarded. Prompts and output must not lie on the disk until the next start."""
+        async with self._emptying:
+            await self._work_directory.empty_trash()
 
     def ended(self, run: Run, report: Report) -> None:
         """Mark what is kept of a run, before the database hears of its end.

@@ -37,7 +37,7 @@ CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat")
 STOP_SECONDS = 30.0
 """Time that all agents together get to be stopped and reported; their gentle stops take at most a third of it."""
 LAST_WORDS = 5.0
-"""Seconds to tell the database of the last ends; what it does not hear is told by the next start."""
+"""Seconds to tell the database of the last ends, and then to delete what is done with; the next start does the rest."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left for a new process to be started under it."""
 
@@ -129,6 +129,8 @@ class EventLoop:
                 await self._exchange.delivered()
             if self._active:
                 log.warning("leaving agents running for the next start", tasks=self._numbers())
+            with trio.move_on_after(LAST_WORDS):
+                await self._cleanup.empty_trash()
             services.cancel_scope.cancel()
         # Not before: a heartbeat after it would be told that this dispatcher is closed, as if others had done so.
         if not patience.cancelled_caught:
