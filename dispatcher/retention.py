@@ -1,4 +1,4 @@
-"""Deleting what nobody needs any more: old output, old tasks, and files that belonged to them.
+"""Deleting what nobody needs any more: old output, old tasks, files that belonged to them, and lanes without tasks.
 
 A few rows at a time, then nothing for a while: it is in no hurry, and everything else is.
 """
@@ -25,6 +25,8 @@ FILE_SECONDS = 86400.0
 """How old a file without a row has to be; one that is younger may be of a run that is not reported yet."""
 DIGESTS = 1000
 """Files to ask for in one statement."""
+LANES = 200
+"""Lanes to remove in one statement, for which a claim may have to wait: 3 ms."""
 
 
 class Retention:
@@ -56,6 +58,7 @@ class Retention:
             await self._all("tasks", partial(self._store.prune_tasks, keep.tasks))
         if keep.output is not None:
             await self._all("output of tasks", partial(self._store.prune_output, keep.output))
+        await self._remove_lanes()
         await self._remove_files()
 
     async def _all(self, what: str, prune: Callable[[], Awaitable[Pruned]]) -> None:
@@ -67,9 +70,25 @@ class Retention:
             size += pruned.size
             if not pruned.count:
                 break
-            await trio.sleep((trio.current_time() - began) * (1 / SHARE - 1))
+            await _rest(began)
         if count:
             log.info("deleted what is not kept any longer", what=what, count=count, bytes=size)
+
+    async def _remove_lanes(self) -> None:
+        """Remove what the claim knows of lanes without tasks.
+
+        Those that empty meanwhile are for the next time: where work comes and goes there are always some.
+        """
+        count = 0
+        while True:
+            began = trio.current_time()
+            removed = await self._store.prune_lanes(LANES)
+            count += removed
+            if removed < LANES:
+                break
+            await _rest(began)
+        if count:
+            log.info("removed lanes without tasks", count=count)
 
     async def _remove_files(self) -> None:
         """Remove files that no row names, unless a run keeps one at this moment: then the next time."""
@@ -84,3 +103,8 @@ class Retention:
     def _remove(self, digests: Sequence[str]) -> None:
         for digest in digests:
             self._files.remove(digest)
+
+
+async def _rest(began: float) -> None:
+    """Do nothing for so long that the step that ``began`` then has had our share of the time."""
+    await trio.sleep((trio.current_time() - began) * (1 / SHARE - 1))

@@ -283,6 +283,10 @@ class Store:
         rows = await self._rows("SELECT tasks, bytes FROM prune_output(%s)", older_than)
         return Pruned(*msgspec.convert(rows[0], tuple[int, int]))
 
+    async def prune_lanes(self, most: int) -> int:
+        """Remove up to ``most`` lanes without tasks, and what belonged to them; returns how many there were."""
+        return msgspec.convert(await self._value("SELECT prune_lanes(%s)", most), int)
+
     async def unreferenced_files(self, digests: Sequence[str]) -> list[str]:
         """Answer those of the SHA-256s that no file kept outside the database has."""
         unneeded = await self._value("SELECT unreferenced_files(%s)", list(digests))

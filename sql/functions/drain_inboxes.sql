@@ -30,13 +30,15 @@ BEGIN
             FROM (SELECT DISTINCT kind, tool, account, model, queue FROM arrived) AS waiting
             ON CONFLICT DO NOTHING
         ), new_turns AS (
-            INSERT INTO turns (tool, priority, tenant_id, turn, closed)
-            SELECT tool, priority, tenant_id,
-                coalesce((SELECT max(turn) FROM turns WHERE turns.tenant_id = waiting.tenant_id), 0),
-                coalesce(current_concurrent >= max_concurrent, false)
+            INSERT INTO turns (tool, priority, tenant_id, turn, served, closed)
+            SELECT tool, priority, tenant_id, served, served, coalesce(current_concurrent >= max_concurrent, false)
             FROM (SELECT DISTINCT tool, priority, tenant_id FROM arrived) AS waiting
+            CROSS JOIN LATERAL (
+                SELECT coalesce(max(turns.served), 0) AS served FROM turns WHERE turns.tenant_id = waiting.tenant_id
+            ) AS of_tenant
             LEFT JOIN concurrency_limits ON scope = 'tenant:' || tenant_id
-            ON CONFLICT (tenant_id, tool, priority) DO UPDATE SET waiting = true WHERE NOT turns.waiting
+            ON CONFLICT (tenant_id, tool, priority) DO UPDATE SET waiting = true, turn = turns.served, idle_since = NULL
+            WHERE NOT turns.waiting
         )
         INSERT INTO lanes (lane, kind, tool, account, model, tenant_id, queue, priority, head, oldest)
         SELECT lane, kind, tool, account, model, tenant_id, queue, priority, head, oldest FROM arrived
@@ -51,7 +53,7 @@ BEGIN
             WHERE lane = ANY(ARRAY(SELECT lane FROM lanes WHERE contended_at IS NOT NULL ORDER BY contended_at LIMIT 50))
             RETURNING tenant_id, tool, priority, head
         )
-        UPDATE turns SET waiting = true FROM back
+        UPDATE turns SET waiting = true, turn = served FROM back
         WHERE turns.tenant_id = back.tenant_id AND turns.tool = back.tool AND turns.priority = back.priority
             AND back.head IS NOT NULL AND NOT waiting;
     END IF;

@@ -6,6 +6,8 @@
 -- The deadline is taken on the same clock reading as the claim, so no moment lies between the two. It is at once
 -- when the call stopped early: after c_bytes of prompts (an answer of 256 MB would be an error), or after c_vain lanes
 -- that had nothing to take (thousands of them in one transaction would be quadratic: their dead index entries stay).
+-- After c_many of them the next thousand are looked at together, at the price of 80: 20,000 lanes whose tasks were all
+-- canceled cost seven claims of 50 ms, and not 67 of 100.
 --
 -- How: next_lane() looks up a lane, take_tasks() takes from it. A lane that no other tenant competes with gives as many
 -- tasks at once as it would give one after the other. Whether a limit is full is asked of the limits of the lane at
@@ -25,6 +27,7 @@ SET jit = off
 AS $$
 DECLARE
     c_vain CONSTANT integer := 300;
+    c_many CONSTANT integer := 20;
     c_bytes CONSTANT integer := 32 * 1024 * 1024;
     v_now timestamptz := clock();
     -- Groups with room: free counts down as this call takes slots.
@@ -42,10 +45,13 @@ DECLARE
     v_room record;
     v_taken_scopes text [] := '{}';
     v_taken_slots integer [] := '{}';
-    -- What this call looked at: tenants in the order of their last service, turns with nothing to take.
+    -- What this call looked at: tenants in the order of their last service, of which tools and priorities; turns with
+    -- nothing to take.
     v_served text [] := '{}';
     v_blocked_turns text [] := '{}';
     v_tenant text;
+    v_ways text [] := '{}';
+    v_turn bigint;
     v_lane record;
     v_most integer;
     v_took record;
@@ -53,6 +59,8 @@ DECLARE
     v_picked_groups text [] := '{}';
     v_room_changed boolean := false;
     v_vain integer := 0;
+    v_together integer := c_many;
+    v_emptied integer;
     v_bytes bigint := 0;
 BEGIN
     IF EXISTS (
@@ -108,6 +116,12 @@ BEGIN
             v_lane.lane, v_lane.head, v_lane.next_head, v_most, c_bytes - v_bytes, v_picked, v_now);
         IF v_took.task_ids IS NULL THEN
             v_vain := v_vain + 1;
+            -- Where many are empty in a row, the next ones are looked at together.
+            IF v_vain = v_together THEN
+                v_emptied := note_emptied_lanes(v_lane.tool, v_lane.priority, 1000);
+                v_vain := v_vain + least(v_emptied, 80);
+                v_together := CASE WHEN v_emptied > 0 THEN v_vain + c_many END;
+            END IF;
             CONTINUE;
         END IF;
 
@@ -148,6 +162,7 @@ BEGIN
         v_picked := v_picked || v_took.task_ids;
         v_bytes := v_bytes + v_took.prompt_bytes;
         v_served := array_remove(v_served, v_lane.tenant_id) || v_lane.tenant_id;
+        v_ways := v_ways || (v_lane.tool || chr(31) || v_lane.priority);
         v_taken_scopes := v_taken_scopes || v_scopes;
         v_taken_slots := v_taken_slots || array_fill(cardinality(v_took.task_ids), ARRAY[cardinality(v_scopes)]);
         IF v_room.slots <= cardinality(v_took.task_ids) THEN
@@ -176,8 +191,12 @@ BEGIN
             SELECT id, directory FROM task_runs WHERE id = coalesce(t.resumes, t.continues) LIMIT 1
         ) AS session ON true
         WHERE t.id = ANY(v_picked);
+        -- Its other rows learn their new turn when they come to be first, see next_lane(): so no index hears of them.
         FOREACH v_tenant IN ARRAY v_served LOOP
-            UPDATE turns SET turn = nextval('turn_numbers') WHERE tenant_id = v_tenant;
+            v_turn := nextval('turn_numbers');
+            UPDATE turns SET served = v_turn,
+                turn = CASE WHEN waiting AND tool || chr(31) || priority = ANY(v_ways) THEN v_turn ELSE turn END
+            WHERE tenant_id = v_tenant;
         END LOOP;
     END IF;
 

@@ -6,13 +6,15 @@
 -- Two lanes of each kind tell how much of the first one may be taken at once.
 -- next_head: no other lane is to be taken from before a task with that number; null for none. 0 when that is not
 -- known, as when several tenants take turns: then only one task may be taken.
+-- A row of turns whose tenant was served elsewhere since is late: its place is too early, and is put right when it comes to
+-- be first, with that of at most c_late rows of the same priority. So it costs nothing as long as nobody looks there.
 -- Of a turn the first c_lanes lanes are looked at; if these are blocked, its lanes of open kinds are. So thousands of
 -- lanes that are blocked, each by a limit of its own, cost no more than a few.
 -- Only lease_tasks() calls this, under the claim lock and with its settings.
 CREATE OR REPLACE FUNCTION next_lane(
     p_dispatcher dispatchers, p_now timestamptz, p_open_tools text [], p_full text [], p_served text [],
     INOUT blocked text [], OUT lane uuid, OUT tool text, OUT account text, OUT model text, OUT tenant_id text,
-    OUT queue text, OUT head bigint, OUT next_head bigint
+    OUT queue text, OUT priority smallint, OUT head bigint, OUT next_head bigint
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -20,6 +22,8 @@ AS $$
 DECLARE
     c_walk CONSTANT integer := 50;
     c_lanes CONSTANT integer := 16;
+    c_late CONSTANT integer := 500;
+    v_settled smallint;
     v_turn record;
     v_lane record;
     v_blocked_kinds uuid [] := '{}';
@@ -27,10 +31,11 @@ DECLARE
     v_looked integer;
     v_turns integer;
 BEGIN
+    <<walk>>
     WHILE cardinality(blocked) < c_walk LOOP
         v_turns := 0;
         FOR v_turn IN
-            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key,
+            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key, t.served > t.turn AS late,
                 lead(t.priority) OVER in_order IS DISTINCT FROM t.priority AS alone
             FROM unnest(p_open_tools) AS open_tool
             CROSS JOIN LATERAL (
@@ -46,6 +51,20 @@ BEGIN
             ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
             LIMIT v_width
         LOOP
+            -- Its tenant was served in another row since this one got its place: those that come first are put right.
+            IF v_turn.late AND v_turn.priority IS DISTINCT FROM v_settled AND v_turn.tenant_id <> ALL(p_served) THEN
+                UPDATE turns SET turn = served
+                WHERE ctid = ANY(ARRAY(
+                    SELECT late.ctid FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
+                        SELECT turns.ctid, turns.turn, turns.served FROM turns
+                        WHERE turns.tool = open_tool AND turns.priority = v_turn.priority AND waiting AND NOT closed
+                        ORDER BY turn, tenant_id LIMIT c_late
+                    ) AS late
+                    WHERE late.served > late.turn
+                ));
+                v_settled := v_turn.priority;
+                CONTINUE walk;
+            END IF;
             v_turns := v_turns + 1;
             v_looked := 0;
             FOR v_lane IN
@@ -71,6 +90,7 @@ BEGIN
                     model := v_lane.model;
                     tenant_id := v_lane.tenant_id;
                     queue := v_lane.queue;
+                    priority := v_turn.priority;
                     head := v_lane.head;
                     next_head := CASE WHEN v_turn.alone AND v_looked < c_lanes THEN v_lane.next_head ELSE 0 END;
                     RETURN;
@@ -81,8 +101,9 @@ BEGIN
                 END IF;
             END LOOP;
             IF v_looked >= c_lanes THEN
-                SELECT lanes.lane, lanes.tool, lanes.account, lanes.model, lanes.tenant_id, lanes.queue, lanes.head, 0
-                INTO lane, tool, account, model, tenant_id, queue, head, next_head
+                SELECT lanes.lane, lanes.tool, lanes.account, lanes.model, lanes.tenant_id, lanes.queue, lanes.priority,
+                    lanes.head, 0
+                INTO lane, tool, account, model, tenant_id, queue, priority, head, next_head
                 FROM unnest(p_open_tools) AS open_tool JOIN kinds ON kinds.tool = open_tool AND closed_by IS NULL
                 CROSS JOIN LATERAL (
                     -- With OFFSET only its key finds it. The planner, who thinks of the few lanes of a quiet day, would else
@@ -109,9 +130,9 @@ BEGIN
         v_width := c_walk;
     END LOOP;
 
-    SELECT two.lane, two.tool, two.account, two.model, two.tenant_id, two.queue, two.head,
+    SELECT two.lane, two.tool, two.account, two.model, two.tenant_id, two.queue, two.priority, two.head,
         CASE WHEN lead(two.priority) OVER in_order = two.priority THEN lead(two.head) OVER in_order END
-    INTO lane, tool, account, model, tenant_id, queue, head, next_head
+    INTO lane, tool, account, model, tenant_id, queue, priority, head, next_head
     FROM kinds CROSS JOIN LATERAL (
         SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
         FROM lanes JOIN turns USING (tenant_id, tool, priority)

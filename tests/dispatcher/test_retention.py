@@ -76,3 +76,14 @@ def test_pruning_goes_on_after_the_database_was_away(site: Site, trouble: Litera
         site.sql("DROP FUNCTION prune_output(double precision)")
         site.sql("ALTER FUNCTION prune_output_later RENAME TO prune_output")
     dispatcher.wait_for("deleted what is not kept any longer", count=1)
+
+
+def test_a_dispatcher_removes_what_the_claim_knew_of_queues_that_are_done(site: Site) -> None:
+    site.submit_many([{"tool": "cat", "prompt": "x", "queue": f"q{n}"} for n in range(20)])
+    site.run()
+    site.configure("retention", tasks=None, output=None)
+
+    site.start().wait_for("removed lanes without tasks", count=20)
+
+    site.wait_for("succeeded", site.submit("x", tool="cat", queue="q7"))
+    assert [site.sql(f"SELECT count(*) FROM {table}")[0]["count"] for table in ("lanes", "kinds")] == [1, 1]

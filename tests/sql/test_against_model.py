@@ -20,6 +20,7 @@ from tests.sql.clock import Clock
 from tests.sql.model import Dispatcher, look_at
 
 TERMINAL = {"succeeded", "failed", "canceled"}
+DAY = 86_400
 GROUPS = {"claude-1": ("claude", "one"), "claude-2": ("claude", "two"), "codex-1": ("codex", "one")}
 DISPATCHERS = [
     Dispatcher("here", None),
@@ -72,6 +73,7 @@ class Dispatching(RuleBasedStateMachine):
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
+        self.busy_at: dict[str, object] = {}
         self.held: set[int] = set()
         self.statuses: dict[int, str] = {}
         self.over: dict[str, int] = {}
@@ -175,11 +177,20 @@ class Dispatching(RuleBasedStateMachine):
                 hosts = [None, None, ["here"], ["there"]][slots]
                 self.db.run("select put_group(%s, %s, %s, 2, p_hosts => %s)", group, tool, account, hosts)
 
-    @rule(seconds=st.sampled_from([5, 15, 60, 3600]))
+    @rule(seconds=st.sampled_from([5, 15, 60, 3600, DAY]))
     def time_passes(self, seconds: int) -> None:
         self.clock.passes(seconds)
 
     # Dispatchers
+
+    @rule(most=st.sampled_from([1, 3, 100]))
+    def prune_lanes(self, most: int) -> None:
+        """Nothing that comes after may show it, but that a tenant is a new one when it had no work for a day."""
+        self.db.run("select prune_lanes(%s)", most)
+        known = {tenant for (tenant,) in self.db.rows("select tenant_id from turns")}
+        for tenant in set(self.served) - known:
+            assert self.db.value("select clock() - %s > interval '1 day'", self.busy_at[tenant])
+        self.served = [tenant for tenant in self.served if tenant in known]
 
     @rule(who=ANY_DISPATCHER, most=st.integers(1, 5), before=st.integers(0, 3))
     def pass_of_a_dispatcher(self, who: int, most: int, before: int) -> None:
@@ -278,6 +289,29 @@ class Dispatching(RuleBasedStateMachine):
             self.statuses[number] = status
 
     @invariant()
+    def whatever_is_ready_is_found_by_the_claim(self) -> None:
+        assert not self.db.rows(
+            "select number from tasks where status = 'queued' and wait_reason is null and not exists ("
+            " select from lane_inbox as filed where filed.lane = tasks.lane and filed.number <= tasks.number"
+            " and filed.created_at <= tasks.created_at"
+            " union all select from lanes join turns using (tenant_id, tool, priority)"
+            " where lane = tasks.lane and head <= number and oldest <= tasks.created_at"
+            " and kind in (select kind from kinds)"
+            " and (turns.waiting or contended_at is not null))"
+        )
+
+    @invariant()
+    def nothing_is_known_for_ever_of_lanes_that_are_gone(self) -> None:
+        """A kind has lanes; a turn has lanes, or goes in a day; and it waits exactly if it has one to look at."""
+        assert not self.db.rows("select kind from kinds where kind not in (select kind from lanes)")
+        assert not self.db.rows(
+            "select t.tenant_id from turns as t left join lanes using (tenant_id, tool, priority)"
+            " group by t.tenant_id, t.tool, t.priority having"
+            " waiting <> coalesce(bool_or(head is not null and contended_at is null), false)"
+            " or turn > served or count(lane) = 0 and idle_since is null or count(head) > 0 and idle_since is not null"
+        )
+
+    @invariant()
     def each_active_task_has_its_one_open_run(self) -> None:
         assert not self.db.rows(
             "select task_id from task_runs full join tasks on tasks.id = task_id"
@@ -297,6 +331,7 @@ class Dispatching(RuleBasedStateMachine):
         tenant = self.db.value("select tenant_id from tasks where number = %s", run.number)
         assert isinstance(tenant, str)
         self.served = [other for other in self.served if other != tenant] + [tenant]
+        self.busy_at[tenant] = self.db.value("select clock()")
 
     def teardown(self) -> None:
         self.holder.run("rollback")

@@ -183,6 +183,17 @@ def change_limits(database: str, over: threading.Event) -> None:
         client.run("select resume_group(group_name) from worker_groups")
 
 
+def prune_lanes(database: str, over: threading.Event) -> int:
+    """Removes lanes as soon as they are empty. Answers how many."""
+    removed = 0
+    with Client(database) as client:
+        while not over.is_set():
+            count = client.value("select prune_lanes(%s)", 2)
+            assert isinstance(count, int)
+            removed += count
+    return removed
+
+
 def watch(database: str, over: threading.Event) -> int:
     """Looks at single moments: the snapshot of one statement. Answers how many it looked at."""
     looks = 0
@@ -222,10 +233,11 @@ def test_any_number_of_people_and_programs_at_once_pass_no_limit_and_miss_no_wor
     before = transactions(db)
     produced, over = threading.Event(), threading.Event()
     dispatchers = [Dispatcher(db.database, seed * 100 + i) for i in range(DISPATCHERS)]
-    with ThreadPoolExecutor(DISPATCHERS + PRODUCERS + 2) as pool, ExitStack() as whatever_happens:
+    with ThreadPoolExecutor(DISPATCHERS + PRODUCERS + 3) as pool, ExitStack() as whatever_happens:
         whatever_happens.callback(over.set)
         whatever_happens.callback(produced.set)
         watching = pool.submit(watch, db.database, over)
+        pruning = pool.submit(prune_lanes, db.database, over)
         changing = pool.submit(change_limits, db.database, produced)
         dispatching = [pool.submit(dispatcher.work, over) for dispatcher in dispatchers]
         for producing in [pool.submit(produce, db.database, seed * 1000 + i) for i in range(PRODUCERS)]:
@@ -237,6 +249,7 @@ def test_any_number_of_people_and_programs_at_once_pass_no_limit_and_miss_no_wor
         for working in dispatching:
             working.result(2 * PATIENCE_S)
         assert watching.result(PATIENCE_S) > 10
+        assert pruning.result(PATIENCE_S) > 10
     assert transactions(db) - before >= TRANSACTIONS
     assert db.drift() == []
     assert set(db.counters().values()) == {0}

@@ -72,8 +72,8 @@ STEERS = {
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
-    "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_output", "prune_tasks",
-    "register_dispatcher", "report_and_claim", "start_run", "start_runs", "store_output",
+    "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_lanes", "prune_output",
+    "prune_tasks", "register_dispatcher", "report_and_claim", "start_run", "start_runs", "store_output",
     "unreferenced_files",
 }  # fmt: skip
 

@@ -1,0 +1,46 @@
+-- note_emptied_lanes(tool, priority, most): looks at the lanes of a tool and priority that come next, so many at most, and
+-- writes down which of them have no task any more, and which tenants no other lane. Returns how many are empty.
+-- After a cancel of everything a claim meets nothing but such lanes. take_tasks() finds out one at a time; this finds out
+-- in a tenth of that time each.
+-- A lane whose tasks somebody else holds, or that has one which this claim took, is not empty.
+-- Only lease_tasks() calls this, under the claim lock and with its settings.
+CREATE OR REPLACE FUNCTION note_emptied_lanes(p_tool text, p_priority smallint, p_most integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_tenants text [];
+    v_count bigint;
+BEGIN
+    WITH emptied AS (
+        UPDATE lanes SET head = NULL
+        WHERE lane = ANY(ARRAY(
+            SELECT first_lanes.lane
+            FROM (
+                SELECT tenant_id FROM turns
+                WHERE tool = p_tool AND priority = p_priority AND waiting AND NOT closed
+                ORDER BY turn, tenant_id LIMIT p_most
+            ) AS first_turns
+            CROSS JOIN LATERAL (
+                SELECT lane FROM lanes
+                WHERE lanes.tenant_id = first_turns.tenant_id AND tool = p_tool AND priority = p_priority
+                    AND head IS NOT NULL AND contended_at IS NULL
+                ORDER BY head LIMIT p_most
+            ) AS first_lanes
+            LIMIT p_most
+        )) AND NOT EXISTS (
+            SELECT FROM tasks
+            WHERE tasks.lane = lanes.lane AND created_at >= oldest AND status = 'queued' AND wait_reason IS NULL
+        )
+        RETURNING tenant_id
+    )
+    SELECT count(*), array_agg(DISTINCT tenant_id) INTO v_count, v_tenants FROM emptied;
+
+    UPDATE turns SET waiting = false
+    WHERE tenant_id = ANY(v_tenants) AND tool = p_tool AND priority = p_priority
+        AND NOT EXISTS (
+            SELECT FROM lanes
+            WHERE lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool
+                AND lanes.priority = turns.priority AND head IS NOT NULL AND contended_at IS NULL);
+    RETURN v_count;
+END
+$$;

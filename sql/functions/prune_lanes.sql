@@ -1,0 +1,75 @@
+-- prune_lanes(most): removes what the claim knows of lanes that have no task left: at most so many lanes, their kinds
+-- if these have no other lane with tasks, and turns of tenants that had no lane for a day. Returns how many lanes and
+-- turns went; fewer than `most` mean that nothing else is to be removed now.
+--
+-- Nothing is lost by it. An empty lane says nothing about its tasks, and whatever becomes ready files all that makes the
+-- lane, its kind and its turn again (see drain_inboxes()), in the transaction that makes it ready; that of a producer
+-- who commits later, too. A turn that is gone makes its tenant a new one, which is served next and then waits like all.
+-- As a tenant that was idle for a day is served next anyway, unless others wait that were not served since, it can gain
+-- one task, and that once a day.
+-- Locks: claim lock, but not when there is nothing to do. So a claim may wait for it (200 lanes: 3 ms); the commit does not
+-- wait for the disk, since what a crash of the server brings back is removed by the next call.
+-- Cost: that of what goes, however many other lanes there are.
+-- Raises LD400 in a transaction that is not READ COMMITTED.
+CREATE OR REPLACE FUNCTION prune_lanes(p_most integer DEFAULT 200) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    c_idle CONSTANT interval := '1 day';
+    v_now timestamptz := clock();
+    v_before timestamptz := v_now - c_idle;
+    v_lanes uuid [];
+    v_idle tid [];
+    v_kinds uuid [];
+    v_tenants text [];
+    v_tools text [];
+    v_priorities smallint [];
+    v_count bigint;
+    v_turns bigint;
+BEGIN
+    -- Before the lock: until VACUUM comes by, the way leads over the index entries of what went before.
+    v_lanes := ARRAY(SELECT lane FROM lanes WHERE head IS NULL ORDER BY lane LIMIT p_most);
+    v_idle := ARRAY(SELECT ctid FROM turns WHERE idle_since < v_before ORDER BY idle_since LIMIT p_most);
+    IF v_lanes = '{}' AND v_idle = '{}' THEN
+        RETURN 0;
+    END IF;
+    PERFORM lock_claims();
+    PERFORM set_config('synchronous_commit', 'off', true);
+
+    WITH gone AS (
+        DELETE FROM lanes WHERE lane = ANY(v_lanes) AND head IS NULL
+        RETURNING kind, tenant_id, tool, priority
+    )
+    SELECT count(*), array_agg(DISTINCT kind), array_agg(tenant_id), array_agg(tool), array_agg(priority)
+    INTO v_count, v_kinds, v_tenants, v_tools, v_priorities
+    FROM gone;
+    -- With OFFSET each kind is looked up; the planner would else, when few lanes had tasks, read all of them.
+    DELETE FROM kinds
+    WHERE kind = ANY(v_kinds)
+        AND NOT EXISTS (
+            SELECT FROM lanes WHERE lanes.kind = kinds.kind AND head IS NOT NULL AND contended_at IS NULL OFFSET 0
+        )
+        AND kind <> ALL(ARRAY(SELECT lanes.kind FROM lanes WHERE contended_at IS NOT NULL));
+    UPDATE turns SET idle_since = v_now
+    FROM (
+        SELECT DISTINCT tenant_id, tool, priority
+        FROM unnest(v_tenants, v_tools, v_priorities) AS each (tenant_id, tool, priority)
+    ) AS gone
+    WHERE turns.tenant_id = gone.tenant_id AND turns.tool = gone.tool AND turns.priority = gone.priority
+        AND NOT waiting AND idle_since IS NULL
+        AND NOT EXISTS (
+            SELECT FROM lanes
+            WHERE contended_at IS NOT NULL
+                AND lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool AND lanes.priority = turns.priority
+        );
+    DELETE FROM turns WHERE ctid = ANY(v_idle) AND idle_since < v_before;
+    GET DIAGNOSTICS v_turns = ROW_COUNT;
+    RETURN v_count + v_turns;
+END
+$$;
