@@ -202,3 +202,33 @@ def test_a_cool_down_costs_the_claim_no_look_at_each_tenant_that_was_ever_here(q
     after = calls.settled_cost()
     assert after["deadline"] <= GROWTH * before["deadline"] + 20
     assert after["claim"] <= GROWTH * before["claim"] + 20
+
+
+def test_the_claim_reads_no_more_for_queues_and_tenants_that_are_gone(quiet: Client) -> None:
+    """Behind fifty tenants that are blocked it looks at each kind of work that it knows."""
+    quiet.group("gemini", tool="gemini")
+    quiet.limit("model:full", 0)
+    blocked = [
+        {"tool": "gemini", "prompt": "p", "model": "full", "tenant_id": f"t{n}", "priority": 9}
+        for n in range(60)
+    ]
+    quiet.submit_all(blocked)
+    calls = Calls(quiet.another())
+    before = calls.settled_cost()
+    quiet.run(
+        "insert into tasks (tool, prompt, queue, tenant_id)"
+        " select 'codex', 'p', 'done ' || n, 'done ' || n from generate_series(1, 3000) as n"
+    )
+    dispatcher = quiet.dispatcher()
+    quiet.claim(dispatcher, 0)
+    quiet.run("update tasks set status = 'canceled', finished_at = now() where starts_with(queue, 'done')")
+    while not (runs := quiet.claim(dispatcher, 1).runs):
+        pass  # it finds out, some lanes at a time, that nothing is left
+    quiet.finish(dispatcher, runs[0], "interrupted")
+    while quiet.value("select prune_lanes()"):
+        pass
+    quiet.run("vacuum lanes, kinds, turns")
+    after = calls.settled_cost()
+    assert {
+        call: (before[call], after[call]) for call in before if after[call] > GROWTH * before[call] + 20
+    } == {}
