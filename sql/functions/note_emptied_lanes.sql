@@ -11,6 +11,8 @@ DECLARE
     v_tenants text [];
     v_count bigint;
 BEGIN
+    -- With OFFSET each lane and turn is looked up. The planner, who thinks of the few of a quiet day, would else read all that
+    -- is ready, or all lanes, to compare.
     WITH emptied AS (
         UPDATE lanes SET head = NULL
         WHERE lane = ANY(ARRAY(
@@ -30,6 +32,7 @@ BEGIN
         )) AND NOT EXISTS (
             SELECT FROM tasks
             WHERE tasks.lane = lanes.lane AND created_at >= oldest AND status = 'queued' AND wait_reason IS NULL
+            OFFSET 0
         )
         RETURNING tenant_id
     )
@@ -40,7 +43,8 @@ BEGIN
         AND NOT EXISTS (
             SELECT FROM lanes
             WHERE lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool
-                AND lanes.priority = turns.priority AND head IS NOT NULL AND contended_at IS NULL);
+                AND lanes.priority = turns.priority AND head IS NOT NULL AND contended_at IS NULL
+            OFFSET 0);
     RETURN v_count;
 END
 $$;

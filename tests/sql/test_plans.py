@@ -204,6 +204,34 @@ def test_a_cool_down_costs_the_claim_no_look_at_each_tenant_that_was_ever_here(q
     assert after["claim"] <= GROWTH * before["claim"] + 20
 
 
+@pytest.mark.parametrize("each", ["queue", "tenant_id"])
+def test_of_many_emptied_lanes_each_is_looked_at_once(quiet: Client, each: str) -> None:
+    """Planned while there is little, it would else read all that is ready, or all lanes, to find one of them empty."""
+    session, dispatcher = quiet.another(), quiet.dispatcher()
+
+    def cost(lanes: int) -> float:
+        """Blocks for each lane, until a claim has found all of them empty."""
+        quiet.submit_all(
+            [{"tool": "codex", "prompt": "p", each: f"gone {n}", "priority": 9} for n in range(lanes)]
+        )
+        quiet.claim(dispatcher, 0)
+        quiet.run("delete from tasks where priority = 9")
+        plan = session.value("explain (analyze, buffers, format json) select claim_tasks(%s, 1)", dispatcher)
+        assert isinstance(plan, list)
+        run = quiet.value("select run_id::text from tasks where status = 'leased'")
+        quiet.finish_all(dispatcher, [{"run_id": run, "error_class": "interrupted"}])
+        quiet.run("vacuum lanes, turns")
+        return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]) / lanes
+
+    few = [cost(40) for _ in range(7)][-1]
+    quiet.run(
+        "insert into tasks (tool, prompt, priority, tenant_id) select 'codex', 'p', 1, 't' || mod(i, 2000)"
+        " from generate_series(1, %s) as i",
+        BACKLOG // 4,
+    )
+    assert cost(900) < few
+
+
 def test_the_claim_reads_no_more_for_queues_and_tenants_that_are_gone(quiet: Client) -> None:
     """Behind fifty tenants that are blocked it looks at each kind of work that it knows."""
     quiet.group("gemini", tool="gemini")
