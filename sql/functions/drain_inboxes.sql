@@ -2,8 +2,10 @@
 -- chance; closes the turns of tenants whose own limit became full and opens those of tenants that got room; and does
 -- the same with the kinds of a model or queue, if it has few of them: a scope of many would cost more each time it
 -- fills than the claim saves.
--- Only lease_tasks() calls this, under the claim lock, so it is the only writer. A tenant that was here before keeps
--- its turn, for a new tool or priority too: back from idle it is served next, and then waits like all others.
+-- Only lease_tasks() calls this, under the claim lock, which every writer of these tables holds. What prune_lanes() removed
+-- of a lane is made anew: an empty one said nothing more than what is filed here. A tenant that was here before keeps
+-- its turn, for a new tool or priority too: back from idle it is served next, and then waits like all others. One whose turn
+-- is forgotten does likewise.
 CREATE OR REPLACE FUNCTION drain_inboxes() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
