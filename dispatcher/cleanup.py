@@ -21,6 +21,8 @@ EXPIRY_PAUSE = 3600.0
 """Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
 TRASH_PAUSE = 1.0
 """Seconds in which workspaces that are done with gather to be deleted together."""
+MOUNT_PAUSE = 60.0
+"""Seconds between two looks whether what is mounted in the trash is gone. A look costs half a millisecond."""
 
 
 class Cleanup:
@@ -53,15 +55,19 @@ class Cleanup:
             if trio.current_time() - looked > EXPIRY_PAUSE:
                 await in_thread(self._discard_expired)
                 looked = trio.current_time()
-            await self.empty_trash()
-            await self._trash.wait()
+            held = await self.empty_trash()
+            with trio.move_on_after(MOUNT_PAUSE if held else math.inf):
+                await self._trash.wait()
             await trio.sleep(TRASH_PAUSE)
             self._trash = trio.Event()
 
-    async def empty_trash(self) -> None:
-        """Delete now what was discarded. Prompts and output must not lie on the disk until the next start."""
+    async def empty_trash(self) -> bool:
+        """Delete now what was discarded. Prompts and output must not lie on the disk until the next start.
+
+        Returns whether something that is mounted there keeps a part of it.
+        """
         async with self._emptying:
-            await self._work_directory.empty_trash()
+            return await self._work_directory.trash.empty()
 
     def ended(self, run: Run, report: Report) -> None:
         """Mark what is kept of a run, before the database hears of its end.
@@ -98,7 +104,7 @@ class Cleanup:
     def _let_go(self, run: Run, report: Report) -> None:
         """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
         if self._keeps_session(run, report) > 0:
-            self._work_directory.strip(run.workspace)
+            run.workspace.strip()
             return
         run.workspace.discard()
         if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:

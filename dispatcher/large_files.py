@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher import mounts
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -79,7 +81,10 @@ class LargeFiles:
         """List the digests of files that were written so long ago, and remove drafts that nobody finished since."""
         before = time.time() - seconds
         old = []
-        for file in self._directory.glob("[0-9a-f][0-9a-f]/*"):
+        elsewhere = set(mounts.below(self._directory))
+        for file in self._directory.resolve().glob("[0-9a-f][0-9a-f]/*"):
+            if not elsewhere.isdisjoint((file, file.parent)):
+                continue  # what is mounted there is not ours
             with contextlib.suppress(FileNotFoundError):
                 if file.stat().st_mtime >= before:
                     continue

@@ -2,18 +2,17 @@
 
 <work_dir>/.id                                 names the directory, wherever it is mounted
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
-<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · work/
+<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · tmp/ · work/
                                                or, for whoever goes on with the session: kept · work/
+<work_dir>/<database id>/trash/                what was discarded and is deleted soon
 """
 
 import contextlib
 import errno
 import fcntl
 import hashlib
-import itertools
 import os
 import re
-import subprocess
 import time
 import uuid
 from collections.abc import Iterable
@@ -22,12 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import structlog
-import trio
-
 from dispatcher.errors import DispatchError, UsageError
-
-log = structlog.get_logger()
+from dispatcher.trash import Trash
 
 KEPT = "kept"
 TRASH = "trash"
@@ -61,6 +56,11 @@ class Workspace:
         return self.directory / "prompt"
 
     @cached_property
+    def tmp(self) -> Path:
+        """Where its agent has its temporary files, which so are removed with the workspace."""
+        return self.directory / "tmp"
+
+    @cached_property
     def stdout(self) -> Path:
         return self.directory / "stdout.log"
 
@@ -68,18 +68,44 @@ class Workspace:
     def stderr(self) -> Path:
         return self.directory / "stderr.log"
 
+    @property
+    def _discarded(self) -> Path:
+        """A new name in the trash. To get there takes a rename, which never reaches through a mount."""
+        return self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}"
+
     def discard(self) -> None:
-        """Put it aside, at the cost of one rename; :meth:`WorkDirectory.empty_trash` deletes it. Raises OSError."""
+        """Put it aside, at the cost of one rename; :attr:`WorkDirectory.trash` deletes it. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
-            self.directory.rename(self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}")
+            _move(self.directory, self._discarded)
+
+    def strip(self) -> None:
+        """Discard it but for the directory that its agent worked in, and the mark of that. Raises OSError.
+
+        What cannot be moved, since the agent mounted something there, does not hold up the rest.
+        """
+        if not self.has_own_work:
+            self.discard()
+            return
+        discarded = self._discarded
+        discarded.mkdir(mode=0o700)
+        failure: OSError | None = None
+        for entry in self.directory.iterdir():
+            if entry.name not in (self.work.name, KEPT):
+                try:
+                    _move(entry, discarded / entry.name)
+                except OSError as error:
+                    failure = error
+        if failure is not None:
+            raise failure
 
     def lay_out(self, prompt: str, inputs: Iterable[tuple[str, bytes, int]]) -> None:
-        """Create the directory, the prompt and the input files (path, content, mode).
+        """Create the directory, that of temporary files, the prompt and the input files (path, content, mode).
 
         Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
         another file of a directory that the task chose; PermissionError when a link leads out of it.
         """
         self.directory.mkdir(mode=0o700)
+        self.tmp.mkdir(mode=0o700)
         if self.has_own_work:
             self.work.mkdir(mode=0o700)
         _write(self.prompt, prompt.encode(), 0o600)
@@ -104,7 +130,7 @@ class WorkDirectory:
         # Names this directory and database to the outside, wherever both are mounted.
         self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
         self._runs = runs
-        self._trash = runs / TRASH
+        self.trash = Trash(runs / TRASH)
         self._lock = lock
 
     @classmethod
@@ -162,49 +188,10 @@ class WorkDirectory:
         kept.touch(mode=0o600)
         os.utime(kept, (until, until))
 
-    def strip(self, workspace: Workspace) -> None:
-        """Discard a workspace but for the directory that its agent worked in, and its mark. Raises OSError."""
-        if not workspace.has_own_work:
-            workspace.discard()
-            return
-        for entry in workspace.directory.iterdir():
-            if entry.name in (workspace.work.name, KEPT):
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                # The agent made it, such as a second work tree of git.
-                entry.rename(self._trash / f"{workspace.directory.name}-{uuid.uuid4()}")
-            else:
-                entry.unlink()
-
     def workspaces(self) -> list[Workspace]:
         """List the workspaces that are there, whoever left them. Raises OSError."""
         found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
         return [Workspace(directory, directory / "work") for directory in found]
-
-    async def empty_trash(self) -> None:
-        """Delete what was discarded: by `rm`, which leaves the processor to us (40 us a run, Python's rmtree 200).
-
-        It does not delete from directories that are read-only, as caches of Go modules are, so these are opened first
-        where it failed.
-        """
-        remove = ["rm", "-rf", "--"]
-        try:
-            while entries := list(itertools.islice(self._trash.iterdir(), 1000)):
-                if await _succeeds(*remove, *entries):
-                    continue
-                await _succeeds(
-                    "find",
-                    *entries,
-                    *("-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"),
-                )
-                if not await _succeeds(*remove, *entries):
-                    return  # what cannot be deleted is tried again at the next time
-        except OSError as error:
-            log.warning("what was discarded cannot be deleted", error=str(error))
-
-
-async def _succeeds(*command: str | Path) -> bool:
-    return (await trio.run_process(command, check=False, stderr=subprocess.DEVNULL)).returncode == 0
 
 
 def _identity(root: Path) -> str:
@@ -226,6 +213,22 @@ def _identity(root: Path) -> str:
         raise UsageError(
             f"{file} should hold a uuid, not {content[:40]!r}: is {root} a work directory?"
         ) from None
+
+
+def _move(entry: Path, target: Path) -> None:
+    """Rename an entry that its agent may have closed, or mounted something on. Raises OSError."""
+    try:
+        try:
+            entry.rename(target)
+        except PermissionError:
+            if entry.is_symlink():
+                raise
+            entry.chmod(0o700)  # to move a directory takes the right to write in it
+            entry.rename(target)
+    except OSError as error:
+        if error.errno in (errno.EBUSY, errno.EXDEV):
+            raise OSError(error.errno, "something is mounted there: umount it", str(entry)) from error
+        raise
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

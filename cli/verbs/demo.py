@@ -1,7 +1,6 @@
 """`llmctl demo`: everything at work, on agents that are simulated and in places that vanish afterwards."""
 
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -88,13 +87,14 @@ def _place_of_its_own() -> Iterator[Path]:
         (home / "config.yaml").write_text(to_json(_configuration(home)))
         yield home
     finally:
+        from dispatcher import mounts
         from dispatcher.database.embedded import EmbeddedServer
 
         # Whoever is impatient now would leave a server behind.
         for sign in ENDING:
             signal.signal(sign, signal.SIG_IGN)
         EmbeddedServer(home).destroy()
-        shutil.rmtree(home)
+        mounts.remove_tree(home)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ of mode 0777, fails on blanks, and stops the server under others when the last p
 
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 import time
@@ -19,6 +18,7 @@ from urllib.parse import quote
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from dispatcher import mounts
 from dispatcher.database import server_configuration
 from dispatcher.database.server_account import (
     ServerAccount,
@@ -121,8 +121,9 @@ class EmbeddedServer:
         with self._locked() as account:
             socket_directory = self.place.socket_directory()
             self._stop(account, "immediate")
-            shutil.rmtree(socket_directory, ignore_errors=True)
-            shutil.rmtree(self.place.directory)
+            with contextlib.suppress(OSError):
+                mounts.remove_tree(socket_directory)
+            mounts.remove_tree(self.place.directory)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[ServerAccount]:
@@ -164,7 +165,8 @@ class EmbeddedServer:
     def _initialise(self, account: ServerAccount, programs: Path) -> None:
         """Make the cluster beside its place and rename it, so that an interruption leaves no half of one."""
         for unfinished in self.place.directory.glob("initdb-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                mounts.remove_tree(unfinished)
         unfinished = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.place.directory))
         account.give(unfinished)
         # Sorting by bytes is the same everywhere; that of another locale may change with an update of libc,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher import mounts
 from dispatcher.database.server_place import SYSTEM_DIRECTORY, ServerPlace
 from dispatcher.errors import DatabaseError
 from dispatcher.paths import private_directory
@@ -143,7 +144,8 @@ def _copied(package: Path) -> Path:
     with locked(SYSTEM_DIRECTORY / "lock"):
         if not copy.exists():
             unfinished = SYSTEM_DIRECTORY / f"{copy.name}.unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
+            if unfinished.exists():
+                mounts.remove_tree(unfinished)
             parts = [package / _PROGRAMS.parent / part for part in ("bin", "lib", "share")]
             for part in (*parts, libraries):
                 if part.exists():

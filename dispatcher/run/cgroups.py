@@ -11,6 +11,8 @@ import select
 import time
 from pathlib import Path
 
+from dispatcher import mounts
+
 
 def parent_of_runs() -> Path | None:
     """Find our own group if others can be made beneath it, and can be killed as a whole (Linux 5.14)."""
@@ -89,23 +91,12 @@ def remove(group: Path) -> bool:
 def _own_group() -> Path | None:
     try:
         memberships = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+        trees = [mount for mount in mounts.table() if mount.kind == "cgroup2"]
     except OSError:
         return None
     ours = next((line.removeprefix("0::") for line in memberships if line.startswith("0::")), None)
-    for mount in mounts:
-        # id parent major:minor root mount_point options [tags] - type source options
-        where, _, what = mount.partition(" - ")
-        if ours is not None and what.startswith("cgroup2 "):
-            root, mount_point = where.split(" ")[3:5]
-            if root == "/" or ours == root or ours.startswith(root + "/"):
-                beneath = ours.removeprefix(root if root != "/" else "")
-                return Path(_unescaped(mount_point) + beneath)
+    for tree in trees:
+        if ours is not None and (tree.root == "/" or ours == tree.root or ours.startswith(tree.root + "/")):
+            beneath = ours.removeprefix(tree.root if tree.root != "/" else "")
+            return Path(str(tree.point) + beneath)
     return None
-
-
-def _unescaped(path: str) -> str:
-    """Blanks and backslashes stand as octal numbers in mountinfo."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\134", "\\")):
-        path = path.replace(code, character)
-    return path

@@ -123,7 +123,7 @@ def test_what_an_agent_made_read_only_is_deleted_like_all_else(home_of_nobody: P
         (workspace.work / "pkg" / "mod").chmod(0o500)
         (workspace.work / "pkg").chmod(0)
         workspace.discard()
-        trio.run(held.empty_trash)
+        trio.run(held.trash.empty)
         return [entry.name for entry in (workspace.directory.parent / "trash").iterdir()]
 
     assert as_user(NOBODY, discard) == []
@@ -173,7 +173,7 @@ def test_discarded_workspaces_are_gone_when_the_trash_is_emptied(held: WorkDirec
     workspace.discard()
     assert not workspace.directory.exists()
     workspace.discard()
-    trio.run(held.empty_trash)
+    trio.run(held.trash.empty)
 
     assert held.workspaces() == []
     assert list((workspace.directory.parent / "trash").iterdir()) == []
