@@ -14,7 +14,7 @@ import structlog
 import trio
 from psycopg import Notify
 
-from dispatcher import linux
+from dispatcher import linux, short_paths
 from dispatcher.cleanup import Cleanup
 from dispatcher.database.connection import will_pass
 from dispatcher.database.listener import Connect, Listener
@@ -129,6 +129,8 @@ class EventLoop:
                 await self._exchange.delivered()
             if self._active:
                 log.warning("leaving agents running for the next start", tasks=self._numbers())
+            else:
+                short_paths.forget(self._work_directory.mark)
             with trio.move_on_after(LAST_WORDS):
                 await self._cleanup.empty_trash()
             services.cancel_scope.cancel()

@@ -119,8 +119,7 @@ class Agents:
                 variables = {"GOOGLE_GEMINI_BASE_URL": self.url, "GEMINI_API_KEY": key}
             case _:
                 raise ValueError(f"no such CLI: {cli}")
-        places = dict.fromkeys(("HOME", "TMPDIR"), str(home))
-        return Account(cli=cli, config_home=home, key=key, env={**places, **variables})
+        return Account(cli=cli, config_home=home, key=key, env={"HOME": str(home), **variables})
 
     @contextlib.contextmanager
     def started(
@@ -140,6 +139,7 @@ class Agents:
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "TERM": "dumb",
+            "TMPDIR": str(account.config_home),
             **account.env,
             **invocation.env,
         }

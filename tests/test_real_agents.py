@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from dispatcher.settings import Settings
+from tests.fixtures.users import needs_root
 from tests.real_agents import CLIS, PATIENCE, Agents
 
 KEY = "sk-dummy-0123456789"
@@ -34,10 +36,11 @@ def config(tmp_path: Path, agents: Agents, database_settings: Settings) -> Path:
     return file
 
 
-def dispatch(config: Path, home: Path) -> None:
-    """Run a dispatcher until nothing is left to do."""
+def dispatch(config: Path, home: Path, prefix: Sequence[str] = ()) -> None:
+    """Run a dispatcher until nothing is left to do; ``prefix`` is a command in front of it."""
+    command = [sys.executable, "-m", "dispatcher.command_line", "--config", str(config)]
     subprocess.run(
-        [sys.executable, "-m", "dispatcher.command_line", "--config", str(config), "run", "--until-empty"],
+        [*prefix, *command, "run", "--until-empty"],
         env={**os.environ, "LLMCTL_HOME": str(home), "TEST_KEY": KEY},
         check=True,
         timeout=PATIENCE,
@@ -81,3 +84,36 @@ def test_what_an_agent_was_not_permitted_to_do_is_written_down(
     [(status, denials)] = rows
     assert status == "succeeded"
     assert any("python3" in denial for denial in denials)
+
+
+WITH_ANOTHER_TMP = """
+mkdir -p "$1/$2" && mount --bind "/tmp/$2" "$1/$2" && mount --rbind "$1" /tmp && shift 2 && exec "$@"
+"""
+
+
+@needs_root
+def test_no_real_cli_leaves_a_file_in_the_hosts_directory_for_temporary_files(
+    config: Path, database: str, tmp_path: Path
+) -> None:
+    """gemini writes the conversation into a file at each error; the sandbox of codex makes an empty directory."""
+    theirs = tmp_path / "tmp"
+    ours = tmp_path.relative_to("/tmp").parts[0]
+    with psycopg.connect(database, autocommit=True) as connection:
+        for cli in CLIS:
+            for prompt in ("[[run: mktemp]] [[say: done]]", "[[write a.md: x]] [[fail 500]]"):
+                connection.execute(
+                    "SELECT submit_task(%s, %s, p_model => %s, p_max_attempts => 1)",
+                    [cli, prompt, "gemini-2.5-flash" if cli == "gemini" else None],
+                )
+        dispatch(
+            config,
+            tmp_path / "llmctl",
+            ["unshare", "--mount", "sh", "-c", WITH_ANOTHER_TMP, "sh", str(theirs), ours],
+        )
+        rows = connection.execute(
+            "SELECT status, count(*)::int FROM tasks GROUP BY status ORDER BY 1"
+        ).fetchall()
+
+    assert rows == [("failed", 3), ("succeeded", 3)]
+    assert {path.name for path in theirs.iterdir()} <= {ours, f"codex-daemon-{os.geteuid()}"}
+    assert [path for path in theirs.rglob("*") if not path.is_dir()] == []

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,19 @@ class Answer:
 
 
 def ask(argv: Sequence[str], env: Mapping[str, str], directory: Path, patience: float = PATIENCE) -> Answer:
-    """Run a program to its end without input, in a session of its own that is killed when it takes too long."""
+    """Run a program to its end without input, in a session of its own that is killed when it takes too long.
+
+    Its temporary files are gone afterwards.
+    """
+    with tempfile.TemporaryDirectory(prefix="llmctl-check-", ignore_cleanup_errors=True) as temporary:
+        return _ask(argv, {**env, **NO_NETWORK, "TMPDIR": temporary}, directory, patience)
+
+
+def _ask(argv: Sequence[str], env: Mapping[str, str], directory: Path, patience: float) -> Answer:
     try:
         process = subprocess.Popen(
             argv,
-            env={**env, **NO_NETWORK},
+            env=env,
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

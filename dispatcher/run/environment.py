@@ -12,12 +12,14 @@ from pathlib import Path
 from dispatcher.secret_references import holds_password, why_secret
 
 INHERITED = (
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 OURS = dict(os.environ)
 """A copy: os.environ encodes and decodes at each look."""
+TEMPORARY = ("TMPDIR", "TMP", "TEMP")
+"""What programs ask, in this order, for where to put temporary files: each run has a place of its own."""
 RUN = "LLMCTL_RUN"
 OWNER = "LLMCTL_OWNER"
 """The marks of our processes: which run, and of which work directory and database."""

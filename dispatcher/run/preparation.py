@@ -1,5 +1,6 @@
 """From a claimed run to a process that can be started: consent, workspace, arguments, environment."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from dispatcher import linux
+from dispatcher import linux, mounts
 from dispatcher.errors import UsageError
 from dispatcher.paths import expanded
 from dispatcher.run import environment, run_record
@@ -19,6 +20,7 @@ from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
 from dispatcher.secret_references import why_secret
 from dispatcher.settings import SecuritySettings
+from dispatcher.short_paths import shortened
 from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import Workspace
 from wrappers.base import AuthMode, Request, Wrapper, is_among
@@ -112,7 +114,8 @@ def prepare(
     )
     invocation = wrapper.invocation(request)
     try:
-        built = _environment(claimed, wrapper, request.config_home, invocation.env, owner)
+        extra = {**temporary(workspace, owner), **invocation.env}
+        built = _environment(claimed, wrapper, request.config_home, extra, owner)
     except SecretError as error:
         raise unusable(claimed, str(error)) from error
     check_credentials(claimed, wrapper, built)
@@ -153,9 +156,8 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
             )
         secrets |= {(name, value) for value in found if value and value != reference}
     # What its group names no more is known by its looks.
-    forgotten = (
-        given.keys() - claimed.env.keys() - {*environment.INHERITED, environment.RUN, environment.OWNER}
-    )
+    ours = {*environment.INHERITED, *environment.TEMPORARY, environment.RUN, environment.OWNER}
+    forgotten = given.keys() - claimed.env.keys() - ours
     secrets |= {(name, given[name]) for name in forgotten if why_secret(name, given[name])}
     return tuple({value for _, value in secrets}), environment.keys_among(secrets)
 
@@ -253,9 +255,16 @@ def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection
             file.write_text(text, encoding="utf-8")
         made.rename(home)
     except OSError:
-        shutil.rmtree(made, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            mounts.remove_tree(made)
         if not home.is_dir():  # else another run of the account was faster
             raise
+
+
+def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
+    """Return the variables that lead an agent to its own directory of temporary files, by a short name."""
+    place = shortened(workspace.tmp, workspace.directory.parent, owner)
+    return dict.fromkeys(environment.TEMPORARY, str(place))
 
 
 def auth_mode_of(claimed: ClaimedRun, wrapper: Wrapper) -> AuthMode | None:
