@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dispatcher import __version__, standard_streams
+from dispatcher import __version__, own_environment, standard_streams
 from dispatcher.errors import DispatchError, ExitCode
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def run(
     next start. A second signal stops them; their tasks are queued again with the attempt given back.
     A hang-up (SIGHUP) reads tools, groups and limits from the configuration file anew.
     """
+    own_environment.conceal()
+
     from msgspec.structs import replace
 
     from dispatcher import service

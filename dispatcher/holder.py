@@ -4,9 +4,9 @@ import fcntl
 import os
 import select
 import signal
-from contextlib import suppress
 from pathlib import Path
 
+from dispatcher import mounts
 from dispatcher.errors import DispatchError
 
 
@@ -49,7 +49,7 @@ class Holder:
 
 
 def find_holder(runs: Path) -> Holder | None:
-    """Find the process that has the lock open; its number alone might be another's by now.
+    """Find the process that has the lock; its number alone might be another's by now.
 
     Raises :class:`DispatchError` when somebody holds it whom we cannot see: in another container, or of another user.
     """
@@ -60,22 +60,38 @@ def find_holder(runs: Path) -> Holder | None:
         descriptor = os.pidfd_open(pid)
     except OSError as error:
         raise _unseen(runs, str(error)) from error
-    if not _has_open(pid, runs / ".lock"):
-        os.close(descriptor)
-        raise _unseen(runs, f"process {pid} here is another one, or another user's")
-    return Holder(pid, descriptor)
-
-
-def _has_open(pid: int, file: Path) -> bool:
+    why = f"process {pid} here is another one"
     try:
-        wanted = file.stat()
-        for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-            with suppress(FileNotFoundError):  # it was closed since the list was made
-                if os.path.samestat(wanted, os.stat(f"/proc/{pid}/fd/{number}")):  # noqa: PTH116
-                    return True
-    except OSError:
-        pass
-    return False
+        with (runs / ".lock").open("rb") as lock:
+            if _has_locked(pid, lock.fileno()):
+                return Holder(pid, descriptor)
+    except OSError as error:
+        why = str(error)
+    os.close(descriptor)
+    raise _unseen(runs, why)
+
+
+def _has_locked(pid: int, lock: int) -> bool:
+    """Whether the kernel's list of locks says so of the file that is open as ``lock``. Raises OSError.
+
+    The descriptors of a dispatcher are closed to all but root.
+    """
+    # 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
+    wanted = ["FLOCK", "ADVISORY", "WRITE", str(pid), _kernel_name(lock)]
+    return any(line.split()[1:6] == wanted for line in Path("/proc/locks").read_text().splitlines())
+
+
+def _kernel_name(descriptor: int) -> str:
+    """Name an open file as /proc/locks does, by file system and inode.
+
+    On btrfs and overlayfs stat(2) tells others; what the kernel means are those of fdinfo and of the table of mounts.
+    """
+    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    opened = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    devices = [mount.device for mount in mounts.table() if str(mount.id) == opened["mnt_id"]]
+    major, minor = map(int, devices[0].split(":")) if devices else (0, 0)
+    inode = opened.get("ino", str(os.fstat(descriptor).st_ino))  # Linux 5.14 says it
+    return f"{major:02x}:{minor:02x}:{inode}"
 
 
 def _unseen(runs: Path, why: str) -> DispatchError:

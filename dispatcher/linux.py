@@ -19,6 +19,10 @@ _FALLOC_FL_KEEP_SIZE, _FALLOC_FL_PUNCH_HOLE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
+_PR_SET_DUMPABLE = 4
+_ENV_START = 47
+"""The place of ``env_start`` in /proc/PID/stat, counted from behind the name of the program."""
+
 _SPAWN_SETSIGDEF, _SPAWN_SETSID, _SPAWN_SETCGROUP = 0x04, 0x80, 0x100
 _OPAQUE_BYTES = 1024
 """More than any of the structures has of which only glibc knows the inside (the largest: 336 bytes)."""
@@ -44,6 +48,31 @@ def environment_of(pid: int) -> dict[str, str]:
         return {}
     pairs = (os.fsdecode(variable).partition("=") for variable in variables)
     return {name: value for name, _, value in pairs}
+
+
+def make_undumpable() -> None:
+    """Let nobody but root look into this process: memory, environment, descriptors. A program that it starts is open.
+
+    To other processes its files in /proc belong to root from now on. Raises OSError.
+    """
+    if _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def blank_variables(is_meant: Callable[[str], bool]) -> None:
+    """Write NUL over the values of variables where `/proc/PID/environ` shows them.
+
+    That is the memory in which the kernel put them at the start. To remove a variable takes away a pointer to it only.
+    """
+    fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+    start, end = int(fields[_ENV_START]), int(fields[_ENV_START + 1])
+    place = start
+    for given in ctypes.string_at(start, end - start).split(b"\0"):
+        name, _, value = given.partition(b"=")
+        if value and is_meant(os.fsdecode(name)):
+            ctypes.memset(place + len(name) + 1, 0, len(value))
+        place += len(given) + 1
 
 
 def raise_open_files() -> int:

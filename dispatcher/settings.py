@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, structs
 
-from dispatcher import paths, strict_yaml
+from dispatcher import own_environment, paths, strict_yaml
 from dispatcher.errors import UsageError
 from dispatcher.secret_references import why_secret
 from wrappers.command import ToolSettings
@@ -220,7 +220,7 @@ def load(file: Path | None = None) -> Settings:
     ``database.url``.
     """
     settings = _read(file)
-    if url := os.environ.get("LLMCTL_DATABASE_URL"):
+    if url := own_environment.variable("LLMCTL_DATABASE_URL"):
         return structs.replace(settings, database=structs.replace(settings.database, url=url))
     return settings
 

@@ -1,7 +1,6 @@
 """YAML into frozen msgspec structs, strictly: whatever is not understood is an error that names its key."""
 
 import difflib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from dispatcher.errors import UsageError
+from dispatcher.own_environment import variable
 
 SomeStruct = TypeVar("SomeStruct", bound=msgspec.Struct)
 
@@ -133,7 +133,7 @@ class _Builder:
                 raise self._error(
                     where, "`${` must begin `${NAME}` or `${NAME:-default}`; write `$${` for the text"
                 )
-            found = os.environ.get(match["name"])
+            found = variable(match["name"])
             if match["default"] is not None:
                 return found or match["default"]
             if found is None:

@@ -13,7 +13,7 @@ from psycopg import conninfo as libpq
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
-from dispatcher import paths
+from dispatcher import own_environment, paths
 from dispatcher.database.embedded import EmbeddedServer
 from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, UsageError, WrongStateError
 from dispatcher.settings import Settings
@@ -224,7 +224,10 @@ def _server_parameters(settings: Settings, database: str) -> dict[str, str]:
             "database.url (or LLMCTL_DATABASE_URL) is no connection string;"
             " write postgresql://USER@HOST:PORT or host=HOST user=USER"
         ) from None
-    return {key: str(value) for key, value in given.items()} | {"dbname": database}
+    # Else libpq would look for it in the environment itself.
+    password = own_environment.concealed("PGPASSWORD")
+    found = {"password": password} if password else {}
+    return found | {key: str(value) for key, value in given.items()} | {"dbname": database}
 
 
 def _unreachable(settings: Settings, database: str | None, error: psycopg.OperationalError) -> DatabaseError:

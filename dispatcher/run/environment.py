@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher.own_environment import GIVEN
 from dispatcher.secret_references import holds_password, why_secret
 
 INHERITED = (
@@ -16,8 +17,6 @@ INHERITED = (
     "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-OURS = dict(os.environ)
-"""A copy: os.environ encodes and decodes at each look."""
 TEMPORARY = ("TMPDIR", "TMP", "TEMP")
 """What programs ask, in this order, for where to put temporary files: each run has a place of its own."""
 RUN = "LLMCTL_RUN"
@@ -50,7 +49,7 @@ def build(
     group: Mapping[str, str],
     invocation: Mapping[str, str],
     marks: Mapping[str, str],
-    inherited: Mapping[str, str] = OURS,
+    inherited: Mapping[str, str] = GIVEN,
 ) -> Environment:
     """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
 
@@ -79,7 +78,7 @@ def keys_among(secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     )
 
 
-def resolve(name: str, value: str, inherited: Mapping[str, str] = OURS) -> str:
+def resolve(name: str, value: str, inherited: Mapping[str, str] = GIVEN) -> str:
     """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself. Raises :class:`SecretError`."""
     kind, _, place = value.partition(":")
     if kind == "env":

@@ -14,6 +14,7 @@ import structlog
 
 from dispatcher import linux, mounts
 from dispatcher.errors import UsageError
+from dispatcher.own_environment import GIVEN
 from dispatcher.paths import expanded
 from dispatcher.run import environment, run_record
 from dispatcher.run.environment import Environment, SecretError
@@ -145,7 +146,7 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
     more when the shell has ended.
     """
     given = linux.environment_of(shell) if shell is not None else {}
-    secrets = {*environment.passwords_among(given or environment.OURS).items()}
+    secrets = {*environment.passwords_among(given or GIVEN).items()}
     for name, reference in claimed.env.items():
         found = {given.get(name)}
         try:
