@@ -7,11 +7,14 @@ where they would be too long (2.1.330). So a link in /tmp leads to the work dire
 
 import contextlib
 import os
+import time
 import uuid
 from pathlib import Path
 
 LONGEST = 50
 """Bytes of a directory that leave enough for the names of sockets."""
+FRESH = 86400.0
+"""Seconds. systemd removes from /tmp what is older than ten days."""
 _PLACE = Path("/tmp")  # noqa: S108 - a fixed and short place; whose link it is is looked at
 
 
@@ -41,8 +44,10 @@ def link_of(mark: str) -> Path:
 
 def _link(link: Path, target: Path) -> None:
     try:
-        os.utime(link, follow_symlinks=False)  # systemd removes what is older than ten days
-        if link.lstat().st_uid == os.geteuid() and link.readlink() == target:
+        found = link.lstat()
+        if found.st_uid == os.geteuid() and str(link.readlink()) == str(target):
+            if time.time() - found.st_mtime > FRESH:
+                os.utime(link, follow_symlinks=False)
             return
     except FileNotFoundError:
         pass

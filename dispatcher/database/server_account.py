@@ -194,6 +194,7 @@ def _new_system_account(name: str) -> pwd.struct_passwd:
     try:
         made = subprocess.run(
             [useradd, *options, "--shell", "/usr/sbin/nologin", name],
+            env={"PATH": os.defpath, "LC_ALL": "C"},
             capture_output=True,
             text=True,
             check=False,
