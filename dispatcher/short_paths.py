@@ -15,21 +15,24 @@ LONGEST = 50
 """Bytes of a directory that leave enough for the names of sockets."""
 FRESH = 86400.0
 """Seconds. systemd removes from /tmp what is older than ten days."""
-_PLACE = Path("/tmp")  # noqa: S108 - a fixed and short place; whose link it is is looked at
+_PLACE = "/tmp"  # noqa: S108 - a fixed and short place; whose link it is is looked at
 
 
-def shortened(path: Path, base: Path, mark: str) -> Path:
+def shortened(path: Path, base: Path, mark: str) -> str:
     """Return a name for ``path``, which is below ``base``: its own, or if that is long one by the link of ``mark``.
 
-    Where the link cannot be made, or another user took its name, it is its own.
+    Where the link cannot be made, or another user took its name, it is its own. Costs three calls of the system, for
+    each start of an agent, so it is done on strings.
     """
-    if len(os.fsencode(path)) <= LONGEST:
-        return path
+    name = str(path)
+    if len(os.fsencode(name)) <= LONGEST:
+        return name
+    link = str(link_of(mark))
     try:
-        _link(link_of(mark), base)
+        _link(link, str(base))
     except OSError:
-        return path
-    return link_of(mark) / path.relative_to(base)
+        return name
+    return link + name.removeprefix(str(base))
 
 
 def forget(mark: str) -> None:
@@ -39,19 +42,19 @@ def forget(mark: str) -> None:
 
 
 def link_of(mark: str) -> Path:
-    return _PLACE / f"llmctl-{mark}"
+    return Path(f"{_PLACE}/llmctl-{mark}")
 
 
-def _link(link: Path, target: Path) -> None:
+def _link(link: str, target: str) -> None:
     try:
-        found = link.lstat()
-        if found.st_uid == os.geteuid() and str(link.readlink()) == str(target):
+        found = os.lstat(link)
+        if found.st_uid == os.geteuid() and os.readlink(link) == target:  # noqa: PTH115
             if time.time() - found.st_mtime > FRESH:
                 os.utime(link, follow_symlinks=False)
             return
     except FileNotFoundError:
         pass
-    draft = link.with_name(f"{link.name}.{uuid.uuid4()}")
+    draft = Path(f"{link}.{uuid.uuid4()}")
     draft.symlink_to(target)
     try:
         draft.rename(link)

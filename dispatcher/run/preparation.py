@@ -265,7 +265,7 @@ def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection
 def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
     """Return the variables that lead an agent to its own directory of temporary files, by a short name."""
     place = shortened(workspace.tmp, workspace.directory.parent, owner)
-    return dict.fromkeys(environment.TEMPORARY, str(place))
+    return dict.fromkeys(environment.TEMPORARY, place)
 
 
 def auth_mode_of(claimed: ClaimedRun, wrapper: Wrapper) -> AuthMode | None:

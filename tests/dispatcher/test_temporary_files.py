@@ -111,9 +111,9 @@ def test_a_short_name_leads_to_the_directory_wherever_it_led_before(tmp_path: Pa
     try:
         short_paths.link_of(mark).symlink_to(tmp_path / "gone")
         short = short_paths.shortened(long / "1-1" / "tmp", long, mark)
-        assert len(str(short)) <= short_paths.LONGEST
-        assert short.samefile(long / "1-1" / "tmp")
-        assert short_paths.shortened(Path("/short/tmp"), Path("/short"), mark) == Path("/short/tmp")
+        assert len(short) <= short_paths.LONGEST
+        assert Path(short).samefile(long / "1-1" / "tmp")
+        assert short_paths.shortened(Path("/short/tmp"), Path("/short"), mark) == "/short/tmp"
     finally:
         short_paths.forget(mark)
     assert not short_paths.link_of(mark).is_symlink()
@@ -128,4 +128,4 @@ def test_a_short_name_that_another_user_took_is_not_used(tmp_path: Path, mark: s
         assert short_paths.link_of(mark).readlink() == Path("/root")
     finally:
         short_paths.forget(mark)
-    assert found == path
+    assert found == str(path)
