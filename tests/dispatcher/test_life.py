@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from dispatcher.run.environment import INHERITED
+from dispatcher.run.environment import INHERITED, TEMPORARY
 from tests.fixtures.dispatchers import Site
 
 
@@ -293,7 +293,7 @@ def test_an_agent_sees_no_variable_that_is_not_its_own(site: Site) -> None:
     seen = {line.partition("=")[0] for line in site.task(number)["result"]["text"].splitlines()}
 
     of_the_shell = {"PWD", "OLDPWD", "SHLVL", "_"}
-    assert seen - of_the_shell - set(INHERITED) == {"TERM", "SITE", "LLMCTL_RUN", "LLMCTL_OWNER"}
+    assert seen - of_the_shell - set(INHERITED) == {"TERM", "SITE", "LLMCTL_RUN", "LLMCTL_OWNER", *TEMPORARY}
 
 
 def test_workspaces_are_private(site: Site) -> None:
