@@ -68,7 +68,8 @@ def test_programs_that_a_dispatcher_starts_inherit_no_secret(site: Site, hunt: H
     site.start(env={**SECRETS, "PATH": f"{rm.parent}:{os.environ['PATH']}"})
     number = site.submit("echo done")
     site.wait_for("succeeded", number)
-    site.wait_until(lambda: (tmp_path / "given").exists() and not site.workspace(number).exists())
+    trash = site.workspace(number).parent / "trash"
+    site.wait_until(lambda: (tmp_path / "given").exists() and not list(trash.iterdir()))
 
     given = (tmp_path / "given").read_bytes()
     assert b"PATH=" in given
