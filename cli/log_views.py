@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from cli.text import harmless
+from dispatcher.terminal import harmless
 from wrappers.base import Activity, Event, Parser, Said
 from wrappers.registry import BUILT_IN
 

@@ -74,11 +74,9 @@ def main() -> None:
 
 
 def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:
-    from cli.output import say
+    from cli.output import complain
 
-    say(f"error: {message}")
-    if hint:
-        say(f"hint: {hint}")
+    complain(message, hint)
     return code
 
 

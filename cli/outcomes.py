@@ -7,6 +7,7 @@ from cli.output import TextOrJson, interrupts_say, say, to_json, write
 from cli.records import Task
 from cli.waiting import Waiter
 from dispatcher.errors import ExitCode
+from dispatcher.terminal import one_line
 
 MOST_NAMED = 50
 """Tasks that a message names, rather than counts."""
@@ -21,7 +22,7 @@ def wait_for(
     try:
         with interrupts_say(lambda: waits_again(sorted(waiter.pending) or tasks)):
             for state in waiter.ended():
-                error = f": {state.error_message}" if state.error_message else ""
+                error = f": {one_line(state.error_message)}" if state.error_message else ""
                 if output is TextOrJson.JSON:
                     write(to_json(state, indent=False))
                 else:
@@ -65,7 +66,7 @@ def show_result(task: Task, output: TextOrJson) -> ExitCode:
         )
     elif task.status == "succeeded":
         text = str((task.result or {}).get("text", ""))
-        write(text.removesuffix("\n"))
+        write(text.removesuffix("\n"), exact=True)
     if task.status == "succeeded":
         return ExitCode.OK
     if task.status in ("failed", "canceled"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cli.text import harmless
+from dispatcher.terminal import escaped, harmless, message
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -47,7 +47,7 @@ def show_rows(
         case Format.JSONL:
             pass
         case Format.CSV:
-            write(to_csv(kind, rows))
+            write(to_csv(kind, rows), exact=True)
         case Format.TABLE if not rows:
             say(empty)
         case Format.TABLE:
@@ -68,11 +68,11 @@ def _show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]") -> None
 
 
 def to_json(value: object, *, indent: bool = True) -> str:
-    """JSON with times as RFC 3339 and money as a number."""
+    """JSON with times as RFC 3339 and money as a number; what a terminal would obey or hide is escaped in it."""
     import msgspec
 
     encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
-    return (msgspec.json.format(encoded, indent=2) if indent else encoded).decode()
+    return escaped((msgspec.json.format(encoded, indent=2) if indent else encoded).decode())
 
 
 def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
@@ -100,14 +100,24 @@ def has_screen() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
-def write(text: str) -> None:
-    """One line or more to standard output, at once; what a terminal would obey is taken out when it is one."""
-    print(harmless(text) if sys.stdout.isatty() else text, flush=True)  # noqa: T201
+def write(text: str, *, exact: bool = False) -> None:
+    """One line or more to standard output, at once, without what a terminal would obey or hide.
+
+    ``exact``: what is there for programs stays as it is, unless this is a terminal.
+    """
+    print(text if exact and not sys.stdout.isatty() else harmless(text), flush=True)  # noqa: T201
 
 
 def say(text: str) -> None:
     """A remark for people, which no pipe gets."""
     print(harmless(text), file=sys.stderr)  # noqa: T201
+
+
+def complain(error: str, hint: str | None = None) -> None:
+    """What went wrong, and what to do, for people; what is quoted in it may be anything, and of any length."""
+    say(f"error: {message(error)}")
+    if hint:
+        say(f"hint: {message(hint)}")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from cli.text import one_line
+from dispatcher.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.text import Text

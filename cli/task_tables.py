@@ -5,7 +5,8 @@ from datetime import datetime
 
 from cli.records import FileRow, RunRow, Task, TaskRow
 from cli.tables import Column, table
-from cli.text import age, count, duration, first_lines, money, one_line, size, stopwatch
+from cli.text import age, count, duration, first_lines, money, size, stopwatch
+from dispatcher.terminal import one_line
 
 STYLES = {
     "running": "green",

@@ -1,27 +1,6 @@
-"""Words, numbers and lengths of time as people read them, and text made harmless for a terminal."""
+"""Words, numbers and lengths of time as people read them."""
 
-import re
-
-_ESCAPE_SEQUENCE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS: titles, links, clipboard
-    r"|\x1b[ -/]*[0-~]?",
-    re.DOTALL,
-)
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    r"\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # these reorder what stands around them
-)
-
-
-def harmless(text: str) -> str:
-    """``text`` without escape sequences and control characters; line ends and tabs stay."""
-    return _CONTROL.sub("", _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n")))
-
-
-def one_line(text: str) -> str:
-    """:func:`harmless`, with each run of white space as one blank."""
-    return " ".join(harmless(text).split())
+from dispatcher.terminal import harmless
 
 
 def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dispatcher import __version__, own_environment, standard_streams
+from dispatcher import __version__, own_environment, standard_streams, terminal
 from dispatcher.errors import DispatchError, ExitCode
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def recover(
     with connect(settings) as connection:
         lost = recover_lost(connection, settings, forget_host=forget_host, dry_run=dry_run)
     for run in lost:
-        typer.echo(f"{run.number}-{run.run_no}\t{run.host}\taway for {round(run.away_s)} s")
+        typer.echo(f"{run.number}-{run.run_no}\t{terminal.one_line(run.host)}\taway for {round(run.away_s)} s")
     _say(f"{len(lost)} runs {'would be' if dry_run else 'were'} given up")
 
 
@@ -259,7 +259,7 @@ def _embedded_server(settings: "Settings") -> "EmbeddedServer":
 
 
 def _say(message: str) -> None:
-    typer.echo(message, err=True)
+    typer.echo(terminal.message(message), err=True)
 
 
 def main() -> None:

@@ -3,11 +3,12 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 
+from dispatcher import terminal
 from dispatcher.settings import LoggingSettings
 
 
@@ -22,19 +23,29 @@ class _Logger:
     debug = info = warning = error = msg
 
 
+def _harmless(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what agents, tasks and servers wrote from steering the terminal, or from looking like a line of ours."""
+    for key, value in event.items():
+        if key == "exception":
+            event[key] = terminal.harmless(str(value))
+        elif not isinstance(value, bool | int | float | None):
+            event[key] = terminal.one_line(value if isinstance(value, str) else repr(value))
+    return event
+
+
 def configure(settings: LoggingSettings) -> None:
     """Set up logging for this process, also for libraries (the connection pool logs what it has to reconnect)."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     as_text = settings.format == "text" or (settings.format is None and sys.stderr.isatty())
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if as_text else "iso", utc=not as_text)
     shared: list[Callable[..., Any]] = [structlog.stdlib.add_log_level, stamp]
-    renderer: Callable[..., Any] = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    renderers: list[Callable[..., Any]] = (
+        [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)]
         if as_text
-        else structlog.processors.JSONRenderer()
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, structlog.processors.format_exc_info, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Logger(),
         cache_logger_on_first_use=True,
@@ -43,7 +54,7 @@ def configure(settings: LoggingSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

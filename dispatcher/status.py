@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from dispatcher.database.connection import Connection, embedded_server, server_name, translated
 from dispatcher.database.migrate import open_database
 from dispatcher.settings import Settings
+from dispatcher.terminal import escaped, one_line
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -71,10 +72,11 @@ def read_status(settings: Settings) -> Status:
 
 
 def as_lines(status: Status) -> list[str]:
-    lines = [f"database    {status.database}"]
+    """What hosts, agents and producers wrote is made harmless, each on its line."""
+    lines = [f"database    {one_line(status.database)}"]
     for dispatcher in status.dispatchers:
-        lines.append(f"dispatcher  {_in_words(dispatcher)}")
-        lines += [f"  {_task_in_words(task)}" for task in status.tasks_of(dispatcher)]
+        lines.append(f"dispatcher  {one_line(_in_words(dispatcher))}")
+        lines += [f"  {one_line(_task_in_words(task))}" for task in status.tasks_of(dispatcher)]
     if not status.dispatchers:
         lines.append("dispatcher  none is running; start one: `dispatcher run`")
     return lines
@@ -88,7 +90,7 @@ def as_json(status: Status) -> str:
             for dispatcher in status.dispatchers
         ],
     }
-    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+    return escaped(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
 
 def _in_words(dispatcher: DispatcherState) -> str:
@@ -104,9 +106,7 @@ def _task_in_words(task: ActiveTask) -> str:
     state = "is stopped" if task.stops else "starts" if task.status == "leased" else "runs"
     name = f" {task.name}" if task.name else ""
     doing = f": {task.activity}" if task.activity else ""
-    # What agents and producers wrote: no control bytes, on one line.
-    words = f"{task.number}{name}  {task.group_name}, {state} for {_ago(task.elapsed_s)}{doing}"
-    return "".join(character if character.isprintable() else " " for character in words)
+    return f"{task.number}{name}  {task.group_name}, {state} for {_ago(task.elapsed_s)}{doing}"
 
 
 def _ago(seconds: float) -> str:

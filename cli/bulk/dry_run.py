@@ -8,6 +8,7 @@ from cli.output import TextOrJson, say, to_json, write
 from cli.task_fields import FIELDS
 from cli.text import size
 from dispatcher.errors import ExitCode
+from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3
 """Tasks of a file that are shown to people; programs get all."""
@@ -24,7 +25,7 @@ def show_file(
             encoded = maker.encode(row)
             count += 1
             if output is TextOrJson.JSON:
-                write(encoded.decode())
+                write(escaped(encoded.decode()))
             elif count <= MOST_SHOWN:
                 write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")
     if maker.unused:

@@ -9,7 +9,8 @@ from cli.live.snapshot import Snapshot
 from cli.records import DispatcherRow, TaskRow
 from cli.tables import Column, table
 from cli.task_tables import STYLES, TASKS, remark
-from cli.text import duration, one_line
+from cli.text import duration
+from dispatcher.terminal import one_line
 
 NARROW = 100
 """Cells; below this tokens and cost make way for what a task waits for."""

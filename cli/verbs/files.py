@@ -9,9 +9,9 @@ import typer
 
 from cli.output import Format, FormatOption, say, show_rows
 from cli.registry import family
-from cli.text import harmless
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import NotFoundError, UsageError
+from dispatcher.terminal import harmless
 
 if TYPE_CHECKING:
     from cli.database import Database

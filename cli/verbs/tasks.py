@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, say, show_rows, to_json, write
+from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, complain, show_rows, to_json, write
 from cli.registry import family
 from dispatcher.errors import DatabaseError, DispatchError, ExitCode
 
@@ -123,6 +123,6 @@ def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitC
             except DatabaseError:
                 raise
             except DispatchError as error:
-                say(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
+                complain(str(error), error.hint)
                 worst = max(worst, error.exit_code)
     return worst

@@ -9,6 +9,7 @@ from typing import TextIO
 import msgspec
 
 from dispatcher.checks.finding import Finding
+from dispatcher.terminal import escaped, one_line
 
 _COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
 _END = "\x1b[0m"
@@ -18,7 +19,7 @@ _NARROWEST = 24
 
 def lines(findings: Sequence[Finding], *, colour: bool = False, width: int | None = None) -> list[str]:
     """One line a finding, and one that counts them. What is longer than ``width`` goes on below itself."""
-    wide = max((len(finding.subject) for finding in findings), default=0)
+    wide = max((len(one_line(finding.subject)) for finding in findings), default=0)
     return [*(_line(finding, wide, colour, width) for finding in findings), summary(findings)]
 
 
@@ -41,7 +42,7 @@ def width_of(stream: TextIO) -> int | None:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    return msgspec.json.format(msgspec.json.encode(findings), indent=2).decode()
+    return escaped(msgspec.json.format(msgspec.json.encode(findings), indent=2).decode())
 
 
 def _line(finding: Finding, wide: int, colour: bool, width: int | None) -> str:
@@ -49,14 +50,9 @@ def _line(finding: Finding, wide: int, colour: bool, width: int | None) -> str:
     if colour:
         level = f"{_COLOURS[finding.level]}{level}{_END}"
     remedy = f" → {finding.remedy}" if finding.remedy else ""
-    text = _clean(f"{finding.what}{remedy}")
+    text = one_line(f"{finding.what}{remedy}")
     indent = len("problem") + wide + 4
     if width is not None and width - indent >= _NARROWEST:
         parts = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False)
         text = f"\n{' ' * indent}".join(parts)
-    return f"{level}  {_clean(f'{finding.subject:<{wide}}')}  {text}"
-
-
-def _clean(text: str) -> str:
-    """What others named may hold what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    return f"{level}  {one_line(finding.subject):<{wide}}  {text}"

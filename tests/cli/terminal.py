@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cli.text import harmless
+from dispatcher.terminal import harmless
 from tests.cli.conftest import Llmctl
 
 HOME = "\x1b[H"

@@ -90,6 +90,34 @@ def test_ls_makes_what_agents_and_producers_wrote_harmless(
     assert len(printed.splitlines()) == 2
 
 
+UNSEEN = "a\u061cb\u200bc\u202ed\u2066e\ufefff\U000e0041g\x9b1mh\ufe01i\u2028j"
+
+
+def test_no_table_or_sentence_shows_what_nobody_sees(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    """Neither of a task nor of a group or tenant, and also where it is quoted in an error."""
+    number = llmctl.submit("claude", UNSEEN, "--name", UNSEEN, "--tenant", UNSEEN.replace("\x9b1m", ""))
+    dispatcher.run(error_class="agent_error", error_message=UNSEEN)
+    said = [
+        *(llmctl(*verb) for verb in (["ls"], ["show", number], ["runs", number], ["watch"], ["stats"])),
+        *(llmctl(*verb, UNSEEN) for verb in (["show"], ["cancel"], ["group", "rm"], ["submit"], ["wait"])),
+        llmctl("group", "pause", "claude-main", "--reason", UNSEEN),
+        *(llmctl(*verb) for verb in (["group", "ls"], ["limit", "ls"], ["submit", "claude", "x"])),
+        llmctl("submit", "claude", "x", "--dry-run", "--name", UNSEEN),
+        llmctl("submit", "--from", "-", "claude", "x", stdin=msgspec.json.encode({UNSEEN: "x"})),
+    ]
+    for finished in said:
+        printed = finished.out + finished.err
+        assert printed, finished
+        assert not set(printed) & set(UNSEEN) - set("abcdefghij1m"), finished
+
+
+def test_json_is_exact_and_hides_nothing(llmctl: Llmctl) -> None:
+    number = llmctl.submit("claude", UNSEEN)
+    printed = llmctl.ok("show", number, "-o", "json")
+    assert msgspec.json.decode(printed, type=dict[str, object])["prompt"] == UNSEEN
+    assert not set(printed) & set(UNSEEN) - set("abcdefghij1m")
+
+
 @pytest.mark.parametrize(
     ("filter_", "found"),
     [

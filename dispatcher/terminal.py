@@ -1,0 +1,90 @@
+"""The one place that decides which characters may reach a terminal. Programs get everything as it is."""
+
+import re
+from collections.abc import Mapping
+from unicodedata import category
+
+_ESCAPE_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS: titles, links, clipboard
+    r"|\x1b[ -/]*[0-~]?",
+    re.DOTALL,
+)
+_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+# Letters, marks and symbols that show nothing: fillers, variation selectors (which can carry any bytes), Braille blank.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+# Between emoji the joiner makes one picture of them, and behind one the selector makes it colourful.
+_EMOJI = "[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+_ONLY_IN_EMOJI = "\u200d\ufe0f"
+_OUTSIDE_EMOJI = re.compile(
+    f"(?<!{_EMOJI})\ufe0f|(?<!{_EMOJI})(?<!{_EMOJI}\ufe0f)\u200d|\u200d(?!{_EMOJI})",
+)
+
+LONGEST_MESSAGE = 2_000
+"""Characters of an error message; it may quote what somebody gave us."""
+
+
+def harmless(text: str) -> str:
+    """``text`` without what a terminal obeys and what nobody sees; line ends and tabs stay.
+
+    Taken out are escape sequences, control and format characters (also those that reorder text), tag characters and
+    other invisible ones; what Unicode gives no meaning becomes U+FFFD. Sequences of emoji stay.
+    """
+    text = _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n"))
+    if text.isascii():
+        return _ASCII_CONTROL.sub("", text)
+    text = text.translate(_replacements(text))
+    if any(special in text for special in _ONLY_IN_EMOJI):
+        text = _OUTSIDE_EMOJI.sub("", text)
+    return text
+
+
+def one_line(text: str) -> str:
+    """:func:`harmless`, with each run of white space as one blank."""
+    return " ".join(harmless(text).split())
+
+
+def message(text: str) -> str:
+    """:func:`harmless`, and where it is far too long without its middle: what was wrong, and what to do, stay."""
+    clean = harmless(text)
+    if len(clean) <= LONGEST_MESSAGE:
+        return clean
+    begin, end = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
+    left_out = f" … {len(clean) - begin - end:,} characters … "
+    return harmless(clean[:begin] + left_out + clean[-end:])  # anew, since emoji may be cut apart
+
+
+def escaped(json: str) -> str:
+    r"""JSON with the same meaning, in which the characters that :func:`harmless` takes out are written ``\uXXXX``."""
+    if json.isascii() and "\x7f" not in json:
+        return json
+    return json.translate({ord(one): _in_json(one) for one in set(json) if _is_hidden(one)})
+
+
+def _replacements(text: str) -> Mapping[int, str]:
+    return {ord(one): _replacement(one) for one in set(text) - set(_ONLY_IN_EMOJI) if _is_hidden(one)}
+
+
+def _replacement(hidden: str) -> str:
+    match category(hidden):
+        case "Zl" | "Zp":
+            return " "
+        case "Cs" | "Co" | "Cn":
+            return "\ufffd"
+        case _:
+            return ""
+
+
+def _is_hidden(character: str) -> bool:
+    # str.isprintable() is false for the categories of "other" and for separators but the blank.
+    if character.isprintable():
+        return _INVISIBLE.match(character) is not None
+    return character not in "\n\t" and category(character) != "Zs"
+
+
+def _in_json(character: str) -> str:
+    units = character.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
