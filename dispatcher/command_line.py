@@ -142,7 +142,9 @@ def recover(
     with connect(settings) as connection:
         lost = recover_lost(connection, settings, forget_host=forget_host, dry_run=dry_run)
     for run in lost:
-        typer.echo(f"{run.number}-{run.run_no}\t{terminal.one_line(run.host)}\taway for {round(run.away_s)} s")
+        typer.echo(
+            f"{run.number}-{run.run_no}\t{terminal.one_line(run.host)}\taway for {round(run.away_s)} s"
+        )
     _say(f"{len(lost)} runs {'would be' if dry_run else 'were'} given up")
 
 

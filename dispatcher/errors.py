@@ -17,13 +17,26 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+LONGEST_MESSAGE = 2_000
+"""Characters. Messages quote what somebody gave us, which may be anything."""
+
+
+def shortened(message: str) -> str:
+    """The message; without its middle where it is far too long: what was wrong, and what to do, stand at its ends."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    begin, end = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
+    left_out = len(message) - begin - end
+    return f"{message[:begin]} … {left_out:,} characters … {message[-end:]}"
+
+
 class DispatchError(Exception):
     """A failure whose message says what is wrong; ``hint`` says what to do about it, where the message does not."""
 
     exit_code = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(shortened(message))
         self.hint = hint
 
 

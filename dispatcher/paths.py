@@ -49,7 +49,7 @@ def expanded(given: str) -> Path:
     """``given`` with ``~`` and ``~NAME`` replaced; raises :class:`UsageError` where nobody has such a home."""
     try:
         return Path(given).expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):  # the latter for a NUL in it
         raise UsageError(f"there is no such home directory as in {given!r}; write the path in full") from None
 
 

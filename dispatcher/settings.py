@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, structs
 
-from dispatcher import own_environment, paths, strict_yaml
+from dispatcher import bounded_yaml, own_environment, paths, strict_yaml
 from dispatcher.errors import UsageError
 from dispatcher.secret_references import why_secret
 from wrappers.command import ToolSettings
@@ -26,14 +26,16 @@ MOST_SLOTS = 2**31 - 1
 _SECONDS = "a number of seconds, such as 600"
 _BYTES = "a number of bytes, such as 1048576"
 
-Positive = Annotated[int, Meta(ge=1)]
-Bytes = Annotated[int, Meta(ge=1, description=_BYTES)]
+PoolSize = Annotated[int, Meta(ge=1, le=1000)]
+Bytes = Annotated[int, Meta(ge=1, le=2**50, description=_BYTES)]
 Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
-Money = Annotated[float, Meta(gt=0)]
+Money = Annotated[float, Meta(gt=0, le=1e9, description="an amount in US dollars, such as 50")]
 Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS)]
 SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
+Line = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{1,200}\Z", description="text without line ends")]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -48,12 +50,12 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str | None = None
     name: Annotated[str, Meta(min_length=1)] = "cli_worker"
-    pool_size: Positive = 4
+    pool_size: PoolSize = 4
 
     def __post_init__(self) -> None:
         # PostgreSQL would cut a longer name off and then not find it again.
-        if len(self.name.encode()) > 63 or "\0" in self.name:
-            raise ValueError("name must have at most 63 bytes")
+        if len(self.name.encode()) > 63 or _CONTROL.search(self.name):
+            raise ValueError("name must have at most 63 bytes and no control character")
 
     def __repr__(self) -> str:
         """Leave out the URL: it may hold a password, and what is printed ends in logs."""
@@ -68,7 +70,7 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     host: Name | None = None
-    groups: tuple[str, ...] | None = None
+    groups: tuple[Line, ...] | None = None
     heartbeat_interval: Seconds = 30.0
     lease_interval: Seconds = 60.0
     grace: SecondsOrZero = 30.0
@@ -141,11 +143,11 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     tool: str
-    account: str = "default"
+    account: Line = "default"
     max_concurrent: Slots = 1
     env: Mapping[str, str] = field(default_factory=dict)
     config_home: str | None = None
-    hosts: tuple[str, ...] | None = None
+    hosts: tuple[Line, ...] | None = None
     failover: bool = True
     daily_budget_usd: Money | None = None
     task_budget_usd: Money | None = None
@@ -235,7 +237,7 @@ def _read(file: Path | None) -> Settings:
             return Settings()
     elif not _is_there(file):
         raise UsageError(f"there is no configuration file {file}")
-    return strict_yaml.build(Settings, strict_yaml.read(file), str(file))
+    return strict_yaml.build(Settings, bounded_yaml.read(file), str(file))
 
 
 def _is_there(file: Path) -> bool:
@@ -248,6 +250,8 @@ def _is_there(file: Path) -> bool:
 def _require_absolute(key: str, path: str | None) -> None:
     if path is not None and not path.startswith(("/", "~")):
         raise ValueError(f"{key} must be an absolute path, not {path!r}")
+    if path is not None and _CONTROL.search(path):
+        raise ValueError(f"{key} must hold no line end or other control character, as {path!r} does")
 
 
 def _unknown_tool(where: str, tool: str, known: Iterable[str]) -> str:

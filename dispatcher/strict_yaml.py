@@ -1,58 +1,22 @@
-"""YAML into frozen msgspec structs, strictly: whatever is not understood is an error that names its key."""
+"""What was read from YAML into frozen msgspec structs, strictly: what is not understood is an error with its key."""
 
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from dispatcher.bounded_yaml import name_of
 from dispatcher.errors import UsageError
 from dispatcher.own_environment import variable
 
 SomeStruct = TypeVar("SomeStruct", bound=msgspec.Struct)
 
 _REFERENCE = re.compile(
-    r"(?P<escape>\$?)\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
+    r"(?P<escape>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
 )
 _PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `\$(?P<place>.*)`$")
-
-
-def read(file: Path) -> Mapping[str, object]:
-    """The mapping in a YAML file; an empty file is an empty mapping.
-
-    Raises :class:`UsageError` with the line where YAML itself is wrong, and where a mapping names a key twice
-    (YAML parsers quietly take the last).
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-            seen = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in seen:
-                        what = f"the key {key.value!r} stands here a second time"
-                        raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
-                    seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader)  # noqa: S506
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise UsageError(f"{file}: {place}{getattr(error, 'problem', None) or error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UsageError(f"{file}: expected keys and values, such as `limits:`, not {_name_of(content)}")
-    return content
 
 
 def build(kind: type[SomeStruct], content: Mapping[str, object], file: str) -> SomeStruct:
@@ -103,10 +67,12 @@ class _Builder:
         if value is None:  # a section whose every line is commented out
             return {}
         if not isinstance(value, dict):
-            raise self._error(where, f"expected keys and values, not {_name_of(value)}")
+            raise self._error(where, f"expected keys and values, not {name_of(value)}")
         for key in value:
             if not isinstance(key, str):
                 raise self._error(where, f"the key {key!r} must be text; put it into quotes")
+            if not is_storable(key):
+                raise self._error(where, f"the key {key!r} holds a character that no database can hold")
         return value
 
     def _leaf(self, kind: object, value: object, where: str) -> object:
@@ -128,7 +94,7 @@ class _Builder:
 
         def replace(match: re.Match[str]) -> str:
             if match["escape"]:
-                return match[0][1:]
+                return "${"
             if match["name"] is None:
                 raise self._error(
                     where, "`${` must begin `${NAME}` or `${NAME:-default}`; write `$${` for the text"
@@ -140,7 +106,10 @@ class _Builder:
                 raise self._error(where, f"the environment variable {match['name']} is not set")
             return found
 
-        return _REFERENCE.sub(replace, value)
+        expanded = _REFERENCE.sub(replace, value)
+        if not is_storable(expanded):
+            raise self._error(where, f"{expanded!r} holds a character that no path and no database can hold")
+        return expanded
 
     def _unknown(self, where: str, key: str, known: list[str]) -> UsageError:
         elsewhere = [dotted for dotted in _dotted_keys(self._root, "") if dotted.rsplit(".", 1)[-1] == key]
@@ -156,6 +125,11 @@ class _Builder:
     def _error(self, where: str, what: str) -> UsageError:
         separator = " " if what.startswith("is ") else ": "
         return UsageError(f"{self._file}: {where}{separator}{what}" if where else f"{self._file}: {what}")
+
+
+def is_storable(text: str) -> bool:
+    """Whether it holds neither NUL nor half of a surrogate pair: no argument, path or column can hold these."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _dotted(where: str, key: str) -> str:
@@ -177,9 +151,3 @@ def _remedy(kind: object) -> str:
             if meta.description:
                 return f"; write {meta.description}"
     return ""
-
-
-def _name_of(value: object) -> str:
-    return {list: "a list", str: "text", int: "a number", float: "a number", bool: "a boolean"}.get(
-        type(value), f"a {type(value).__name__}"
-    )

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from unicodedata import category
 
+from dispatcher.errors import shortened
+
 _ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS: titles, links, clipboard
@@ -22,9 +24,6 @@ _ONLY_IN_EMOJI = "\u200d\ufe0f"
 _OUTSIDE_EMOJI = re.compile(
     f"(?<!{_EMOJI})\ufe0f|(?<!{_EMOJI})(?<!{_EMOJI}\ufe0f)\u200d|\u200d(?!{_EMOJI})",
 )
-
-LONGEST_MESSAGE = 2_000
-"""Characters of an error message; it may quote what somebody gave us."""
 
 
 def harmless(text: str) -> str:
@@ -48,13 +47,8 @@ def one_line(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """:func:`harmless`, and where it is far too long without its middle: what was wrong, and what to do, stay."""
-    clean = harmless(text)
-    if len(clean) <= LONGEST_MESSAGE:
-        return clean
-    begin, end = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
-    left_out = f" … {len(clean) - begin - end:,} characters … "
-    return harmless(clean[:begin] + left_out + clean[-end:])  # anew, since emoji may be cut apart
+    """:func:`harmless`, and no longer than a message may be."""
+    return harmless(shortened(text))
 
 
 def escaped(json: str) -> str:
