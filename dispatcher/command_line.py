@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from dispatcher.database.embedded import EmbeddedServer
     from dispatcher.settings import Settings
 
+
+def _names(given: str | None) -> str | None:
+    """One name or several, with commas between them; what cannot be one is wrong usage."""
+    import msgspec
+
+    from dispatcher.settings import Line
+
+    try:
+        return msgspec.convert(given, Line | None)
+    except msgspec.ValidationError:
+        raise typer.BadParameter(
+            f"{given!r} is no name: it has 1 to 200 characters, and no line end"
+        ) from None
+
+
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -75,10 +90,10 @@ def run(
         ),
     ] = False,
     groups: Annotated[
-        str | None, typer.Option(help="Serve these worker groups only, separated by commas.")
+        str | None, typer.Option(help="Serve these worker groups only, separated by commas.", callback=_names)
     ] = None,
     host_id: Annotated[
-        str | None, typer.Option(help="The name of this host, instead of the machine's own.")
+        str | None, typer.Option(help="The name of this host, instead of the machine's own.", callback=_names)
     ] = None,
 ) -> None:
     """Dispatch tasks to agents until a signal ends it.
@@ -126,7 +141,8 @@ def migrate(context: typer.Context) -> None:
 def recover(
     context: typer.Context,
     forget_host: Annotated[
-        str | None, typer.Option(help="Give up all runs of this host at once: it never comes back.")
+        str | None,
+        typer.Option(help="Give up all runs of this host at once: it never comes back.", callback=_names),
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only say what would be given up.")] = False,
 ) -> None:

@@ -42,4 +42,4 @@ def unreadable(path: str | Path, error: OSError | ValueError) -> UsageError:
 
 def _is_usable(descriptor: int) -> bool:
     state = os.fstat(descriptor)
-    return stat.S_ISREG(state.st_mode) or os.path.samestat(state, os.stat(os.devnull))
+    return stat.S_ISREG(state.st_mode) or os.path.samestat(state, Path(os.devnull).stat())

@@ -33,7 +33,9 @@ Money = Annotated[float, Meta(gt=0, le=1e9, description="an amount in US dollars
 Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS)]
 SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS)]
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
-Line = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{1,200}\Z", description="text without line ends")]
+Line = Annotated[
+    str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}\Z", description="text without line ends")
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")

@@ -112,6 +112,26 @@ def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: 
     assert said.stderr == b""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--config", "/dev/zero", "db", "url"], "cannot read '/dev/zero': it is a device"),
+        (["--config", "/", "db", "url"], "cannot read '/': it is a directory"),
+        (["--config", "a\nb", "db", "url"], "there is no configuration file a\nb"),
+        (["run", "--groups", "a,b\n"], "is no name"),
+        (["run", "--host-id", "\udcff"], "is no name"),
+        (["recover", "--forget-host", "a\nb"], "is no name"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(
+    dispatcher: CommandLine, arguments: list[str], complaint: str
+) -> None:
+    refused = dispatcher(*arguments)
+    assert (refused.returncode, refused.stdout) == (ExitCode.USAGE, "")
+    assert complaint in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_the_version_is_told(dispatcher: CommandLine) -> None:
     told = dispatcher("--version")
     assert (told.returncode, told.stdout, told.stderr) == (0, f"dispatcher {__version__}\n", "")

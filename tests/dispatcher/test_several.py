@@ -1,5 +1,6 @@
 """Several dispatchers, changing limits, and one that has nothing to do."""
 
+import os
 import signal
 from collections import Counter
 from datetime import datetime
@@ -199,6 +200,32 @@ def test_a_broken_file_is_said_to_be_so_and_changes_nothing(site: Site) -> None:
     assert "max_conccurrent" in str(entry["error"])
     number = site.submit("echo as before")
     site.wait_for("succeeded", number)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"database: {{pool_size: {'9' * 5000}}}", "the number has 5,000 characters"),
+        ("[" * 3000, "nested more than 30 levels deep"),
+        ('execution: {work_dir: "/a\\0b"}', "execution.work_dir: "),
+        (None, "it is a pipe, not a regular file"),
+    ],
+    ids=["digits", "nested", "nul", "pipe"],
+)
+def test_a_hang_up_outlives_whatever_the_file_is(site: Site, text: str | None, expected: str) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    file = site.write_config()
+    file.unlink()
+    if text is None:
+        os.mkfifo(file)
+    else:
+        file.write_text(text)
+
+    dispatcher.signal(signal.SIGHUP)
+
+    assert expected in str(dispatcher.wait_for("the configuration is not taken over")["error"])
+    site.wait_for("succeeded", site.submit("echo as before"))
 
 
 def test_a_configuration_that_waits_for_somebody_else_s_transaction_is_given_up(site: Site) -> None:
