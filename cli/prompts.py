@@ -2,8 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from dispatcher.errors import UsageError
+from dispatcher.given_files import unreadable
+
+MOST_PROMPT_BYTES = 32 * 2**20
+"""What tasks.prompt takes. CLIs take less (`Wrapper.longest_prompt`), which is known where they are configured."""
 
 
 def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
@@ -14,8 +19,9 @@ def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
         prompt = argument
     elif file is not None and file != "-":
         try:
-            prompt = _decoded(Path(file).read_bytes(), file)
-        except OSError as error:
+            with Path(file).open("rb") as source:
+                prompt = _read(source, file)
+        except (OSError, ValueError) as error:
             raise unreadable(file, error) from error
     elif argument is None and file is None and sys.stdin.isatty():
         raise UsageError(
@@ -23,7 +29,7 @@ def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
             hint=f"`llmctl {verb} 'PROMPT'`, `llmctl {verb} -f FILE`, or `… | llmctl {verb}`",
         )
     else:
-        prompt = _decoded(sys.stdin.buffer.read(), "standard input")
+        prompt = _read(sys.stdin.buffer, "standard input")
     return require_prompt(prompt)
 
 
@@ -33,18 +39,26 @@ def require_prompt(prompt: str) -> str:
         raise UsageError("the prompt is empty")
     if "\0" in prompt:
         raise UsageError("the prompt holds a NUL character, which the database cannot keep")
+    if len(prompt) > MOST_PROMPT_BYTES // 4 and len(prompt.encode()) > MOST_PROMPT_BYTES:
+        raise too_long("the prompt")
     return prompt
 
 
-def _decoded(content: bytes, source: str) -> str:
+def too_long(what: str) -> UsageError:
+    """The refusal of a text that no task can have."""
+    return UsageError(
+        f"{what} is longer than {MOST_PROMPT_BYTES // 2**20} MiB",
+        hint="put long texts into files, and name these in the prompt: --input FILE",
+    )
+
+
+def _read(file: BinaryIO, source: str) -> str:
+    content = file.read(MOST_PROMPT_BYTES + 1)
+    if len(content) > MOST_PROMPT_BYTES:
+        raise too_long(f"the prompt in {source}")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         raise UsageError(
             f"the prompt in {source} is not UTF-8: {error.reason} at byte {error.start}"
         ) from error
-
-
-def unreadable(path: str, error: OSError) -> UsageError:
-    """The refusal of a file that cannot be read."""
-    return UsageError(f"cannot read {path!r}: {error.strerror}")

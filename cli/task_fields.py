@@ -8,15 +8,16 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import NamedTuple
 
 import typer
 
-from cli.prompts import require_prompt, unreadable
+from cli.prompts import require_prompt
 from cli.text import text_of
 from cli.times import parse_duration, parse_time
 from dispatcher.errors import UsageError
+from dispatcher.given_files import open_regular, unreadable
 from dispatcher.paths import expanded
 
 MOST_INPUT_BYTES = 128 * 2**20
@@ -125,21 +126,19 @@ def _labels(value: object) -> dict[str, object]:
 
 
 def _input_files(value: object) -> Sequence[Mapping[str, object]]:
-    """Read each ``FILE[:NAME]``; a file whose own name has a colon is found as it is."""
+    """Read each ``FILE[:NAME]``, regular files only; one whose own name has a colon is found as it is."""
     files: list[Mapping[str, object]] = []
     room = MOST_INPUT_BYTES
     for one in _texts(value):
         path, name = one, PurePath(one).name
-        if not Path(one).exists() and ":" in one:
+        if ":" in one and not os.path.exists(one):  # noqa: PTH110 - of Path it raises for a name that is too long
             path, _, name = one.rpartition(":")
-        try:
-            with Path(path).open("rb") as source:
+        with open_regular(path) as source:
+            try:
                 content = source.read(room + 1)
-                mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777
-        except OSError as error:
-            raise unreadable(path, error) from error
-        except ValueError as error:
-            raise UsageError(f"cannot read {path!r}: {error}") from error
+            except OSError as error:
+                raise unreadable(path, error) from error
+            mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777
         room -= len(content)
         if room < 0:
             raise UsageError(

@@ -1,5 +1,5 @@
 -- What `dispatcher migrate` knows about a database: the migrations it has run, and the definitions it created.
--- Every role may read it, because each command checks that the schema fits.
+-- The owner's alone: each command sees by schema_version() whether the schema fits.
 create table if not exists schema_migrations (
     number integer primary key,
     name text not null,
@@ -14,5 +14,3 @@ create table if not exists schema_definitions (
     functions text [] not null,
     applied_at timestamptz not null default now()
 );
-
-grant select on schema_migrations, schema_definitions to public;

@@ -14,7 +14,7 @@ DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
             "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-            "list_tasks", "log_state", "read_file", "read_output", "show_task", "stats",
+            "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
             "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": [
@@ -59,6 +59,8 @@ BEGIN
         SELECT rolname FROM pg_roles
         WHERE rolname IN ('llmctl_producer', 'llmctl_reader', 'llmctl_dispatcher', 'llmctl_admin')
     );
+    -- Earlier versions let everybody read them.
+    REVOKE ALL ON TABLE schema_migrations, schema_definitions FROM PUBLIC;
     FOREACH v_role IN ARRAY v_roles LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', v_schema, v_role);
     END LOOP;

@@ -1,6 +1,6 @@
 """`llmctl submit --dry-run`: what would be queued, as far as that can be known without the database."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from cli.bulk.row_tasks import TaskMaker
 from cli.bulk.task_files import FileKind, TaskFile
@@ -15,11 +15,15 @@ MOST_SHOWN = 3
 
 
 def show_file(
-    path: str, kind: FileKind | None, defaults: Mapping[str, object], output: TextOrJson
+    path: str,
+    kind: FileKind | None,
+    defaults: Mapping[str, object],
+    allowed: Collection[str],
+    output: TextOrJson,
 ) -> ExitCode:
     """Check every row, and show what comes of the first. Raises :class:`dispatcher.errors.UsageError`."""
     with TaskFile(path, kind) as file:
-        maker = TaskMaker(file, defaults)
+        maker = TaskMaker(file, defaults, allowed)
         count = 0
         for row in file.rows():
             encoded = maker.encode(row)

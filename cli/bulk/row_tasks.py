@@ -1,6 +1,6 @@
 """From a row of a file to a task: its columns, and what the command line says for all rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -8,10 +8,25 @@ import msgspec
 
 from cli.bulk.task_files import Row, TaskFile
 from cli.bulk.templates import Template, nearest
+from cli.prompts import MOST_PROMPT_BYTES
 from cli.task_fields import FIELDS, option_of
 from dispatcher.errors import UsageError
 
 Value = TypeVar("Value")
+
+MOST_RENDERED_CHARACTERS = MOST_PROMPT_BYTES + 2**20
+"""That all templates together make of one row: the longest prompt, and what else there is."""
+
+MOST_UNUSED_NAMED = 20
+
+BEYOND_THE_TASK = {
+    "input": "names files to read",
+    "workdir": "chooses the directory to work in",
+    "permission": "chooses what the agent may do",
+}
+"""Options that a file may set only where the command line says so: they reach files and directories that are not of the
+task, with the rights of whoever submits it or runs it. All others say what is asked, of whom, when and how often.
+"""
 
 _EITHER = {"at": "delay", "delay": "at"}
 """Of these, what a row says takes the place of both."""
@@ -22,12 +37,15 @@ _CALLED_BY_SQL = {field.key.replace("_", "-"): option for option, field in FIELD
 class TaskMaker:
     """Makes tasks of rows. ``defaults`` are options for rows that do not name them, their texts templates.
 
+    ``allowed`` are those of :data:`BEYOND_THE_TASK` that rows may set, too.
+
     What a row says is taken as it is, so braces in data mean nothing. Raises :class:`UsageError` for a template
     that is none, and a default that cannot be right for any row.
     """
 
-    def __init__(self, file: TaskFile, defaults: Mapping[str, object]) -> None:
+    def __init__(self, file: TaskFile, defaults: Mapping[str, object], allowed: Collection[str] = ()) -> None:
         self._file = file
+        self._forbidden = BEYOND_THE_TASK.keys() - set(allowed)
         self._constants: dict[str, object] = {}
         self._templates: dict[str, Template | Sequence[Template]] = {}
         for option, value in defaults.items():
@@ -44,7 +62,7 @@ class TaskMaker:
         self.all_have_keys = True
         """Of the tasks so far: then a file can be submitted again, and no task is queued twice."""
 
-        self._fields_of = lru_cache(1000)(self._look_at_columns)
+        self._fields_of = lru_cache(32)(self._look_at_columns)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def task(self, row: Row) -> dict[str, object]:
@@ -105,19 +123,28 @@ class TaskMaker:
                 task[FIELDS[option].key] = constant
             elif option == "label":
                 task["labels"] = _merged(constant, task["labels"])
+        room = MOST_RENDERED_CHARACTERS
         for option, template in self._templates.items():
             if option not in given and _EITHER.get(option) not in given:
-                task[FIELDS[option].key] = self._rendered(row, option, template)
+                task[FIELDS[option].key], room = self._rendered(row, option, template, room)
             elif option == "label":
-                task["labels"] = _merged(self._rendered(row, option, template), task["labels"])
+                labels, room = self._rendered(row, option, template, room)
+                task["labels"] = _merged(labels, task["labels"])
 
-    def _rendered(self, row: Row, option: str, template: Template | Sequence[Template]) -> object:
+    def _rendered(
+        self, row: Row, option: str, template: Template | Sequence[Template], room: int
+    ) -> tuple[object, int]:
+        """The value of an option, and how many characters other templates may still make of this row."""
+
         def render(values: Mapping[str, object]) -> object:
-            if isinstance(template, Template):
-                return FIELDS[option].read(template.render(values))
-            return FIELDS[option].read([one.render(values) for one in template])
+            nonlocal room
+            rendered = []
+            for one in [template] if isinstance(template, Template) else template:
+                rendered.append(one.render(values, room))
+                room -= len(rendered[-1])
+            return FIELDS[option].read(rendered[0] if isinstance(template, Template) else rendered)
 
-        return self._checked(row, option, render, row.values)
+        return self._checked(row, option, render, row.values), room
 
     def _checked(self, row: Row, name: str, read: Callable[[Value], object], value: Value) -> object:
         try:
@@ -128,6 +155,10 @@ class TaskMaker:
     def _look_at_columns(self, columns: Sequence[str]) -> tuple[Sequence[tuple[str, str]], UsageError | None]:
         """Which columns are which fields, and what is wrong with them."""
         fields: dict[str, str] = {}
+        if forbidden := {
+            option: column for column in columns if (option := option_of(column)) in self._forbidden
+        }:
+            return (), _forbidden(forbidden)
         for column in columns:
             option = option_of(column)
             if option is not None:
@@ -138,7 +169,7 @@ class TaskMaker:
                 complaint = self._complaint_about(column)
                 if complaint is not None:
                     return (), complaint
-                self.unused[column] = None
+                self.unused[column if len(self.unused) < MOST_UNUSED_NAMED else "…"] = None
         return [(column, option) for option, column in fields.items()], None
 
     def _complaint_about(self, column: str) -> UsageError | None:
@@ -160,6 +191,26 @@ class TaskMaker:
             f"{column!r} is no field of a task, and no template uses it",
             hint=f"fields are {', '.join(FIELDS)}; a template on the command line names others: {{{{{column}}}}}",
         )
+
+
+def allowed_columns(given: str) -> Sequence[str]:
+    """The options that ``--columns`` names, separated by commas. Raises :class:`UsageError`."""
+    named = [option_of(name.strip()) for name in given.split(",")]
+    if not BEYOND_THE_TASK.keys() >= set(named):
+        raise UsageError(
+            f"--columns takes {', '.join(BEYOND_THE_TASK)}, separated by commas, not {given!r}",
+            hint="all other columns need no such word",
+        )
+    return [option for option in named if option is not None]
+
+
+def _forbidden(columns: Mapping[str, str]) -> UsageError:
+    """The refusal of these columns, by their options."""
+    option, column = next(iter(columns.items()))
+    return UsageError(
+        f"the column {column!r} {BEYOND_THE_TASK[option]}, which a file may do only where the command line says so",
+        hint=f"if you trust whoever wrote the file: --columns {','.join(columns)}; else take the column out",
+    )
 
 
 def _merged(defaults: object, own: object) -> object:

@@ -4,7 +4,7 @@ Every part is read and checked to its end before anything of it is sent, so no t
 """
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -27,8 +27,12 @@ ROWS_BETWEEN_LOOKS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How to submit: ``chunk`` tasks in each transaction (None: all in one), and what to do and print then."""
+    """How to submit: ``chunk`` tasks in each transaction (None: all in one), and what to do and print then.
 
+    ``allowed``: what rows may set, see :class:`TaskMaker`.
+    """
+
+    allowed: Collection[str]
     chunk: int | None
     quiet: bool
     output: TextOrJson
@@ -43,7 +47,7 @@ def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object]
     """
     printing = Printing(ways.output, quiet=ways.quiet, aside=ways.wait)
     with TaskFile(path, kind) as file, Report(file.name, printing) as report:
-        maker = TaskMaker(file, defaults)
+        maker = TaskMaker(file, defaults, ways.allowed)
         try:
             with Bar(wanted=not ways.quiet) as bar:
                 _submit(file, maker, report, bar, ways.chunk)

@@ -4,7 +4,7 @@ import csv
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -14,14 +14,28 @@ from typing import BinaryIO
 
 import msgspec
 
-from cli.prompts import unreadable
 from dispatcher.errors import UsageError
+from dispatcher.given_files import unreadable
 
 MOST_LINE_BYTES = 64 * 2**20
 """A prompt has at most 32 MiB, which JSON may write twice as long; a file without line ends is no surprise then."""
 
 MOST_CELL_CHARACTERS = 32 * 2**20
 """So that a quotation mark without its partner does not read the rest of a large file into memory."""
+
+
+MOST_COLUMNS = 1_000
+MOST_NAME_CHARACTERS = 1_000
+"""Of a column. Every one is compared with the names of fields, and remembered."""
+
+MOST_HEADER_CHARACTERS = 2**20
+
+MOST_LEVELS = 100
+"""Of lists and objects within each other; the database itself takes some thousands."""
+
+MOST_DIGITS = 100
+_LARGEST_EXPONENT = 308
+"""That of floating point, which all that reads JSON can take."""
 
 
 class FileKind(StrEnum):
@@ -58,7 +72,7 @@ class TaskFile:
         self._kind = kind or _kind_of(path)
         try:
             self._source: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise unreadable(path, error) from error
         self.read_bytes = 0
         self._line = 0
@@ -93,7 +107,7 @@ class TaskFile:
                 return self._csv_rows("\t")
 
     def _json_rows(self) -> Iterator[Row]:
-        decoder = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)  # 1.50 stays 1.50
+        decoder = msgspec.json.Decoder(dict[str, object], float_hook=_decimal)  # 1.50 stays 1.50
         for number, line in self._lines():
             if not line or line.isspace():
                 continue
@@ -110,7 +124,30 @@ class TaskFile:
                 elif is_piped and number == 1:
                     hint = "what is piped is read as JSON lines; for CSV say --from-format csv"
                 raise self.wrong(number, f"this is no JSON object: {error}", hint=hint) from error
+            except RecursionError as error:
+                raise self._nested_too_deep(number) from error
+            self._check_names(number, values)
+            self._check_levels(number, line, values)
             yield Row(number, values)
+
+    def _check_names(self, line: int, names: Collection[str]) -> None:
+        if len(names) > MOST_COLUMNS:
+            raise self.wrong(line, f"there are {len(names):,} columns; at most {MOST_COLUMNS:,} are read")
+        for name in names:
+            if len(name) > MOST_NAME_CHARACTERS:
+                what = f"the name of a column has {len(name):,} characters; at most {MOST_NAME_CHARACTERS:,} are read"
+                raise self.wrong(line, what)
+
+    def _check_levels(self, number: int, line: bytes, values: Mapping[str, object]) -> None:
+        if len(line) <= MOST_LEVELS:
+            return  # as most are
+        if line.count(b"[") + line.count(b"{") > MOST_LEVELS and _levels(values) > MOST_LEVELS:
+            raise self._nested_too_deep(number)
+
+    def _nested_too_deep(self, line: int) -> UsageError:
+        return self.wrong(
+            line, f"there are more than {MOST_LEVELS} levels of lists and objects in each other"
+        )
 
     def _csv_rows(self, delimiter: str | None) -> Iterator[Row]:
         csv.field_size_limit(MOST_CELL_CHARACTERS)
@@ -119,6 +156,9 @@ class TaskFile:
         if header is None:
             return
         began = self._line
+        if len(header) > MOST_HEADER_CHARACTERS:
+            what = f"the line that names the columns has more than {MOST_HEADER_CHARACTERS:,} characters"
+            raise self.wrong(began, what)
         rows = csv.reader(_chain(header, lines), delimiter=delimiter or _delimiter_of(header), strict=True)
         columns: Sequence[str] | None = None
         while True:
@@ -130,7 +170,7 @@ class TaskFile:
                 return
             if columns is None:
                 columns = self._columns(cells, began)
-            elif any(cells):
+            elif any(cells) or len(cells) > MOST_COLUMNS:
                 if len(cells) != len(columns):
                     raise self.wrong(
                         began,
@@ -142,6 +182,7 @@ class TaskFile:
 
     def _columns(self, cells: Sequence[str], line: int) -> Sequence[str]:
         columns = [cell.strip() for cell in cells]
+        self._check_names(line, columns)
         for position, column in enumerate(columns, 1):
             if not column:
                 raise self.wrong(line, f"column {position} has no name")
@@ -187,6 +228,28 @@ class TaskFile:
                 hint="save it as UTF-8; Excel: CSV UTF-8",
             )
         raise AssertionError("it was refused as not being UTF-8")
+
+
+def _decimal(number: str) -> Decimal:
+    """The number as it was written. Raises ValueError where nobody can reckon with it."""
+    if len(number) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(number):,} characters; at most {MOST_DIGITS} are read")
+    try:
+        found = Decimal(number)
+    except ArithmeticError:  # of an exponent without end
+        found = Decimal("inf")
+    if not found.is_finite() or abs(found.adjusted()) > _LARGEST_EXPONENT:
+        raise ValueError(f"{number} is too large or too small for a number")
+    return found
+
+
+def _levels(value: object) -> int:
+    """How many lists and objects stand in each other."""
+    levels, parts = 0, [value]
+    while parts := [part for part in parts if isinstance(part, list | dict)]:
+        levels += 1
+        parts = [inner for part in parts for inner in (part.values() if isinstance(part, dict) else part)]
+    return levels
 
 
 def _kind_of(path: str) -> FileKind:

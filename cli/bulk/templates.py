@@ -1,13 +1,15 @@
 """Templates: text in which ``{{name}}`` stands for a value of a row. Nothing more is a language here."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cli.text import text_of
 from dispatcher.errors import UsageError
 
-_REFERENCE = re.compile(r"(?P<slashes>\\*)\{\{(?!\{)(?:[ \t]*(?P<name>[^{}\r\n]*?)[ \t]*\}\})?")
+# Never looks at a character twice: neither at a run of backslashes from each of them, nor at blanks around a name.
+_REFERENCE = re.compile(r"(?<!\\)(?P<slashes>\\*)\{\{(?!\{)(?:(?P<name>[^{}\r\n]{0,1000})\}\})?")
 
 _MOST_NAMES_SHOWN = 20
 
@@ -30,7 +32,7 @@ class Template:
         names: list[str] = []
         literal, done = "", 0
         for found in _REFERENCE.finditer(text):
-            slashes, name = found["slashes"], found["name"]
+            slashes, name = found["slashes"], (found["name"] or "").strip(" \t")
             literal += text[done : found.start()] + slashes[: len(slashes) // 2]
             done = found.end()
             if len(slashes) % 2:
@@ -47,16 +49,27 @@ class Template:
                 )
         return cls((*texts, literal + text[done:]), tuple(names))
 
-    def render(self, values: Mapping[str, object]) -> str:
-        """The text with the values in their places. Raises :class:`UsageError` for a name without a value."""
+    def render(self, values: Mapping[str, object], most: int = sys.maxsize) -> str:
+        """The text with the values in their places.
+
+        Raises :class:`UsageError` for a name without a value, and for a text of more than ``most`` characters before it
+        is made: a large value may be named many times.
+        """
+        found = {name: self._value(name, values) for name in dict.fromkeys(self.names)}
+        length = sum(map(len, self.texts)) + sum(len(found[name]) for name in self.names)
+        if length > most:
+            raise UsageError(f"the template would make {length:,} characters; there is room for {most:,}")
         rendered = [self.texts[0]]
         for name, text in zip(self.names, self.texts[1:], strict=True):
-            value = values.get(name)
-            if value is None:
-                raise _missing(name, values)
-            rendered.append(value if isinstance(value, str) else text_of(value))
-            rendered.append(text)
+            rendered += (found[name], text)
         return "".join(rendered)
+
+    @staticmethod
+    def _value(name: str, values: Mapping[str, object]) -> str:
+        value = values.get(name)
+        if value is None:
+            raise _missing(name, values)
+        return value if isinstance(value, str) else text_of(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -15,6 +15,7 @@ app = family("Accounts of tools, and how many agents each bears at a time.")
 
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
 MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="How many agents at a time.")
+MOST_USD = 1e9
 EnvOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -29,10 +30,13 @@ FailoverOption = typer.Option(
     help="Whether a task that the account's usage limit stopped may go on with another account of the tool."
 )
 DailyBudgetOption = typer.Option(
-    min=0, metavar="USD", help="Close the group until midnight UTC when its runs cost that much; 0 for none."
+    min=0,
+    max=MOST_USD,
+    metavar="USD",
+    help="Close the group until midnight UTC when its runs cost that much; 0 for none.",
 )
 TaskBudgetOption = typer.Option(
-    min=0, metavar="USD", help="End a run that costs more, where the tool can; 0 for none."
+    min=0, max=MOST_USD, metavar="USD", help="End a run that costs more, where the tool can; 0 for none."
 )
 HostOption = Annotated[list[str] | None, typer.Option(help="Only dispatchers on this host. Repeatable.")]
 

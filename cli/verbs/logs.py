@@ -27,10 +27,13 @@ def logs(
         bool, typer.Option("-f", "--follow", help="Go on until the task has ended, over all its runs.")
     ] = False,
     tail: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Begin with the last N lines.", show_default=False)
+        int | None,
+        typer.Option(
+            min=0, max=2**31 - 1, metavar="N", help="Begin with the last N lines.", show_default=False
+        ),
     ] = None,
     run: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="This run instead of the last one.")
+        int | None, typer.Option(min=1, max=2**31 - 1, metavar="N", help="This run instead of the last one.")
     ] = None,
     stderr: Annotated[
         bool, typer.Option("--stderr", help="Standard error instead of standard output.")

@@ -56,10 +56,20 @@ def submit(
         Literal["jsonl", "csv", "tsv"] | None,
         typer.Option(help="With --from: instead of what its name says."),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="With --from: let its columns input, workdir or permission count; only for files that you trust.",
+        ),
+    ] = None,
     chunk: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="With --from: commit every N tasks, instead of all of them or none."
+            min=1,
+            max=2**31 - 1,
+            metavar="N",
+            help="With --from: commit every N tasks, instead of all of them or none.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -158,6 +168,7 @@ def submit(
     With --from, each JSON object on a line of its own, or each row of a CSV file below its heading, is a task. Columns
     that are called like an option (tool, prompt, priority, retry-on, ...) set it for their task; TOOL, PROMPT and
     options are for rows that do not. In these, {{column}} is replaced by the value of any column, and \{{ is {{.
+    Columns that reach beyond the task (input, workdir, permission) are refused unless --columns names them.
     Either all tasks are queued or, if anything is wrong, none.
     """
     if at is not None and delay is not None:
@@ -199,6 +210,7 @@ def submit(
             from_,
             from_format,
             {"tool": tool, "prompt": prompt, **given},
+            columns=columns,
             chunk=chunk,
             dry=dry_run,
             quiet=quiet,
@@ -206,8 +218,8 @@ def submit(
             wait=wait,
             wait_timeout=wait_timeout,
         )
-    if chunk is not None or from_format is not None:
-        raise UsageError("--chunk and --from-format go with --from FILE")
+    if any(one is not None for one in (columns, chunk, from_format)):
+        raise UsageError("--columns, --chunk and --from-format go with --from FILE")
     if tool is None:
         raise UsageError("Missing argument 'TOOL'", hint="`llmctl submit --help` shows how")
 
@@ -248,6 +260,7 @@ def _submit_file(
     file_format: str | None,
     options: Mapping[str, object],
     *,
+    columns: str | None,
     chunk: int | None,
     dry: bool,
     quiet: bool,
@@ -256,13 +269,15 @@ def _submit_file(
     wait_timeout: int | None,
 ) -> ExitCode:
     from cli.bulk import dry_run, submission
+    from cli.bulk.row_tasks import allowed_columns
     from cli.bulk.task_files import FileKind
 
     kind = FileKind(file_format) if file_format is not None else None
     defaults = {option: value for option, value in options.items() if value is not None}
+    allowed = allowed_columns(columns) if columns is not None else ()
     if dry:
-        return dry_run.show_file(path, kind, defaults, output)
-    ways = submission.Ways(chunk, quiet, output, wait, wait_timeout)
+        return dry_run.show_file(path, kind, defaults, allowed, output)
+    ways = submission.Ways(allowed, chunk, quiet, output, wait, wait_timeout)
     return submission.submit_file(path, kind, defaults, ways)
 
 

@@ -277,11 +277,26 @@ def schema_state(connection: Connection) -> tuple[int, str | None]:
     """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
     with translated():
         try:
-            row = connection.execute(
-                "select (select max(number) from schema_migrations), (select digest from schema_definitions)"
-            ).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return 0, None
+            row = connection.execute("select number, digest from schema_version()").fetchone()
+        except psycopg.errors.UndefinedFunction:
+            return _state_without_function(connection)
+        except psycopg.errors.InsufficientPrivilege:
+            raise DatabaseError(
+                f"{connection.info.user!r} has no role in the database {connection.info.dbname!r}; let an administrator"
+                " grant it llmctl_producer, llmctl_reader, llmctl_dispatcher or llmctl_admin"
+            ) from None
+    number, digest = row or (0, None)
+    return number, digest
+
+
+def _state_without_function(connection: Connection) -> tuple[int, str | None]:
+    """The same of a schema that is older than schema_version(): then everybody may read the tables."""
+    try:
+        row = connection.execute(
+            "select (select max(number) from schema_migrations), (select digest from schema_definitions)"
+        ).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return 0, None
     number, digest = row or (None, None)
     return number or 0, digest
 

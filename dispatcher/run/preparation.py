@@ -87,6 +87,7 @@ def prepare(
     Looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     check_consent(claimed, security)
+    check_directory(claimed, workspace)
     check_arguments(claimed)
     check_session(claimed, workspace)
     if claimed.fallback_model is not None and not wrapper.takes_fallback_model:
@@ -161,6 +162,17 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
     forgotten = given.keys() - claimed.env.keys() - ours
     secrets |= {(name, given[name]) for name in forgotten if why_secret(name, given[name])}
     return tuple({value for _, value in secrets}), environment.keys_among(secrets)
+
+
+def check_directory(claimed: ClaimedRun, workspace: Workspace) -> None:
+    """Refuse a directory within the one where runs live, as NotStartedError: it may be another task's."""
+    runs = workspace.directory.parent.parent.resolve()
+    if claimed.workdir is not None and Path(claimed.workdir).resolve().is_relative_to(runs):
+        raise NotStartedError(
+            "permission_denied",
+            f"{claimed.workdir} is inside of {runs}, where the directories of all runs are: "
+            "reply to a task to go on in its directory",
+        )
 
 
 def check_arguments(claimed: ClaimedRun) -> None:

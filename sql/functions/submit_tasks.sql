@@ -7,8 +7,8 @@
 -- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
 -- so that two batches cannot deadlock; numbers follow the order of the array all the same.
 -- Its settings keep the cost of a call what it is when the table has grown since the session planned it.
--- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for, 40001 if the first task of a
--- key was deleted at that moment (submit again).
+-- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for and for a session that is none of
+-- its tenants' (from the trigger), 40001 if the first task of a key was deleted at that moment (submit again).
 CREATE OR REPLACE FUNCTION submit_tasks(p_tasks jsonb)
 RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE plpgsql VOLATILE

@@ -1,12 +1,26 @@
 -- tasks_inserted(): statement trigger after INSERT on tasks. Files the lanes that got work, wakes dispatchers
--- (also for a task of the future: their timer must be set to it) and tells watchers. Raises 42501 for another's tenant.
+-- (also for a task of the future: their timer must be set to it) and tells watchers. Raises 42501 for another's tenant, and
+-- for a session or a run to go on with that is another's (a reply gets its run after it was inserted).
 -- Locks nothing that another producer waits for.
 CREATE OR REPLACE FUNCTION tasks_inserted() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    v_sessions text [];
 BEGIN
     IF session_tenants() IS NOT NULL THEN
         PERFORM require_tenants(ARRAY(SELECT DISTINCT tenant_id FROM new_rows));
+        v_sessions := ARRAY(
+            SELECT DISTINCT session FROM new_rows, unnest(ARRAY[asked_session, session_id]) AS session
+            WHERE session IS NOT NULL
+        );
+        IF v_sessions <> '{}' THEN
+            PERFORM require_sessions(v_sessions);
+        END IF;
+        IF EXISTS (SELECT FROM new_rows WHERE continues IS NOT NULL OR resumes IS NOT NULL) THEN
+            RAISE EXCEPTION 'role % may not name a run to go on with', quote_literal(session_user)
+                USING ERRCODE = 'insufficient_privilege', HINT = 'reply to a task instead: reply_task(task, prompt)';
+        END IF;
     END IF;
     INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number, created_at)
     SELECT lane, tool, account, model, tenant_id, queue, priority, min(number), min(created_at)

@@ -26,6 +26,9 @@ def queued(llmctl: Llmctl, *wanted: str) -> list[tuple[object, ...]]:
     return [tuple(task[key] for key in wanted) for task in shown]
 
 
+COLUMNS = ("--columns", "input,workdir,permission")
+
+
 def test_each_row_becomes_a_task_with_the_templates_filled_in(llmctl: Llmctl, modules: Path) -> None:
     said = llmctl.ok(
         *("submit", "--from", "modules.csv", "claude", "Test {{module}} for {{ owner }} in \\{{braces}}"),
@@ -70,7 +73,8 @@ EVERY_FIELD = {
 
 def test_every_option_is_a_key(llmctl: Llmctl) -> None:
     (llmctl.directory / "there").write_text("content")
-    number = llmctl.ok("submit", "--from", "-", "-q", stdin=msgspec.json.encode(EVERY_FIELD))
+    every = ("--columns", "input, Workdir,permission")
+    number = llmctl.ok("submit", "--from", "-", "-q", *every, stdin=msgspec.json.encode(EVERY_FIELD))
     expected = {
         "tool": "claude", "prompt": "Do {{it}}", "model": "opus", "account": "main", "priority": 9, "name": "17",
         "labels": {"team": "web", "why": "a;b"}, "output_files": ["out/a.md", "log"], "workdir": "/src",
@@ -80,7 +84,7 @@ def test_every_option_is_a_key(llmctl: Llmctl) -> None:
     assert queued(llmctl, *expected) == [tuple(expected.values())]
     assert llmctl.ok("files", "get", number, "data/a", "-o", "-") == "content"
     rendered = llmctl(
-        "submit", "--from", "-", "--dry-run", "-o", "json", stdin=msgspec.json.encode(EVERY_FIELD)
+        "submit", "--from", "-", "--dry-run", "-o", "json", *every, stdin=msgspec.json.encode(EVERY_FIELD)
     )
     task = msgspec.json.decode(rendered.out, type=dict[str, object])
     assert (task["retry_on"], task["fallback_model"], task["delay_s"]) == (
@@ -197,13 +201,47 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
         ('{"priority": 1.5}', ["claude", "x"], "priority: '1.5' is no whole number"),
         ('{"retries": true}', ["claude", "x"], "retries: 'true' is no whole number"),
         ('{"name": ["x"]}', ["claude", "x"], 'name: ["x"] is no text'),
-        ('{"permission": "root"}', ["claude", "x"], "permission: 'root' is none of read, edit, full"),
+        (
+            '{"permission": "root"}',
+            ["claude", "x", *COLUMNS],
+            "permission: 'root' is none of read, edit, full",
+        ),
         ('{"delay": "soon"}', ["claude", "x"], "delay: 'soon' is no length of time"),
         ('{"at": "soon"}', ["claude", "x"], "at: 'soon' is no time"),
         ('{"at": "22:00", "delay": 1}', ["claude", "x"], "give at or delay, not both"),
         ('{"label": "alone"}', ["claude", "x"], "label: a label is KEY=VALUE"),
-        ('{"input": "missing"}', ["claude", "x"], "input: cannot read 'missing'"),
-        ('{"input": "a\\u0000b"}', ["claude", "x"], "input: cannot read"),
+        ('{"input": "missing"}', ["claude", "x", *COLUMNS], "input: cannot read 'missing'"),
+        ('{"input": "a\\u0000b"}', ["claude", "x", *COLUMNS], "input: cannot read"),
+        (
+            '{"input": "/dev/zero:z"}',
+            ["claude", "x", *COLUMNS],
+            "input: cannot read '/dev/zero': it is a device",
+        ),
+        ('{"input": "."}', ["claude", "x", *COLUMNS], "input: cannot read '.': it is a directory"),
+        ('{"workdir": "~\\u0000"}', ["claude", "x", *COLUMNS], "workdir: there is no such home directory"),
+        ('{"workdir": "/a\\u0000"}', ["claude", "x", *COLUMNS], "there is a NUL character"),
+        (
+            '{"input": "/etc/passwd"}',
+            ["claude", "x"],
+            "the column 'input' names files to read, which a file may",
+        ),
+        (
+            '{"Workdir": "/"}',
+            ["claude", "x", "--columns", "input"],
+            "the column 'Workdir' chooses the directory",
+        ),
+        ('{"permission": null}', ["claude", "x"], "the column 'permission' chooses what the agent may do"),
+        (
+            '{"priority": ' + "9" * 5000 + "}",
+            ["claude", "x"],
+            "this is no JSON object: Integer value out of range",
+        ),
+        ('{"timeout": ' + "9" * 4000 + "}", ["claude", "x"], "timeout: '9999"),
+        ('{"delay": 1e99999999999999999999}', ["claude", "x"], "is too large or too small for a number"),
+        ('{"label": {"a": 1e9999}}', ["claude", "x"], "1e9999 is too large or too small for a number"),
+        ('{"at": "' + "9" * 5000 + '"}', ["claude", "x"], "at: '9999"),
+        ('{"label": {"a": ' + "[" * 5000 + "]" * 5000 + "}}", ["claude", "x"], "more than 100 levels"),
+        ('{"label": {"a": ' + "[" * 200 + "]" * 200 + "}}", ["claude", "x"], "more than 100 levels"),
         # These only the database can know.
         ('{"tool": "clade"}', ["claude", "x"], "unknown tool 'clade'"),
         ('{"account": "other"}', ["claude", "x"], "no worker group serves tool claude with account 'other'"),
@@ -227,6 +265,39 @@ def test_a_bad_row_is_named_and_nothing_is_queued(
     assert how_many(database) == 0
 
 
+def test_a_file_from_somebody_else_reads_no_file_and_chooses_no_directory_and_no_permission(
+    llmctl: Llmctl, database: str
+) -> None:
+    """The sentence says which word lets it; columns that a template names are the command line's own word."""
+    rows = '{"prompt": "x"}\n{"prompt": "y", "input": "/etc/passwd", "permission": "full"}'
+    refused = llmctl("submit", "--from", "-", "claude", stdin=rows)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == [
+        "error: standard input:2: the column 'input' names files to read, which a file may do only where the "
+        "command line says so (nothing was queued)",
+        "hint: if you trust whoever wrote the file: --columns input,permission; else take the column out",
+    ]
+    assert how_many(database) == 0
+    llmctl.ok("submit", "--from", "-", "claude", "--columns", "input,permission", stdin=rows)
+    assert how_many(database) == 2
+
+
+def test_what_templates_would_make_is_bounded_before_it_is_made(llmctl: Llmctl, database: str) -> None:
+    stdin = msgspec.json.encode({"a": "x" * 2**20})
+    for options in (["{{a}}" * 1000], ["x", *["--label", "a={{a}}"] * 1000]):
+        refused = llmctl("submit", "--from", "-", "claude", *options, stdin=stdin)
+        assert refused.code == 2
+        assert re.search("the template would make [0-9,]+ characters; there is room for", refused.err)
+    assert how_many(database) == 0
+
+
+def test_columns_that_are_not_used_are_named_up_to_a_bound(llmctl: Llmctl) -> None:
+    rows = "".join(f'{{"a": 1, "column of row {number}": 1}}\n' for number in range(500))
+    said = llmctl("submit", "--from", "-", "claude", "{{a}}", "--dry-run", "-o", "json", stdin=rows)
+    assert said.err.startswith("not used: column of row 0, ")
+    assert said.err.splitlines()[0].endswith(", column of row 19, …")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -236,6 +307,11 @@ def test_a_bad_row_is_named_and_nothing_is_queued(
         (["claude", "x", "--follow"], "--follow is for one task"),
         (["claude", "x", "--chunk", "0"], "--chunk"),
         (["claude", "x", "--from-format", "xml"], "'xml' is not one of"),
+        (
+            ["claude", "x", "--columns", "input,prompt"],
+            "--columns takes input, workdir, permission, separated by",
+        ),
+        (["claude", "x", "--columns", ""], "--columns takes input, workdir, permission"),
         (["claude", "x", "-f", "modules.csv"], "as an argument or with -f"),
     ],
 )
@@ -254,7 +330,8 @@ def test_a_bad_command_line_is_refused(
         (["--from", ".", "claude", "x", "--from-format", "csv"], "cannot read '.': Is a directory"),
         (["--from", "-", "claude", "-"], "standard input is either the prompt or the file of tasks"),
         (["--from", "-", "claude", "-f", "-"], "standard input is either the prompt or the file of tasks"),
-        (["claude", "x", "--chunk", "5"], "--chunk and --from-format go with --from"),
+        (["claude", "x", "--chunk", "5"], "--columns, --chunk and --from-format go with --from"),
+        (["claude", "x", "--columns", "input"], "--columns, --chunk and --from-format go with --from"),
         (["claude", "x", "--follow", "--wait"], "--follow prints a log"),
         (["claude", "x", "--follow", "-o", "json"], "--follow prints a log"),
     ],

@@ -195,7 +195,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--queue", ""], "must not be empty"),
         (["claude", "x", "--tenant", "a\nb"], "no control characters"),
         (["claude", "x", "--input", "missing.txt"], "cannot read 'missing.txt': No such file or directory"),
-        (["claude", "x", "--input", "."], "cannot read '.': Is a directory"),
+        (["claude", "x", "--input", "."], "cannot read '.': it is a directory"),
         (["claude", "x", "--input", "there:../up"], "a name that is not allowed: '../up'"),
         (["claude", "x", "--input", "there:/etc/cron"], "a name that is not allowed: '/etc/cron'"),
         (["claude", "x", "--input", "there", "--input", "there"], "input_files names a file twice"),
@@ -233,6 +233,46 @@ def test_an_argument_that_is_not_utf8_is_refused(llmctl: Llmctl) -> None:
 def test_a_missing_group_comes_with_the_command_that_adds_it(llmctl: Llmctl) -> None:
     refused = llmctl("submit", "gemini", "x")
     assert "hint: add one: `llmctl group add gemini main --max 1`" in refused.err
+
+
+def test_a_prompt_without_end_is_given_up(llmctl: Llmctl) -> None:
+    refused = llmctl("submit", "claude", "-f", "/dev/zero")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "error: the prompt in /dev/zero is longer than 32 MiB\n"
+        "hint: put long texts into files, and name these in the prompt: --input FILE\n"
+    )
+    with Path("/dev/zero").open("rb") as endless:
+        refused = llmctl("submit", "claude", stdin=endless.read(33 * 2**20))
+    assert (refused.code, "the prompt in standard input is longer than 32 MiB" in refused.err) == (2, True)
+    refused = llmctl("submit", "claude", stdin="é" * (16 * 2**20) + "x")
+    assert (refused.code, "the prompt in standard input is longer than 32 MiB" in refused.err) == (2, True)
+
+
+def test_what_is_no_regular_file_is_no_input(llmctl: Llmctl) -> None:
+    os.mkfifo(llmctl.directory / "pipe")
+    for name, kind in (("/dev/zero", "a device"), ("pipe", "a pipe"), (".", "a directory")):
+        refused = llmctl("submit", "claude", "x", "--input", f"{name}:it")
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == f"error: cannot read {name!r}: it is {kind}, not a regular file\n"
+
+
+@pytest.mark.parametrize("digits", [30, 5000])
+def test_a_number_of_so_many_digits_is_one_sentence(llmctl: Llmctl, digits: int) -> None:
+    submit = ["submit", "claude", "x"]
+    for arguments in (
+        *([*submit, option] for option in ("--priority", "--delay", "--at", "--timeout", "--stall-timeout")),
+        *([*submit, option] for option in ("--retries", "--retry-delay", "--wait-timeout")),
+        ["submit", "--from", "-", "claude", "x", "--chunk"],
+        *(["group", "set", "claude-main", option] for option in ("--max", "--daily-budget", "--task-budget")),
+        *(["group", "cool", "claude-main", "--for"], ["limit", "set", "tenant:a"]),
+        *(["ls", "--limit"], ["logs", "1", "--tail"], ["logs", "1", "--run"], ["stats", "--since"]),
+        *(["prune", "--older-than"], ["wait", "1", "--timeout"], ["watch", "--limit"], ["show"]),
+    ):
+        refused = llmctl(*arguments, "9" * digits)
+        assert (refused.code in (2, 3), refused.out) == (True, ""), arguments
+        assert refused.err.startswith("error: ")
+        assert len(refused.err) < 3000
 
 
 def test_too_much_input_is_refused_before_it_travels(llmctl: Llmctl) -> None:

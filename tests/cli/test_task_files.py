@@ -1,5 +1,6 @@
 """Files of tasks: whatever a spreadsheet or a program writes is read as it was meant, or refused with its line."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -100,6 +101,17 @@ def test_excel_separates_by_semicolons_where_numbers_have_a_comma(tmp_path: Path
         (b"a\nx\ncaf\xe9\n", ":3: byte 4 of the line, 0xe9, is not UTF-8"),
         (b"a\nx\0y\n", ":2: there is a NUL character"),
         (b"\xff\xfea\0", ":1: this is UTF-16"),
+        (
+            b",".join(b"c%d" % number for number in range(20_000)),
+            ":1: there are 20,000 columns; at most 1,000",
+        ),
+        (
+            b",".join(b"c%d" % number for number in range(200_000)),
+            ":1: the line that names the columns has more",
+        ),
+        (b"a" * 1001 + b",b", ":1: the name of a column has 1,001 characters; at most 1,000 are read"),
+        (b"a\n" + b"," * 1_000_000, ":2: 1000001 values, but the first line names 1 columns"),
+        (b'a\n"' + b"x" * (33 * 2**20) + b'"', ":2: the row that begins here is no CSV: field larger than"),
     ],
 )
 def test_csv_that_cannot_be_right_is_refused_with_its_line(
@@ -118,8 +130,16 @@ def test_csv_that_cannot_be_right_is_refused_with_its_line(
         (b'{"a": "caf\xe9"}', ":1: byte 11 of the line, 0xe9, is not UTF-8"),
         (b'{"a": "\\ud800"}', ":1: this is no JSON object"),
         (b"{}\n" + b" " * (64 * 2**20 + 1), ":2: the line is longer than 64 MiB"),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", ":1: there are more than 100 levels of lists and obj"),
+        (b'{"a":' + b"[" * 100 + b"]" * 100 + b"}", ":1: there are more than 100 levels of lists and obj"),
+        (
+            b"{" + b",".join(b'"k%d":1' % number for number in range(200_000)) + b"}",
+            ":1: there are 200,000 col",
+        ),
+        (b'{"a":' + b"9" * 5000 + b"}", ":1: this is no JSON object: Integer value out of range"),
+        (b'{"a":1.' + b"9" * 5000 + b"}", ":1: this is no JSON object: a number of 5,002 characters"),
     ],
-    ids=["truncated", "array", "not utf-8", "surrogate", "long"],
+    ids=["truncated", "array", "not utf-8", "surrogate", "long", "nested", "101", "keys", "digits", "places"],
 )
 def test_json_that_cannot_be_right_is_refused_with_its_line(
     tmp_path: Path, content: bytes, complaint: str
@@ -127,6 +147,25 @@ def test_json_that_cannot_be_right_is_refused_with_its_line(
     with pytest.raises(UsageError) as refused:
         read(file_of(tmp_path, content, "tasks.jsonl"))
     assert complaint in str(refused.value)
+
+
+def test_a_hundred_levels_are_read(tmp_path: Path) -> None:
+    [(_, values)] = read(file_of(tmp_path, b'{"a":' + b"[" * 99 + b"]" * 99 + b"}", "tasks.jsonl"))
+    assert list(values) == ["a"]
+
+
+json_like = st.lists(
+    st.sampled_from(
+        [b"{", b"}", b"[", b"]", b",", b":", b'"a"', b'"', b"1", b"e9999", b"\\u", b"d800", b"0" * 50, b"\n"]
+    )
+).map(b"".join)
+
+
+@one_directory
+@given(content=json_like)
+def test_anything_like_json_is_rows_or_refused(tmp_path: Path, content: bytes) -> None:
+    with contextlib.suppress(UsageError):
+        read(file_of(tmp_path, content), FileKind.JSONL)
 
 
 def test_a_quotation_mark_without_its_partner_does_not_read_a_large_file_into_memory(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dispatcher.database.migrate import Migrated, Schema, migrate, open_database
 from dispatcher.errors import DatabaseError
 from dispatcher.settings import DatabaseSettings, Settings
 from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.roles import MakeRole, acting_as
 
 MIGRATIONS = {
     "0001_things.sql": "create table thing (number integer);",
@@ -258,15 +259,56 @@ def test_a_role_without_the_right_to_create_databases_is_told_who_has_it(
             opened.execute("drop role poor")
 
 
-def test_a_producer_may_read_which_schema_there_is(empty_database: Settings, source: Source) -> None:
-    migrate(empty_database, source.schema())
-    with connection.connect(empty_database) as opened:
-        opened.execute("drop role if exists producer_of_a_test")
-        opened.execute("create role producer_of_a_test")
-        opened.execute("set role producer_of_a_test")
-        require_schema(opened, source.schema())
-        opened.execute("reset role")
-        opened.execute("drop role producer_of_a_test")
+@pytest.mark.parametrize("group", ["producer", "reader", "dispatcher", "admin"])
+def test_whoever_has_a_role_learns_whether_the_schema_fits_and_reads_no_table(
+    database_settings: Settings, role: MakeRole, group: str
+) -> None:
+    with connection.connect(database_settings) as owner:
+        owner.execute("insert into schema_migrations (number, name) values (9999, '9999_future.sql')")
+    url = acting_as(database_settings.database.url or "", role(f"llmctl_{group}"))
+    settings = Settings(database=DatabaseSettings(url=url, name=database_settings.database.name))
+    with pytest.raises(DatabaseError, match=r"has schema 9999, and this program knows \d+ only.*upgrade"):
+        open_database(settings)
+    with connection.connect(database_settings) as owner:
+        owner.execute("delete from schema_migrations where number > 1")
+    with pytest.raises(
+        DatabaseError, match=r"has schema 1, this program needs \d+; run `dispatcher migrate`"
+    ):
+        open_database(settings)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ask(settings, "select from schema_migrations")
+
+
+def test_whoever_has_no_role_is_told_to_get_one(database_settings: Settings, role: MakeRole) -> None:
+    url = acting_as(database_settings.database.url or "", role())
+    settings = Settings(database=DatabaseSettings(url=url, name=database_settings.database.name))
+    with pytest.raises(DatabaseError, match=r"has no role in the database .*grant it llmctl_producer"):
+        open_database(settings)
+
+
+def test_a_schema_from_before_the_function_tells_by_its_tables_and_is_upgraded(
+    database_settings: Settings, role: MakeRole
+) -> None:
+    """Then they are everybody's, and nobody's any more afterwards."""
+    with connection.connect(database_settings) as owner:
+        owner.execute("drop function schema_version()")
+        owner.execute("grant select on schema_migrations, schema_definitions to public")
+        owner.execute("update schema_definitions set digest = 'before'")
+        owner.execute("delete from schema_migrations where number > 1")
+    url = acting_as(database_settings.database.url or "", role("llmctl_producer"))
+    settings = Settings(database=DatabaseSettings(url=url, name=database_settings.database.name))
+    with pytest.raises(
+        DatabaseError, match=r"has schema 1, this program needs \d+; run `dispatcher migrate`"
+    ):
+        open_database(settings)
+    with connection.connect(database_settings) as owner:
+        for number, file in Schema().migrations[1:]:
+            owner.execute("insert into schema_migrations (number, name) values (%s, %s)", [number, file.name])
+    assert migrate(database_settings) == Migrated((), True)
+    open_database(settings).close()
+    for table in ("schema_migrations", "schema_definitions"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            ask(settings, f"select from {table}")
 
 
 def test_the_embedded_database_is_made_and_migrated_by_the_first_command(

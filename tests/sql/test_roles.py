@@ -29,6 +29,8 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select * from task_files",
     "select * from tenant_roles",
     "select * from dispatchers",
+    "select * from schema_migrations",
+    "select digest from schema_definitions",
     "insert into tasks (tool, prompt) values ('claude', 'p')",
     "insert into tenant_roles values (session_user, 'other')",
     "update task_runs set status = 'succeeded'",
@@ -59,9 +61,31 @@ def test_no_role_touches_a_table_or_an_inner_function(log_in: LogIn) -> None:
                 session.run(statement)
 
 
+def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Client) -> None:
+    """Neither PUBLIC nor one of ours: tables, sequences, views, and whatever a migration adds."""
+    owners = "'{llmctl_owner}'::text [] || pg_get_userbyid(relowner)::text"
+    of_ours = "from pg_class join pg_namespace on pg_namespace.oid = relnamespace and nspname = 'public'"
+    assert db.value(f"select count(*) > 10 {of_ours} where relkind in ('r', 'S')")
+    assert (
+        db.rows(
+            f"select relname, grantee::regrole, privilege_type {of_ours}, aclexplode(relacl)"
+            f" where pg_get_userbyid(grantee)::text <> all({owners})"
+        )
+        == []
+    )
+    assert (
+        db.rows(
+            f"select relname, attname, grantee::regrole {of_ours} join pg_attribute on attrelid = pg_class.oid,"
+            f" aclexplode(attacl) where pg_get_userbyid(grantee)::text <> all({owners})"
+        )
+        == []
+    )
+
+
 VIEWS = {
     "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-    "list_tasks", "log_state", "read_file", "read_output", "show_task", "stats", "task_states", "why_waiting",
+    "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats", "task_states",
+    "why_waiting",
 }  # fmt: skip
 SUBMITS = {"cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"}
 CHECKS = {"check_counters", "database_id", "unserved_tasks"}
@@ -91,9 +115,10 @@ def test_every_function_that_is_not_a_roles_own_is_refused_to_it(
     db: Client, log_in: LogIn, group: str, may: set[str]
 ) -> None:
     session = log_in(group, tenants=["acme"])
-    allowed = session.rows(
-        "select proname from schema_definitions, unnest(functions) as name"
-        " join pg_proc on pg_proc.oid = name::regprocedure where has_function_privilege(name, 'execute')"
+    allowed = db.rows(
+        "select proname from schema_definitions, unnest(functions) as name join pg_proc on pg_proc.oid"
+        " = name::regprocedure where has_function_privilege(%s, pg_proc.oid, 'execute')",
+        session.value("select session_user"),
     )
     assert {name for (name,) in allowed} == may
     for name, call in every_call(db):

@@ -119,6 +119,70 @@ def test_a_task_of_another_tenant_does_not_exist_for_a_producer(acme: Client) ->
             acme.rows(call)
 
 
+def session_of(db: Client, number: int, session: str) -> str:
+    """Let a task run, whose agent names this session."""
+    me = db.dispatcher()
+    [run] = [run for run in db.claim(me).runs if run.number == number]
+    db.finish(me, run, final_text="done", session_id=session)
+    return session
+
+
+def test_a_producer_goes_on_with_no_session_but_those_of_its_tenants(acme: Client, db: Client) -> None:
+    """Another's, one that nobody had, and what a CLI takes for "the last one" are refused alike."""
+    theirs = session_of(db, 1, "5e55-other")
+    mine = session_of(db, acme.submit().number, "5e55-acme")
+    for session in (theirs, "5e55-never", "latest", "1"):
+        with refused(FORBIDDEN, f"may not go on with session '{session}': no task of its tenants had it"):
+            acme.submit(session_id=session)
+        with refused(FORBIDDEN, "may not go on with session"):
+            acme.run("select submit_task('claude', 'and what did they say?', p_session_id => %s)", session)
+        with refused(FORBIDDEN, "may not go on with session"):
+            acme.submit_all([{"tool": "claude", "prompt": "p", "session_id": one} for one in (mine, session)])
+    assert acme.submit(session_id=mine).created
+    assert db.submit(session_id=theirs, tenant_id="other").created
+    assert db.value("select count(*) from tasks") == 4
+
+
+def test_a_session_that_another_tenant_went_on_with_is_not_a_producers_any_more(
+    acme: Client, db: Client
+) -> None:
+    session = session_of(db, 1, "5e55-shared")
+    own = acme.submit()
+    session_of(db, own.number, session)
+    with refused(FORBIDDEN, "may not go on with session"):
+        acme.submit(session_id=session)
+
+
+def test_a_known_key_is_known_whatever_session_it_asks_for(acme: Client, db: Client) -> None:
+    theirs = session_of(db, 1, "5e55-other")
+    first = acme.submit(idempotency_key="k")
+    again = acme.submit(idempotency_key="k", session_id=theirs)
+    assert (again.created, again.number) == (False, first.number)
+
+
+def test_a_row_by_hand_goes_on_with_nothing_of_another_tenant(acme: Client, db: Client) -> None:
+    session_of(db, 1, "5e55-other")
+    name = Identifier(str(acme.value("select session_user")))
+    columns: LiteralString = "tool, prompt, tenant_id, asked_session, session_id, continues, resumes"
+    db.connection.execute(SQL("grant insert ({}) on tasks to {}").format(SQL(columns), name))
+    for column in ("asked_session", "session_id"):
+        insert = SQL("insert into tasks (tool, prompt, tenant_id, {}) values ('claude', 'p', 'acme', %s)")
+        with refused(FORBIDDEN, "may not go on with session '5e55-other'"):
+            acme.connection.execute(insert.format(Identifier(column)), ["5e55-other"])
+    run = db.value("select id from task_runs")
+    for column in ("continues", "resumes"):
+        insert = SQL("insert into tasks (tool, prompt, tenant_id, {}) values ('claude', 'p', 'acme', %s)")
+        with refused(FORBIDDEN, "may not name a run to go on with"):
+            acme.connection.execute(insert.format(Identifier(column)), [run])
+
+
+def test_a_producer_replies_to_its_own_task(acme: Client, db: Client) -> None:
+    session_of(db, 1, "5e55-other")
+    mine = acme.submit()
+    session_of(db, mine.number, "5e55-acme")
+    assert acme.rows("select created from reply_task(%s, 'go on')", str(mine.number)) == [(True,)]
+
+
 def test_the_uuid_of_anothers_task_leads_nowhere(acme: Client, db: Client) -> None:
     task = str(db.value("select id from tasks"))
     for name in (task, task[:8]):

@@ -1,0 +1,31 @@
+-- require_sessions(sessions): refuses sessions to go on with that are not of a run of the session role's own tenants: an
+-- agent in them knows, and may tell, what was said there. One that no run has is refused like another tenant's, so that
+-- neither is told from the other, and so that a CLI's words for "the last one" open nothing.
+-- Cost: one pass over task_runs, for confined roles that name a session and nobody else. There is no index on purpose:
+-- it would cost every run at its end. Raises 42501.
+CREATE OR REPLACE FUNCTION require_sessions(p_sessions text []) RETURNS void
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = on
+AS $$
+DECLARE
+    v_mine text [] := session_tenants();
+    v_foreign text;
+BEGIN
+    IF v_mine IS NULL THEN
+        RETURN;
+    END IF;
+    WITH known AS (
+        SELECT task_runs.session_id, bool_and(tenant_id = ANY(v_mine)) AS are_mine
+        FROM task_runs JOIN tasks ON tasks.id = task_id
+        WHERE task_runs.session_id = ANY(p_sessions)
+        GROUP BY task_runs.session_id
+    )
+    SELECT asked INTO v_foreign FROM unnest(p_sessions) AS asked LEFT JOIN known ON session_id = asked
+    WHERE are_mine IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'role % may not go on with session %: no task of its tenants had it', quote_literal(session_user),
+            quote_literal(left(v_foreign, 100))
+            USING ERRCODE = 'insufficient_privilege', HINT = 'reply to a task instead: `llmctl reply TASK PROMPT`';
+    END IF;
+END
+$$;
