@@ -180,7 +180,7 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
     project.mkdir()
     (project / "one").symlink_to("two")
     (project / "two").symlink_to("one")
-    roots = [str(project), "~no-such-user/projects", str(project / "one")]
+    roots = [str(project), "~no-such-user/projects", str(project / "one"), str(site.work_dir)]
     site.configure("security", allowed_roots=roots)
     site.configure(
         "tools",
@@ -208,6 +208,7 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         site.submit("hello", permission="full"): ("permission_denied", "allow_dangerous_flags"),
         site.submit("hello", workdir="/no/such/place"): ("spawn_failed", "/no/such/place"),
         site.submit("hello", workdir="/usr"): ("permission_denied", "allowed_roots"),
+        site.submit("hello", workdir=str(site.work_dir)): ("permission_denied", "reply to a task to go on in"),
         site.submit("hello", workdir="/" + "x" * 300): ("spawn_failed", "File name too long"),
         site.submit("hello", workdir=str(project), input_files=[{"path": "one/file", "content": "x"}]): (
             "spawn_failed",
