@@ -282,8 +282,9 @@ def schema_state(connection: Connection) -> tuple[int, str | None]:
             return _state_without_function(connection)
         except psycopg.errors.InsufficientPrivilege:
             raise DatabaseError(
-                f"{connection.info.user!r} has no role in the database {connection.info.dbname!r}; let an administrator"
-                " grant it llmctl_producer, llmctl_reader, llmctl_dispatcher or llmctl_admin"
+                f"the database does not permit this: the login {connection.info.user!r} has no role in"
+                f" {connection.info.dbname!r}; let an administrator grant it llmctl_producer, llmctl_reader,"
+                " llmctl_dispatcher or llmctl_admin"
             ) from None
     number, digest = row or (0, None)
     return number, digest

@@ -295,4 +295,4 @@ def test_what_the_role_may_not_do_ends_with_4(llmctl: Llmctl, database: str) -> 
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("DROP ROLE nobody_special")
     assert (refused.code, refused.out) == (4, "")
-    assert refused.err.startswith("error: the database does not permit this: permission denied")
+    assert refused.err.startswith("error: the database does not permit this: the login ")
