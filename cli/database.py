@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from dispatcher import settings
-from dispatcher.database.connection import Connection, translate
+from dispatcher.database.connection import BoundedConnection, translate
 from dispatcher.database.migrate import open_database
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -23,7 +23,7 @@ STATEMENT_SECONDS = 60.0
 class Database:
     """One connection, for the length of a command."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BoundedConnection) -> None:
         self.connection = connection
 
     def rows(self, kind: type[Row], function: str, **arguments: object) -> list[Row]:
@@ -31,7 +31,7 @@ class Database:
 
         Raises the :class:`dispatcher.errors.DispatchError` that fits what the database says.
         """
-        with told_to_people(), self.connection.cursor(row_factory=dict_row) as cursor:
+        with self._bounded(), self.connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(_call(function, arguments), list(arguments.values()))
             return [msgspec.convert(row, kind) for row in cursor]
 
@@ -41,7 +41,7 @@ class Database:
 
     def value(self, function: str, **arguments: object) -> object:
         """Call a ``function`` that answers one value."""
-        with told_to_people():
+        with self._bounded():
             row = self.connection.execute(_call(function, arguments), list(arguments.values())).fetchone()
         assert row is not None
         return row[0]
@@ -50,7 +50,18 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """All of the block or nothing; inside of another one, a savepoint. Raises as :meth:`rows` does."""
         with told_to_people(), self.connection.transaction():
+            self.connection.bound_transaction()
             yield
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """The block's statement, under the statement_timeout also where only a transaction keeps it."""
+        if self.connection.shared:
+            with self.transaction():
+                yield
+        else:
+            with told_to_people():
+                yield
 
 
 @contextmanager

@@ -1,5 +1,9 @@
-"""Hearing of changes: a connection that only listens, so that nobody has to ask whether something is new."""
+"""Hearing of changes: a connection that only listens, so that nobody has to ask whether something is new.
 
+Only behind a pooler in transaction mode, where nobody can listen, one asks now and then.
+"""
+
+import math
 import select
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +15,27 @@ from psycopg.sql import SQL, Identifier
 from cli.database import told_to_people
 from dispatcher import settings
 from dispatcher.database.connection import Connection, connect
+from dispatcher.database.pooler import keeps_session
+
+ASK_SECONDS = 2.0
+"""How often one asks whether something is new where notifications do not arrive."""
 
 
 class Listener:
-    """Notifications of some channels. Another connection is needed to read what they are about."""
+    """Notifications of some channels. Another connection is needed to read what they are about.
 
-    def __init__(self, connection: Connection) -> None:
+    ``silence`` is for how long hearing nothing means that there is nothing: for ever, unless notifications are lost on
+    the way. Then :meth:`wait` returns a change that it has not heard of; who waits for :meth:`fileno` has to look.
+    """
+
+    def __init__(self, connection: Connection, silence: float = math.inf) -> None:
         self._connection = connection
+        self.silence = silence
+
+    @property
+    def hears(self) -> bool:
+        """Whether changes are heard of, not only asked for."""
+        return math.isinf(self.silence)
 
     @property
     def broken(self) -> bool:
@@ -32,19 +50,24 @@ class Listener:
         with told_to_people():
             return list(self._connection.notifies(timeout=0))
 
-    def wait(self, seconds: float | None) -> Sequence[Notify]:
+    def wait(self, seconds: float = math.inf) -> Sequence[Notify]:
         """Sleep until something comes, at most ``seconds``. The answer may be empty."""
         # What came along with an answer to LISTEN is in memory already, and leaves the socket unreadable.
         if came := self.drain():
             return came
-        select.select([self], [], [], seconds)
-        return self.drain()
+        limit = min(seconds, _LONGEST_SELECT)
+        select.select([self], [], [], min(limit, self.silence))
+        return self.drain() or ([_ANYTHING] if self.silence < limit else [])
 
 
 @contextmanager
 def listening(*channels: str) -> Iterator[Listener]:
     """Raises :class:`dispatcher.errors.DatabaseError`. What happens from here on is heard."""
-    with connect(settings.load(), application_name="llmctl listener") as connection:
+    configuration = settings.load()
+    with connect(configuration, application_name="llmctl listener") as connection:
+        if not keeps_session(configuration, connection):
+            yield Listener(connection, ASK_SECONDS)
+            return
         with told_to_people():
             for channel in channels:
                 connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
@@ -83,3 +106,10 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(10.0, pause * 2)
+
+
+_ANYTHING = Notify("task_event", "{}", 0)
+"""A task_event that may be about any task."""
+
+_LONGEST_SELECT = 30 * 86_400.0
+"""select() takes no infinity; after a month it is simply called again."""

@@ -1,5 +1,6 @@
 """Reading a task's output as it is stored: run after run, and through restarts of the database."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ class LogReader:
             yield CaughtUp(state)
             if listener is None or state.task_ended:
                 return
-            while not any(concerns(event, {state.number}) for event in listener.wait(_FOR_EVER)):
+            while not any(concerns(event, {state.number}) for event in listener.wait(math.inf)):
                 self._last_read = time.monotonic()
 
     def _state(self, db: Database) -> LogState:
@@ -155,6 +156,3 @@ class LogReader:
             for piece in pieces:
                 self._after = piece.seq
                 yield piece.content
-
-
-_FOR_EVER = 30 * 86_400.0  # select() takes no infinity

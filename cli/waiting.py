@@ -1,5 +1,6 @@
 """Waiting for tasks to end, through restarts of the database."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -49,6 +50,7 @@ class Waiter:
 
     def _ended(self, db: Database, listener: Listener) -> Iterator[TaskState]:
         asked = self._tasks
+        seen: Sequence[TaskState] = ()
         while True:
             states = db.rows(TaskState, "task_states", tasks=asked)
             self._last_read = time.monotonic()
@@ -60,8 +62,16 @@ class Waiter:
                     if state.number not in self._reported:
                         self._reported.add(state.number)
                         yield state
-                elif asked is not self._tasks and state.status == "queued" and len(self._tasks) == 1:
+                elif (
+                    asked is not self._tasks
+                    and state.status == "queued"
+                    and len(self._tasks) == 1
+                    and (
+                        listener.hears or states != seen  # who only asks knows no more than that
+                    )
+                ):
                     _say_why(db, state.number)
+            seen = states
             if not self.pending:
                 return
             asked = self._told(listener)
@@ -79,7 +89,7 @@ class Waiter:
         return [str(number) for number in told]
 
     def _left(self) -> float:
-        return _FOR_EVER if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        return math.inf if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def _require_time(self) -> None:
         if self._left() == 0:
@@ -90,6 +100,3 @@ def _say_why(db: Database, number: int) -> None:
     why = db.value("why_waiting", task=str(number))
     if why not in (None, "about to start"):
         say(f"task {number} is queued again: {why}")
-
-
-_FOR_EVER = 30 * 86_400.0  # select() takes no infinity; after a month it is simply called again

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -16,14 +17,15 @@ from psycopg_pool import ConnectionPool
 from dispatcher import __version__, linux, logs, paths
 from dispatcher.apply_settings import apply_settings
 from dispatcher.database.connection import (
-    LAST_PATIENCE,
     BoundedConnection,
     connect,
     conninfo,
+    prepare,
     translate,
     translated,
 )
 from dispatcher.database.migrate import open_database
+from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
 from dispatcher.large_files import LargeFiles
@@ -72,6 +74,7 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
         with open_database(
             settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
         ) as connection:
+            require_session(settings, connection)
             for group in apply_settings(connection, settings):
                 log.info("made a worker group for a program found on PATH", group=group)
             with translated():
@@ -90,7 +93,10 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
 
         def listen() -> psycopg.Connection:
             return connect(
-                settings, application_name="dispatcher listener", statement_timeout=STATEMENT_TIMEOUT
+                settings,
+                application_name="dispatcher listener",
+                statement_timeout=STATEMENT_TIMEOUT,
+                own_session=True,
             )
 
         with (
@@ -111,14 +117,11 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
 
 
 def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
-    def bound(connection: BoundedConnection) -> None:
-        connection.patience = STATEMENT_TIMEOUT + LAST_PATIENCE
-
     return ConnectionPool(
-        conninfo(settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT),
+        conninfo(settings, application_name="dispatcher"),
         connection_class=BoundedConnection,
         kwargs={"autocommit": True},
-        configure=bound,
+        configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT, own_session=True),
         min_size=1,
         max_size=size,
         timeout=5,

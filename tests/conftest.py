@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.dispatchers",
     "tests.fixtures.roles",
     "tests.fixtures.users",
+    "tests.fixtures.pooler",
 ]
 
 

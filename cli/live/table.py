@@ -95,7 +95,8 @@ class LiveTable:
             self._notice = ""
             draw()
             await trio.sleep(max(FETCH_SECONDS, (self._taken_at - begun) / FETCH_SHARE))
-            with trio.move_on_after(self._snapshot.aged(time.monotonic() - self._taken_at).holds_for()):
+            holds_for = self._snapshot.aged(time.monotonic() - self._taken_at).holds_for()
+            with trio.move_on_after(min(holds_for, listener.silence)):
                 while not listener.drain():
                     await trio.lowlevel.wait_readable(listener)
 

@@ -13,6 +13,8 @@ import sql
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.database.connection import Connection, connect, embedded_server, server_name, translated
 from dispatcher.database.migrate import Schema, schema_state
+from dispatcher.database.pooler import REMEDY as POOLER_REMEDY
+from dispatcher.database.pooler import keeps_session, transaction_mode
 from dispatcher.settings import Settings
 
 SUBJECT = "database"
@@ -130,13 +132,21 @@ def judge_facts(facts: ServerFacts) -> list[Finding]:
 
 
 def check_notifications(settings: Settings) -> list[Finding]:
-    """Listen on one connection, notify on another: a pooler in between would lose it, or the session's LISTEN."""
+    """Listen on one connection, notify on another, unless a pooler in between keeps no session that could listen."""
     channel = f"llmctl_check_{secrets.token_hex(6)}"
     with (
         connect(settings, application_name="dispatcher check") as listener,
         connect(settings, application_name="dispatcher check") as notifier,
         translated(),
     ):
+        if not keeps_session(settings, listener):
+            return [
+                problem(
+                    SUBJECT,
+                    f"{transaction_mode(settings)}: no dispatcher can run, and `llmctl wait` has to ask",
+                    POOLER_REMEDY,
+                )
+            ]
         listener.execute(SQL("LISTEN {}").format(Identifier(channel)))
         started = time.perf_counter()
         notifier.execute(SQL("NOTIFY {}, {}").format(Identifier(channel), Literal("heard")))
@@ -147,7 +157,7 @@ def check_notifications(settings: Settings) -> list[Finding]:
             problem(
                 SUBJECT,
                 f"a notification did not arrive within {NOTIFICATION_SECONDS:g} s",
-                "if database.url leads to a pooler (pgbouncer in transaction mode), point it to the server itself",
+                "if database.url leads to a pooler, point it to the server itself",
             )
         ]
     return [ok(SUBJECT, f"notifications arrive, after {took * 1000:.1f} ms")]

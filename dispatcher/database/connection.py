@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,27 +62,53 @@ _MEANINGS = {
 """Of SQLSTATEs and of their classes (the first two characters), for the end of the sentence."""
 
 
+_OF_PASSWORDS = re.compile(r"pass|auth?enti|SASL", re.IGNORECASE)
+"""Found in what a server says about a wrong password, in most languages; libpq does not tell us the SQLSTATE."""
+
+
+class SilentServerError(psycopg.OperationalError):
+    """The server said nothing to a statement. ``since`` is when that was sent, of time.monotonic()."""
+
+    def __init__(self, message: str, since: float) -> None:
+        super().__init__(message)
+        self.since = since
+
+
 class BoundedConnection(psycopg.Connection[TupleRow]):
     """Gives up on a server that says nothing for ``patience`` seconds to a statement.
 
     The server ends a statement itself after its statement_timeout; where not even that is heard, something between
     us swallows what is sent, and acknowledges it, so that TCP notices nothing.
+
+    ``server_pid`` is the server process that we talk to. Behind a pooler that is not the one that the connection names,
+    and each transaction may have another one: then the connection is ``shared``, and no setting of ours outlives a
+    transaction. All three are set by :func:`prepare`.
     """
 
     patience = math.inf
+    statement_timeout: float | None = None
+    server_pid = 0
+    shared = False
+
+    def bound_transaction(self) -> None:
+        """Bring the statement_timeout into a transaction that has begun, where the session does not keep it."""
+        if self.shared and self.statement_timeout is not None:
+            self.execute(
+                "SELECT set_config('statement_timeout', %s, true)", [_milliseconds(self.statement_timeout)]
+            )
 
     def wait(self, gen: PQGen[Result], *arguments: Any, **keywords: Any) -> Result:
         return super().wait(self._bounded(gen), *arguments, **keywords)
 
     def _bounded(self, gen: PQGen[Result]) -> PQGen[Result]:
-        deadline = time.monotonic() + self.patience
+        began = time.monotonic()
         try:
             state = next(gen)
             while True:
                 ready = yield state
-                if not ready and time.monotonic() > deadline:
+                if not ready and time.monotonic() > began + self.patience:
                     self.close()
-                    raise psycopg.OperationalError(f"the server did not answer for {self.patience:g} s")
+                    raise SilentServerError(f"the server did not answer for {self.patience:g} s", began)
                 state = gen.send(ready)
         except StopIteration as end:
             return cast(Result, end.value)
@@ -101,22 +128,50 @@ def conninfo(
     *,
     database: str | None = None,
     application_name: str = "llmctl",
-    statement_timeout: float | None = None,
 ) -> str:
     """The connection string for ``settings``; nothing is started or connected to.
 
-    ``database`` replaces ``settings.database.name``; ``statement_timeout`` is in seconds. What the URL
-    itself says, such as ``connect_timeout``, stays. Raises :class:`UsageError` when the URL is none.
+    ``database`` replaces ``settings.database.name``. What the URL itself says, such as ``connect_timeout``, stays.
+    No ``options`` of ours: a pooler refuses them. Raises :class:`UsageError` when the URL is none.
     """
     parameters = {
         **_DEFAULTS,
         "application_name": application_name,
         **_server_parameters(settings, database or settings.database.name),
     }
-    if statement_timeout is not None:
-        given = parameters.get("options") or os.environ.get("PGOPTIONS", "")
-        parameters["options"] = f"{given} -c statement_timeout={round(statement_timeout * 1000)}".strip()
     return libpq.make_conninfo("", **parameters)
+
+
+def prepare(
+    connection: BoundedConnection, statement_timeout: float | None, *, own_session: bool = False
+) -> None:
+    """Ask which server process serves a new connection, and bound its statements (in seconds), in one statement.
+
+    ``own_session``: it is known that a pooler leaves us our session (:func:`dispatcher.database.pooler.keeps_session`).
+    The connection is closed where this fails.
+    """
+    if statement_timeout is not None:
+        connection.patience = statement_timeout + LAST_PATIENCE
+    connection.statement_timeout = statement_timeout
+    named = connection.info.backend_pid
+    try:
+        if statement_timeout is None:
+            row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        else:
+            # A setting would stay on a shared server process, for whoever is served by it next.
+            row = connection.execute(
+                "SELECT pg_backend_pid(), CASE WHEN %s OR pg_backend_pid() = %s"
+                " THEN set_config('statement_timeout', %s, false) END",
+                [own_session, named, _milliseconds(statement_timeout)],
+            ).fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    assert row is not None
+    connection.server_pid = int(row[0])
+    connection.shared = not own_session and connection.server_pid != named
+    if connection.shared:
+        connection.prepare_threshold = None  # the next statement may meet a process that has not prepared it
 
 
 def connect(
@@ -125,23 +180,19 @@ def connect(
     database: str | None = None,
     application_name: str = "llmctl",
     statement_timeout: float | None = None,
-) -> Connection:
+    own_session: bool = False,
+) -> BoundedConnection:
     """Connect in autocommit mode; the embedded server is started first where it does not run.
 
-    With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all.
+    With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all;
+    ``own_session`` as in :func:`prepare`.
     Raises :class:`DatabaseError` (a :class:`NoSuchDatabaseError` where only the database is missing).
     """
 
-    def attempt() -> Connection:
-        info = conninfo(
-            settings,
-            database=database,
-            application_name=application_name,
-            statement_timeout=statement_timeout,
-        )
+    def attempt() -> BoundedConnection:
+        info = conninfo(settings, database=database, application_name=application_name)
         connection = BoundedConnection.connect(info, autocommit=True)
-        if statement_timeout is not None:
-            connection.patience = statement_timeout + LAST_PATIENCE
+        prepare(connection, statement_timeout, own_session=own_session)
         return connection
 
     try:
@@ -236,10 +287,32 @@ def _unreachable(settings: Settings, database: str | None, error: psycopg.Operat
     # Only an answer of the server names the database, in whatever language the rest of it is.
     if name in str(error) and name not in MAINTENANCE_DATABASES and _is_missing(settings, name):
         return NoSuchDatabaseError(f"{where} has no database {name!r} yet; run `dispatcher migrate`")
-    remedy = "`dispatcher db status` shows more"
-    if settings.database.url is not None:
-        remedy = "check database.url in config.yaml (or LLMCTL_DATABASE_URL), and the password in ~/.pgpass"
-    return DatabaseError(f"cannot connect to {where}: {_one_line(str(error))}; {remedy}")
+    return DatabaseError(f"cannot connect to {where}: {_one_line(str(error))}; {_remedy(settings, error)}")
+
+
+def _remedy(settings: Settings, error: psycopg.OperationalError) -> str:
+    """What to do about it. Of the password only if the server asked for one and that is what it complains about."""
+    if settings.database.url is None:
+        return "`dispatcher db status` shows more"
+    message = str(error)
+    if "startup parameter" in message:  # words of PgBouncer, which speaks English only
+        return (
+            "a connection pooler does not pass this on: leave it out of database.url and of PGOPTIONS,"
+            " or name it in its ignore_startup_parameters"
+        )
+    remedy = "check database.url in config.yaml (or LLMCTL_DATABASE_URL)"
+    attempt = error.pgconn
+    if attempt is None:
+        return remedy
+    if attempt.needs_password:
+        return f"{remedy}, and put the password into ~/.pgpass or PGPASSWORD"
+    if attempt.used_password and _OF_PASSWORDS.search(message):
+        return f"{remedy}, and the password in ~/.pgpass or PGPASSWORD"
+    return remedy
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
 
 
 def _is_missing(settings: Settings, name: str) -> bool:

@@ -24,12 +24,14 @@ from psycopg.sql import SQL, Identifier
 import sql
 from dispatcher.database.connection import (
     MAINTENANCE_DATABASES,
+    BoundedConnection,
     Connection,
     NoSuchDatabaseError,
     connect,
     server_name,
     translated,
 )
+from dispatcher.database.pooler import require_session
 from dispatcher.errors import DatabaseError
 from dispatcher.settings import Settings
 
@@ -89,6 +91,7 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
     """
     schema = schema or Schema()
     with _connect_creating(settings) as connection, translated():
+        require_session(settings, connection)  # which keeps the lock
         connection.execute("select pg_advisory_lock(%s)", [_ADVISORY_LOCK])
         # Waiting behind a long transaction would make everybody else wait behind us.
         connection.execute("set lock_timeout = '30s'")
@@ -133,7 +136,7 @@ def open_database(
     application_name: str = "llmctl",
     statement_timeout: float | None = None,
     schema: Schema | None = None,
-) -> Connection:
+) -> BoundedConnection:
     """Connect for a command: the schema is checked, and on the embedded server brought up to date by itself.
 
     Raises :class:`DatabaseError`. The connection is in autocommit mode; ``statement_timeout`` is in seconds.
@@ -157,7 +160,7 @@ def open_database(
     return connection
 
 
-def _connect_creating(settings: Settings) -> Connection:
+def _connect_creating(settings: Settings) -> BoundedConnection:
     try:
         return connect(settings, application_name="llmctl migrate")
     except NoSuchDatabaseError:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import msgspec
-import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
 from cli.bulk.sending import send
 from cli.bulk.spool import Batch
 from cli.database import Database
+from dispatcher.database.connection import BoundedConnection
 from dispatcher.errors import DatabaseError, DispatchError, UsageError
 from tests.cli.conftest import one_postgres
 from tests.fixtures.roles import MakeRole
@@ -19,7 +19,7 @@ pytestmark = one_postgres
 
 @pytest.fixture
 def db(database: str) -> Iterator[Database]:
-    with psycopg.connect(database, autocommit=True) as connection:
+    with BoundedConnection.connect(database, autocommit=True) as connection:
         yield Database(connection)
 
 
