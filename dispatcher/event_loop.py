@@ -94,6 +94,7 @@ class EventLoop:
         self._cancels_obeyed = trio.Event()
         self._cancels_obeyed.set()
         self._echo_due = False
+        store.on_silence = self._suspect_connections
         self._proven_alive = linux.seconds_since_boot()
 
     async def run(self, *, until_empty: bool = False) -> None:
@@ -222,6 +223,7 @@ class EventLoop:
 
     def _on_connected(self) -> None:
         """Look for what nobody heard while we did not listen: work, and cancels of what runs."""
+        self._echo_due = False  # that of before is not heard here
         self._exchange.ring()
         self._heed_cancels(str(run.claimed.number) for run in self._active.values())
 
@@ -251,7 +253,7 @@ class EventLoop:
             await trio.sleep(self._settings.dispatcher.heartbeat_interval)
             if self._echo_due:
                 log.warning("the listening connection is deaf and is replaced")
-                self._listener.replace()
+                self._replace_connections()
             try:
                 await self._prove_alive()
             except psycopg.DatabaseError as error:
@@ -283,14 +285,25 @@ class EventLoop:
 
     async def _prove_alive(self) -> None:
         before = linux.seconds_since_boot()
-        self._echo_due = True
+        was_due, self._echo_due = self._echo_due, True
         try:
             canceled = await self._store.heartbeat()
-        except psycopg.DatabaseError:
-            self._echo_due = False
+        except psycopg.DatabaseError as error:
+            # What the server refused it did not send. Where nobody knows, the echo is waited for.
+            if error.sqlstate is not None:
+                self._echo_due = self._echo_due and was_due
             raise
         self._proven_alive = before
         self._stop_canceled(canceled)
+
+    def _suspect_connections(self) -> None:
+        log.warning("the database said nothing: all connections to it are replaced")
+        self._replace_connections()
+
+    def _replace_connections(self) -> None:
+        """What swallows the words of one connection may swallow those of all that were made before now."""
+        self._store.replace_connections()
+        self._listener.replace()
 
     async def _obey_cancels(self) -> None:
         """Stop runs as soon as somebody asks for it.

@@ -5,6 +5,8 @@ its end (a write that was half heard may have happened); everything here may be 
 :meth:`Store.patiently` can.
 """
 
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, LiteralString, TypeVar
@@ -15,7 +17,7 @@ import structlog
 import trio
 from psycopg_pool import ConnectionPool
 
-from dispatcher.database.connection import BoundedConnection, will_pass
+from dispatcher.database.connection import BoundedConnection, SilentServerError, will_pass
 from dispatcher.errors import DispatchError, ExitCode
 from dispatcher.threads import SerialThread, in_thread
 from wrappers.base import AuthMode, Permission
@@ -198,6 +200,9 @@ class Store:
         self._claims = claims
         self._claiming = claiming
         self.dispatcher_id = dispatcher_id
+        self._replaced_at = -math.inf
+        self.on_silence: Callable[[], None] = lambda: None
+        """Called when the server said nothing to a call: all connections are suspect then, and ours are replaced."""
         self.claiming_backend = 0
         """The server process that works on our claims, by which its notifications are known; 0 before the first."""
 
@@ -206,14 +211,14 @@ class Store:
 
         def call() -> object:
             with self._claims.connection() as connection:
-                self.claiming_backend = connection.info.backend_pid
+                self.claiming_backend = connection.server_pid
                 answer = connection.execute(
                     "SELECT report_and_claim(%s, %s, %s)::text",
                     [self.dispatcher_id, _json(reports), max_tasks],
                 ).fetchone()
             return answer and answer[0]
 
-        with _closed_is_superseded():
+        with self._errors_understood():
             return msgspec.json.decode(str(await self._claiming.call(call)), type=Claim)
 
     async def adopt_runs(self) -> list[OpenRun]:
@@ -319,21 +324,31 @@ class Store:
             with self._pool.connection() as connection:
                 return connection.execute(query, arguments).fetchall()
 
-        with _closed_is_superseded():
+        with self._errors_understood():
             return await in_thread(call)
 
+    def replace_connections(self) -> None:
+        """Give up all connections: those that are idle at once, those at work when their call has ended."""
+        self._replaced_at = time.monotonic()
+        self._pool.drain()
+        self._claims.drain()
 
-@contextmanager
-def _closed_is_superseded() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.DatabaseError as error:
-        if error.sqlstate == CLOSED:
-            raise SupersededError(
-                "this dispatcher was closed in the database: another one took its work directory over, or a "
-                "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
-            ) from error
-        raise
+    @contextmanager
+    def _errors_understood(self) -> Iterator[None]:
+        try:
+            yield
+        except SilentServerError as error:
+            # What swallows one connection swallows all that are as old. Those made since then are not blamed for it.
+            if error.since > self._replaced_at:
+                self.on_silence()
+            raise
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == CLOSED:
+                raise SupersededError(
+                    "this dispatcher was closed in the database: another one took its work directory over, or a "
+                    "person gave it up. Its agents were left alone; start a new one with `dispatcher run`"
+                ) from error
+            raise
 
 
 def register(connection: psycopg.Connection, registration: Registration) -> str:

@@ -42,35 +42,35 @@ class Listener:
         self._channels = channels
         self._on_connected = on_connected
         self._on_notification = on_notification
-        self._connection_scope = trio.CancelScope()
+        self._hearing = trio.CancelScope()
 
     def replace(self) -> None:
-        """Give up the connection and make a new one: this one is deaf."""
-        self._connection_scope.cancel()
+        """Give up the connection and make a new one: this one is deaf. One that is being made is new already."""
+        self._hearing.cancel()
 
     async def run(self) -> None:
         pause = SHORTEST_PAUSE
         while True:
             began = trio.current_time()
-            with trio.CancelScope() as self._connection_scope:
-                try:
-                    await self._listen()
-                except (psycopg.DatabaseError, DatabaseError) as error:
-                    if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
-                        raise
-                    log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
-            if self._connection_scope.cancelled_caught:
+            try:
+                await self._listen()
                 continue
+            except (psycopg.DatabaseError, DatabaseError) as error:
+                if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
+                    raise
+                log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
             if trio.current_time() - began > LONGEST_PAUSE:
                 pause = SHORTEST_PAUSE
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
+        """Return when the connection is to be replaced."""
         connection = await in_thread(self._open)
         try:
             self._on_connected()
-            await self._hear(connection)
+            with trio.CancelScope() as self._hearing:
+                await self._hear(connection)
         finally:
             connection.close()
 

@@ -225,6 +225,37 @@ def test_a_listener_that_went_deaf_is_replaced_and_misses_nothing(site: Site, be
     assert (run["claimed_at"] - sent["at"]).total_seconds() < 2 + 1, "two heartbeats, and a slow machine"
 
 
+def test_after_one_silence_every_connection_is_replaced(site: Site, between: Proxy) -> None:
+    """Else each call finds a dead connection of its own, one patience after the other."""
+    dispatcher = start_through(site, between)
+    many = site.submit_many([{"tool": "sh", "prompt": "echo x | tee made", "output_files": ["made"]}] * 4)
+    with site.elsewhere() as holder, holder.transaction():
+        holder.execute(
+            "LOCK TABLE task_files"
+        )  # each run holds a connection of the pool until it stores its file
+        while len(connections(site)) < 5:
+            site.sql("SELECT pg_sleep(0.02)")
+    site.wait_for("succeeded", *many)
+
+    between.swallow("dispatcher")
+    between.swallow("dispatcher listener")
+    number = site.submit("echo at last")
+
+    site.wait_for("succeeded", number, within=45)
+    assert len(dispatcher.log("the database said nothing: all connections to it are replaced")) == 1
+
+
+def connections(site: Site) -> list[int]:
+    """The server processes that serve the pool and the claims of a dispatcher."""
+    return [
+        int(row["pid"])
+        for row in site.sql(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'dispatcher' ORDER BY pid"
+        )
+    ]
+
+
 def test_connections_that_are_silent_are_given_up(site: Site, between: Proxy) -> None:
     dispatcher = start_through(site, between)
     gate = site.gate()
