@@ -1,7 +1,7 @@
 """Lengths and points of time as people type them."""
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import typer
 
@@ -27,19 +27,30 @@ def parse_duration(given: str) -> int:
 def parse_time(given: str, now: datetime | None = None) -> datetime:
     """An ISO 8601 time, or ``HH:MM`` for the next time that the clock here shows it.
 
-    A time without an offset is a local one. The answer always has an offset.
+    A time without an offset is a local one. Where the clock shows it twice, that is the first time; where the clock is
+    set forward over it, as much later as it is set forward: 02:30 is 03:30 then. The result always has an offset.
     """
     now = (now or datetime.now().astimezone()).astimezone()
     text = given.strip()
     try:
         if not _CLOCK.fullmatch(text):
             # 2025-01-31T22:00Z: fromisoformat() is strict about hours of one digit, as it should be.
-            return datetime.fromisoformat(text).astimezone()
+            given_time = datetime.fromisoformat(text)
+            return given_time.astimezone() if given_time.tzinfo else _moments(given_time)[0]
         at = time.fromisoformat(text.zfill(len("22:00:00") if text.count(":") == 2 else len("22:00")))
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{given!r} is no time; write 22:00 (the next one), 2031-01-31T22:00 (local) or 2031-01-31T22:00Z"
         ) from None
     # The date comes before the offset, so that 22:00 is 22:00 also behind a change of the clocks.
-    today = datetime.combine(now.date(), at).astimezone()
-    return today if today > now else datetime.combine(now.date() + timedelta(days=1), at).astimezone()
+    today, tomorrow = (_moments(datetime.combine(now.date() + timedelta(days=days), at)) for days in (0, 1))
+    return next((moment for moment in today if moment > now), tomorrow[0])
+
+
+def _moments(local: datetime) -> tuple[datetime, datetime]:
+    """The first and the last moment at which the clock here shows a time: two only where it is set back.
+
+    Not local.astimezone(): over a time that is left out that is an hour too early (Python 3.11 to 3.14).
+    """
+    first, last = (datetime.fromtimestamp(local.replace(fold=fold).timestamp(), UTC) for fold in (0, 1))
+    return first.astimezone(), max(first, last).astimezone()

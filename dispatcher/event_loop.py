@@ -287,14 +287,15 @@ class EventLoop:
         before = linux.seconds_since_boot()
         was_due, self._echo_due = self._echo_due, True
         try:
-            canceled = await self._store.heartbeat()
+            heartbeat = await self._store.heartbeat()
         except psycopg.DatabaseError as error:
             # What the server refused it did not send. Where nobody knows, the echo is waited for.
             if error.sqlstate is not None:
                 self._echo_due = self._echo_due and was_due
             raise
         self._proven_alive = before
-        self._stop_canceled(canceled)
+        self._exchange.due_in(heartbeat.next_deadline_s)
+        self._stop_canceled(heartbeat.cancel_requested)
 
     def _suspect_connections(self) -> None:
         log.warning("the database said nothing: all connections to it are replaced")
@@ -317,7 +318,8 @@ class EventLoop:
             await self._exchange.claim_answered()
             numbers, self._cancels = self._cancels, set()
             if any(str(run.claimed.number) in numbers for run in self._active.values()):
-                self._stop_canceled(await self._store.patiently("looking for cancels", self._store.heartbeat))
+                heartbeat = await self._store.patiently("looking for cancels", self._store.heartbeat)
+                self._stop_canceled(heartbeat.cancel_requested)
             if not self._cancel_heard.is_set():
                 self._cancels_obeyed.set()
 

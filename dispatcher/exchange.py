@@ -70,6 +70,16 @@ class Exchange:
         self._claim_at = -math.inf
         self._news.set()
 
+    def due_in(self, seconds: float | None) -> None:
+        """Claim in so many seconds at the latest; None: time alone makes no claim succeed.
+
+        For who asks the database later than the last claim did: somebody may have set its clock meanwhile.
+        """
+        at = math.inf if seconds is None else trio.current_time() + seconds
+        if at < self._claim_at:
+            self._claim_at = at
+            self._news.set()
+
     @contextlib.asynccontextmanager
     async def claiming(self) -> AsyncIterator[None]:
         """Claim runs inside, at each ring and each deadline; at the end no claim is on its way any more."""
@@ -151,8 +161,8 @@ class Exchange:
         self._an_answer_was_lost = False
         if len(answer.runs) == CLAIM_BATCH:
             self.ring()
-        elif answer.next_deadline_s is not None:
-            self._claim_at = min(self._claim_at, trio.current_time() + answer.next_deadline_s)
+        else:
+            self.due_in(answer.next_deadline_s)
         return verdicts
 
     async def _deliver_singly(self, reports: Sequence[Report]) -> None:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, LiteralString, TypeVar
+from typing import Literal, LiteralString, NamedTuple, TypeVar
 
 import msgspec
 import psycopg
@@ -94,6 +94,13 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     ran_s: float
     boot_id: str
     cancel_requested: bool
+
+
+class Heartbeat(NamedTuple):
+    """The answer to a heartbeat: the runs that somebody asked to stop, and the next deadline as in :class:`Claim`."""
+
+    cancel_requested: tuple[str, ...]
+    next_deadline_s: float | None
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,10 +247,12 @@ class Store:
         )
         return {str(run): str(verdict) for run, verdict in rows}
 
-    async def heartbeat(self) -> list[str]:
-        """Extend the lease; answers the ids of the runs that somebody asked to stop."""
-        runs = await self._value("SELECT heartbeat(%s)::text[]", self.dispatcher_id)
-        return [str(run) for run in runs] if isinstance(runs, list) else []
+    async def heartbeat(self) -> Heartbeat:
+        """Extend the lease."""
+        rows = await self._rows(
+            "SELECT cancel_requested::text[], next_deadline_s FROM heartbeat(%s)", self.dispatcher_id
+        )
+        return msgspec.convert(rows[0], Heartbeat)
 
     async def input_files(self, task_id: str) -> list[tuple[str, bytes, int]]:
         """Fetch the path, content and mode of each input file."""

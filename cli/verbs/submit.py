@@ -104,7 +104,8 @@ def submit(
         ),
     ] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Not before: 22:00 (the next) or 2031-01-31T22:00.")
+        str | None,
+        typer.Option(metavar="TIME", help="Not before: 22:00 (the next) or 2031-01-31T22:00, in local time."),
     ] = None,
     delay: Annotated[
         int | None,

@@ -1,7 +1,10 @@
--- heartbeat(dispatcher): proves life with one statement: extends the lease of all its runs, answers the runs that
+-- heartbeat(dispatcher): proves life with one statement: extends the lease of all its runs, returns the runs that
 -- somebody asked to stop (in case the notification was missed), and notifies dispatcher_heartbeat with the id, by
--- which a dispatcher proves that its listener hears. Raises LD410 when the dispatcher was closed.
-CREATE OR REPLACE FUNCTION heartbeat(p_dispatcher uuid) RETURNS uuid []
+-- which a dispatcher proves that its listener hears. next_deadline_s is what a claim would say now of when time alone
+-- makes one succeed: a timer that was set before somebody set the clock of this server is corrected by it.
+-- Cost: one row is written; index probes. Raises LD410 when the dispatcher was closed.
+CREATE OR REPLACE FUNCTION heartbeat(p_dispatcher uuid)
+RETURNS TABLE (cancel_requested uuid [], next_deadline_s double precision)
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
@@ -11,9 +14,11 @@ BEGIN
         RAISE EXCEPTION 'dispatcher % is closed: register anew', p_dispatcher USING ERRCODE = 'LD410';
     END IF;
     PERFORM pg_notify('dispatcher_heartbeat', p_dispatcher::text);
-    RETURN ARRAY(
+    cancel_requested := ARRAY(
         SELECT run_id FROM tasks
         WHERE leased_by = p_dispatcher AND status IN ('leased', 'running') AND cancel_requested_at IS NOT NULL
     );
+    next_deadline_s := extract(EPOCH FROM next_deadline(p_dispatcher));
+    RETURN NEXT;
 END
 $$;

@@ -130,7 +130,9 @@ def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(s
             "SELECT query, calls FROM pg_stat_statements JOIN pg_database ON oid = dbid "
             "WHERE datname = current_database() AND query !~ 'pg_stat_statements'"
         )
-        assert {row["query"] for row in statements} <= {"SELECT heartbeat($1)::text[]"}
+        assert {row["query"] for row in statements} <= {
+            "SELECT cancel_requested::text[], next_deadline_s FROM heartbeat($1)"
+        }
         return sum(row["calls"] for row in statements)
 
     # Each heartbeat notifies, and the test looks after each of them.

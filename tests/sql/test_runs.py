@@ -342,13 +342,13 @@ def test_a_running_task_asked_to_stop_ends_canceled_whatever_its_error(db: Clien
         run = claimed(db, dispatcher)
         db.start(dispatcher, run)
         assert db.value("select cancel_task(%s)", str(run.number)) == "running"
-        assert db.value("select heartbeat(%s)", dispatcher) == [run.id]
+        assert db.value("select cancel_requested from heartbeat(%s)", dispatcher) == [run.id]
         db.finish(dispatcher, run, error)
         assert db.one("select status, error_class from tasks where number = %s", run.number) == (
             "canceled", "canceled",
         )  # fmt: skip
         db.run("select resume_group('main')")
-        assert db.value("select heartbeat(%s)", dispatcher) == []
+        assert db.value("select cancel_requested from heartbeat(%s)", dispatcher) == []
 
 
 def test_an_agent_that_was_quicker_than_the_cancel_has_succeeded(db: Client, dispatcher: UUID) -> None:
