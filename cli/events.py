@@ -20,6 +20,12 @@ from dispatcher.database.pooler import keeps_session
 ASK_SECONDS = 2.0
 """How often one asks whether something is new where notifications do not arrive."""
 
+PROOF_SECONDS = 60.0
+"""After so much silence the server has to show that it is still there."""
+
+STATEMENT_SECONDS = 10.0
+"""How long it may take to do so."""
+
 
 class Listener:
     """Notifications of some channels. Another connection is needed to read what they are about.
@@ -51,20 +57,31 @@ class Listener:
             return list(self._connection.notifies(timeout=0))
 
     def wait(self, seconds: float = math.inf) -> Sequence[Notify]:
-        """Sleep until something comes, at most ``seconds``. The answer may be empty."""
+        """Sleep until something comes, at most ``seconds``. The answer may be empty.
+
+        Raises :class:`dispatcher.errors.DatabaseError` also where something between us swallows what the server says.
+        """
         # What came along with an answer to LISTEN is in memory already, and leaves the socket unreadable.
         if came := self.drain():
             return came
-        limit = min(seconds, _LONGEST_SELECT)
-        select.select([self], [], [], min(limit, self.silence))
-        return self.drain() or ([_ANYTHING] if self.silence < limit else [])
+        select.select([self], [], [], min(seconds, self.silence, PROOF_SECONDS))
+        if came := self.drain():
+            return came
+        if self.silence < seconds:
+            return [_ANYTHING]
+        if seconds > PROOF_SECONDS:
+            with told_to_people():
+                self._connection.execute("SELECT")
+        return []
 
 
 @contextmanager
 def listening(*channels: str) -> Iterator[Listener]:
     """Raises :class:`dispatcher.errors.DatabaseError`. What happens from here on is heard."""
     configuration = settings.load()
-    with connect(configuration, application_name="llmctl listener") as connection:
+    with connect(
+        configuration, application_name="llmctl listener", statement_timeout=STATEMENT_SECONDS
+    ) as connection:
         if not keeps_session(configuration, connection):
             yield Listener(connection, ASK_SECONDS)
             return
@@ -110,6 +127,3 @@ def pauses() -> Iterator[float]:
 
 _ANYTHING = Notify("task_event", "{}", 0)
 """A task_event that may be about any task."""
-
-_LONGEST_SELECT = 30 * 86_400.0
-"""select() takes no infinity; after a month it is simply called again."""

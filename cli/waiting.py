@@ -56,20 +56,15 @@ class Waiter:
             self._last_read = time.monotonic()
             if asked is self._tasks:
                 self.pending = {state.number for state in states}
+            # Who only asks is told nothing, and knows that a task is queued again by what has changed.
+            news = asked is not self._tasks and (listener.hears or states != seen)
             for state in states:
                 if state.ended:
                     self.pending.discard(state.number)
                     if state.number not in self._reported:
                         self._reported.add(state.number)
                         yield state
-                elif (
-                    asked is not self._tasks
-                    and state.status == "queued"
-                    and len(self._tasks) == 1
-                    and (
-                        listener.hears or states != seen  # who only asks knows no more than that
-                    )
-                ):
+                elif news and state.status == "queued" and len(self._tasks) == 1:
                     _say_why(db, state.number)
             seen = states
             if not self.pending:

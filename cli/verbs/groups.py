@@ -1,7 +1,7 @@
 """`llmctl group`: accounts, and how many agents each bears at a time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -181,15 +181,19 @@ def cool(
     """Start nothing more in a group for a time. Then one task goes first; what runs goes on."""
     if (until is None) == (length is None):
         raise UsageError("give --until or --for")
-    end = parse_time(until) if until is not None else datetime.now(UTC) + timedelta(seconds=length or 0)
-    if end <= datetime.now(UTC):
+    end = None if until is None else parse_time(until)
+    if length == 0 or (end is not None and end <= datetime.now(UTC)):
         raise UsageError(
             "that is over already", hint=f"`llmctl group clear-cooldown {group}` ends a cool-down"
         )
+    from msgspec import convert
+
     from cli import database
 
     with database.opened() as db:
-        db.value("cool_down_group", group=group, until=end.isoformat(), reason=reason)
+        until = None if end is None else end.isoformat()
+        told = db.value("cool_down_group", group=group, until=until, reason=reason, for_s=length)
+    end = convert(told, datetime)
     write(f"group {group} cools down until {end.astimezone():%Y-%m-%d %H:%M:%S}")
 
 

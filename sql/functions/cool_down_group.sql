@@ -1,20 +1,25 @@
--- cool_down_group(group, until, reason): starts nothing in the group before that time, and then one task at a time
+-- cool_down_group(group, until, reason, for_s): starts nothing in the group before that time, and then one task at a time
 -- until one has shown that the account works; what runs goes on. Tasks that were parked until a later time wait for the
--- group instead.
+-- group instead. Instead of a time, for_s is for how many seconds from now on, on this server's clock. Returns the time.
 -- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED).
 -- Raises LD404, LD400 for a time that is not finite.
-CREATE OR REPLACE FUNCTION cool_down_group(p_group text, p_until timestamptz, p_reason text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION cool_down_group(
+    p_group text, p_until timestamptz, p_reason text DEFAULT NULL, p_for_s double precision DEFAULT NULL
+) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_until timestamptz := coalesce(p_until, clock() + make_interval(secs => p_for_s));
 BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
-    IF p_until IS NULL OR NOT isfinite(p_until) THEN
+    IF v_until IS NULL OR NOT isfinite(v_until) THEN
         RAISE EXCEPTION 'a cool-down ends at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';
     END IF;
-    UPDATE worker_groups SET cooldown_until = p_until, cooldown_reason = p_reason, unproven = true,
+    UPDATE worker_groups SET cooldown_until = v_until, cooldown_reason = p_reason, unproven = true,
         updated_at = clock()
     WHERE group_name = p_group;
     PERFORM release_parked(p_group);
+    RETURN v_until;
 END
 $$;

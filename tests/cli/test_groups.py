@@ -1,6 +1,7 @@
 """`llmctl group` and `llmctl limit`."""
 
 import msgspec
+import psycopg
 import pytest
 
 from tests.cli.conftest import Finished, Llmctl, PlayedDispatcher, one_postgres
@@ -182,6 +183,17 @@ def test_an_account_cools_down_until_a_time_and_no_longer_when_somebody_says_so(
     assert group(llmctl, "claude-main")["state"] == "open"
     llmctl.ok("group", "cool", "claude-main", "--until", "22:00")
     assert group(llmctl, "claude-main")["state"] == "cooling"
+
+
+def test_a_cool_down_lasts_as_long_as_was_said_whatever_the_clocks_say(llmctl: Llmctl, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION clock() RETURNS timestamptz LANGUAGE sql VOLATILE"
+            " AS $$ SELECT clock_timestamp() - interval '1 day' $$"
+        )
+    llmctl.ok("group", "cool", "claude-main", "--for", "2h")
+    left = group(llmctl, "claude-main")["cooldown_s"]
+    assert msgspec.convert(left, float) == pytest.approx(7200, abs=60)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--for", "1h", "--until", "22:00"]])
