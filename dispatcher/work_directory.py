@@ -13,9 +13,10 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +48,7 @@ class Workspace:
     def kept_until(self) -> float | None:
         """When what is left for a session is removed, in seconds since the epoch; None if this is none."""
         try:
-            return (self.directory / KEPT).stat().st_mtime
+            return (self.directory / KEPT).lstat().st_mtime
         except FileNotFoundError:
             return None
 
@@ -86,6 +87,8 @@ class Workspace:
         if not self.has_own_work:
             self.discard()
             return
+        with _opened(self.directory):
+            pass  # an agent may have put a link in its place, and what that leads to is not ours
         discarded = self._discarded
         discarded.mkdir(mode=0o700)
         failure: OSError | None = None
@@ -181,17 +184,37 @@ class WorkDirectory:
     def mark_kept(self, workspace: Workspace, seconds: float) -> None:
         """Mark the directory that an agent worked in, which may be that of another run, to be kept so long.
 
-        That is for whoever goes on with its session. Raises OSError.
+        That is for whoever goes on with its session. The agent could put a link in the place of the mark, or of the
+        whole workspace: no file elsewhere is made or touched. Raises OSError.
         """
-        kept = workspace.work.parent / KEPT
         until = time.time() + seconds
-        kept.touch(mode=0o600)
-        os.utime(kept, (until, until))
+        with _opened(workspace.work.parent) as home:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            kept = os.open(KEPT, flags, 0o600, dir_fd=home)
+            try:
+                status = os.fstat(kept)
+                if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                    raise OSError(
+                        errno.EINVAL, "is no plain file of its own", str(workspace.work.parent / KEPT)
+                    )
+                os.utime(kept, (until, until))
+            finally:
+                os.close(kept)
 
     def workspaces(self) -> list[Workspace]:
         """List the workspaces that are there, whoever left them. Raises OSError."""
         found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
         return [Workspace(directory, directory / "work") for directory in found]
+
+
+@contextlib.contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    """Open a directory that is one itself, and no link to another one. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _identity(root: Path) -> str:

@@ -12,6 +12,7 @@ settings.register_profile("any machine", settings(deadline=None))
 settings.load_profile("any machine")
 
 pytest_plugins = [
+    "tests.fixtures.namespaces",
     "tests.fixtures.postgres",
     "tests.fixtures.dispatchers",
     "tests.fixtures.roles",

@@ -32,6 +32,7 @@ from dispatcher.run.preparation import (
     secrets_of,
 )
 from dispatcher.run.run_record import Header, Reading, RunRecord, StopReason
+from dispatcher.run.survivors import Marks
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
@@ -85,12 +86,14 @@ class Run:
         self._masking = Masking(())
         self._began = linux.seconds_since_boot()
         self._clock = trio.CancelScope()
+        self._settling = trio.CancelScope()
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
         if self._stop_reason is None:
             self._stop_reason = reason
             self._stop_asked.set()
+            self._settling.cancel()
 
     def look_at_clock(self) -> None:
         """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
@@ -114,30 +117,31 @@ class Run:
             ago_s = linux.seconds_since_boot() - self._began
             self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
             output = self._follow(wrapper)
-            await self._watch(process, wrapper, output)
-            return await self._conclude(wrapper, output, process.exit_code())
+            exit_code = await self._watch(process, wrapper, output)
+        reading = replace(self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
+        return await self._conclude(wrapper, output, reading)
 
     async def resume(self, known: OpenRun) -> Report:
-        """Go on with a run that another dispatcher claimed, wherever it got to; answer how it ended.
+        """Go on with a run that another dispatcher claimed, wherever it got to; returns how it ended.
 
-        The shell's lock decides what is alive, never a lease and never a process id alone.
+        The run record is within reach of the agent. So what it says of a process must be proven, and whatever it
+        says, nothing is concluded before every process of the run is gone.
         """
         wrapper = self._around.wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
-        reading, process = await self._find_process()
+        reading, process = await self._find_process(known)
+        self._began = _began(known, reading.header, process)
+        group = reading.header.group if reading.header is not None else None
+        self._around.sweeper.adopt_group(self.claimed.run_id, group)
+        if process is None:
+            await self._around.sweeper.kill(self.claimed.run_id)
         same_boot = known.boot_id == linux.boot_id()
         if reading.state == "never_started" and same_boot and not known.started:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        shell = reading.pid if reading.state == "alive" else None
-        self._masking = Masking(*secrets_of(self.claimed, shell))
-        self._began -= known.ran_s
-        if reading.header is not None and reading.header.boot_id == linux.boot_id():
-            self._began = reading.header.launched
-        group = reading.header.group if reading.header is not None else None
-        self._around.sweeper.adopt_group(self.claimed.run_id, group)
+        self._masking = Masking(*secrets_of(self.claimed, process.pid if process is not None else None))
         output = self._follow(wrapper, adopted=True)
         if process is not None:
             with process:
@@ -145,25 +149,43 @@ class Run:
                 if reading.stop_reason is not None:
                     self.stop(reading.stop_reason)
                 await self._watch(process, wrapper, output)
-        elif reading.state != "ended":
-            await self._around.sweeper.kill(self.claimed.run_id)
-        return await self._conclude(wrapper, output)
+        reading = self._read()
+        pid = process.pid if process is not None else None
+        reading = replace(reading, pid=pid, stop_reason=reading.stop_reason or self._stopped)
+        return await self._conclude(wrapper, output, reading)
 
-    async def _find_process(self) -> tuple[Reading, AgentProcess | None]:
-        """Read how far the run got, and hold its shell if that is alive."""
-        while True:
-            try:
-                reading = await run_record.read_settled(self.workspace.directory)
-                if reading.state == "alive" and reading.pid is not None:
-                    return reading, AgentProcess.adopt(self.workspace.directory, reading.pid)
-            except OSError as error:
-                if error.errno not in HOST_TROUBLE:
-                    # The agent put something else in its place, so it is nobody's word any more.
-                    return Reading("dead"), None
-                log.warning("cannot look at a run", task=self.claimed.number, error=str(error))
-            else:
-                return reading, None
-            await trio.sleep(HOST_TROUBLE_PAUSE)
+    async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
+        """Read how far the run got, and hold its shell if that is alive; what is not proven is nobody's word.
+
+        A record that says for ever that the shell is starting holds up neither a stop nor the timeout.
+        """
+        marks = Marks(self.claimed.run_id, self._around.sweeper.owner)
+        self._settling.deadline = trio.current_time() + self._timeout - known.ran_s
+        with self._settling:
+            while True:
+                try:
+                    reading = await run_record.read_settled(self.workspace.directory)
+                    if reading.state != "alive" or reading.pid is None:
+                        return reading, None
+                    process = AgentProcess.adopt(self.workspace.directory, reading.pid, marks)
+                    if process is not None:
+                        return reading, process
+                    reading = run_record.read(self.workspace.directory)
+                except OSError as error:
+                    if error.errno not in HOST_TROUBLE:
+                        # The agent put something else in its place, so it is nobody's word any more.
+                        return Reading("dead"), None
+                    log.warning("cannot look at a run", task=self.claimed.number, error=str(error))
+                else:
+                    if reading.state == "alive":
+                        log.warning(
+                            "a run record names a process that is not of the run", task=self.claimed.number
+                        )
+                        return replace(reading, state="dead"), None
+                    return reading, None
+                await trio.sleep(HOST_TROUBLE_PAUSE)
+        self._stopped = self._stop_reason or "timeout"
+        return Reading("dead"), None
 
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
@@ -225,6 +247,10 @@ class Run:
             child.wait()
             raise cannot("the process could not be watched", error) from error
 
+    @property
+    def _timeout(self) -> float:
+        return self.claimed.timeout_s or self._around.settings.execution.timeout
+
     def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
         return self._around.following.begin(
             self.claimed,
@@ -235,19 +261,25 @@ class Run:
             adopted=adopted,
         )
 
-    async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> None:
-        """Return when the agent's shell has ended, by itself or because the run was stopped."""
+    async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> int | None:
+        """Return when the agent's shell has ended, by itself or because the run was stopped: its exit code, if known.
+
+        A shell that ended by itself has seen the agent end. One that was killed has not: the agent may go on, and must
+        not when the task begins anew.
+        """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
             nursery.start_soon(self._around.following.follow, output, self.stop)
             await process.end()
             nursery.cancel_scope.cancel()
-        if self._stopped is not None:
+        exit_code = process.exit_code()
+        if self._stopped is not None or exit_code is None:
             await self._around.sweeper.kill(self.claimed.run_id)
+        return exit_code
 
     async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
         """Stop the agent when somebody asks for it or its time is over: gently, then for good."""
-        due = self._began + (self.claimed.timeout_s or self._around.settings.execution.timeout)
+        due = self._began + self._timeout
         while not self._stop_asked.is_set() and (left := due - linux.seconds_since_boot()) > 0:
             with trio.move_on_after(left) as self._clock:
                 await self._stop_asked.wait()
@@ -263,22 +295,16 @@ class Run:
         process.signal_group(signal.SIGKILL)
         await self._around.sweeper.kill(self.claimed.run_id)
 
-    def _read(self, exit_code: int | None) -> Reading:
-        """Read the run record; what we know ourselves counts where it could not be written or was removed."""
+    def _read(self) -> Reading:
+        """Read the run record, or what is left where the agent put something else in its place."""
         try:
-            reading = run_record.read(self.workspace.directory)
+            return run_record.read(self.workspace.directory)
         except OSError:
-            reading = Reading("dead")
-        return replace(
-            reading,
-            exit_code=exit_code if reading.exit_code is None else reading.exit_code,
-            stop_reason=reading.stop_reason or self._stopped,
-        )
+            return Reading("dead")
 
-    async def _conclude(self, wrapper: Wrapper, output: AgentOutput, exit_code: int | None = None) -> Report:
+    async def _conclude(self, wrapper: Wrapper, output: AgentOutput, reading: Reading) -> Report:
         """Take in the last output, keep the run's output files, and say how it ended."""
         ran_s = linux.seconds_since_boot() - self._began
-        reading = self._read(exit_code)
         self.contained = reading.contained
         await output.catch_up()
         stdout, stderr = output.stdout_head(), output.stderr_tail()
@@ -354,3 +380,19 @@ class Run:
                     error=str(error),
                 )
             return kept, outcome
+
+
+def _began(known: OpenRun, header: Header | None, process: AgentProcess | None) -> float:
+    """When an adopted run began, in seconds since boot: its timeout counts from there.
+
+    By the database, or while that was not told by the kernel; the agent could write any time into its record, so that
+    counts only for what has ended meanwhile.
+    """
+    now = linux.seconds_since_boot()
+    if known.started:
+        return now - known.ran_s
+    if process is not None:
+        return process.began
+    if header is not None and header.boot_id == linux.boot_id() and 0 <= header.launched <= now:
+        return header.launched
+    return now

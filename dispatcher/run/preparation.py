@@ -147,6 +147,8 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
     more when the shell has ended.
     """
     given = linux.environment_of(shell) if shell is not None else {}
+    if given.get(environment.RUN) != claimed.run_id:
+        given = {}  # the shell has ended meanwhile, and its number is somebody else's
     secrets = {*environment.passwords_among(given or GIVEN).items()}
     for name, reference in claimed.env.items():
         found = {given.get(name)}

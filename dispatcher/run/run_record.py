@@ -193,5 +193,5 @@ def _is_number(text: str, digits: int) -> bool:
 def _header(line: str) -> Header | None:
     try:
         return msgspec.json.decode(line, type=Header)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None

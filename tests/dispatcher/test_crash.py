@@ -73,12 +73,16 @@ class Former:
                 stdin=Path(os.devnull),
                 stdout=workspace.stdout,
                 stderr=workspace.stderr,
-                env={"PATH": os.environ["PATH"], "SITE": str(self._site.directory), "LLMCTL_RUN": run.run_id},
+                env={"PATH": os.environ["PATH"], "SITE": str(self._site.directory), **self.marks(run)},
             ),
             record,
         )
         record.close()
         return run, workspace, agent
+
+    def marks(self, run: ClaimedRun) -> dict[str, str]:
+        """What tells the processes of a run from others."""
+        return {"LLMCTL_RUN": run.run_id, "LLMCTL_OWNER": self._held.mark}
 
     def started(self, run: ClaimedRun, pid: int) -> None:
         told = msgspec.json.encode([{"run_id": run.run_id, "pid": pid}]).decode()
@@ -145,6 +149,7 @@ def test_killed_between_fork_and_the_word_of_the_start(site: Site, former: Forme
         stdin=record.descriptor,
         stdout=record.descriptor,
         cwd=workspace.work,
+        env={"PATH": os.environ["PATH"], **former.marks(run)},
         start_new_session=True,
     )
     record.close()

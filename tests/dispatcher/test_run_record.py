@@ -12,7 +12,9 @@ from dispatcher.run import run_record
 from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.launch import Child, Launch, launch
 from dispatcher.run.run_record import Header, RunRecord
+from dispatcher.run.survivors import Marks
 
+MARKS = Marks(run="r", owner="o")
 HEADER = Header(run_id="r", number=1, run_no=1, tool="sh", boot_id=linux.boot_id(), launched=0.0)
 
 
@@ -29,7 +31,7 @@ def start(directory: Path, script: str, *, argv: list[str] | None = None) -> Chi
             stdin=directory / "prompt",
             stdout=directory / "stdout.log",
             stderr=directory / "stderr.log",
-            env={"PATH": os.environ["PATH"]},
+            env={"PATH": os.environ["PATH"], "LLMCTL_RUN": MARKS.run, "LLMCTL_OWNER": MARKS.owner},
         ),
         record,
     )
@@ -190,7 +192,7 @@ def test_something_else_in_its_place_is_an_error_and_holds_nobody_up(tmp_path: P
 def test_a_shell_is_adopted_by_its_lock_and_not_by_its_number(tmp_path: Path) -> None:
     process = start(tmp_path, BEGIN + "read x <../gate")
     begun(tmp_path)
-    adopted = AgentProcess.adopt(tmp_path, process.pid)
+    adopted = AgentProcess.adopt(tmp_path, process.pid, MARKS)
     assert adopted is not None
     with adopted:
         assert not adopted.has_ended
@@ -200,5 +202,5 @@ def test_a_shell_is_adopted_by_its_lock_and_not_by_its_number(tmp_path: Path) ->
 
     process.wait()
     # The number may be anybody's now, such as ours.
-    assert AgentProcess.adopt(tmp_path, os.getpid()) is None
-    assert AgentProcess.adopt(tmp_path, process.pid) is None
+    assert AgentProcess.adopt(tmp_path, os.getpid(), MARKS) is None
+    assert AgentProcess.adopt(tmp_path, process.pid, MARKS) is None

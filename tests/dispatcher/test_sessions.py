@@ -175,3 +175,29 @@ def test_a_workspace_that_cannot_be_read_keeps_no_other_from_being_removed(site:
             path=str(site.workspace(number)),
             error=f"[Errno 22] is no plain file any more: '{site.workspace(number)}/run'",
         )
+
+
+ELSEWHERE = {
+    "the mark": "ln -s $SITE/elsewhere/absent ../kept",
+    "the mark, by another name of a file": "ln $SITE/elsewhere/file ../kept",
+    "the workspace": (
+        "here=$(dirname $PWD); ln ../stdout.log $SITE/elsewhere; mv $here $SITE/moved; ln -s $SITE/elsewhere $here"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_what_is_kept_of_a_session_is_never_elsewhere_wherever_a_link_leads(site: Site, what: str) -> None:
+    elsewhere = site.directory / "elsewhere"
+    (elsewhere / "directory").mkdir(parents=True)
+    (elsewhere / "file").write_text("precious")
+    before = (elsewhere / "file").stat().st_mtime
+    site.submit(
+        f"""{ELSEWHERE[what]}; echo '{{"session": "s-1", "answer": "done"}}'""", tool="talker", max_attempts=1
+    )
+
+    site.run()
+
+    assert {path.name for path in elsewhere.iterdir()} - {"stdout.log"} == {"directory", "file"}
+    assert (elsewhere / "file").read_text() == "precious"
+    assert (elsewhere / "file").stat().st_mtime == before

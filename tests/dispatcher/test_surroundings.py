@@ -1,6 +1,7 @@
 """What surrounds an agent: its environment, its work directory, its control group, and what is found of it later."""
 
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -14,7 +15,7 @@ from dispatcher.run import cgroups, environment
 from dispatcher.run.conclusion import explain
 from dispatcher.run.environment import OWNER, RUN, SecretError
 from dispatcher.run.run_record import Reading
-from dispatcher.run.survivors import kill_left_over, kill_run
+from dispatcher.run.survivors import Sweep, kill_left_over, kill_run, signal_group
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.work_directory import WorkDirectory
 from tests.fixtures.starving import starved
@@ -185,14 +186,14 @@ def new_run() -> str:
     return str(uuid.uuid4())
 
 
-def start_marked(**marks: str) -> subprocess.Popen[str]:
-    """Start a process that has these variables, and return once it runs."""
+def start_marked(*, process_group: int = 0, **marks: str) -> subprocess.Popen[str]:
+    """Start a process that has these variables, in a group of its own or this one; return once it runs."""
     process = subprocess.Popen(
         [sys.executable, "-c", "print(flush=True); input()"],
         env=marks,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        start_new_session=True,
+        process_group=process_group,
         text=True,
     )
     assert process.stdout is not None
@@ -206,7 +207,7 @@ def test_processes_of_a_run_are_found_by_its_mark_and_no_others(new_run: str) ->
         start_marked(**{RUN: f"not {new_run}"}, NOTE=f"{RUN}={new_run}"),
     )
 
-    assert kill_run(new_run) == 1
+    assert kill_run(new_run) == Sweep([new_run], frozenset())
 
     assert ours.wait() == -9
     assert theirs.poll() is None
@@ -217,8 +218,22 @@ def test_processes_of_a_run_are_found_by_its_mark_and_no_others(new_run: str) ->
 def test_a_process_that_dies_late_is_waited_for_and_counted_once(new_run: str) -> None:
     slow = start_marked(**{RUN: new_run})
     with starved(slow.pid):
-        assert kill_run(new_run) == 1
+        assert kill_run(new_run) == Sweep([new_run], frozenset())
         assert slow.poll() == -9
+
+
+def test_without_a_signal_for_groups_only_processes_of_the_run_in_the_group_are_signaled(new_run: str) -> None:
+    """Linux before 6.9 has none for an adopted group, of which the number may be another's by now."""
+    ours, elsewhere = (start_marked(**{RUN: new_run}) for _ in range(2))
+    stranger = start_marked(process_group=ours.pid)
+
+    signal_group(ours.pid, new_run, signal.SIGTERM)
+
+    assert ours.wait() == -signal.SIGTERM
+    for process in (elsewhere, stranger):
+        assert process.poll() is None
+        process.kill()
+        process.wait()
 
 
 def test_what_is_left_over_is_what_has_our_mark_and_a_run_that_is_over(new_run: str) -> None:
@@ -227,7 +242,7 @@ def test_what_is_left_over_is_what_has_our_mark_and_a_run_that_is_over(new_run: 
     active = start_marked(**{RUN: "active", OWNER: us})
     strange = start_marked(**{RUN: "over", OWNER: them})
 
-    assert kill_left_over(us, lambda run_id: run_id != "active") == ["over"]
+    assert kill_left_over(us, lambda run_id: run_id != "active").killed == ["over"]
 
     assert over.wait() == -9
     for process in (active, strange):
@@ -272,6 +287,43 @@ def test_a_run_record_that_lies_about_the_control_group_makes_nobody_else_a_vict
     assert bystander.poll() is None
     assert cgroups.kill(group, within=10)
     bystander.wait()
+
+
+@pytest.mark.parametrize("way", ["a link", "a directory", "up and down again"])
+def test_a_run_record_does_not_make_us_write_into_anything_but_a_control_group(tmp_path: Path, way: str) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("untouched")
+    group = tmp_path / "llmctl-us-run"
+    group.mkdir()
+    (group / "cgroup.events").write_text("populated 1\n")
+    (group / "cgroup.kill").symlink_to(precious)
+    told = {
+        "a link": tmp_path / "elsewhere" / "llmctl-us-run",
+        "a directory": group,
+        "up and down again": Path(f"/sys/fs/cgroup/../../..{group}"),
+    }
+    (tmp_path / "elsewhere").symlink_to(tmp_path)
+    sweeper = Sweeper("us", None)
+    sweeper.begin("run")
+
+    sweeper.adopt_group("run", str(told[way]))
+    trio.run(sweeper.kill, "run")
+
+    assert precious.read_text() == "untouched"
+    assert group.exists()
+
+
+@pytest.mark.skipif(cgroups.parent_of_runs() is None, reason="no control group can be made here")
+def test_control_groups_of_any_number_and_depth_are_removed() -> None:
+    parent = cgroups.parent_of_runs()
+    assert parent is not None
+    group = parent / f"llmctl-test-{os.getpid()}"
+    for depth in range(1010):
+        os.makedirs("/".join([str(group), *["a"] * depth]), exist_ok=True)  # noqa: PTH103
+
+    assert cgroups.remove(group)
+
+    assert not group.exists()
 
 
 ENDED = Reading("ended", exit_code=1)

@@ -1,0 +1,95 @@
+"""An agent may write anything into its own run record; nobody else feels it.
+
+Records that name other processes are read in a namespace of process ids of the test's own: what goes wrong there
+reaches nobody on this machine.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.fixtures.namespaces import PidNamespace, number_inside
+from tests.fixtures.users import needs_root
+
+pytestmark = needs_root
+
+FORGE = "{ head -n 1 ../run; echo %s; } >forged && "
+"""A record with the real first line, and a lie for the rest."""
+IN_PLACE = "cat forged >../run; echo >$SITE/forged; exec sleep 1000"
+"""The shell that watches over the agent goes on to hold the lock."""
+REPLACED = "mv forged ../run; exec 9<../run; flock 9; echo >$SITE/forged; sleep 1000"
+"""The agent holds the lock of another file."""
+
+
+@pytest.fixture
+def inside(site: Site, pid_namespace: PidNamespace) -> Iterator[PidNamespace]:
+    """Dispatchers and their agents are in a namespace of their own. An agent says `echo >$SITE/forged`."""
+    site.pids = pid_namespace
+    os.mkfifo(site.directory / "forged")
+    yield pid_namespace
+
+
+def forged(site: Site) -> None:
+    (site.directory / "forged").read_text()
+
+
+def adopt(site: Site) -> Dispatcher:
+    dispatcher = site.start_again()
+    dispatcher.wait_for("dispatcher started")
+    return dispatcher
+
+
+@pytest.mark.parametrize("way", [IN_PLACE, REPLACED], ids=["in place", "replaced"])
+def test_a_record_that_names_every_process_has_none_of_them_signaled(
+    site: Site, inside: PidNamespace, way: str
+) -> None:
+    """To signal the group of process 1 is to signal every process: kill(-1)."""
+    bystander = inside.start("sleep", "1000")
+    gate = site.gate()
+    other = site.submit(f"{gate.pass_through}; echo unharmed")
+    number = site.submit(FORGE % "started 1" + way, max_attempts=1)
+    site.start()
+    site.wait_for("running", other)
+    forged(site)
+    dispatcher = adopt(site)
+
+    site.cancel(number)
+    site.wait_until(lambda: site.task(number)["status"] in ("canceled", "failed"))
+    gate.open()
+
+    site.wait_for("succeeded", other)
+    assert len(site.runs(other)) == 1
+    assert bystander.poll() is None
+    assert dispatcher.process.poll() is None
+    assert site.agents() == []
+
+
+@pytest.mark.parametrize("whose", ["another agent", "the dispatcher", "a stranger"])
+def test_a_record_that_names_another_process_does_not_have_that_one_signaled(
+    site: Site, inside: PidNamespace, whose: str
+) -> None:
+    bystander = inside.start("sleep", "1000")
+    gate = site.gate()
+    os.mkfifo(site.directory / "shell")
+    other = site.submit(f"echo $PPID >$SITE/shell; {gate.pass_through}; echo unharmed")
+    first = site.start()
+    victims = {
+        "another agent": int((site.directory / "shell").read_text()),
+        "the dispatcher": number_inside(first.pid),
+        "a stranger": number_inside(bystander.pid),
+    }
+    number = site.submit(FORGE % f"started {victims[whose]}" + IN_PLACE, max_attempts=1, timeout_s=1)
+    forged(site)
+    dispatcher = adopt(site)
+
+    site.wait_until(lambda: site.task(number)["status"] == "failed")
+    gate.open()
+
+    site.wait_for("succeeded", other)
+    assert len(site.runs(other)) == 1
+    assert bystander.poll() is None
+    assert dispatcher.process.poll() is None
