@@ -298,6 +298,25 @@ def test_a_run_whose_shell_was_killed_is_lost_only_when_no_process_of_it_is_left
     assert site.agents() == []
 
 
+def test_an_agent_that_removed_its_record_before_its_start_was_told_is_gone_before_its_task_begins_anew(
+    site: Site, former: Former
+) -> None:
+    os.mkfifo(site.directory / "begun")
+    number = site.submit(
+        "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; mkdir $SITE/first || { echo again; exit; };"
+        "rm ../run; echo >$SITE/begun; sleep 1000"
+    )
+    former.launch()
+    (site.directory / "begun").read_text()
+    former.die()
+
+    site.run()
+
+    assert outcomes(site, number) == [("interrupted", 1), ("succeeded", 1)]
+    assert site.journal_lines() == []
+    assert site.agents() == []
+
+
 def test_a_run_whose_record_was_destroyed_is_lost_and_leaves_nothing(site: Site) -> None:
     os.mkfifo(site.directory / "begun")
     number = site.submit("rm ../run; mkdir ../run; echo >$SITE/begun; exec sleep 1000", max_attempts=1)

@@ -5,9 +5,7 @@ reaches nobody on this machine.
 """
 
 import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +13,13 @@ from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.namespaces import PidNamespace, number_inside
 from tests.fixtures.users import needs_root
 
-pytestmark = needs_root
-
+NOTHING_TWICE = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; "
+"""Two agents at a time find each other out, whatever anybody believes of them."""
 FORGE = "{ head -n 1 ../run; echo %s; } >forged && "
 """A record with the real first line, and a lie for the rest."""
 IN_PLACE = "cat forged >../run; echo >$SITE/forged; exec sleep 1000"
 """The shell that watches over the agent goes on to hold the lock."""
-REPLACED = "mv forged ../run; exec 9<../run; flock 9; echo >$SITE/forged; sleep 1000"
+REPLACED = "mv forged ../run; exec 8<../run; flock 8; echo >$SITE/forged; sleep 1000"
 """The agent holds the lock of another file."""
 
 
@@ -29,8 +27,13 @@ REPLACED = "mv forged ../run; exec 9<../run; flock 9; echo >$SITE/forged; sleep 
 def inside(site: Site, pid_namespace: PidNamespace) -> Iterator[PidNamespace]:
     """Dispatchers and their agents are in a namespace of their own. An agent says `echo >$SITE/forged`."""
     site.pids = pid_namespace
-    os.mkfifo(site.directory / "forged")
     yield pid_namespace
+
+
+@pytest.fixture
+def site(site: Site) -> Site:
+    os.mkfifo(site.directory / "forged")
+    return site
 
 
 def forged(site: Site) -> None:
@@ -43,6 +46,7 @@ def adopt(site: Site) -> Dispatcher:
     return dispatcher
 
 
+@needs_root
 @pytest.mark.parametrize("way", [IN_PLACE, REPLACED], ids=["in place", "replaced"])
 def test_a_record_that_names_every_process_has_none_of_them_signaled(
     site: Site, inside: PidNamespace, way: str
@@ -68,6 +72,7 @@ def test_a_record_that_names_every_process_has_none_of_them_signaled(
     assert site.agents() == []
 
 
+@needs_root
 @pytest.mark.parametrize("whose", ["another agent", "the dispatcher", "a stranger"])
 def test_a_record_that_names_another_process_does_not_have_that_one_signaled(
     site: Site, inside: PidNamespace, whose: str
@@ -93,3 +98,48 @@ def test_a_record_that_names_another_process_does_not_have_that_one_signaled(
     assert len(site.runs(other)) == 1
     assert bystander.poll() is None
     assert dispatcher.process.poll() is None
+
+
+@pytest.mark.parametrize(("stop", "limit"), [("canceled", 60), ("timeout", 1)])
+def test_a_record_that_says_for_ever_that_its_agent_is_starting_holds_no_stop_up(
+    site: Site, stop: str, limit: int
+) -> None:
+    number = site.submit(f"head -n 1 ../run >forged; {IN_PLACE}", max_attempts=1, timeout_s=limit)
+    site.start()
+    forged(site)
+    adopt(site)
+
+    if stop == "canceled":
+        site.cancel(number)
+
+    site.wait_until(lambda: site.task(number)["error_class"] == stop)
+    assert site.agents() == []
+
+
+def test_an_agent_that_says_it_has_ended_is_gone_before_its_task_begins_anew(site: Site) -> None:
+    lie = FORGE % "started 12; echo exit 1" + "mv forged ../run; echo >$SITE/forged; sleep 1000"
+    number = site.submit(
+        f"{NOTHING_TWICE} mkdir $SITE/first || {{ echo again; exit; }}; {lie}", max_attempts=2
+    )
+    site.start()
+    forged(site)
+
+    adopt(site)
+
+    site.wait_for("succeeded", number)
+    assert len(site.runs(number)) == 2
+    assert site.journal_lines() == []
+    assert site.agents() == []
+
+
+def test_a_time_that_an_agent_writes_into_its_record_puts_its_timeout_off_in_vain(site: Site) -> None:
+    later = """sed '1s/"launched":[0-9.]*/"launched":99999999/' ../run >forged; """
+    number = site.submit(later + IN_PLACE, max_attempts=1, timeout_s=2)
+    site.start()
+    site.wait_for("running", number)
+    forged(site)
+
+    adopt(site)
+
+    site.wait_until(lambda: site.task(number)["error_class"] == "timeout")
+    assert site.agents() == []

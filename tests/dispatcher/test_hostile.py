@@ -78,6 +78,10 @@ HOSTILE = {
         "echo said; echo exit 99999999999 >>../run; kill -KILL $PPID; sleep 1000",
         "lost",
     ),
+    "leaves an exit code and kills the shell that watches over it": (
+        "echo said; echo exit 0 >>../run; kill -KILL $PPID; sleep 1000",
+        "lost",
+    ),
     "starts more than it can count": ("for i in $(seq 200); do sleep 1000 & done; echo said", "succeeded"),
 }
 

@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
@@ -165,6 +166,13 @@ def test_garbage_is_no_verdict(tmp_path: Path) -> None:
         None,
         None,
     )
+
+
+def test_a_first_line_of_any_depth_is_no_header(tmp_path: Path) -> None:
+    header = msgspec.json.encode(HEADER)[:-1] + b',"more":' + b"[" * 50_000
+    (tmp_path / "run").write_bytes(header + b"\n")
+
+    assert run_record.read(tmp_path).header is None
 
 
 def test_a_record_of_any_size_is_read_at_both_ends(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dispatcher.run.cgroups import parent_of_runs
 from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.fixtures.users import needs_root
 
 # It ignores the gentle signal and scatters children: in its own group, in a session of their own, orphaned by a
 # double fork, and with nothing in their environment. Each writes its pid down; the last act is to say "ready".
@@ -107,6 +111,77 @@ def test_what_an_agent_leaves_behind_is_killed(site: Site, prefix: list[str]) ->
     dispatcher.wait_for("killed what an agent left behind", run=str(site.runs(number)[0]["id"]))
 
     assert not is_alive(int((site.directory / "left").read_text()))
+
+
+@pytest.mark.skipif(parent_of_runs() is None, reason="no control group can be made here")
+def test_a_daemon_that_left_its_control_group_is_killed(site: Site) -> None:
+    daemon = f"echo $$ >{parent_of_runs()}/cgroup.procs; echo $$ >$SITE/left; exec sleep 1000"
+    number = site.submit(f"setsid sh -c '{daemon}' & while ! test -s $SITE/left; do :; done; echo done")
+
+    dispatcher = site.run()
+
+    assert site.task(number)["status"] == "succeeded"
+    assert dispatcher.log("killed what an agent left behind", run=str(site.runs(number)[0]["id"]))
+    assert not is_alive(int((site.directory / "left").read_text()))
+
+
+@pytest.mark.parametrize("prefix", [(), NO_CGROUPS], ids=["control groups", "no control groups"])
+def test_an_agent_whose_shell_was_killed_is_gone_before_its_slot_is_free_and_its_task_begins_anew(
+    site: Site, prefix: list[str]
+) -> None:
+    """As the kernel does it for want of memory."""
+    if prefix and parent_of_runs() is None:
+        pytest.skip("there are no control groups to be without")
+    alone = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; "
+    orphaned = "if mkdir $SITE/NAME; then kill -KILL $PPID; sleep 1000; fi; echo done"
+    site.configure("groups", sh={"max_concurrent": 1})
+    numbers = [site.submit(alone + orphaned.replace("NAME", str(name)), max_attempts=2) for name in range(6)]
+    site.start(prefix=prefix)
+
+    site.wait_for("succeeded", *numbers)
+
+    assert [[run["status"] for run in site.runs(number)] for number in numbers] == [["lost", "succeeded"]] * 6
+    assert site.journal_lines() == []
+    assert site.agents() == []
+
+
+@contextmanager
+def freezer(place: Path) -> Iterator[Path]:
+    """A group whose processes do not die as long as they are frozen, as one that hangs inside the kernel."""
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "cgroup", "-o", "freezer", "llmctl-test", place], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this kernel has no freezer of its first version")
+    group = place / f"llmctl-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        yield group
+    finally:
+        (group / "freezer.state").write_text("THAWED")
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@needs_root
+def test_as_long_as_a_process_does_not_die_its_run_keeps_its_slot_and_the_log_says_so(site: Site) -> None:
+    os.mkfifo(site.directory / "agent")
+    site.configure("groups", sh={"max_concurrent": 1})
+    number = site.submit("echo $PPID $$ >$SITE/agent; exec sleep 1000", max_attempts=1)
+    later = site.submit("echo done")
+    dispatcher = site.start()
+    shell, agent = (site.directory / "agent").read_text().split()
+    with freezer(site.directory / "freezer") as group:
+        (group / "cgroup.procs").write_text(agent)
+        (group / "freezer.state").write_text("FROZEN")
+        site.wait_for("running", number)
+
+        os.kill(int(shell), signal.SIGKILL)
+        dispatcher.wait_for("processes of a run do not die: it keeps its slot", times=2)
+
+        assert is_alive(int(agent))
+        assert (site.task(number)["status"], site.task(later)["status"]) == ("running", "queued")
+    site.wait_for("succeeded", later)
+    assert site.task(number)["error_class"] == "lost"
+    assert not is_alive(int(agent))
 
 
 def test_what_was_left_behind_while_no_dispatcher_ran_is_killed_at_the_next_start(site: Site) -> None:

@@ -186,7 +186,7 @@ def new_run() -> str:
     return str(uuid.uuid4())
 
 
-def start_marked(*, process_group: int = 0, **marks: str) -> subprocess.Popen[str]:
+def start_marked(process_group: int = 0, /, **marks: str) -> subprocess.Popen[str]:
     """Start a process that has these variables, in a group of its own or this one; return once it runs."""
     process = subprocess.Popen(
         [sys.executable, "-c", "print(flush=True); input()"],
@@ -222,10 +222,12 @@ def test_a_process_that_dies_late_is_waited_for_and_counted_once(new_run: str) -
         assert slow.poll() == -9
 
 
-def test_without_a_signal_for_groups_only_processes_of_the_run_in_the_group_are_signaled(new_run: str) -> None:
+def test_without_a_signal_for_groups_only_processes_of_the_run_in_the_group_are_signaled(
+    new_run: str,
+) -> None:
     """Linux before 6.9 has none for an adopted group, of which the number may be another's by now."""
     ours, elsewhere = (start_marked(**{RUN: new_run}) for _ in range(2))
-    stranger = start_marked(process_group=ours.pid)
+    stranger = start_marked(ours.pid)
 
     signal_group(ours.pid, new_run, signal.SIGTERM)
 
@@ -290,7 +292,9 @@ def test_a_run_record_that_lies_about_the_control_group_makes_nobody_else_a_vict
 
 
 @pytest.mark.parametrize("way", ["a link", "a directory", "up and down again"])
-def test_a_run_record_does_not_make_us_write_into_anything_but_a_control_group(tmp_path: Path, way: str) -> None:
+def test_a_run_record_does_not_make_us_write_into_anything_but_a_control_group(
+    tmp_path: Path, way: str
+) -> None:
     precious = tmp_path / "precious"
     precious.write_text("untouched")
     group = tmp_path / "llmctl-us-run"
