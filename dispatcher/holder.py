@@ -24,7 +24,8 @@ def recorded_holder(runs: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         written = os.pread(lock, 20, 0).strip()
-        return int(written) if written.isdigit() else 0
+        # Process ids of Linux have 7 digits; agents can write there, too.
+        return int(written) if written.isdigit() and len(written) <= 7 else 0
     finally:
         os.close(lock)
     return None

@@ -6,8 +6,6 @@ of mode 0777, fails on blanks, and stops the server under others when the last p
 """
 
 import contextlib
-import os
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,7 +26,7 @@ from dispatcher.database.server_account import (
     version_of,
 )
 from dispatcher.database.server_place import PORT, ROLE, SOCKET, owner, place_of, require_private
-from dispatcher.database.server_processes import ended, mark, processes
+from dispatcher.database.server_processes import ended, mark, processes, terminate
 from dispatcher.errors import DatabaseError
 
 _START_SECONDS = 300  # crash recovery after a power cut may take minutes
@@ -268,8 +266,7 @@ class EmbeddedServer:
         """
         orphans = processes(self.place.data)
         for orphan in orphans:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(orphan, signal.SIGTERM)
+            terminate(orphan, self.place.data)
         for orphan in orphans:
             if not ended(orphan, within=_DEATH_SECONDS):
                 raise DatabaseError(

@@ -1,8 +1,10 @@
 """Which processes belong to one data directory, read from /proc."""
 
+import contextlib
 import os
 import re
 import select
+import signal
 from pathlib import Path
 
 
@@ -18,17 +20,28 @@ def mark(data: Path) -> str:
 
 def processes(data: Path) -> set[int]:
     """The postmaster on ``data`` and its children, also when they have outlived it."""
-    ours = re.compile(rb"postgres.*[= ]" + mark(data).encode() + rb"(?![0-9a-f])", re.DOTALL)
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if ours.search(command):
-                found.add(int(entry.name))
-    return found
+    marked = mark(data)
+    numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return {pid for pid in numbers if _is_marked(pid, marked)}
+
+
+def terminate(pid: int, data: Path) -> None:
+    """Ask a process of the server to end; one that has the number by now and is none of its processes is not asked."""
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        try:
+            if _is_marked(pid, mark(data)):
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+        finally:
+            os.close(handle)
+
+
+def _is_marked(pid: int, marked: str) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return re.search(rb"postgres.*[= ]" + marked.encode() + rb"(?![0-9a-f])", command, re.DOTALL) is not None
 
 
 def ended(pid: int, within: float) -> bool:

@@ -55,15 +55,15 @@ class AgentProcess:
             if error.errno in (errno.EINVAL, errno.ENOENT):  # no number of a process, but perhaps of a thread
                 return None
             raise
+        adopted = cls(pid, descriptor, run_id=marks.run)
         try:
-            adopted = cls(pid, descriptor, run_id=marks.run)
             reading = run_record.read(directory)
-            if _leads_a_session(pid) and survivors.marks_of(pid) == marks and not adopted.has_ended:
-                if reading.state == "alive" and reading.pid == pid:
-                    return adopted
+            proven = _leads_a_session(pid) and survivors.marks_of(pid) == marks and not adopted.has_ended
         except BaseException:
             os.close(descriptor)
             raise
+        if proven and reading.state == "alive" and reading.pid == pid:
+            return adopted
         os.close(descriptor)
         return None
 

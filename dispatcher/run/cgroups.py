@@ -108,7 +108,8 @@ def remove(group: Path) -> bool:
     for place in found:  # grows on the way: an agent can make them deeper than functions can call themselves
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             found += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return all([remove_childless(place) for place in reversed(found)])
+    gone = [remove_childless(place) for place in reversed(found)]
+    return all(gone)
 
 
 def _own_group() -> Path | None:

@@ -147,7 +147,7 @@ def test_a_process_that_only_has_the_recorded_number_is_never_signalled(held: Pa
             find_holder(held)
         assert bystander.poll() is None
         bystander.kill()
-    for unknown in ("", "garbage", str(2**22)):
+    for unknown in ("", "garbage", str(2**22), "9" * 20):
         (held / ".lock").write_text(unknown)
         with pytest.raises(DispatchError, match="we cannot see it"):
             find_holder(held)
