@@ -12,6 +12,7 @@ import trio
 from dispatcher import linux
 from dispatcher.large_files import LargeFiles
 from dispatcher.run import run_record
+from dispatcher.run.adoption import began, find_process
 from dispatcher.run.agent_output import AgentOutput
 from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.collect import CollectError, collect
@@ -23,6 +24,7 @@ from dispatcher.run.launch import launch
 from dispatcher.run.masking import Masking
 from dispatcher.run.preparation import (
     HOST_TROUBLE,
+    HOST_TROUBLE_PAUSE,
     NotStartedError,
     Prepared,
     auth_mode_of,
@@ -41,9 +43,6 @@ from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
-
-HOST_TROUBLE_PAUSE = 10.0
-"""Seconds until a task is tried again that this host had no room for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +86,7 @@ class Run:
         self._began = linux.seconds_since_boot()
         self._clock = trio.CancelScope()
         self._settling = trio.CancelScope()
+        self._launched = False
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
@@ -110,6 +110,8 @@ class Run:
                 raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
             process = await self._around.launching.call(self._launch, prepared)
         except NotStartedError as error:
+            if self._launched:
+                await self._around.sweeper.kill(self.claimed.run_id)
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))
         with process:
@@ -131,7 +133,7 @@ class Run:
         if known.cancel_requested:
             self.stop("canceled")
         reading, process = await self._find_process(known)
-        self._began = _began(known, reading.header, process)
+        self._began = began(known, self._began, reading.header, process)
         group = reading.header.group if reading.header is not None else None
         self._around.sweeper.adopt_group(self.claimed.run_id, group)
         if process is None:
@@ -155,35 +157,11 @@ class Run:
         return await self._conclude(wrapper, output, reading)
 
     async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
-        """Read how far the run got, and hold its shell if that is alive; what is not proven is nobody's word.
-
-        A record that says for ever that the shell is starting holds up neither a stop nor the timeout.
-        """
+        """Find out how far the run got; a record that says nothing for ever holds up neither a stop nor the timeout."""
         marks = Marks(self.claimed.run_id, self._around.sweeper.owner)
         self._settling.deadline = trio.current_time() + self._timeout - known.ran_s
         with self._settling:
-            while True:
-                try:
-                    reading = await run_record.read_settled(self.workspace.directory)
-                    if reading.state != "alive" or reading.pid is None:
-                        return reading, None
-                    process = AgentProcess.adopt(self.workspace.directory, reading.pid, marks)
-                    if process is not None:
-                        return reading, process
-                    reading = run_record.read(self.workspace.directory)
-                except OSError as error:
-                    if error.errno not in HOST_TROUBLE:
-                        # The agent put something else in its place, so it is nobody's word any more.
-                        return Reading("dead"), None
-                    log.warning("cannot look at a run", task=self.claimed.number, error=str(error))
-                else:
-                    if reading.state == "alive":
-                        log.warning(
-                            "a run record names a process that is not of the run", task=self.claimed.number
-                        )
-                        return replace(reading, state="dead"), None
-                    return reading, None
-                await trio.sleep(HOST_TROUBLE_PAUSE)
+            return await find_process(self.workspace.directory, marks)
         self._stopped = self._stop_reason or "timeout"
         return Reading("dead"), None
 
@@ -240,10 +218,11 @@ class Run:
                 record.close()
         except OSError as error:
             raise cannot("no process could be started", error) from error
+        self._launched = True
         try:
             return AgentProcess.of_child(child)
         except OSError as error:
-            child.kill()  # it has hardly begun, and nobody could watch it
+            child.kill()  # nobody could watch it
             child.wait()
             raise cannot("the process could not be watched", error) from error
 
@@ -380,19 +359,3 @@ class Run:
                     error=str(error),
                 )
             return kept, outcome
-
-
-def _began(known: OpenRun, header: Header | None, process: AgentProcess | None) -> float:
-    """When an adopted run began, in seconds since boot: its timeout counts from there.
-
-    By the database, or while that was not told by the kernel; the agent could write any time into its record, so that
-    counts only for what has ended meanwhile.
-    """
-    now = linux.seconds_since_boot()
-    if known.started:
-        return now - known.ran_s
-    if process is not None:
-        return process.began
-    if header is not None and header.boot_id == linux.boot_id() and 0 <= header.launched <= now:
-        return header.launched
-    return now

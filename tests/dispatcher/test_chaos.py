@@ -206,8 +206,8 @@ class Chaos:
             *[self.kill_a_dispatcher] * 3,
             *[self.stop_a_dispatcher] * 2,
             *[self.kill_the_database] * 1,
-            *[self.kill_a_shell] * 2,
-            *[self.kill_an_agent] * 1,
+            *[self.kill_a_shell] * 4,
+            *[self.kill_an_agent] * 2,
             *[self.tend] * 5,
         ]
         while True:
