@@ -16,7 +16,7 @@ from dispatcher import linux
 from dispatcher.run.environment import OWNER, RUN
 
 ROUNDS = 20
-DEATH = 1.0
+DEATH = 2.0
 """Seconds that the processes that one look found have to die; only one that hangs inside the kernel needs longer."""
 
 _RUN, _OWNER = (f"{name}=".encode() for name in (RUN, OWNER))

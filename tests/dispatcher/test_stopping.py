@@ -175,7 +175,7 @@ def test_as_long_as_a_process_does_not_die_its_run_keeps_its_slot_and_the_log_sa
         site.wait_for("running", number)
 
         os.kill(int(shell), signal.SIGKILL)
-        dispatcher.wait_for("processes of a run do not die: it keeps its slot", times=2)
+        dispatcher.wait_for("processes of a run do not die: it keeps its slot")
 
         assert is_alive(int(agent))
         assert (site.task(number)["status"], site.task(later)["status"]) == ("running", "queued")
