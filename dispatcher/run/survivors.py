@@ -96,8 +96,8 @@ def kill_left_over(owner: str, is_over: Callable[[str], bool]) -> Sweep:
 def _kill_until_quiet(is_meant: Callable[[Marks], bool]) -> Sweep:
     """Kill until two looks in a row find nothing.
 
-    A look takes 5 us for each process of the machine, and 10 for one with a large environment, so it belongs in a
-    thread. It gives up when something does not die, or after 20 looks starts processes faster than we can look.
+    A look takes 5 us for each process of an idle machine and 14 on a busy one, so it belongs in a thread. It gives up
+    when something does not die, or after 20 looks starts processes faster than we can look.
     Raises OSError when the host lets us open no file.
     """
     killed: list[str] = []

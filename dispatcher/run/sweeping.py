@@ -16,7 +16,7 @@ LOOK_PAUSE = 1.0
 """Seconds between two looks at all processes of the machine; runs that end meanwhile share the next look."""
 RARE_LOOK_PAUSE = 10.0
 """Seconds that a run whose processes were all in its control group waits for that look: of these only one that went
-to another group can be left. On a machine with 2,000 processes a look is 10 to 20 ms, twice in this time."""
+to another group can be left. On a machine with 2,000 processes a look is 10 to 28 ms, twice in this time."""
 KILL_SECONDS = 2.0
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts to kill what does not die."""
