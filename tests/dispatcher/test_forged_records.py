@@ -10,6 +10,7 @@ import pytest
 
 from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.namespaces import PidNamespace, number_inside
+from tests.fixtures.starving import freezer
 from tests.fixtures.users import needs_root
 
 NOTHING_TWICE = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; "
@@ -114,15 +115,20 @@ def test_a_record_that_says_for_ever_that_its_agent_is_starting_holds_no_stop_up
     assert site.agents() == []
 
 
-def test_an_agent_that_says_it_has_ended_is_gone_before_its_task_begins_anew(site: Site) -> None:
-    lie = FORGE % "started 12; echo exit 1" + "mv forged ../run; echo >$SITE/forged; sleep 1000"
+@needs_root
+def test_the_task_of_an_agent_that_says_it_has_ended_begins_anew_only_when_it_is_gone(site: Site) -> None:
+    lie = FORGE % "started 12; echo exit 1" + "mv forged ../run; echo $$ >$SITE/forged; exec sleep 1000"
     number = site.submit(
         f"{NOTHING_TWICE} mkdir $SITE/first || {{ echo again; exit; }}; {lie}", max_attempts=2
     )
     site.start()
-    forged(site)
+    agent = (site.directory / "forged").read_text()
 
-    adopt(site)
+    with freezer(site.directory / "freezer") as group:
+        (group / "cgroup.procs").write_text(agent)
+        (group / "freezer.state").write_text("FROZEN")
+        adopt(site).wait_for("processes of a run do not die: it keeps its slot")
+        assert len(site.runs(number)) == 1
 
     site.wait_for("succeeded", number)
     assert len(site.runs(number)) == 2

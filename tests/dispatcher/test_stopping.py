@@ -2,16 +2,14 @@
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dispatcher.run.cgroups import parent_of_runs
 from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.fixtures.starving import freezer
 from tests.fixtures.users import needs_root
 
 # It ignores the gentle signal and scatters children: in its own group, in a session of their own, orphaned by a
@@ -143,22 +141,6 @@ def test_an_agent_whose_shell_was_killed_is_gone_before_its_slot_is_free_and_its
     assert [[run["status"] for run in site.runs(number)] for number in numbers] == [["lost", "succeeded"]] * 6
     assert site.journal_lines() == []
     assert site.agents() == []
-
-
-@contextmanager
-def freezer(place: Path) -> Iterator[Path]:
-    """A group whose processes do not die as long as they are frozen, as one that hangs inside the kernel."""
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "cgroup", "-o", "freezer", "llmctl-test", place], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("this kernel has no freezer of its first version")
-    group = place / f"llmctl-test-{os.getpid()}"
-    group.mkdir()
-    try:
-        yield group
-    finally:
-        (group / "freezer.state").write_text("THAWED")
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @needs_root
