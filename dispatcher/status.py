@@ -76,7 +76,7 @@ def as_lines(status: Status) -> list[str]:
     lines = [f"database    {one_line(status.database)}"]
     for dispatcher in status.dispatchers:
         lines.append(f"dispatcher  {one_line(_in_words(dispatcher))}")
-        lines += [f"  {one_line(_task_in_words(task))}" for task in status.tasks_of(dispatcher)]
+        lines += [f"  {_task_in_words(task)}" for task in status.tasks_of(dispatcher)]
     if not status.dispatchers:
         lines.append("dispatcher  none is running; start one: `dispatcher run`")
     return lines
@@ -104,9 +104,9 @@ def _in_words(dispatcher: DispatcherState) -> str:
 
 def _task_in_words(task: ActiveTask) -> str:
     state = "is stopped" if task.stops else "starts" if task.status == "leased" else "runs"
-    name = f" {task.name}" if task.name else ""
-    doing = f": {task.activity}" if task.activity else ""
-    return f"{task.number}{name}  {task.group_name}, {state} for {_ago(task.elapsed_s)}{doing}"
+    name = f" {one_line(task.name)}" if task.name else ""
+    doing = f": {one_line(task.activity)}" if task.activity else ""
+    return f"{task.number}{name}  {one_line(task.group_name)}, {state} for {_ago(task.elapsed_s)}{doing}"
 
 
 def _ago(seconds: float) -> str:
