@@ -41,10 +41,10 @@ def seconds_since_boot() -> float:
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """The variables that a process of ours was started with; none if it has ended."""
+    """The variables that a process of ours was started with; none if it has ended. Raises OSError."""
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return {}
     pairs = (os.fsdecode(variable).partition("=") for variable in variables)
     return {name: value for name, _, value in pairs}

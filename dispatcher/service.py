@@ -32,6 +32,7 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
 from dispatcher.threads import SerialThread, in_thread
+from dispatcher.wall import Wall, in_a_sentence
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 from wrappers.registry import configured
@@ -138,17 +139,21 @@ async def _obey(
     on_terminal = sys.stderr.isatty()  # one that was closed says that it is none
     async for number in signals:
         log.info("received signal", signal=signal.Signals(number).name)
-        if number == signal.SIGHUP and not on_terminal:
-            settings = await _reload(loop, settings, reread)
-        elif told:
-            loop.stop_all()
-        else:
-            loop.drain()
-            told = True
+        with Wall("obeying a signal", signal=signal.Signals(number).name):
+            if number == signal.SIGHUP and not on_terminal:
+                settings = await _reload(loop, settings, reread)
+            elif told:
+                loop.stop_all()
+            else:
+                told = True
+                loop.drain()
 
 
 async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Settings]) -> Settings:
-    """Bring what the file says now into the database and to runs that begin; answers what is in force then."""
+    """Bring what the file says now into the database and to runs that begin; returns what is in force then.
+
+    Where that fails, whatever the reason, the old configuration stays in force.
+    """
 
     def apply(new: Settings) -> None:
         with connect(
@@ -156,12 +161,16 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
         ) as connection:
             apply_settings(connection, new)
 
-    try:
-        new = reread()
-        wrappers = _wrappers(new)
-        await in_thread(apply, new)
-    except DispatchError as error:
-        log.error("the configuration is not taken over", error=str(error))
+    with Wall("reading the configuration anew") as wall:
+        try:
+            new = reread()
+            wrappers = _wrappers(new)
+            await in_thread(apply, new)
+        except DispatchError as error:
+            log.error("the configuration is not taken over", error=str(error))
+            return settings
+    if wall.error is not None:
+        log.error("the configuration is not taken over", error=in_a_sentence(wall.error))
         return settings
     fixed = {
         "database": settings.database,

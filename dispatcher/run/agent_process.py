@@ -66,6 +66,11 @@ class AgentProcess:
         code = self._child.wait() if self._child is not None else -1
         return code if code >= 0 else None
 
+    def reap(self) -> None:
+        """Take note of the end of our own child, if it has ended, so that its number becomes free."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+
     def signal_group(self, number: signal.Signals) -> None:
         """Signal the shell and all that is in its process group; nothing happens once the shell has ended."""
         if not self.has_ended:

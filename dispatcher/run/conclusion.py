@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dispatcher.host_trouble import tells_of_host_trouble
 from dispatcher.run.launch import SHELL_NAME
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import Reading, StopReason
@@ -34,7 +35,7 @@ CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"}
 """Errors of agents that use up no attempt: their tasks go on with their sessions."""
 
 MOST_TOKENS = 10**15
-"""A larger count is a mistake. The sum of two must fit into a bigint, and all of a report is refused with one number."""
+"""A larger count is a mistake. The sum of two must fit into a bigint: one number makes a whole report be refused."""
 MOST_USD = 1e9
 LONGEST_RUN = 100 * 365 * 86400.0
 LONGEST_SESSION = 1000
@@ -61,8 +62,9 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
         return outcome
     complaint = _complaint(reading, stderr)
     if complaint is not None:
+        error_class = "no_resources" if tells_of_host_trouble(complaint) else "spawn_failed"
         message = f"could not be started: {complaint}"
-        return replace(outcome, error_class="spawn_failed", error_message=message)
+        return replace(outcome, error_class=error_class, error_message=message)
     if reading.exit_code is None:
         return replace(
             outcome,
@@ -78,7 +80,11 @@ def _complaint(reading: Reading, stderr: str) -> str | None:
     About the files and the directory it complains in the run record, about the program where the agent's stderr
     goes by then. Above 128 it only tells by which signal the agent died.
     """
-    if reading.exit_code is None or not 0 < reading.exit_code < 128:
+    if reading.exit_code is None or reading.exit_code == 0:
+        return None
+    if reading.complaint is not None and tells_of_host_trouble(reading.complaint):
+        return reading.complaint  # also of bash, which gives up with 254 when it cannot fork
+    if reading.exit_code >= 128:
         return None
     if reading.complaint is not None:
         return reading.complaint
