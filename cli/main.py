@@ -66,6 +66,13 @@ def main() -> None:
     except OSError as error:
         # Of what is ours to read or write, errors say more; this is above all a disk that has no room for our output.
         code = _complain(error.strerror or str(error), None, ExitCode.FAILED)
+    except (MemoryError, RuntimeError) as error:
+        from dispatcher.host_trouble import is_host_trouble
+
+        if not is_host_trouble(error):
+            raise
+        said = str(error) or "no memory is left"
+        code = _complain(f"this host has no room for the command: {said}", None, ExitCode.FAILED)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     # Not sys.exit(): all is closed and flushed by now, and taking a thousand modules apart costs a short command

@@ -28,10 +28,10 @@ _WORDS = ("Cannot fork", "can't fork", *map(os.strerror, HOST_TROUBLE))
 
 
 def is_host_trouble(error: BaseException) -> bool:
-    """Whether an error, or one of a group, is trouble of the host."""
+    """Whether an error, or all of a group, is trouble of the host."""
     match error:
         case BaseExceptionGroup():
-            return any(map(is_host_trouble, error.exceptions))
+            return all(map(is_host_trouble, error.exceptions))
         case OSError():
             return error.errno in HOST_TROUBLE
         case RuntimeError():

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import inotify_simple
 import trio
 from inotify_simple import INotify, flags
 
 _FALLOC_FL_KEEP_SIZE, _FALLOC_FL_PUNCH_HOLE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
+# Else it looks for the library by itself, with a compiler, a linker and a temporary file of theirs.
+inotify_simple._libc = _libc
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 _PR_SET_DUMPABLE = 4

@@ -77,20 +77,19 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 def _complaint(reading: Reading, stderr: str) -> str | None:
     """What the shell said when it could not run the agent.
 
-    About the files and the directory it complains in the run record, about the program where the agent's stderr
-    goes by then. Above 128 it only tells by which signal the agent died.
+    About the files and the directory it complains in the run record, about the program and about a process that it
+    cannot make where the agent's stderr goes by then. Above 128 it only tells by which signal the agent died. But when
+    it cannot fork, bash exits with 254, and dash at once, before it writes down any exit code.
     """
-    if reading.exit_code is None or reading.exit_code == 0:
+    if reading.exit_code == 0:
         return None
-    if reading.complaint is not None and tells_of_host_trouble(reading.complaint):
-        return reading.complaint  # also of bash, which gives up with 254 when it cannot fork
-    if reading.exit_code >= 128:
+    about_agent = stderr.strip() if stderr.startswith(f"{SHELL_NAME}: ") else None
+    for complaint in (reading.complaint, about_agent):
+        if complaint is not None and tells_of_host_trouble(complaint):
+            return complaint
+    if reading.exit_code is None or reading.exit_code >= 128:
         return None
-    if reading.complaint is not None:
-        return reading.complaint
-    if reading.exit_code in (126, 127) and stderr.startswith(f"{SHELL_NAME}: "):
-        return stderr.strip()
-    return None
+    return reading.complaint or (about_agent if reading.exit_code in (126, 127) else None)
 
 
 def report(
