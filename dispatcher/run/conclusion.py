@@ -37,7 +37,7 @@ CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"}
 MOST_TOKENS = 10**15
 """A larger count is a mistake. The sum of two must fit into a bigint: one number makes a whole report be refused."""
 MOST_USD = 1e9
-LONGEST_RUN = 100 * 365 * 86400.0
+LONGEST_RUN = 10 * 365 * 86400.0
 LONGEST_SESSION = 1000
 """Characters of a session's id; it becomes an argument of its CLI."""
 
