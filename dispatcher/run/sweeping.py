@@ -94,12 +94,19 @@ class Sweeper:
             return
         self._work = trio.Event()
         groups, self._groups_left = self._groups_left, []
-        for group in groups:
-            populated = cgroups.is_populated(group)
-            if await in_thread(cgroups.kill, group, KILL_SECONDS) and populated:
-                log.warning("killed what an agent left behind", run=group.name.removeprefix(self._prefix))
-        for run_id in set(await in_thread(kill_left_over, self.owner, self._is_over)):
-            log.warning("killed what an agent left behind", run=run_id)
+        done = False
+        try:
+            for group in groups:
+                populated = cgroups.is_populated(group)
+                if await in_thread(cgroups.kill, group, KILL_SECONDS) and populated:
+                    log.warning("killed what an agent left behind", run=group.name.removeprefix(self._prefix))
+            for run_id in set(await in_thread(kill_left_over, self.owner, self._is_over)):
+                log.warning("killed what an agent left behind", run=run_id)
+            done = True
+        finally:
+            if not done:  # whatever failed, the next time it is looked for again
+                self._groups_left += groups
+                self._work.set()
 
     def _is_over(self, run_id: str) -> bool:
         return run_id not in self._alive

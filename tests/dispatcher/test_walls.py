@@ -252,6 +252,29 @@ def test_a_service_that_fails_begins_again_and_holds_nothing_up(site: Site, meth
     assert dispatcher.wait() == 0
 
 
+def test_what_agents_leave_behind_is_killed_although_a_look_for_it_failed(site: Site) -> None:
+    fault = site.directory / "fault"
+    broken = with_fault(f"""
+import os
+from dispatcher.run import cgroups, sweeping
+def once(original):
+    def call(*arguments):
+        if os.path.exists({str(fault)!r}):
+            os.unlink({str(fault)!r})
+            raise ZeroDivisionError("cannot look")
+        return original(*arguments)
+    return call
+cgroups.kill, sweeping.kill_left_over = once(cgroups.kill), once(sweeping.kill_left_over)
+""")
+    dispatcher = site.start(prefix=broken)
+    site.wait_for("succeeded", site.submit(f"touch {fault}; setsid sleep 1000 >/dev/null 2>&1 & echo done"))
+
+    dispatcher.wait_for("killed what an agent left behind")
+
+    assert dispatcher.log(FAILED, what="killing leftovers")
+    assert site.agents() == []
+
+
 def test_output_that_cannot_be_read_is_lost_alone(site: Site) -> None:
     gate = site.gate()
     bad, good = (site.submit(f"echo {word}; {gate.pass_through}; echo done") for word in ("poison", "fine"))
