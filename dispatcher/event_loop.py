@@ -231,8 +231,9 @@ class EventLoop:
         if wall.error is not None:
             report = await run.give_up(wall.error)
         with Wall("cleaning up after a run", task=run.claimed.number):
-            self._sweeper.over(report.run_id, contained=run.contained)
             self._cleanup.ended(run, report)
+        with Wall("killing leftovers", task=run.claimed.number):
+            self._sweeper.over(report.run_id, contained=run.contained)
         self._exchange.ended(report)
 
     def _refuse(self, run: UnreadableRun) -> None:
@@ -245,7 +246,7 @@ class EventLoop:
     async def _end_unread(self, run: UnreadableRun) -> None:
         """Report it once nothing lives of what an earlier dispatcher may have begun."""
         await persist("killing a run", partial(self._sweeper.kill, run.run_id), task=run.number)
-        with Wall("cleaning up after a run", task=run.number):
+        with Wall("killing leftovers", task=run.number):
             self._sweeper.over(run.run_id, contained=False)
         message = f"this dispatcher cannot read the task: {run.why}"
         outcome = Outcome(error_class="invalid_request", error_message=message)

@@ -151,6 +151,11 @@ class AgentOutput:
                 stop(reason)
             clock = math.inf if reason else self._next_clock()
 
+    def measure(self) -> None:
+        """Take note of how much is written by now, and show none of it to the parser: for a run whose parser failed."""
+        self._measure()
+        self._taken_in = self._written
+
     async def catch_up(self) -> None:
         """Take in all that is written by now."""
         stdout, stderr = self._measure()

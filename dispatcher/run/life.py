@@ -167,6 +167,7 @@ class Run:
         if output is not None:
             ran_s = linux.seconds_since_boot() - self._began
             with Wall("the last output of a run", masked=self.masked, task=claimed.number):
+                output.measure()
                 last_output = await self._around.following.end(output)
                 stdout, stderr = output.excerpts()
         error_class, what = "agent_error", "the dispatcher failed at this run, and its log says where"
