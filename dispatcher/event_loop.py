@@ -21,6 +21,7 @@ from dispatcher.cleanup import Cleanup
 from dispatcher.database.connection import will_pass
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.exchange import Exchange
+from dispatcher.host_trouble import when_there_is_room
 from dispatcher.large_files import LargeFiles
 from dispatcher.retention import Retention
 from dispatcher.run import conclusion
@@ -190,7 +191,7 @@ class EventLoop:
             else:
                 self._refuse(known)
         with Wall("looking for leftovers"):
-            self._sweeper.look_for_leftovers()
+            await when_there_is_room("looking for leftovers", self._sweeper.look_for_leftovers)
         self._adopted.set()
 
     async def _until_empty(self) -> None:

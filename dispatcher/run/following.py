@@ -138,7 +138,9 @@ class Following:
                 if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
                     raise
                 if pause == INTERVAL:
-                    why = "the database is away" if isinstance(error, psycopg.Error) else "no room on this host"
+                    why = (
+                        "the database is away" if isinstance(error, psycopg.Error) else "no room on this host"
+                    )
                     log.warning(f"output waits on disk: {why}", error=str(error).strip())
             finally:
                 # Whoever waits for the end of an output waits until that is settled, whatever fails here.
