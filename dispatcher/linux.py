@@ -78,6 +78,11 @@ def blank_variables(is_meant: Callable[[str], bool]) -> None:
         place += len(given) + 1
 
 
+def most_open_files() -> int:
+    """Return how many files this process may have open at most."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
 def raise_open_files() -> int:
     """Allow this process as many open files as it may have; answers how many it was allowed before."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -42,6 +42,8 @@ Failure = TypeVar("Failure", bound=Exception)
 
 STATEMENT_TIMEOUT = 10.0
 """Seconds. A statement that takes longer is given up and tried again: better late than never."""
+FEWEST_OPEN_FILES = 32
+"""What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for some runs."""
 RECONNECT_TIMEOUT = 2.0
 """Seconds. The pool doubles its pauses up to this; longer ones would leave a server unnoticed that is back."""
 
@@ -51,6 +53,11 @@ def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool
 
     Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
     """
+    if linux.most_open_files() < FEWEST_OPEN_FILES:
+        raise DispatchError(
+            f"this process may open only {linux.most_open_files()} files, and a dispatcher needs {FEWEST_OPEN_FILES} "
+            "and some for each agent: raise the hard limit (ulimit -Hn)"
+        )
     logs.configure(settings.logging)
     # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -243,16 +243,14 @@ def assert_no_traceback(dispatcher: Dispatcher) -> None:
     assert not any(line.startswith("Traceback") for line in story.splitlines()), story
 
 
-@pytest.mark.parametrize("files", [12, 14, 16, 18, 20, 24])
+@pytest.mark.parametrize("files", [9, 12, 31])
 def test_a_start_without_descriptors_says_so_in_a_sentence(site: Site, files: int) -> None:
     limited = site.start("--until-empty", prefix=["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"])
 
-    code = limited.wait()
+    assert limited.wait() == 1, limited.story()
 
     assert_no_traceback(limited)
-    if code:
-        assert code in (1, 4)
-        assert "error: " in limited.story()
+    assert "error: this " in limited.story()
 
 
 @needs_pids
