@@ -140,8 +140,9 @@ class EventLoop:
             if self._active:
                 log.warning("leaving agents running for the next start", tasks=self._numbers())
             else:
-                short_paths.forget(self._work_directory.mark)
-            with trio.move_on_after(LAST_WORDS):
+                with Wall("cleaning up workspaces"):
+                    short_paths.forget(self._work_directory.mark)
+            with Wall("cleaning up workspaces"), trio.move_on_after(LAST_WORDS):
                 await self._cleanup.empty_trash()
             services.cancel_scope.cancel()
         # Not before: a heartbeat after it would be told that this dispatcher is closed, as if others had done so.
