@@ -267,9 +267,12 @@ def once(original):
 cgroups.kill, sweeping.kill_left_over = once(cgroups.kill), once(sweeping.kill_left_over)
 """)
     dispatcher = site.start(prefix=broken)
-    site.wait_for("succeeded", site.submit(f"touch {fault}; setsid sleep 1000 >/dev/null 2>&1 & echo done"))
+    leaving = "setsid sleep 1000 >/dev/null 2>&1 & echo done"
+    site.wait_for("succeeded", site.submit(leaving))
+    dispatcher.wait_for("killed what an agent left behind")  # so the look at the start is over
+    site.wait_for("succeeded", site.submit(f"touch {fault}; {leaving}"))
 
-    dispatcher.wait_for("killed what an agent left behind")
+    dispatcher.wait_for("killed what an agent left behind", times=2)
 
     assert dispatcher.log(FAILED, what="killing leftovers")
     assert site.agents() == []
