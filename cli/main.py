@@ -57,8 +57,7 @@ def main() -> None:
     except DispatchError as error:
         code = _complain(str(error), error.hint, error.exit_code)
     except UnicodeEncodeError as error:
-        # An argument that is not UTF-8 in a locale that is; nothing that we print ends here.
-        code = _complain(f"{os.fsencode(error.object)!r} is not UTF-8", None, ExitCode.USAGE)
+        code = _complain(_about_encoding(error), None, ExitCode.USAGE)
     except typer.Abort:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -66,6 +65,13 @@ def main() -> None:
     except OSError as error:
         # Of what is ours to read or write, errors say more; this is above all a disk that has no room for our output.
         code = _complain(error.strerror or str(error), None, ExitCode.FAILED)
+    except (MemoryError, RuntimeError) as error:
+        from dispatcher.host_trouble import is_host_trouble
+
+        if not is_host_trouble(error):
+            raise
+        said = str(error) or "no memory is left"
+        code = _complain(f"this host has no room for the command: {said}", None, ExitCode.FAILED)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     # Not sys.exit(): all is closed and flushed by now, and taking a thousand modules apart costs a short command
@@ -78,6 +84,16 @@ def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:
 
     complain(message, hint)
     return code
+
+
+def _about_encoding(error: UnicodeEncodeError) -> str:
+    """Say which argument is not UTF-8, or which name the locale has no bytes for; nothing that we print ends here."""
+    if error.encoding == "utf-8":
+        return f"{os.fsencode(error.object)!r} is not UTF-8"
+    return (
+        f"the locale's encoding ({error.encoding}) cannot write {error.object[:200]!a}: "
+        "use another locale, such as LC_ALL=C.UTF-8"
+    )
 
 
 def _help_hint(error: typer.TyperException) -> str | None:

@@ -102,6 +102,7 @@ def run(
     next start. A second signal stops them; their tasks are queued again with the attempt given back.
     A hang-up (SIGHUP) reads tools, groups and limits from the configuration file anew.
     """
+    standard_streams.insist_on_utf8()  # first: it begins anew, with the environment as it is
     own_environment.conceal()
 
     from msgspec.structs import replace
@@ -291,13 +292,29 @@ def main() -> None:
     except DispatchError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+    except Exception as error:
+        complaint = _complaint_about_host(error)
+        if complaint is None:
             raise
-        _say(f"error: cannot print what was asked for: {error.strerror}")
+        _say(f"error: {complaint}")
         sys.exit(ExitCode.FAILED)
     finally:
         _flush_for_whoever_still_reads()
+
+
+def _complaint_about_host(error: Exception) -> str | None:
+    """Say that this host has no room for what was asked for; None if that is not what went wrong."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        return f"cannot print what was asked for: {error.strerror}"
+    from dispatcher.host_trouble import is_host_trouble
+    from dispatcher.wall import in_a_sentence
+
+    if not is_host_trouble(error):
+        return None
+    return (
+        f"this host has no room for the dispatcher ({in_a_sentence(error)}): "
+        "raise the limit of its processes (ulimit -u), open files (ulimit -n) or memory, or end something else"
+    )
 
 
 def _flush_for_whoever_still_reads() -> None:

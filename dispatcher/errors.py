@@ -62,3 +62,9 @@ class WrongStateError(DispatchError):
     """The verb does not fit the state that the task or group is in."""
 
     exit_code = ExitCode.WRONG_STATE
+
+
+class SupersededError(DispatchError):
+    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
+
+    exit_code = ExitCode.WRONG_STATE

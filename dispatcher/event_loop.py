@@ -2,6 +2,8 @@
 
 Who may outlive whom: services (listener, heartbeat, reporter, clean-up) live in the outer nursery, runs in the inner
 one. When the claims have stopped and the last run has ended, its report is delivered, and only then services end.
+
+What fails in a run, or in a service that can begin anew, stays behind a wall (`dispatcher.wall`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,17 +21,20 @@ from dispatcher.cleanup import Cleanup
 from dispatcher.database.connection import will_pass
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.exchange import Exchange
+from dispatcher.host_trouble import when_there_is_room
 from dispatcher.large_files import LargeFiles
 from dispatcher.retention import Retention
+from dispatcher.run import conclusion
 from dispatcher.run.following import Following
 from dispatcher.run.life import Run, Surroundings
-from dispatcher.run.run_record import StopReason
+from dispatcher.run.run_record import Reading, StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
-from dispatcher.store import ClaimedRun, OpenRun, Report, Store
+from dispatcher.store import ClaimedRun, OpenRun, Report, Store, UnreadableRun
 from dispatcher.threads import SerialThread
+from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.work_directory import WorkDirectory
-from wrappers.base import Wrapper
+from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
@@ -103,18 +108,22 @@ class EventLoop:
         Raises :class:`SupersededError` when somebody else took our runs over; no agent is touched then.
         """
         async with trio.open_nursery() as services:
-            for service in (
-                self._listener.run,
-                self._beat,
-                self._obey_cancels,
-                self._exchange.run,
-                self._following.run,
-                self._cleanup.run,
-                self._sweeper.run,
-                self._give_up_lost_hosts,
-                self._retention.run,
+            # If one of these fails, the dispatcher ends, and the next start goes on from what the database knows.
+            for vital in (
+                self._listener.run,  # deaf, it would let tasks and cancels wait for ever
+                self._beat,  # without it the lease ends, and others may take our runs over
+                self._exchange.run,  # has results in its hands, and alone knows which claim was answered
             ):
-                services.start_soon(service)
+                services.start_soon(vital)
+            for what, service in {
+                "obeying cancels": self._obey_cancels,
+                "storing output": self._following.run,
+                "cleaning up workspaces": self._cleanup.run,
+                "killing leftovers": self._sweeper.run,
+                "giving up lost hosts": self._give_up_lost_hosts,
+                "deleting old data": self._retention.run,
+            }.items():
+                services.start_soon(persist, what, service)
             async with trio.open_nursery() as runs:
                 runs.cancel_scope.deadline = self._runs_scope.deadline
                 self._runs, self._runs_scope = runs, runs.cancel_scope
@@ -125,14 +134,16 @@ class EventLoop:
                             await self._until_empty()
                         else:
                             await trio.sleep_forever()
-            await self._sweeper.finish()
+            with Wall("killing leftovers"):
+                await self._sweeper.finish()
             with trio.move_on_after(LAST_WORDS) as patience:
                 await self._exchange.delivered()
             if self._active:
                 log.warning("leaving agents running for the next start", tasks=self._numbers())
             else:
-                short_paths.forget(self._work_directory.mark)
-            with trio.move_on_after(LAST_WORDS):
+                with Wall("cleaning up workspaces"):
+                    short_paths.forget(self._work_directory.mark)
+            with Wall("cleaning up workspaces"), trio.move_on_after(LAST_WORDS):
                 await self._cleanup.empty_trash()
             services.cancel_scope.cancel()
         # Not before: a heartbeat after it would be told that this dispatcher is closed, as if others had done so.
@@ -177,8 +188,12 @@ class EventLoop:
     async def _adopt(self) -> None:
         """Take over what the last holder of our work directory left: it is dead, since we hold the lock."""
         for known in await self._store.patiently("adopting runs", self._store.adopt_runs):
-            self._begin(known.run, known)
-        self._sweeper.look_for_leftovers()
+            if isinstance(known, OpenRun):
+                self._begin(known.run, known)
+            else:
+                self._refuse(known)
+        with Wall("looking for leftovers"):
+            await when_there_is_room("looking for leftovers", self._sweeper.look_for_leftovers)
         self._adopted.set()
 
     async def _until_empty(self) -> None:
@@ -189,27 +204,56 @@ class EventLoop:
                 return
             await round_over.wait()
 
-    def _take(self, claimed: ClaimedRun, *, cancel: bool) -> None:
-        if claimed.run_id not in self._active:
-            run = self._begin(claimed)
+    def _take(self, claimed: ClaimedRun | UnreadableRun, *, cancel: bool) -> None:
+        if isinstance(claimed, UnreadableRun):
+            self._refuse(claimed)
+        elif claimed.run_id not in self._active:
+            self._begin(claimed)
             if cancel:
-                run.stop("canceled")
+                self._stop_canceled([claimed.run_id])
 
-    def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> Run:
-        chosen = Path(claimed.workdir) if claimed.workdir else None
-        workspace = self._work_directory.workspace(claimed.number, claimed.run_no, chosen, claimed.directory)
-        run = self._active[claimed.run_id] = Run(claimed, workspace, self._around)
+    def _begin(self, claimed: ClaimedRun, adopted: OpenRun | None = None) -> None:
+        with Wall("taking a run", task=claimed.number) as wall:
+            chosen = Path(claimed.workdir) if claimed.workdir else None
+            workspace = self._work_directory.workspace(
+                claimed.number, claimed.run_no, chosen, claimed.directory
+            )
+            run = Run(claimed, workspace, self._around)
+        if wall.error is not None:
+            self._refuse(UnreadableRun(claimed.run_id, claimed.number, in_a_sentence(wall.error)))
+            return
+        self._active[claimed.run_id] = run
         if self._stopping is not None:
             run.stop(self._stopping)
         self._sweeper.begin(claimed.run_id)
         self._runs.start_soon(self._live, run, adopted)
-        return run
 
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
-        report = await (run.live() if adopted is None else run.resume(adopted))
-        self._sweeper.over(report.run_id, contained=run.contained)
-        self._cleanup.ended(run, report)
+        with Wall("a run", masked=run.masked, task=run.claimed.number) as wall:
+            report = await (run.live() if adopted is None else run.resume(adopted))
+        if wall.error is not None:
+            report = await run.give_up(wall.error)
+        with Wall("cleaning up after a run", task=run.claimed.number):
+            self._cleanup.ended(run, report)
+        with Wall("killing leftovers", task=run.claimed.number):
+            self._sweeper.over(report.run_id, contained=run.contained)
         self._exchange.ended(report)
+
+    def _refuse(self, run: UnreadableRun) -> None:
+        """Fail a run that cannot begin, whatever made its row so."""
+        log.error("a task cannot be read", task=run.number, error=run.why)
+        self._sweeper.begin(run.run_id)
+        self._sweeper.adopt_group(run.run_id, None)
+        self._runs.start_soon(self._end_unread, run)
+
+    async def _end_unread(self, run: UnreadableRun) -> None:
+        """Report it once nothing lives of what an earlier dispatcher may have begun."""
+        await persist("killing a run", partial(self._sweeper.kill, run.run_id), task=run.number)
+        with Wall("killing leftovers", task=run.number):
+            self._sweeper.over(run.run_id, contained=False)
+        message = f"this dispatcher cannot read the task: {run.why}"
+        outcome = Outcome(error_class="invalid_request", error_message=message)
+        self._exchange.ended(conclusion.report(run.run_id, outcome, Reading("never_started")))
 
     def _delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
         """Let go of runs whose end the database knows.
@@ -217,9 +261,10 @@ class EventLoop:
         Of runs that are not ours any more the files stay: they may be all that is left of the result.
         """
         for report in reports:
-            run = self._active.pop(report.run_id)
-            if ours:
-                self._cleanup.reported(run, report)
+            run = self._active.pop(report.run_id, None)
+            if ours and run is not None:
+                with Wall("letting go of a run", task=run.claimed.number):
+                    self._cleanup.reported(run, report)
 
     def _on_connected(self) -> None:
         """Look for what nobody heard while we did not listen: work, and cancels of what runs."""
@@ -310,8 +355,9 @@ class EventLoop:
         """Stop runs as soon as somebody asks for it.
 
         A notification is a hint, and the database the proof: everybody who can connect to it can send one, also those
-        to whom the task is none of their business.
+        to whom the task is none of their business. Whatever came before this began, or began anew, is looked at first.
         """
+        self._heed_cancels(str(run.claimed.number) for run in self._active.values())
         while True:
             await self._cancel_heard.wait()
             self._cancel_heard = trio.Event()

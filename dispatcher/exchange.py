@@ -14,7 +14,7 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from dispatcher.store import ClaimedRun, Report, Started, Store
+from dispatcher.store import UNSTORABLE, ClaimedRun, OpenRun, Report, Started, Store, UnreadableRun
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ START_DELAY = 0.25
 
 
 class Claimed(Protocol):
-    def __call__(self, claimed: ClaimedRun, *, cancel: bool) -> None: ...
+    def __call__(self, claimed: ClaimedRun | UnreadableRun, *, cancel: bool) -> None: ...
 
 
 class Delivered(Protocol):
@@ -126,7 +126,7 @@ class Exchange:
             verdicts = await self._store.patiently(
                 "reporting and claiming runs", lambda: self._report_and_claim(reports)
             )
-        except psycopg.DatabaseError:
+        except UNSTORABLE:
             if not reports:
                 raise
             await self._deliver_singly(reports)
@@ -155,7 +155,10 @@ class Exchange:
             for run in answer.runs:
                 self._on_claimed(run, cancel=False)
             for known in await self._store.open_runs() if lost else ():
-                self._on_claimed(known.run, cancel=known.cancel_requested)
+                if isinstance(known, OpenRun):
+                    self._on_claimed(known.run, cancel=known.cancel_requested)
+                else:
+                    self._on_claimed(known, cancel=False)
         finally:
             self._claim_answered.set()
         self._an_answer_was_lost = False
@@ -170,7 +173,7 @@ class Exchange:
         for report in reports:
             try:
                 verdicts = await self._deliver(report)
-            except psycopg.DatabaseError as error:
+            except UNSTORABLE as error:
                 log.exception("a result could not be stored", run=report.run_id)
                 verdicts = await self._deliver(_without_details(report, error))
             self._hear_verdicts([report], verdicts)
@@ -180,7 +183,7 @@ class Exchange:
         return await self._store.patiently("reporting a run", lambda: self._store.report_runs([report]))
 
     def _hear_verdicts(self, reports: Sequence[Report], verdicts: dict[str, str]) -> None:
-        stale = [report for report in reports if verdicts[report.run_id] == "stale"]
+        stale = [report for report in reports if verdicts.get(report.run_id) == "stale"]
         for report in stale:
             log.error("result refused: the run is not ours any more", run=report.run_id)
         self._on_delivered(stale, ours=False)
@@ -197,9 +200,10 @@ class Exchange:
             log.warning("starts not told", runs=len(aged), error=str(error).strip())
 
 
-def _without_details(report: Report, error: psycopg.Error) -> Report:
+def _without_details(report: Report, error: Exception) -> Report:
     """Reduce a report to what any database takes."""
-    message = f"the result could not be stored: {error.diag.message_primary or type(error).__name__}"
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    message = f"the result could not be stored: {said or type(error).__name__}"
     return Report(
         run_id=report.run_id, error_class="agent_error", error_message=message, exit_code=report.exit_code
     )

@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import inotify_simple
 import trio
 from inotify_simple import INotify, flags
 
 _FALLOC_FL_KEEP_SIZE, _FALLOC_FL_PUNCH_HOLE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
+# Else it looks for the library by itself, with a compiler, a linker and a temporary file of theirs.
+inotify_simple._libc = _libc
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 _PR_SET_DUMPABLE = 4
@@ -42,10 +45,10 @@ def seconds_since_boot() -> float:
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """The variables that a process of ours was started with; none if it has ended."""
+    """The variables that a process of ours was started with; none if it has ended. Raises OSError."""
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return {}
     pairs = (os.fsdecode(variable).partition("=") for variable in variables)
     return {name: value for name, _, value in pairs}
@@ -90,6 +93,11 @@ def place_of(pid: int) -> Place:
     # The name before the bracket is the program's own choice, brackets and blanks included.
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return Place(int(fields[2]), int(fields[3]), int(fields[19]) / os.sysconf("SC_CLK_TCK"))
+
+
+def most_open_files() -> int:
+    """Return how many files this process may have open at most."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def raise_open_files() -> int:

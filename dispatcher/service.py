@@ -34,6 +34,7 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import Registration, Store, register
 from dispatcher.threads import SerialThread, in_thread
+from dispatcher.wall import Wall, in_a_sentence
 from dispatcher.work_directory import WorkDirectory
 from wrappers.base import Wrapper
 from wrappers.registry import configured
@@ -43,6 +44,8 @@ Failure = TypeVar("Failure", bound=Exception)
 
 STATEMENT_TIMEOUT = 10.0
 """Seconds. A statement that takes longer is given up and tried again: better late than never."""
+FEWEST_OPEN_FILES = 32
+"""What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for some runs."""
 RECONNECT_TIMEOUT = 2.0
 """Seconds. The pool doubles its pauses up to this; longer ones would leave a server unnoticed that is back."""
 
@@ -52,6 +55,11 @@ def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool
 
     Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
     """
+    if linux.most_open_files() < FEWEST_OPEN_FILES:
+        raise DispatchError(
+            f"this process may open only {linux.most_open_files()} files, and a dispatcher needs {FEWEST_OPEN_FILES} "
+            "and some for each agent: raise the hard limit (ulimit -Hn)"
+        )
     logs.configure(settings.logging)
     # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -141,17 +149,21 @@ async def _obey(
     on_terminal = sys.stderr.isatty()  # one that was closed says that it is none
     async for number in signals:
         log.info("received signal", signal=signal.Signals(number).name)
-        if number == signal.SIGHUP and not on_terminal:
-            settings = await _reload(loop, settings, reread)
-        elif told:
-            loop.stop_all()
-        else:
-            loop.drain()
-            told = True
+        with Wall("obeying a signal", signal=signal.Signals(number).name):
+            if number == signal.SIGHUP and not on_terminal:
+                settings = await _reload(loop, settings, reread)
+            elif told:
+                loop.stop_all()
+            else:
+                told = True
+                loop.drain()
 
 
 async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Settings]) -> Settings:
-    """Bring what the file says now into the database and to runs that begin; answers what is in force then."""
+    """Bring what the file says now into the database and to runs that begin; returns what is in force then.
+
+    Where that fails, whatever the reason, the old configuration stays in force.
+    """
 
     def apply(new: Settings) -> None:
         with connect(
@@ -159,12 +171,16 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
         ) as connection:
             apply_settings(connection, new)
 
-    try:
-        new = reread()
-        wrappers = _wrappers(new)
-        await in_thread(apply, new)
-    except DispatchError as error:
-        log.error("the configuration is not taken over", error=str(error))
+    with Wall("reading the configuration anew") as wall:
+        try:
+            new = reread()
+            wrappers = _wrappers(new)
+            await in_thread(apply, new)
+        except DispatchError as error:
+            log.error("the configuration is not taken over", error=str(error))
+            return settings
+    if wall.error is not None:
+        log.error("the configuration is not taken over", error=in_a_sentence(wall.error))
         return settings
     fixed = {
         "database": settings.database,

@@ -1,4 +1,4 @@
-"""Standard input, output and error, of which whoever starts us may have closed some (``>&-``)."""
+"""What whoever starts us decides: which standard streams are open (``>&-``), and the encoding of names."""
 
 import io
 import os
@@ -21,3 +21,13 @@ def make_usable() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+def insist_on_utf8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale has another encoding; does not return then.
+
+    Names of files, arguments and variables come from the database, and an encoding such as Latin-1 has no bytes for
+    most of them.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606

@@ -18,7 +18,7 @@ import trio
 from psycopg_pool import ConnectionPool
 
 from dispatcher.database.connection import BoundedConnection, SilentServerError, will_pass
-from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.errors import SupersededError
 from dispatcher.threads import SerialThread, in_thread
 from wrappers.base import AuthMode, Permission
 
@@ -30,11 +30,8 @@ CLOSED = "LD410"
 NOT_OURS = "LD412"
 """SQLSTATEs that say: this dispatcher was closed; the run is not its any more."""
 
-
-class SupersededError(DispatchError):
-    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
-
-    exit_code = ExitCode.WRONG_STATE
+UNSTORABLE = (psycopg.DatabaseError, ValueError, ArithmeticError, TypeError)
+"""What is raised for a report or an output that the database, or already JSON, cannot hold."""
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +67,14 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     budget_usd: float | None
 
 
+class UnreadableRun(msgspec.Struct, frozen=True):
+    """A run that is ours and that nobody can begin; ``why`` says what is wrong with its task, for people."""
+
+    run_id: str
+    number: int
+    why: str
+
+
 class Claim(msgspec.Struct, frozen=True):
     """The answer to a claim. ``next_deadline_s``: when time alone makes another claim succeed, None for never.
 
@@ -77,10 +82,30 @@ class Claim(msgspec.Struct, frozen=True):
     these freed were not claimed, so that other dispatchers have a chance, too; claim them now.
     """
 
-    runs: tuple[ClaimedRun, ...]
+    runs: tuple[ClaimedRun | UnreadableRun, ...]
     next_deadline_s: float | None
     verdicts: dict[str, str]
     shared: bool
+
+
+class _Answer(msgspec.Struct):
+    """A claim's answer whose runs are still to be read, each by itself: one of them must not cost the others."""
+
+    runs: tuple[msgspec.Raw, ...]
+    next_deadline_s: float | None
+    verdicts: dict[str, str]
+    shared: bool
+
+
+class _Name(msgspec.Struct):
+    """What is known of a run that cannot be read."""
+
+    run_id: str
+    number: int
+
+
+class _OpenName(msgspec.Struct):
+    run: _Name
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,16 +251,18 @@ class Store:
             return answer and answer[0]
 
         with self._errors_understood():
-            return msgspec.json.decode(str(await self._claiming.call(call)), type=Claim)
+            answer = msgspec.json.decode(str(await self._claiming.call(call)), type=_Answer)
+        runs = tuple(_read_claimed(row) for row in answer.runs)
+        return Claim(runs, answer.next_deadline_s, answer.verdicts, answer.shared)
 
-    async def adopt_runs(self) -> list[OpenRun]:
+    async def adopt_runs(self) -> list[OpenRun | UnreadableRun]:
         """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
         answer = await self._value("SELECT adopt_runs(%s)::text", self.dispatcher_id)
-        return msgspec.json.decode(str(answer), type=list[OpenRun])
+        return [_read_open(row) for row in msgspec.json.decode(str(answer), type=list[msgspec.Raw])]
 
-    async def open_runs(self) -> list[OpenRun]:
+    async def open_runs(self) -> list[OpenRun | UnreadableRun]:
         answer = await self._value("SELECT open_runs(%s)::text", self.dispatcher_id)
-        return msgspec.json.decode(str(answer), type=list[OpenRun])
+        return [_read_open(row) for row in msgspec.json.decode(str(answer), type=list[msgspec.Raw])]
 
     async def start_runs(self, started: Sequence[Started]) -> None:
         await self._value("SELECT start_runs(%s, %s)", self.dispatcher_id, _json(started))
@@ -370,6 +397,22 @@ def register(connection: psycopg.Connection, registration: Registration) -> str:
     ).fetchone()
     assert row is not None
     return str(row[0])
+
+
+def _read_claimed(row: msgspec.Raw) -> ClaimedRun | UnreadableRun:
+    try:
+        return msgspec.json.decode(row, type=ClaimedRun)
+    except msgspec.MsgspecError as error:
+        name = msgspec.json.decode(row, type=_Name)
+        return UnreadableRun(name.run_id, name.number, str(error))
+
+
+def _read_open(row: msgspec.Raw) -> OpenRun | UnreadableRun:
+    try:
+        return msgspec.json.decode(row, type=OpenRun)
+    except msgspec.MsgspecError as error:
+        name = msgspec.json.decode(row, type=_OpenName).run
+        return UnreadableRun(name.run_id, name.number, str(error))
 
 
 def _json(value: object) -> str:

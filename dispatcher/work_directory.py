@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher.errors import DispatchError, UsageError
+from dispatcher.host_trouble import SCARCE
 from dispatcher.trash import Trash
 
 KEPT = "kept"
@@ -140,7 +141,8 @@ class WorkDirectory:
     def hold(cls, root: Path, database_id: str) -> Self:
         """Create what is missing and become the one holder.
 
-        Raises :class:`DispatchError` when another dispatcher holds it, :class:`UsageError` when it cannot be used.
+        Raises :class:`DispatchError` when another dispatcher holds it, :class:`UsageError` when it cannot be used, and
+        OSError when this host has no room for anything.
         """
         runs = root / database_id
         try:
@@ -149,6 +151,8 @@ class WorkDirectory:
             directory_id = _identity(root)
             lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
+            if error.errno in SCARCE:
+                raise
             raise UsageError(
                 f"the work directory {root} cannot be used: {error.strerror}; set execution.work_dir"
             ) from error

@@ -1,5 +1,8 @@
 """What tools from the configuration print: a text, a JSON document, or one document on each line."""
 
+import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -16,6 +19,8 @@ DOCUMENT: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 # Of a longer text the end is kept; a document that is longer cannot be read at all.
 LONGEST_TEXT = 4 * 1024 * 1024
 LONGEST_DOCUMENT = 64 * 1024 * 1024
+
+PLACE = re.compile(r"-?[0-9]{1,18}")
 
 
 class TextParser(Parser):
@@ -87,11 +92,18 @@ class JsonParser(Parser):
 
     def _text(self, field: str) -> str:
         value = self._found.get(field, "")
-        return storable(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+        return storable(value if isinstance(value, str) else as_json(value))
 
     def _number(self, field: str) -> float | None:
+        """Return what counts tokens or money; None for anything that cannot."""
         value = self._found.get(field)
-        return float(value) if isinstance(value, int | float) else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            return None
+        return number if 0 <= number < math.inf else None
 
     def _usage(self) -> Usage | None:
         spent, written = self._number("input_tokens"), self._number("output_tokens")
@@ -106,14 +118,20 @@ def look_up(document: object, path: Sequence[str]) -> Iterator[object]:
     for step in path:
         if isinstance(value, dict):
             value = value.get(step)
-        elif (
-            isinstance(value, list) and step.lstrip("-").isdecimal() and -len(value) <= int(step) < len(value)
-        ):
+        elif isinstance(value, list) and PLACE.fullmatch(step) and -len(value) <= int(step) < len(value):
             value = value[int(step)]
         else:
             return
     if value not in (None, "", False, [], {}):
         yield value
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON; an empty text for one that is nested too deeply to be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return ""
 
 
 def failed(name: str, ending: Ending, said: str = "") -> str:

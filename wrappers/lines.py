@@ -1,6 +1,7 @@
 """Reading JSON lines out of a stream of bytes that may hold anything."""
 
 import json
+import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
@@ -51,20 +52,40 @@ def decode(line: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Line]) -> Li
     """The JSON value on a line, or None if the line holds no such thing."""
     try:
         return decoder.decode(line)
-    except msgspec.ValidationError:
-        return None
+    except msgspec.ValidationError as error:
+        if "out of range" not in str(error):
+            return None
     except (ValueError, RecursionError):
-        return _decode_leniently(bytes(line), decoder)
+        pass
+    return _decode_leniently(bytes(line), decoder)
 
 
 def _decode_leniently(line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line | None:
-    """Bears a byte order mark, invalid UTF-8, and lone surrogates, which JavaScript prints for half an emoji."""
+    """Accept a byte order mark, invalid UTF-8, numbers of any size, and lone surrogates.
+
+    JavaScript prints the latter for half an emoji.
+    """
     try:
-        value = json.loads(line.decode("utf-8-sig", errors="replace"), strict=False)
+        value = json.loads(
+            line.decode("utf-8-sig", errors="replace"),
+            strict=False,
+            parse_int=_whole_number,
+            parse_float=_number,
+            parse_constant={"Infinity": sys.float_info.max, "-Infinity": -sys.float_info.max}.get,
+        )
         clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
         return decoder.decode(clean)
     except (ValueError, RecursionError):
         return None
+
+
+def _whole_number(digits: str) -> int | float:
+    """Python refuses to read more than 4,300 digits; a number of more than 300 is more than any float, too."""
+    return int(digits) if len(digits) <= 300 else _number(digits)
+
+
+def _number(digits: str) -> float:
+    return max(-sys.float_info.max, min(float(digits), sys.float_info.max))
 
 
 class JsonLinesParser(Parser, Generic[Line]):

@@ -15,6 +15,7 @@ from psycopg import Notify, sql
 
 from dispatcher.database.connection import will_pass
 from dispatcher.errors import DatabaseError
+from dispatcher.host_trouble import is_host_trouble
 from dispatcher.threads import in_thread
 
 log = structlog.get_logger()
@@ -55,8 +56,10 @@ class Listener:
             try:
                 await self._listen()
                 continue
-            except (psycopg.DatabaseError, DatabaseError) as error:
+            except (psycopg.DatabaseError, DatabaseError, OSError) as error:
                 if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
+                    raise
+                if isinstance(error, OSError) and not is_host_trouble(error):
                     raise
                 log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
             if trio.current_time() - began > LONGEST_PAUSE:

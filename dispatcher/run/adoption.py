@@ -9,9 +9,9 @@ import structlog
 import trio
 
 from dispatcher import linux
+from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.run import run_record
 from dispatcher.run.agent_process import AgentProcess
-from dispatcher.run.preparation import HOST_TROUBLE, HOST_TROUBLE_PAUSE
 from dispatcher.run.run_record import Header, Reading
 from dispatcher.run.survivors import Marks
 from dispatcher.store import OpenRun
@@ -38,7 +38,7 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentPro
             if error.errno not in HOST_TROUBLE:
                 return Reading("dead"), None
             log.warning("cannot look at a run", run=marks.run, error=str(error))
-            await trio.sleep(HOST_TROUBLE_PAUSE)
+            await trio.sleep(TASK_PAUSE)
             continue
         if reading.state != "alive":
             return reading, None  # it has ended since the first look

@@ -6,6 +6,7 @@ parsers any state that could be kept. Of a log longer than twice ``Bounds.kept``
 the parser of an adopter then sees its beginning, a line end, and its end.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import trio
 
+from dispatcher.host_trouble import when_there_is_room
 from dispatcher.run.log_file import LogFile
 from dispatcher.run.masking import MASK, Masking
 from dispatcher.run.run_record import StopReason
@@ -81,7 +83,8 @@ class StoredLog:
         """Give the middle back to the disk: it is beyond what is stored, and the parser has seen it."""
         start, end = max(kept, self._released), self.log.written - kept
         if end - start > LARGEST_CHUNK:
-            self._released = self.log.release(start, end)
+            with contextlib.suppress(OSError):  # no descriptor: the next time will do
+                self._released = self.log.release(start, end)
 
 
 class AgentOutput:
@@ -105,6 +108,8 @@ class AgentOutput:
         self.run_id = run_id
         self.directory = workspace.directory
         self.ended = False
+        self.readable = True
+        """Whether what it printed can be stored; not once reading it has failed in a way that nobody foresaw."""
         self._stdout = StoredLog("stdout", LogFile(workspace.stdout), None if adopted else 0)
         self._stderr = StoredLog("stderr", LogFile(workspace.stderr), None if adopted else 0)
         self._taken_in = (0, 0)
@@ -146,6 +151,11 @@ class AgentOutput:
                 stop(reason)
             clock = math.inf if reason else self._next_clock()
 
+    def measure(self) -> None:
+        """Take note of how much is written by now, and show none of it to the parser: for a run whose parser failed."""
+        self._measure()
+        self._taken_in = self._written
+
     async def catch_up(self) -> None:
         """Take in all that is written by now."""
         stdout, stderr = self._measure()
@@ -154,10 +164,9 @@ class AgentOutput:
         if stderr:
             self._last_stderr = trio.current_time()
         unread = sum(self._written) - self._parsed - self._heard
-        if unread + self._open_line > INLINE:
-            await in_thread(self._parse)
-        elif unread:
-            self._parse()
+        if unread:
+            much = unread + self._open_line > INLINE
+            await when_there_is_room("reading output", self._parse, thread=much)
         for log in (self._stdout, self._stderr):
             log.release(self._bounds.kept)
         self._taken_in = self._written
@@ -171,10 +180,15 @@ class AgentOutput:
 
     async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
-        ending = Ending(exit_code=exit_code, stderr_tail=self.stderr_tail(), evidence=evidence)
+        stderr_tail = await when_there_is_room("reading output", self.stderr_tail)
+        ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, evidence=evidence)
         if self._parsed > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
+
+    def excerpts(self) -> tuple[str, str]:
+        """Return :meth:`stdout_head` and :meth:`stderr_tail`."""
+        return self.stdout_head(), self.stderr_tail()
 
     def stdout_head(self) -> str:
         """The first 10,000 characters of stdout, masked."""

@@ -32,6 +32,7 @@ class AgentProcess:
         self._descriptor = descriptor
         self._child = child
         self._run_id = run_id
+        self._reaped = False
 
     @classmethod
     def of_child(cls, child: Child) -> Self:
@@ -99,7 +100,14 @@ class AgentProcess:
         None, too, of an adopted one: only its parent is told.
         """
         code = self._child.wait() if self._child is not None else -1
+        self._reaped = True
         return code if code >= 0 else None
+
+    def reap(self) -> None:
+        """Take note of the end of our own child, if it has ended, so that its number becomes free."""
+        if self._child is not None and not self._reaped:
+            pid, _ = os.waitpid(self.pid, os.WNOHANG)
+            self._reaped = pid == self.pid
 
     def signal_group(self, number: signal.Signals) -> None:
         """Signal the shell and all that is in its process group; nothing happens once the shell has ended."""

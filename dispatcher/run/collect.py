@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from dispatcher.host_trouble import HOST_TROUBLE
 from dispatcher.large_files import LargeFiles
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
@@ -32,7 +33,8 @@ def collect(
 
     ``max_bytes`` bounds all of them together. A file above 16 MiB is copied to ``store``, where it is safe until the
     next one is asked for: by then its row must be written. ``masking`` is for their content. Links and special files
-    are refused in every part of a path: the agent may have put them there.
+    are refused in every part of a path: the agent may have put them there. Raises OSError when this host cannot read or
+    keep any file.
     """
     missing = []
     left = max_bytes
@@ -65,6 +67,8 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
         except FileNotFoundError:
             raise
         except OSError as error:
+            if error.errno in HOST_TROUBLE:
+                raise
             raise CollectError(
                 "output_missing", f"{path} is not a plain file below the work directory ({error.strerror})"
             ) from error

@@ -1,15 +1,18 @@
 """From what a run left behind to the report of its end."""
 
+import math
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dispatcher.host_trouble import tells_of_host_trouble
 from dispatcher.run.launch import SHELL_NAME
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import Reading, StopReason
 from dispatcher.store import Output, Report
 from wrappers.base import AuthMode, Outcome
+from wrappers.text import storable
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.
 _SIGNAL_EXITS = {128 + number: signal.Signals(number).name for number in (1, 2, 6, 9, 11, 15)}
@@ -30,6 +33,13 @@ LONGEST_LIMIT = 8 * 86400.0
 
 CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"})
 """Errors of agents that use up no attempt: their tasks go on with their sessions."""
+
+MOST_TOKENS = 10**15
+"""A larger count is a mistake. The sum of two must fit into a bigint: one number makes a whole report be refused."""
+MOST_USD = 1e9
+LONGEST_RUN = 10 * 365 * 86400.0
+LONGEST_SESSION = 1000
+"""Characters of a session's id; it becomes an argument of its CLI."""
 
 _NO_SECRETS = Masking(())
 
@@ -52,8 +62,9 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
         return outcome
     complaint = _complaint(reading, stderr)
     if complaint is not None:
+        error_class = "no_resources" if tells_of_host_trouble(complaint) else "spawn_failed"
         message = f"could not be started: {complaint}"
-        return replace(outcome, error_class="spawn_failed", error_message=message)
+        return replace(outcome, error_class=error_class, error_message=message)
     if reading.exit_code is None:
         return replace(
             outcome,
@@ -66,16 +77,19 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 def _complaint(reading: Reading, stderr: str) -> str | None:
     """What the shell said when it could not run the agent.
 
-    About the files and the directory it complains in the run record, about the program where the agent's stderr
-    goes by then. Above 128 it only tells by which signal the agent died.
+    About the files and the directory it complains in the run record, about the program and about a process that it
+    cannot make where the agent's stderr goes by then. Above 128 it only tells by which signal the agent died. But when
+    it cannot fork, bash exits with 254, and dash at once, before it writes down any exit code.
     """
-    if reading.exit_code is None or not 0 < reading.exit_code < 128:
+    if reading.exit_code == 0:
         return None
-    if reading.complaint is not None:
-        return reading.complaint
-    if reading.exit_code in (126, 127) and stderr.startswith(f"{SHELL_NAME}: "):
-        return stderr.strip()
-    return None
+    about_agent = stderr.strip() if stderr.startswith(f"{SHELL_NAME}: ") else None
+    for complaint in (reading.complaint, about_agent):
+        if complaint is not None and tells_of_host_trouble(complaint):
+            return complaint
+    if reading.exit_code is None or reading.exit_code >= 128:
+        return None
+    return reading.complaint or (about_agent if reading.exit_code in (126, 127) else None)
 
 
 def report(
@@ -92,12 +106,16 @@ def report(
     auth_mode: AuthMode | None = None,
     output: Output | None = None,
 ) -> Report:
-    """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already."""
+    """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already.
+
+    Whatever the agent printed, the database can store it: what is no possible number is left out.
+    """
 
     def masked(text: str | None) -> str | None:
-        return masking.text(text) if text else None
+        return storable(masking.text(text)) if text else None
 
     usage = outcome.usage
+    session_id = outcome.session_id
     return Report(
         run_id=run_id,
         error_class=outcome.error_class,
@@ -106,20 +124,24 @@ def report(
         signal=_SIGNAL_EXITS.get(reading.exit_code) if reading.exit_code is not None else None,
         pid=reading.pid,
         final_text=masked(outcome.final_text),
-        session_id=masked(outcome.session_id),
+        session_id=masked(session_id) if len(session_id or "") <= LONGEST_SESSION else None,
         stdout=stdout,
         stderr=stderr,
         output_files=tuple(output_files),
-        denials=tuple(masking.text(denial) for denial in outcome.denials),
-        input_tokens=usage.input if usage else None,
-        cached_input_tokens=usage.cached_input if usage else None,
-        output_tokens=usage.output if usage else None,
-        cost_usd=outcome.cost_usd,
-        ran_s=ran_s,
+        denials=tuple(storable(masking.text(denial)) for denial in outcome.denials),
+        input_tokens=_tokens(usage.input) if usage else None,
+        cached_input_tokens=_tokens(usage.cached_input) if usage else None,
+        output_tokens=_tokens(usage.output) if usage else None,
+        cost_usd=outcome.cost_usd if 0 <= (outcome.cost_usd or 0.0) <= MOST_USD else None,
+        ran_s=None if ran_s is None else min(max(ran_s, 0.0), LONGEST_RUN),
         retry_after_s=_limit_lasts(outcome) if retry_after_s is None else retry_after_s,
         auth_mode=auth_mode,
         output=output,
     )
+
+
+def _tokens(count: int) -> int | None:
+    return count if 0 <= count <= MOST_TOKENS else None
 
 
 def _limit_lasts(outcome: Outcome) -> float | None:
@@ -127,4 +149,4 @@ def _limit_lasts(outcome: Outcome) -> float | None:
     lasts = outcome.limit_lasts_s
     if outcome.limit_resets_at is not None:
         lasts = outcome.limit_resets_at - time.time()
-    return None if lasts is None else min(max(lasts, 0.0), LONGEST_LIMIT)
+    return None if lasts is None or math.isnan(lasts) else min(max(lasts, 0.0), LONGEST_LIMIT)

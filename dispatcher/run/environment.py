@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher.host_trouble import SCARCE
 from dispatcher.own_environment import GIVEN
 from dispatcher.secret_references import holds_password, why_secret
 
@@ -53,7 +54,7 @@ def build(
 ) -> Environment:
     """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
 
-    Raises :class:`SecretError`.
+    Raises :class:`SecretError`, and OSError when this host has no room to read anything.
     """
     variables = {name: inherited[name] for name in INHERITED if name in inherited}
     variables |= {"TERM": "dumb", **invocation}
@@ -79,7 +80,10 @@ def keys_among(secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def resolve(name: str, value: str, inherited: Mapping[str, str] = GIVEN) -> str:
-    """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself. Raises :class:`SecretError`."""
+    """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself.
+
+    Raises :class:`SecretError`, and OSError when this host has no room to read anything.
+    """
     kind, _, place = value.partition(":")
     if kind == "env":
         if place not in inherited:
@@ -108,5 +112,7 @@ def _read_secret(name: str, place: str) -> str:
                 raise SecretError(f"{name}: {path} holds NUL, which no variable can")
             return secret
     except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: nobody has such a home directory
+        if isinstance(error, OSError) and error.errno in SCARCE:
+            raise  # the account is not to blame
         why = getattr(error, "strerror", None) or error  # else the path is told twice
         raise SecretError(f"{name}: cannot read {place}: {why}") from error

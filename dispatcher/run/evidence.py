@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from dispatcher.host_trouble import SCARCE
+
 LONGEST = 2**20
 """Bytes that are read: what counts stands at the end."""
 
@@ -11,7 +13,8 @@ LONGEST = 2**20
 def newest(home: Path, pattern: str) -> bytes:
     """The end of the file below ``home`` that was written last of those that ``pattern`` fits; empty if none is.
 
-    Links and special files are passed over: an agent may have made them. Belongs in a thread.
+    Links and special files are passed over: an agent may have made them. Belongs in a thread. Raises OSError when this
+    host has no descriptors.
     """
     found = []
     for path in home.glob(pattern):
@@ -27,7 +30,9 @@ def newest(home: Path, pattern: str) -> bytes:
 def _end_of(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        if error.errno in SCARCE:
+            raise
         return b""
     with os.fdopen(descriptor, "rb") as file:
         file.seek(max(0, os.fstat(descriptor).st_size - LONGEST))

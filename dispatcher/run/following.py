@@ -4,20 +4,25 @@ Each batch is one statement and at most one notification, whatever the number of
 server wait for each other. So batches have at least INTERVAL between them, but for the last output of runs that ended.
 """
 
+import errno
+import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import psycopg
 import structlog
 import trio
 
 from dispatcher.database.connection import will_pass
+from dispatcher.host_trouble import SCARCE, when_there_is_room
 from dispatcher.linux import DirectoryWatch
 from dispatcher.run.agent_output import AgentOutput, Bounds
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import StopReason
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store
+from dispatcher.store import NOT_OURS, UNSTORABLE, ClaimedRun, Output, Store
 from dispatcher.threads import in_thread
+from dispatcher.wall import Wall, persist
 from dispatcher.work_directory import Workspace
 from wrappers.base import Parser
 
@@ -95,20 +100,24 @@ class Following:
         What is more than a report can carry is stored first: while the database is away, so long does this wait.
         """
         output.ended = True
-        if output.run_id in self._on_their_way or output.backlog > LAST_PIECE:
+        if output.readable and (output.run_id in self._on_their_way or output.backlog > LAST_PIECE):
             settled = self._settled[output.run_id] = trio.Event()
             self._tell(output)
             self._an_end.set()
             await settled.wait()
         self._waiting.pop(output.run_id, None)
-        return output.to_store(trio.current_time())
+        return await when_there_is_room("reading output", partial(output.to_store, trio.current_time()))
 
     async def run(self) -> None:
+        """Hear of output and store it. Each begins anew after it failed; what was not stored is told again."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch.run)
-            nursery.start_soon(self._store_batches)
+            nursery.start_soon(persist, "hearing of output", self._watch.run)
+            nursery.start_soon(persist, "storing output", self._store_batches)
 
     def _tell(self, output: AgentOutput) -> None:
+        if not output.readable:
+            self._settle(output)
+            return
         self._waiting[output.run_id] = output
         self._news.set()
 
@@ -121,19 +130,25 @@ class Following:
             self._news, self._an_end = trio.Event(), trio.Event()
             outputs, self._waiting = list(self._waiting.values()), {}
             self._on_their_way = frozenset(output.run_id for output in outputs)
+            delivered = False
             try:
                 await self._deliver(outputs)
-            except psycopg.DatabaseError as error:
-                if not will_pass(error):
+                delivered = True
+            except (psycopg.DatabaseError, OSError) as error:
+                if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
                     raise
                 if pause == INTERVAL:
-                    log.warning("output waits on disk: the database is away", error=str(error).strip())
-                pause = min(pause * 2, LONGEST_PAUSE)
-                for output in outputs:
-                    self._tell(output)
-            else:
-                pause = INTERVAL
-            self._on_their_way = frozenset()
+                    why = (
+                        "the database is away" if isinstance(error, psycopg.Error) else "no room on this host"
+                    )
+                    log.warning(f"output waits on disk: {why}", error=str(error).strip())
+            finally:
+                # Whoever waits for the end of an output waits until that is settled, whatever fails here.
+                if not delivered:
+                    for output in outputs:
+                        self._tell(output)
+                self._on_their_way = frozenset()
+            pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
         read = await in_thread(_read, outputs, trio.current_time())
@@ -142,11 +157,11 @@ class Following:
         unstored = [told for told in read if told is not None]
         try:
             stored = await self._store.append_output(unstored) if unstored else {}
-        except psycopg.DatabaseError as error:
-            if will_pass(error):
+        except UNSTORABLE as error:
+            if isinstance(error, psycopg.DatabaseError) and will_pass(error):
                 raise
             # What the database cannot take of one run must not hold up the others, and no run's end.
-            if error.sqlstate != NOT_OURS and len(outputs) > 1:
+            if getattr(error, "sqlstate", None) != NOT_OURS and len(outputs) > 1:
                 for output in outputs:
                     await self._deliver([output])
                 return
@@ -173,13 +188,39 @@ class Following:
 
 
 def _read(outputs: Sequence[AgentOutput], now: float) -> list[Output | None]:
-    """Read what is to be stored of the first outputs, as many as make a batch; None where nothing is."""
+    """Read what is to be stored of the first outputs, as many as make a batch; None where nothing is.
+
+    Raises OSError when this host has no descriptors.
+    """
     read: list[Output | None] = []
     size = 0
     for output in outputs:
-        told = output.to_store(now)
+        try:
+            told = _read_one(output, now)
+        except OSError:
+            if not read:
+                raise
+            break
         read.append(told)
         size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
         if size > LARGEST_BATCH:
             break
     return read
+
+
+def _read_one(output: AgentOutput, now: float) -> Output | None:
+    """Read what is to be stored of one output. Where that fails nothing more of it is, and the others go on."""
+    no_room = None
+    with Wall("reading output", run=output.run_id) as wall:
+        try:
+            return output.to_store(now)
+        except OSError as error:
+            if error.errno not in SCARCE:
+                raise
+            no_room = error
+        except MemoryError:
+            no_room = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if no_room is not None:
+        raise no_room
+    output.readable = wall.error is None
+    return None

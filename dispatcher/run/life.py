@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from dispatcher import linux
+from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.large_files import LargeFiles
 from dispatcher.run import run_record
 from dispatcher.run.adoption import began, find_process
@@ -23,8 +24,6 @@ from dispatcher.run.forgotten_tool import forgotten_tool
 from dispatcher.run.launch import launch
 from dispatcher.run.masking import Masking
 from dispatcher.run.preparation import (
-    HOST_TROUBLE,
-    HOST_TROUBLE_PAUSE,
     NotStartedError,
     Prepared,
     auth_mode_of,
@@ -39,6 +38,7 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
 from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
 from dispatcher.threads import SerialThread, in_thread
+from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
@@ -87,6 +87,8 @@ class Run:
         self._clock = trio.CancelScope()
         self._settling = trio.CancelScope()
         self._launched = False
+        self._process: AgentProcess | None = None
+        self._output: AgentOutput | None = None
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
@@ -114,13 +116,14 @@ class Run:
                 await self._around.sweeper.kill(self.claimed.run_id)
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))
+        self._process = process
         with process:
             log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
             ago_s = linux.seconds_since_boot() - self._began
             self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
             output = self._follow(wrapper)
             exit_code = await self._watch(process, wrapper, output)
-        reading = replace(self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
+        reading = replace(await self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
         return await self._conclude(wrapper, output, reading)
 
     async def resume(self, known: OpenRun) -> Report:
@@ -143,7 +146,8 @@ class Run:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        self._masking = Masking(*secrets_of(self.claimed, process.pid if process is not None else None))
+        look = partial(secrets_of, self.claimed, process.pid if process is not None else None)
+        self._masking = Masking(*await when_there_is_room("looking for secrets", look))
         output = self._follow(wrapper, adopted=True)
         if process is not None:
             with process:
@@ -151,7 +155,7 @@ class Run:
                 if reading.stop_reason is not None:
                     self.stop(reading.stop_reason)
                 await self._watch(process, wrapper, output)
-        reading = self._read()
+        reading = await self._read()
         pid = process.pid if process is not None else None
         reading = replace(reading, pid=pid, stop_reason=reading.stop_reason or self._stopped)
         return await self._conclude(wrapper, output, reading)
@@ -165,6 +169,40 @@ class Run:
         self._stopped = self._stop_reason or "timeout"
         return Reading("dead"), None
 
+    def masked(self, text: str) -> str:
+        """Return a text without what is known to be a secret of this run."""
+        return self._masking.text(text)
+
+    async def give_up(self, error: Exception) -> Report:
+        """End a run with which our own code cannot go on; returns the report once nothing of it lives any more."""
+        claimed, output = self.claimed, self._output
+        await persist(
+            "killing a run", partial(self._around.sweeper.kill, claimed.run_id), task=claimed.number
+        )
+        if self._process is not None:
+            self._process.reap()
+        stdout = stderr = last_output = ran_s = None
+        if output is not None:
+            ran_s = linux.seconds_since_boot() - self._began
+            with Wall("the last output of a run", masked=self.masked, task=claimed.number):
+                output.measure()
+                last_output = await self._around.following.end(output)
+                stdout, stderr = output.excerpts()
+        error_class, what = "agent_error", "the dispatcher failed at this run, and its log says where"
+        if is_host_trouble(error):
+            error_class, what = "no_resources", "this host had no room for the run"
+        return report(
+            claimed.run_id,
+            Outcome(error_class=error_class, error_message=f"{what}: {in_a_sentence(error)}"),
+            Reading("dead"),
+            masking=self._masking,
+            stdout=stdout,
+            stderr=stderr,
+            ran_s=ran_s,
+            retry_after_s=TASK_PAUSE if error_class == "no_resources" else None,
+            output=last_output,
+        )
+
     def _report_not_started(self, error_class: str, message: str) -> Report:
         outcome = Outcome(error_class=error_class, error_message=message)
         return report(
@@ -172,7 +210,7 @@ class Run:
             outcome,
             Reading("never_started"),
             masking=self._masking,
-            retry_after_s=HOST_TROUBLE_PAUSE if error_class == "no_resources" else None,
+            retry_after_s=TASK_PAUSE if error_class == "no_resources" else None,
         )
 
     def _wrapper(self) -> Wrapper:
@@ -231,7 +269,7 @@ class Run:
         return self.claimed.timeout_s or self._around.settings.execution.timeout
 
     def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
-        return self._around.following.begin(
+        self._output = self._around.following.begin(
             self.claimed,
             self.workspace,
             wrapper.parser(),
@@ -239,6 +277,7 @@ class Run:
             began=trio.current_time() - (linux.seconds_since_boot() - self._began),
             adopted=adopted,
         )
+        return self._output
 
     async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> int | None:
         """Return when the agent's shell has ended, by itself or because the run was stopped: its exit code, if known.
@@ -274,10 +313,11 @@ class Run:
         process.signal_group(signal.SIGKILL)
         await self._around.sweeper.kill(self.claimed.run_id)
 
-    def _read(self) -> Reading:
+    async def _read(self) -> Reading:
         """Read the run record, or what is left where the agent put something else in its place."""
+        look = partial(run_record.read, self.workspace.directory)
         try:
-            return run_record.read(self.workspace.directory)
+            return await when_there_is_room("reading a run record", look)
         except OSError:
             return Reading("dead")
 
@@ -286,10 +326,11 @@ class Run:
         ran_s = linux.seconds_since_boot() - self._began
         self.contained = reading.contained
         await output.catch_up()
-        stdout, stderr = output.stdout_head(), output.stderr_tail()
+        stdout, stderr = await when_there_is_room("reading output", output.excerpts)
         evidence = await self._evidence(wrapper, output.evidence)
-        outcome = await output.outcome(reading.exit_code, evidence)
-        outcome = explain(outcome, reading, finished=output.final_event_seen, stderr=stderr)
+        told = await output.outcome(reading.exit_code, evidence)
+        outcome = explain(told, reading, finished=output.final_event_seen, stderr=stderr)
+        had_no_room = outcome.error_class == "no_resources" != told.error_class
         kept, outcome = await self._keep_outputs(outcome)
         log.info(
             "run ended",
@@ -307,15 +348,23 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
+            retry_after_s=TASK_PAUSE if had_no_room else None,
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._around.following.end(output),
         )
 
     async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
-        home = config_home_of(self.claimed, wrapper) if wanted is not None else None
-        if wanted is None or home is None:
+        if wanted is None:
             return b""
-        return await in_thread(newest, home, wanted)
+        what = "looking for what a CLI noted"
+        home = await when_there_is_room(what, partial(config_home_of, self.claimed, wrapper))
+        if home is None:
+            return b""
+        try:
+            return await when_there_is_room(what, partial(newest, home, wanted), thread=True)
+        except OSError as error:
+            log.warning("cannot look for what a CLI noted", task=self.claimed.number, error=str(error))
+            return b""
 
     async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
         """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded.
@@ -345,7 +394,7 @@ class Run:
             except OSError as error:
                 if outcome.succeeded and error.errno in HOST_TROUBLE and self._stop_reason != "canceled":
                     log.warning("output files wait", task=self.claimed.number, error=str(error))
-                    await trio.sleep(HOST_TROUBLE_PAUSE)
+                    await trio.sleep(TASK_PAUSE)
                     continue
                 if outcome.succeeded:
                     message = f"an output file could not be kept: {error}"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dispatcher import linux
+from dispatcher.host_trouble import SCARCE
 
 CHUNK = 256 * 2**10
 BLOCK = 64 * 2**10
@@ -19,7 +20,8 @@ class LogFile:
     """Positions in it count every byte that was ever written.
 
     The file is in the hands of the agent: it may be removed, truncated or replaced. Then there is less to read, and
-    what comes later counts on, but nothing here raises.
+    what comes later counts on, and nothing is raised. OSError means that this host has no descriptors: nothing was
+    read, and the same call may be repeated.
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,7 +101,9 @@ class LogFile:
         try:
             # Without O_NONBLOCK, a FIFO in its place would hold us up.
             file = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise
             yield None
             return
         try:

@@ -1,7 +1,6 @@
 """From a claimed run to a process that can be started: consent, workspace, arguments, environment."""
 
 import contextlib
-import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ import structlog
 
 from dispatcher import linux, mounts
 from dispatcher.errors import UsageError
+from dispatcher.host_trouble import HOST_TROUBLE
 from dispatcher.own_environment import GIVEN
 from dispatcher.paths import expanded
 from dispatcher.run import environment, run_record
@@ -39,17 +39,6 @@ class NotStartedError(Exception):
     def __init__(self, error_class: str, message: str) -> None:
         super().__init__(message)
         self.error_class = error_class
-
-
-HOST_TROUBLE = frozenset(
-    {
-        *(errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
-        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
-    }
-)
-"""What another task would meet, too: no processes, memory, descriptors or disk."""
-HOST_TROUBLE_PAUSE = 10.0
-"""Seconds until a task is tried again that this host had no room for."""
 
 
 def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStartedError:
@@ -122,6 +111,8 @@ def prepare(
         built = _environment(claimed, wrapper, request.config_home, extra, owner)
     except SecretError as error:
         raise unusable(claimed, str(error)) from error
+    except OSError as error:
+        raise cannot("a secret could not be read", error) from error
     check_credentials(claimed, wrapper, built)
     path = built.variables.get("PATH", os.defpath)
     program = shutil.which(invocation.argv[0], path=path)
@@ -145,8 +136,8 @@ def prepare(
 def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Find the secrets that an adopted run was given: in its ``shell`` while that lives, and as they are by now.
 
-    Answers them all, and the keys among them. A secret that was replaced or taken away meanwhile is not found any
-    more when the shell has ended.
+    Returns them all, and the keys among them. A secret that was replaced or taken away meanwhile is not found any
+    more when the shell has ended. Raises OSError when this host has no room to look.
     """
     given = linux.environment_of(shell) if shell is not None else {}
     if given.get(environment.RUN) != claimed.run_id:

@@ -114,14 +114,26 @@ class Sweeper:
             return
         self._look_at = math.inf
         groups, self._groups_left = self._groups_left, []
-        for group in groups:
-            populated = cgroups.is_populated(group)
-            if not await in_thread(cgroups.kill, group, KILL_SECONDS):
-                log.error("processes that an agent left behind do not die", group=str(group))
-                self._groups_left.append(group)
-                self._look_within(LONGEST_PAUSE)
-            elif populated:
-                log.warning("killed what an agent left behind", run=group.name.removeprefix(self._prefix))
+        try:
+            while groups:
+                await self._empty(groups[-1])
+                groups.pop()
+            await self._kill_what_is_over()
+        except Exception:
+            self._groups_left += groups
+            self._look_within(LOOK_PAUSE)
+            raise
+
+    async def _empty(self, group: Path) -> None:
+        populated = cgroups.is_populated(group)
+        if not await in_thread(cgroups.kill, group, KILL_SECONDS):
+            log.error("processes that an agent left behind do not die", group=str(group))
+            self._groups_left.append(group)
+            self._look_within(LONGEST_PAUSE)
+        elif populated:
+            log.warning("killed what an agent left behind", run=group.name.removeprefix(self._prefix))
+
+    async def _kill_what_is_over(self) -> None:
         try:
             sweep = await in_thread(kill_left_over, self.owner, self._is_over)
         except OSError as error:

@@ -178,3 +178,18 @@ def test_a_task_without_outputs_says_so(llmctl: Llmctl) -> None:
 
 def files_below(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if not path.is_dir())
+
+
+def test_a_name_that_the_locale_cannot_write_is_refused_with_a_remedy(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    number = llmctl.submit("claude", "x", "--output", "größe")
+    (run,) = dispatcher.start()
+    dispatcher.store(run, "größe", b"x")
+    dispatcher.finish(run, final_text="done", output_files=["größe"])
+
+    refused = llmctl("files", "get", number, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+
+    assert refused.code == 2
+    assert "LC_ALL=C.UTF-8" in refused.err
+    assert "Traceback" not in refused.err

@@ -18,7 +18,7 @@ from dispatcher import linux
 from dispatcher.run import run_record
 from dispatcher.run.launch import Child, Launch, launch
 from dispatcher.run.run_record import Header, RunRecord
-from dispatcher.store import Claim, ClaimedRun
+from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import WorkDirectory, Workspace
 from tests.fixtures.dispatchers import Site
 
@@ -44,7 +44,8 @@ class Former:
 
     def claim(self) -> tuple[ClaimedRun, Workspace]:
         (row,) = self._site.sql("SELECT report_and_claim(%s, '[]', 1)::text AS answer", self.id)
-        (run,) = msgspec.json.decode(row["answer"], type=Claim).runs
+        answer = msgspec.json.decode(row["answer"], type=dict[str, msgspec.Raw])
+        (run,) = msgspec.json.decode(answer["runs"], type=list[ClaimedRun])
         return run, self._held.workspace(run.number, run.run_no)
 
     def lay_out(self) -> tuple[ClaimedRun, Workspace]:

@@ -1,0 +1,92 @@
+"""The wall between the dispatcher and what it runs: what fails behind it is logged and goes no further.
+
+A run, a service or a signal may meet an error that nobody foresaw. It must cost that run, or that moment of the
+service, and never the dispatcher with all its other runs.
+"""
+
+import traceback
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import structlog
+import trio
+
+from dispatcher.errors import SupersededError
+
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds until something that failed begins again; a start that held for longer than the longest is no failure."""
+LONGEST_TRACE = 20_000
+LONGEST_SENTENCE = 300
+
+
+class Wall:
+    """Use it as a context manager. ``error`` is what its block raised and the wall held, None if nothing.
+
+    ``what`` names the block in the log, next to ``told`` and the traceback, which goes through ``masked`` first.
+    Cancellation, the end of the program and :class:`SupersededError` pass: they are meant for all.
+    """
+
+    def __init__(self, what: str, *, masked: Callable[[str], str] = str, **told: object) -> None:
+        self.error: Exception | None = None
+        self._what = what
+        self._masked = masked
+        self._told = told
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            return False
+        held, passing = _divide(error)
+        if held is None:
+            return False
+        self.error = held
+        told = "".join(traceback.format_exception(held))[-LONGEST_TRACE:]
+        log.error("failed unexpectedly", what=self._what, **self._told, exception=self._masked(told))
+        if passing is not None:
+            raise passing
+        return True
+
+
+async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | None = None) -> Result:
+    """Call behind a wall, again and again with growing pauses, until it raises nothing.
+
+    ``task`` is for the log: the number of the task of which the call is.
+    """
+    pause = SHORTEST_PAUSE
+    while True:
+        began = trio.current_time()
+        with Wall(what, task=task, retry_in_s=pause):
+            return await call()
+        if trio.current_time() - began > LONGEST_PAUSE:
+            pause = SHORTEST_PAUSE
+        await trio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def in_a_sentence(error: BaseException) -> str:
+    """Return what an error says, for people who do not read its traceback."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    words = " ".join(str(error).split())[:LONGEST_SENTENCE]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _divide(error: BaseException) -> tuple[Exception | None, BaseException | None]:
+    """Return what stays behind the wall, and what passes."""
+    if not isinstance(error, BaseExceptionGroup):
+        return (error, None) if isinstance(error, Exception) and _stays(error) else (None, error)
+    held, passing = error.split(_stays)
+    assert held is None or isinstance(held, ExceptionGroup)
+    return held, passing
+
+
+def _stays(error: BaseException) -> bool:
+    return isinstance(error, Exception) and not isinstance(error, SupersededError | BaseExceptionGroup)
