@@ -25,6 +25,7 @@ from dispatcher.run.following import Following
 from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import StopReason
 from dispatcher.run.sweeping import Sweeper
+from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
 from dispatcher.store import ClaimedRun, OpenRun, Report, Store
 from dispatcher.threads import SerialThread
@@ -69,6 +70,7 @@ class EventLoop:
             wrappers=wrappers,
             store=store,
             following=self._following,
+            transfers=Transfers(store),
             files=files,
             sweeper=sweeper,
             open_files=open_files,

@@ -15,6 +15,7 @@ from dispatcher.linux import DirectoryWatch
 from dispatcher.run.agent_output import AgentOutput, Bounds
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import StopReason
+from dispatcher.run.transfers import Pace
 from dispatcher.settings import ExecutionSettings
 from dispatcher.store import NOT_OURS, ClaimedRun, Output, Store
 from dispatcher.threads import in_thread
@@ -27,19 +28,19 @@ INTERVAL = 0.25
 LONGEST_PAUSE = 10.0
 LAST_PIECE = 64 * 2**10
 """Bytes of output that go with the report of a run's end."""
-LARGEST_BATCH = 4 * 2**20
-"""Bytes in one statement; the rest goes with the next."""
 
 
 class Following:
     """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
 
-    ``execution`` answers the settings in force at that moment.
+    ``execution`` answers the settings in force at that moment. A statement has as many bytes as the line brings in
+    time; the rest goes with the next.
     """
 
     def __init__(self, store: Store, execution: Callable[[], ExecutionSettings]) -> None:
         self._store = store
         self._execution = execution
+        self._pace = Pace()
         self._watch = DirectoryWatch()
         self._waiting: dict[str, AgentOutput] = {}
         self._on_their_way: frozenset[str] = frozenset()
@@ -136,12 +137,11 @@ class Following:
             self._on_their_way = frozenset()
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
-        read = await in_thread(_read, outputs, trio.current_time())
+        read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)
         for output in outputs[len(read) :]:
             self._tell(output)
-        unstored = [told for told in read if told is not None]
         try:
-            stored = await self._store.append_output(unstored) if unstored else {}
+            stored = await self._append([told for told in read if told is not None])
         except psycopg.DatabaseError as error:
             if will_pass(error):
                 raise
@@ -158,6 +158,13 @@ class Following:
             else:
                 self._settle(output)
 
+    async def _append(self, unstored: Sequence[Output]) -> dict[str, tuple[int, int]]:
+        if not unstored:
+            return {}
+        with self._pace.measured() as moved:
+            moved.size = sum(len(chunk.content) for output in unstored for chunk in output.chunks)
+            return await self._store.append_output(unstored)
+
     def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
         advanced = output.stored(stdout, stderr)
         if not output.incomplete:
@@ -172,14 +179,14 @@ class Following:
             settled.set()
 
 
-def _read(outputs: Sequence[AgentOutput], now: float) -> list[Output | None]:
-    """Read what is to be stored of the first outputs, as many as make a batch; None where nothing is."""
+def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output | None]:
+    """Read what is to be stored of the first outputs, up to about so many bytes; None where nothing is."""
     read: list[Output | None] = []
     size = 0
     for output in outputs:
-        told = output.to_store(now)
+        told = output.to_store(now, most // 2)
         read.append(told)
         size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
-        if size > LARGEST_BATCH:
+        if size >= most:
             break
     return read

@@ -8,6 +8,7 @@ from functools import partial
 import psycopg
 import structlog
 import trio
+from msgspec import structs
 
 from dispatcher import linux
 from dispatcher.large_files import LargeFiles
@@ -17,6 +18,7 @@ from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.collect import CollectError, collect
 from dispatcher.run.conclusion import STOPPED, explain, report
 from dispatcher.run.evidence import newest
+from dispatcher.run.fetching import fetch
 from dispatcher.run.following import Following
 from dispatcher.run.forgotten_tool import forgotten_tool
 from dispatcher.run.launch import launch
@@ -33,8 +35,9 @@ from dispatcher.run.preparation import (
 )
 from dispatcher.run.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.run.sweeping import Sweeper
+from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
-from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
+from dispatcher.store import NOT_OURS, ClaimedRun, InputFile, OpenRun, Report, Started, Store
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
@@ -43,14 +46,20 @@ log = structlog.get_logger()
 
 HOST_TROUBLE_PAUSE = 10.0
 """Seconds until a task is tried again that this host had no room for."""
+LARGEST_ANSWER = 64 * 2**10
+"""Bytes of an answer that go with the report of a run's end."""
+
+
+class _CanceledError(Exception):
+    """The run was canceled while something large that it made was on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What all runs of a dispatcher share.
 
-    ``following`` takes in what agents print; ``may_launch`` answers whether a new process may be started, and
-    ``launching`` is the thread that starts it;
+    ``following`` takes in what agents print; ``transfers`` brings prompts, files and answers from and to the database;
+    ``may_launch`` answers whether a new process may be started, and ``launching`` is the thread that starts it;
     ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
     of an agent, None for the dispatcher's own.
     """
@@ -59,6 +68,7 @@ class Surroundings:
     wrappers: Mapping[str, Wrapper]
     store: Store
     following: Following
+    transfers: Transfers
     files: LargeFiles
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
@@ -103,8 +113,7 @@ class Run:
             prepared = await self._prepare(wrapper)
             if self._stop_reason is None and not await self._around.may_launch():
                 self.stop("interrupted")
-            if self._stop_reason is not None:
-                raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
+            self._refuse_if_stopped()
             process = await self._around.launching.call(self._launch, prepared)
         except NotStartedError as error:
             log.warning("run not started", task=self.claimed.number, reason=str(error))
@@ -186,15 +195,20 @@ class Run:
             ) from None
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
-        claimed, store = self.claimed, self._around.store
-        inputs = []
+        claimed, transfers = self.claimed, self._around.transfers
+        inputs: list[InputFile] = []
         if claimed.has_input_files and not claimed.goes_on:
-            inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
+            inputs = await transfers.inputs(claimed.task_id)
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
+        await fetch(claimed, wrapper, self.workspace, inputs, transfers, self._refuse_if_stopped)
         self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stop_reason is not None:
+            raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
         group = self._around.sweeper.group_for(self.claimed.run_id)
@@ -293,7 +307,7 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        return report(
+        made = report(
             self.claimed.run_id,
             outcome,
             reading,
@@ -305,6 +319,27 @@ class Run:
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._around.following.end(output),
         )
+        return await self._send_large_answer(made)
+
+    async def _send_large_answer(self, made: Report) -> Report:
+        """Send the answer in pieces when the report cannot carry it."""
+        answer = (made.final_text or "").encode()
+        if len(answer) <= LARGEST_ANSWER:
+            return made
+        without = structs.replace(made, final_text=None)
+        try:
+            await self._around.transfers.store_answer(made.run_id, answer, self._give_up_if_canceled)
+        except _CanceledError:
+            return structs.replace(without, error_class="canceled", error_message=STOPPED["canceled"])
+        except psycopg.DatabaseError as error:
+            if error.sqlstate != NOT_OURS:
+                raise
+            return without  # the report is refused as well
+        return structs.replace(without, answer_bytes=len(answer))
+
+    def _give_up_if_canceled(self) -> None:
+        if self._stop_reason == "canceled":
+            raise _CanceledError
 
     async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
         home = config_home_of(self.claimed, wrapper) if wanted is not None else None
@@ -320,7 +355,7 @@ class Run:
         kept: list[str] = []
         if not self.claimed.output_files:
             return kept, outcome
-        store, run_id = self._around.store, self.claimed.run_id
+        transfers, run_id = self._around.transfers, self.claimed.run_id
         while True:
             kept.clear()
             files = collect(
@@ -329,10 +364,11 @@ class Run:
                 self._around.settings.execution.max_output_bytes,
                 self._around.files,
                 self._masking.of_files,
+                self.workspace.directory,
             )
             try:
                 while (file := await in_thread(next, files, None)) is not None:
-                    await store.patiently("storing an output file", partial(store.store_output, run_id, file))
+                    await transfers.store_file(run_id, file, self._give_up_if_canceled)
                     kept.append(file.path)
             except CollectError as error:
                 if outcome.succeeded:
@@ -345,6 +381,9 @@ class Run:
                 if outcome.succeeded:
                     message = f"an output file could not be kept: {error}"
                     outcome = replace(outcome, error_class="output_missing", error_message=message)
+            except _CanceledError:
+                if outcome.succeeded:
+                    outcome = replace(outcome, error_class="canceled", error_message=STOPPED["canceled"])
             except psycopg.DatabaseError as error:
                 if error.sqlstate != NOT_OURS:
                     raise
