@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+INLINE_BYTES = 16 * 2**20
+"""The largest file that is kept in the database."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.large_files import LargeFiles
+from dispatcher.large_files import INLINE_BYTES, LargeFiles
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 
-INLINE_BYTES = 16 * 2**20
 IN_MEMORY_BYTES = 256 * 2**10
 _PIECE = 2**20
 _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -3,7 +3,7 @@
 import codecs
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import psycopg
 
@@ -15,21 +15,25 @@ from dispatcher.work_directory import Workspace
 from wrappers.base import Wrapper
 
 
+def is_missing(claimed: ClaimedRun, inputs: Sequence[InputFile]) -> bool:
+    """Whether anything is to be fetched in pieces."""
+    return claimed.prompt is None or any(file.content is None for file in inputs)
+
+
 async def fetch(
     claimed: ClaimedRun,
     wrapper: Wrapper,
     workspace: Workspace,
     inputs: Sequence[InputFile],
     transfers: Transfers,
-    refuse_if_stopped: Callable[[], None],
 ) -> None:
-    """Fetch what :func:`dispatcher.run.preparation.prepare` found missing. Raises :class:`NotStartedError`."""
+    """Fetch what :func:`dispatcher.run.preparation.prepare` could not lay out. Raises :class:`NotStartedError`."""
     try:
         if claimed.prompt is None:
-            await _fetch_prompt(claimed, wrapper, workspace, transfers, refuse_if_stopped)
+            await _fetch_prompt(claimed, wrapper, workspace, transfers)
         for file in inputs:
             if file.content is None:
-                await _fetch_input(claimed, file, workspace, transfers, refuse_if_stopped)
+                await _fetch_input(claimed, file, workspace, transfers)
     except OSError as error:
         raise cannot("the workspace could not be made", error) from error
     except psycopg.DatabaseError as error:
@@ -43,7 +47,6 @@ async def _fetch_prompt(
     wrapper: Wrapper,
     workspace: Workspace,
     transfers: Transfers,
-    refuse_if_stopped: Callable[[], None],
 ) -> None:
     limit = wrapper.longest_prompt
     characters = codecs.getincrementaldecoder("utf-8")()
@@ -51,7 +54,6 @@ async def _fetch_prompt(
 
     def take(piece: bytes) -> None:
         nonlocal length
-        refuse_if_stopped()
         if limit is not None:
             length += limit.length_of(characters.decode(piece))
         target.write(piece)
@@ -72,14 +74,8 @@ async def _fetch_input(
     file: InputFile,
     workspace: Workspace,
     transfers: Transfers,
-    refuse_if_stopped: Callable[[], None],
 ) -> None:
     """Nothing is in the work directory before all of the file is there: the next attempt would find a part of it."""
     with tempfile.TemporaryFile(dir=workspace.directory) as draft:
-
-        def take(piece: bytes) -> None:
-            refuse_if_stopped()
-            draft.write(piece)
-
-        await transfers.fetch_input(claimed.run_id, file.path, take)
+        await transfers.fetch_input(claimed.run_id, file.path, draft.write)
         await in_thread(workspace.place, file.path, draft, file.mode)

@@ -5,26 +5,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import psycopg
 import structlog
 import trio
-from msgspec import structs
 
 from dispatcher import linux
 from dispatcher.large_files import LargeFiles
 from dispatcher.run import run_record
 from dispatcher.run.agent_output import AgentOutput
 from dispatcher.run.agent_process import AgentProcess
-from dispatcher.run.collect import CollectError, collect
 from dispatcher.run.conclusion import STOPPED, explain, report
 from dispatcher.run.evidence import newest
-from dispatcher.run.fetching import fetch
+from dispatcher.run.fetching import fetch, is_missing
 from dispatcher.run.following import Following
 from dispatcher.run.forgotten_tool import forgotten_tool
 from dispatcher.run.launch import launch
 from dispatcher.run.masking import Masking
 from dispatcher.run.preparation import (
     HOST_TROUBLE,
+    HOST_TROUBLE_PAUSE,
     NotStartedError,
     Prepared,
     auth_mode_of,
@@ -33,25 +31,17 @@ from dispatcher.run.preparation import (
     prepare,
     secrets_of,
 )
+from dispatcher.run.results import Results
 from dispatcher.run.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
-from dispatcher.store import NOT_OURS, ClaimedRun, InputFile, OpenRun, Report, Started, Store
+from dispatcher.store import ClaimedRun, InputFile, OpenRun, Report, Started, Store
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
-
-HOST_TROUBLE_PAUSE = 10.0
-"""Seconds until a task is tried again that this host had no room for."""
-LARGEST_ANSWER = 64 * 2**10
-"""Bytes of an answer that go with the report of a run's end."""
-
-
-class _CanceledError(Exception):
-    """The run was canceled while something large that it made was on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +85,17 @@ class Run:
         self._masking = Masking(())
         self._began = linux.seconds_since_boot()
         self._clock = trio.CancelScope()
+        self._fetching = trio.CancelScope()
+        self._results = Results(claimed, workspace, around.transfers, around.files)
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
+        if reason == "canceled":
+            self._results.cancel()
         if self._stop_reason is None:
             self._stop_reason = reason
             self._stop_asked.set()
+            self._fetching.cancel()
 
     def look_at_clock(self) -> None:
         """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
@@ -202,7 +197,11 @@ class Run:
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
-        await fetch(claimed, wrapper, self.workspace, inputs, transfers, self._refuse_if_stopped)
+        if is_missing(claimed, inputs):
+            self._refuse_if_stopped()
+            with trio.CancelScope() as self._fetching:
+                await fetch(claimed, wrapper, self.workspace, inputs, transfers)
+            self._refuse_if_stopped()
         self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
 
@@ -299,7 +298,8 @@ class Run:
         evidence = await self._evidence(wrapper, output.evidence)
         outcome = await output.outcome(reading.exit_code, evidence)
         outcome = explain(outcome, reading, finished=output.final_event_seen, stderr=stderr)
-        kept, outcome = await self._keep_outputs(outcome)
+        max_bytes = self._around.settings.execution.max_output_bytes
+        kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
         log.info(
             "run ended",
             task=self.claimed.number,
@@ -319,77 +319,10 @@ class Run:
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._around.following.end(output),
         )
-        return await self._send_large_answer(made)
-
-    async def _send_large_answer(self, made: Report) -> Report:
-        """Send the answer in pieces when the report cannot carry it."""
-        answer = (made.final_text or "").encode()
-        if len(answer) <= LARGEST_ANSWER:
-            return made
-        without = structs.replace(made, final_text=None)
-        try:
-            await self._around.transfers.store_answer(made.run_id, answer, self._give_up_if_canceled)
-        except _CanceledError:
-            return structs.replace(without, error_class="canceled", error_message=STOPPED["canceled"])
-        except psycopg.DatabaseError as error:
-            if error.sqlstate != NOT_OURS:
-                raise
-            return without  # the report is refused as well
-        return structs.replace(without, answer_bytes=len(answer))
-
-    def _give_up_if_canceled(self) -> None:
-        if self._stop_reason == "canceled":
-            raise _CanceledError
+        return await self._results.send_answer(made)
 
     async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
         home = config_home_of(self.claimed, wrapper) if wanted is not None else None
         if wanted is None or home is None:
             return b""
         return await in_thread(newest, home, wanted)
-
-    async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
-        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded.
-
-        While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
-        """
-        kept: list[str] = []
-        if not self.claimed.output_files:
-            return kept, outcome
-        transfers, run_id = self._around.transfers, self.claimed.run_id
-        while True:
-            kept.clear()
-            files = collect(
-                self.workspace.work,
-                self.claimed.output_files,
-                self._around.settings.execution.max_output_bytes,
-                self._around.files,
-                self._masking.of_files,
-                self.workspace.directory,
-            )
-            try:
-                while (file := await in_thread(next, files, None)) is not None:
-                    await transfers.store_file(run_id, file, self._give_up_if_canceled)
-                    kept.append(file.path)
-            except CollectError as error:
-                if outcome.succeeded:
-                    outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
-            except OSError as error:
-                if outcome.succeeded and error.errno in HOST_TROUBLE and self._stop_reason != "canceled":
-                    log.warning("output files wait", task=self.claimed.number, error=str(error))
-                    await trio.sleep(HOST_TROUBLE_PAUSE)
-                    continue
-                if outcome.succeeded:
-                    message = f"an output file could not be kept: {error}"
-                    outcome = replace(outcome, error_class="output_missing", error_message=message)
-            except _CanceledError:
-                if outcome.succeeded:
-                    outcome = replace(outcome, error_class="canceled", error_message=STOPPED["canceled"])
-            except psycopg.DatabaseError as error:
-                if error.sqlstate != NOT_OURS:
-                    raise
-                log.error(
-                    "outputs refused: the run is not ours any more",
-                    task=self.claimed.number,
-                    error=str(error),
-                )
-            return kept, outcome

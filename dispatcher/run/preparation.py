@@ -43,6 +43,8 @@ HOST_TROUBLE = frozenset(
     }
 )
 """What another task would meet, too: no processes, memory, descriptors or disk."""
+HOST_TROUBLE_PAUSE = 10.0
+"""Seconds until a task is tried again that this host had no room for."""
 
 
 def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStartedError:

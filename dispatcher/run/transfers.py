@@ -72,6 +72,7 @@ class Transfers:
 
     One piece is on its way at a time: more of them would be late together, and would hold the connections that
     heartbeats need. The transfers take turns, so that a small file is there before a large one that began earlier.
+    Whoever cancels one waits for a piece at most.
     """
 
     def __init__(self, store: Store) -> None:
@@ -89,16 +90,16 @@ class Transfers:
 
         return await self._store.patiently("fetching inputs", partial(_timed, self._down, ask))
 
-    async def fetch_input(self, run_id: str, path: str, take: Callable[[bytes], None]) -> None:
-        """Give ``take`` an input file, piece by piece, in a thread. What it raises ends the transfer."""
+    async def fetch_input(self, run_id: str, path: str, take: Callable[[bytes], object]) -> None:
+        """Give ``take`` an input file, piece by piece, in a thread."""
         await self._fetch("fetching an input file", partial(self._store.read_input, run_id, path), take)
 
-    async def fetch_prompt(self, run_id: str, take: Callable[[bytes], None]) -> None:
-        """Give ``take`` the prompt of a run, piece by piece, in a thread. What it raises ends the transfer."""
+    async def fetch_prompt(self, run_id: str, take: Callable[[bytes], object]) -> None:
+        """Give ``take`` the prompt of a run, piece by piece, in a thread."""
         await self._fetch("fetching a prompt", partial(self._store.read_prompt, run_id), take)
 
-    async def store_file(self, run_id: str, file: OutputFile, go_on: Callable[[], None]) -> None:
-        """Store an output file. ``go_on`` is called between its pieces; what it raises ends the transfer."""
+    async def store_file(self, run_id: str, file: OutputFile) -> None:
+        """Store an output file."""
         source = BytesIO(file.content) if file.content is not None else file.copy
         if source is None:
             await self._store.patiently(
@@ -108,14 +109,13 @@ class Transfers:
         upload = _Upload(run_id, file.path, source, file.size)
         step = partial(self._store_some, upload, file)
         while not await self._store.patiently("storing an output file", step):
-            go_on()
+            pass
 
-    async def store_answer(self, run_id: str, answer: bytes, go_on: Callable[[], None]) -> None:
-        """Send an answer that is too large for a report. ``go_on`` is as for :meth:`store_file`."""
+    async def store_answer(self, run_id: str, answer: bytes) -> None:
+        """Send an answer that is too large for a report."""
         upload = _Upload(run_id, "", BytesIO(answer), len(answer))
         while upload.position < upload.size:
             await self._store.patiently("storing an answer", partial(self._send_piece, upload))
-            go_on()
 
     async def _store_some(self, upload: _Upload, file: OutputFile) -> bool:
         """Store the whole file if it fits into a statement, else its next piece; returns whether that was all."""
@@ -150,7 +150,7 @@ class Transfers:
             upload.position += await _timed(self._up, send)
 
     async def _fetch(
-        self, what: str, read: Callable[[int, int], Awaitable[bytes]], take: Callable[[bytes], None]
+        self, what: str, read: Callable[[int, int], Awaitable[bytes]], take: Callable[[bytes], object]
     ) -> None:
         position = 0
         whole = False

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlparse
 import pytest
 from msgspec.structs import replace
 
-from dispatcher.large_files import LargeFiles
-from dispatcher.run.collect import INLINE_BYTES, CollectError, collect
+from dispatcher.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.run.collect import CollectError, collect
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.large_files import Kept, LargeFiles
-from dispatcher.run.collect import INLINE_BYTES, collect
+from dispatcher.large_files import INLINE_BYTES, Kept, LargeFiles
+from dispatcher.run.collect import collect
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 

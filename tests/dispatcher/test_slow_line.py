@@ -16,7 +16,7 @@ from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
 from tests.fixtures.proxy import Proxy, proxy
 
 RATE = 64 * 2**10
-TOO_LARGE = int(RATE * STATEMENT_TIMEOUT * 1.1)
+TOO_LARGE = int(RATE * STATEMENT_TIMEOUT * 1.05)
 """Bytes that take longer than a statement may."""
 
 
@@ -130,7 +130,25 @@ def test_a_large_answer_arrives_over_a_slow_line(site: Site, line: Proxy) -> Non
 def test_all_that_an_agent_printed_arrives_over_a_slow_line(site: Site, line: Proxy) -> None:
     start_over(site, line)
 
-    number = site.submit(f"yes 0123456789 | head -c {TOO_LARGE} >&2; echo done")
+    size = int(TOO_LARGE * 0.8)  # it travels as base64
+    number = site.submit(f"yes 0123456789 | head -c {size} >&2; echo done")
 
     site.wait_for("succeeded", number, within=2 * PATIENCE)
-    assert site.runs(number)[0]["stderr_stored"] == TOO_LARGE
+    assert site.runs(number)[0]["stderr_stored"] == size
+
+
+def test_many_ends_at_once_are_told_over_a_slow_line(site: Site, line: Proxy) -> None:
+    """Together they would be too large for a statement."""
+    site.configure("groups", sh={"max_concurrent": 8})
+    gate = site.gate()
+    printed = 50_000
+    numbers = site.submit_many(
+        [{"tool": "sh", "prompt": f"{gate.pass_through}; yes | head -c {printed}"}] * 7
+    )
+    start_over(site, line)
+    site.wait_for("running", *numbers)
+
+    gate.open()
+
+    site.wait_for("succeeded", *numbers, within=2 * PATIENCE)
+    assert {site.runs(number)[0]["stdout_stored"] for number in numbers} == {printed}

@@ -150,8 +150,12 @@ def test_a_large_prompt_is_read_in_pieces_by_who_has_the_run(db: Client) -> None
     me, other = db.dispatcher(), db.dispatcher()
     [run] = db.claim(me).runs
     assert run.answer["prompt"] is None
-    pieces = [db.value("select read_prompt(%s, %s, %s, 30001)", me, run.id, at) for at in (0, 30001, 60002)]
-    assert b"".join(bytes(piece) for piece in pieces).decode() == prompt  # type: ignore[arg-type]
+    pieces = b""
+    for at in (0, 30001, 60002):
+        piece = db.value("select read_prompt(%s, %s, %s, 30001)", me, run.id, at)
+        assert isinstance(piece, bytes)
+        pieces += piece
+    assert pieces.decode() == prompt
     assert db.value("select activity from task_runs") is None
     db.value("select read_prompt(%s, %s, 0, 30001)", me, run.id)
     assert db.value("select activity from task_runs") == "fetching the prompt: 0.0 of 0.1 MB"
