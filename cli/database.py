@@ -18,6 +18,8 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 STATEMENT_SECONDS = 60.0
 """No call of ours is slow; one that is waits behind somebody's lock, and a person wants to know."""
+LARGEST_TEXT = 64 * 2**20
+"""Bytes that a prompt or an answer may have."""
 SLOWEST_LINE = 32 * 2**10
 """Bytes a second: what is large may take so long as well."""
 

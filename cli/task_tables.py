@@ -27,8 +27,6 @@ STYLES = {
 }
 
 _PROMPT_LINES = 12
-PROMPT_CHARACTERS = 20_000
-"""What is fetched of a prompt of which only the first lines are shown."""
 SILENCE = 60.0
 """Seconds without output that are worth a remark."""
 

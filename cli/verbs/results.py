@@ -31,6 +31,7 @@ def result(task: TaskArgument, output_format: TextOrJsonOption = TextOrJson.TEXT
     from cli.records import Task
 
     with database.opened() as db:
+        db.allow(database.LARGEST_TEXT)
         return show_result(db.one(Task, "show_task", task=task, prompt_characters=0), output_format)
 
 

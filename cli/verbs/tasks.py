@@ -68,13 +68,14 @@ def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None
     """Show all about one task: its state, why it waits, its runs with their errors, its files."""
     from cli import database
     from cli.records import Task
-    from cli.task_tables import PROMPT_CHARACTERS, describe
+    from cli.task_tables import describe
 
     with database.opened() as db:
+        db.allow(database.LARGEST_TEXT)
         if output is TextOrJson.JSON:
             write(to_json(db.value("show_task", task=task)))
         else:
-            write(describe(db.one(Task, "show_task", task=task, prompt_characters=PROMPT_CHARACTERS)))
+            write(describe(db.one(Task, "show_task", task=task)))
 
 
 @app.command()
