@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from dispatcher.large_files import INLINE_BYTES, LargeFiles
-from dispatcher.run.collect import CollectError, collect
+from dispatcher.run.collect import IN_MEMORY_BYTES, CollectError, collect
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 
@@ -184,7 +184,7 @@ def test_no_work_directory_any_more_means_that_all_is_missing(work: Path) -> Non
         take(work, "gone")
 
 
-@pytest.mark.parametrize("size", [1_000, INLINE_BYTES + 1_000])
+@pytest.mark.parametrize("size", [1_000, IN_MEMORY_BYTES + 1_000, INLINE_BYTES + 1_000])
 def test_a_key_in_a_file_is_masked_and_nothing_else(work: Path, size: int) -> None:
     key = b"sk-planted-0123456789"
     (work / "told").write_bytes(b"\xff" * (size - 10) + key + b" in eu-west\n")

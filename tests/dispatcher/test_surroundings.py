@@ -156,8 +156,9 @@ def test_input_files_replace_nothing_but_themselves(held: WorkDirectory, tmp_pat
     held.workspace(1, 1, chosen).lay_out("prompt", [InputFile("new", b"x", 0o644, 1)])
     held.workspace(1, 2, chosen).lay_out("prompt", [InputFile("new", b"x", 0o644, 1)])
 
-    with pytest.raises(FileExistsError):
-        held.workspace(1, 3, chosen).lay_out("prompt", [InputFile("new", b"other", 0o644, 5)])
+    for run_no, other in enumerate((b"other", b"xx", b""), start=3):
+        with pytest.raises(FileExistsError):
+            held.workspace(1, run_no, chosen).lay_out("prompt", [InputFile("new", other, 0o644, len(other))])
 
 
 def test_a_run_is_laid_out_once(held: WorkDirectory) -> None:
