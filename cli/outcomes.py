@@ -46,7 +46,7 @@ def wait_for_result(number: int, timeout: float | None, output: TextOrJson) -> E
     except TimeoutError:
         return _gave_up(waiter.pending)
     with database.opened() as db:
-        return show_result(db.one(Task, "show_task", task=str(number)), output)
+        return show_result(db.one(Task, "show_task", task=str(number), prompt_characters=0), output)
 
 
 def show_result(task: Task, output: TextOrJson) -> ExitCode:

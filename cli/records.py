@@ -162,6 +162,8 @@ class Task(Struct, frozen=True):
     output_files: Sequence[str]
     runs: Sequence[RunRow]
     files: Sequence[FileRow]
+    run_count: int = 0
+    """All that there were; ``runs`` are the last ones."""
 
 
 class GroupRow(Struct, frozen=True):

@@ -159,7 +159,10 @@ def describe(task: Task) -> str:
     parts = ["\n".join(f"{title:<{broad}}  {one_line(text)}" for title, text in facts)]
     parts.append("prompt:\n" + _indented(first_lines(task.prompt, _PROMPT_LINES)))
     if task.runs:
-        parts.append("runs:\n" + _indented("\n".join(line.plain for line in table(task.runs, RUNS))))
+        title = "runs"
+        if (earlier := task.run_count - len(task.runs)) > 0:
+            title = f"runs ({earlier:,} earlier ones: `llmctl runs {task.number}`)"
+        parts.append(f"{title}:\n" + _indented("\n".join(line.plain for line in table(task.runs, RUNS))))
     if task.files:
         parts.append("files:\n" + _indented("\n".join(line.plain for line in table(task.files, FILES))))
     if task.result is not None:
@@ -192,8 +195,9 @@ def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "not before", when(task.scheduled_at) if task.scheduled_at else None
     yield "started", when(task.started_at) if task.started_at else None
     yield "finished", when(task.finished_at) if task.finished_at else None
-    yield "tokens", _spent_tokens(task.runs)
-    yield "cost", _spent_money(task.runs)
+    of = f" in the last {len(task.runs)} runs" if task.run_count > len(task.runs) else ""
+    yield "tokens", (spent := _spent_tokens(task.runs)) and spent + of
+    yield "cost", (cost := _spent_money(task.runs)) and cost + of
 
 
 def _is_active(task: Task) -> bool:

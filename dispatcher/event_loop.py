@@ -29,6 +29,7 @@ from dispatcher.run.following import Following
 from dispatcher.run.life import Run, Surroundings
 from dispatcher.run.run_record import Reading, StopReason
 from dispatcher.run.sweeping import Sweeper
+from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
 from dispatcher.store import ClaimedRun, OpenRun, Report, Store, UnreadableRun
 from dispatcher.threads import SerialThread
@@ -74,6 +75,7 @@ class EventLoop:
             wrappers=wrappers,
             store=store,
             following=self._following,
+            transfers=Transfers(store),
             files=files,
             sweeper=sweeper,
             open_files=open_files,

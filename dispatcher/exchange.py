@@ -9,6 +9,7 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+import msgspec
 import psycopg
 import structlog
 import trio
@@ -19,6 +20,8 @@ from dispatcher.store import UNSTORABLE, ClaimedRun, OpenRun, Report, Started, S
 log = structlog.get_logger()
 
 CLAIM_BATCH = 16
+LARGEST_BATCH = 256 * 2**10
+"""Bytes of reports in one statement, and of the answers that were sent before them; a larger report goes alone."""
 START_DELAY = 0.25
 """Seconds that the news of a start may wait for company: only people wait for it."""
 
@@ -120,7 +123,7 @@ class Exchange:
         return min((at + START_DELAY for _, at in self._started.values()), default=math.inf)
 
     async def _round(self) -> None:
-        reports, self._ended = self._ended, []
+        reports, self._ended = _batch(self._ended)
         self._delivering = bool(reports)
         try:
             verdicts = await self._store.patiently(
@@ -133,6 +136,8 @@ class Exchange:
         else:
             self._hear_verdicts(reports, verdicts)
         self._delivering = False
+        if self._ended:
+            self._news.set()
         self.round_over.set()
         self.round_over = trio.Event()
 
@@ -198,6 +203,16 @@ class Exchange:
             await self._store.start_runs(aged)
         except psycopg.DatabaseError as error:
             log.warning("starts not told", runs=len(aged), error=str(error).strip())
+
+
+def _batch(reports: list[Report]) -> tuple[list[Report], list[Report]]:
+    """Take the first reports that one statement brings, also over a slow line; returns them and the others."""
+    size = 0
+    for count, report in enumerate(reports):
+        size += len(msgspec.json.encode(report)) + (report.answer_bytes or 0)
+        if count and size > LARGEST_BATCH:
+            return reports[:count], reports[count:]
+    return reports, []
 
 
 def _without_details(report: Report, error: Exception) -> Report:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, LiteralString, NamedTuple, TypeVar
+from typing import BinaryIO, Literal, LiteralString, NamedTuple, TypeVar
 
 import msgspec
 import psycopg
@@ -28,7 +28,8 @@ Connections = ConnectionPool[BoundedConnection]
 
 CLOSED = "LD410"
 NOT_OURS = "LD412"
-"""SQLSTATEs that say: this dispatcher was closed; the run is not its any more."""
+INCOMPLETE = "LD413"
+"""SQLSTATEs that say: this dispatcher was closed; the run is not its any more; pieces of a file are missing."""
 
 UNSTORABLE = (psycopg.DatabaseError, ValueError, ArithmeticError, TypeError)
 """What is raised for a report or an output that the database, or already JSON, cannot hold."""
@@ -38,7 +39,7 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run that the database gave to us: the task, and the group whose slot it takes.
 
     ``session_id`` is a session to go on with, and ``directory`` the workspace where it is at home; ``goes_on``: it is
-    the task's own one, which was cut short.
+    the task's own one, which was cut short. ``prompt`` is None when it is to be read in pieces.
     """
 
     run_id: str
@@ -50,7 +51,7 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     model: str | None
     fallback_model: str | None
-    prompt: str
+    prompt: str | None
     permission: Permission
     workdir: str | None
     timeout_s: int | None
@@ -120,6 +121,11 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
     cancel_requested: bool
 
+    @property
+    def number(self) -> int:
+        """That of its task."""
+        return self.run.number
+
 
 class Heartbeat(NamedTuple):
     """The answer to a heartbeat: the runs that somebody asked to stop, and the next deadline as in :class:`Claim`."""
@@ -162,19 +168,32 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     chunks: tuple[OutputChunk, ...]
 
 
+class InputFile(msgspec.Struct, frozen=True):
+    """A file to lay into a work directory; ``content`` is None when it is to be read in pieces."""
+
+    path: str
+    content: bytes | None
+    mode: int
+    size: int
+
+
 class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that an agent made: its content, or for a large one the URL of the copy that we keep."""
+    """A file that an agent made: its content, an open copy of it, or the URL of the copy that we keep."""
 
     path: str
     size: int
     sha256: str
     mode: int
     content: bytes | None = None
+    copy: BinaryIO | None = None
     storage_url: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL."""
+    """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL.
+
+    ``answer_bytes``: the size of an answer that was sent in pieces, in place of ``final_text``.
+    """
 
     run_id: str
     error_class: str | None = None
@@ -183,6 +202,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: str | None = None
     pid: int | None = None
     final_text: str | None = None
+    answer_bytes: int | None = None
     session_id: str | None = None
     stdout: str | None = None
     stderr: str | None = None
@@ -258,11 +278,18 @@ class Store:
     async def adopt_runs(self) -> list[OpenRun | UnreadableRun]:
         """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
         answer = await self._value("SELECT adopt_runs(%s)::text", self.dispatcher_id)
-        return [_read_open(row) for row in msgspec.json.decode(str(answer), type=list[msgspec.Raw])]
+        first = _read_page(answer)
+        return first + await self.open_runs(first[-1].number) if first else []
 
-    async def open_runs(self) -> list[OpenRun | UnreadableRun]:
-        answer = await self._value("SELECT open_runs(%s)::text", self.dispatcher_id)
-        return [_read_open(row) for row in msgspec.json.decode(str(answer), type=list[msgspec.Raw])]
+    async def open_runs(self, after: int = 0) -> list[OpenRun | UnreadableRun]:
+        """List the open runs that are ours, of tasks with a number above ``after``; a statement for each 256 KiB."""
+        known: list[OpenRun | UnreadableRun] = []
+        while True:
+            page = _read_page(await self._value("SELECT open_runs(%s, %s)::text", self.dispatcher_id, after))
+            if not page:
+                return known
+            known += page
+            after = page[-1].number
 
     async def start_runs(self, started: Sequence[Started]) -> None:
         await self._value("SELECT start_runs(%s, %s)", self.dispatcher_id, _json(started))
@@ -281,15 +308,56 @@ class Store:
         )
         return msgspec.convert(rows[0], Heartbeat)
 
-    async def input_files(self, task_id: str) -> list[tuple[str, bytes, int]]:
-        """Fetch the path, content and mode of each input file."""
-        rows = await self._rows("SELECT path, content, mode FROM input_files_of(%s)", task_id)
-        return [msgspec.convert(row, tuple[str, bytes, int]) for row in rows]
+    async def input_files(self, task_id: str, most: int) -> list[InputFile]:
+        """List the input files, the smallest ones with their content: up to so many bytes in all."""
+        rows = await self._rows(
+            "SELECT path, content, mode, size_bytes FROM input_files_of(%s, %s)", task_id, most, binary=True
+        )
+        return [InputFile(*msgspec.convert(row, tuple[str, bytes | None, int, int])) for row in rows]
 
-    async def store_output(self, run_id: str, file: OutputFile) -> None:
+    async def read_input(self, run_id: str, path: str, start: int, length: int) -> bytes:
+        """Read a piece of an input file; it is shorter than ``length`` at the end of the file."""
+        [row] = await self._rows(
+            "SELECT read_input(%s, %s, %s, %s, %s)",
+            self.dispatcher_id,
+            run_id,
+            path,
+            start,
+            length,
+            binary=True,
+        )
+        return msgspec.convert(row[0], bytes)
+
+    async def read_prompt(self, run_id: str, start: int, length: int) -> bytes:
+        """Read a piece of a prompt in UTF-8; it is shorter than ``length`` at the end of the prompt."""
+        [row] = await self._rows(
+            "SELECT read_prompt(%s, %s, %s, %s)", self.dispatcher_id, run_id, start, length, binary=True
+        )
+        return msgspec.convert(row[0], bytes)
+
+    async def store_output(self, run_id: str, file: OutputFile, content: bytes | None) -> None:
         await self._value(
             "SELECT store_output(%s, %s, %s, %s, %s, %s, %s, %s)", self.dispatcher_id, run_id, file.path,
-            file.content, file.storage_url, file.size, file.sha256, file.mode,
+            content, file.storage_url, file.size, file.sha256, file.mode,
+        )  # fmt: skip
+
+    async def store_piece(self, run_id: str, name: str, start: int, piece: bytes, total: int) -> None:
+        """Send a piece of an output file, or of the run's answer under the name ""; in order, or once more."""
+        await self._value(
+            "SELECT store_piece(%s, %s, %s, %s, %s, %s)",
+            self.dispatcher_id,
+            run_id,
+            name,
+            start,
+            piece,
+            total,
+        )
+
+    async def keep_pieces(self, run_id: str, file: OutputFile) -> None:
+        """Make an output file of its pieces. Raises psycopg.Error with INCOMPLETE when one is missing."""
+        await self._value(
+            "SELECT keep_pieces(%s, %s, %s, %s, %s, %s)", self.dispatcher_id, run_id, file.path, file.size,
+            file.sha256, file.mode,
         )  # fmt: skip
 
     async def append_output(self, outputs: Sequence[Output]) -> dict[str, tuple[int, int]]:
@@ -355,10 +423,14 @@ class Store:
         rows = await self._rows(query, *arguments)
         return rows[0][0]
 
-    async def _rows(self, query: LiteralString, *arguments: object) -> list[tuple[object, ...]]:
+    async def _rows(
+        self, query: LiteralString, *arguments: object, binary: bool = False
+    ) -> list[tuple[object, ...]]:
+        """``binary``: as text a bytea would take twice as many bytes."""
+
         def call() -> list[tuple[object, ...]]:
             with self._pool.connection() as connection:
-                return connection.execute(query, arguments).fetchall()
+                return connection.execute(query, arguments, binary=binary).fetchall()
 
         with self._errors_understood():
             return await in_thread(call)
@@ -405,6 +477,10 @@ def _read_claimed(row: msgspec.Raw) -> ClaimedRun | UnreadableRun:
     except msgspec.MsgspecError as error:
         name = msgspec.json.decode(row, type=_Name)
         return UnreadableRun(name.run_id, name.number, str(error))
+
+
+def _read_page(answer: object) -> list[OpenRun | UnreadableRun]:
+    return [_read_open(row) for row in msgspec.json.decode(str(answer), type=list[msgspec.Raw])]
 
 
 def _read_open(row: msgspec.Raw) -> OpenRun | UnreadableRun:

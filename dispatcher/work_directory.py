@@ -19,15 +19,18 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host_trouble import SCARCE
+from dispatcher.store import InputFile
 from dispatcher.trash import Trash
 
 KEPT = "kept"
 TRASH = "trash"
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,10 @@ class Workspace:
         if failure is not None:
             raise failure
 
-    def lay_out(self, prompt: str, inputs: Iterable[tuple[str, bytes, int]]) -> None:
-        """Create the directory, that of temporary files, the prompt and the input files (path, content, mode).
+    def lay_out(self, prompt: str | None, inputs: Iterable[InputFile]) -> None:
+        """Create the directory, that of temporary files, the prompt, and the input files whose content is there.
+
+        The others come later.
 
         Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
         another file of a directory that the task chose; PermissionError when a link leads out of it.
@@ -112,18 +117,24 @@ class Workspace:
         self.tmp.mkdir(mode=0o700)
         if self.has_own_work:
             self.work.mkdir(mode=0o700)
-        _write(self.prompt, prompt.encode(), 0o600)
-        for path, content, mode in inputs:
-            target = self.work / path
-            if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.work)):
-                raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                _write(target, content, mode & 0o777)
-            except FileExistsError:
-                # A directory that the task chose still has them from an earlier attempt.
-                if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
-                    raise
+        if prompt is not None:
+            _write(self.prompt, [prompt.encode()], 0o600)
+        for file in inputs:
+            if file.content is not None:
+                self.place(file.path, BytesIO(file.content), file.mode)
+
+    def place(self, path: str, content: BinaryIO, mode: int) -> None:
+        """Create an input file. Raises OSError as :meth:`lay_out` does."""
+        target = self.work / path
+        if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.work)):
+            raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write(target, _blocks(content), mode & 0o777)
+        except FileExistsError:
+            # A directory that the task chose still has it from an earlier attempt.
+            if target.is_symlink() or not target.is_file() or not _holds(target, content):
+                raise
 
 
 class WorkDirectory:
@@ -226,7 +237,7 @@ def _identity(root: Path) -> str:
     file = root / ".id"
     if not file.exists():
         draft = root / f".id-{uuid.uuid4()}"
-        _write(draft, f"{uuid.uuid4()}\n".encode(), 0o600)
+        _write(draft, [f"{uuid.uuid4()}\n".encode()], 0o600)
         try:
             file.hardlink_to(draft)
         except FileExistsError:
@@ -258,8 +269,20 @@ def _move(entry: Path, target: Path) -> None:
         raise
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def _write(path: Path, content: Iterable[bytes], mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
-        file.write(content)
+        for piece in content:
+            file.write(piece)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _holds(path: Path, content: BinaryIO) -> bool:
+    with path.open("rb") as file:
+        return all(block == file.read(len(block)) for block in _blocks(content)) and not file.read(1)

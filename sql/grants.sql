@@ -24,9 +24,9 @@ DECLARE
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
-            "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_lanes", "prune_output", "prune_tasks",
-            "register_dispatcher", "report_and_claim", "start_run", "start_runs", "store_output",
-            "unreferenced_files"
+            "has_work", "heartbeat", "input_files_of", "keep_pieces", "next_deadline", "open_runs", "prune_lanes",
+            "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
+            "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",

@@ -67,7 +67,7 @@ def _show_results(db: "Database", names: Mapping[int, str]) -> None:
     from cli.records import Task
 
     for number, name in names.items():
-        task = db.one(Task, "show_task", task=str(number))
+        task = db.one(Task, "show_task", task=str(number), prompt_characters=0)
         text = str((task.result or {}).get("text", task.error_message))
         write(f"task {number} {name} {task.status}: {text}")
         for file in task.files:

@@ -84,8 +84,10 @@ def _outputs(db: "Database", task: str) -> Sequence[str]:
 
 def _stored(db: "Database", task: str, path: str) -> "StoredFile":
     from cli.records import StoredFile
+    from dispatcher.large_files import INLINE_BYTES
 
-    [stored] = db.rows(StoredFile, "read_file", task=task, path=path)
+    db.allow(INLINE_BYTES)
+    [stored] = db.rows(StoredFile, "read_file", binary=True, task=task, path=path)
     return stored
 
 

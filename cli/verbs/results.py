@@ -31,7 +31,8 @@ def result(task: TaskArgument, output_format: TextOrJsonOption = TextOrJson.TEXT
     from cli.records import Task
 
     with database.opened() as db:
-        return show_result(db.one(Task, "show_task", task=task), output_format)
+        db.allow(database.LARGEST_TEXT)
+        return show_result(db.one(Task, "show_task", task=task, prompt_characters=0), output_format)
 
 
 @app.command()

@@ -291,7 +291,7 @@ def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) ->
     if not submitted.created:
         from cli.records import Task
 
-        known = db.one(Task, "show_task", task=str(submitted.number))
+        known = db.one(Task, "show_task", task=str(submitted.number), prompt_characters=0)
         known_for = datetime.now(UTC) - known.created_at
         since = duration(known_for.total_seconds())
         return f"known since {since}: task {submitted.number} ({submitted.status})"

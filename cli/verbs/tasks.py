@@ -71,6 +71,7 @@ def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None
     from cli.task_tables import describe
 
     with database.opened() as db:
+        db.allow(database.LARGEST_TEXT)
         if output is TextOrJson.JSON:
             write(to_json(db.value("show_task", task=task)))
         else:

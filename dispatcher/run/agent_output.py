@@ -61,11 +61,11 @@ class StoredLog:
         self.stored = stored
         self._released = 0
 
-    def chunk(self, bound: int, masking: Masking, *, ended: bool) -> OutputChunk | None:
+    def chunk(self, bound: int, masking: Masking, most: int, *, ended: bool) -> OutputChunk | None:
         """What is to be stored next, if anything; what begins like a secret waits for what follows it."""
         if self.stored is None:
             return None
-        end = min(self.log.written, bound, self.stored + LARGEST_CHUNK)
+        end = min(self.log.written, bound, self.stored + most)
         raw, begun = self.log.read(self.stored, end)
         content, length = masking.beginning(raw, final=ended and end == self.log.written)
         if raw and end == bound and length < len(raw):
@@ -204,16 +204,18 @@ class AgentOutput:
         raw, begun = log.read(max(0, start - self._masking.longest), log.written)
         return as_text(self._masking.end(raw, max(0, start - begun)))[-KEPT_CHARACTERS:]
 
-    def to_store(self, now: float) -> Output | None:
+    def to_store(self, now: float, most: int = LARGEST_CHUNK) -> Output | None:
         """What the database does not have yet, or a part of it; None if nothing. Reads the logs.
 
-        ``now`` is on trio's clock, which threads do not have.
+        ``now`` is on trio's clock, which threads do not have; ``most`` bounds the bytes of each stream.
         """
+        # A piece that is no longer than a secret might wait for the rest of it for ever.
+        most = min(LARGEST_CHUNK, max(most, 2 * self._masking.longest))
         (stdout, stderr), activity = telling = self._taken_in, self._activity
         chunks = tuple(
             chunk
             for log in (self._stdout, self._stderr)
-            if (chunk := log.chunk(self._bounds.stored, self._masking, ended=self.ended))
+            if (chunk := log.chunk(self._bounds.stored, self._masking, most, ended=self.ended))
         )
         if not chunks and telling == self._told:
             return None

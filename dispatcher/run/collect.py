@@ -4,16 +4,17 @@ import contextlib
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from dispatcher.host_trouble import HOST_TROUBLE
-from dispatcher.large_files import LargeFiles
+from dispatcher.large_files import INLINE_BYTES, LargeFiles
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 
-INLINE_BYTES = 16 * 2**20
+IN_MEMORY_BYTES = 256 * 2**10
 _PIECE = 2**20
 _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -27,14 +28,15 @@ class CollectError(Exception):
 
 
 def collect(
-    work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles, masking: Masking
+    work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles, masking: Masking, ours: Path
 ) -> Iterator[OutputFile]:
     """Yield the files that are there, in order, then raise :class:`CollectError` for all that are missing.
 
-    ``max_bytes`` bounds all of them together. A file above 16 MiB is copied to ``store``, where it is safe until the
-    next one is asked for: by then its row must be written. ``masking`` is for their content. Links and special files
-    are refused in every part of a path: the agent may have put them there. Raises OSError when this host cannot read or
-    keep any file.
+    ``max_bytes`` bounds all of them together. A file above 256 KiB is copied to a file without a name in the directory
+    ``ours``, so that memory holds none, however many are on their way; one above 16 MiB to ``store``. A copy is there
+    until the next file is asked for: by then its row must be written. ``masking`` is for their content. Links and
+    special files are refused in every part of a path: the agent may have put them there. Raises OSError when
+    this host cannot read or keep any file.
     """
     missing = []
     left = max_bytes
@@ -42,7 +44,7 @@ def collect(
         with contextlib.ExitStack() as in_use:
             try:
                 with _open_beneath(work, path) as descriptor:
-                    file = _take(descriptor, path, left, store, masking, in_use)
+                    file = _take(descriptor, path, left, store, masking, ours, in_use)
             except FileNotFoundError:
                 missing.append(path)
                 continue
@@ -77,7 +79,13 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
 
 
 def _take(
-    descriptor: int, path: str, left: int, store: LargeFiles, masking: Masking, in_use: contextlib.ExitStack
+    descriptor: int,
+    path: str,
+    left: int,
+    store: LargeFiles,
+    masking: Masking,
+    ours: Path,
+    in_use: contextlib.ExitStack,
 ) -> OutputFile:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -89,13 +97,28 @@ def _take(
         )
     mode = stat.S_IMODE(status.st_mode) & 0o777
     with os.fdopen(os.dup(descriptor), "rb") as file:
-        if status.st_size <= INLINE_BYTES:
+        if status.st_size <= IN_MEMORY_BYTES:
             content, _ = masking.beginning(file.read(status.st_size), final=True)
             digest = hashlib.sha256(content).hexdigest()
             return OutputFile(path=path, size=len(content), sha256=digest, mode=mode, content=content)
+        if status.st_size <= INLINE_BYTES:
+            copy = in_use.enter_context(tempfile.TemporaryFile(dir=ours))  # noqa: SIM115
+            size, digest = _copy(masking.stream(_pieces(file, status.st_size)), copy)
+            return OutputFile(path=path, size=size, sha256=digest, mode=mode, copy=copy)
         in_use.enter_context(store.in_use())
         kept = store.put(masking.stream(_pieces(file, status.st_size)))
         return OutputFile(path=path, size=kept.size, sha256=kept.digest, mode=mode, storage_url=kept.url)
+
+
+def _copy(content: Iterable[bytes], target: BinaryIO) -> tuple[int, str]:
+    """Write ``content``; returns its size and its SHA-256."""
+    size, digest = 0, hashlib.sha256()
+    for piece in content:
+        target.write(piece)
+        digest.update(piece)
+        size += len(piece)
+    target.flush()
+    return size, digest.hexdigest()
 
 
 def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:

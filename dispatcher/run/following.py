@@ -19,6 +19,7 @@ from dispatcher.linux import DirectoryWatch
 from dispatcher.run.agent_output import AgentOutput, Bounds
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import StopReason
+from dispatcher.run.transfers import Pace
 from dispatcher.settings import ExecutionSettings
 from dispatcher.store import NOT_OURS, UNSTORABLE, ClaimedRun, Output, Store
 from dispatcher.threads import in_thread
@@ -32,19 +33,19 @@ INTERVAL = 0.25
 LONGEST_PAUSE = 10.0
 LAST_PIECE = 64 * 2**10
 """Bytes of output that go with the report of a run's end."""
-LARGEST_BATCH = 4 * 2**20
-"""Bytes in one statement; the rest goes with the next."""
 
 
 class Following:
     """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
 
-    ``execution`` answers the settings in force at that moment.
+    ``execution`` answers the settings in force at that moment. A statement has as many bytes as the line brings in
+    time; the rest goes with the next.
     """
 
     def __init__(self, store: Store, execution: Callable[[], ExecutionSettings]) -> None:
         self._store = store
         self._execution = execution
+        self._pace = Pace()
         self._watch = DirectoryWatch()
         self._waiting: dict[str, AgentOutput] = {}
         self._on_their_way: frozenset[str] = frozenset()
@@ -151,12 +152,11 @@ class Following:
             pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
-        read = await in_thread(_read, outputs, trio.current_time())
+        read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)
         for output in outputs[len(read) :]:
             self._tell(output)
-        unstored = [told for told in read if told is not None]
         try:
-            stored = await self._store.append_output(unstored) if unstored else {}
+            stored = await self._append([told for told in read if told is not None])
         except UNSTORABLE as error:
             if isinstance(error, psycopg.DatabaseError) and will_pass(error):
                 raise
@@ -173,6 +173,13 @@ class Following:
             else:
                 self._settle(output)
 
+    async def _append(self, unstored: Sequence[Output]) -> dict[str, tuple[int, int]]:
+        if not unstored:
+            return {}
+        with self._pace.measured() as moved:
+            moved.size = sum(len(chunk.content) for output in unstored for chunk in output.chunks)
+            return await self._store.append_output(unstored)
+
     def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
         advanced = output.stored(stdout, stderr)
         if not output.incomplete:
@@ -187,8 +194,8 @@ class Following:
             settled.set()
 
 
-def _read(outputs: Sequence[AgentOutput], now: float) -> list[Output | None]:
-    """Read what is to be stored of the first outputs, as many as make a batch; None where nothing is.
+def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output | None]:
+    """Read what is to be stored of the first outputs, up to about so many bytes; None where nothing is.
 
     Raises OSError when this host has no descriptors.
     """
@@ -196,24 +203,24 @@ def _read(outputs: Sequence[AgentOutput], now: float) -> list[Output | None]:
     size = 0
     for output in outputs:
         try:
-            told = _read_one(output, now)
+            told = _read_one(output, now, most // 2)
         except OSError:
             if not read:
                 raise
             break
         read.append(told)
         size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
-        if size > LARGEST_BATCH:
+        if size >= most:
             break
     return read
 
 
-def _read_one(output: AgentOutput, now: float) -> Output | None:
+def _read_one(output: AgentOutput, now: float, most: int) -> Output | None:
     """Read what is to be stored of one output. Where that fails nothing more of it is, and the others go on."""
     no_room = None
     with Wall("reading output", run=output.run_id) as wall:
         try:
-            return output.to_store(now)
+            return output.to_store(now, most)
         except OSError as error:
             if error.errno not in SCARCE:
                 raise

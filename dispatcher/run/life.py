@@ -5,20 +5,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import psycopg
 import structlog
 import trio
 
 from dispatcher import linux
-from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE, is_host_trouble, when_there_is_room
+from dispatcher.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.large_files import LargeFiles
 from dispatcher.run import run_record
 from dispatcher.run.adoption import began, find_process
 from dispatcher.run.agent_output import AgentOutput
 from dispatcher.run.agent_process import AgentProcess
-from dispatcher.run.collect import CollectError, collect
 from dispatcher.run.conclusion import STOPPED, explain, report
 from dispatcher.run.evidence import newest
+from dispatcher.run.fetching import fetch, is_missing
 from dispatcher.run.following import Following
 from dispatcher.run.forgotten_tool import forgotten_tool
 from dispatcher.run.launch import launch
@@ -32,11 +31,13 @@ from dispatcher.run.preparation import (
     prepare,
     secrets_of,
 )
+from dispatcher.run.results import Results
 from dispatcher.run.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.run.survivors import Marks
 from dispatcher.run.sweeping import Sweeper
+from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
-from dispatcher.store import NOT_OURS, ClaimedRun, OpenRun, Report, Started, Store
+from dispatcher.store import ClaimedRun, InputFile, OpenRun, Report, Started, Store
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.work_directory import Workspace
@@ -49,8 +50,8 @@ log = structlog.get_logger()
 class Surroundings:
     """What all runs of a dispatcher share.
 
-    ``following`` takes in what agents print; ``may_launch`` answers whether a new process may be started, and
-    ``launching`` is the thread that starts it;
+    ``following`` takes in what agents print; ``transfers`` brings prompts, files and answers from and to the database;
+    ``may_launch`` answers whether a new process may be started, and ``launching`` is the thread that starts it;
     ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
     of an agent, None for the dispatcher's own.
     """
@@ -59,6 +60,7 @@ class Surroundings:
     wrappers: Mapping[str, Wrapper]
     store: Store
     following: Following
+    transfers: Transfers
     files: LargeFiles
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
@@ -89,13 +91,18 @@ class Run:
         self._launched = False
         self._process: AgentProcess | None = None
         self._output: AgentOutput | None = None
+        self._fetching = trio.CancelScope()
+        self._results = Results(claimed, workspace, around.transfers, around.files)
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
+        if reason == "canceled":
+            self._results.cancel()
         if self._stop_reason is None:
             self._stop_reason = reason
             self._stop_asked.set()
             self._settling.cancel()
+            self._fetching.cancel()
 
     def look_at_clock(self) -> None:
         """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
@@ -108,8 +115,7 @@ class Run:
             prepared = await self._prepare(wrapper)
             if self._stop_reason is None and not await self._around.may_launch():
                 self.stop("interrupted")
-            if self._stop_reason is not None:
-                raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
+            self._refuse_if_stopped()
             process = await self._around.launching.call(self._launch, prepared)
         except NotStartedError as error:
             if self._launched:
@@ -224,15 +230,24 @@ class Run:
             ) from None
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
-        claimed, store = self.claimed, self._around.store
-        inputs = []
+        claimed, transfers = self.claimed, self._around.transfers
+        inputs: list[InputFile] = []
         if claimed.has_input_files and not claimed.goes_on:
-            inputs = await store.patiently("fetching inputs", lambda: store.input_files(claimed.task_id))
+            inputs = await transfers.inputs(claimed.task_id)
         security, owner = self._around.settings.security, self._around.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
+        if is_missing(claimed, inputs):
+            self._refuse_if_stopped()
+            with trio.CancelScope() as self._fetching:
+                await fetch(claimed, wrapper, self.workspace, inputs, transfers)
+            self._refuse_if_stopped()
         self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stop_reason is not None:
+            raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
         group = self._around.sweeper.group_for(self.claimed.run_id)
@@ -331,7 +346,8 @@ class Run:
         told = await output.outcome(reading.exit_code, evidence)
         outcome = explain(told, reading, finished=output.final_event_seen, stderr=stderr)
         had_no_room = outcome.error_class == "no_resources" != told.error_class
-        kept, outcome = await self._keep_outputs(outcome)
+        max_bytes = self._around.settings.execution.max_output_bytes
+        kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
         log.info(
             "run ended",
             task=self.claimed.number,
@@ -339,7 +355,7 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        return report(
+        made = report(
             self.claimed.run_id,
             outcome,
             reading,
@@ -352,6 +368,7 @@ class Run:
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._around.following.end(output),
         )
+        return await self._results.send_answer(made)
 
     async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
         if wanted is None:
@@ -365,46 +382,3 @@ class Run:
         except OSError as error:
             log.warning("cannot look for what a CLI noted", task=self.claimed.number, error=str(error))
             return b""
-
-    async def _keep_outputs(self, outcome: Outcome) -> tuple[list[str], Outcome]:
-        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded.
-
-        While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
-        """
-        kept: list[str] = []
-        if not self.claimed.output_files:
-            return kept, outcome
-        store, run_id = self._around.store, self.claimed.run_id
-        while True:
-            kept.clear()
-            files = collect(
-                self.workspace.work,
-                self.claimed.output_files,
-                self._around.settings.execution.max_output_bytes,
-                self._around.files,
-                self._masking.of_files,
-            )
-            try:
-                while (file := await in_thread(next, files, None)) is not None:
-                    await store.patiently("storing an output file", partial(store.store_output, run_id, file))
-                    kept.append(file.path)
-            except CollectError as error:
-                if outcome.succeeded:
-                    outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
-            except OSError as error:
-                if outcome.succeeded and error.errno in HOST_TROUBLE and self._stop_reason != "canceled":
-                    log.warning("output files wait", task=self.claimed.number, error=str(error))
-                    await trio.sleep(TASK_PAUSE)
-                    continue
-                if outcome.succeeded:
-                    message = f"an output file could not be kept: {error}"
-                    outcome = replace(outcome, error_class="output_missing", error_message=message)
-            except psycopg.DatabaseError as error:
-                if error.sqlstate != NOT_OURS:
-                    raise
-                log.error(
-                    "outputs refused: the run is not ours any more",
-                    task=self.claimed.number,
-                    error=str(error),
-                )
-            return kept, outcome

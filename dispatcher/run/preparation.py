@@ -22,13 +22,11 @@ from dispatcher.run.launch import Launch
 from dispatcher.secret_references import why_secret
 from dispatcher.settings import SecuritySettings
 from dispatcher.short_paths import shortened
-from dispatcher.store import ClaimedRun
+from dispatcher.store import ClaimedRun, InputFile
 from dispatcher.work_directory import Workspace
-from wrappers.base import AuthMode, Request, Wrapper, is_among
+from wrappers.base import AuthMode, PromptLimit, Request, Wrapper, is_among
 
 log = structlog.get_logger()
-
-InputFile = tuple[str, bytes, int]
 
 GO_ON = "Your work on this was cut short. Go on where you stopped. This is what was asked of you:\n\n"
 
@@ -75,6 +73,7 @@ def prepare(
 ) -> Prepared:
     """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`.
 
+    A prompt or an input file that is to be read in pieces is not there yet: :func:`dispatcher.run.fetching.fetch`.
     Looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     check_consent(claimed, security)
@@ -85,9 +84,11 @@ def prepare(
         raise NotStartedError(
             "invalid_request", f"{claimed.tool} knows no fallback model: submit it without one"
         )
-    prompt = GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt
-    check_prompt(prompt, wrapper)
-    check_inputs([path for path, _, _ in inputs], wrapper)
+    prompt = None
+    if claimed.prompt is not None:
+        prompt = GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt
+        check_prompt(prompt, wrapper)
+    check_inputs([file.path for file in inputs], wrapper)
     try:
         make_config_home(_chosen_home(claimed), wrapper, claimed.env.keys())
         make_room(workspace, claimed.run_id)
@@ -206,7 +207,13 @@ def check_credentials(claimed: ClaimedRun, wrapper: Wrapper, built: Environment)
 def check_prompt(prompt: str, wrapper: Wrapper) -> None:
     """Refuse a prompt that the CLI would refuse or, without a word, cut off, as NotStartedError."""
     limit = wrapper.longest_prompt
-    if limit is None or (length := limit.length_of(prompt)) <= limit.most:
+    if limit is not None:
+        check_length(limit.length_of(prompt), wrapper, limit)
+
+
+def check_length(length: int, wrapper: Wrapper, limit: PromptLimit) -> None:
+    """Refuse a prompt of this length, as :func:`check_prompt` does."""
+    if length <= limit.most:
         return
     raise NotStartedError(
         "invalid_request",

@@ -3,7 +3,8 @@
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens, cost_usd;
 -- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for); auth_mode;
--- output (see keep_output()): nobody sees an end whose last output is not there.
+-- output (see keep_output()): nobody sees an end whose last output is not there. A large answer came before, in pieces,
+-- and the report says only how many bytes that are: answer_bytes; pieces of unfinished files go with the end.
 -- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
 -- another dispatcher's now or unknown, and nothing was written.
 --
@@ -17,7 +18,7 @@
 -- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
 -- each report (measured), until autovacuum comes by.
 -- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
--- holds the dispatcher. Raises LD400 for an unknown error class or outside READ COMMITTED.
+-- holds the dispatcher. Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
 CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_alone boolean DEFAULT false)
 RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
@@ -53,6 +54,13 @@ BEGIN
     );
     IF p_alone THEN
         PERFORM lock_counters(true);
+    END IF;
+    IF p_reports @? '$[*].answer_bytes' THEN
+        p_reports := answers_from_pieces(p_reports, ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
+    END IF;
+    IF EXISTS (SELECT FROM run_pieces WHERE run_pieces.run_id = ANY(v_run_ids)) THEN
+        DELETE FROM run_pieces
+        WHERE run_pieces.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
     IF v_outputs <> '[]' THEN
         -- start_runs() holds tasks before it writes to their runs: with the tasks in hand, no run is passed over.

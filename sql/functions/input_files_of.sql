@@ -1,4 +1,10 @@
--- input_files_of(task): the files to lay into the task's work directory before its agent starts.
-CREATE OR REPLACE FUNCTION input_files_of(p_task uuid) RETURNS TABLE (path text, content bytea, mode integer)
+-- input_files_of(task, most): the files to lay into the task's work directory before its agent starts. Only the smallest
+-- ones come with their content, up to so many bytes in all (null: every file); read_input() returns the others in pieces.
+CREATE OR REPLACE FUNCTION input_files_of(p_task uuid, p_most bigint DEFAULT NULL)
+RETURNS TABLE (path text, content bytea, mode integer, size_bytes bigint)
 LANGUAGE sql STABLE
-AS $$ SELECT path, content, mode FROM task_files WHERE task_id = p_task AND is_input ORDER BY path $$;
+AS $$
+    SELECT path, CASE WHEN p_most IS NULL OR sum(size_bytes) OVER (ORDER BY size_bytes, path) <= p_most THEN content END,
+        mode, size_bytes
+    FROM task_files WHERE task_id = p_task AND is_input ORDER BY path
+$$;

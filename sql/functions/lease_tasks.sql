@@ -4,7 +4,7 @@
 -- No limit of a tool, model, tenant, queue or group is ever passed; of several groups the one with most free slots, or
 -- that of the session which a usage limit cut short. If that one has no room, the task starts over with another.
 -- The deadline is taken on the same clock reading as the claim, so no moment lies between the two. It is at once
--- when the call stopped early: after c_bytes of prompts (an answer of 256 MB would be an error), or after c_vain lanes
+-- when the call stopped early: after c_bytes of prompts and names (a slow line must bring them in time), or after c_vain lanes
 -- that had nothing to take (thousands of them in one transaction would be quadratic: their dead index entries stay).
 -- After c_many of them the next thousand are looked at together, at the price of 80: 20,000 lanes whose tasks were all
 -- canceled cost seven claims of 50 ms, and not 67 of 100.
@@ -28,7 +28,7 @@ AS $$
 DECLARE
     c_vain CONSTANT integer := 300;
     c_many CONSTANT integer := 20;
-    c_bytes CONSTANT integer := 32 * 1024 * 1024;
+    c_bytes CONSTANT integer := 256 * 1024;
     v_now timestamptz := clock();
     -- Groups with room: free counts down as this call takes slots.
     v_group_names text [];
@@ -160,7 +160,7 @@ BEGIN
             END IF;
         END LOOP;
         v_picked := v_picked || v_took.task_ids;
-        v_bytes := v_bytes + v_took.prompt_bytes;
+        v_bytes := v_bytes + v_took.taken_bytes;
         v_served := array_remove(v_served, v_lane.tenant_id) || v_lane.tenant_id;
         v_ways := v_ways || (v_lane.tool || chr(31) || v_lane.priority);
         v_taken_scopes := v_taken_scopes || v_scopes;

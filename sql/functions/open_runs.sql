@@ -1,14 +1,30 @@
--- open_runs(dispatcher): the open runs in the hands of this dispatcher, as a JSON array of {"run": as a claim answers
--- it, "started": whether the agent was said to run, "ran_s": for how long, "boot_id": of the machine when it was
--- claimed, "cancel_requested": ...}. For a dispatcher that adopted runs, or that did not hear the answer to a claim.
-CREATE OR REPLACE FUNCTION open_runs(p_dispatcher uuid) RETURNS jsonb
+-- open_runs(dispatcher, after): the next open runs in the hands of this dispatcher, of tasks with a number above `after`,
+-- in that order: about 256 KiB of them, or none when there are no more. A JSON array of {"run": as a claim returns it, but
+-- without its prompt, "started": whether the agent was said to run, "ran_s": for how long, "boot_id": of the machine when
+-- it was claimed, "cancel_requested": ...}. For a dispatcher that adopted runs, or that did not hear the answer to a
+-- claim: an adopted run needs no prompt any more, and for the others read_prompt() returns it.
+CREATE OR REPLACE FUNCTION open_runs(p_dispatcher uuid, p_after bigint DEFAULT 0) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-        'run', runs_for_dispatch(ARRAY[t.id]) -> 0, 'started', t.status = 'running',
-        'ran_s', coalesce(extract(EPOCH FROM clock() - r.started_at), 0), 'boot_id', r.boot_id,
-        'cancel_requested', t.cancel_requested_at IS NOT NULL
-    ) ORDER BY t.number), '[]')
-    FROM tasks AS t JOIN task_runs AS r ON r.id = t.run_id
-    WHERE t.leased_by = p_dispatcher AND t.status IN ('leased', 'running')
+    SELECT coalesce(jsonb_agg(listed ORDER BY number), '[]')
+    FROM (
+        SELECT number, listed, sum(size) OVER (ORDER BY number) - size AS before
+        FROM (
+            SELECT number, listed, octet_length(listed::text) AS size
+            FROM (
+                SELECT t.number, jsonb_build_object(
+                    'run', runs_for_dispatch(ARRAY[t.id], false) -> 0, 'started', t.status = 'running',
+                    'ran_s', coalesce(extract(EPOCH FROM clock() - r.started_at), 0), 'boot_id', r.boot_id,
+                    'cancel_requested', t.cancel_requested_at IS NOT NULL
+                ) AS listed
+                FROM (
+                    SELECT * FROM tasks
+                    WHERE leased_by = p_dispatcher AND status IN ('leased', 'running') AND number > p_after
+                    ORDER BY number LIMIT 300
+                ) AS t
+                JOIN task_runs AS r ON r.id = t.run_id
+            ) AS open
+        ) AS measured
+    ) AS page
+    WHERE before < 262144
 $$;

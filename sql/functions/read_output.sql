@@ -1,5 +1,5 @@
 -- read_output(task, run_no, stream, after): what a run printed on a stream ('stdout', 'stderr'), as it was stored, from
--- behind the piece with the number `after`, in order: some 4 MB at most. Nothing is left when nothing is answered.
+-- behind the piece with the number `after`, in order: some 1 MB at most. Nothing is left when nothing is answered.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION read_output(p_task text, p_run_no integer, p_stream text, p_after bigint DEFAULT 0)
 RETURNS TABLE (seq bigint, at timestamptz, content bytea)
@@ -15,5 +15,5 @@ AS $$
             ORDER BY seq LIMIT 500
         ) AS next
     ) AS summed
-    WHERE before < 4000000 ORDER BY seq
+    WHERE before < 1000000 ORDER BY seq
 $$;

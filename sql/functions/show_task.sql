@@ -1,19 +1,30 @@
--- show_task(task): everything about one task as one JSON object, with its runs (logs included) and files.
+-- show_task(task, prompt_characters): everything about one task as one JSON object, with its runs and files; of its prompt
+-- only the beginning, if that is wanted. A task that waits for a service may have had thousands of runs: the last 500
+-- of `run_count` are told, and of what they printed and answered the last 4 MB.
 -- Raises LD404.
-CREATE OR REPLACE FUNCTION show_task(p_task text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION show_task(p_task text, p_prompt_characters integer DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
-    SELECT to_jsonb(t) - ARRAY['lane', 'leased_by', 'run_id', 'run_no', 'ready_at'] || jsonb_build_object(
+    SELECT to_jsonb(t) - ARRAY['lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt'] || jsonb_build_object(
+        'prompt', CASE WHEN p_prompt_characters IS NULL THEN t.prompt ELSE left(t.prompt, p_prompt_characters) END,
         'wait_reason', CASE WHEN for_budget THEN 'budget' ELSE t.wait_reason END,
         'why', why_waiting(p_task),
         'waits_s', extract(EPOCH FROM CASE WHEN for_budget THEN next_day(clock()) ELSE t.ready_at END - clock()),
         'activity', (
             SELECT activity FROM task_runs WHERE task_runs.id = t.run_id AND t.status IN ('leased', 'running')
         ),
+        'run_count', (SELECT count(*) FROM task_runs WHERE task_id = t.id),
         'runs', coalesce((
-            SELECT jsonb_agg(to_jsonb(runs) || jsonb_build_object(
-                'stdout', r.stdout_trunc, 'stderr', r.stderr, 'final_text', r.final_text) ORDER BY runs.run_no)
-            FROM list_runs(p_task) AS runs JOIN task_runs AS r USING (id)
+            SELECT jsonb_agg(to_jsonb(listed) || jsonb_build_object(
+                'stdout', CASE WHEN told THEN r.stdout_trunc END, 'stderr', CASE WHEN told THEN r.stderr END,
+                'final_text', CASE WHEN told THEN r.final_text END) ORDER BY listed.run_no)
+            FROM (
+                SELECT id, sum(coalesce(octet_length(stdout_trunc), 0) + coalesce(octet_length(stderr), 0)
+                    + coalesce(octet_length(final_text), 0)) OVER (ORDER BY run_no DESC) < 4000000
+                    OR run_no = t.run_no AS told
+                FROM task_runs WHERE task_id = t.id ORDER BY run_no DESC LIMIT 500
+            ) AS latest
+            JOIN task_runs AS r USING (id) JOIN list_runs(p_task) AS listed USING (id)
         ), '[]'),
         'files', coalesce((SELECT jsonb_agg(to_jsonb(files)) FROM list_files(p_task) AS files), '[]'))
     FROM tasks AS t CROSS JOIN LATERAL (

@@ -1,7 +1,7 @@
 -- take_tasks(lane, head, before, most, bytes, picked, now): locks the first tasks of a lane that are ready, that nobody
 -- holds and that are not picked yet, and writes down what it learned about the lane: as many as a claim would take that
 -- looked at the lanes anew for each. That is at most so many, while they are older than the task `before` (the head of
--- the next lane, or null), and none once `bytes` of prompts are taken.
+-- the next lane, or null), and none once so many `bytes` of the answer are taken, see bytes_in_claim().
 -- Answers null when the lane has nothing to take now: it is empty; or its head was a task that is gone and the next one
 -- is younger, so that another lane may be first; or others hold its first 50 tasks in open transactions (the lane steps
 -- aside: their rollback would tell nobody).
@@ -11,7 +11,7 @@
 -- Only lease_tasks() calls this, under the claim lock. A lane's turn is waiting as long as it has a lane to look at.
 CREATE OR REPLACE FUNCTION take_tasks(
     p_lane uuid, p_head bigint, p_before bigint, p_most integer, p_bytes bigint, p_picked uuid [], p_now timestamptz,
-    OUT task_ids uuid [], OUT resumes uuid [], OUT prompt_bytes bigint
+    OUT task_ids uuid [], OUT resumes uuid [], OUT taken_bytes bigint
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -29,7 +29,7 @@ BEGIN
     SELECT array_agg(id), array_agg(number), array_agg(created_at), array_agg(bytes)
     INTO v_ids, v_numbers, v_ages, v_bytes
     FROM (
-        SELECT id, number, created_at, octet_length(prompt) AS bytes FROM tasks
+        SELECT id, number, created_at, bytes_in_claim(prompt, output_files) AS bytes FROM tasks
         WHERE lane = p_lane AND created_at >= v_oldest AND status = 'queued' AND wait_reason IS NULL
             AND id <> ALL(p_picked)
         ORDER BY created_at, number LIMIT p_most + 1
@@ -37,12 +37,12 @@ BEGIN
     v_head := v_numbers[1];
     v_oldest := v_ages[1];
     IF v_head <= p_head THEN
-        prompt_bytes := v_bytes[1];
-        WHILE v_tried < least(p_most, cardinality(v_ids)) AND prompt_bytes < p_bytes
+        taken_bytes := v_bytes[1];
+        WHILE v_tried < least(p_most, cardinality(v_ids)) AND taken_bytes < p_bytes
             AND (p_before IS NULL OR v_numbers[v_tried + 1] < p_before)
         LOOP
             v_tried := v_tried + 1;
-            prompt_bytes := prompt_bytes + v_bytes[v_tried];
+            taken_bytes := taken_bytes + v_bytes[v_tried];
         END LOOP;
         -- IS NOT DISTINCT FROM keeps the planner from tasks_ready: a lane may be a million tasks long.
         SELECT array_agg(id ORDER BY array_position(v_ids, id)),
@@ -64,7 +64,8 @@ BEGIN
                 END IF;
             END LOOP;
         ELSIF task_ids IS NULL THEN
-            SELECT ARRAY[id], octet_length(prompt), ARRAY[tasks.resumes] INTO task_ids, prompt_bytes, resumes FROM tasks
+            SELECT ARRAY[id], bytes_in_claim(prompt, output_files), ARRAY[tasks.resumes] INTO task_ids, taken_bytes, resumes
+            FROM tasks
             WHERE lane = p_lane AND created_at >= v_oldest AND status = 'queued' AND wait_reason IS NULL
                 AND id = ANY(ARRAY(
                     SELECT id FROM tasks

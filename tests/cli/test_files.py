@@ -8,6 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from cli.database import STATEMENT_SECONDS, Database
+from cli.records import Submitted
+from dispatcher.database.connection import BoundedConnection, connect
+from dispatcher.errors import UsageError
+from dispatcher.settings import Settings
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 
 pytestmark = one_postgres
@@ -193,3 +198,20 @@ def test_a_name_that_the_locale_cannot_write_is_refused_with_a_remedy(
     assert refused.code == 2
     assert "LC_ALL=C.UTF-8" in refused.err
     assert "Traceback" not in refused.err
+
+
+def test_what_is_large_may_take_as_long_as_a_slow_line_needs(database_settings: Settings) -> None:
+    with connect(database_settings, statement_timeout=STATEMENT_SECONDS) as connection:
+        db = Database(connection)
+        assert isinstance(connection, BoundedConnection)
+        with pytest.raises(UsageError, match="no-such-tool"):
+            db.rows(
+                Submitted, "submit_tasks", tasks=f'[{{"tool": "no-such-tool", "prompt": "{"x" * 2**25}"}}]'
+            )
+        db.allow(2**20 - 1)
+
+        [allowed] = connection.execute(
+            "SELECT setting::integer / 1000 FROM pg_settings WHERE name = 'statement_timeout'"
+        )
+        assert allowed == (60 + 1024,)
+        assert connection.patience > 60 + 1024

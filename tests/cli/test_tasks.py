@@ -234,6 +234,25 @@ def test_runs_lists_each_start(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> 
     ]
 
 
+def test_show_tells_the_last_runs_of_thousands_and_where_the_others_are(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher, database: str
+) -> None:
+    number = llmctl.submit("claude", "x")
+    dispatcher.run(input_tokens=10, output_tokens=2)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO task_runs (task_id, run_no, attempt, group_name, dispatcher_id, work_dir_id, host, boot_id,"
+            " claimed_at, status, input_tokens) SELECT task_id, i, 1, group_name, dispatcher_id, work_dir_id, host,"
+            " boot_id, claimed_at, 'failed', 1 FROM task_runs, generate_series(2, 1700) AS i"
+        )
+
+    shown = llmctl.ok("show", number)
+
+    assert f"runs (1,200 earlier ones: `llmctl runs {number}`):" in shown
+    assert "500 read, 0 written in the last 500 runs" in shown
+    assert len(llmctl.ok("runs", number).splitlines()) == 1701
+
+
 def test_a_run_that_was_denied_something_says_so(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     number = llmctl.submit("claude", "x")
     dispatcher.run(final_text="half of it", denials=["Bash: make test", "Write: /etc/hosts"])

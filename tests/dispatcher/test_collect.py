@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
+from msgspec.structs import replace
 
-from dispatcher.large_files import LargeFiles
-from dispatcher.run.collect import INLINE_BYTES, CollectError, collect
+from dispatcher.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.run.collect import IN_MEMORY_BYTES, CollectError, collect
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 
@@ -24,7 +25,16 @@ def work(tmp_path: Path) -> Path:
 
 
 def take(work: Path, *paths: str, max_bytes: int = 2**30, masking: Masking = NO_SECRETS) -> list[OutputFile]:
-    return list(collect(work, paths, max_bytes, LargeFiles(work.parent / "store"), masking))
+    store = LargeFiles(work.parent / "store")
+    return [with_content(file) for file in collect(work, paths, max_bytes, store, masking, work.parent)]
+
+
+def with_content(file: OutputFile) -> OutputFile:
+    """The file with the content of its copy, which is gone when the next one is taken."""
+    if file.copy is None:
+        return file
+    file.copy.seek(0)
+    return replace(file, content=file.copy.read())
 
 
 def test_a_plain_file_comes_with_content_digest_and_mode(work: Path) -> None:
@@ -115,7 +125,9 @@ def test_what_is_no_plain_file_below_the_work_directory_is_refused_by_name(work:
 
 def test_missing_files_are_named_together_and_those_that_exist_are_kept(work: Path) -> None:
     (work / "there").write_text("x")
-    files = collect(work, ["one", "there", "no/two"], 100, LargeFiles(work.parent / "store"), NO_SECRETS)
+    files = collect(
+        work, ["one", "there", "no/two"], 100, LargeFiles(work.parent / "store"), NO_SECRETS, work.parent
+    )
 
     assert next(files).path == "there"
     with pytest.raises(CollectError, match="one, no/two"):
@@ -125,7 +137,7 @@ def test_missing_files_are_named_together_and_those_that_exist_are_kept(work: Pa
 def test_the_size_of_all_files_together_is_bounded(work: Path) -> None:
     (work / "a").write_bytes(b"x" * 60)
     (work / "b").write_bytes(b"x" * 60)
-    files = collect(work, ["a", "b"], 100, LargeFiles(work.parent / "store"), NO_SECRETS)
+    files = collect(work, ["a", "b"], 100, LargeFiles(work.parent / "store"), NO_SECRETS, work.parent)
 
     assert next(files).size == 60
     with pytest.raises(CollectError, match="b has 60 bytes, and only 40 are left") as caught:
@@ -172,7 +184,7 @@ def test_no_work_directory_any_more_means_that_all_is_missing(work: Path) -> Non
         take(work, "gone")
 
 
-@pytest.mark.parametrize("size", [1_000, INLINE_BYTES + 1_000])
+@pytest.mark.parametrize("size", [1_000, IN_MEMORY_BYTES + 1_000, INLINE_BYTES + 1_000])
 def test_a_key_in_a_file_is_masked_and_nothing_else(work: Path, size: int) -> None:
     key = b"sk-planted-0123456789"
     (work / "told").write_bytes(b"\xff" * (size - 10) + key + b" in eu-west\n")

@@ -126,6 +126,27 @@ def test_killing_the_dispatcher_neither_kills_nor_repeats_a_running_agent(site: 
     assert site.sql("SELECT * FROM check_counters()") == []
 
 
+def test_a_crash_with_more_prompts_at_work_than_one_answer_can_hold(site: Site) -> None:
+    """JSON of 256 MiB is an error: no dispatcher would ever start again."""
+    site.configure("groups", sh={"max_concurrent": 30})
+    site.configure("limits", **{"tool:sh": 30})
+    gate = site.gate()
+    site.sql(
+        "INSERT INTO tasks (tool, prompt) SELECT 'sh', %s || repeat('x', 10000000) FROM generate_series(1, 28)",
+        f"{gate.pass_through}; echo done; exit\n#",
+    )
+    numbers = list(range(1, 29))
+    site.start()
+    site.wait_for("running", *numbers, within=90)
+
+    again = site.start_again()
+    again.wait_for("run adopted", times=len(numbers))
+    gate.open()
+
+    site.wait_for("succeeded", *numbers)
+    assert {len(site.runs(number)) for number in numbers} == {1}
+
+
 def test_killed_before_the_agent_was_started(site: Site, former: Former) -> None:
     numbers = [site.submit("echo done") for _ in range(3)]
     former.claim()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.large_files import Kept, LargeFiles
-from dispatcher.run.collect import INLINE_BYTES, collect
+from dispatcher.large_files import INLINE_BYTES, Kept, LargeFiles
+from dispatcher.run.collect import collect
 from dispatcher.run.masking import Masking
 from dispatcher.store import OutputFile
 
@@ -27,7 +27,7 @@ def keeping(store: LargeFiles, work: Path) -> Iterator[OutputFile]:
     with (work / "big").open("wb") as file:
         file.truncate(INLINE_BYTES + 1)
     (work / "small").touch()
-    return collect(work, ["big", "small"], 2**30, store, Masking(()))
+    return collect(work, ["big", "small"], 2**30, store, Masking(()), work.parent)
 
 
 def test_no_file_is_removed_between_its_writing_and_its_row(store: LargeFiles, tmp_path: Path) -> None:

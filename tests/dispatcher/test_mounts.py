@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from dispatcher import mounts
 from dispatcher.large_files import LargeFiles
+from dispatcher.store import InputFile
 from dispatcher.work_directory import WorkDirectory, Workspace
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.users import needs_root
@@ -68,7 +69,7 @@ def held(tmp_path: Path) -> WorkDirectory:
 
 def laid_out(held: WorkDirectory, number: int) -> Workspace:
     workspace = held.workspace(number, 1)
-    workspace.lay_out("prompt", [("file", b"x", 0o600)])
+    workspace.lay_out("prompt", [InputFile("file", b"x", 0o600, 1)])
     return workspace
 
 

@@ -103,7 +103,7 @@ def test_what_a_shell_complains_of_is_told_apart(complaint: str, exit_code: int,
 def look_for_output(directory: Path) -> object:
     (directory / "there").write_text("x")
     files = LargeFiles(directory / "files")
-    return lambda: list(collect(directory, ["there"], 100, files, Masking(())))
+    return lambda: list(collect(directory, ["there"], 100, files, Masking(()), directory))
 
 
 def look_into_log(directory: Path) -> object:

@@ -88,6 +88,10 @@ def test_other_input_files_may_be_called_anything(path: str) -> None:
 
 
 def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site: Site) -> None:
+    program = site.directory / "program"
+    program.write_text(f"#!/bin/sh\ntouch {site.directory}/began\n")
+    program.chmod(0o755)
+    site.configure("tools", gemini={"command": str(program)})
     site.configure("groups", gemini={"tool": "gemini", "account": "main"})
     number = site.submit("x" * (8 * 2**20 + 1), tool="gemini")
     site.start()

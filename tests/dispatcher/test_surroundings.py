@@ -17,6 +17,7 @@ from dispatcher.run.environment import OWNER, RUN, SecretError
 from dispatcher.run.run_record import Reading
 from dispatcher.run.survivors import Sweep, kill_left_over, kill_run, signal_group
 from dispatcher.run.sweeping import Sweeper
+from dispatcher.store import InputFile
 from dispatcher.work_directory import WorkDirectory
 from tests.fixtures.starving import starved
 from tests.fixtures.users import NOBODY, as_user, needs_root
@@ -119,7 +120,7 @@ def test_what_an_agent_made_read_only_is_deleted_like_all_else(home_of_nobody: P
     def discard() -> list[str]:
         held = WorkDirectory.hold(home_of_nobody / "w", "database")
         workspace = held.workspace(1, 1)
-        workspace.lay_out("prompt", [("pkg/mod/file", b"x", 0o444)])
+        workspace.lay_out("prompt", [InputFile("pkg/mod/file", b"x", 0o444, 1)])
         (workspace.work / "elsewhere").symlink_to("/")
         (workspace.work / "pkg" / "mod").chmod(0o500)
         (workspace.work / "pkg").chmod(0)
@@ -145,7 +146,7 @@ def test_input_files_do_not_follow_links_out_of_a_chosen_directory(
     workspace = held.workspace(1, 1, chosen)
 
     with pytest.raises(PermissionError):
-        workspace.lay_out("prompt", [("way/file", b"x", 0o644)])
+        workspace.lay_out("prompt", [InputFile("way/file", b"x", 0o644, 1)])
 
     assert list((tmp_path / "outside").iterdir()) == []
 
@@ -153,11 +154,12 @@ def test_input_files_do_not_follow_links_out_of_a_chosen_directory(
 def test_input_files_replace_nothing_but_themselves(held: WorkDirectory, tmp_path: Path) -> None:
     chosen = tmp_path / "project"
     chosen.mkdir()
-    held.workspace(1, 1, chosen).lay_out("prompt", [("new", b"x", 0o644)])
-    held.workspace(1, 2, chosen).lay_out("prompt", [("new", b"x", 0o644)])
+    held.workspace(1, 1, chosen).lay_out("prompt", [InputFile("new", b"x", 0o644, 1)])
+    held.workspace(1, 2, chosen).lay_out("prompt", [InputFile("new", b"x", 0o644, 1)])
 
-    with pytest.raises(FileExistsError):
-        held.workspace(1, 3, chosen).lay_out("prompt", [("new", b"other", 0o644)])
+    for run_no, other in enumerate((b"other", b"xx", b""), start=3):
+        with pytest.raises(FileExistsError):
+            held.workspace(1, run_no, chosen).lay_out("prompt", [InputFile("new", other, 0o644, len(other))])
 
 
 def test_a_run_is_laid_out_once(held: WorkDirectory) -> None:
@@ -169,7 +171,7 @@ def test_a_run_is_laid_out_once(held: WorkDirectory) -> None:
 
 def test_discarded_workspaces_are_gone_when_the_trash_is_emptied(held: WorkDirectory) -> None:
     workspace = held.workspace(1, 1)
-    workspace.lay_out("prompt", [("deep/in/there", b"x", 0o444)])
+    workspace.lay_out("prompt", [InputFile("deep/in/there", b"x", 0o444, 1)])
 
     workspace.discard()
     assert not workspace.directory.exists()

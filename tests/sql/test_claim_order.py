@@ -125,16 +125,45 @@ def test_no_more_than_asked_for_are_claimed(db: Client) -> None:
 
 
 def test_a_claim_stops_before_its_answer_grows_too_large_and_says_so(db: Client) -> None:
-    """JSON of 256 MB is an error, which would come back with every claim."""
+    """A slow line would never bring it, and the next claim would be as large."""
     db.group("main", slots=9)
     db.limit("tool:claude", 9)
-    db.run(
-        "insert into tasks (tool, prompt) select 'claude', repeat('x', 20000000) from generate_series(1, 4)"
-    )
+    db.run("insert into tasks (tool, prompt) select 'claude', repeat('x', 60000) from generate_series(1, 7)")
     dispatcher = db.dispatcher()
     first = db.claim(dispatcher)
-    assert (len(first.runs), first.deadline_s) == (2, 0.001)
+    assert (len(first.runs), first.deadline_s) == (5, 0.001)
     assert len(db.claim(dispatcher).runs) == 2
+
+
+def test_names_of_output_files_count_for_the_size_of_a_claim(db: Client) -> None:
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    db.submit_all([{"tool": "claude", "prompt": "p", "output_files": [f"{n:0200}" for n in range(1000)]}] * 3)
+    assert len(db.claim(db.dispatcher()).runs) == 2
+
+
+def test_a_large_prompt_is_read_in_pieces_by_who_has_the_run(db: Client) -> None:
+    db.group("main", slots=9)
+    db.limit("tool:claude", 9)
+    prompt = "é" * 40_000
+    db.submit(prompt)
+    me, other = db.dispatcher(), db.dispatcher()
+    [run] = db.claim(me).runs
+    assert run.answer["prompt"] is None
+    pieces = b""
+    for at in (0, 30001, 60002):
+        piece = db.value("select read_prompt(%s, %s, %s, 30001)", me, run.id, at)
+        assert isinstance(piece, bytes)
+        pieces += piece
+    assert pieces.decode() == prompt
+    assert db.value("select activity from task_runs") is None
+    db.value("select read_prompt(%s, %s, 0, 30001)", me, run.id)
+    assert db.value("select activity from task_runs") == "fetching the prompt: 0.0 of 0.1 MB"
+    with refused("LD412", "is not this dispatcher's any more"):
+        db.value("select read_prompt(%s, %s, 0, 30001)", other, run.id)
+    db.finish(me, run)
+    with refused("LD412", "is not this dispatcher's any more"):
+        db.value("select read_prompt(%s, %s, 0, 30001)", me, run.id)
 
 
 def test_what_a_claim_answers_is_what_was_submitted(db: Client) -> None:

@@ -169,8 +169,8 @@ def test_a_run_that_was_never_told_to_run_keeps_its_last_output(db: Client, disp
 
 def test_a_long_log_is_read_in_several_answers(db: Client, dispatcher: UUID) -> None:
     (run,) = running(db, dispatcher)
-    for megabyte in range(6):
-        append(db, dispatcher, output(run, chunk(megabyte * 2**20, b"x" * 2**20)))
+    for quarter in range(6):
+        append(db, dispatcher, output(run, chunk(quarter * 2**18, b"x" * 2**18)))
     query = "select seq, length(content) from read_output(%s, 1, 'stdout', %s)"
     first = db.rows(query, str(run.number), 0)
     second = db.rows(query, str(run.number), first[-1][0])

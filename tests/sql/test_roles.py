@@ -1,5 +1,6 @@
 """What each database role may do, and above all what it may not."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import LiteralString
@@ -96,9 +97,9 @@ STEERS = {
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
-    "has_work", "heartbeat", "input_files_of", "next_deadline", "open_runs", "prune_lanes", "prune_output",
-    "prune_tasks", "register_dispatcher", "report_and_claim", "start_run", "start_runs", "store_output",
-    "unreferenced_files",
+    "has_work", "heartbeat", "input_files_of", "keep_pieces", "next_deadline", "open_runs", "prune_lanes",
+    "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
+    "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files",
 }  # fmt: skip
 
 
@@ -190,6 +191,11 @@ def test_a_dispatcher_does_a_whole_run(acme: Client, db: Client, log_in: LogIn) 
     assert agent.rows("select content from input_files_of(%s)", run.answer["task_id"]) == [(b"their file",)]
     agent.start(me, run)
     agent.value("select heartbeat(%s)", me)
+    assert agent.value("select read_input(%s, %s, 'in.txt', 6, 9)", me, run.id) == b"file"
+    assert agent.value("select read_prompt(%s, %s, 0, 6)", me, run.id) == b"secret"
+    agent.value("select store_piece(%s, %s, 'plan.md', 0, 'plan', 4)", me, run.id)
+    digest = hashlib.sha256(b"plan").hexdigest()
+    agent.value("select keep_pieces(%s, %s, 'plan.md', 4, %s, 420)", me, run.id, digest)
     agent.value("select store_output(%s, %s, 'plan.md', 'plan', null, 4, '', 420)", me, run.id)
     assert agent.finish(me, run, final_text="done") == "finished"
     assert agent.value("select has_work(%s)", me) is False

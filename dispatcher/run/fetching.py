@@ -1,0 +1,81 @@
+"""Bringing the prompt and the input files of a run that are too large for one statement into its workspace."""
+
+import codecs
+import os
+import tempfile
+from collections.abc import Sequence
+
+import psycopg
+
+from dispatcher.run.preparation import GO_ON, NotStartedError, cannot, check_length
+from dispatcher.run.transfers import Transfers
+from dispatcher.store import NOT_OURS, ClaimedRun, InputFile
+from dispatcher.threads import in_thread
+from dispatcher.work_directory import Workspace
+from wrappers.base import Wrapper
+
+
+def is_missing(claimed: ClaimedRun, inputs: Sequence[InputFile]) -> bool:
+    """Whether anything is to be fetched in pieces."""
+    return claimed.prompt is None or any(file.content is None for file in inputs)
+
+
+async def fetch(
+    claimed: ClaimedRun,
+    wrapper: Wrapper,
+    workspace: Workspace,
+    inputs: Sequence[InputFile],
+    transfers: Transfers,
+) -> None:
+    """Fetch what :func:`dispatcher.run.preparation.prepare` could not lay out. Raises :class:`NotStartedError`."""
+    try:
+        if claimed.prompt is None:
+            await _fetch_prompt(claimed, wrapper, workspace, transfers)
+        for file in inputs:
+            if file.content is None:
+                await _fetch_input(claimed, file, workspace, transfers)
+    except OSError as error:
+        raise cannot("the workspace could not be made", error) from error
+    except psycopg.DatabaseError as error:
+        if error.sqlstate != NOT_OURS:
+            raise
+        raise NotStartedError("interrupted", "another dispatcher has this run now") from error
+
+
+async def _fetch_prompt(
+    claimed: ClaimedRun,
+    wrapper: Wrapper,
+    workspace: Workspace,
+    transfers: Transfers,
+) -> None:
+    limit = wrapper.longest_prompt
+    characters = codecs.getincrementaldecoder("utf-8")()
+    length = 0
+
+    def take(piece: bytes) -> None:
+        nonlocal length
+        if limit is not None:
+            length += limit.length_of(characters.decode(piece))
+        target.write(piece)
+
+    descriptor = os.open(
+        workspace.prompt, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
+    with os.fdopen(descriptor, "wb") as target:
+        if claimed.goes_on:
+            take(GO_ON.encode())
+        await transfers.fetch_prompt(claimed.run_id, take)
+    if limit is not None:
+        check_length(length, wrapper, limit)
+
+
+async def _fetch_input(
+    claimed: ClaimedRun,
+    file: InputFile,
+    workspace: Workspace,
+    transfers: Transfers,
+) -> None:
+    """Nothing is in the work directory before all of the file is there: the next attempt would find a part of it."""
+    with tempfile.TemporaryFile(dir=workspace.directory) as draft:
+        await transfers.fetch_input(claimed.run_id, file.path, draft.write)
+        await in_thread(workspace.place, file.path, draft, file.mode)

@@ -1,0 +1,137 @@
+"""What a run made, on its way into the database: its output files, and an answer that no report can carry."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
+import psycopg
+import structlog
+import trio
+from msgspec import structs
+
+from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE
+from dispatcher.large_files import LargeFiles
+from dispatcher.run.collect import CollectError, collect
+from dispatcher.run.conclusion import STOPPED
+from dispatcher.run.masking import Masking
+from dispatcher.run.transfers import Transfers
+from dispatcher.store import NOT_OURS, ClaimedRun, OutputFile, Report
+from dispatcher.threads import in_thread
+from dispatcher.work_directory import Workspace
+from wrappers.base import Outcome
+
+log = structlog.get_logger()
+
+LARGEST_ANSWER = 64 * 2**10
+"""Bytes of an answer that go with the report of a run's end."""
+
+
+class _CanceledError(Exception):
+    """The run was canceled while something large that it made was on its way."""
+
+
+class Results:
+    """The results of one run. After :meth:`cancel` nothing large is stored any more, nor waited for."""
+
+    def __init__(
+        self, claimed: ClaimedRun, workspace: Workspace, transfers: Transfers, files: LargeFiles
+    ) -> None:
+        self._claimed = claimed
+        self._workspace = workspace
+        self._transfers = transfers
+        self._files = files
+        self._canceled = False
+        self._storing = trio.CancelScope()
+
+    def cancel(self) -> None:
+        """Give up at once what is on its way."""
+        self._canceled = True
+        self._storing.cancel()
+
+    async def keep_files(
+        self, outcome: Outcome, max_bytes: int, masking: Masking
+    ) -> tuple[list[str], Outcome]:
+        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded.
+
+        While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
+        """
+        kept: list[str] = []
+        while self._claimed.output_files:
+            kept.clear()
+            files = collect(
+                self._workspace.work,
+                self._claimed.output_files,
+                max_bytes,
+                self._files,
+                masking.of_files,
+                self._workspace.directory,
+            )
+            try:
+                while (file := await in_thread(next, files, None)) is not None:
+                    if await self._store(file):
+                        kept.append(file.path)
+                    else:
+                        outcome = _canceled(outcome)
+            except CollectError as error:
+                if outcome.succeeded:
+                    outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
+            except OSError as error:
+                if outcome.succeeded and error.errno in HOST_TROUBLE and not self._canceled:
+                    log.warning("output files wait", task=self._claimed.number, error=str(error))
+                    await trio.sleep(TASK_PAUSE)
+                    continue
+                if outcome.succeeded:
+                    message = f"an output file could not be kept: {error}"
+                    outcome = replace(outcome, error_class="output_missing", error_message=message)
+            except psycopg.DatabaseError as error:
+                if error.sqlstate != NOT_OURS:
+                    raise
+                log.error(
+                    "outputs refused: the run is not ours any more",
+                    task=self._claimed.number,
+                    error=str(error),
+                )
+            break
+        return kept, outcome
+
+    async def send_answer(self, report: Report) -> Report:
+        """Send an answer in pieces that is too large for its report; returns what is to be reported."""
+        answer = (report.final_text or "").encode()
+        if len(answer) <= LARGEST_ANSWER:
+            return report
+        report = structs.replace(report, final_text=None)
+        try:
+            with self._while_wanted():
+                await self._transfers.store_answer(report.run_id, answer)
+        except _CanceledError:
+            return structs.replace(report, error_class="canceled", error_message=STOPPED["canceled"])
+        except psycopg.DatabaseError as error:
+            if error.sqlstate != NOT_OURS:
+                raise
+            return report  # which is refused as well
+        return structs.replace(report, answer_bytes=len(answer))
+
+    async def _store(self, file: OutputFile) -> bool:
+        """Store a file; returns False when it is given up. A small one is stored whatever happens."""
+        try:
+            with self._while_wanted() if file.copy is not None else nullcontext():
+                await self._transfers.store_file(self._claimed.run_id, file)
+        except _CanceledError:
+            return False
+        return True
+
+    @contextmanager
+    def _while_wanted(self) -> Iterator[None]:
+        """Give up what is on its way inside when the run is canceled, as _CanceledError."""
+        with trio.CancelScope() as self._storing:
+            if self._canceled:
+                self._storing.cancel()
+            yield
+        if self._storing.cancelled_caught:
+            raise _CanceledError
+
+
+def _canceled(outcome: Outcome) -> Outcome:
+    if not outcome.succeeded:
+        return outcome
+    return replace(outcome, error_class="canceled", error_message=STOPPED["canceled"])
