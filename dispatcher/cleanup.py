@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import structlog
 import trio
 
+from dispatcher.rows import Report
 from dispatcher.run import run_record
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.life import Run
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import Report
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory, Workspace
 

@@ -24,6 +24,7 @@ from dispatcher.exchange import Exchange
 from dispatcher.host_trouble import when_there_is_room
 from dispatcher.large_files import LargeFiles
 from dispatcher.retention import Retention
+from dispatcher.rows import ClaimedRun, OpenRun, Report, UnreadableRun
 from dispatcher.run import conclusion
 from dispatcher.run.following import Following
 from dispatcher.run.life import Run, Surroundings
@@ -31,7 +32,7 @@ from dispatcher.run.run_record import Reading, StopReason
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
-from dispatcher.store import ClaimedRun, OpenRun, Report, Store, UnreadableRun
+from dispatcher.store import Store
 from dispatcher.threads import SerialThread
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.work_directory import WorkDirectory

@@ -15,7 +15,8 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from dispatcher.store import UNSTORABLE, ClaimedRun, OpenRun, Report, Started, Store, UnreadableRun
+from dispatcher.rows import ClaimedRun, OpenRun, Report, Started, UnreadableRun
+from dispatcher.store import UNSTORABLE, Store
 
 log = structlog.get_logger()
 

@@ -13,8 +13,9 @@ import trio
 
 from dispatcher.database.connection import will_pass
 from dispatcher.large_files import LargeFiles
+from dispatcher.rows import Pruned
 from dispatcher.settings import RetentionSettings
-from dispatcher.store import Pruned, Store
+from dispatcher.store import Store
 from dispatcher.threads import in_thread
 
 log = structlog.get_logger()

@@ -29,10 +29,11 @@ from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.event_loop import EventLoop
 from dispatcher.large_files import LargeFiles
+from dispatcher.rows import Registration
 from dispatcher.run import cgroups
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.settings import Settings
-from dispatcher.store import Registration, Store, register
+from dispatcher.store import Store, register
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.wall import Wall, in_a_sentence
 from dispatcher.work_directory import WorkDirectory

@@ -25,7 +25,7 @@ from typing import BinaryIO, Self
 
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host_trouble import SCARCE
-from dispatcher.store import InputFile
+from dispatcher.rows import InputFile
 from dispatcher.trash import Trash
 
 KEPT = "kept"

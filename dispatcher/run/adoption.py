@@ -10,11 +10,11 @@ import trio
 
 from dispatcher import linux
 from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE
+from dispatcher.rows import OpenRun
 from dispatcher.run import run_record
 from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.run_record import Header, Reading
 from dispatcher.run.survivors import Marks
-from dispatcher.store import OpenRun
 
 log = structlog.get_logger()
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import trio
 
 from dispatcher.host_trouble import when_there_is_room
+from dispatcher.rows import Output, OutputChunk, Stream
 from dispatcher.run.log_file import LogFile
 from dispatcher.run.masking import MASK, Masking
 from dispatcher.run.run_record import StopReason
-from dispatcher.store import Output, OutputChunk, Stream
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser, Waits

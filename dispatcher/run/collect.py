@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from dispatcher.host_trouble import HOST_TROUBLE
 from dispatcher.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.rows import OutputFile
 from dispatcher.run.masking import Masking
-from dispatcher.store import OutputFile
 
 IN_MEMORY_BYTES = 256 * 2**10
 _PIECE = 2**20

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dispatcher.host_trouble import tells_of_host_trouble
+from dispatcher.rows import Output, Report
 from dispatcher.run.launch import SHELL_NAME
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import Reading, StopReason
-from dispatcher.store import Output, Report
 from wrappers.base import AuthMode, Outcome
 from wrappers.text import storable
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import psycopg
 
+from dispatcher.rows import ClaimedRun, InputFile
 from dispatcher.run.preparation import GO_ON, NotStartedError, cannot, check_length
 from dispatcher.run.transfers import Transfers
-from dispatcher.store import NOT_OURS, ClaimedRun, InputFile
+from dispatcher.store import NOT_OURS
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Wrapper

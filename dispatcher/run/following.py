@@ -16,12 +16,13 @@ import trio
 from dispatcher.database.connection import will_pass
 from dispatcher.host_trouble import SCARCE, when_there_is_room
 from dispatcher.linux import DirectoryWatch
+from dispatcher.rows import ClaimedRun, Output
 from dispatcher.run.agent_output import AgentOutput, Bounds
 from dispatcher.run.masking import Masking
 from dispatcher.run.run_record import StopReason
 from dispatcher.run.transfers import Pace
 from dispatcher.settings import ExecutionSettings
-from dispatcher.store import NOT_OURS, UNSTORABLE, ClaimedRun, Output, Store
+from dispatcher.store import NOT_OURS, UNSTORABLE, Store
 from dispatcher.threads import in_thread
 from dispatcher.wall import Wall, persist
 from dispatcher.work_directory import Workspace

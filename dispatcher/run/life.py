@@ -11,6 +11,7 @@ import trio
 from dispatcher import linux
 from dispatcher.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.large_files import LargeFiles
+from dispatcher.rows import ClaimedRun, InputFile, OpenRun, Report, Started
 from dispatcher.run import run_record
 from dispatcher.run.adoption import began, find_process
 from dispatcher.run.agent_output import AgentOutput
@@ -37,7 +38,7 @@ from dispatcher.run.survivors import Marks
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.run.transfers import Transfers
 from dispatcher.settings import Settings
-from dispatcher.store import ClaimedRun, InputFile, OpenRun, Report, Started, Store
+from dispatcher.store import Store
 from dispatcher.threads import SerialThread, in_thread
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.work_directory import Workspace

@@ -16,13 +16,13 @@ from dispatcher.errors import UsageError
 from dispatcher.host_trouble import HOST_TROUBLE
 from dispatcher.own_environment import GIVEN
 from dispatcher.paths import expanded
+from dispatcher.rows import ClaimedRun, InputFile
 from dispatcher.run import environment, run_record
 from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
 from dispatcher.secret_references import why_secret
 from dispatcher.settings import SecuritySettings
 from dispatcher.short_paths import shortened
-from dispatcher.store import ClaimedRun, InputFile
 from dispatcher.work_directory import Workspace
 from wrappers.base import AuthMode, PromptLimit, Request, Wrapper, is_among
 

@@ -11,11 +11,12 @@ from msgspec import structs
 
 from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.large_files import LargeFiles
+from dispatcher.rows import ClaimedRun, OutputFile, Report
 from dispatcher.run.collect import CollectError, collect
 from dispatcher.run.conclusion import STOPPED
 from dispatcher.run.masking import Masking
 from dispatcher.run.transfers import Transfers
-from dispatcher.store import NOT_OURS, ClaimedRun, OutputFile, Report
+from dispatcher.store import NOT_OURS
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import Workspace
 from wrappers.base import Outcome

@@ -14,7 +14,8 @@ from typing import BinaryIO, TypeVar
 import psycopg
 import trio
 
-from dispatcher.store import INCOMPLETE, InputFile, OutputFile, Store
+from dispatcher.rows import InputFile, OutputFile
+from dispatcher.store import INCOMPLETE, Store
 from dispatcher.threads import in_thread
 
 Answer = TypeVar("Answer")

@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from dispatcher.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.rows import OutputFile
 from dispatcher.run.collect import IN_MEMORY_BYTES, CollectError, collect
 from dispatcher.run.masking import Masking
-from dispatcher.store import OutputFile
 
 NO_SECRETS = Masking(())
 

@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from dispatcher import linux
+from dispatcher.rows import ClaimedRun
 from dispatcher.run import run_record
 from dispatcher.run.launch import Child, Launch, launch
 from dispatcher.run.run_record import Header, RunRecord
-from dispatcher.store import ClaimedRun
 from dispatcher.work_directory import WorkDirectory, Workspace
 from tests.fixtures.dispatchers import Site
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.large_files import INLINE_BYTES, Kept, LargeFiles
+from dispatcher.rows import OutputFile
 from dispatcher.run.collect import collect
 from dispatcher.run.masking import Masking
-from dispatcher.store import OutputFile
 
 PATIENCE = 60
 

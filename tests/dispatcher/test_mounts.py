@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from dispatcher import mounts
 from dispatcher.large_files import LargeFiles
-from dispatcher.store import InputFile
+from dispatcher.rows import InputFile
 from dispatcher.work_directory import WorkDirectory, Workspace
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.users import needs_root

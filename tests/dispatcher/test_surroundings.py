@@ -11,13 +11,13 @@ import pytest
 import trio
 
 from dispatcher.errors import DispatchError, UsageError
+from dispatcher.rows import InputFile
 from dispatcher.run import cgroups, environment
 from dispatcher.run.conclusion import explain
 from dispatcher.run.environment import OWNER, RUN, SecretError
 from dispatcher.run.run_record import Reading
 from dispatcher.run.survivors import Sweep, kill_left_over, kill_run, signal_group
 from dispatcher.run.sweeping import Sweeper
-from dispatcher.store import InputFile
 from dispatcher.work_directory import WorkDirectory
 from tests.fixtures.starving import starved
 from tests.fixtures.users import NOBODY, as_user, needs_root
