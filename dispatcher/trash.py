@@ -24,6 +24,13 @@ class Trash:
         self.directory = directory
         self._told: set[Path] = set()
 
+    def make(self) -> None:
+        """Create it, also where an agent put a link in its place: what that leads to is not ours. Raises OSError."""
+        if self.directory.is_symlink():
+            log.warning("a link in the place of the trash is removed", path=str(self.directory))
+            self.directory.unlink()
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+
     async def empty(self) -> bool:
         """Delete what can be deleted; returns whether something that is mounted there keeps a part of it.
 
@@ -49,6 +56,7 @@ class Trash:
 
     def _look(self) -> tuple[Sequence[Path], Mapping[Path, Path]]:
         """List what is there, and of the entries in which something is mounted, a mount point in each."""
+        self.make()
         real = Path(os.path.realpath(self.directory))
         held = {self.directory / point.relative_to(real).parts[0]: point for point in mounts.below(real)}
         return list(self.directory.iterdir()), held

@@ -158,7 +158,7 @@ class WorkDirectory:
         runs = root / database_id
         try:
             runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (runs / TRASH).mkdir(mode=0o700, exist_ok=True)
+            Trash(runs / TRASH).make()
             directory_id = _identity(root)
             lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

@@ -115,6 +115,22 @@ def test_when_a_mount_is_gone_its_workspace_is_deleted(
     assert (elsewhere / "precious").read_text() == "mine"
 
 
+def test_a_link_in_the_place_of_the_trash_leads_to_nothing_that_is_deleted(
+    held: WorkDirectory, elsewhere: Path
+) -> None:
+    workspace = laid_out(held, 1)
+    held.trash.directory.rmdir()
+    held.trash.directory.symlink_to(elsewhere)
+
+    trio.run(held.trash.empty)
+    workspace.discard()
+    assert in_trash(held) == ["1"]
+    trio.run(held.trash.empty)
+
+    assert in_trash(held) == []
+    assert (elsewhere / "precious").read_text() == "mine"
+
+
 @needs_root
 def test_what_is_left_of_a_workspace_whose_session_is_kept_holds_no_file_of_a_mount(
     held: WorkDirectory, elsewhere: Path, bind: Bind
