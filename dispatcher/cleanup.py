@@ -1,7 +1,9 @@
 """Getting rid of workspaces that are done with, and keeping those in which a session may go on."""
 
+import contextlib
 import math
 import time
+import uuid
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -12,6 +14,7 @@ from dispatcher.run import run_record
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.life import Run
 from dispatcher.settings import ExecutionSettings
+from dispatcher.store import Store
 from dispatcher.threads import in_thread
 from dispatcher.work_directory import WorkDirectory, Workspace
 
@@ -35,11 +38,13 @@ class Cleanup:
     def __init__(
         self,
         work_directory: WorkDirectory,
+        store: Store,
         settings: Callable[[], ExecutionSettings],
         active: Callable[[], Sequence[Run]],
         adopted: trio.Event,
     ) -> None:
         self._work_directory = work_directory
+        self._store = store
         self._settings = settings
         self._active = active
         self._adopted = adopted
@@ -49,7 +54,7 @@ class Cleanup:
     async def run(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
         await self._adopted.wait()
-        await in_thread(self._discard_leftovers)
+        await self._discard_leftovers()
         looked = -math.inf
         while True:
             if trio.current_time() - looked > EXPIRY_PAUSE:
@@ -112,25 +117,47 @@ class Cleanup:
             home = Workspace(run.workspace.work.parent, run.workspace.work)
             home.discard()
 
-    def _discard_leftovers(self) -> None:
+    async def _discard_leftovers(self) -> None:
         """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
 
-        Those without an exit record stay: such a run was given up for lost, and its files may be all that is left.
+        Those without an exit record stay, unless the database has their result: such a run was given up for lost, and
+        its files may be all that is left. An agent may have destroyed that record.
         """
         if self._settings().cleanup != "always":
             return
+        doubtful = await in_thread(self._discard_ended)
+        settled = await self._store.patiently(
+            "looking for results", lambda: self._store.settled_runs(list(doubtful))
+        )
+        for run_id in settled:
+            self._discard(doubtful[run_id])
+
+    def _discard_ended(self) -> dict[str, Workspace]:
+        """Discard those that have an exit record; returns the others, by the runs that they say they are of."""
+        doubtful = {}
         for workspace in self._workspaces():
             try:
                 if workspace.kept_until is not None:
                     continue
-                ended = run_record.read(workspace.directory).state in ("ended", "never_started")
-                # Asked last: a run that is new is known before its workspace is made.
-                if ended and not self._is_in_use(workspace):
-                    workspace.discard()
+                reading = run_record.read(workspace.directory)
             except OSError as error:
-                log.warning(
-                    "an old workspace cannot be removed", path=str(workspace.directory), error=str(error)
-                )
+                log.warning("an old workspace stays", path=str(workspace.directory), error=str(error))
+                continue
+            if reading.state in ("ended", "never_started"):
+                self._discard(workspace)
+            elif reading.header is not None:
+                with contextlib.suppress(ValueError):  # an agent may have written anything
+                    doubtful[str(uuid.UUID(reading.header.run_id))] = workspace
+        return doubtful
+
+    def _discard(self, workspace: Workspace) -> None:
+        # Asked last: a run that is new is known before its workspace is made.
+        if self._is_in_use(workspace):
+            return
+        try:
+            workspace.discard()
+        except OSError as error:
+            log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
 
     def _discard_expired(self) -> None:
         """Discard what was kept for sessions longer than it had to be."""

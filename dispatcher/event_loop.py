@@ -92,6 +92,7 @@ class EventLoop:
         self._adopted = trio.Event()
         self._cleanup = Cleanup(
             work_directory,
+            store,
             lambda: self._settings.execution,
             lambda: list(self._active.values()),
             self._adopted,

@@ -208,6 +208,11 @@ class Store:
         """Remove up to ``most`` lanes without tasks, and what belonged to them; returns how many there were."""
         return msgspec.convert(await self._value("SELECT prune_lanes(%s)", most), int)
 
+    async def settled_runs(self, runs: Sequence[str]) -> list[str]:
+        """Return those of the runs that have ended with their results stored; a lost one has none."""
+        settled = await self._value("SELECT settled_runs(%s::uuid[])::text[]", list(runs))
+        return msgspec.convert(settled, list[str])
+
     async def unreferenced_files(self, digests: Sequence[str]) -> list[str]:
         """Answer those of the SHA-256s that no file kept outside the database has."""
         unneeded = await self._value("SELECT unreferenced_files(%s)", list(digests))

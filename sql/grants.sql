@@ -26,7 +26,7 @@ DECLARE
             "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
             "has_work", "heartbeat", "input_files_of", "keep_pieces", "next_deadline", "open_runs", "prune_lanes",
             "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
-            "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files"
+            "settled_runs", "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",

@@ -5,6 +5,7 @@ a registered dispatcher of this work directory has claimed, and got so far and n
 """
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -260,6 +261,25 @@ def test_killed_after_the_end_was_stored(site: Site, former: Former) -> None:
 
     assert outcomes(site, number) == [("succeeded", 1)]
     assert not workspace.directory.exists(), "what it left is removed"
+
+
+@pytest.mark.parametrize("status", ["succeeded", "lost"])
+def test_of_a_run_that_destroyed_its_record_the_files_stay_only_as_long_as_there_is_no_result(
+    site: Site, former: Former, status: str
+) -> None:
+    site.submit("head -n 1 ../run >forged; echo started 4194303 >>forged; mv forged ../run; echo done")
+    run, workspace, agent = former.launch()
+    agent.wait()
+    report = {"run_id": run.run_id} | (
+        {"final_text": "done"} if status == "succeeded" else {"error_class": status}
+    )
+    site.sql("SELECT finish_run(%s, %s)", former.id, json.dumps(report))
+    former.die()
+
+    site.run()
+
+    assert site.runs(run.number)[0]["status"] == status
+    assert workspace.directory.exists() == (status == "lost")
 
 
 def test_an_adopted_run_is_stopped_when_its_time_since_the_launch_is_over(site: Site, former: Former) -> None:

@@ -99,7 +99,7 @@ DISPATCHES = {
     "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
     "has_work", "heartbeat", "input_files_of", "keep_pieces", "next_deadline", "open_runs", "prune_lanes",
     "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
-    "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files",
+    "settled_runs", "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files",
 }  # fmt: skip
 
 
