@@ -141,7 +141,7 @@ class Cleanup:
                     continue
                 reading = run_record.read(workspace.directory)
             except OSError as error:
-                log.warning("an old workspace stays", path=str(workspace.directory), error=str(error))
+                _complain(workspace, error)
                 continue
             if reading.state in ("ended", "never_started"):
                 self._discard(workspace)
@@ -187,3 +187,7 @@ class Cleanup:
             workspace.directory in (run.workspace.directory, run.workspace.work.parent)
             for run in self._active()
         )
+
+
+def _complain(workspace: Workspace, error: OSError) -> None:
+    log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
