@@ -1,5 +1,6 @@
 -- adopt_runs(dispatcher): the new holder of a work directory takes over the open runs of all who held it before, and
--- returns the first of them like open_runs(), which returns the others. Those dispatchers are closed: whatever they still write is refused from now on.
+-- returns the first of them like open_runs(), which returns the others. Those dispatchers are closed: whatever they still
+-- write is refused from now on.
 -- Only the holder of the directory's lock may call this: the lock is the proof that they are dead, not their lease.
 -- Locks: the dispatchers by id, then tasks by id. Raises LD410 when the dispatcher itself is closed.
 CREATE OR REPLACE FUNCTION adopt_runs(p_dispatcher uuid) RETURNS jsonb

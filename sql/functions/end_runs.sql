@@ -18,7 +18,8 @@
 -- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
 -- each report (measured), until autovacuum comes by.
 -- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
--- holds the dispatcher. Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
+-- holds the dispatcher. Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside
+-- READ COMMITTED.
 CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_alone boolean DEFAULT false)
 RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE

@@ -1,10 +1,13 @@
 """Nothing that one run, one service or one signal meets reaches anything else."""
 
+import os
+import select
 import signal
 from collections.abc import Sequence
 
 import pytest
 
+from dispatcher.run.cgroups import parent_of_runs
 from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.faults import with_fault
 
@@ -22,6 +25,16 @@ def poisoned(self, given):
         raise ZeroDivisionError("poisoned")
     return answer
 TextParser.{method} = poisoned
+""")
+
+
+def unreadable_records() -> Sequence[str]:
+    """A dispatcher that raises as soon as it looks at the record of an adopted run."""
+    return with_fault("""
+from dispatcher.run import run_record
+async def read_settled(directory):
+    raise ZeroDivisionError("at once")
+run_record.read_settled = read_settled
 """)
 
 
@@ -106,14 +119,8 @@ def test_an_error_in_an_adopted_run_is_reported_once_and_nothing_of_the_run_live
     first = site.start()
     site.wait_for("running", number)
     first.kill()
-    broken = with_fault("""
-from dispatcher.run import run_record
-async def read_settled(directory):
-    raise ZeroDivisionError("at once")
-run_record.read_settled = read_settled
-""")
 
-    dispatcher = site.start(prefix=broken)
+    dispatcher = site.start(prefix=unreadable_records())
 
     site.wait_for("failed", number)
     assert "at once" in site.task(number)["error_message"]
@@ -121,6 +128,26 @@ run_record.read_settled = read_settled
     gate.open()
     site.wait_for("succeeded", site.submit("echo done"))
     assert_alive(dispatcher)
+
+
+@pytest.mark.skipif(parent_of_runs() is None, reason="no control group can be made here")
+def test_an_error_before_the_record_of_an_adopted_run_is_read_leaves_nothing_in_its_control_group(
+    site: Site,
+) -> None:
+    os.mkfifo(site.directory / "hidden")
+    number = site.submit(
+        "env -i /bin/sh -c 'echo $$ >$1; exec sleep 1000' sh $SITE/hidden & wait", max_attempts=1
+    )
+    first = site.start()
+    hidden = os.pidfd_open(int((site.directory / "hidden").read_text()))
+    first.kill()
+
+    site.start(prefix=unreadable_records())
+    site.wait_for("failed", number)
+
+    has_ended, _, _ = select.select([hidden], [], [], 0)
+    os.close(hidden)
+    assert has_ended
 
 
 def test_a_secret_that_an_error_names_is_not_logged(site: Site) -> None:
