@@ -231,7 +231,9 @@ class EventLoop:
             run.stop(self._stopping)
         self._sweeper.begin(claimed.run_id)
         if adopted is not None:
-            self._sweeper.adopt_group(claimed.run_id, None)  # its record may name another one, if it can be read
+            self._sweeper.adopt_group(
+                claimed.run_id, None
+            )  # its record may name another one, if it can be read
         self._runs.start_soon(self._live, run, adopted)
 
     async def _live(self, run: Run, adopted: OpenRun | None) -> None:
