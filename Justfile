@@ -21,11 +21,11 @@ test *arguments:
 
 # What each failure of each real agent CLI comes to, as a table from real runs.
 matrix:
-    {{python}} -m tests.error_matrix
+    {{python}} -m tests.agents.error_matrix
 
 # How two accounts share the work when one reaches its limit, as a story from real runs.
 failover:
-    {{python}} -m tests.failover_demo
+    {{python}} -m tests.agents.failover_demo
 
 # Check style, imports and SQL.
 lint:

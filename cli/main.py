@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from cli.registry import Verbs, announce
-from dispatcher import __version__, standard_streams
+from dispatcher import __version__
 from dispatcher.errors import DispatchError, ExitCode
+from dispatcher.host import standard_streams
 
 app = typer.Typer(
     cls=Verbs,
@@ -66,7 +67,7 @@ def main() -> None:
         # Of what is ours to read or write, errors say more; this is above all a disk that has no room for our output.
         code = _complain(error.strerror or str(error), None, ExitCode.FAILED)
     except (MemoryError, RuntimeError) as error:
-        from dispatcher.host_trouble import is_host_trouble
+        from dispatcher.host.host_trouble import is_host_trouble
 
         if not is_host_trouble(error):
             raise
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:
-    from cli.output import complain
+    from cli.show.output import complain
 
     complain(message, hint)
     return code

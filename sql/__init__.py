@@ -12,7 +12,8 @@ def migrations() -> list[tuple[int, Traversable]]:
 
 def definitions() -> list[Traversable]:
     """Functions and triggers, in the order in which they are re-created after every migration."""
-    functions = [entry for entry in (files(__name__) / "functions").iterdir() if entry.name.endswith(".sql")]
+    themes = (files(__name__) / "functions").iterdir()
+    functions = [entry for theme in themes for entry in theme.iterdir() if entry.name.endswith(".sql")]
     return [*sorted(functions, key=lambda entry: entry.name), files(__name__) / "triggers.sql"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from tests.real_agents import agents, summary
+from tests.agents.real_agents import agents, summary
 
 __all__ = ["agents"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from cli.records import DispatcherRow, GroupRow, StateCount, TaskRow
+from cli.show.records import DispatcherRow, GroupRow, StateCount, TaskRow
 
 if TYPE_CHECKING:
-    from cli.database import Database
+    from cli.database.connection import Database
 
 ACTIVE = ("leased", "running")
 

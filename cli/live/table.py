@@ -14,9 +14,8 @@ import trio
 from rich.console import Console, Group
 from rich.live import Live
 
-from cli import database
-from cli.database import Database
-from cli.events import Listener, listening, pauses
+from cli.database.connection import Database, opened
+from cli.database.events import Listener, listening, pauses
 from cli.live.snapshot import Snapshot, take
 from cli.live.view import frame
 from dispatcher.errors import DatabaseError, DispatchError
@@ -169,5 +168,5 @@ async def _connected() -> AsyncIterator[tuple[Database, Listener]]:
 def _connect() -> tuple[Database, Listener, ExitStack]:
     with ExitStack() as opening:
         listener = opening.enter_context(listening(*CHANNELS))
-        db = opening.enter_context(database.opened())
+        db = opening.enter_context(opened())
         return db, listener, opening.pop_all()

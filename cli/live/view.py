@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from cli.group_tables import WATCHED_GROUPS
 from cli.live.snapshot import Snapshot
-from cli.records import DispatcherRow, TaskRow
-from cli.tables import Column, table
-from cli.task_tables import STYLES, TASKS, remark
-from cli.text import duration
+from cli.show.group_tables import WATCHED_GROUPS
+from cli.show.records import DispatcherRow, TaskRow
+from cli.show.tables import Column, table
+from cli.show.task_tables import STYLES, TASKS, remark
+from cli.show.text import duration
 from dispatcher.terminal import one_line
 
 NARROW = 100

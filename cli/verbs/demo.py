@@ -10,15 +10,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from cli import simulated_agent
-from cli.output import say, to_json, write
+from cli.demo import simulated_agent
 from cli.registry import family
-from cli.text import size
+from cli.show.output import say, to_json, write
+from cli.show.text import size
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
-    from cli.database import Database
-    from cli.records import Submitted
+    from cli.database.connection import Database
+    from cli.show.records import Submitted
 
 app = family()
 
@@ -43,15 +43,15 @@ def demo() -> int:
 
     No key and no CLI is needed, and nothing is left behind. It takes less than half a minute.
     """
-    from cli import database
-    from cli.dispatching import dispatch_until_empty
-    from dispatcher.database.embedded import EmbeddedServer
+    from cli.database.connection import opened
+    from cli.demo.dispatching import dispatch_until_empty
+    from dispatcher.database.embedded.server import EmbeddedServer
 
     with _place_of_its_own() as home:
         say("Starting a PostgreSQL of the demo's own …")
         with _signals_later():
             EmbeddedServer(home).start()
-        with database.opened() as db:
+        with opened() as db:
             submitted = _submit(db)
             names = {task.number: str(asked["name"]) for task, asked in zip(submitted, TASKS, strict=True)}
             say(f"Submitted {len(names)} tasks. Starting a dispatcher; its agents are simulated …")
@@ -64,7 +64,7 @@ def demo() -> int:
 
 
 def _show_results(db: "Database", names: Mapping[int, str]) -> None:
-    from cli.records import Task
+    from cli.show.records import Task
 
     for number, name in names.items():
         task = db.one(Task, "show_task", task=str(number), prompt_characters=0)
@@ -87,8 +87,8 @@ def _place_of_its_own() -> Iterator[Path]:
         (home / "config.yaml").write_text(to_json(_configuration(home)))
         yield home
     finally:
-        from dispatcher import mounts
-        from dispatcher.database.embedded import EmbeddedServer
+        from dispatcher.database.embedded.server import EmbeddedServer
+        from dispatcher.host import mounts
 
         # Whoever is impatient now would leave a server behind.
         for sign in ENDING:
@@ -132,9 +132,9 @@ def _configuration(home: Path) -> Mapping[str, object]:
 
 
 def _submit(db: "Database") -> "list[Submitted]":
-    from cli.records import Submitted
-    from dispatcher import settings
-    from dispatcher.apply_settings import apply_settings
+    from cli.show.records import Submitted
+    from dispatcher.configuration import settings
+    from dispatcher.database.apply_settings import apply_settings
 
     apply_settings(db.connection, settings.load())
     tasks = [{"tool": TOOL, **task} for task in TASKS]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.output import TextOrJson, TextOrJsonOption, write
 from cli.registry import family
+from cli.show.output import TextOrJson, TextOrJsonOption, write
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
 
     Exit code 1 if there is a problem. No request is sent to a service and no token is spent.
     """
-    from dispatcher import settings
-    from dispatcher.check import check
+    from dispatcher.commands.check import check
+    from dispatcher.configuration import settings
 
     show(check(settings.load()), output)
 

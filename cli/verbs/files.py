@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, say, show_rows
 from cli.registry import family
+from cli.show.output import Format, FormatOption, say, show_rows
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import NotFoundError, UsageError
 from dispatcher.terminal import harmless
 
 if TYPE_CHECKING:
-    from cli.database import Database
-    from cli.records import StoredFile
+    from cli.database.connection import Database
+    from cli.show.records import StoredFile
 
 app = family("List and fetch the files of a task.")
 
@@ -24,11 +24,11 @@ app = family("List and fetch the files of a task.")
 @app.command("ls")
 def list_files(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
     """List the files of a task. Those that it was given, and those that its last run wrote."""
-    from cli import database
-    from cli.records import FileRow
-    from cli.task_tables import FILES
+    from cli.database.connection import opened
+    from cli.show.records import FileRow
+    from cli.show.task_tables import FILES
 
-    with database.opened() as db:
+    with opened() as db:
         rows = db.rows(FileRow, "list_files", task=task)
     show_rows(FileRow, rows, FILES, output, empty=f"task {task} has no files")
 
@@ -53,10 +53,10 @@ def get(
     """
     if output not in (None, "-"):
         raise UsageError(f"-o takes - only, for standard output, not {output!r}; -d DIR names a directory")
-    from cli import database
-    from cli.destination import Destination
+    from cli.database.connection import opened
+    from cli.show.destination import Destination
 
-    with database.opened() as db:
+    with opened() as db:
         wanted = paths or _outputs(db, task)
         if output == "-":
             if len(wanted) > 1:
@@ -72,7 +72,7 @@ def get(
 
 
 def _outputs(db: "Database", task: str) -> Sequence[str]:
-    from cli.records import FileRow
+    from cli.show.records import FileRow
 
     outputs = [file.path for file in db.rows(FileRow, "list_files", task=task) if not file.is_input]
     if not outputs:
@@ -83,8 +83,8 @@ def _outputs(db: "Database", task: str) -> Sequence[str]:
 
 
 def _stored(db: "Database", task: str, path: str) -> "StoredFile":
-    from cli.records import StoredFile
-    from dispatcher.large_files import INLINE_BYTES
+    from cli.show.records import StoredFile
+    from dispatcher.workspaces.large_files import INLINE_BYTES
 
     db.allow(INLINE_BYTES)
     [stored] = db.rows(StoredFile, "read_file", binary=True, task=task, path=path)
@@ -92,7 +92,7 @@ def _stored(db: "Database", task: str, path: str) -> "StoredFile":
 
 
 def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:
-    from cli.destination import read_stored, verified
+    from cli.show.destination import read_stored, verified
 
     if stored.storage_url is not None:
         return verified(read_stored(stored.storage_url), stored.sha256, path)

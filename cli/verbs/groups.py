@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
+from cli.input.times import parse_duration, parse_time
 from cli.registry import family
-from cli.times import parse_duration, parse_time
+from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
 from dispatcher.errors import UsageError
 
 app = family("Accounts of tools, and how many agents each bears at a time.")
@@ -45,11 +45,11 @@ HostOption = Annotated[list[str] | None, typer.Option(help="Only dispatchers on 
 @app.command("list")
 def list_groups(output: FormatOption = Format.TABLE) -> None:
     """List worker groups. Each with its slots, and what keeps it from taking work."""
-    from cli import database
-    from cli.group_tables import GROUPS
-    from cli.records import GroupRow
+    from cli.database.connection import opened
+    from cli.show.group_tables import GROUPS
+    from cli.show.records import GroupRow
 
-    with database.opened() as db:
+    with opened() as db:
         rows = db.rows(GroupRow, "list_groups")
     show_rows(GroupRow, rows, GROUPS, output, empty="no worker groups yet; `llmctl group add` makes one")
 
@@ -68,12 +68,12 @@ def add(
     name: Annotated[str | None, typer.Option(help="TOOL-ACCOUNT unless given.")] = None,
 ) -> None:
     """Add an account of a tool as a worker group."""
-    from cli import database
+    from cli.database.connection import opened
 
     variables = environment(env or [])
     _require_good(tool, variables, config_home)
     group = name if name is not None else f"{tool}-{account}"
-    with database.opened() as db:
+    with opened() as db:
         db.value(
             "put_group",
             group=group,
@@ -116,10 +116,10 @@ def change(
         raise UsageError("nothing to change", hint="`llmctl group set --help` tells what can be changed")
     if both := sorted(variables.keys() & removed.keys()):
         raise UsageError(f"{both[0]} is in --env and in --unset")
-    from cli import database
+    from cli.database.connection import opened
 
     _require_good(group, variables, config_home)
-    with database.opened() as db:
+    with opened() as db:
         db.value(
             "change_group",
             group=group,
@@ -140,9 +140,9 @@ def pause(
     reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
 ) -> None:
     """Start nothing more in a group; what runs goes on."""
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         db.value("pause_group", group=group, reason=reason)
     write(f"group {group} paused")
 
@@ -150,9 +150,9 @@ def pause(
 @app.command()
 def resume(group: GroupArgument) -> None:
     """End a pause or a cool-down of a group."""
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         db.value("resume_group", group=group)
     write(f"group {group} resumed")
 
@@ -161,8 +161,8 @@ def resume(group: GroupArgument) -> None:
 def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Look on this host for a group's tool and login. Exit code 1 if one is missing; no request is sent."""
     from cli.verbs.doctor import show
-    from dispatcher import settings
-    from dispatcher.check import check_group
+    from dispatcher.commands.check import check_group
+    from dispatcher.configuration import settings
 
     show(check_group(settings.load(), group), output)
 
@@ -188,9 +188,9 @@ def cool(
         )
     from msgspec import convert
 
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         until = None if end is None else end.isoformat()
         told = db.value("cool_down_group", group=group, until=until, reason=reason, for_s=length)
     end = convert(told, datetime)
@@ -200,9 +200,9 @@ def cool(
 @app.command("clear-cooldown")
 def clear_cooldown(group: GroupArgument) -> None:
     """End a cool-down of a group at once. No task goes first, and a pause stays."""
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         db.value("clear_cooldown", group=group)
     write(f"group {group} cools down no more")
 
@@ -210,9 +210,9 @@ def clear_cooldown(group: GroupArgument) -> None:
 @app.command("rm")
 def remove(group: GroupArgument) -> None:
     """Remove a worker group that nothing needs. One that config.yaml names comes back with the next start."""
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         db.value("remove_group", group=group)
     write(f"group {group} removed")
 
@@ -233,7 +233,7 @@ def environment(given: Sequence[str]) -> dict[str, str]:
 
 def _require_good(tool: str, variables: Mapping[str, str], config_home: str | None) -> None:
     """The same rules as for groups in config.yaml, above all that no secret is written down."""
-    from dispatcher.settings import GroupSettings
+    from dispatcher.configuration.settings import GroupSettings
 
     try:
         GroupSettings(tool=tool, env=variables, config_home=config_home)

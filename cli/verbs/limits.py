@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, show_rows, write
 from cli.registry import family
+from cli.show.output import Format, FormatOption, show_rows, write
 
 app = family("How many may run at a time for a tool, model, tenant or queue.")
 
@@ -18,11 +18,11 @@ ScopeArgument = Annotated[
 @app.command("list")
 def list_limits(output: FormatOption = Format.TABLE) -> None:
     """List the limits with what they count at the moment."""
-    from cli import database
-    from cli.group_tables import LIMITS
-    from cli.records import LimitRow
+    from cli.database.connection import opened
+    from cli.show.group_tables import LIMITS
+    from cli.show.records import LimitRow
 
-    with database.opened() as db:
+    with opened() as db:
         rows = db.rows(LimitRow, "list_limits")
     show_rows(LimitRow, rows, LIMITS, output, empty="no limits")
 
@@ -37,9 +37,9 @@ def put(
 
     One that config.yaml names comes back with the next start of a dispatcher, or when it reads the file anew.
     """
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         db.value("set_limit", scope=scope, max_concurrent=most)
     write(f"limit {scope} is {most}")
 
@@ -47,8 +47,8 @@ def put(
 @app.command("rm")
 def remove(scope: ScopeArgument) -> None:
     """Remove a limit. One that config.yaml names comes back with the next start."""
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         db.value("remove_limit", scope=scope)
     write(f"limit {scope} removed")

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import interrupts_say, say
 from cli.registry import family
-from cli.text import size
+from cli.show.output import interrupts_say, say
+from cli.show.text import size
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.log_reading import LogReader, LogState
-    from cli.log_views import Tail, View
+    from cli.database.log_reading import LogReader, LogState
+    from cli.show.log_views import Tail, View
 
 app = family()
 
@@ -47,8 +47,8 @@ def logs(
     What claude, codex and gemini print for programs is retold: what the agent says, and in brackets what it
     does. Secrets are masked. Remarks, such as why a run failed, are on standard error.
     """
-    from cli.log_reading import LogReader
-    from cli.log_views import Tail
+    from cli.database.log_reading import LogReader
+    from cli.show.log_views import Tail
 
     stream = "stderr" if stderr else "stdout"
     printer = Printer(None if tail is None else Tail(tail))
@@ -57,7 +57,7 @@ def logs(
 
 def follow(task: str) -> ExitCode:
     """What `submit --follow` does: ``logs -f``, and 0 only if the task succeeds."""
-    from cli.log_reading import LogReader
+    from cli.database.log_reading import LogReader
 
     reader = LogReader(task, None, "stdout", follow=True)
     with interrupts_say(lambda: f"it goes on; `llmctl logs -f {task}` reads along again"):
@@ -67,8 +67,8 @@ def follow(task: str) -> ExitCode:
 
 def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool) -> "LogState":
     """Print all that ``reader`` brings; answers the last state of the task. Raises what it raises."""
-    from cli.log_reading import CaughtUp, RunBegins, RunEnded
-    from cli.log_views import Raw, view_of
+    from cli.database.log_reading import CaughtUp, RunBegins, RunEnded
+    from cli.show.log_views import Raw, view_of
 
     view: View = Raw()
     ended, waiting = 0, False

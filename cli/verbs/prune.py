@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import TextOrJson, TextOrJsonOption, to_json, write
+from cli.input.times import parse_duration
 from cli.registry import family
-from cli.text import size
-from cli.times import parse_duration
+from cli.show.output import TextOrJson, TextOrJsonOption, to_json, write
+from cli.show.text import size
 
 if TYPE_CHECKING:
-    from cli.database import Database
-    from cli.records import Pruned
+    from cli.database.connection import Database
+    from cli.show.records import Pruned
 
 app = family()
 
@@ -30,9 +30,9 @@ def prune(
     For good. Their idempotency keys are free again. Tasks with a reply stay until that is old, too. Dispatchers do
     the same by themselves, where config.yaml says so: retention.tasks.
     """
-    from cli import database
+    from cli.database.connection import opened
 
-    with database.opened() as db:
+    with opened() as db:
         pruned = _would_go(db, older_than) if dry_run else _delete(db, older_than)
     if output is TextOrJson.JSON:
         write(to_json(pruned))
@@ -42,7 +42,7 @@ def prune(
 
 
 def _would_go(db: "Database", older_than: int) -> "Pruned":
-    from cli.records import Pruned
+    from cli.show.records import Pruned
 
     [found] = db.rows(Pruned, "count_prunable", older_than_s=older_than)
     return found
@@ -50,7 +50,7 @@ def _would_go(db: "Database", older_than: int) -> "Pruned":
 
 def _delete(db: "Database", older_than: int) -> "Pruned":
     """Delete in batches, each for good as soon as it is done, until nothing is left."""
-    from cli.records import Pruned
+    from cli.show.records import Pruned
 
     total = Pruned(tasks=0, runs=0, bytes=0)
     while True:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.prompts import read_prompt
+from cli.input.prompts import read_prompt
+from cli.input.times import parse_duration
 from cli.registry import family
-from cli.times import parse_duration
+from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 
@@ -43,10 +43,10 @@ def reply(
     for as long as execution.keep_sessions says.
     """
     text = read_prompt("reply TASK", prompt, file)
-    from cli import database
-    from cli.records import Submitted
+    from cli.database.connection import opened
+    from cli.show.records import Submitted
 
-    with database.opened() as db:
+    with opened() as db:
         [submitted] = db.rows(
             Submitted,
             "reply_task",
@@ -61,7 +61,7 @@ def reply(
         if wait:
             if output_format is TextOrJson.TEXT:
                 say(said)
-            from cli.outcomes import wait_for_result
+            from cli.show.results import wait_for_result
 
             return wait_for_result(submitted.number, None, output_format)
         write(to_json(submitted) if output_format is TextOrJson.JSON and not quiet else said)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.output import TextOrJson, TextOrJsonOption
+from cli.input.times import parse_duration
 from cli.registry import family
-from cli.times import parse_duration
+from cli.show.output import TextOrJson, TextOrJsonOption
 from cli.verbs.tasks import TaskArgument, TasksArgument
 from dispatcher.errors import ExitCode
 
@@ -26,12 +26,12 @@ def result(task: TaskArgument, output_format: TextOrJsonOption = TextOrJson.TEXT
 
     Exit code 8: it has not ended yet. 1: it failed or was canceled; the error is on standard error.
     """
-    from cli import database
-    from cli.outcomes import show_result
-    from cli.records import Task
+    from cli.database.connection import LARGEST_TEXT, opened
+    from cli.show.records import Task
+    from cli.show.results import show_result
 
-    with database.opened() as db:
-        db.allow(database.LARGEST_TEXT)
+    with opened() as db:
+        db.allow(LARGEST_TEXT)
         return show_result(db.one(Task, "show_task", task=task, prompt_characters=0), output_format)
 
 
@@ -46,6 +46,6 @@ def wait(
     Exit code 0: all succeeded. 1: one failed or was canceled. 124: --timeout passed first. Ctrl-C ends the
     waiting only; the tasks go on.
     """
-    from cli.outcomes import wait_for
+    from cli.show.results import wait_for
 
     return wait_for(tasks, timeout, TextOrJson.TEXT, any_=any_)

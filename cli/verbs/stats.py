@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, show_rows
+from cli.input.times import parse_duration
 from cli.registry import family
-from cli.times import parse_duration
+from cli.show.output import Format, FormatOption, show_rows
 
 app = family()
 
@@ -33,11 +33,11 @@ def stats(
 
     COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. Empty: no tool told.
     """
-    from cli import database
-    from cli.group_tables import stats_by
-    from cli.records import StatsRow
+    from cli.database.connection import opened
+    from cli.show.group_tables import stats_by
+    from cli.show.records import StatsRow
 
     start = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
-    with database.opened() as db:
+    with opened() as db:
         rows = db.rows(StatsRow, "stats", by=by.value, since=start.isoformat() if start else None)
     show_rows(StatsRow, rows, stats_by(by.value), output, empty="no runs have ended")

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.prompts import read_prompt
+from cli.input.prompts import read_prompt
+from cli.input.times import parse_duration
 from cli.registry import family
-from cli.text import duration
-from cli.times import parse_duration
+from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.show.text import duration
 from cli.verbs import logs
 from dispatcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from cli.database import Database
-    from cli.records import Submitted
+    from cli.database.connection import Database
+    from cli.show.records import Submitted
 
 app = family()
 
@@ -224,18 +224,18 @@ def submit(
     if tool is None:
         raise UsageError("Missing argument 'TOOL'", hint="`llmctl submit --help` shows how")
 
-    from cli.task_fields import task_of
+    from cli.input.task_fields import task_of
 
     task = task_of({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given})
     if dry_run:
-        from cli.bulk.dry_run import show_task
+        from cli.input.bulk.dry_run import show_task
 
         return show_task(task, output_format)
 
-    from cli import database
-    from cli.records import Submitted
+    from cli.database.connection import opened
+    from cli.show.records import Submitted
 
-    with database.opened() as db:
+    with opened() as db:
         [submitted] = db.rows(Submitted, "submit_tasks", tasks=to_json([task], indent=False))
         if not submitted.same:
             say(
@@ -251,7 +251,7 @@ def submit(
             say(announced)
     if follow:
         return logs.follow(str(number))
-    from cli.outcomes import wait_for_result
+    from cli.show.results import wait_for_result
 
     return wait_for_result(number, wait_timeout, output_format)
 
@@ -269,9 +269,9 @@ def _submit_file(
     wait: bool,
     wait_timeout: int | None,
 ) -> ExitCode:
-    from cli.bulk import dry_run, submission
-    from cli.bulk.row_tasks import allowed_columns
-    from cli.bulk.task_files import FileKind
+    from cli.input.bulk import dry_run, submission
+    from cli.input.bulk.row_tasks import allowed_columns
+    from cli.input.bulk.task_files import FileKind
 
     kind = FileKind(file_format) if file_format is not None else None
     defaults = {option: value for option, value in options.items() if value is not None}
@@ -289,7 +289,7 @@ def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) ->
 
         return to_json({**msgspec.to_builtins(submitted), "why": why})
     if not submitted.created:
-        from cli.records import Task
+        from cli.show.records import Task
 
         known = db.one(Task, "show_task", task=str(submitted.number), prompt_characters=0)
         known_for = datetime.now(UTC) - known.created_at

@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Format, FormatOption, TextOrJson, TextOrJsonOption, complain, show_rows, to_json, write
 from cli.registry import family
+from cli.show.output import (
+    Format,
+    FormatOption,
+    TextOrJson,
+    TextOrJsonOption,
+    complain,
+    show_rows,
+    to_json,
+    write,
+)
 from dispatcher.errors import DatabaseError, DispatchError, ExitCode
 
 if TYPE_CHECKING:
-    from cli.database import Database
+    from cli.database.connection import Database
 
 app = family()
 
@@ -44,11 +53,11 @@ def list_tasks(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List tasks: what runs, what waits and why, what has ended."""
-    from cli import database
-    from cli.records import TaskRow
-    from cli.task_tables import TASKS
+    from cli.database.connection import opened
+    from cli.show.records import TaskRow
+    from cli.show.task_tables import TASKS
 
-    with database.opened() as db:
+    with opened() as db:
         rows = db.rows(
             TaskRow,
             "list_tasks",
@@ -66,12 +75,12 @@ def list_tasks(
 @app.command()
 def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Show all about one task: its state, why it waits, its runs with their errors, its files."""
-    from cli import database
-    from cli.records import Task
-    from cli.task_tables import describe
+    from cli.database.connection import LARGEST_TEXT, opened
+    from cli.show.records import Task
+    from cli.show.task_tables import describe
 
-    with database.opened() as db:
-        db.allow(database.LARGEST_TEXT)
+    with opened() as db:
+        db.allow(LARGEST_TEXT)
         if output is TextOrJson.JSON:
             write(to_json(db.value("show_task", task=task)))
         else:
@@ -81,11 +90,11 @@ def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None
 @app.command()
 def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
     """List the runs of a task, first to last: one for each time that it was started."""
-    from cli import database
-    from cli.records import RunRow
-    from cli.task_tables import RUNS
+    from cli.database.connection import opened
+    from cli.show.records import RunRow
+    from cli.show.task_tables import RUNS
 
-    with database.opened() as db:
+    with opened() as db:
         rows = db.rows(RunRow, "list_runs", task=task)
     show_rows(RunRow, rows, RUNS, output, empty=f"task {task} has not been started yet")
 
@@ -114,10 +123,10 @@ def retry(tasks: TasksArgument) -> ExitCode:
 
 def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitCode:
     """Do one after the other and report each; the exit code is the worst."""
-    from cli import database
+    from cli.database.connection import opened
 
     worst = ExitCode.OK
-    with database.opened() as db:
+    with opened() as db:
         for task in tasks:
             try:
                 write(verb(db, task))

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cli.output import has_screen, write
 from cli.registry import family
+from cli.show.output import has_screen, write
 from dispatcher.errors import ExitCode
 
 app = family()
@@ -21,10 +21,10 @@ def watch(
     The table follows the database's events; it is cut to the window. Where there is no terminal, it is printed
     once.
     """
-    from cli import database
+    from cli.database.connection import opened
     from cli.live.snapshot import take
 
-    with database.opened() as db:
+    with opened() as db:
         first = take(db, tool, limit)
     if not has_screen():
         from cli.live.view import everything

@@ -11,11 +11,11 @@ from psycopg.sql import SQL, Identifier, Literal
 
 import sql
 from dispatcher.checks.finding import Finding, ok, problem, warning
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, connect, embedded_server, server_name, translated
 from dispatcher.database.migrate import Schema, schema_state
 from dispatcher.database.pooler import REMEDY as POOLER_REMEDY
 from dispatcher.database.pooler import keeps_session, transaction_mode
-from dispatcher.settings import Settings
 
 SUBJECT = "database"
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection
-from dispatcher.settings import Settings
 from wrappers.base import Wrapper
 
 

@@ -6,8 +6,8 @@ import psycopg
 
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection
-from dispatcher.settings import Settings
 
 
 def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from dispatcher.checks.finding import Finding, ok, problem, warning
-from dispatcher.holder import recorded_holder
+from dispatcher.workspaces.lock_holder import recorded_holder
 
 SUBJECT = "work directory"
 SCARCE_BYTES, TOO_FEW_BYTES = 2 * 2**30, 100 * 2**20

@@ -14,10 +14,11 @@ from psycopg import conninfo as libpq
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
-from dispatcher import own_environment, paths
-from dispatcher.database.embedded import EmbeddedServer
+from dispatcher.configuration import paths
+from dispatcher.configuration.settings import Settings
+from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, UsageError, WrongStateError
-from dispatcher.settings import Settings
+from dispatcher.host import own_environment
 
 Connection = psycopg.Connection[TupleRow]
 Result = TypeVar("Result")

@@ -15,8 +15,8 @@ from psycopg import Notify, sql
 
 from dispatcher.database.connection import will_pass
 from dispatcher.errors import DatabaseError
-from dispatcher.host_trouble import is_host_trouble
-from dispatcher.threads import in_thread
+from dispatcher.host.host_trouble import is_host_trouble
+from dispatcher.host.threads import in_thread
 
 log = structlog.get_logger()
 

@@ -22,6 +22,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 import sql
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import (
     MAINTENANCE_DATABASES,
     BoundedConnection,
@@ -33,7 +34,6 @@ from dispatcher.database.connection import (
 )
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DatabaseError
-from dispatcher.settings import Settings
 
 _ADVISORY_LOCK = 0x6C6C6D63746C  # "llmctl"; advisory locks are per database
 

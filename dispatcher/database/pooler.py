@@ -5,9 +5,9 @@ import secrets
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import BoundedConnection, connect, server_name, translated
 from dispatcher.errors import DatabaseError
-from dispatcher.settings import Settings
 
 ECHO_SECONDS = 3.0
 """How long a notification may take through a pooler. On the way are two sockets of one machine, or of two."""

@@ -11,10 +11,10 @@ from typing import Self
 
 import trio
 
-from dispatcher import linux
-from dispatcher.run import run_record, survivors
+from dispatcher.host import linux, survivors
+from dispatcher.host.survivors import Marks
 from dispatcher.run.launch import Child
-from dispatcher.run.survivors import Marks
+from dispatcher.workspaces import run_record
 
 _TO_THE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9."""

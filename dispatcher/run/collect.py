@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.host_trouble import HOST_TROUBLE
-from dispatcher.large_files import INLINE_BYTES, LargeFiles
-from dispatcher.rows import OutputFile
-from dispatcher.run.masking import Masking
+from dispatcher.database.rows import OutputFile
+from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.run.output.masking import Masking
+from dispatcher.workspaces.large_files import INLINE_BYTES, LargeFiles
 
 IN_MEMORY_BYTES = 256 * 2**10
 _PIECE = 2**20

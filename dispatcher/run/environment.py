@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.host_trouble import SCARCE
-from dispatcher.own_environment import GIVEN
-from dispatcher.secret_references import holds_password, why_secret
+from dispatcher.configuration.secret_references import holds_password, why_secret
+from dispatcher.host.host_trouble import SCARCE
+from dispatcher.host.own_environment import GIVEN
 
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
@@ -20,9 +20,6 @@ INHERITED = (
 )  # fmt: skip
 TEMPORARY = ("TMPDIR", "TMP", "TEMP")
 """What programs ask, in this order, for where to put temporary files: each run has a place of its own."""
-RUN = "LLMCTL_RUN"
-OWNER = "LLMCTL_OWNER"
-"""The marks of our processes: which run, and of which work directory and database."""
 
 
 class SecretError(Exception):

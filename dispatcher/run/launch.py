@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dispatcher import linux
-from dispatcher.run.run_record import RunRecord
+from dispatcher.host import linux
+from dispatcher.workspaces.run_record import RunRecord
 
 # The shell opens the files and changes directory itself: on a dead network mount it hangs, and the dispatcher
 # does not. Trapped signals (not ignored ones) are the default again in the agent, while the shell survives a

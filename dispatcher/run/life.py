@@ -8,21 +8,24 @@ from functools import partial
 import structlog
 import trio
 
-from dispatcher import linux
-from dispatcher.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
-from dispatcher.large_files import LargeFiles
-from dispatcher.rows import ClaimedRun, InputFile, OpenRun, Report, Started
-from dispatcher.run import run_record
+from dispatcher.configuration.settings import Settings
+from dispatcher.database.rows import ClaimedRun, InputFile, OpenRun, Report, Started
+from dispatcher.database.store import Store
+from dispatcher.database.transfers import Transfers
+from dispatcher.host import linux
+from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
+from dispatcher.host.survivors import Marks
+from dispatcher.host.threads import SerialThread, in_thread
 from dispatcher.run.adoption import began, find_process
-from dispatcher.run.agent_output import AgentOutput
 from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.conclusion import STOPPED, explain, report
-from dispatcher.run.evidence import newest
+from dispatcher.run.failure_file import newest
 from dispatcher.run.fetching import fetch, is_missing
-from dispatcher.run.following import Following
 from dispatcher.run.forgotten_tool import forgotten_tool
 from dispatcher.run.launch import launch
-from dispatcher.run.masking import Masking
+from dispatcher.run.output.agent_output import AgentOutput
+from dispatcher.run.output.masking import Masking
+from dispatcher.run.output.output_store import Following
 from dispatcher.run.preparation import (
     NotStartedError,
     Prepared,
@@ -33,15 +36,12 @@ from dispatcher.run.preparation import (
     secrets_of,
 )
 from dispatcher.run.results import Results
-from dispatcher.run.run_record import Header, Reading, RunRecord, StopReason
-from dispatcher.run.survivors import Marks
 from dispatcher.run.sweeping import Sweeper
-from dispatcher.run.transfers import Transfers
-from dispatcher.settings import Settings
-from dispatcher.store import Store
-from dispatcher.threads import SerialThread, in_thread
 from dispatcher.wall import Wall, in_a_sentence, persist
-from dispatcher.work_directory import Workspace
+from dispatcher.workspaces import run_record
+from dispatcher.workspaces.large_files import LargeFiles
+from dispatcher.workspaces.run_record import Header, Reading, RunRecord, StopReason
+from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()

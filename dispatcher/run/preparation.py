@@ -11,19 +11,20 @@ from pathlib import Path
 
 import structlog
 
-from dispatcher import linux, mounts
+from dispatcher.configuration.paths import expanded
+from dispatcher.configuration.secret_references import why_secret
+from dispatcher.configuration.settings import SecuritySettings
+from dispatcher.database.rows import ClaimedRun, InputFile
 from dispatcher.errors import UsageError
-from dispatcher.host_trouble import HOST_TROUBLE
-from dispatcher.own_environment import GIVEN
-from dispatcher.paths import expanded
-from dispatcher.rows import ClaimedRun, InputFile
-from dispatcher.run import environment, run_record
+from dispatcher.host import linux, mounts, survivors
+from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.host.own_environment import GIVEN
+from dispatcher.run import environment
 from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
-from dispatcher.secret_references import why_secret
-from dispatcher.settings import SecuritySettings
-from dispatcher.short_paths import shortened
-from dispatcher.work_directory import Workspace
+from dispatcher.workspaces import run_record
+from dispatcher.workspaces.short_paths import shortened
+from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import AuthMode, PromptLimit, Request, Wrapper, is_among
 
 log = structlog.get_logger()
@@ -141,7 +142,7 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
     more when the shell has ended. Raises OSError when this host has no room to look.
     """
     given = linux.environment_of(shell) if shell is not None else {}
-    if given.get(environment.RUN) != claimed.run_id:
+    if given.get(survivors.RUN) != claimed.run_id:
         given = {}  # the shell has ended meanwhile, and its number is somebody else's
     secrets = {*environment.passwords_among(given or GIVEN).items()}
     for name, reference in claimed.env.items():
@@ -154,7 +155,7 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
             )
         secrets |= {(name, value) for value in found if value and value != reference}
     # What its group names no more is known by its looks.
-    ours = {*environment.INHERITED, *environment.TEMPORARY, environment.RUN, environment.OWNER}
+    ours = {*environment.INHERITED, *environment.TEMPORARY, survivors.RUN, survivors.OWNER}
     forgotten = given.keys() - claimed.env.keys() - ours
     secrets |= {(name, given[name]) for name in forgotten if why_secret(name, given[name])}
     return tuple({value for _, value in secrets}), environment.keys_among(secrets)
@@ -317,7 +318,7 @@ def _environment(
     claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str], owner: str
 ) -> Environment:
     home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
-    marks = {environment.RUN: claimed.run_id, environment.OWNER: owner}
+    marks = {survivors.RUN: claimed.run_id, survivors.OWNER: owner}
     return environment.build(claimed.env, {**extra, **home}, marks)
 
 

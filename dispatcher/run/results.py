@@ -9,16 +9,16 @@ import structlog
 import trio
 from msgspec import structs
 
-from dispatcher.host_trouble import HOST_TROUBLE, TASK_PAUSE
-from dispatcher.large_files import LargeFiles
-from dispatcher.rows import ClaimedRun, OutputFile, Report
+from dispatcher.database.rows import ClaimedRun, OutputFile, Report
+from dispatcher.database.store import NOT_OURS
+from dispatcher.database.transfers import Transfers
+from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
+from dispatcher.host.threads import in_thread
 from dispatcher.run.collect import CollectError, collect
 from dispatcher.run.conclusion import STOPPED
-from dispatcher.run.masking import Masking
-from dispatcher.run.transfers import Transfers
-from dispatcher.store import NOT_OURS
-from dispatcher.threads import in_thread
-from dispatcher.work_directory import Workspace
+from dispatcher.run.output.masking import Masking
+from dispatcher.workspaces.large_files import LargeFiles
+from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import Outcome
 
 log = structlog.get_logger()

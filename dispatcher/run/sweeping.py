@@ -6,9 +6,9 @@ from pathlib import Path
 import structlog
 import trio
 
-from dispatcher.run import cgroups
-from dispatcher.run.survivors import kill_left_over, kill_run
-from dispatcher.threads import in_thread
+from dispatcher.host import cgroups
+from dispatcher.host.survivors import kill_left_over, kill_run
+from dispatcher.host.threads import in_thread
 
 log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dispatcher.run.launch import Launch, launch
-from dispatcher.run.run_record import Header, RunRecord
+from dispatcher.workspaces.run_record import Header, RunRecord
 from tests.bench.claims import register
 from tests.bench.drain import bare_loop, drain_of
 from tests.bench.latency import rest, start_latencies

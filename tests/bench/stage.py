@@ -18,9 +18,9 @@ import psycopg
 import yaml
 from psycopg.sql import SQL, Identifier
 
-from dispatcher.database.embedded import EmbeddedServer
+from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.database.migrate import migrate
-from dispatcher.settings import DatabaseSettings, Settings
 from tests.bench.result import MissingError
 from tests.bench.sizes import Sizes
 
@@ -104,7 +104,7 @@ class Stage:
                 }
             )
         )
-        command = [sys.executable, "-m", "dispatcher.command_line", "--config", str(config), "run"]
+        command = [sys.executable, "-m", "dispatcher.commands.main", "--config", str(config), "run"]
         with running(command, {"LLMCTL_HOME": str(home)}) as process:
             yield process
         shutil.rmtree(home)

@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 import pytest
 
-from dispatcher.settings import Settings
+from dispatcher.configuration.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -142,7 +142,7 @@ def test_a_database_that_cannot_be_reached_ends_with_4(without_database: Llmctl,
 def test_output_without_room_is_an_error_of_one_line(without_database: Llmctl) -> None:
     for command, complaint in (
         (["cli.main"], "error: No space left on device\n"),
-        (["dispatcher.command_line"], "error: cannot print what was asked for: No space left on device\n"),
+        (["dispatcher.commands.main"], "error: cannot print what was asked for: No space left on device\n"),
     ):
         with Path("/dev/full").open("w") as full:
             refused = subprocess.run(
@@ -163,8 +163,8 @@ def test_output_without_room_is_an_error_of_one_line(without_database: Llmctl) -
         ("cli.main --help", ">&-", (0, "")),
         ("cli.main show 1", "2>&-", (4, "")),
         ("cli.main submit claude", "<&-", (2, "error: the prompt is empty\n")),
-        ("dispatcher.command_line --help", ">&-", (0, "")),
-        ("dispatcher.command_line check", ">&- 2>&-", (1, "")),
+        ("dispatcher.commands.main --help", ">&-", (0, "")),
+        ("dispatcher.commands.main check", ">&- 2>&-", (1, "")),
     ],
 )
 def test_closed_streams_are_no_reason_for_a_traceback(

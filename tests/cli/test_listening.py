@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
-from cli import events
-from cli.events import listening
+from cli.database import events
+from cli.database.events import listening
+from dispatcher.configuration.settings import Settings
 from dispatcher.database import connection
 from dispatcher.errors import DatabaseError
-from dispatcher.settings import Settings
 from tests.cli.conftest import one_postgres
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.proxy import Proxy, proxy

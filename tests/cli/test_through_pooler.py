@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from cli.database import Database
+from cli.database.connection import Database
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
 from dispatcher.errors import DatabaseError
-from dispatcher.settings import Settings
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.terminal import terminal
 from tests.fixtures.pooler import StartPooler

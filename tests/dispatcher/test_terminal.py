@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dispatcher import logs, terminal
 from dispatcher.checks import report
 from dispatcher.checks.finding import Finding
-from dispatcher.settings import LoggingSettings
+from dispatcher.configuration.settings import LoggingSettings
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 HEART = "\u2764\ufe0f\u200d\U0001f525"

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from dispatcher.configuration.settings import DatabaseSettings, Settings
 from dispatcher.database.migrate import Migrated, migrate
-from dispatcher.settings import DatabaseSettings, Settings
 from tests.fixtures.postgres import PostgresServer, serving
 from tests.fixtures.roles import MakeRole, acting_as
 from tests.sql.client import Client
@@ -19,7 +19,7 @@ from tests.sql.refused import refused
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [file.read_text() for package in ("cli", "dispatcher") for file in (ROOT / package).rglob("*.py")]
-FUNCTIONS = sorted(file.stem for file in (ROOT / "sql" / "functions").iterdir())
+FUNCTIONS = sorted(file.stem for file in (ROOT / "sql" / "functions").glob("*/*.sql"))
 FORBIDDEN = "42501"
 
 FORBIDDEN_TO_ALL: list[LiteralString] = [

@@ -5,8 +5,8 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher.run.evidence import newest
-from tests.real_agents import Agents, Ran
+from dispatcher.run.failure_file import newest
+from tests.agents.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
 from wrappers.command import ToolSettings
 from wrappers.registry import configured

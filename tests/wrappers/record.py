@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.real_agents import CLIS, INSTALLED, Ran, serving
+from tests.agents.real_agents import CLIS, INSTALLED, Ran, serving
 from tests.wrappers.desk import Desk
 
 RECORDED = Path(__file__).parent / "recorded"

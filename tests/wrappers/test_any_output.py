@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from dispatcher.rows import Report
+from dispatcher.database.rows import Report
 from dispatcher.run.conclusion import report
-from dispatcher.run.run_record import Reading
+from dispatcher.workspaces.run_record import Reading
 from wrappers.base import Ending, Outcome, Wrapper
 from wrappers.command import ToolSettings
 from wrappers.registry import configured

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.agents.real_agents import Agents
 from tests.model_server import RecordedRequest
-from tests.real_agents import Agents
 from tests.wrappers.desk import Desk
 from wrappers.base import Permission, is_among
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_agents import CLIS, Agents, serving
+from tests.agents.real_agents import CLIS, Agents, serving
 from tests.wrappers.desk import MODELS, Desk
 from wrappers.base import Activity, Ending, SessionStarted
 

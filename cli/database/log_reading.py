@@ -1,0 +1,157 @@
+"""Reading a task's output as it is stored: run after run, and through restarts of the database."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec import Struct
+
+from cli.database.connection import Database, opened
+from cli.database.events import Listener, concerns, listening, pauses
+from cli.database.waiting import AWAY_SECONDS
+from cli.show.output import say
+from dispatcher.errors import DatabaseError
+
+
+class LogState(Struct, frozen=True):
+    """The row of log_state(): a run, None before the first one, and what its task came to so far."""
+
+    number: int
+    tool: str
+    task_status: str
+    last_run_no: int
+    run_no: int | None
+    run_status: str | None
+    error_message: str | None
+    stdout_bytes: int | None
+    stdout_stored: int | None
+    stderr_bytes: int | None
+    stderr_stored: int | None
+    output_pruned_at: datetime | None
+
+    @property
+    def run_ended(self) -> bool:
+        return self.run_status not in (None, "running")
+
+    def printed(self, stream: str) -> tuple[int, int]:
+        """How many bytes the agent printed on a stream, and how many of them were stored."""
+        if stream == "stderr":
+            return self.stderr_bytes or 0, self.stderr_stored or 0
+        return self.stdout_bytes or 0, self.stdout_stored or 0
+
+    @property
+    def task_ended(self) -> bool:
+        return self.task_status in ("succeeded", "failed", "canceled")
+
+
+class Piece(Struct, frozen=True):
+    """One row of read_output()."""
+
+    seq: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class RunBegins:
+    """What comes next is the output of this run."""
+
+    state: LogState
+
+
+@dataclass(frozen=True)
+class CaughtUp:
+    """All that is there was told: more may come, of this run or of the first or next one."""
+
+    state: LogState
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """There is no more of this run."""
+
+    state: LogState
+
+
+News = RunBegins | bytes | CaughtUp | RunEnded
+
+
+class LogReader:
+    """Reads a stream of one run: that with ``run_no``, or the last one and, with ``follow``, those after it."""
+
+    def __init__(self, task: str, run_no: int | None, stream: str, *, follow: bool) -> None:
+        self._task = task
+        self._stream = stream
+        self._follow = follow
+        self._given = run_no
+        self._current: int | None = None
+        self._done = 0
+        self._after = 0
+        self._last_read: float | None = None
+
+    def news(self) -> Iterator[News]:
+        """Everything once. With ``follow``, ends when the task (or the one run) has ended.
+
+        Raises :class:`dispatcher.errors.NotFoundError` when there is no such task or run; :class:`DatabaseError` when
+        the database cannot be reached at the start, or later for some minutes.
+        """
+        if not self._follow:
+            with opened() as db:
+                yield from self._read(db, None)
+            return
+        waits = pauses()
+        while True:
+            try:
+                # Listening first and reading then: nothing falls between.
+                with listening("run_output", "task_event") as listener, opened() as db:
+                    yield from self._read(db, listener)
+                    return
+            except DatabaseError as error:
+                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
+                    raise
+                say(f"{error}; trying again")
+                time.sleep(next(waits))
+
+    def _read(self, db: Database, listener: Listener | None) -> Iterator[News]:
+        while True:
+            # The state first: when it says that a run has ended, all of its output is there.
+            state = self._state(db)
+            if self._current is None and state.run_no is not None and state.run_no != self._done:
+                self._current = self._done + 1 if self._done else state.run_no
+                self._after = 0
+                state = self._state(db)
+                yield RunBegins(state)
+            if self._current is not None:
+                yield from self._pieces(db)
+                if state.run_ended:
+                    yield RunEnded(state)
+                    self._done, self._current = self._current, None
+                    if listener is None or self._given is not None:
+                        return
+                    continue
+            elif state.task_ended and self._done:
+                return
+            yield CaughtUp(state)
+            if listener is None or state.task_ended:
+                return
+            while not any(concerns(event, {state.number}) for event in listener.wait(math.inf)):
+                self._last_read = time.monotonic()
+
+    def _state(self, db: Database) -> LogState:
+        (state,) = db.rows(LogState, "log_state", task=self._task, run_no=self._current or self._given)
+        self._last_read = time.monotonic()
+        return state
+
+    def _pieces(self, db: Database) -> Iterator[bytes]:
+        while pieces := db.rows(
+            Piece,
+            "read_output",
+            task=self._task,
+            run_no=self._current,
+            stream=self._stream,
+            after=self._after,
+        ):
+            for piece in pieces:
+                self._after = piece.seq
+                yield piece.content

@@ -1,0 +1,96 @@
+"""Waiting for tasks to end, through restarts of the database."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+
+from cli.database.connection import Database, opened
+from cli.database.events import Listener, listening, named, pauses
+from cli.show.output import say
+from cli.show.records import TaskState
+from dispatcher.errors import DatabaseError
+
+AWAY_SECONDS = 300.0
+"""How long the database may be away before waiting for it is given up."""
+
+
+class Waiter:
+    """Answers tasks as they end. ``timeout`` is in seconds (None: for ever); ``pending`` is what is left.
+
+    Of a single task it says why it waits again, whenever that happens: a paused account can take for ever.
+    """
+
+    def __init__(self, tasks: Sequence[str], timeout: float | None) -> None:
+        self._tasks = list(tasks)
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._reported: set[int] = set()
+        self._last_read: float | None = None
+        self.pending: set[int] = set()
+
+    def ended(self) -> Iterator[TaskState]:
+        """Each task once, until none is left.
+
+        Raises :class:`TimeoutError`; :class:`dispatcher.errors.NotFoundError` when there is no such task;
+        :class:`DatabaseError` when the database cannot be reached at the start, or later for some minutes.
+        """
+        waits = pauses()
+        while True:
+            try:
+                # Listening first and reading then: nothing falls between.
+                with listening("task_event") as listener, opened() as db:
+                    yield from self._ended(db, listener)
+                    return
+            except DatabaseError as error:
+                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
+                    raise
+                say(f"the database is away, trying again: {error}")
+                time.sleep(min(next(waits), self._left()))
+                self._require_time()
+
+    def _ended(self, db: Database, listener: Listener) -> Iterator[TaskState]:
+        asked = self._tasks
+        seen: Sequence[TaskState] = ()
+        while True:
+            states = db.rows(TaskState, "task_states", tasks=asked)
+            self._last_read = time.monotonic()
+            if asked is self._tasks:
+                self.pending = {state.number for state in states}
+            # Who only asks is told nothing, and knows that a task is queued again by what has changed.
+            news = asked is not self._tasks and (listener.hears or states != seen)
+            for state in states:
+                if state.ended:
+                    self.pending.discard(state.number)
+                    if state.number not in self._reported:
+                        self._reported.add(state.number)
+                        yield state
+                elif news and state.status == "queued" and len(self._tasks) == 1:
+                    _say_why(db, state.number)
+            seen = states
+            if not self.pending:
+                return
+            asked = self._told(listener)
+
+    def _told(self, listener: Listener) -> list[str]:
+        """Sleep until something is told of tasks that have not ended, and answer which. Only of these is read then:
+        reading all of 1,000 tasks at the end of each of them is a million look-ups.
+        """
+        told: set[int] = set()
+        while not told:
+            self._require_time()
+            for event in listener.wait(self._left()):
+                told.update(named(event, self.pending))
+            self._last_read = time.monotonic()
+        return [str(number) for number in told]
+
+    def _left(self) -> float:
+        return math.inf if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _require_time(self) -> None:
+        if self._left() == 0:
+            raise TimeoutError
+
+
+def _say_why(db: Database, number: int) -> None:
+    why = db.value("why_waiting", task=str(number))
+    if why not in (None, "about to start"):
+        say(f"task {number} is queued again: {why}")

@@ -1,0 +1,1 @@
+"""`llmctl demo`: its simulated agents."""

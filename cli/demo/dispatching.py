@@ -1,0 +1,94 @@
+"""A dispatcher as a child of ours, and a look at what it does, for as long as it has work."""
+
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from cli.database.connection import Database
+from cli.database.events import Listener, listening, told_by
+from cli.live.snapshot import take
+from cli.live.table import LiveTable, until_told_to_end
+from cli.show.output import has_screen, write
+from dispatcher.errors import DispatchError
+
+STOP_SECONDS = 15.0
+"""How long a dispatcher may take to stop its agents."""
+
+MOST_TASKS = 200
+
+
+def dispatch_until_empty(db: Database, names: Mapping[int, str], log: Path) -> int | None:
+    """Run a dispatcher until nothing is queued or running, and show it; ``names`` are those of the tasks.
+
+    Answers None, or what ended it before: 0 for the key q, else the number of a signal. The dispatcher and its
+    agents have ended in any case. Raises :class:`DispatchError` with its last words when it fails.
+    """
+    with listening("task_event") as listener:
+        if has_screen():
+            table = LiveTable(take(db, None, MOST_TASKS), None, MOST_TASKS)
+            exit_code, stopped_by = trio.run(_dispatch, table.run, log)
+            table.print()
+        else:
+            exit_code, stopped_by = trio.run(_dispatch, partial(_print_events, listener, names), log)
+            _print_what_came(listener, names)
+    if exit_code != 0 and stopped_by is None:
+        raise DispatchError(f"the dispatcher ended with exit code {exit_code}:\n{_last_words(log)}")
+    return stopped_by
+
+
+async def _dispatch(show: Callable[[], Awaitable[None]], log: Path) -> tuple[int | None, int | None]:
+    """Answer the dispatcher's exit code and what stopped it; one of them is None, unless it was both at once."""
+    exit_code: int | None = None
+    stopped_by: int | None = None
+    async with trio.open_nursery() as nursery:
+
+        async def dispatch() -> None:
+            nonlocal exit_code
+            with log.open("wb") as output:
+                ended = await trio.run_process(
+                    [sys.executable, "-m", "dispatcher.commands.main", "run", "--until-empty"],
+                    stdout=output,
+                    stderr=output,
+                    check=False,
+                    deliver_cancel=_stop,
+                    start_new_session=True,  # else Ctrl-C would reach it, too
+                )
+            exit_code = ended.returncode
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(dispatch)
+        nursery.start_soon(show)
+        stopped_by = await until_told_to_end()
+        nursery.cancel_scope.cancel()
+    return exit_code, stopped_by
+
+
+async def _stop(dispatcher: trio.Process) -> None:
+    """The first signal drains, the second stops the agents; two of a kind could be taken for one."""
+    dispatcher.send_signal(signal.SIGINT)
+    dispatcher.send_signal(signal.SIGTERM)
+    with trio.move_on_after(STOP_SECONDS):
+        await dispatcher.wait()
+        return
+    dispatcher.kill()
+
+
+async def _print_events(listener: Listener, names: Mapping[int, str]) -> None:
+    while True:
+        _print_what_came(listener, names)
+        await trio.lowlevel.wait_readable(listener)
+
+
+def _print_what_came(listener: Listener, names: Mapping[int, str]) -> None:
+    for event in listener.drain():
+        told = told_by(event)
+        for number in told.numbers or ():
+            write(f"task {number} {names.get(number, '')}: {told.status}")
+
+
+def _last_words(log: Path, lines: int = 10) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

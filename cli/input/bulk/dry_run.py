@@ -1,0 +1,56 @@
+"""`llmctl submit --dry-run`: what would be queued, as far as that can be known without the database."""
+
+from collections.abc import Collection, Mapping
+
+from cli.input.bulk.row_tasks import TaskMaker
+from cli.input.bulk.task_files import FileKind, TaskFile
+from cli.input.task_fields import FIELDS
+from cli.show.output import TextOrJson, say, to_json, write
+from cli.show.text import size
+from dispatcher.errors import ExitCode
+from dispatcher.terminal import escaped
+
+MOST_SHOWN = 3
+"""Tasks of a file that are shown to people; programs get all."""
+
+
+def show_file(
+    path: str,
+    kind: FileKind | None,
+    defaults: Mapping[str, object],
+    allowed: Collection[str],
+    output: TextOrJson,
+) -> ExitCode:
+    """Check every row, and show what comes of the first. Raises :class:`dispatcher.errors.UsageError`."""
+    with TaskFile(path, kind) as file:
+        maker = TaskMaker(file, defaults, allowed)
+        count = 0
+        for row in file.rows():
+            encoded = maker.encode(row)
+            count += 1
+            if output is TextOrJson.JSON:
+                write(escaped(encoded.decode()))
+            elif count <= MOST_SHOWN:
+                write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")
+    if maker.unused:
+        say(f"not used: {', '.join(maker.unused)}")
+    say(f"{count:,} task{'' if count == 1 else 's'} would be submitted; the database was not asked")
+    return ExitCode.OK
+
+
+def show_task(task: Mapping[str, object], output: TextOrJson) -> ExitCode:
+    """The same for a task of the command line."""
+    write(to_json(task, indent=False) if output is TextOrJson.JSON else _for_people(task))
+    say("1 task would be submitted; the database was not asked")
+    return ExitCode.OK
+
+
+def _for_people(task: Mapping[str, object]) -> str:
+    """As submit_tasks() takes it, but for the contents of files."""
+    ordered = {field.key: task[field.key] for field in FIELDS.values() if field.key in task}
+    files = task.get("input_files")
+    if isinstance(files, list):
+        ordered["input_files"] = [
+            {**file, "content_base64": f"… {size(len(file['content_base64']) * 3 // 4)}"} for file in files
+        ]
+    return to_json(ordered)

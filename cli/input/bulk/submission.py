@@ -1,0 +1,133 @@
+"""`llmctl submit --from FILE`: from a file to many tasks, all of them or none, or a part at a time.
+
+Every part is read and checked to its end before anything of it is sent, so no transaction waits for a slow pipe.
+"""
+
+import signal
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from types import FrameType
+
+from cli.database.connection import Database, opened
+from cli.input.bulk.progress import Bar
+from cli.input.bulk.report import Printing, Report
+from cli.input.bulk.row_tasks import TaskMaker
+from cli.input.bulk.sending import send
+from cli.input.bulk.spool import Spool
+from cli.input.bulk.task_files import FileKind, TaskFile
+from cli.show.output import TextOrJson, say
+from cli.show.results import wait_for
+from dispatcher.errors import DispatchError, ExitCode
+
+ROWS_BETWEEN_LOOKS = 1_000
+"""After so many rows the bar is drawn anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How to submit: ``chunk`` tasks in each transaction (None: all in one), and what to do and print then.
+
+    ``allowed``: what rows may set, see :class:`TaskMaker`.
+    """
+
+    allowed: Collection[str]
+    chunk: int | None
+    quiet: bool
+    output: TextOrJson
+    wait: bool
+    wait_timeout: int | None
+
+
+def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object], ways: Ways) -> ExitCode:
+    """Queue a task for each row. ``defaults`` are options for rows that do not name them, with templates.
+
+    Raises :class:`DispatchError` with the line, and with what was queued nevertheless: nothing, unless in chunks.
+    """
+    printing = Printing(ways.output, quiet=ways.quiet, aside=ways.wait)
+    with TaskFile(path, kind) as file, Report(file.name, printing) as report:
+        maker = TaskMaker(file, defaults, ways.allowed)
+        try:
+            with Bar(wanted=not ways.quiet) as bar:
+                _submit(file, maker, report, bar, ways.chunk)
+        except KeyboardInterrupt:
+            say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
+            raise
+        except DispatchError as error:
+            queued = report.what_is_queued(keys=maker.all_have_keys)
+            raise type(error)(f"{error} ({queued})", hint=error.hint) from error
+        except OSError as error:
+            # Who reads what we print had enough, or the disk is full.
+            queued = report.what_is_queued(keys=maker.all_have_keys)
+            raise DispatchError(f"{error.strerror or error} ({queued})") from error
+        report.end(maker.unused)
+        if ways.wait:
+            return wait_for([str(number) for number in report.numbers], ways.wait_timeout, ways.output)
+    return ExitCode.OK
+
+
+def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: int | None) -> None:
+    parts = _parts(_checked_tasks(file, maker, bar), chunk)
+    first = next(parts, None)
+    if first is None:
+        return
+    with opened() as db:
+        for part in chain([first], parts):
+            _submit_part(db, part, file, report, bar)
+        report.ask_why_waiting(db)
+
+
+def _checked_tasks(file: TaskFile, maker: TaskMaker, bar: Bar) -> Iterator[tuple[int, bytes]]:
+    """Line and JSON of each task."""
+    total = file.total_bytes
+    for count, row in enumerate(file.rows(), 1):
+        if count % ROWS_BETWEEN_LOOKS == 0:
+            bar.show(f"{count:,} tasks read", file.read_bytes, total)
+        yield row.line, maker.encode(row)
+
+
+def _parts(tasks: Iterator[tuple[int, bytes]], chunk: int | None) -> Iterator[Spool]:
+    """What belongs into one transaction each. Each is closed before the next one begins."""
+    while True:
+        with Spool() as spool:
+            spool.fill(islice(tasks, chunk))
+            if not spool.tasks:
+                return
+            yield spool
+            if chunk is None:
+                return
+
+
+def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Bar) -> None:
+    sent = 0
+    with _interrupts_can_wait() as from_here_on:
+        with db.transaction():
+            for batch in part.batches():
+                report.add(batch, send(db, batch, file.name))
+                sent += len(batch.tasks)
+                bar.show(f"{sent:,} of {part.tasks:,} tasks sent", sent, part.tasks)
+            # Whoever interrupts a commit cannot know what became of it.
+            from_here_on()
+            report.is_committing = True
+        report.committed()
+
+
+@contextmanager
+def _interrupts_can_wait() -> Iterator[Callable[[], None]]:
+    """From the call of what it answers on, Ctrl-C is obeyed at the end of the block."""
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    def from_here_on() -> None:
+        signal.signal(signal.SIGINT, remember)
+
+    try:
+        yield from_here_on
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt

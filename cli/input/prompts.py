@@ -1,0 +1,64 @@
+"""Prompts: from an argument, a file or standard input."""
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from dispatcher.configuration.given_files import unreadable
+from dispatcher.errors import UsageError
+
+MOST_PROMPT_BYTES = 32 * 2**20
+"""What tasks.prompt takes. CLIs take less (`Wrapper.longest_prompt`), which is known where they are configured."""
+
+
+def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
+    """The prompt that was given in one of these ways; ``verb`` is how the command begins. Raises UsageError."""
+    if argument is not None and file is not None:
+        raise UsageError("give the prompt as an argument or with -f, not both")
+    if argument is not None and argument != "-":
+        prompt = argument
+    elif file is not None and file != "-":
+        try:
+            with Path(file).open("rb") as source:
+                prompt = _read(source, file)
+        except (OSError, ValueError) as error:
+            raise unreadable(file, error) from error
+    elif argument is None and file is None and sys.stdin.isatty():
+        raise UsageError(
+            "there is no prompt",
+            hint=f"`llmctl {verb} 'PROMPT'`, `llmctl {verb} -f FILE`, or `… | llmctl {verb}`",
+        )
+    else:
+        prompt = _read(sys.stdin.buffer, "standard input")
+    return require_prompt(prompt)
+
+
+def require_prompt(prompt: str) -> str:
+    """The prompt, if it can be one. Raises UsageError."""
+    if not prompt or prompt.isspace():
+        raise UsageError("the prompt is empty")
+    if "\0" in prompt:
+        raise UsageError("the prompt holds a NUL character, which the database cannot keep")
+    if len(prompt) > MOST_PROMPT_BYTES // 4 and len(prompt.encode()) > MOST_PROMPT_BYTES:
+        raise too_long("the prompt")
+    return prompt
+
+
+def too_long(what: str) -> UsageError:
+    """The refusal of a text that no task can have."""
+    return UsageError(
+        f"{what} is longer than {MOST_PROMPT_BYTES // 2**20} MiB",
+        hint="put long texts into files, and name these in the prompt: --input FILE",
+    )
+
+
+def _read(file: BinaryIO, source: str) -> str:
+    content = file.read(MOST_PROMPT_BYTES + 1)
+    if len(content) > MOST_PROMPT_BYTES:
+        raise too_long(f"the prompt in {source}")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"the prompt in {source} is not UTF-8: {error.reason} at byte {error.start}"
+        ) from error

@@ -1,0 +1,92 @@
+"""Worker groups and limits in words: pure functions of what the database answered."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from cli.show.records import GroupRow, LimitRow, StatsRow
+from cli.show.tables import Column
+from cli.show.text import count, duration, money
+
+STYLES = {
+    "paused": "blue",
+    "cooling": "magenta",
+    "full": "yellow",
+    "open": "green",
+    "budget": "magenta",
+    "probing": "yellow",
+}
+
+
+def state_of(group: GroupRow) -> str:
+    """``open``, ``full``, or what stops it, for how long and why."""
+    words = group.state
+    if group.cooldown_s is not None and group.state == "cooling":
+        words = f"cooling for {duration(group.cooldown_s)}"
+    return f"{words} ({group.reason})" if group.reason else words
+
+
+def spending(group: GroupRow) -> str | None:
+    """What its runs of today cost, and what they may."""
+    if group.daily_budget_usd is not None:
+        return f"{money(float(group.spent_usd))} of {money(float(group.daily_budget_usd))}"
+    return money(float(group.spent_usd)) if group.spent_usd else None
+
+
+GROUPS: Sequence[Column[GroupRow]] = (
+    Column("GROUP", lambda group: group.group_name),
+    Column("TOOL", lambda group: group.tool),
+    Column("ACCOUNT", lambda group: group.account_name),
+    Column("SLOTS", lambda group: f"{group.current_concurrent}/{group.max_concurrent}", right=True),
+    Column("QUEUE", lambda group: str(group.queued), right=True),
+    Column("TODAY", spending, right=True, shown=lambda groups: any(spending(g) for g in groups)),
+    Column("STATE", state_of, elastic=True, style=lambda group: STYLES.get(group.state, "")),
+    Column(
+        "HOSTS", lambda group: ", ".join(group.hosts or ()), shown=lambda groups: any(g.hosts for g in groups)
+    ),
+    Column(
+        "HOME",
+        lambda group: group.config_home,
+        elastic=True,
+        spare=1,
+        shown=lambda groups: any(g.config_home for g in groups),
+    ),
+    Column(
+        "ENV",
+        lambda group: ", ".join(f"{name}={value}" for name, value in group.env_vars.items()),
+        elastic=True,
+        spare=2,
+        shown=lambda groups: any(g.env_vars for g in groups),
+    ),
+)
+WATCHED_GROUPS = [column for column in GROUPS if column.title in ("GROUP", "SLOTS", "QUEUE", "STATE")]
+
+
+def stats_by(what: str) -> Sequence[Column[StatsRow]]:
+    """The columns of stats, of which the first says what is summed up by."""
+    return (
+        Column(what.upper(), lambda row: row.key or "-"),
+        Column("RUNS", lambda row: str(row.runs), right=True),
+        Column("OK", lambda row: str(row.succeeded), right=True),
+        Column("FAILED", lambda row: str(row.failed), right=True),
+        Column("LIMITED", lambda row: str(row.limited), right=True),
+        Column("RAN", lambda row: None if row.ran_s is None else duration(row.ran_s), right=True),
+        Column("IN", lambda row: _tokens(row.input_tokens), right=True),
+        Column("CACHED", lambda row: _tokens(row.cached_input_tokens), right=True, spare=1),
+        Column("OUT", lambda row: _tokens(row.output_tokens), right=True),
+        Column("COST", lambda row: _money(row.cost_usd), right=True),
+        Column("NOTIONAL", lambda row: _money(row.notional_usd), right=True),
+    )
+
+
+def _tokens(number: int | None) -> str | None:
+    return None if number is None else count(number)
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else money(float(amount))
+
+
+LIMITS: Sequence[Column[LimitRow]] = (
+    Column("SCOPE", lambda limit: limit.scope),
+    Column("SLOTS", lambda limit: f"{limit.current_concurrent}/{limit.max_concurrent}", right=True),
+)

@@ -1,0 +1,88 @@
+"""This machine, this user and this environment, as agents will find them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dispatcher.checks.finding import Finding, ok, warning
+from dispatcher.checks.groups import Group
+from dispatcher.checks.sandboxes import check_sandboxes
+from dispatcher.host import cgroups
+from dispatcher.run.environment import INHERITED
+from wrappers.base import Wrapper
+from wrappers.logins import LOGINS
+
+SUBJECT = "machine"
+
+
+def check_surroundings(
+    wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str] = os.environ
+) -> list[Finding]:
+    return [
+        *_user(),
+        *_control_groups(),
+        *check_sandboxes(wrappers, groups, inherited),
+        *check_environment(wrappers, groups, inherited),
+    ]
+
+
+def check_environment(
+    wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str]
+) -> list[Finding]:
+    """Say of each key in our environment whether it reaches an agent: only a group's reference passes it on."""
+    used = {
+        value.removeprefix("env:")
+        for group in groups
+        for value in group.env.values()
+        if value.startswith("env:")
+    }
+    names = {key for login in LOGINS.values() for key in (*login.keys, *login.ignored)} | {
+        wrapper.config_home_variable for wrapper in wrappers.values() if wrapper.config_home_variable
+    }
+    findings = [
+        ok("environment", f"{name} is set here, and ignored: agents get only what their group names")
+        for name in sorted(names & inherited.keys() - used)
+    ]
+    findings += [
+        warning(
+            "environment",
+            f"{name} holds a password, which every agent gets and may print",
+            "use a proxy without one",
+        )
+        for name in INHERITED
+        if "proxy" in name.lower() and urlsplit(inherited.get(name, "")).password
+    ]
+    if any(not Path(part).is_absolute() for part in inherited.get("PATH", os.defpath).split(":")):
+        findings.append(
+            warning(
+                "environment",
+                "PATH has a part that is not absolute: what an agent starts then depends on the task's files",
+                "take it out where the dispatcher is started",
+            )
+        )
+    return findings
+
+
+def _user() -> list[Finding]:
+    if os.geteuid() != 0:
+        return []
+    return [
+        warning(
+            SUBJECT,
+            "this is root, and so are agents; claude refuses permission full then",
+            "run the dispatcher as a user of its own",
+        )
+    ]
+
+
+def _control_groups() -> list[Finding]:
+    if cgroups.parent_of_runs() is not None:
+        return [ok(SUBJECT, "control groups can be made: nothing of an agent escapes when it is stopped")]
+    return [
+        warning(
+            SUBJECT,
+            "no control groups can be made: processes of an agent that clear their environment are not found",
+            "systemd: Delegate=yes in the unit; a container: cgroup v2, writable",
+        )
+    ]

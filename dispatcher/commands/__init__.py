@@ -1,0 +1,1 @@
+"""What people call: a module for each command of `dispatcher`."""

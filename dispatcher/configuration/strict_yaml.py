@@ -1,0 +1,153 @@
+"""What was read from YAML into frozen msgspec structs, strictly: what is not understood is an error with its key."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeVar, get_args, get_origin
+
+import msgspec
+
+from dispatcher.configuration.bounded_yaml import name_of
+from dispatcher.errors import UsageError
+from dispatcher.host.own_environment import variable
+
+SomeStruct = TypeVar("SomeStruct", bound=msgspec.Struct)
+
+_REFERENCE = re.compile(
+    r"(?P<escape>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
+)
+_PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `\$(?P<place>.*)`$")
+
+
+def build(kind: type[SomeStruct], content: Mapping[str, object], file: str) -> SomeStruct:
+    """Make a ``kind`` of ``content``; ``file`` is what error messages call the source.
+
+    In every string ``${NAME}`` and ``${NAME:-default}`` are replaced from the environment (``$${`` is a plain
+    ``${``); only such a string may also become a number or a boolean. A struct refuses values that do not go
+    together by a ValueError whose message begins with the key.
+    """
+    return _Builder(kind, file).struct(kind, content, "")
+
+
+class _Builder:
+    def __init__(self, root: type[msgspec.Struct], file: str) -> None:
+        self._root = root
+        self._file = file
+
+    def struct(self, kind: type[SomeStruct], value: object, where: str) -> SomeStruct:
+        mapping = self._mapping(value, where)
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        for key in mapping:
+            if key not in fields:
+                raise self._unknown(where, key, list(fields))
+        built = {
+            fields[key].name: self._value(fields[key].type, part, _dotted(where, key))
+            for key, part in mapping.items()
+        }
+        for field in fields.values():
+            if field.required and field.name not in built:
+                raise self._error(_dotted(where, field.encode_name), "is missing")
+        try:
+            return kind(**built)
+        except ValueError as error:
+            raise UsageError(f"{self._file}: {_dotted(where, str(error))}") from error
+
+    def _value(self, kind: object, value: object, where: str) -> object:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self.struct(kind, value, where)
+        if get_origin(kind) is Mapping:
+            _, of_values = get_args(kind)
+            return {
+                key: self._value(of_values, part, _dotted(where, key))
+                for key, part in self._mapping(value, where).items()
+            }
+        return self._leaf(kind, value, where)
+
+    def _mapping(self, value: object, where: str) -> Mapping[str, object]:
+        if value is None:  # a section whose every line is commented out
+            return {}
+        if not isinstance(value, dict):
+            raise self._error(where, f"expected keys and values, not {name_of(value)}")
+        for key in value:
+            if not isinstance(key, str):
+                raise self._error(where, f"the key {key!r} must be text; put it into quotes")
+            if not is_storable(key):
+                raise self._error(where, f"the key {key!r} holds a character that no database can hold")
+        return value
+
+    def _leaf(self, kind: object, value: object, where: str) -> object:
+        expanded = self._expand(value, where)
+        if get_origin(kind) is Literal and expanded not in get_args(kind):
+            raise self._error(where, f"expected one of {', '.join(get_args(kind))}")
+        try:
+            return msgspec.convert(expanded, kind, strict=expanded == value)
+        except msgspec.ValidationError as error:
+            inside = _PLACE_IN_LIST.match(str(error))
+            what, place = (inside["what"], inside["place"]) if inside else (str(error), "")
+            raise self._error(where + place, what[0].lower() + what[1:] + _remedy(kind)) from None
+
+    def _expand(self, value: object, where: str) -> object:
+        if isinstance(value, list):
+            return [self._expand(part, f"{where}[{index}]") for index, part in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+
+        def replace(match: re.Match[str]) -> str:
+            if match["escape"]:
+                return "${"
+            if match["name"] is None:
+                raise self._error(
+                    where, "`${` must begin `${NAME}` or `${NAME:-default}`; write `$${` for the text"
+                )
+            found = variable(match["name"])
+            if match["default"] is not None:
+                return found or match["default"]
+            if found is None:
+                raise self._error(where, f"the environment variable {match['name']} is not set")
+            return found
+
+        expanded = _REFERENCE.sub(replace, value)
+        if not is_storable(expanded):
+            raise self._error(where, f"{expanded!r} holds a character that no path and no database can hold")
+        return expanded
+
+    def _unknown(self, where: str, key: str, known: list[str]) -> UsageError:
+        elsewhere = [dotted for dotted in _dotted_keys(self._root, "") if dotted.rsplit(".", 1)[-1] == key]
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        if near:
+            remedy = f"did you mean {_dotted(where, near[0])}?"
+        elif elsewhere:
+            remedy = f"did you mean {elsewhere[0]}?"
+        else:
+            remedy = f"known here: {', '.join(known)}"
+        return self._error(_dotted(where, key), f"is not a known key; {remedy}")
+
+    def _error(self, where: str, what: str) -> UsageError:
+        separator = " " if what.startswith("is ") else ": "
+        return UsageError(f"{self._file}: {where}{separator}{what}" if where else f"{self._file}: {what}")
+
+
+def is_storable(text: str) -> bool:
+    """Whether it holds neither NUL nor half of a surrogate pair: no argument, path or column can hold these."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _dotted(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _dotted_keys(kind: type[msgspec.Struct], where: str) -> Iterator[str]:
+    for field in msgspec.structs.fields(kind):
+        dotted = _dotted(where, field.encode_name)
+        yield dotted
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from _dotted_keys(field.type, dotted)
+
+
+def _remedy(kind: object) -> str:
+    """What to write, where the type has a description (the type itself, or one of a union)."""
+    for part in (kind, *get_args(kind)):
+        for meta in getattr(part, "__metadata__", ()):
+            if meta.description:
+                return f"; write {meta.description}"
+    return ""

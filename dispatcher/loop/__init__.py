@@ -1,0 +1,1 @@
+"""The event loop and its services: claims and reports, the lease, cancels, and what is cleaned up meanwhile."""

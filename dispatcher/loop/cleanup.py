@@ -1,0 +1,193 @@
+"""Getting rid of workspaces that are done with, and keeping those in which a session may go on."""
+
+import contextlib
+import math
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+
+from dispatcher.configuration.settings import ExecutionSettings
+from dispatcher.database.rows import Report
+from dispatcher.database.store import Store
+from dispatcher.host.threads import in_thread
+from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
+from dispatcher.run.life import Run
+from dispatcher.workspaces import run_record
+from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
+
+log = structlog.get_logger()
+
+EXPIRY_PAUSE = 3600.0
+"""Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
+TRASH_PAUSE = 1.0
+"""Seconds in which workspaces that are done with gather to be deleted together."""
+MOUNT_PAUSE = 60.0
+"""Seconds between two looks whether what is mounted in the trash is gone. A look costs half a millisecond."""
+
+
+class Cleanup:
+    """Does what ``execution.cleanup`` and ``execution.keep_sessions`` say.
+
+    ``settings`` and ``active`` answer those in force and the runs there are at that moment; from ``adopted`` on these
+    are all that use a workspace.
+    """
+
+    def __init__(
+        self,
+        work_directory: WorkDirectory,
+        store: Store,
+        settings: Callable[[], ExecutionSettings],
+        active: Callable[[], Sequence[Run]],
+        adopted: trio.Event,
+    ) -> None:
+        self._work_directory = work_directory
+        self._store = store
+        self._settings = settings
+        self._active = active
+        self._adopted = adopted
+        self._trash = trio.Event()
+        self._emptying = trio.Lock()
+
+    async def run(self) -> None:
+        """Delete what was discarded, away from everything that somebody waits for."""
+        await self._adopted.wait()
+        await self._discard_leftovers()
+        looked = -math.inf
+        while True:
+            if trio.current_time() - looked > EXPIRY_PAUSE:
+                await in_thread(self._discard_expired)
+                looked = trio.current_time()
+            held = await self.empty_trash()
+            with trio.move_on_after(MOUNT_PAUSE if held else math.inf):
+                await self._trash.wait()
+            await trio.sleep(TRASH_PAUSE)
+            self._trash = trio.Event()
+
+    async def empty_trash(self) -> bool:
+        """Delete now what was discarded. Prompts and output must not lie on the disk until the next start.
+
+        Returns whether something that is mounted there keeps a part of it.
+        """
+        async with self._emptying:
+            return await self._work_directory.trash.empty()
+
+    def ended(self, run: Run, report: Report) -> None:
+        """Mark what is kept of a run, before the database hears of its end.
+
+        Whoever starts after a crash takes a directory without a mark for done with.
+        """
+        if (keep_for := self._keeps_session(run, report)) > 0:
+            try:
+                self._work_directory.mark_kept(run.workspace, keep_for)
+            except OSError as error:
+                log.warning("a session cannot be kept", task=run.claimed.number, error=str(error))
+
+    def reported(self, run: Run, report: Report) -> None:
+        """Let go of a run whose end the database knows."""
+        if not self._is_done_with(report):
+            return
+        try:
+            self._let_go(run, report)
+        except OSError as error:
+            log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
+        self._trash.set()
+
+    def _is_done_with(self, report: Report) -> bool:
+        cleanup = self._settings().cleanup
+        return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
+
+    def _keeps_session(self, run: Run, report: Report) -> float:
+        """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
+        if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
+            return 0
+        keep_for = self._settings().keep_sessions
+        return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
+
+    def _let_go(self, run: Run, report: Report) -> None:
+        """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
+        if self._keeps_session(run, report) > 0:
+            run.workspace.strip()
+            return
+        run.workspace.discard()
+        if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
+            # It went on in the directory of an earlier run, which nobody needs any more either.
+            home = Workspace(run.workspace.work.parent, run.workspace.work)
+            home.discard()
+
+    async def _discard_leftovers(self) -> None:
+        """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
+
+        Those without an exit record stay, unless the database has their result: such a run was given up for lost, and
+        its files may be all that is left. An agent may have destroyed that record.
+        """
+        if self._settings().cleanup != "always":
+            return
+        doubtful = await in_thread(self._discard_ended)
+        settled = await self._store.patiently(
+            "looking for results", lambda: self._store.settled_runs(list(doubtful))
+        )
+        for run_id in settled:
+            self._discard(doubtful[run_id])
+
+    def _discard_ended(self) -> dict[str, Workspace]:
+        """Discard those that have an exit record; returns the others, by the runs that they say they are of."""
+        doubtful = {}
+        for workspace in self._workspaces():
+            try:
+                if workspace.kept_until is not None:
+                    continue
+                reading = run_record.read(workspace.directory)
+            except OSError as error:
+                _complain(workspace, error)
+                continue
+            if reading.state in ("ended", "never_started"):
+                self._discard(workspace)
+            elif reading.header is not None:
+                with contextlib.suppress(ValueError):  # an agent may have written anything
+                    doubtful[str(uuid.UUID(reading.header.run_id))] = workspace
+        return doubtful
+
+    def _discard(self, workspace: Workspace) -> None:
+        # Asked last: a run that is new is known before its workspace is made.
+        if self._is_in_use(workspace):
+            return
+        try:
+            workspace.discard()
+        except OSError as error:
+            log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
+
+    def _discard_expired(self) -> None:
+        """Discard what was kept for sessions longer than it had to be."""
+        now = time.time()
+        for workspace in self._workspaces():
+            try:
+                until = workspace.kept_until
+                if until is not None and until < now and not self._is_in_use(workspace):
+                    workspace.discard()
+            except OSError as error:
+                log.warning(
+                    "the directory of an old session cannot be removed",
+                    path=str(workspace.directory),
+                    error=str(error),
+                )
+
+    def _workspaces(self) -> list[Workspace]:
+        try:
+            return self._work_directory.workspaces()
+        except OSError as error:
+            log.warning("cannot look for old workspaces", error=str(error))
+            return []
+
+    def _is_in_use(self, workspace: Workspace) -> bool:
+        """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
+        return any(
+            workspace.directory in (run.workspace.directory, run.workspace.work.parent)
+            for run in self._active()
+        )
+
+
+def _complain(workspace: Workspace, error: OSError) -> None:
+    log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))

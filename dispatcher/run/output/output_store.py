@@ -1,0 +1,234 @@
+"""Following the output of all runs: hearing of it, and storing it in batches.
+
+Each batch is one statement and at most one notification, whatever the number of runs: a NOTIFY makes all commits of the
+server wait for each other. So batches have at least INTERVAL between them, but for the last output of runs that ended.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import psycopg
+import structlog
+import trio
+
+from dispatcher.configuration.settings import ExecutionSettings
+from dispatcher.database.connection import will_pass
+from dispatcher.database.rows import ClaimedRun, Output
+from dispatcher.database.store import NOT_OURS, UNSTORABLE, Store
+from dispatcher.database.transfers import Pace
+from dispatcher.host.host_trouble import SCARCE, when_there_is_room
+from dispatcher.host.linux import DirectoryWatch
+from dispatcher.host.threads import in_thread
+from dispatcher.run.output.agent_output import AgentOutput, Bounds
+from dispatcher.run.output.masking import Masking
+from dispatcher.wall import Wall, persist
+from dispatcher.workspaces.run_record import StopReason
+from dispatcher.workspaces.work_directory import Workspace
+from wrappers.base import Parser
+
+log = structlog.get_logger()
+
+INTERVAL = 0.25
+LONGEST_PAUSE = 10.0
+LAST_PIECE = 64 * 2**10
+"""Bytes of output that go with the report of a run's end."""
+
+
+class Following:
+    """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
+
+    ``execution`` answers the settings in force at that moment. A statement has as many bytes as the line brings in
+    time; the rest goes with the next.
+    """
+
+    def __init__(self, store: Store, execution: Callable[[], ExecutionSettings]) -> None:
+        self._store = store
+        self._execution = execution
+        self._pace = Pace()
+        self._watch = DirectoryWatch()
+        self._waiting: dict[str, AgentOutput] = {}
+        self._on_their_way: frozenset[str] = frozenset()
+        self._settled: dict[str, trio.Event] = {}
+        self._news = trio.Event()
+        self._an_end = trio.Event()
+
+    def begin(
+        self,
+        claimed: ClaimedRun,
+        workspace: Workspace,
+        parser: Parser,
+        masking: Masking,
+        *,
+        began: float,
+        adopted: bool = False,
+    ) -> AgentOutput:
+        """Take a run in whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
+        execution = self._execution()
+        bounds = Bounds(
+            stored=execution.max_log_bytes,
+            written=10 * execution.max_log_bytes,
+            stall_timeout=claimed.stall_timeout_s or execution.stall_timeout,
+        )
+        return AgentOutput(
+            claimed.run_id, workspace, parser, masking, bounds, self._tell, began=began, adopted=adopted
+        )
+
+    async def follow(self, output: AgentOutput, stop: Callable[[StopReason], None]) -> None:
+        """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed.
+
+        Begins late by as much as any news comes late: a run that ends sooner is read at its end and needs no watch.
+        """
+        await trio.sleep(self._watch.DEBOUNCE)
+        watch = None
+        try:
+            watch = self._watch.add(output.directory, output.changed)
+        except OSError as error:
+            log.warning(
+                "output is not seen before the end: raise fs.inotify.max_user_watches",
+                run=output.run_id,
+                error=str(error),
+            )
+        try:
+            await output.follow(stop)
+        finally:
+            if watch is not None:
+                self._watch.remove(watch)
+
+    async def end(self, output: AgentOutput) -> Output | None:
+        """Answer the last output, which is to be stored with the report of the run's end.
+
+        What is more than a report can carry is stored first: while the database is away, so long does this wait.
+        """
+        output.ended = True
+        if output.readable and (output.run_id in self._on_their_way or output.backlog > LAST_PIECE):
+            settled = self._settled[output.run_id] = trio.Event()
+            self._tell(output)
+            self._an_end.set()
+            await settled.wait()
+        self._waiting.pop(output.run_id, None)
+        return await when_there_is_room("reading output", partial(output.to_store, trio.current_time()))
+
+    async def run(self) -> None:
+        """Hear of output and store it. Each begins anew after it failed; what was not stored is told again."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(persist, "hearing of output", self._watch.run)
+            nursery.start_soon(persist, "storing output", self._store_batches)
+
+    def _tell(self, output: AgentOutput) -> None:
+        if not output.readable:
+            self._settle(output)
+            return
+        self._waiting[output.run_id] = output
+        self._news.set()
+
+    async def _store_batches(self) -> None:
+        pause = INTERVAL
+        while True:
+            await self._news.wait()
+            with trio.move_on_after(pause):
+                await self._an_end.wait()
+            self._news, self._an_end = trio.Event(), trio.Event()
+            outputs, self._waiting = list(self._waiting.values()), {}
+            self._on_their_way = frozenset(output.run_id for output in outputs)
+            delivered = False
+            try:
+                await self._deliver(outputs)
+                delivered = True
+            except (psycopg.DatabaseError, OSError) as error:
+                if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
+                    raise
+                if pause == INTERVAL:
+                    why = (
+                        "the database is away" if isinstance(error, psycopg.Error) else "no room on this host"
+                    )
+                    log.warning(f"output waits on disk: {why}", error=str(error).strip())
+            finally:
+                # Whoever waits for the end of an output waits until that is settled, whatever fails here.
+                if not delivered:
+                    for output in outputs:
+                        self._tell(output)
+                self._on_their_way = frozenset()
+            pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
+
+    async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
+        read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)
+        for output in outputs[len(read) :]:
+            self._tell(output)
+        try:
+            stored = await self._append([told for told in read if told is not None])
+        except UNSTORABLE as error:
+            if isinstance(error, psycopg.DatabaseError) and will_pass(error):
+                raise
+            # What the database cannot take of one run must not hold up the others, and no run's end.
+            if getattr(error, "sqlstate", None) != NOT_OURS and len(outputs) > 1:
+                for output in outputs:
+                    await self._deliver([output])
+                return
+            log.error("output is not stored", runs=len(outputs), error=str(error).strip())
+            stored = {}
+        for output in outputs[: len(read)]:
+            if output.run_id in stored:
+                self._go_on(output, *stored[output.run_id])
+            else:
+                self._settle(output)
+
+    async def _append(self, unstored: Sequence[Output]) -> dict[str, tuple[int, int]]:
+        if not unstored:
+            return {}
+        with self._pace.measured() as moved:
+            moved.size = sum(len(chunk.content) for output in unstored for chunk in output.chunks)
+            return await self._store.append_output(unstored)
+
+    def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
+        advanced = output.stored(stdout, stderr)
+        if not output.incomplete:
+            self._settle(output)
+            return
+        self._tell(output)
+        if output.ended and advanced:
+            self._an_end.set()
+
+    def _settle(self, output: AgentOutput) -> None:
+        if output.ended and (settled := self._settled.pop(output.run_id, None)) is not None:
+            settled.set()
+
+
+def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output | None]:
+    """Read what is to be stored of the first outputs, up to about so many bytes; None where nothing is.
+
+    Raises OSError when this host has no descriptors.
+    """
+    read: list[Output | None] = []
+    size = 0
+    for output in outputs:
+        try:
+            told = _read_one(output, now, most // 2)
+        except OSError:
+            if not read:
+                raise
+            break
+        read.append(told)
+        size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
+        if size >= most:
+            break
+    return read
+
+
+def _read_one(output: AgentOutput, now: float, most: int) -> Output | None:
+    """Read what is to be stored of one output. Where that fails nothing more of it is, and the others go on."""
+    no_room = None
+    with Wall("reading output", run=output.run_id) as wall:
+        try:
+            return output.to_store(now, most)
+        except OSError as error:
+            if error.errno not in SCARCE:
+                raise
+            no_room = error
+        except MemoryError:
+            no_room = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if no_room is not None:
+        raise no_room
+    output.readable = wall.error is None
+    return None

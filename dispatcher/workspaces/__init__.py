@@ -1,0 +1,1 @@
+"""The directory in which runs live, and what is kept, moved or deleted in it."""

@@ -1,0 +1,102 @@
+"""Who holds a work directory, and how to ask it to stop. None of this needs the database."""
+
+import fcntl
+import os
+import select
+import signal
+from pathlib import Path
+
+from dispatcher.errors import DispatchError
+from dispatcher.host import mounts
+
+
+def recorded_holder(runs: Path) -> int | None:
+    """The process that holds ``<work_dir>/<database id>``, as it wrote down itself; None when nobody holds it.
+
+    The number is that of its own container, 0 when it is not written down yet. Raises OSError when the lock cannot
+    be looked at.
+    """
+    try:
+        lock = os.open(runs / ".lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        written = os.pread(lock, 20, 0).strip()
+        # Process ids of Linux have 7 digits; agents can write there, too.
+        return int(written) if written.isdigit() and len(written) <= 7 else 0
+    finally:
+        os.close(lock)
+    return None
+
+
+class Holder:
+    """The living process that holds a work directory, by a descriptor that no other process can inherit."""
+
+    def __init__(self, pid: int, descriptor: int) -> None:
+        self.pid = pid
+        self._descriptor = descriptor
+
+    def signal(self, number: signal.Signals) -> None:
+        """Raises ProcessLookupError when it has ended, PermissionError when it is another user's."""
+        signal.pidfd_send_signal(self._descriptor, number)
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        poll.poll()
+
+
+def find_holder(runs: Path) -> Holder | None:
+    """Find the process that has the lock; its number alone might be another's by now.
+
+    Raises :class:`DispatchError` when somebody holds it whom we cannot see: in another container, or of another user.
+    """
+    try:
+        pid = recorded_holder(runs)
+        if pid is None:
+            return None
+        descriptor = os.pidfd_open(pid)
+    except OSError as error:
+        raise _unseen(runs, str(error)) from error
+    why = f"process {pid} here is another one"
+    try:
+        with (runs / ".lock").open("rb") as lock:
+            if _has_locked(pid, lock.fileno()):
+                return Holder(pid, descriptor)
+    except OSError as error:
+        why = str(error)
+    os.close(descriptor)
+    raise _unseen(runs, why)
+
+
+def _has_locked(pid: int, lock: int) -> bool:
+    """Whether the kernel's list of locks says so of the file that is open as ``lock``. Raises OSError.
+
+    The descriptors of a dispatcher are closed to all but root.
+    """
+    # 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
+    wanted = ["FLOCK", "ADVISORY", "WRITE", str(pid), _kernel_name(lock)]
+    return any(line.split()[1:6] == wanted for line in Path("/proc/locks").read_text().splitlines())
+
+
+def _kernel_name(descriptor: int) -> str:
+    """Name an open file as /proc/locks does, by file system and inode.
+
+    On btrfs and overlayfs stat(2) tells others; what the kernel means are those of fdinfo and of the table of mounts.
+    """
+    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    opened = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    devices = [mount.device for mount in mounts.table() if str(mount.id) == opened["mnt_id"]]
+    major, minor = map(int, devices[0].split(":")) if devices else (0, 0)
+    inode = opened.get("ino", str(os.fstat(descriptor).st_ino))  # Linux 5.14 says it
+    return f"{major:02x}:{minor:02x}:{inode}"
+
+
+def _unseen(runs: Path, why: str) -> DispatchError:
+    return DispatchError(
+        f"a dispatcher holds {runs}, but we cannot see it ({why});"
+        " stop it in its own container, or as the user who runs it"
+    )

@@ -1,0 +1,288 @@
+"""The directory in which runs live: its own id, its one holder, and one workspace for each run.
+
+<work_dir>/.id                                 names the directory, wherever it is mounted
+<work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
+<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · tmp/ · work/
+                                               or, for whoever goes on with the session: kept · work/
+<work_dir>/<database id>/trash/                what was discarded and is deleted soon
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from dispatcher.database.rows import InputFile
+from dispatcher.errors import DispatchError, UsageError
+from dispatcher.host.host_trouble import SCARCE
+from dispatcher.workspaces.trash import Trash
+
+KEPT = "kept"
+TRASH = "trash"
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of one run. Only ``work`` is the agent's; what surrounds it is ours.
+
+    ``work`` is the agent's current directory: below ``directory``, unless the task chose one that exists.
+    """
+
+    directory: Path
+    work: Path
+
+    @property
+    def has_own_work(self) -> bool:
+        """Whether the agent works in a directory of this run, and not in one that the task or a session has."""
+        return self.work.parent == self.directory
+
+    @property
+    def kept_until(self) -> float | None:
+        """When what is left for a session is removed, in seconds since the epoch; None if this is none."""
+        try:
+            return (self.directory / KEPT).lstat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    @cached_property
+    def prompt(self) -> Path:
+        return self.directory / "prompt"
+
+    @cached_property
+    def tmp(self) -> Path:
+        """Where its agent has its temporary files, which so are removed with the workspace."""
+        return self.directory / "tmp"
+
+    @cached_property
+    def stdout(self) -> Path:
+        return self.directory / "stdout.log"
+
+    @cached_property
+    def stderr(self) -> Path:
+        return self.directory / "stderr.log"
+
+    @property
+    def _discarded(self) -> Path:
+        """A new name in the trash. To get there takes a rename, which never reaches through a mount."""
+        return self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}"
+
+    def discard(self) -> None:
+        """Put it aside, at the cost of one rename; :attr:`WorkDirectory.trash` deletes it. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            _move(self.directory, self._discarded)
+
+    def strip(self) -> None:
+        """Discard it but for the directory that its agent worked in, and the mark of that. Raises OSError.
+
+        What cannot be moved, since the agent mounted something there, does not hold up the rest.
+        """
+        if not self.has_own_work:
+            self.discard()
+            return
+        with _opened(self.directory):
+            pass  # an agent may have put a link in its place, and what that leads to is not ours
+        discarded = self._discarded
+        discarded.mkdir(mode=0o700)
+        failure: OSError | None = None
+        for entry in self.directory.iterdir():
+            if entry.name not in (self.work.name, KEPT):
+                try:
+                    _move(entry, discarded / entry.name)
+                except OSError as error:
+                    failure = error
+        if failure is not None:
+            raise failure
+
+    def lay_out(self, prompt: str | None, inputs: Iterable[InputFile]) -> None:
+        """Create the directory, that of temporary files, the prompt, and the input files whose content is there.
+
+        The others come later.
+
+        Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
+        another file of a directory that the task chose; PermissionError when a link leads out of it.
+        """
+        self.directory.mkdir(mode=0o700)
+        self.tmp.mkdir(mode=0o700)
+        if self.has_own_work:
+            self.work.mkdir(mode=0o700)
+        if prompt is not None:
+            _write(self.prompt, [prompt.encode()], 0o600)
+        for file in inputs:
+            if file.content is not None:
+                self.place(file.path, BytesIO(file.content), file.mode)
+
+    def place(self, path: str, content: BinaryIO, mode: int) -> None:
+        """Create an input file. Raises OSError as :meth:`lay_out` does."""
+        target = self.work / path
+        if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.work)):
+            raise PermissionError(errno.EPERM, "a link leads out of the work directory", path)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write(target, _blocks(content), mode & 0o777)
+        except FileExistsError:
+            # A directory that the task chose still has it from an earlier attempt.
+            if target.is_symlink() or not target.is_file() or not _holds(target, content):
+                raise
+
+
+class WorkDirectory:
+    """The work directory of one database, held by us until :meth:`release`."""
+
+    def __init__(self, id: str, runs: Path, lock: int) -> None:  # noqa: A002
+        self.id = id
+        # Names this directory and database to the outside, wherever both are mounted.
+        self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
+        self._runs = runs
+        self.trash = Trash(runs / TRASH)
+        self._lock = lock
+
+    @classmethod
+    def hold(cls, root: Path, database_id: str) -> Self:
+        """Create what is missing and become the one holder.
+
+        Raises :class:`DispatchError` when another dispatcher holds it, :class:`UsageError` when it cannot be used, and
+        OSError when this host has no room for anything.
+        """
+        runs = root / database_id
+        try:
+            runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Trash(runs / TRASH).make()
+            directory_id = _identity(root)
+            lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise
+            raise UsageError(
+                f"the work directory {root} cannot be used: {error.strerror}; set execution.work_dir"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 100, 0).decode(errors="replace").strip()
+            os.close(lock)
+            raise DispatchError(
+                f"another dispatcher (process {holder or 'unknown'}) holds the work directory {root}: "
+                "stop it first, or give this one an execution.work_dir of its own"
+            ) from None
+        os.truncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        return cls(directory_id, runs, lock)
+
+    def release(self) -> None:
+        os.close(self._lock)
+
+    def workspace(
+        self, number: int, run_no: int, chosen: Path | None = None, session: str | None = None
+    ) -> Workspace:
+        """Name the workspace of a run.
+
+        ``chosen`` is the directory that its task chose to work in, ``session`` names the workspace whose agent it
+        goes on from.
+        """
+        name = f"{number}-{run_no}"
+        directory = self._runs / name
+        home = directory if session in (None, name) else self._runs / session
+        return Workspace(directory, chosen or home / "work")
+
+    def mark_kept(self, workspace: Workspace, seconds: float) -> None:
+        """Mark the directory that an agent worked in, which may be that of another run, to be kept so long.
+
+        That is for whoever goes on with its session. The agent could put a link in the place of the mark, or of the
+        whole workspace: no file elsewhere is made or touched. Raises OSError.
+        """
+        until = time.time() + seconds
+        with _opened(workspace.work.parent) as home:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            kept = os.open(KEPT, flags, 0o600, dir_fd=home)
+            try:
+                status = os.fstat(kept)
+                if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                    raise OSError(
+                        errno.EINVAL, "is no plain file of its own", str(workspace.work.parent / KEPT)
+                    )
+                os.utime(kept, (until, until))
+            finally:
+                os.close(kept)
+
+    def workspaces(self) -> list[Workspace]:
+        """List the workspaces that are there, whoever left them. Raises OSError."""
+        found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
+        return [Workspace(directory, directory / "work") for directory in found]
+
+
+@contextlib.contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    """Open a directory that is one itself, and no link to another one. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _identity(root: Path) -> str:
+    """Read the directory's id, or draw one; two who do so at once agree, since only one link succeeds."""
+    file = root / ".id"
+    if not file.exists():
+        draft = root / f".id-{uuid.uuid4()}"
+        _write(draft, [f"{uuid.uuid4()}\n".encode()], 0o600)
+        try:
+            file.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    content = file.read_text(errors="replace").strip()
+    try:
+        return str(uuid.UUID(content))
+    except ValueError:
+        raise UsageError(
+            f"{file} should hold a uuid, not {content[:40]!r}: is {root} a work directory?"
+        ) from None
+
+
+def _move(entry: Path, target: Path) -> None:
+    """Rename an entry that its agent may have closed, or mounted something on. Raises OSError."""
+    try:
+        try:
+            entry.rename(target)
+        except PermissionError:
+            if entry.is_symlink():
+                raise
+            entry.chmod(0o700)  # to move a directory takes the right to write in it
+            entry.rename(target)
+    except OSError as error:
+        if error.errno in (errno.EBUSY, errno.EXDEV):
+            raise OSError(error.errno, "something is mounted there: umount it", str(entry)) from error
+        raise
+
+
+def _write(path: Path, content: Iterable[bytes], mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        for piece in content:
+            file.write(piece)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _holds(path: Path, content: BinaryIO) -> bool:
+    with path.open("rb") as file:
+        return all(block == file.read(len(block)) for block in _blocks(content)) and not file.read(1)

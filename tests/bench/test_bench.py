@@ -1,0 +1,100 @@
+"""The benchmark still runs. What it measures is none of a test's business."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.bench.result import Result
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str, environment: Mapping[str, str] | None = None) -> list[dict[str, object]]:
+    """The rows of a quick run."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick", "--json", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="the bench compiles its agent")
+def test_a_drain_is_compared_with_the_bare_loop_and_with_the_peers() -> None:
+    bare, peers = bench("P2")
+
+    assert (bare["goal"], bare["at_least"]) == (0.5, True)
+    assert isinstance(bare["ratio"], float)
+    assert bare["ratio"] > 0
+    assert bare["met"] is (bare["ratio"] >= 0.5)
+    # Whoever has not installed the peers is told so, and the goal counts as missed.
+    assert peers["goal"] == 2
+    if peers["ratio"] is None:
+        assert "not installed" in str(peers["reference"])
+        assert peers["met"] is False
+
+
+def test_without_a_compiler_the_bench_says_so_and_measures_the_rest(tmp_path: Path) -> None:
+    stat = shutil.which("stat")
+    assert stat is not None
+    (tmp_path / "stat").symlink_to(stat)
+
+    drain, submit = bench("P2", "P4", environment={"PATH": str(tmp_path)})
+
+    assert "C compiler" in str(drain["reference"])
+    assert (drain["ratio"], drain["met"]) == (None, False)
+    assert str(submit["measure"]).startswith("P4")
+    assert isinstance(submit["ratio"], float)
+
+
+def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
+    measured = [str(row["measure"]) for row in bench("P3", "churn")]
+
+    assert [name for name in measured if name.startswith("P3") and name.endswith("claim 10")]
+    assert [name for name in measured if name.startswith("small tables")]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="the bench compiles its agent")
+def test_the_claims_of_an_idle_dispatcher_would_be_counted() -> None:
+    claims, _, _ = bench("P5")
+
+    assert claims["ratio"] == 0
+
+
+def test_an_unknown_measure_is_refused_before_anything_is_started() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "P9"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 2
+    assert "unknown measure P9" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("ratio", "goal", "at_least", "met"),
+    [
+        (0.5, 0.5, True, True),
+        (0.49, 0.5, True, False),
+        (2.0, 2.0, False, True),
+        (2.1, 2.0, False, False),
+        (None, 2.0, False, False),
+        (3.0, None, False, None),
+    ],
+)
+def test_a_goal_is_met_on_its_side_of_the_ratio(
+    ratio: float | None, goal: float | None, at_least: bool, met: bool | None
+) -> None:
+    result = Result(measure="P0", ours="1", reference="1", ratio=ratio, goal=goal, at_least=at_least)
+
+    assert result.met is met

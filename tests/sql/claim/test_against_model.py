@@ -1,0 +1,353 @@
+"""Anything in any order: nothing is lost, nothing drifts, and each claim is the model's claim."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.sql.claim.model import Dispatcher, look_at
+from tests.sql.client import Client, Run
+from tests.sql.clock import Clock
+
+TERMINAL = {"succeeded", "failed", "canceled"}
+DAY = 86_400
+GROUPS = {"claude-1": ("claude", "one"), "claude-2": ("claude", "two"), "codex-1": ("codex", "one")}
+DISPATCHERS = [
+    Dispatcher("here", None),
+    Dispatcher("there", None),
+    Dispatcher("here", ["claude-1", "codex-1"]),
+]
+ANY_DISPATCHER = st.integers(0, len(DISPATCHERS) - 1)
+TASKS = st.fixed_dictionaries(
+    {
+        "tool": st.sampled_from(["claude", "claude", "codex"]),
+        "prompt": st.just("p"),
+        "tenant_id": st.sampled_from(["a", "b", "c"]),
+        "queue": st.sampled_from(["q1", "q2"]),
+        "model": st.sampled_from([None, None, "m1"]),
+        "account": st.sampled_from([None, None, None, "one"]),
+        "priority": st.sampled_from([4, 5, 5]),
+        "delay_s": st.sampled_from([None, None, None, 0, 10, 40]),
+        "max_attempts": st.just(2),
+    }
+)
+SCOPES = st.sampled_from(["tool:claude", "tool:codex", "model:m1", "tenant:a", "tenant:b", "queue:q1"])
+ERRORS = st.sampled_from(
+    [None, None, "limit", "throttled", "auth", "agent_error", "invalid_request", "interrupted", "timeout"]
+)
+
+
+@contextmanager
+def unless_refused() -> Iterator[None]:
+    """A call that the state of the task may forbid, by an error of our own."""
+    try:
+        yield
+    except psycopg.DatabaseError as error:
+        if error.sqlstate not in ("LD404", "LD409"):
+            raise
+
+
+class Dispatching(RuleBasedStateMachine):
+    """Producers, people and dispatchers, a statement at a time; and a producer with an open transaction."""
+
+    db: Client
+    holder: Client
+    clock: Clock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holder.run("rollback")
+        self.db.run(
+            "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
+            " lane_inbox, limit_inbox, lanes, kinds, turns restart identity cascade"
+        )
+        self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
+        self.served: list[str] = []
+        self.busy_at: dict[str, object] = {}
+        self.held: set[int] = set()
+        self.statuses: dict[int, str] = {}
+        self.over: dict[str, int] = {}
+        self.open: list[tuple[int, Run]] = []
+        self.ended: list[tuple[int, Run]] = []
+
+    @initialize(slots=st.integers(1, 3), tasks=st.lists(TASKS, min_size=4, max_size=12))
+    def begin(self, slots: int, tasks: list[dict[str, object]]) -> None:
+        for name, (tool, account) in GROUPS.items():
+            self.db.group(name, tool, account, slots)
+        self.dispatchers = [self.db.dispatcher(each.host, each.groups) for each in DISPATCHERS]
+        self.submit(tasks)
+
+    # Producers
+
+    @rule(tasks=st.lists(TASKS, min_size=1, max_size=4))
+    def submit(self, tasks: list[dict[str, object]]) -> None:
+        for submitted in self.db.submit_all(tasks):
+            self.statuses[submitted.number] = "queued"
+
+    @precondition(lambda self: self.free_tasks())
+    @rule(data=st.data(), what=st.sampled_from(["cancel", "retry", "priority", "hold", "release", "delete"]))
+    def touch(self, data: st.DataObject, what: str) -> None:
+        number = data.draw(st.sampled_from(self.free_tasks()))
+        with unless_refused():
+            match what:
+                case "cancel":
+                    self.db.run("select cancel_task(%s)", str(number))
+                case "retry":
+                    self.db.run("select retry_task(%s)", str(number))
+                    self.statuses[number] = "queued"
+                case "priority":
+                    self.db.run("update tasks set priority = 9 - priority where number = %s", number)
+                case "hold":
+                    self.db.run(
+                        "update tasks set wait_reason = 'held'"
+                        " where number = %s and status = 'queued' and wait_reason is null",
+                        number,
+                    )
+                case "release":
+                    self.db.run(
+                        "update tasks set wait_reason = null where number = %s and wait_reason = 'held'",
+                        number,
+                    )
+                case "delete":
+                    self.db.run("delete from tasks where number = %s", number)
+                    del self.statuses[number]
+
+    @precondition(lambda self: self.free_tasks())
+    @rule(data=st.data(), what=st.sampled_from(["cancel", "priority", "lock"]))
+    def hold_in_open_transaction(self, data: st.DataObject, what: str) -> None:
+        number = data.draw(st.sampled_from(self.free_tasks()))
+        if self.db.status(number)[0] != "queued":
+            return
+        if not self.held:
+            self.holder.run("begin")
+        self.held.add(number)
+        match what:
+            case "cancel":
+                self.holder.run("select cancel_task(%s)", str(number))
+            case "priority":
+                self.holder.run("update tasks set priority = 9 - priority where number = %s", number)
+            case "lock":
+                self.holder.run("select from tasks where number = %s for update", number)
+
+    @precondition(lambda self: self.held)
+    @rule(how=st.sampled_from(["commit", "rollback"]))
+    def end_open_transaction(self, how: str) -> None:
+        self.holder.connection.execute(how.encode())
+        self.held.clear()
+
+    # People
+
+    @rule(scope=SCOPES, slots=st.sampled_from([None, None, 0, 1, 1, 2]))
+    def change_limit(self, scope: str, slots: int | None) -> None:
+        if slots is not None:
+            self.db.limit(scope, slots)
+        else:
+            with unless_refused():
+                self.db.run("select remove_limit(%s)", scope)
+
+    @rule(
+        group=st.sampled_from(sorted(GROUPS)),
+        what=st.sampled_from(["pause", "resume", "resume", "cool down", "warm up", "slots", "hosts"]),
+        slots=st.integers(0, 3),
+    )
+    def change_group(self, group: str, what: str, slots: int) -> None:
+        tool, account = GROUPS[group]
+        match what:
+            case "pause":
+                self.db.run("select pause_group(%s)", group)
+            case "resume":
+                self.db.run("select resume_group(%s)", group)
+            case "cool down":
+                self.db.run("select cool_down_group(%s, clock() + '15 s')", group)
+            case "warm up":
+                self.db.run("select cool_down_group(%s, clock() - interval '1 s')", group)
+            case "slots":
+                self.db.run("select set_group_limit(%s, %s)", group, slots)
+            case "hosts":
+                hosts = [None, None, ["here"], ["there"]][slots]
+                self.db.run("select put_group(%s, %s, %s, 2, p_hosts => %s)", group, tool, account, hosts)
+
+    @rule(seconds=st.sampled_from([5, 15, 60, 3600, DAY]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.passes(seconds)
+
+    # Dispatchers
+
+    @rule(most=st.sampled_from([1, 3, 100]))
+    def prune_lanes(self, most: int) -> None:
+        """Nothing that comes after may show it, but that a tenant is a new one when it had no work for a day."""
+        self.db.run("select prune_lanes(%s)", most)
+        known = {tenant for (tenant,) in self.db.rows("select tenant_id from turns")}
+        for tenant in set(self.served) - known:
+            assert self.db.value("select clock() - %s > interval '1 day'", self.busy_at[tenant])
+        self.served = [tenant for tenant in self.served if tenant in known]
+
+    @rule(who=ANY_DISPATCHER, most=st.integers(1, 5), before=st.integers(0, 3))
+    def pass_of_a_dispatcher(self, who: int, most: int, before: int) -> None:
+        """Ends some runs, oldest first, and claims: what a dispatcher does all day."""
+        for owner, run in self.open[:before]:
+            self.ended.append((owner, run))
+            assert self.db.finish(self.dispatchers[owner], run) == "finished"
+        del self.open[:before]
+        self.claim(who, most)
+
+    @rule(who=ANY_DISPATCHER, most=st.integers(1, 5))
+    def claim(self, who: int, most: int) -> None:
+        world = look_at(self.db, self.held)
+        claimed = self.db.claim(self.dispatchers[who], most)
+        for run in claimed.runs:
+            if self.held:
+                # A task that somebody holds may stand for its whole lane, so the order is not the model's.
+                assert run.number in {task.number for task in world.ready}
+            else:
+                picked = world.pick(DISPATCHERS[who], self.served)
+                assert picked is not None, f"{run.number} should not run now"
+                assert (run.number, run.group) == (picked[0].number, picked[1].name)
+            self.note_served(run)
+            self.open.append((who, run))
+        if len(claimed.runs) < most:
+            left = look_at(self.db, self.held).pick(DISPATCHERS[who], self.served)
+            assert left is None, f"{left} could run and was not claimed"
+            if not self.held:
+                # While a group cools down nobody looks whether its tasks are gone: a needless look at its end. And a
+                # limit of a tenant that this claim has filled is heard of by the next one.
+                hinted = [
+                    str(tool)
+                    for (tool,) in self.db.rows(
+                        "select distinct tool from turns where waiting and not closed"
+                    )
+                ]
+                assert claimed.deadline_s == world.deadline_s(DISPATCHERS[who], hinted)
+            elif look_at(self.db).pick(DISPATCHERS[who], self.served):
+                assert claimed.deadline_s is not None, "held rows may come back, and nobody would look"
+                assert claimed.deadline_s <= 0.05
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        who, run = data.draw(st.sampled_from(self.open))
+        assert self.db.start(self.dispatchers[who], run) == [run.id]
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), error=ERRORS)
+    def finish(self, data: st.DataObject, error: str | None) -> None:
+        who, run = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        self.ended.append((who, run))
+        wait_s = 20 if error == "limit" else None
+        assert self.db.finish(self.dispatchers[who], run, error, retry_after_s=wait_s) == "finished"
+
+    @precondition(lambda self: self.open or self.ended)
+    @rule(data=st.data(), error=ERRORS)
+    def report_what_is_not_theirs_to_report(self, data: st.DataObject, error: str | None) -> None:
+        who, run = data.draw(st.sampled_from(self.open + self.ended))
+        stranger = self.dispatchers[(who + 1) % len(self.dispatchers)]
+        assert self.db.finish(stranger, run, error) in ("stale", "already")
+        assert self.db.start(stranger, run) == []
+        if (who, run) in self.ended:
+            assert self.db.finish(self.dispatchers[who], run, error) in ("stale", "already")
+            assert self.db.start(self.dispatchers[who], run) == []
+
+    # What always holds
+
+    @invariant()
+    def counters_are_true(self) -> None:
+        assert self.db.drift() == []
+
+    @invariant()
+    def no_limit_is_passed_but_by_lowering_it(self) -> None:
+        over = {}
+        for scope, current, most in self.db.rows(
+            "select scope::text, current_concurrent, max_concurrent from concurrency_limits union all"
+            " select 'group:' || group_name, current_concurrent, max_concurrent from worker_groups"
+        ):
+            assert isinstance(scope, str)
+            assert isinstance(current, int)
+            assert isinstance(most, int)
+            before = self.over.get(scope)
+            assert current <= most or before is None or current <= before, f"{scope} rose to {current}/{most}"
+            over[scope] = current
+        self.over = over
+
+    @invariant()
+    def nothing_is_lost_and_what_has_ended_stays_so(self) -> None:
+        statuses: dict[object, object] = dict(self.db.rows("select number, status from tasks"))  # type: ignore[arg-type]
+        assert statuses.keys() == self.statuses.keys()
+        for number, status in statuses.items():
+            assert isinstance(number, int)
+            assert isinstance(status, str)
+            assert self.statuses[number] not in TERMINAL or status == self.statuses[number]
+            self.statuses[number] = status
+
+    @invariant()
+    def whatever_is_ready_is_found_by_the_claim(self) -> None:
+        assert not self.db.rows(
+            "select number from tasks where status = 'queued' and wait_reason is null and not exists ("
+            " select from lane_inbox as filed where filed.lane = tasks.lane and filed.number <= tasks.number"
+            " and filed.created_at <= tasks.created_at"
+            " union all select from lanes join turns using (tenant_id, tool, priority)"
+            " where lane = tasks.lane and head <= number and oldest <= tasks.created_at"
+            " and kind in (select kind from kinds)"
+            " and (turns.waiting or contended_at is not null))"
+        )
+
+    @invariant()
+    def nothing_is_known_for_ever_of_lanes_that_are_gone(self) -> None:
+        """A kind has lanes; a turn has lanes, or goes in a day; and it waits exactly if it has one to look at."""
+        assert not self.db.rows("select kind from kinds where kind not in (select kind from lanes)")
+        assert not self.db.rows(
+            "select t.tenant_id from turns as t left join lanes using (tenant_id, tool, priority)"
+            " group by t.tenant_id, t.tool, t.priority having"
+            " waiting <> coalesce(bool_or(head is not null and contended_at is null), false)"
+            " or turn > served or count(lane) = 0 and idle_since is null or count(head) > 0 and idle_since is not null"
+        )
+
+    @invariant()
+    def each_active_task_has_its_one_open_run(self) -> None:
+        assert not self.db.rows(
+            "select task_id from task_runs full join tasks on tasks.id = task_id"
+            " group by task_id, tasks.id, tasks.status, tasks.run_id"
+            " having count(*) filter (where task_runs.status = 'running' and task_runs.id = tasks.run_id)"
+            " <> (tasks.status in ('leased', 'running'))::integer"
+            " or count(*) filter (where task_runs.status = 'running' and task_runs.id <> tasks.run_id) > 0"
+        )
+
+    # Helpers
+
+    def free_tasks(self) -> list[int]:
+        """Tasks that nobody holds; to touch another one would wait for ever."""
+        return sorted(self.statuses.keys() - self.held)
+
+    def note_served(self, run: Run) -> None:
+        tenant = self.db.value("select tenant_id from tasks where number = %s", run.number)
+        assert isinstance(tenant, str)
+        self.served = [other for other in self.served if other != tenant] + [tenant]
+        self.busy_at[tenant] = self.db.value("select clock()")
+
+    def teardown(self) -> None:
+        self.holder.run("rollback")
+
+
+def test_every_claim_is_the_models_claim_whatever_happened_before(db: Client, time: Clock) -> None:
+    class InThisDatabase(Dispatching):
+        pass
+
+    InThisDatabase.db, InThisDatabase.holder, InThisDatabase.clock = db, db.another(), time
+    run_state_machine_as_test(
+        InThisDatabase,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
