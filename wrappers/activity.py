@@ -54,7 +54,7 @@ def _below(cwd: str, path: str) -> str:
 
 
 def _without_shell(command: str) -> str:
-    """`pytest -q` of `/bin/bash -lc 'pytest -q'`, as codex shows its commands."""
+    """Return `pytest -q` for `/bin/bash -lc 'pytest -q'`, as codex shows its commands."""
     shell = SHELL.match(command)
     if shell is None:
         return command

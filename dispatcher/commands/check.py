@@ -51,7 +51,7 @@ def check(settings: Settings) -> list[Finding]:
             findings += _told(lambda: check_work(usable, groups))
     findings += _told(lambda: check_tools(wrappers, here), "tools")
     findings += _told(lambda: check_logins(wrappers, here), "groups")
-    findings += _told(lambda: check_env_files(here, root), "groups")
+    findings += _told(lambda: check_env_files(wrappers, here, root), "groups")
     findings += _told(lambda: check_surroundings(wrappers, here), "machine")
     return findings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dispatcher.run.failure_file import newest
 from tests.agents.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
-from wrappers.command import ToolSettings
+from wrappers.command.settings import ToolSettings
 from wrappers.registry import configured
 
 # claude checks nothing, codex warns of unknown models, gemini has special rules for some.
@@ -98,7 +98,7 @@ class Desk:
     def read(self, ran: Ran) -> Story:
         """What the wrapper makes of a run."""
         parser = self.wrapper.parser()
-        events = list(parser.feed(ran.stdout))
-        wanted = parser.evidence()
-        evidence = newest(self.account.config_home, wanted) if wanted else b""
-        return Story(parser.finish(replace(ran.ending, evidence=evidence)), events)
+        events = list(parser.feed_stdout(ran.stdout))
+        wanted = parser.failure_file()
+        failure_file = newest(self.account.config_home, wanted) if wanted else b""
+        return Story(parser.finish(replace(ran.ending, failure_file=failure_file)), events)

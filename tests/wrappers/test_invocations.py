@@ -7,11 +7,8 @@ from typing import Literal, get_args
 import pytest
 
 from wrappers.base import Permission, PromptLimit, Request
-from wrappers.claude import Claude
-from wrappers.codex import Codex
-from wrappers.command import ToolSettings
-from wrappers.gemini import Gemini
-from wrappers.registry import built_in, configured
+from wrappers.command.settings import ToolSettings
+from wrappers.registry import built_in, configured, wrapper_of
 
 RUN_ID = "0b8f4f8e-3c63-4f0e-9d0e-6a3f4f1f2a11"
 PROMPT_FILE = "/runs/812-1/prompt"
@@ -34,7 +31,7 @@ def request(
 
 
 def test_claude_streams_json_and_edits_files() -> None:
-    invocation = Claude().invocation(request(model="opus"))
+    invocation = wrapper_of("claude").invocation(request(model="opus"))
 
     assert shlex.join(invocation.argv) == (
         "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus "
@@ -44,7 +41,7 @@ def test_claude_streams_json_and_edits_files() -> None:
 
 
 def test_codex_streams_json_in_its_sandbox() -> None:
-    invocation = Codex().invocation(request(model="gpt-5"))
+    invocation = wrapper_of("codex").invocation(request(model="gpt-5"))
 
     assert shlex.join(invocation.argv) == (
         "codex exec --json --skip-git-repo-check -s workspace-write --disable plugins "
@@ -53,7 +50,7 @@ def test_codex_streams_json_in_its_sandbox() -> None:
 
 
 def test_gemini_streams_json_and_edits_files() -> None:
-    invocation = Gemini().invocation(request(model="gemini-2.5-pro"))
+    invocation = wrapper_of("gemini").invocation(request(model="gemini-2.5-pro"))
 
     assert shlex.join(invocation.argv) == (
         "gemini --skip-trust --approval-mode auto_edit -o stream-json -m gemini-2.5-pro "
@@ -107,7 +104,7 @@ def test_a_prompt_is_measured_as_its_cli_does(
 
 
 def test_a_new_home_of_gemini_keeps_it_from_retrying_for_minutes() -> None:
-    keyed, other = (Gemini().new_home(names) for names in (["GEMINI_API_KEY", "HOME"], ["HOME"]))
+    keyed, other = (wrapper_of("gemini").new_home(names) for names in (["GEMINI_API_KEY", "HOME"], ["HOME"]))
 
     settings = json.loads(keyed[".gemini/settings.json"])
     assert settings["general"] == {"maxAttempts": 2, "enableAutoUpdate": False}

@@ -218,10 +218,10 @@ def test_the_gentle_stop_ends_a_run_without_a_success(desk: Desk) -> None:
     parser = desk.wrapper.parser()
     with desk.agents.started(invocation, desk.account, prompt_file, desk.work) as run:
         assert run.stdout is not None
-        while not any(isinstance(event, Activity) for event in parser.feed(run.stdout.readline())):
+        while not any(isinstance(event, Activity) for event in parser.feed_stdout(run.stdout.readline())):
             pass
         run.send_signal(desk.wrapper.stop.signal)
-        parser.feed(run.communicate()[0])
+        parser.feed_stdout(run.communicate()[0])
     outcome = parser.finish(Ending(exit_code=run.returncode))
 
     assert not outcome.succeeded

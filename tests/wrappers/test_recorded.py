@@ -26,7 +26,7 @@ def replay(
     ending = msgspec.json.decode(path.with_suffix(".ending.json").read_bytes(), type=Ending)
     parser = WRAPPERS[path.parent.name].parser()
     places = [0, *sorted(cuts), len(output)]
-    events = [event for start, end in pairwise(places) for event in parser.feed(output[start:end])]
+    events = [event for start, end in pairwise(places) for event in parser.feed_stdout(output[start:end])]
     return parser.finish(ending), events
 
 
@@ -154,9 +154,9 @@ def test_a_cli_that_waits_in_its_slot_says_so_and_whether_it_has_worked(cli: str
     told = (RECORDED / cli / "told-to-wait.out").read_bytes()
     worked = (RECORDED / cli / "write.out").read_bytes().splitlines(keepends=True)[:-1]
     parser = WRAPPERS[cli].parser()
-    at_once = [event for event in parser.feed(told) if isinstance(event, Waits)]
+    at_once = [event for event in parser.feed_stdout(told) if isinstance(event, Waits)]
     parser = WRAPPERS[cli].parser()
-    later = [event for event in parser.feed(b"".join(worked) + told) if isinstance(event, Waits)]
+    later = [event for event in parser.feed_stdout(b"".join(worked) + told) if isinstance(event, Waits)]
 
     assert set(at_once) == {Waits(worked=False)}
     assert set(later) == {Waits(worked=True)}
@@ -168,28 +168,28 @@ def test_a_session_that_is_not_known_is_called_so(cli: str) -> None:
     outcome, _ = replay(f"{cli}/foreign-session")
 
     assert outcome.error_message is not None
-    assert outcome.error_message.startswith(f"{cli} does not know the session any more")
+    assert outcome.error_message.startswith(f"{cli} no longer knows the session")
 
 
 def test_gemini_says_on_stderr_that_it_waits_and_for_which_limit() -> None:
     limit = b"You have exhausted your capacity on this model. Your quota will reset after 3h12m5s."
     told = b"Attempt 1 failed: " + limit + b". Retrying after 11525600ms...\n"
     parser = WRAPPERS["gemini"].parser()
-    assert [*parser.hear(told[:60]), *parser.hear(told[60:])] == [Waits(worked=False)]
+    assert [*parser.feed_stderr(told[:60]), *parser.feed_stderr(told[60:])] == [Waits(worked=False)]
     waited = parser.finish(Ending(exit_code=0))
     assert (waited.error_class, waited.limit_lasts_s) == ("limit", 11525)
     assert waited.error_message is not None
     assert waited.error_message.endswith(f"(gemini said: {limit.decode()})")
 
     parser = WRAPPERS["gemini"].parser()
-    parser.feed(b'{"type":"message","role":"assistant","content":"I am going to look."}\n')
-    assert parser.hear(told) == [Waits(worked=True)]
-    assert parser.hear(b"Attempt 2 failed: fetch failed. Retrying after 5000ms...\n") == []
+    parser.feed_stdout(b'{"type":"message","role":"assistant","content":"I am going to look."}\n')
+    assert parser.feed_stderr(told) == [Waits(worked=True)]
+    assert parser.feed_stderr(b"Attempt 2 failed: fetch failed. Retrying after 5000ms...\n") == []
     assert parser.finish(Ending(exit_code=1)).error_class == "agent_error"
 
     parser = WRAPPERS["gemini"].parser()
-    parser.hear(told)
-    parser.feed(b'{"type":"message","role":"assistant","content":"I am back."}\n')
+    parser.feed_stderr(told)
+    parser.feed_stdout(b'{"type":"message","role":"assistant","content":"I am back."}\n')
     assert parser.finish(Ending(exit_code=1)).error_class == "agent_error"
 
 
@@ -199,7 +199,7 @@ def test_gemini_that_hears_its_prompt_too_late_blames_the_host() -> None:
 
     assert late.error_message is not None
     assert late.error_message.startswith(
-        "gemini gave up on its prompt after half a second, so busy is this host"
+        "gemini waited half a second for its prompt and gave up, because this host is too busy"
     )
     assert foreign.error_message is not None
     assert foreign.error_message.startswith("gemini refused its input")
@@ -240,7 +240,7 @@ def test_the_kind_of_an_error_of_claude_decides(error: str, kind: str | None, er
 
 def said(cli: str, *lines: Mapping[str, object]) -> Outcome:
     parser = WRAPPERS[cli].parser()
-    parser.feed(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    parser.feed_stdout(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
     return parser.finish(Ending(exit_code=0))
 
 
@@ -317,7 +317,7 @@ def test_one_byte_at_a_time_is_read_like_all_at_once(cli: str) -> None:
 def test_output_that_was_cut_off_is_no_success(cli: str, share: float) -> None:
     output = (RECORDED / cli / "ok.out").read_bytes().rstrip()
     parser = WRAPPERS[cli].parser()
-    parser.feed(output[: int(len(output) * share)])
+    parser.feed_stdout(output[: int(len(output) * share)])
     outcome = parser.finish(Ending(exit_code=0))
 
     assert outcome.error_class == "agent_error"
@@ -358,8 +358,8 @@ def test_noise_between_the_events_changes_nothing(cli: str, noise: list[bytes]) 
     parser = WRAPPERS[cli].parser()
     for number, line in enumerate(lines):
         for words in noise[number::3]:
-            parser.feed(words.replace(b"\n", b" ") + b"\n")
-        parser.feed(line)
+            parser.feed_stdout(words.replace(b"\n", b" ") + b"\n")
+        parser.feed_stdout(line)
 
     assert parser.finish(Ending(exit_code=0)) == replay(f"{cli}/write")[0]
 
@@ -372,7 +372,7 @@ def test_no_bytes_make_a_parser_raise_or_succeed(
 ) -> None:
     parser = WRAPPERS[cli].parser()
     for chunk in chunks:
-        parser.feed(chunk)
+        parser.feed_stdout(chunk)
     outcome = parser.finish(Ending(exit_code=exit_code, stderr_tail=tail))
 
     assert outcome.error_class is not None
@@ -390,7 +390,7 @@ def test_an_answer_of_megabytes_in_one_line_is_read(cli: str) -> None:
     parser = WRAPPERS[cli].parser()
     stream = output.encode()
     for start in range(0, len(stream), 65_536):
-        parser.feed(stream[start : start + 65_536])
+        parser.feed_stdout(stream[start : start + 65_536])
 
     assert answer in parser.finish(Ending(exit_code=0)).final_text
 
@@ -399,7 +399,7 @@ def test_an_answer_of_megabytes_in_one_line_is_read(cli: str) -> None:
 def test_an_answer_that_no_database_would_take_is_made_storable(escape: str) -> None:
     output = (RECORDED / "codex" / "ok.out").read_text().replace("ça va", f"ça{escape} va")
     parser = WRAPPERS["codex"].parser()
-    parser.feed(output.encode())
+    parser.feed_stdout(output.encode())
     text = parser.finish(Ending(exit_code=0)).final_text
 
     assert text.startswith("It is done — ça")

@@ -29,7 +29,7 @@ from dispatcher.configuration.settings import DatabaseSettings, ExecutionSetting
 from tests.agents.real_agents import find
 from tests.dispatcher.checks.machine import group, only, script, wrappers
 from tests.fixtures.users import NOBODY, as_user, needs_root
-from wrappers.registry import built_in
+from wrappers.registry import built_in, wrapper_of
 
 SECRET = "sk-ant-not-to-be-printed-0123456789"
 
@@ -55,7 +55,7 @@ def test_a_tool_that_a_group_here_needs_and_that_is_missing_is_a_problem(bin_dir
 
 
 def test_a_group_of_a_tool_that_nobody_described_is_a_problem(bin_dir: Path) -> None:
-    assert only(check_tools({}, [group("aider")])).remedy == "describe it: tools.aider"
+    assert only(check_tools({}, [group("aider")])).remedy == "describe it under tools.aider"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,9 @@ def test_a_group_of_a_tool_that_nobody_described_is_a_problem(bin_dir: Path) -> 
     ],
 )
 def test_versions_are_known_up_to_the_next_minor_one(tool: str, version: tuple[int, ...], level: str) -> None:
-    assert judge(tool, tool, version, "install it").level == level
+    known = wrapper_of(tool).versions
+    assert known is not None
+    assert judge(tool, tool, version, known, "install it").level == level
 
 
 def test_a_version_is_asked_for_without_our_environment_network_or_home(
@@ -201,9 +203,12 @@ def test_a_config_home_that_is_missing_is_a_problem(bin_dir: Path, tmp_path: Pat
 def test_a_config_home_of_a_user_whom_this_host_does_not_know_is_a_problem(bin_dir: Path) -> None:
     account = group("gemini", config_home="~no-such-user/account")
     found = only(logins(bin_dir, account))
-    assert (found.level, found.what) == ("problem", "its config home ~no-such-user/account is no directory")
-    assert check_env_files([account], bin_dir, {}) == []
-    assert check_sandboxes({}, [account], {}) == []
+    assert (found.level, found.what) == (
+        "problem",
+        "its config home ~no-such-user/account is not a directory",
+    )
+    assert check_env_files(wrappers("gemini"), [account], bin_dir, {}) == []
+    assert check_sandboxes(wrappers("gemini"), [account], {}) == []
 
 
 @needs_root
@@ -271,11 +276,11 @@ def test_a_file_from_which_gemini_takes_variables_by_itself_is_named(tmp_path: P
     work, home = tmp_path / "user" / "work", tmp_path / "home"
     (home / ".gemini").mkdir(parents=True)
     account = group("gemini", config_home=str(home))
-    assert check_env_files([account], work, {}) == []
+    assert check_env_files(built_in(), [account], work, {}) == []
     (tmp_path / "user").mkdir()
     (tmp_path / "user" / ".env").write_text(f"GEMINI_API_KEY={SECRET}")
     (home / ".gemini" / ".env").touch()
-    findings = check_env_files([account, group("claude")], work, {})
+    findings = check_env_files(built_in(), [account, group("claude")], work, {})
     assert [finding.what.split()[4] for finding in findings] == [
         f"{tmp_path}/user/.env",
         f"{home}/.gemini/.env",

@@ -1,4 +1,4 @@
-"""Any other CLI, described in the configuration.
+"""How a tool is described in config.yaml.
 
     tools:
       aider:  {argv: [aider, --yes, --message-file, "{prompt_file}"], output: text}
@@ -7,27 +7,23 @@
 
 `argv` is a template. Its placeholders are {prompt_file}, {run_id} and {permission}, which always have a
 value, and {model}, {session} (the one to resume) and {config_home}, which may have none. An argument whose
-placeholder has no value is left out; a nested list is left out as a whole, so that a flag goes with its
+placeholder has no value is left out. A nested list is left out as a whole, so that a flag goes with its
 value. {{word}} stands for {word} itself.
 """
 
 import re
-import signal
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Annotated, Literal
 
 import msgspec
-
-from wrappers.base import AuthMode, GentleStop, Invocation, Parser, PromptLimit, Request
-from wrappers.command_output import JsonParser, Paths, TextParser
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Template = Sequence[str | Sequence[str]]
 
 ALWAYS_KNOWN = ("prompt_file", "run_id", "permission")
 MAY_BE_MISSING = ("model", "session", "config_home")
+Paths = Mapping[str, Sequence[str]]
 PATH_FIELDS = ("answer", "error", "session", "input_tokens", "output_tokens", "cost_usd")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
 
@@ -35,10 +31,10 @@ PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
 class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry of the configuration's `tools:`.
 
-    For a tool that is built in, only ``command`` may stand here: where its program is. Any other tool needs
-    ``argv``. ``answer`` and the names after it are dotted paths into the JSON that the tool prints
-    ("choices.0.text"); a value at ``error`` means that the run failed. With ``output: jsonl`` each path is
-    looked up in all lines, and the last line that has it counts.
+    A tool that is built in takes ``command`` only: where its program is. Any other tool needs ``argv``.
+    ``answer`` and the names after it are dotted paths into the JSON that the tool prints ("choices.0.text"); a value
+    at ``error`` means that the run failed. With ``output: jsonl`` each path is looked up in all lines, and the last
+    line that has it counts.
     """
 
     command: Text | None = None
@@ -55,7 +51,7 @@ class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def paths(self) -> Paths:
-        """Where in the output things are, as the steps of each path."""
+        """Where to find things in the output, as the steps of each path."""
         paths = {field: getattr(self, field) for field in PATH_FIELDS}
         return {field: tuple(path.split(".")) for field, path in paths.items() if path}
 
@@ -70,27 +66,27 @@ def check(name: str, settings: ToolSettings) -> None:
         raise ValueError(f"tools.{name}: {min(settings.paths)} needs output: json or output: jsonl")
     if settings.output != "text" and not settings.answer:
         raise ValueError(
-            f"tools.{name}: output: {settings.output} needs answer: the path of the final text in it"
+            f"tools.{name}: output: {settings.output} needs answer: the path of the final text in the output"
         )
 
 
 def check_argv(where: str, argv: Template) -> None:
     if not argv:
-        raise ValueError(f"{where} is missing: the program and its arguments, as a list")
+        raise ValueError(f"{where} is missing: give the program and its arguments as a list")
     if not isinstance(argv[0], str) or placeholders(argv[:1]):
-        raise ValueError(f"{where}: the first element is the program; it has no placeholder")
+        raise ValueError(f"{where}: the first element is the program and takes no placeholder")
     for unknown in sorted(placeholders(argv) - {*ALWAYS_KNOWN, *MAY_BE_MISSING}):
         known = ", ".join(f"{{{word}}}" for word in (*ALWAYS_KNOWN, *MAY_BE_MISSING))
-        raise ValueError(f"{where}: {{{unknown}}} is not known; there are {known}")
+        raise ValueError(f"{where}: {{{unknown}}} is not a valid placeholder: expected {known}")
     for flag, value in pairwise(argv):
-        if isinstance(flag, str) and isinstance(value, str) and would_leave_alone(flag, value):
+        if isinstance(flag, str) and isinstance(value, str) and may_lose_its_value(flag, value):
             raise ValueError(
                 f"{where}: {value} may have no value, which would leave {flag} alone; "
                 f'write [{flag}, "{value}"] as a list of its own'
             )
 
 
-def would_leave_alone(flag: str, value: str) -> bool:
+def may_lose_its_value(flag: str, value: str) -> bool:
     match = PLACEHOLDER.fullmatch(value)
     return flag.startswith("-") and "=" not in flag and match is not None and match[2] in MAY_BE_MISSING
 
@@ -101,7 +97,7 @@ def placeholders(argv: Template) -> set[str]:
 
 
 def fill_in(argv: Template, values: Mapping[str, str | None]) -> Iterator[str]:
-    """The arguments that a template makes; a part of which a placeholder has no value is left out."""
+    """Fill in a template; a part with a placeholder that has no value is left out."""
 
     def value_of(match: re.Match[str]) -> str:
         return values[match[2]] or "" if match[2] else f"{{{match[1]}}}"
@@ -110,61 +106,3 @@ def fill_in(argv: Template, values: Mapping[str, str | None]) -> Iterator[str]:
         if all(values[name] for name in placeholders([part])):
             for argument in [part] if isinstance(part, str) else part:
                 yield PLACEHOLDER.sub(value_of, argument)
-
-
-# Nothing is known about it but that it is a program: the usual signal, and some time.
-STOP = GentleStop(signal.SIGTERM, 5.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """The wrapper of a tool from the configuration. Raises ValueError for settings that make no sense."""
-
-    name: str
-    settings: ToolSettings
-    default_config_home: str | None = None
-    credentials: Mapping[str, AuthMode] | None = None
-    takes_fallback_model: bool = False
-    longest_prompt: PromptLimit | None = None
-    steering_files: Sequence[str] = ()
-    stop: GentleStop = STOP
-
-    def __post_init__(self) -> None:
-        check(self.name, self.settings)
-
-    @property
-    def program(self) -> str:
-        return self.settings.command or str(self.settings.argv[0])
-
-    @property
-    def install_hint(self) -> str:
-        return f"install it, or give its path in the configuration as tools.{self.name}.command"
-
-    @property
-    def config_home_variable(self) -> str | None:
-        return self.settings.config_home_variable
-
-    def invocation(self, request: Request) -> Invocation:
-        values = {
-            "prompt_file": request.prompt_file,
-            "run_id": request.run_id,
-            "permission": request.permission,
-            "model": request.model,
-            "session": request.resume,
-            "config_home": request.config_home,
-        }
-        variable, home = self.settings.config_home_variable, request.config_home
-        reads_file = "prompt_file" in placeholders(self.settings.argv)
-        return Invocation(
-            argv=(self.program, *fill_in(self.settings.argv[1:], values)),
-            env={variable: home} if variable and home else {},
-            stdin="null" if reads_file else "prompt",
-        )
-
-    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG002 (nobody knows its settings)
-        return {}
-
-    def parser(self) -> Parser:
-        if self.settings.output == "text":
-            return TextParser(self.name)
-        return JsonParser(self.name, self.settings.paths, lines=self.settings.output == "jsonl")
