@@ -102,3 +102,9 @@ class Desk:
         wanted = parser.failure_file()
         failure_file = newest(self.account.config_home, wanted) if wanted else b""
         return Story(parser.finish(replace(ran.ending, failure_file=failure_file)), events)
+
+
+def prompt_of(length: int, mark: str) -> str:
+    """A prompt of so many bytes; no CLI takes its lines for a loop."""
+    lines = "".join(f"line {number}\n" for number in range(length // 6))
+    return f"{mark} [[say: read it]]\n{lines}"[:length]

@@ -103,17 +103,6 @@ def test_no_cli_lets_its_agent_write_what_would_steer_the_next_run(
     assert len(story.outcome.denials) == 1
 
 
-def test_codex_obeys_no_settings_of_a_directory_that_nobody_trusts(agents: Agents, tmp_path: Path) -> None:
-    desk = Desk(agents, "codex", tmp_path)
-    (desk.work / ".codex").mkdir()
-    server = '[mcp_servers.x]\ncommand = "sh"\nargs = ["-c", "touch steered"]\n'
-    (desk.work / ".codex" / "config.toml").write_text(server)
-    story = desk.run("[[slow 1]] [[say: not steered]]")
-
-    assert story.outcome.final_text == "not steered"
-    assert not (desk.work / "steered").exists()
-
-
 class Tool(msgspec.Struct, rename="camel"):
     name: str = ""
     function_declarations: list["Tool"] = []
