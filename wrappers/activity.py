@@ -62,5 +62,5 @@ def _without_shell(command: str) -> str:
     try:
         words = shlex.split(script)
     except ValueError:
-        return script.lstrip("'\"")  # its closing quotation mark was cut off
+        return script.lstrip("'\"")  # the closing quotation mark was cut off
     return words[0] if len(words) == 1 else script

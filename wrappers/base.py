@@ -149,7 +149,7 @@ class Parser(ABC):
         """Take the next bytes of standard output."""
 
     def feed_stderr(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
-        """Take the next bytes of standard error, where some CLIs say that they wait."""
+        """Take the next bytes of standard error: some CLIs say only there that they wait."""
         return ()
 
     def failure_file(self) -> str | None:
@@ -192,7 +192,7 @@ class GentleStop:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The oldest version that was seen to work, and the one whose behaviour was measured; ``--version`` prints it."""
+    """The oldest version that was seen to work, and the version that was measured, as ``--version`` prints them."""
 
     oldest: str
     measured: str
@@ -200,7 +200,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class HomeFile(Generic[Found]):
-    """A file of the config home, and a pure function that finds something in its text, empty where it is missing."""
+    """A file of the config home, and a pure function of its text. The text is empty where the file is missing."""
 
     path: str
     find: Callable[[str], Found]
@@ -208,14 +208,14 @@ class HomeFile(Generic[Found]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """How an account of the CLI proves who it is, so that this can be checked without a request to its service.
+    """How an account of the CLI proves who it is. `dispatcher check` looks at it without a request to the service.
 
-    ``variables`` are those that prove it by themselves. Of several that are set the first one counts, and any goes
-    before a stored login. ``suggested`` is the one to recommend. ``mistaken`` are variables that people take for a
-    key of this CLI, and that it ignores.
-    ``key_named_in`` finds another variable that a config file wants the key in.
-    ``status`` are the arguments that make the CLI say whether a login is stored: exit code 0 when it is. It must read
-    files only. ``files``, relative to the config home, hold the login of a CLI that has no such command.
+    ``variables``: each is a login by itself. Of several that are set the first one counts, and each of them goes
+    before a stored login. ``suggested`` is the one to recommend.
+    ``mistaken``: variables that people take for a key of this CLI, although it ignores them.
+    ``key_named_in`` finds the name of a variable that a config file adds to these.
+    ``status``: arguments with which the CLI ends with 0 exactly when it has a stored login. It must read files only.
+    ``files``, relative to the config home: where the login of a CLI without such a command is stored.
     ``command`` is how a person logs in.
     """
 
@@ -230,16 +230,16 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceSandbox:
-    """The CLI makes a sandbox of user namespaces in the profiles read and edit; ``trial`` are arguments that try it."""
+    """In the profiles read and edit the CLI makes a sandbox of user namespaces; the arguments ``trial`` try that."""
 
     trial: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSandbox:
-    """The CLI makes a sandbox by one of ``programs``, if a variable or its settings want one.
+    """The CLI makes a sandbox with one of ``programs``, if a variable or its settings ask for one.
 
-    ``setting`` finds what the settings want, as the variable would say it; ``key`` is that setting's name.
+    ``key`` is the name of that setting, and ``setting`` finds its value, in the words of the variable.
     """
 
     programs: Sequence[str]
@@ -250,35 +250,35 @@ class ContainerSandbox:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What is wrong with settings, as the rest of a sentence that begins with their file, and what to do about it."""
+    """What is wrong with a file of settings, as a sentence that begins with its name, and what to do about it."""
 
     what: str
     remedy: str
 
 
 def no_files(variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG001
-    """Put nothing into a config home."""
+    """Return no files: the CLI needs no settings in its config home."""
     return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrapper:
-    """All that the dispatcher knows of one agent CLI.
+    """Everything that the dispatcher knows about one agent CLI: data and pure functions. None: nobody knows.
 
-    How it is started: ``name`` is the tool's name in the database, ``program`` what is looked up on PATH,
-    ``install_hint`` tells a person how to get it. ``arguments`` returns those of one run.
+    How it starts and stops: ``name`` is the tool's name in the database. ``program`` is looked up on PATH;
+    ``install_hint`` tells a person how to get it. ``arguments`` returns the arguments of one run.
 
-    Its config home: ``config_home_variable`` moves it, ``default_config_home`` is where it is without that variable,
-    relative to HOME (None where nobody knows). ``new_home`` returns the settings for a config home that is made anew,
-    texts by the names of their files, from the names of the variables that the account has.
+    Its config home: ``config_home_variable`` moves it; without that variable it is ``default_config_home``, relative
+    to HOME. ``new_home`` takes the names of the account's variables, and returns the settings for a new config home:
+    texts by file name.
 
-    What it takes: ``longest_prompt`` is None where no limit is known. ``steering_files`` are those of a work directory
-    that tell the CLI itself what to do: which service and key to use, and what to run. A name with a slash at its end
-    is a directory anywhere, any other a file at the top.
+    What a task may give to it: ``steering_files`` in a work directory tell the CLI itself what to do, such as which
+    service and key to use, and what to run. A name that ends with a slash means a directory anywhere, any other name
+    a file at the top.
 
-    What `dispatcher check` looks at: None where nothing is known. ``env_files`` are files of variables that the CLI
-    reads by itself, the first that it finds in its directory, in all directories above it, and at last in its config
-    home. ``advice`` finds what is wrong with the settings of a config home.
+    What `dispatcher check` looks at: ``versions``, ``login`` and ``sandbox``. ``advice`` finds what is wrong with the
+    settings of a config home. ``env_files`` hold variables that the CLI reads by itself: it takes the first of them
+    that it finds in its directory, in the directories above it, and at last in its config home.
     """
 
     name: str
@@ -314,6 +314,6 @@ class Wrapper:
 
 
 def is_among(names: Sequence[str], path: str) -> bool:
-    """Whether a path in a work directory is one that names such as those of :attr:`Wrapper.steering_files` mean."""
+    """Whether names such as those in :attr:`Wrapper.steering_files` mean this path in a work directory."""
     *directories, _ = path.split("/")
     return path in names or any(f"{directory}/" in names for directory in directories)

@@ -16,7 +16,7 @@ CLASS_OF_STATUS: Mapping[int, str] = {
 }
 """What an HTTP status of the service means for a run; the meaning of any other is not known."""
 
-# How the sentence goes on that begins with the name of the CLI.
+# By error class: the rest of a sentence that begins with the name of the CLI.
 PREDICATES = {
     "limit": "has reached the usage limit of its account",
     "throttled": "has sent more requests than its account may send at the moment",
@@ -29,18 +29,18 @@ PREDICATES = {
 }
 
 NO_SESSION = "no longer knows the session that it was to continue: submit a new task instead"
-"""A predicate, too. An agent that is stopped in the first moments of a session may not have kept it."""
+"""A predicate for a session that is gone: an agent that is stopped in its first moments may not have stored it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What is said of the failures of one CLI; ``predicates`` are its own, by error class."""
+    """Tells people about the failures of one CLI; ``predicates``, by error class, replace the common ones."""
 
     cli: str
     predicates: Mapping[str, str] = field(default_factory=dict)
 
     def message(self, error_class: str, said: str = "", predicate: str | None = None) -> str:
-        """What went wrong and what to do: a sentence for the class of the error, and what the CLI said itself."""
+        """Return what went wrong and what to do: a sentence for the error class, and what the CLI itself said."""
         known = predicate or self.predicates.get(error_class) or PREDICATES.get(error_class)
         quoted = one_line(said, LONGEST)
         if known is None:
@@ -48,7 +48,7 @@ class Failures:
         return f"{self.cli} {known} ({self.cli} said: {quoted})" if quoted else f"{self.cli} {known}"
 
     def no_final_event(self, ending: Ending) -> str:
-        """The process ended, and its output does not say how the run went."""
+        """Return the message for a process that ended before its output said how the run went."""
         words = last_words(ending.stderr_tail)
         return f"{self.cli} ended{with_exit_code(ending)} before it had a result" + (
             f": {words}" if words else ""

@@ -14,8 +14,8 @@ BUILT_IN: Mapping[str, str] = {
     "codex": "wrappers.codex",
     "gemini": "wrappers.gemini",
 }
-"""The packages of the tools that need no configuration, by the tools' names. Each has a module ``wrapper`` with
-``WRAPPER``, which is imported when it is needed: the command line often wants the names only."""
+"""The packages of the tools that need no configuration, by the tools' names. Each package has a module ``wrapper`` that
+defines ``WRAPPER``. It is imported only when it is needed: the command line often needs no more than the names."""
 
 
 def wrapper_of(name: str) -> "Wrapper":

@@ -16,7 +16,7 @@ def config_home_of(wrapper: Wrapper, group: Group, variables: Mapping[str, str])
 
 
 def found_in(home: Path, file: HomeFile[Found]) -> Found:
-    """Read a file of a config home; one that is missing or no text counts as empty."""
+    """Read a file of a config home; a file that is missing or is not text counts as empty."""
     try:
         text = (home / file.path).read_text(encoding="utf-8")
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ _VERSION = re.compile(r"(?<![\d.])(\d+)\.(\d+)\.(\d+)")
 
 
 def check_tools(wrappers: Mapping[str, Wrapper], groups: Sequence[Group]) -> list[Finding]:
-    """Look for the program of each tool; the tools of ``groups``, which are those of this host, must have theirs."""
+    """Look for the program of each tool; those that the ``groups`` of this host use must be there."""
     needed = {group.tool for group in groups}
     findings = [
         problem(

@@ -1,4 +1,4 @@
-"""Whatever an agent prints, its parser says what the run came to, and a database can hold what it says."""
+"""Whatever an agent prints, its parser returns an outcome that a database can store."""
 
 import json
 import math

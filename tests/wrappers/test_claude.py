@@ -1,4 +1,4 @@
-"""What only claude does, from recorded output and from the real CLI against the model server."""
+"""What only claude does: recorded output, and the real CLI against the model server."""
 
 import os
 import shlex
@@ -39,7 +39,7 @@ UNUSUAL = [
     ("verification_required", None, "auth"),
     ("a class of a later version", None, "agent_error"),
 ]
-"""What no server of ours makes claude say, in the words of its own description: error, api_error, and their class."""
+"""Errors that the model server cannot provoke, from claude's own description: error, api_error, and their class."""
 
 
 @pytest.mark.parametrize(("error", "kind", "error_class"), UNUSUAL)

@@ -1,4 +1,4 @@
-"""What only codex does, from recorded output and from the real CLI against the model server."""
+"""What only codex does: recorded output, and the real CLI against the model server."""
 
 import shlex
 import time
@@ -54,7 +54,7 @@ def test_codex_says_when_its_limit_ends_also_in_a_session_that_failed_before(
 
 
 def test_codex_needs_nothing_but_its_key(agents: Agents, tmp_path: Path) -> None:
-    """No model, no provider: the built-in one, which is only sent to another address here."""
+    """No model and no provider are configured: the built-in provider serves, at another address in this test."""
     desk = Desk(agents, "codex", tmp_path)
     (desk.account.config_home / "config.toml").write_text(f'openai_base_url = "{agents.url}/v1"\n')
     outcome = desk.run(f"[[say: {desk.account.key}]]").outcome

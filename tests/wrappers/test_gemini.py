@@ -1,4 +1,4 @@
-"""What only gemini does, from recorded output and from the real CLI against the model server."""
+"""What only gemini does: recorded output, and the real CLI against the model server."""
 
 import json
 import shlex

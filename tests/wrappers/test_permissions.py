@@ -1,4 +1,4 @@
-"""What each permission profile lets each real CLI do: what it offers to the model, and what happens all the same."""
+"""What each permission profile lets each real CLI do: which tools the model is offered, and what really happens."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ DONE: Mapping[tuple[str, Permission], set[str]] = {
     ("gemini", "edit"): {"write"},
     ("gemini", "full"): {"write", "command", "connect"},
 }
-# Of the tools that write or run anything. codex offers its shell always, and its sandbox decides.
+# The offered tools that write or run anything. codex always offers its shell, and its sandbox decides.
 OFFERED: Mapping[tuple[str, Permission], set[str]] = {
     ("claude", "read"): {"Bash"},
     ("claude", "edit"): {"Bash", "Edit", "Write"},
@@ -39,7 +39,7 @@ OFFERED: Mapping[tuple[str, Permission], set[str]] = {
     ("gemini", "full"): {"replace", "write_file", "web_fetch", "run_shell_command"},
 }
 DANGEROUS = set().union(*OFFERED.values()) | {"NotebookEdit", "MultiEdit"}
-# What the CLI itself calls denied; codex tells of nothing, and claude not of a tool that it does not offer.
+# How much the CLI itself reports as denied. codex reports nothing, claude does not report a tool that it did not offer.
 DENIED: Mapping[tuple[str, Permission], int] = {
     **dict.fromkeys(DONE, 0),
     ("claude", "read"): 2,

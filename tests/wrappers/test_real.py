@@ -77,7 +77,7 @@ def test_a_prompt_that_begins_like_an_option_or_a_path_arrives_whole(desk: Desk,
 
 
 def test_the_longest_prompt_arrives_whole_and_a_longer_one_does_not(desk: Desk) -> None:
-    """The limits are the CLIs' own, except that gemini does not even send one of a quarter of it, see below."""
+    """The limits are the CLIs' own. gemini does not even send a quarter of its limit: see test_gemini.py."""
     limit = desk.wrapper.longest_prompt
     assert limit is not None
     longest, longer = uuid.uuid4().hex, uuid.uuid4().hex

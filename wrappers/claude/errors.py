@@ -1,4 +1,4 @@
-"""What `claude` (2.1.330) calls its errors, which class of error each is, and what a person is told."""
+"""What `claude` (2.1.330) calls its errors, the error class of each, and the messages for people."""
 
 import re
 from contextlib import suppress
@@ -63,7 +63,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def class_of(result: Result, error: str | None, limit: RateLimitInfo | None) -> str:
-    """The class of a result that is an error; ``error`` and ``limit`` are what claude said of both before it."""
+    """Return the class of a result that is an error; ``error`` and ``limit`` come from earlier lines."""
     if result.subtype == "error_max_budget_usd":
         return "budget"
     if result.terminal_reason == "prompt_too_long":
@@ -88,7 +88,7 @@ def message_of(error_class: str, result: Result) -> str:
 
 
 def without_result(ending: Ending, session: str | None) -> Outcome:
-    """The outcome of a run that ended without a word on how it went."""
+    """Return the outcome of a run that ended without a result line."""
     if "--dangerously-skip-permissions cannot be used with root" in ending.stderr_tail:
         error_class, message = "permission_denied", FAILURES.message("permission_denied", "", NOT_AS_ROOT)
     else:
@@ -97,9 +97,9 @@ def without_result(ending: Ending, session: str | None) -> Outcome:
 
 
 def reset_of(text: str, limit: RateLimitInfo | None) -> float | None:
-    """When a usage limit ends, in seconds since the epoch; None if nothing says so.
+    """Return when a usage limit ends, in seconds since the epoch; None if claude does not say.
 
-    A subscription has windows. An API key has a limit that only the sentence ``text`` tells of.
+    A subscription has windows. Only the sentence ``text`` mentions the limit of an API key.
     """
     if limit is not None and limit.is_reached:
         return limit.reset

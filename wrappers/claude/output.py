@@ -1,4 +1,4 @@
-"""The lines that `claude` prints with stream-json (measured with 2.1.330), as far as anything is read from them."""
+"""The lines that `claude` prints with stream-json (measured with 2.1.330): the parts that are read."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the output of `claude` comes to (measured with 2.1.330)."""
+"""Reads the output of `claude` (measured with 2.1.330)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

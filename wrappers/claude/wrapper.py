@@ -1,4 +1,4 @@
-"""How `claude -p` is called (measured with 2.1.330), and what else is known of it.
+"""How `claude -p` is called (measured with 2.1.330), and everything else that is known about it.
 
 A prompt that begins with the name of one of claude's slash commands is that command, also on stdin.
 """
@@ -11,7 +11,7 @@ from wrappers.claude.parser import ClaudeParser
 
 VERSION = "2.1.330"
 
-# Tools that write are taken away, not only refused: a rule in the user's own settings could allow them.
+# The profile read takes the tools that write away. A refusal is not enough: the user's own settings may allow them.
 PERMISSIONS: dict[Permission, tuple[str, ...]] = {
     "read": ("--permission-mode", "manual", "--disallowedTools", "Edit,Write,NotebookEdit"),
     "edit": ("--permission-mode", "acceptEdits"),
@@ -25,7 +25,8 @@ ENVIRONMENT = {
     "CLAUDE_CODE_MAX_RETRIES": "2",
 }
 
-# The order is claude's own (`claude auth status`, 2.1.330): a cloud goes before all keys, and bills what is used.
+# This is the order in which claude takes them (`claude auth status`, 2.1.330). A cloud goes before all keys, and
+# bills what is used.
 LOGIN = Login(
     variables={
         "CLAUDE_CODE_USE_BEDROCK": "key",
@@ -65,10 +66,10 @@ WRAPPER = Wrapper(
     config_home_variable="CLAUDE_CONFIG_DIR",
     default_config_home=".claude",
     takes_fallback_model=True,
-    # It counts the length of a JavaScript string, and says "piped stdin input exceeds 10MB" of a longer one.
+    # claude counts the length of a JavaScript string, and says "piped stdin input exceeds 10MB" if it is longer.
     longest_prompt=PromptLimit(10 * 2**20, "UTF-16 units"),
-    # With `-p` it trusts every directory: settings there send its key to another address, run commands (hooks, MCP
-    # servers) and give permissions. It does not let the agent write them.
+    # With `-p` claude trusts every directory: settings there can send its key to another address, run commands
+    # (hooks, MCP servers) and give permissions. It does not let the agent write them.
     steering_files=(".claude/", ".mcp.json"),
     versions=Versions("2.1.197", VERSION),
     login=LOGIN,

@@ -1,4 +1,4 @@
-"""What `codex` (0.169.0) says of a failure, which class of error that is, and what a person is told."""
+"""What `codex` (0.169.0) says of a failure, the error classes of that, and the messages for people."""
 
 import re
 
@@ -13,7 +13,7 @@ FAILURES = failure.Failures(
     },
 )
 
-# stdout says what kind of failure it was only in a sentence of codex's own. These are the beginnings of such
+# On stdout only a sentence of codex's own says what kind of failure it was. These are the beginnings of such
 # sentences; the dots stand for an apostrophe, which may be typographic.
 SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), error_class)
@@ -31,7 +31,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 
-# What the session's file calls a failure.
+# The error class of what codex notes in the session's file.
 CLASS_OF_INFO = {
     "usage_limit_exceeded": "limit",
     "server_overloaded": "overloaded",
@@ -43,12 +43,12 @@ CLASS_OF_INFO = {
 }
 
 NO_SESSION = "thread/resume failed: no rollout found for thread id "
-"""What it writes to stderr before it prints anything."""
+"""codex writes this to stderr before it prints anything."""
 
 
 def class_of(sentence: str, info: str | ErrorInfo | None = None) -> str | None:
-    """The class of a failure. What codex noted in the session's file decides, except that it notes an empty purse as
-    a usage limit.
+    """Return the class of a failure. The note in the session's file decides, with one exception: codex notes an
+    account without credit as a usage limit.
     """
     by_words = next((error_class for pattern, error_class in SENTENCES if pattern.match(sentence)), None)
     if by_words == "no_credit":

@@ -1,4 +1,4 @@
-"""The lines that `codex exec --json` prints (measured with 0.169.0), as far as anything is read from them."""
+"""The lines that `codex exec --json` prints (measured with 0.169.0): the parts that are read."""
 
 import msgspec
 

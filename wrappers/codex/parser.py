@@ -1,4 +1,4 @@
-"""What the output of `codex` comes to (measured with 0.169.0)."""
+"""Reads the output of `codex` (measured with 0.169.0)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -57,12 +57,12 @@ class CodexParser(JsonLinesParser[Line]):
                 yield Finished()
 
     def _read_completed(self, item: Item) -> Iterator[Event]:
-        self._worked = self._worked or item.type != "error"  # which is a mere warning
+        self._worked = self._worked or item.type != "error"  # an item of that type is only a warning
         if item.type == "agent_message":
             self._answer = item.text
             yield Said(f"{item.text}\n")
         elif item.type == "file_change":
-            yield from describe(item)  # has no item.started
+            yield from describe(item)  # no item.started announces it
 
     def failure_file(self) -> str | None:
         if not isinstance(self._end, TurnFailed) or not SESSION_ID.fullmatch(self._session or ""):

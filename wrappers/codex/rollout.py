@@ -1,4 +1,4 @@
-"""The file of a session, which says more of a failure than stdout does (measured with 0.169.0)."""
+"""The file of a session, which says more about a failure than stdout does (measured with 0.169.0)."""
 
 import msgspec
 
@@ -59,9 +59,9 @@ ROLLOUT_EVENT = msgspec.json.Decoder(RolloutEvent)
 
 
 def told_by(rollout: bytes, sentence: str) -> tuple[str | ErrorInfo | None, float | None]:
-    """What the end of a session's file says of the turn that failed with this sentence: why, and when to come back.
+    """Find why the turn failed that ended with this sentence, and when its limit ends, in the end of a session's file.
 
-    The file of a resumed session holds the failures of earlier turns, too. Of several exhausted windows the one
+    The file of a resumed session also holds the failures of earlier turns. Of several exhausted windows, the one
     that is reset last counts.
     """
     info: str | ErrorInfo | None = None

@@ -1,4 +1,4 @@
-"""How `codex exec --json` is called (measured with 0.169.0), and what else is known of it."""
+"""How `codex exec --json` is called (measured with 0.169.0), and everything else that is known about it."""
 
 import signal
 import tomllib
@@ -25,10 +25,10 @@ SANDBOXES: dict[Permission, str] = {
     "full": "danger-full-access",
 }
 
-# With `plugins` git would clone a repository before each run. `exec` never asks the user, whatever the configuration
-# says. The retries of its built-in provider cannot be configured, and those of another provider should not be: without
-# them a connection that breaks ends the run, with a single one it sleeps on a hint of ten minutes. So the wrapper
-# reports when codex waits (`Waits`).
+# With `plugins`, git would clone a repository before each run. `exec` never asks the user, whatever the configuration
+# says. The retries of the built-in provider cannot be configured, and those of another provider should not be: without
+# retries a broken connection ends the run, and with a single one codex sleeps for ten minutes if the service says so.
+# So the parser reports when codex waits (`Waits`).
 QUIET = (
     "--disable",
     "plugins",
@@ -75,16 +75,16 @@ WRAPPER = Wrapper(
     install_hint=f"npm install -g @openai/codex@{VERSION}",
     arguments=arguments,
     parser=CodexParser,
-    # SIGTERM would end it at once and leave behind the commands that it runs outside of its sandbox. SIGINT has no
-    # effect in the first moment, before the turn has started; then the grace runs out.
+    # SIGTERM would end it at once and leave behind the commands that run outside its sandbox. SIGINT has no effect
+    # in the first moment, before the turn has started; then the grace runs out.
     stop=GentleStop(signal.SIGINT, 2.0),
     config_home_variable="CODEX_HOME",
     default_config_home=".codex",
     longest_prompt=PromptLimit(2**20, "characters"),
-    # Read only where somebody has said that the directory is trusted.
+    # codex reads it only in a directory that a person has declared trusted.
     steering_files=(".codex/",),
     versions=Versions(VERSION, VERSION),
     login=LOGIN,
-    # The sandbox is bubblewrap, which it brings along.
+    # codex brings bubblewrap along for it.
     sandbox=NamespaceSandbox(("sandbox", "--", "true")),
 )

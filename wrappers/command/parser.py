@@ -1,4 +1,4 @@
-"""What the output of tools from the configuration comes to: a text, a JSON document, or one document on each line."""
+"""Reads what tools from the configuration print: a text, a JSON document, or one document on each line."""
 
 import json
 import math

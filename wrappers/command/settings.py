@@ -57,7 +57,7 @@ class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 def check(name: str, settings: ToolSettings) -> None:
-    """Raise ValueError, with a sentence for a person, where the settings of a tool make no sense."""
+    """Raise ValueError, with a sentence for a person, if the settings of a tool make no sense."""
     check_argv(f"tools.{name}.argv", settings.argv)
     reads_file = "prompt_file" in placeholders(settings.argv)
     if settings.prompt is not None and (settings.prompt == "file") != reads_file:

@@ -1,4 +1,4 @@
-"""What `gemini` (0.61.0) says of a failure, which class of error that is, and what a person is told."""
+"""What `gemini` (0.61.0) says of a failure, the error classes of that, and the messages for people."""
 
 import re
 from collections.abc import Mapping
@@ -25,22 +25,22 @@ EXITS: Mapping[int, tuple[str, str]] = {
     53: ("agent_error", "reached the limit of turns in its settings (model.maxSessionTurns)"),
     55: ("invalid_request", "does not trust the work directory"),
 }
-# It waits half a second for its input. Then it says the same as of an empty prompt, which no task has: the prompt is a
-# file that is there, so this host was too busy to read it.
+# gemini waits half a second for its input, and then says this, as it does of an empty prompt. No task has an empty
+# prompt, and the prompt file is there, so this host was too busy to read it in time.
 NO_INPUT = "No input provided via stdin."
 TOO_BUSY = "waited half a second for its prompt and gave up, because this host is too busy"
 
-# The reasons that it gives for a tool that the profile withholds, and for a path that it does not allow.
+# The reasons that gemini gives when the profile withholds a tool, or when a path is not allowed.
 DENIALS = ("tool_not_registered", "policy_violation", "path_not_in_workspace")
 WITHHELD = ("write_file", "replace", "run_shell_command", "web_fetch")
 NOT_IN_WORKSPACE = "Path not in workspace:"
 
-# Failed requests end the process with the HTTP status modulo 256.
+# After a failed request the exit code is the HTTP status modulo 256.
 STATUS_OF_EXIT = {status % 256: status for status in (400, *failure.CLASS_OF_STATUS)}
 
 DAILY_QUOTA = re.compile(r"\[API Error: You have exhausted your daily quota on this model\.")
-# Accounts with a login say this. They say the same of a limit by the minute, and wait for it; one that lasts longer
-# than SHORTEST_LIMIT seconds is not retryable for them (MAX_RETRYABLE_DELAY_SECONDS of gemini).
+# gemini says this with a login. It also says so of a limit by the minute, and waits for its end. It does not wait for
+# a limit that lasts longer than SHORTEST_LIMIT seconds (its MAX_RETRYABLE_DELAY_SECONDS).
 EXHAUSTED = re.compile(
     r"^(?:\[API Error|Attempt \d+ failed): You have exhausted your capacity on this model\. "
     r"Your quota will reset after (?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?\."
@@ -72,7 +72,7 @@ API_ERROR_BODY = msgspec.json.Decoder(ApiErrorBody)
 
 
 def class_of(said: str, ending: Ending) -> str:
-    """The class of an error: by the service's answer if gemini passes it on, else by the exit code."""
+    """Return the class of an error: by the service's response if gemini passes it on, else by the exit code."""
     if DAILY_QUOTA.match(said) or limit_in(said) is not None:
         return "limit"
     if said.startswith(EMPTY):
@@ -91,7 +91,7 @@ def class_of(said: str, ending: Ending) -> str:
 
 
 def limit_in(said: str) -> float | None:
-    """How many seconds the usage limit lasts that gemini mentions; None if it mentions no limit, or no duration."""
+    """Return how many seconds a usage limit lasts; None if the text does not mention a limit with a duration."""
     told = EXHAUSTED.search(said)
     if told is None:
         return None
@@ -101,7 +101,7 @@ def limit_in(said: str) -> float | None:
 
 
 def of_exit(ending: Ending) -> tuple[str, str]:
-    """The class and the message of a run that ended without a result."""
+    """Return the class and the message of a run that ended without a result line."""
     error_class, predicate = EXITS.get(ending.exit_code or 0, ("agent_error", None))
     if ending.exit_code == 42 and NO_INPUT in ending.stderr_tail:
         error_class, predicate = "no_resources", TOO_BUSY
@@ -111,7 +111,7 @@ def of_exit(ending: Ending) -> tuple[str, str]:
 
 
 def is_denial(tool: str, error: ToolError) -> bool:
-    """Whether the agent was not allowed to do something, rather than doing it wrong."""
+    """Whether the agent was not allowed to use the tool; any other error is its own mistake."""
     if error.message.startswith(NOT_IN_WORKSPACE):
         return True
     return error.type in DENIALS and (error.type != "tool_not_registered" or tool in WITHHELD)

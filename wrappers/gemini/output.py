@@ -1,4 +1,4 @@
-"""The lines that `gemini` prints with stream-json (measured with 0.61.0), as far as anything is read from them."""
+"""The lines that `gemini` prints with stream-json (measured with 0.61.0): the parts that are read."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the output of `gemini` comes to (measured with 0.61.0)."""
+"""Reads the output of `gemini` (measured with 0.61.0)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,14 +22,14 @@ from wrappers.gemini.output import (
 from wrappers.lines import JsonLinesParser, LineCutter, decode
 from wrappers.text import storable
 
-# What it says on stderr, and nowhere else, when it waits by itself: for hours, if a limit lasts so long.
+# gemini says this when it waits by itself, and only on stderr. It may wait for hours, until the end of a limit.
 RETRY = re.compile(r"\. Retrying after (\d{1,12})ms\.\.\.$")
 LONGEST_WAIT_MS = 60_000
-# A warning after which it ends with success; the part of the answer that it had is cut off.
+# A warning. After it gemini reports success, although the answer is cut off.
 LOOP = "Loop detected, stopping execution"
 IN_A_LOOP = "stopped the model, which repeated itself"
-# It does not send a prompt that it takes for too long for the model, and ends with success. It counts a token for four
-# letters, or for three quarters of another character; its smallest model holds 256 Ki tokens.
+# Characters. gemini does not send a prompt that it estimates to be too long for the model, and reports success. It
+# counts a token for four letters, or for three quarters of any other character; its smallest model holds 256 Ki tokens.
 SHORTEST_OVERFLOW = 2**18 * 3 // 4
 
 
@@ -48,7 +48,7 @@ class GeminiParser(JsonLinesParser[Line]):
         self._denials: list[str] = []
         self._stderr = LineCutter(longest=2**16)
         self._limit = ""
-        """What it said of a limit, while it waits for the limit to end."""
+        """What gemini said about a limit; empty unless it waits for the end of that limit."""
 
     @property
     def _resumable(self) -> str | None:
@@ -101,7 +101,7 @@ class GeminiParser(JsonLinesParser[Line]):
                 yield Finished()
 
     def _take_piece(self, piece: str) -> None:
-        """What is said before a tool is used is a remark; the answer is what is said after the last tool."""
+        """Collect the answer: the text after the last tool. Any text before a tool is only a remark."""
         if self._answer_ended:
             self._pieces.clear()
             self._answer_ended = False
@@ -126,7 +126,7 @@ class GeminiParser(JsonLinesParser[Line]):
         )
 
     def _doubt(self, result: Result, answer: str) -> tuple[str | None, str | None]:
-        """Why a run that reports success is none: its class, and what is to be said of it."""
+        """Return why a run failed although gemini reports success: the error class, and a predicate."""
         if self._in_a_loop:
             return "agent_error", IN_A_LOOP
         if answer.strip():

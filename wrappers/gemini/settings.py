@@ -1,8 +1,8 @@
 """The settings of `gemini` in its config home (measured with 0.61.0).
 
-Its retries, updates and statistics can be set in its settings file only. That file should hold RECOMMENDED_SETTINGS,
-and a config home that the dispatcher makes does. With its own settings gemini retries for up to four minutes. Default
-settings in a file that an environment variable names are no way out: it takes such a file from root only.
+Only this file can set its retries, updates and statistics. It should hold RECOMMENDED_SETTINGS; a config home that the
+dispatcher makes does. By default gemini retries for up to four minutes. An environment variable can name a file of
+default settings, but gemini accepts such a file from root only.
 """
 
 import json
@@ -11,14 +11,14 @@ from collections.abc import Collection, Mapping
 from wrappers.base import Advice
 
 SETTINGS_FILE = ".gemini/settings.json"
-"""Below its config home."""
+"""Relative to the config home."""
 RECOMMENDED_SETTINGS: Mapping[str, Mapping[str, object]] = {
     "general": {"maxAttempts": 2, "enableAutoUpdate": False},
     "privacy": {"usageStatisticsEnabled": False},
 }
 
-# The kind of login is named, because gemini takes a base URL in the environment for a gateway of another kind, and then
-# refuses a key. gemini itself asks a person who logs in instead.
+# A base URL in the environment makes gemini expect a gateway and refuse the key, unless the settings name the kind of
+# login. An account with a stored login gets no such setting: gemini asks the person who logs in.
 KEY_SETTINGS: Mapping[str, object] = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
 
 
@@ -29,7 +29,7 @@ def new_home(variables: Collection[str]) -> Mapping[str, str]:
 
 
 def what_is_missing(text: str) -> Advice | None:
-    """Find out whether settings lack what RECOMMENDED_SETTINGS say."""
+    """Return advice if the settings lack any of RECOMMENDED_SETTINGS."""
     if all(_holds(_section(text, name), wanted) for name, wanted in RECOMMENDED_SETTINGS.items()):
         return None
     return Advice(
@@ -39,7 +39,7 @@ def what_is_missing(text: str) -> Advice | None:
 
 
 def sandbox_wanted(text: str) -> str:
-    """What settings say of a sandbox: nothing, "true", or the program that makes it."""
+    """Return the setting for a sandbox: empty, "true", or the program that makes it."""
     wanted = _section(text, "tools").get("sandbox")
     return wanted if isinstance(wanted, str) else "true" if wanted is True else ""
 

@@ -1,4 +1,4 @@
-"""How `gemini` is called with stream-json (measured with 0.61.0), and what else is known of it."""
+"""How `gemini` is called with stream-json (measured with 0.61.0), and everything else that is known about it."""
 
 import signal
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ VERSION = "0.61.0"
 # In `default` the model is not even offered the tools that write.
 APPROVAL_MODES: dict[Permission, str] = {"read": "default", "edit": "auto_edit", "full": "yolo"}
 
-# The last two are for Vertex AI, which bills what is used: a key, and the file of a service account.
+# The last two are for Vertex AI, which bills what is used: a key, and the path of a service account's file.
 LOGIN = Login(
     variables={
         "GEMINI_API_KEY": "key",
@@ -48,21 +48,21 @@ WRAPPER = Wrapper(
     install_hint=f"npm install -g @google/gemini-cli@{VERSION}",
     arguments=arguments,
     parser=GeminiParser,
-    # Without it gemini starts itself a second time, and the first process ignores SIGTERM.
+    # Without this variable gemini starts itself a second time, and the first process ignores SIGTERM.
     environment={"GEMINI_CLI_NO_RELAUNCH": "true"},
-    # SIGTERM ends it at once, but leaves behind the commands that it runs.
+    # SIGTERM ends gemini at once, but leaves behind the commands that it runs.
     stop=GentleStop(signal.SIGTERM, 2.0),
     config_home_variable="GEMINI_CLI_HOME",
     default_config_home=".",
     new_home=new_home,
-    # Its readStdin() cuts off the rest, and only a debug log says so.
+    # gemini's readStdin() cuts off the rest, and only a debug log says so.
     longest_prompt=PromptLimit(8 * 2**20, "bytes"),
-    # It takes a variable that it does not have from these, such as the address of its service. It does not let the
+    # gemini takes variables that it lacks from these files, such as the address of its service. It does not let the
     # agent write them.
     steering_files=(".gemini/", ".env"),
     versions=Versions(VERSION, VERSION),
     login=LOGIN,
-    # It makes a sandbox only if the account's settings or variables want one, and ends with 44 if it cannot.
+    # gemini makes a sandbox only if the account's settings or variables ask for one, and exits with 44 if it cannot.
     sandbox=ContainerSandbox(
         programs=("docker", "podman"),
         variable="GEMINI_SANDBOX",

@@ -1,4 +1,4 @@
-"""What findings about a machine are tried on. Stand-ins for CLIs are scripts that answer as the real do."""
+"""Groups, programs and wrappers for tests of checks. Scripts that behave like the real CLIs stand in for them."""
 
 from collections.abc import Sequence
 from pathlib import Path

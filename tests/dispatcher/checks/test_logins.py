@@ -1,4 +1,4 @@
-"""Findings about the logins of groups. Stand-ins for CLIs are scripts that answer as the real do."""
+"""Findings about the logins of groups. Scripts that behave like the real CLIs stand in for them."""
 
 import json
 import os

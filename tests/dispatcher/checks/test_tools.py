@@ -1,4 +1,4 @@
-"""Findings about the programs of tools. Stand-ins for CLIs are scripts that answer as the real do."""
+"""Findings about the programs of tools. Scripts that behave like the real CLIs stand in for them."""
 
 import os
 import time
