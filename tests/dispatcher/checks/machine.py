@@ -8,6 +8,8 @@ from dispatcher.checks.groups import Group
 from wrappers.base import Wrapper
 from wrappers.registry import built_in
 
+SECRET = "sk-ant-not-to-be-printed-0123456789"
+
 
 def group(tool: str, **fields: object) -> Group:
     given: dict[str, object] = {"name": f"{tool}-main", "tool": tool, "account": "main", "max_concurrent": 1}

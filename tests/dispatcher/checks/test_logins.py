@@ -14,11 +14,9 @@ from dispatcher.checks.programs import ask
 from dispatcher.checks.sandboxes import check_sandboxes
 from dispatcher.checks.tools import check_tools
 from tests.agents.real_agents import find
-from tests.dispatcher.checks.machine import group, only, script, wrappers
+from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.registry import wrapper_of
-
-SECRET = "sk-ant-not-to-be-printed-0123456789"
 
 
 def logins(bin_dir: Path, checked: Group, **inherited: str) -> list[Finding]:

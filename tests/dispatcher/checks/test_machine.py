@@ -17,12 +17,9 @@ from dispatcher.checks.work_directory import (
 )
 from dispatcher.commands.check import check
 from dispatcher.configuration.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
-from tests.dispatcher.checks.machine import group, only
+from tests.dispatcher.checks.machine import SECRET, group, only
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.registry import built_in
-
-SECRET = "sk-ant-not-to-be-printed-0123456789"
-
 
 # Environment
 

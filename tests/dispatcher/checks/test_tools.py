@@ -8,10 +8,8 @@ import pytest
 
 from dispatcher.checks.programs import ask
 from dispatcher.checks.tools import check_tools, judge
-from tests.dispatcher.checks.machine import group, only, script, wrappers
+from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
 from wrappers.registry import wrapper_of
-
-SECRET = "sk-ant-not-to-be-printed-0123456789"
 
 
 def test_a_tool_that_a_group_here_needs_and_that_is_missing_is_a_problem(bin_dir: Path) -> None:
