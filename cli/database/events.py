@@ -12,9 +12,8 @@ import msgspec
 from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
-from cli.database.connection import told_to_people
 from dispatcher.configuration import settings
-from dispatcher.database.connection import Connection, connect
+from dispatcher.database.connection import Connection, connect, translated
 from dispatcher.database.pooler import keeps_session
 
 ASK_SECONDS = 2.0
@@ -53,7 +52,7 @@ class Listener:
 
     def drain(self) -> Sequence[Notify]:
         """What has come since the last call; never waits. Raises :class:`dispatcher.errors.DatabaseError`."""
-        with told_to_people():
+        with translated():
             return list(self._connection.notifies(timeout=0))
 
     def wait(self, seconds: float = math.inf) -> Sequence[Notify]:
@@ -70,7 +69,7 @@ class Listener:
         if self.silence < seconds:
             return [_ANYTHING]
         if seconds > PROOF_SECONDS:
-            with told_to_people():
+            with translated():
                 self._connection.execute("SELECT")
         return []
 
@@ -85,7 +84,7 @@ def listening(*channels: str) -> Iterator[Listener]:
         if not keeps_session(configuration, connection):
             yield Listener(connection, ASK_SECONDS)
             return
-        with told_to_people():
+        with translated():
             for channel in channels:
                 connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
         yield Listener(connection)

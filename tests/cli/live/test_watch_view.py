@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from cli.live.snapshot import Snapshot
 from cli.live.view import everything, frame
 from cli.show.group_tables import GROUPS
-from cli.show.records import DispatcherRow, GroupRow, TaskRow
 from cli.show.tables import fit, table
 from cli.show.task_tables import TASKS
+from sql.rows import DispatcherRow, GroupRow, TaskRow
 
 NOW = datetime(2031, 1, 31, tzinfo=UTC)
 ID = UUID(int=1)
