@@ -273,7 +273,6 @@ class DispatcherRow(Struct, frozen=True):
     pid: int
     version: str
     groups: Sequence[str] | None
-    started_at: datetime
     heartbeat_age_s: float
     lease_left_s: float
     alive: bool

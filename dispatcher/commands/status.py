@@ -15,7 +15,7 @@ from sql.rows import ActiveTask, DispatcherRow
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``database`` names the server; ``tasks`` are those in the hands of some dispatcher."""
+    """``database`` names the server. ``tasks`` are those that a dispatcher has."""
 
     database: str
     dispatchers: Sequence[DispatcherRow]
@@ -30,7 +30,7 @@ class Status:
 
 
 def read_status(settings: Settings) -> Status:
-    """Raises :class:`DispatchError`. A dispatcher that said goodbye is not among them."""
+    """Read which dispatchers there are, except those that said goodbye. Raises :class:`DispatchError`."""
     with open_database(settings, application_name="dispatcher status") as connection, translated():
         return Status(
             _database(connection, settings),
@@ -40,7 +40,7 @@ def read_status(settings: Settings) -> Status:
 
 
 def as_lines(status: Status) -> list[str]:
-    """What hosts, agents and producers wrote is made harmless, each on its line."""
+    """Return a line for each dispatcher and task. What hosts, agents and producers wrote is made harmless."""
     lines = [f"database    {one_line(status.database)}"]
     for dispatcher in status.dispatchers:
         lines.append(f"dispatcher  {one_line(_in_words(dispatcher))}")

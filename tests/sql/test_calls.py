@@ -44,7 +44,8 @@ NOT_CALLED = {
 
 NOT_READ = {
     ("submit_tasks", "ordinal"): "rows come in the order of the tasks",
-    ("read_output", "at"): "when a piece was stored is shown to nobody",
+    ("read_output", "at"): "nobody is shown when a piece was stored",
+    ("list_dispatchers", "started_at"): "nobody is shown when a dispatcher started",
 }
 """Result columns that no row has."""
 
