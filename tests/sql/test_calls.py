@@ -3,6 +3,8 @@
 import inspect
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -232,6 +234,15 @@ def test_nothing_but_a_call_calls_a_function() -> None:
         if name in functions
     }
     assert called == set()
+
+
+def test_a_call_needs_no_driver() -> None:
+    """Whoever has a connection executes it, and a command that only describes calls starts fast."""
+    asks = "import sys, sql.calls, sql.dispatcher_calls; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", asks], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert set(loaded.stdout.split()) & {"psycopg", "trio", "yaml", "dispatcher", "wrappers", "cli"} == set()
 
 
 def test_every_function_that_a_role_may_call_has_a_call_or_a_reason(db: Client) -> None:
