@@ -22,14 +22,14 @@ from dispatcher.database.connection import (
     BoundedConnection,
     connect,
     conninfo,
+    execute,
     prepare,
     translate,
     translated,
 )
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
-from dispatcher.database.rows import Registration
-from dispatcher.database.store import Store, register
+from dispatcher.database.store import Store
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import cgroups, linux
 from dispatcher.host.threads import SerialThread, in_thread
@@ -38,6 +38,8 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, in_a_sentence
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
+from sql import calls, dispatcher_calls
+from sql.call import Call
 from wrappers.base import Wrapper
 from wrappers.registry import configured
 
@@ -88,12 +90,10 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
             for group in apply_settings(connection, settings):
                 log.info("made a worker group for a program found on PATH", group=group)
             with translated():
-                row = connection.execute("SELECT database_id()::text").fetchone()
-            assert row is not None
-            database_id = str(row[0])
+                database_id = execute(connection, calls.database_id())
             work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
             with translated():
-                dispatcher_id = register(connection, _registration(settings, work_directory.id))
+                dispatcher_id = execute(connection, _registration(settings, work_directory.id))
         log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
         parent = cgroups.parent_of_runs()
         if parent is None:
@@ -179,7 +179,7 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
             wrappers = _wrappers(new)
             await in_thread(apply, new)
         except DispatchError as error:
-            log.error("the configuration is not taken over", error=str(error))
+            log.error("the configuration is not taken over", error=error.with_hint)
             return settings
     if wall.error is not None:
         log.error("the configuration is not taken over", error=in_a_sentence(wall.error))
@@ -208,8 +208,8 @@ def _wrappers(settings: Settings) -> dict[str, Wrapper]:
         raise UsageError(str(error)) from error
 
 
-def _registration(settings: Settings, work_directory_id: str) -> Registration:
-    return Registration(
+def _registration(settings: Settings, work_directory_id: str) -> Call[str]:
+    return dispatcher_calls.register_dispatcher(
         host=settings.dispatcher.host or socket.gethostname(),
         boot_id=linux.boot_id(),
         pid=os.getpid(),

@@ -2,77 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-from uuid import UUID
 
 import msgspec
-from psycopg.rows import dict_row
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection, embedded_server, server_name, translated
+from dispatcher.database.connection import Connection, embedded_server, execute, server_name, translated
 from dispatcher.database.migrate import open_database
 from dispatcher.terminal import escaped, one_line
-
-Row = TypeVar("Row", bound=msgspec.Struct)
-
-
-class ActiveTask(msgspec.Struct, frozen=True):
-    """One row of list_active()."""
-
-    dispatcher_id: UUID
-    number: int
-    status: str
-    tool: str
-    group_name: str
-    name: str | None
-    pid: int | None
-    elapsed_s: float
-    activity: str | None
-    stops: bool
-
-
-class DispatcherState(msgspec.Struct, frozen=True):
-    """One row of list_dispatchers()."""
-
-    id: UUID
-    host: str
-    pid: int
-    version: str
-    groups: tuple[str, ...] | None
-    heartbeat_age_s: float
-    lease_left_s: float
-    alive: bool
-    active: int
+from sql import calls
+from sql.rows import ActiveTask, DispatcherRow
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``database`` names the server; ``tasks`` are those in the hands of some dispatcher."""
+    """``database`` names the server. ``tasks`` are those that a dispatcher has."""
 
     database: str
-    dispatchers: Sequence[DispatcherState]
+    dispatchers: Sequence[DispatcherRow]
     tasks: Sequence[ActiveTask]
 
     @property
     def alive(self) -> bool:
         return any(dispatcher.alive for dispatcher in self.dispatchers)
 
-    def tasks_of(self, dispatcher: DispatcherState) -> list[ActiveTask]:
+    def tasks_of(self, dispatcher: DispatcherRow) -> list[ActiveTask]:
         return [task for task in self.tasks if task.dispatcher_id == dispatcher.id]
 
 
 def read_status(settings: Settings) -> Status:
-    """Raises :class:`DispatchError`. A dispatcher that said goodbye is not among them."""
+    """Read which dispatchers there are, except those that said goodbye. Raises :class:`DispatchError`."""
     with open_database(settings, application_name="dispatcher status") as connection, translated():
         return Status(
             _database(connection, settings),
-            _rows(connection, DispatcherState, b"SELECT * FROM list_dispatchers()"),
-            _rows(connection, ActiveTask, b"SELECT * FROM list_active()"),
+            execute(connection, calls.list_dispatchers()),
+            execute(connection, calls.list_active()),
         )
 
 
 def as_lines(status: Status) -> list[str]:
-    """What hosts, agents and producers wrote is made harmless, each on its line."""
+    """Return a line for each dispatcher and task. What hosts, agents and producers wrote is made harmless."""
     lines = [f"database    {one_line(status.database)}"]
     for dispatcher in status.dispatchers:
         lines.append(f"dispatcher  {one_line(_in_words(dispatcher))}")
@@ -93,7 +61,7 @@ def as_json(status: Status) -> str:
     return escaped(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
 
-def _in_words(dispatcher: DispatcherState) -> str:
+def _in_words(dispatcher: DispatcherRow) -> str:
     life = "alive" if dispatcher.alive else "away, its agents may live on"
     serves = ", ".join(dispatcher.groups) if dispatcher.groups is not None else "all groups"
     return (
@@ -123,8 +91,3 @@ def _database(connection: Connection, settings: Settings) -> str:
     if settings.database.url is None:
         words += f", process {embedded_server().status().pid}"
     return words
-
-
-def _rows(connection: Connection, kind: type[Row], query: bytes) -> list[Row]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return [msgspec.convert(row, kind) for row in cursor.execute(query)]

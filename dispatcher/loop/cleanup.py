@@ -10,13 +10,14 @@ import structlog
 import trio
 
 from dispatcher.configuration.settings import ExecutionSettings
-from dispatcher.database.rows import Report
 from dispatcher.database.store import Store
 from dispatcher.host.threads import in_thread
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.life import Run
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
+from sql import dispatcher_calls
+from sql.dispatcher_rows import Report
 
 log = structlog.get_logger()
 
@@ -127,7 +128,7 @@ class Cleanup:
             return
         doubtful = await in_thread(self._discard_ended)
         settled = await self._store.patiently(
-            "looking for results", lambda: self._store.settled_runs(list(doubtful))
+            "looking for results", dispatcher_calls.settled_runs(list(doubtful))
         )
         for run_id in settled:
             self._discard(doubtful[run_id])

@@ -19,7 +19,6 @@ from psycopg import Notify
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import will_pass
 from dispatcher.database.listener import Connect, Listener
-from dispatcher.database.rows import ClaimedRun, OpenRun, Report, UnreadableRun
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.host import linux
@@ -37,6 +36,8 @@ from dispatcher.workspaces import short_paths
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.run_record import Reading, StopReason
 from dispatcher.workspaces.work_directory import WorkDirectory
+from sql import calls, dispatcher_calls
+from sql.dispatcher_rows import ClaimedRun, OpenRun, Report, UnreadableRun
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
@@ -154,7 +155,8 @@ class EventLoop:
         # Not before: a heartbeat after it would be told that this dispatcher is closed, as if others had done so.
         if not patience.cancelled_caught:
             with trio.move_on_after(LAST_WORDS):
-                await self._store.patiently("saying goodbye", self._store.close_dispatcher)
+                closing = dispatcher_calls.close_dispatcher(self._store.dispatcher_id)
+                await self._store.patiently("saying goodbye", closing)
         log.info("dispatcher ended")
 
     def drain(self) -> None:
@@ -204,7 +206,8 @@ class EventLoop:
     async def _until_empty(self) -> None:
         while True:
             round_over = self._exchange.round_over
-            if not self._active and not await self._store.patiently("looking for work", self._store.has_work):
+            has_work = dispatcher_calls.has_work(self._store.dispatcher_id)
+            if not self._active and not await self._store.patiently("looking for work", has_work):
                 log.info("nothing runs, and nothing is queued but what waits for a person")
                 return
             await round_over.wait()
@@ -330,9 +333,8 @@ class EventLoop:
         await self._adopted.wait()
         while True:
             after, timeout = self._settings.dispatcher.host_lost_after, self._settings.execution.timeout
-            lost = await self._store.patiently(
-                "giving up lost hosts", partial(self._store.recover_lost, after, timeout)
-            )
+            call = calls.recover_lost(None, after, timeout)
+            lost = [run.number for run in await self._store.patiently("giving up lost hosts", call)]
             if lost:
                 log.warning("gave up runs of hosts that did not come back", tasks=lost)
             await trio.sleep(after)
@@ -341,7 +343,7 @@ class EventLoop:
         before = linux.seconds_since_boot()
         was_due, self._echo_due = self._echo_due, True
         try:
-            heartbeat = await self._store.heartbeat()
+            heartbeat = await self._store.call(dispatcher_calls.heartbeat(self._store.dispatcher_id))
         except psycopg.DatabaseError as error:
             # What the server refused it did not send. Where nobody knows, the echo is waited for.
             if error.sqlstate is not None:
@@ -373,7 +375,8 @@ class EventLoop:
             await self._exchange.claim_answered()
             numbers, self._cancels = self._cancels, set()
             if any(str(run.claimed.number) in numbers for run in self._active.values()):
-                heartbeat = await self._store.patiently("looking for cancels", self._store.heartbeat)
+                call = dispatcher_calls.heartbeat(self._store.dispatcher_id)
+                heartbeat = await self._store.patiently("looking for cancels", call)
                 self._stop_canceled(heartbeat.cancel_requested)
             if not self._cancel_heard.is_set():
                 self._cancels_obeyed.set()

@@ -15,8 +15,9 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from dispatcher.database.rows import ClaimedRun, OpenRun, Report, Started, UnreadableRun
 from dispatcher.database.store import UNSTORABLE, Store
+from sql import dispatcher_calls
+from sql.dispatcher_rows import ClaimedRun, OpenRun, Report, Started, UnreadableRun
 
 log = structlog.get_logger()
 
@@ -149,7 +150,7 @@ class Exchange:
         claim, which had to wait for the old one to end.
         """
         if not self._claiming:
-            return await self._store.report_runs(reports)
+            return await self._store.call(dispatcher_calls.finish_runs(self._store.dispatcher_id, reports))
         self._claim_at = math.inf
         self._claim_answered = trio.Event()
         lost, self._an_answer_was_lost = self._an_answer_was_lost, True
@@ -186,7 +187,8 @@ class Exchange:
         self.ring()
 
     async def _deliver(self, report: Report) -> dict[str, str]:
-        return await self._store.patiently("reporting a run", lambda: self._store.report_runs([report]))
+        call = dispatcher_calls.finish_runs(self._store.dispatcher_id, [report])
+        return await self._store.patiently("reporting a run", call)
 
     def _hear_verdicts(self, reports: Sequence[Report], verdicts: dict[str, str]) -> None:
         stale = [report for report in reports if verdicts.get(report.run_id) == "stale"]
@@ -201,7 +203,7 @@ class Exchange:
         now = trio.current_time()
         aged = [replace(start, ago_s=start.ago_s + now - at) for start, at in started.values()]
         try:
-            await self._store.start_runs(aged)
+            await self._store.call(dispatcher_calls.start_runs(self._store.dispatcher_id, aged))
         except psycopg.DatabaseError as error:
             log.warning("starts not told", runs=len(aged), error=str(error).strip())
 

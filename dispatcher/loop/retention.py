@@ -3,8 +3,7 @@
 A few rows at a time, then nothing for a while: it is in no hurry, and everything else is.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from random import random
 
 import psycopg
@@ -13,10 +12,13 @@ import trio
 
 from dispatcher.configuration.settings import RetentionSettings
 from dispatcher.database.connection import will_pass
-from dispatcher.database.rows import Pruned
 from dispatcher.database.store import Store
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.large_files import LargeFiles
+from sql import calls, dispatcher_calls
+from sql.call import Call
+from sql.dispatcher_rows import PrunedOutput
+from sql.rows import Pruned
 
 log = structlog.get_logger()
 
@@ -56,20 +58,20 @@ class Retention:
     async def _prune(self) -> None:
         keep = self._settings()
         if keep.tasks is not None:
-            await self._all("tasks", partial(self._store.prune_tasks, keep.tasks))
+            await self._all("tasks", calls.prune_tasks(keep.tasks))
         if keep.output is not None:
-            await self._all("output of tasks", partial(self._store.prune_output, keep.output))
+            await self._all("output of tasks", dispatcher_calls.prune_output(keep.output))
         await self._remove_lanes()
         await self._remove_files()
 
-    async def _all(self, what: str, prune: Callable[[], Awaitable[Pruned]]) -> None:
+    async def _all(self, what: str, prune: Call[Pruned | PrunedOutput]) -> None:
         count = size = 0
         while True:
             began = trio.current_time()
-            pruned = await prune()
-            count += pruned.count
-            size += pruned.size
-            if not pruned.count:
+            pruned = await self._store.call(prune)
+            count += pruned.tasks
+            size += pruned.bytes
+            if not pruned.tasks:
                 break
             await _rest(began)
         if count:
@@ -83,7 +85,7 @@ class Retention:
         count = 0
         while True:
             began = trio.current_time()
-            removed = await self._store.prune_lanes(LANES)
+            removed = await self._store.call(dispatcher_calls.prune_lanes(LANES))
             count += removed
             if removed < LANES:
                 break
@@ -96,7 +98,9 @@ class Retention:
         with self._files.alone() as alone:
             old = await in_thread(self._files.older_than, FILE_SECONDS) if alone else []
             for start in range(0, len(old), DIGESTS):
-                unneeded = await self._store.unreferenced_files(old[start : start + DIGESTS])
+                unneeded = await self._store.call(
+                    dispatcher_calls.unreferenced_files(old[start : start + DIGESTS])
+                )
                 await in_thread(self._remove, unneeded)
                 if unneeded:
                     log.info("removed large files of tasks that are gone", count=len(unneeded))

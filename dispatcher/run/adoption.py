@@ -8,13 +8,13 @@ from pathlib import Path
 import structlog
 import trio
 
-from dispatcher.database.rows import OpenRun
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.host.survivors import Marks
 from dispatcher.run.agent_process import AgentProcess
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading
+from sql.dispatcher_rows import OpenRun
 
 log = structlog.get_logger()
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.database.rows import OutputFile
+from dispatcher.database.transfers import OutputFile
 from dispatcher.host.host_trouble import HOST_TROUBLE
 from dispatcher.run.output.masking import Masking
-from dispatcher.workspaces.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.workspaces.large_files import LargeFiles
+from sql.calls import INLINE_BYTES
 
 IN_MEMORY_BYTES = 256 * 2**10
 _PIECE = 2**20

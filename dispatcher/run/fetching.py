@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import psycopg
 
-from dispatcher.database.rows import ClaimedRun, InputFile
 from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
 from dispatcher.run.preparation import GO_ON, NotStartedError, cannot, check_length
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, InputFile
 from wrappers.base import Wrapper
 
 

@@ -9,7 +9,6 @@ import structlog
 import trio
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.rows import ClaimedRun, InputFile, OpenRun, Report, Started
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.host import linux
@@ -42,6 +41,7 @@ from dispatcher.workspaces import run_record
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report, Started
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()

@@ -14,7 +14,6 @@ import structlog
 from dispatcher.configuration.paths import expanded
 from dispatcher.configuration.secret_references import why_secret
 from dispatcher.configuration.settings import SecuritySettings
-from dispatcher.database.rows import ClaimedRun, InputFile
 from dispatcher.errors import UsageError
 from dispatcher.host import linux, mounts, survivors
 from dispatcher.host.host_trouble import HOST_TROUBLE
@@ -25,6 +24,7 @@ from dispatcher.run.launch import Launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.short_paths import shortened
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, InputFile
 from wrappers.base import AuthMode, PromptLimit, Request, Wrapper, is_among
 
 log = structlog.get_logger()

@@ -9,9 +9,8 @@ import structlog
 import trio
 from msgspec import structs
 
-from dispatcher.database.rows import ClaimedRun, OutputFile, Report
 from dispatcher.database.store import NOT_OURS
-from dispatcher.database.transfers import Transfers
+from dispatcher.database.transfers import OutputFile, Transfers
 from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.host.threads import in_thread
 from dispatcher.run.collect import CollectError, collect
@@ -19,6 +18,7 @@ from dispatcher.run.conclusion import STOPPED
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, Report
 from wrappers.base import Outcome
 
 log = structlog.get_logger()

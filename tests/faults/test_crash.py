@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dispatcher.database.rows import ClaimedRun
 from dispatcher.host import linux
 from dispatcher.run.launch import Child, Launch, launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, RunRecord
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
+from sql.dispatcher_rows import ClaimedRun
 from tests.fixtures.dispatchers import Site
 
 AGENTS = 50

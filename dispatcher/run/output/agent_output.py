@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import trio
 
-from dispatcher.database.rows import Output, OutputChunk, Stream
 from dispatcher.host.host_trouble import when_there_is_room
 from dispatcher.host.threads import in_thread
 from dispatcher.run.output.log_file import LogFile
 from dispatcher.run.output.masking import MASK, Masking
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import Output, OutputChunk, Stream
 from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser, Waits
 
 KEPT_CHARACTERS = 10_000

@@ -15,7 +15,6 @@ import trio
 
 from dispatcher.configuration.settings import ExecutionSettings
 from dispatcher.database.connection import will_pass
-from dispatcher.database.rows import ClaimedRun, Output
 from dispatcher.database.store import NOT_OURS, UNSTORABLE, Store
 from dispatcher.database.transfers import Pace
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
@@ -26,6 +25,8 @@ from dispatcher.run.output.masking import Masking
 from dispatcher.wall import Wall, persist
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
+from sql import dispatcher_calls
+from sql.dispatcher_rows import ClaimedRun, Output
 from wrappers.base import Parser
 
 log = structlog.get_logger()
@@ -179,7 +180,7 @@ class Following:
             return {}
         with self._pace.measured() as moved:
             moved.size = sum(len(chunk.content) for output in unstored for chunk in output.chunks)
-            return await self._store.append_output(unstored)
+            return await self._store.call(dispatcher_calls.append_output(self._store.dispatcher_id, unstored))
 
     def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
         advanced = output.stored(stdout, stderr)

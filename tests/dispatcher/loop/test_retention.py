@@ -7,7 +7,7 @@ from typing import LiteralString
 
 import pytest
 
-from dispatcher.workspaces.large_files import INLINE_BYTES
+from sql.calls import INLINE_BYTES
 from tests.fixtures.dispatchers import Site
 
 WEEK = 7 * 86_400.0

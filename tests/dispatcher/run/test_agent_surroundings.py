@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from dispatcher.database.rows import InputFile
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import cgroups
 from dispatcher.host.survivors import OWNER, RUN, Sweep, kill_left_over, kill_run, signal_group
@@ -20,6 +19,7 @@ from dispatcher.run.environment import SecretError
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.workspaces.run_record import Reading
 from dispatcher.workspaces.work_directory import WorkDirectory
+from sql.dispatcher_rows import InputFile
 from tests.fixtures.starving import starved
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.base import Outcome

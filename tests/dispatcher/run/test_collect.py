@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlparse
 import pytest
 from msgspec.structs import replace
 
-from dispatcher.database.rows import OutputFile
+from dispatcher.database.transfers import OutputFile
 from dispatcher.run.collect import IN_MEMORY_BYTES, CollectError, collect
 from dispatcher.run.output.masking import Masking
-from dispatcher.workspaces.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.workspaces.large_files import LargeFiles
+from sql.calls import INLINE_BYTES
 
 NO_SECRETS = Masking(())
 
