@@ -4,15 +4,17 @@ import contextlib
 import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
 
 import structlog
 import trio
 
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import ExecutionSettings
 from dispatcher.database.rows import Report
 from dispatcher.database.store import Store
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
+from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.life import Run
 from dispatcher.workspaces import run_record
@@ -29,31 +31,25 @@ MOUNT_PAUSE = 60.0
 
 
 class Cleanup:
-    """Does what ``execution.cleanup`` and ``execution.keep_sessions`` say.
-
-    ``settings`` and ``active`` answer those in force and the runs there are at that moment; from ``adopted`` on these
-    are all that use a workspace.
-    """
+    """Does what ``execution.cleanup`` and ``execution.keep_sessions`` say."""
 
     def __init__(
         self,
         work_directory: WorkDirectory,
         store: Store,
-        settings: Callable[[], ExecutionSettings],
-        active: Callable[[], Sequence[Run]],
-        adopted: trio.Event,
+        configuration: CurrentConfiguration,
+        active: ActiveRuns,
     ) -> None:
         self._work_directory = work_directory
         self._store = store
-        self._settings = settings
+        self._configuration = configuration
         self._active = active
-        self._adopted = adopted
-        self._trash = trio.Event()
+        self._discarded = AutoResetEvent()
         self._emptying = trio.Lock()
 
     async def run(self) -> None:
         """Delete what was discarded, away from everything that somebody waits for."""
-        await self._adopted.wait()
+        await self._active.adopted.wait()
         await self._discard_leftovers()
         looked = -math.inf
         while True:
@@ -61,10 +57,9 @@ class Cleanup:
                 await in_thread(self._discard_expired)
                 looked = trio.current_time()
             held = await self.empty_trash()
-            with trio.move_on_after(MOUNT_PAUSE if held else math.inf):
-                await self._trash.wait()
+            await self._discarded.wait(until=trio.current_time() + MOUNT_PAUSE if held else math.inf)
             await trio.sleep(TRASH_PAUSE)
-            self._trash = trio.Event()
+            self._discarded.clear()
 
     async def empty_trash(self) -> bool:
         """Delete now what was discarded. Prompts and output must not lie on the disk until the next start.
@@ -93,17 +88,21 @@ class Cleanup:
             self._let_go(run, report)
         except OSError as error:
             log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
-        self._trash.set()
+        self._discarded.set()
+
+    @property
+    def _settings(self) -> ExecutionSettings:
+        return self._configuration.settings.execution
 
     def _is_done_with(self, report: Report) -> bool:
-        cleanup = self._settings().cleanup
+        cleanup = self._settings.cleanup
         return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
 
     def _keeps_session(self, run: Run, report: Report) -> float:
         """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
         if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
             return 0
-        keep_for = self._settings().keep_sessions
+        keep_for = self._settings.keep_sessions
         return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
 
     def _let_go(self, run: Run, report: Report) -> None:
@@ -123,7 +122,7 @@ class Cleanup:
         Those without an exit record stay, unless the database has their result: such a run was given up for lost, and
         its files may be all that is left. An agent may have destroyed that record.
         """
-        if self._settings().cleanup != "always":
+        if self._settings.cleanup != "always":
             return
         doubtful = await in_thread(self._discard_ended)
         settled = await self._store.patiently(
@@ -185,7 +184,7 @@ class Cleanup:
         """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
         return any(
             workspace.directory in (run.workspace.directory, run.workspace.work.parent)
-            for run in self._active()
+            for run in self._active
         )
 
 

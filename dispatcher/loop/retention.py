@@ -11,7 +11,7 @@ import psycopg
 import structlog
 import trio
 
-from dispatcher.configuration.settings import RetentionSettings
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
 from dispatcher.database.rows import Pruned
 from dispatcher.database.store import Store
@@ -31,14 +31,11 @@ LANES = 200
 
 
 class Retention:
-    """Looks at the start, and then about once in ``retention.interval``.
+    """Looks at the start, and then about once in ``retention.interval``."""
 
-    ``settings`` answers those in force at that moment.
-    """
-
-    def __init__(self, store: Store, settings: Callable[[], RetentionSettings], files: LargeFiles) -> None:
+    def __init__(self, store: Store, configuration: CurrentConfiguration, files: LargeFiles) -> None:
         self._store = store
-        self._settings = settings
+        self._configuration = configuration
         self._files = files
 
     async def run(self) -> None:
@@ -51,10 +48,11 @@ class Retention:
                     raise
                 log.warning("old data is deleted later", error=str(error).strip())
             # Dispatchers that were started together drift apart, and then share the work best.
-            await trio.sleep(self._settings().interval * (0.9 + random() / 5))  # noqa: S311
+            interval = self._configuration.settings.retention.interval
+            await trio.sleep(interval * (0.9 + random() / 5))  # noqa: S311
 
     async def _prune(self) -> None:
-        keep = self._settings()
+        keep = self._configuration.settings.retention
         if keep.tasks is not None:
             await self._all("tasks", partial(self._store.prune_tasks, keep.tasks))
         if keep.output is not None:

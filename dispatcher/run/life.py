@@ -1,31 +1,27 @@
 """One run's life: prepare, launch, watch, stop, collect, conclude."""
 
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import structlog
 import trio
 
-from dispatcher.configuration.settings import Settings
 from dispatcher.database.rows import ClaimedRun, InputFile, OpenRun, Report, Started
-from dispatcher.database.store import Store
-from dispatcher.database.transfers import Transfers
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.host.survivors import Marks
-from dispatcher.host.threads import SerialThread, in_thread
+from dispatcher.host.threads import in_thread
 from dispatcher.run.adoption import began, find_process
 from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.conclusion import STOPPED, explain, report
+from dispatcher.run.context import RunContext
 from dispatcher.run.failure_file import newest
 from dispatcher.run.fetching import fetch, is_missing
 from dispatcher.run.forgotten_tool import forgotten_tool
 from dispatcher.run.launch import launch
 from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
-from dispatcher.run.output.output_store import Following
 from dispatcher.run.preparation import (
     NotStartedError,
     Prepared,
@@ -36,38 +32,13 @@ from dispatcher.run.preparation import (
     secrets_of,
 )
 from dispatcher.run.results import Results
-from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.run_record import Header, Reading, RunRecord, StopReason
 from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all runs of a dispatcher share.
-
-    ``following`` takes in what agents print; ``transfers`` brings prompts, files and answers from and to the database;
-    ``may_launch`` answers whether a new process may be started, and ``launching`` is the thread that starts it;
-    ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
-    of an agent, None for the dispatcher's own.
-    """
-
-    settings: Settings
-    wrappers: Mapping[str, Wrapper]
-    store: Store
-    following: Following
-    transfers: Transfers
-    files: LargeFiles
-    sweeper: Sweeper
-    may_launch: Callable[[], Awaitable[bool]]
-    launching: SerialThread
-    on_started: Callable[[Started], None]
-    open_files: int | None = None
 
 
 class Run:
@@ -77,11 +48,13 @@ class Run:
     ``contained`` tells after its end whether all of its processes were in its control group.
     """
 
-    def __init__(self, claimed: ClaimedRun, workspace: Workspace, around: Surroundings) -> None:
+    def __init__(self, claimed: ClaimedRun, workspace: Workspace, context: RunContext) -> None:
         self.claimed = claimed
         self.workspace = workspace
         self.contained = False
-        self._around = around
+        self._context = context
+        self._settings = context.configuration.settings
+        self._wrappers = context.configuration.wrappers
         self._stop_asked = trio.Event()
         self._stop_reason: StopReason | None = None
         self._stopped: StopReason | None = None
@@ -93,7 +66,7 @@ class Run:
         self._process: AgentProcess | None = None
         self._output: AgentOutput | None = None
         self._fetching = trio.CancelScope()
-        self._results = Results(claimed, workspace, around.transfers, around.files)
+        self._results = Results(claimed, workspace, context.transfers, context.files)
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
@@ -114,20 +87,20 @@ class Run:
         try:
             wrapper = self._wrapper()
             prepared = await self._prepare(wrapper)
-            if self._stop_reason is None and not await self._around.may_launch():
+            if self._stop_reason is None and not await self._context.may_launch():
                 self.stop("interrupted")
             self._refuse_if_stopped()
-            process = await self._around.launching.call(self._launch, prepared)
+            process = await self._context.launching.call(self._launch, prepared)
         except NotStartedError as error:
             if self._launched:
-                await self._around.sweeper.kill(self.claimed.run_id)
+                await self._context.sweeper.kill(self.claimed.run_id)
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))
         self._process = process
         with process:
             log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
             ago_s = linux.seconds_since_boot() - self._began
-            self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
+            self._context.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
             output = self._follow(wrapper)
             exit_code = await self._watch(process, wrapper, output)
         reading = replace(await self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
@@ -139,15 +112,15 @@ class Run:
         The run record is within reach of the agent. So what it says of a process must be proven, and whatever it
         says, nothing is concluded before every process of the run is gone.
         """
-        wrapper = self._around.wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
+        wrapper = self._wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
         reading, process = await self._find_process(known)
         self._began = began(known, self._began, reading.header, process)
         group = reading.header.group if reading.header is not None else None
-        self._around.sweeper.adopt_group(self.claimed.run_id, group)
+        self._context.sweeper.adopt_group(self.claimed.run_id, group)
         if process is None:
-            await self._around.sweeper.kill(self.claimed.run_id)
+            await self._context.sweeper.kill(self.claimed.run_id)
         same_boot = known.boot_id == linux.boot_id()
         if reading.state == "never_started" and same_boot and not known.started:
             return self._report_not_started(
@@ -169,7 +142,7 @@ class Run:
 
     async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
         """Find out how far the run got; a record that says nothing for ever holds up neither a stop nor the timeout."""
-        marks = Marks(self.claimed.run_id, self._around.sweeper.owner)
+        marks = Marks(self.claimed.run_id, self._context.sweeper.owner)
         self._settling.deadline = trio.current_time() + self._timeout - known.ran_s
         with self._settling:
             return await find_process(self.workspace.directory, marks)
@@ -184,7 +157,7 @@ class Run:
         """End a run with which our own code cannot go on; returns the report once nothing of it lives any more."""
         claimed, output = self.claimed, self._output
         await persist(
-            "killing a run", partial(self._around.sweeper.kill, claimed.run_id), task=claimed.number
+            "killing a run", partial(self._context.sweeper.kill, claimed.run_id), task=claimed.number
         )
         if self._process is not None:
             self._process.reap()
@@ -193,7 +166,7 @@ class Run:
             ran_s = linux.seconds_since_boot() - self._began
             with Wall("the last output of a run", masked=self.masked, task=claimed.number):
                 output.measure()
-                last_output = await self._around.following.end(output)
+                last_output = await self._context.output_store.end(output)
                 stdout, stderr = output.excerpts()
         error_class, what = "agent_error", "the dispatcher failed at this run, and its log says where"
         if is_host_trouble(error):
@@ -222,7 +195,7 @@ class Run:
 
     def _wrapper(self) -> Wrapper:
         try:
-            return self._around.wrappers[self.claimed.tool]
+            return self._wrappers[self.claimed.tool]
         except KeyError:
             raise NotStartedError(
                 "spawn_failed",
@@ -231,11 +204,11 @@ class Run:
             ) from None
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
-        claimed, transfers = self.claimed, self._around.transfers
+        claimed, transfers = self.claimed, self._context.transfers
         inputs: list[InputFile] = []
         if claimed.has_input_files and not claimed.goes_on:
             inputs = await transfers.inputs(claimed.task_id)
-        security, owner = self._around.settings.security, self._around.sweeper.owner
+        security, owner = self._settings.security, self._context.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
         if is_missing(claimed, inputs):
@@ -251,7 +224,7 @@ class Run:
             raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
-        group = self._around.sweeper.group_for(self.claimed.run_id)
+        group = self._context.sweeper.group_for(self.claimed.run_id)
         self._began = linux.seconds_since_boot()
         header = Header(
             run_id=self.claimed.run_id,
@@ -266,7 +239,7 @@ class Run:
             record = RunRecord.create(self.workspace.directory, header)
             try:
                 child = launch(
-                    replace(prepared.launch, group=group, open_files=self._around.open_files), record
+                    replace(prepared.launch, group=group, open_files=self._context.open_files), record
                 )
             finally:
                 record.close()
@@ -282,10 +255,10 @@ class Run:
 
     @property
     def _timeout(self) -> float:
-        return self.claimed.timeout_s or self._around.settings.execution.timeout
+        return self.claimed.timeout_s or self._settings.execution.timeout
 
     def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
-        self._output = self._around.following.begin(
+        self._output = self._context.output_store.begin(
             self.claimed,
             self.workspace,
             wrapper.parser(),
@@ -303,12 +276,12 @@ class Run:
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
-            nursery.start_soon(self._around.following.follow, output, self.stop)
+            nursery.start_soon(self._context.output_store.follow, output, self.stop)
             await process.end()
             nursery.cancel_scope.cancel()
         exit_code = process.exit_code()
         if self._stopped is not None or exit_code is None:
-            await self._around.sweeper.kill(self.claimed.run_id)
+            await self._context.sweeper.kill(self.claimed.run_id)
         return exit_code
 
     async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
@@ -327,7 +300,7 @@ class Run:
         process.signal_group(wrapper.stop.signal)
         await trio.sleep(wrapper.stop.grace)
         process.signal_group(signal.SIGKILL)
-        await self._around.sweeper.kill(self.claimed.run_id)
+        await self._context.sweeper.kill(self.claimed.run_id)
 
     async def _read(self) -> Reading:
         """Read the run record, or what is left where the agent put something else in its place."""
@@ -347,7 +320,7 @@ class Run:
         told = await output.outcome(reading.exit_code, evidence)
         outcome = explain(told, reading, finished=output.final_event_seen, stderr=stderr)
         had_no_room = outcome.error_class == "no_resources" != told.error_class
-        max_bytes = self._around.settings.execution.max_output_bytes
+        max_bytes = self._settings.execution.max_output_bytes
         kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
         log.info(
             "run ended",
@@ -367,7 +340,7 @@ class Run:
             ran_s=ran_s,
             retry_after_s=TASK_PAUSE if had_no_room else None,
             auth_mode=auth_mode_of(self.claimed, wrapper),
-            output=await self._around.following.end(output),
+            output=await self._context.output_store.end(output),
         )
         return await self._results.send_answer(made)
 

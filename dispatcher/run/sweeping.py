@@ -7,6 +7,7 @@ import structlog
 import trio
 
 from dispatcher.host import cgroups
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.survivors import kill_left_over, kill_run
 from dispatcher.host.threads import in_thread
 
@@ -31,11 +32,11 @@ class Sweeper:
 
     def __init__(self, owner: str, parent: Path | None) -> None:
         self.owner = owner
-        self._parent = parent
+        self.parent = parent
         self._alive: dict[str, Path | None] = {}
         self._groups_left: list[Path] = []
         self._look_at = math.inf
-        self._news = trio.Event()
+        self._news = AutoResetEvent()
 
     def begin(self, run_id: str) -> None:
         """From now on processes of this run are wanted."""
@@ -43,9 +44,9 @@ class Sweeper:
 
     def group_for(self, run_id: str) -> Path | None:
         """Make the control group of a run that begins."""
-        if self._parent is None:
+        if self.parent is None:
             return None
-        group = self._parent / f"{self._prefix}{run_id}"
+        group = self.parent / f"{self._prefix}{run_id}"
         try:
             group.mkdir(exist_ok=True)
         except OSError as error:
@@ -62,8 +63,8 @@ class Sweeper:
         name = f"{self._prefix}{run_id}"
         if group is not None and Path(group).name == name and cgroups.is_one(Path(group)):
             self._alive[run_id] = Path(group)
-        elif self._parent is not None:
-            self._alive[run_id] = self._parent / name
+        elif self.parent is not None:
+            self._alive[run_id] = self.parent / name
 
     async def kill(self, run_id: str) -> None:
         """Kill all processes of a run, and return when none is left; until then the run must keep its slot."""
@@ -93,17 +94,15 @@ class Sweeper:
 
     def look_for_leftovers(self) -> None:
         """End what runs left that ended while nobody watched, such as those that were given up for lost."""
-        if self._parent is not None:
-            for group in self._parent.glob(f"{self._prefix}*"):
+        if self.parent is not None:
+            for group in self.parent.glob(f"{self._prefix}*"):
                 if group.name.removeprefix(self._prefix) not in self._alive:
                     self._groups_left.append(group)
         self._look_within(0)
 
     async def run(self) -> None:
         while True:
-            with trio.move_on_at(self._look_at):
-                await self._news.wait()
-            self._news = trio.Event()
+            await self._news.wait(until=self._look_at)
             if self._look_at <= trio.current_time():
                 await self.finish()
                 await trio.sleep(LOOK_PAUSE)

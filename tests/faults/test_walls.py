@@ -251,7 +251,7 @@ else:
 @pytest.mark.parametrize(
     "method",
     [
-        "dispatcher.run.output.output_store:Following._deliver",
+        "dispatcher.run.output.output_store:OutputStore._deliver",
         "dispatcher.host.linux:DirectoryWatch.run",
         "dispatcher.loop.cleanup:Cleanup._discard_leftovers",
         "dispatcher.loop.cleanup:Cleanup.ended",
@@ -333,7 +333,7 @@ def test_cancels_are_obeyed_although_obeying_one_failed(site: Site) -> None:
     gate = site.gate()
     number = site.submit(f"{gate.pass_through}; echo done")
     dispatcher = site.start(
-        prefix=with_fault(failing("dispatcher.loop.event_loop:EventLoop._stop_canceled", 1))
+        prefix=with_fault(failing("dispatcher.loop.active_runs:ActiveRuns.stop_canceled", 1))
     )
     site.wait_for("running", number)
 

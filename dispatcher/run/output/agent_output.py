@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import trio
 
 from dispatcher.database.rows import Output, OutputChunk, Stream
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.host_trouble import when_there_is_room
 from dispatcher.host.threads import in_thread
 from dispatcher.run.output.log_file import LogFile
@@ -122,7 +123,7 @@ class AgentOutput:
         self._masking = masking
         self._bounds = bounds
         self._on_news = on_news
-        self._changed = trio.Event()
+        self._changed = AutoResetEvent()
         self._changed.set()
         self._activity: str | None = None
         self.final_event_seen = False
@@ -142,9 +143,7 @@ class AgentOutput:
         """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed."""
         clock = self._next_clock()
         while True:
-            with trio.move_on_at(clock):
-                await self._changed.wait()
-            self._changed = trio.Event()
+            await self._changed.wait(until=clock)
             await self.catch_up()
             reason = self._why_stop()
             if reason is not None:

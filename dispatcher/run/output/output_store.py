@@ -13,11 +13,12 @@ import psycopg
 import structlog
 import trio
 
-from dispatcher.configuration.settings import ExecutionSettings
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
 from dispatcher.database.rows import ClaimedRun, Output
 from dispatcher.database.store import NOT_OURS, UNSTORABLE, Store
 from dispatcher.database.transfers import Pace
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
 from dispatcher.host.linux import DirectoryWatch
 from dispatcher.host.threads import in_thread
@@ -36,23 +37,22 @@ LAST_PIECE = 64 * 2**10
 """Bytes of output that go with the report of a run's end."""
 
 
-class Following:
+class OutputStore:
     """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
 
-    ``execution`` answers the settings in force at that moment. A statement has as many bytes as the line brings in
-    time; the rest goes with the next.
+    A statement has as many bytes as the line can carry in time; the rest goes with the next.
     """
 
-    def __init__(self, store: Store, execution: Callable[[], ExecutionSettings]) -> None:
+    def __init__(self, store: Store, configuration: CurrentConfiguration) -> None:
         self._store = store
-        self._execution = execution
+        self._configuration = configuration
         self._pace = Pace()
         self._watch = DirectoryWatch()
         self._waiting: dict[str, AgentOutput] = {}
         self._on_their_way: frozenset[str] = frozenset()
         self._settled: dict[str, trio.Event] = {}
-        self._news = trio.Event()
-        self._an_end = trio.Event()
+        self._news = AutoResetEvent()
+        self._an_end = AutoResetEvent()
 
     def begin(
         self,
@@ -65,7 +65,7 @@ class Following:
         adopted: bool = False,
     ) -> AgentOutput:
         """Take a run in whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
-        execution = self._execution()
+        execution = self._configuration.settings.execution
         bounds = Bounds(
             stored=execution.max_log_bytes,
             written=10 * execution.max_log_bytes,
@@ -127,9 +127,8 @@ class Following:
         pause = INTERVAL
         while True:
             await self._news.wait()
-            with trio.move_on_after(pause):
-                await self._an_end.wait()
-            self._news, self._an_end = trio.Event(), trio.Event()
+            await self._an_end.wait(until=trio.current_time() + pause)
+            self._news.clear()
             outputs, self._waiting = list(self._waiting.values()), {}
             self._on_their_way = frozenset(output.run_id for output in outputs)
             delivered = False
