@@ -3,18 +3,25 @@
 The run record is within reach of the agent. What it says of a process counts only if that process proves it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 import trio
 
-from dispatcher.database.rows import OpenRun
-from dispatcher.host import linux
+from dispatcher.configuration.secret_references import why_secret
+from dispatcher.database.rows import ClaimedRun, OpenRun
+from dispatcher.host import linux, survivors
 from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
+from dispatcher.host.own_environment import GIVEN
 from dispatcher.host.survivors import Marks
+from dispatcher.run import environment
 from dispatcher.run.agent_process import AgentProcess
+from dispatcher.run.environment import SecretError
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading
+from wrappers.base import Ending, Event, Outcome, Parser
+from wrappers.command import Command, ToolSettings
 
 log = structlog.get_logger()
 
@@ -59,3 +66,55 @@ def began(known: OpenRun, now: float, header: Header | None, process: AgentProce
     if header is not None and header.boot_id == linux.boot_id() and 0 <= header.launched <= now:
         return header.launched
     return now
+
+
+def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Find the secrets that an adopted run was given: in its ``shell`` while that lives, and as they are by now.
+
+    Returns them all, and the keys among them. A secret that was replaced or taken away meanwhile is not found any
+    more when the shell has ended. Raises OSError when this host has no room to look.
+    """
+    given = linux.environment_of(shell) if shell is not None else {}
+    if given.get(survivors.RUN) != claimed.run_id:
+        given = {}  # the shell has ended meanwhile, and its number is somebody else's
+    secrets = {*environment.passwords_among(given or GIVEN).items()}
+    for name, reference in claimed.env.items():
+        found = {given.get(name)}
+        try:
+            found.add(environment.resolve(name, reference))
+        except SecretError as error:
+            log.warning(
+                "a secret of an adopted run is not known any more", task=claimed.number, error=str(error)
+            )
+        secrets |= {(name, value) for value in found if value and value != reference}
+    # What its group names no more is known by its looks.
+    ours = {*environment.INHERITED, *environment.TEMPORARY, survivors.RUN, survivors.OWNER}
+    forgotten = given.keys() - claimed.env.keys() - ours
+    secrets |= {(name, given[name]) for name in forgotten if why_secret(name, given[name])}
+    return tuple({value for _, value in secrets}), environment.keys_among(secrets)
+
+
+class ForgottenTool(Command):
+    """Watches over an adopted agent to its end and can stop it, but understands nothing of what it says."""
+
+    def parser(self) -> Parser:
+        return _Unreadable(self.name)
+
+
+def forgotten_tool(name: str) -> ForgottenTool:
+    return ForgottenTool(name=name, settings=ToolSettings(argv=(name,)))
+
+
+class _Unreadable(Parser):
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def feed(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
+        return ()
+
+    def finish(self, ending: Ending) -> Outcome:  # noqa: ARG002
+        return Outcome(
+            error_class="agent_error",
+            error_message=f"the agent ran, but its answer could not be read: {self._name} is not described under "
+            "tools: in the configuration any more",
+        )

@@ -13,11 +13,17 @@ import trio
 
 from dispatcher.host import linux, survivors
 from dispatcher.host.survivors import Marks
-from dispatcher.run.launch import Child
+from dispatcher.run.launch import Child, Launch, launch
+from dispatcher.run.refusals import NotStartedError, cannot
 from dispatcher.workspaces import run_record
+from dispatcher.workspaces.run_record import Header, RunRecord
 
 _TO_THE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9."""
+
+
+class NotWatchedError(NotStartedError):
+    """The agent was started, and its shell killed because nobody could watch it: the rest must be killed as well."""
 
 
 class AgentProcess:
@@ -33,6 +39,25 @@ class AgentProcess:
         self._child = child
         self._run_id = run_id
         self._reaped = False
+
+    @classmethod
+    def start(cls, directory: Path, header: Header, what: Launch) -> Self:
+        """Create the run record and start the shell. Belongs in a thread. Raises :class:`NotStartedError`."""
+        try:
+            record = RunRecord.create(directory, header)
+            try:
+                child = launch(what, record)
+            finally:
+                record.close()
+        except OSError as error:
+            raise cannot("no process could be started", error) from error
+        try:
+            return cls.of_child(child)
+        except OSError as error:
+            child.kill()
+            child.wait()
+            refusal = cannot("the process could not be watched", error)
+            raise NotWatchedError(refusal.error_class, str(refusal)) from error
 
     @classmethod
     def of_child(cls, child: Child) -> Self:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher.configuration.secret_references import holds_password, why_secret
+from dispatcher.database.rows import ClaimedRun
+from dispatcher.host import survivors
 from dispatcher.host.host_trouble import SCARCE
 from dispatcher.host.own_environment import GIVEN
+from wrappers.base import Wrapper
 
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
@@ -62,6 +65,14 @@ def build(
             secrets[name] = variables[name]
     longest_first = sorted(secrets.values(), key=len, reverse=True)
     return Environment(variables | dict(marks), tuple(longest_first), keys_among(secrets.items()))
+
+
+def for_run(
+    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str], owner: str
+) -> Environment:
+    home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
+    marks = {survivors.RUN: claimed.run_id, survivors.OWNER: owner}
+    return build(claimed.env, {**extra, **home}, marks)
 
 
 def passwords_among(variables: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from dispatcher.database.rows import ClaimedRun, InputFile
 from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
-from dispatcher.run.preparation import GO_ON, NotStartedError, cannot, check_length
+from dispatcher.run.preparation import GO_ON
+from dispatcher.run.refusals import NotStartedError, cannot, check_length
 from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import Wrapper
 

@@ -12,29 +12,21 @@ from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.host.survivors import Marks
 from dispatcher.host.threads import in_thread
-from dispatcher.run.adoption import began, find_process
-from dispatcher.run.agent_process import AgentProcess
+from dispatcher.run.adoption import began, find_process, forgotten_tool, secrets_of
+from dispatcher.run.agent_process import AgentProcess, NotWatchedError
 from dispatcher.run.conclusion import STOPPED, explain, report
+from dispatcher.run.config_home import auth_mode_of, read_failure_file
 from dispatcher.run.context import RunContext
-from dispatcher.run.failure_file import newest
 from dispatcher.run.fetching import fetch, is_missing
-from dispatcher.run.forgotten_tool import forgotten_tool
-from dispatcher.run.launch import launch
 from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
-from dispatcher.run.preparation import (
-    NotStartedError,
-    Prepared,
-    auth_mode_of,
-    cannot,
-    config_home_of,
-    prepare,
-    secrets_of,
-)
+from dispatcher.run.preparation import Prepared, prepare
+from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
+from dispatcher.run.stop import Stop
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.run_record import Header, Reading, RunRecord, StopReason
+from dispatcher.workspaces.run_record import Header, Reading, StopReason
 from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import Outcome, Wrapper
 
@@ -55,44 +47,35 @@ class Run:
         self._context = context
         self._settings = context.configuration.settings
         self._wrappers = context.configuration.wrappers
-        self._stop_asked = trio.Event()
-        self._stop_reason: StopReason | None = None
+        self._stop = Stop()
         self._stopped: StopReason | None = None
         self._masking = Masking(())
         self._began = linux.seconds_since_boot()
-        self._clock = trio.CancelScope()
-        self._settling = trio.CancelScope()
-        self._launched = False
         self._process: AgentProcess | None = None
         self._output: AgentOutput | None = None
-        self._fetching = trio.CancelScope()
         self._results = Results(claimed, workspace, context.transfers, context.files)
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts, and once the agent has ended none does."""
         if reason == "canceled":
             self._results.cancel()
-        if self._stop_reason is None:
-            self._stop_reason = reason
-            self._stop_asked.set()
-            self._settling.cancel()
-            self._fetching.cancel()
+        self._stop.ask(reason)
 
     def look_at_clock(self) -> None:
         """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
-        self._clock.cancel()
+        self._stop.look_at_clock()
 
     async def live(self) -> Report:
         """Start the agent and answer how it ended."""
         try:
             wrapper = self._wrapper()
             prepared = await self._prepare(wrapper)
-            if self._stop_reason is None and not await self._context.may_launch():
+            if self._stop.reason is None and not await self._context.may_launch():
                 self.stop("interrupted")
             self._refuse_if_stopped()
             process = await self._context.launching.call(self._launch, prepared)
         except NotStartedError as error:
-            if self._launched:
+            if isinstance(error, NotWatchedError):
                 await self._context.sweeper.kill(self.claimed.run_id)
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))
@@ -143,10 +126,9 @@ class Run:
     async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
         """Find out how far the run got; a record that says nothing for ever holds up neither a stop nor the timeout."""
         marks = Marks(self.claimed.run_id, self._context.sweeper.owner)
-        self._settling.deadline = trio.current_time() + self._timeout - known.ran_s
-        with self._settling:
+        with self._stop.preliminary(trio.current_time() + self._timeout - known.ran_s):
             return await find_process(self.workspace.directory, marks)
-        self._stopped = self._stop_reason or "timeout"
+        self._stopped = self._stop.reason or "timeout"
         return Reading("dead"), None
 
     def masked(self, text: str) -> str:
@@ -213,15 +195,15 @@ class Run:
         prepared = await in_thread(make) if claimed.workdir is not None else make()
         if is_missing(claimed, inputs):
             self._refuse_if_stopped()
-            with trio.CancelScope() as self._fetching:
+            with self._stop.preliminary():
                 await fetch(claimed, wrapper, self.workspace, inputs, transfers)
             self._refuse_if_stopped()
         self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
 
     def _refuse_if_stopped(self) -> None:
-        if self._stop_reason is not None:
-            raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
+        if self._stop.reason is not None:
+            raise NotStartedError(self._stop.reason, STOPPED[self._stop.reason])
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
         group = self._context.sweeper.group_for(self.claimed.run_id)
@@ -235,23 +217,8 @@ class Run:
             launched=self._began,
             group=str(group) if group is not None else None,
         )
-        try:
-            record = RunRecord.create(self.workspace.directory, header)
-            try:
-                child = launch(
-                    replace(prepared.launch, group=group, open_files=self._context.open_files), record
-                )
-            finally:
-                record.close()
-        except OSError as error:
-            raise cannot("no process could be started", error) from error
-        self._launched = True
-        try:
-            return AgentProcess.of_child(child)
-        except OSError as error:
-            child.kill()  # nobody could watch it
-            child.wait()
-            raise cannot("the process could not be watched", error) from error
+        what = replace(prepared.launch, group=group, open_files=self._context.open_files)
+        return AgentProcess.start(self.workspace.directory, header, what)
 
     @property
     def _timeout(self) -> float:
@@ -286,15 +253,10 @@ class Run:
 
     async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
         """Stop the agent when somebody asks for it or its time is over: gently, then for good."""
-        due = self._began + self._timeout
-        while not self._stop_asked.is_set() and (left := due - linux.seconds_since_boot()) > 0:
-            with trio.move_on_after(left) as self._clock:
-                await self._stop_asked.wait()
-        self.stop("timeout")
-        self._stopped = self._stop_reason
+        self._stopped = await self._stop.wait(self._began + self._timeout)
         log.info("stopping run", task=self.claimed.number, reason=self._stopped)
         try:
-            run_record.note_stop(self.workspace.directory, self._stopped or "timeout")
+            run_record.note_stop(self.workspace.directory, self._stopped)
         except OSError as error:
             log.error("cannot note the stop of a run", task=self.claimed.number, error=str(error))
         process.signal_group(wrapper.stop.signal)
@@ -316,8 +278,8 @@ class Run:
         self.contained = reading.contained
         await output.catch_up()
         stdout, stderr = await when_there_is_room("reading output", output.excerpts)
-        evidence = await self._evidence(wrapper, output.evidence)
-        told = await output.outcome(reading.exit_code, evidence)
+        failure_file = await read_failure_file(self.claimed, wrapper, output.failure_file)
+        told = await output.outcome(reading.exit_code, failure_file)
         outcome = explain(told, reading, finished=output.final_event_seen, stderr=stderr)
         had_no_room = outcome.error_class == "no_resources" != told.error_class
         max_bytes = self._settings.execution.max_output_bytes
@@ -343,16 +305,3 @@ class Run:
             output=await self._context.output_store.end(output),
         )
         return await self._results.send_answer(made)
-
-    async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
-        if wanted is None:
-            return b""
-        what = "looking for what a CLI noted"
-        home = await when_there_is_room(what, partial(config_home_of, self.claimed, wrapper))
-        if home is None:
-            return b""
-        try:
-            return await when_there_is_room(what, partial(newest, home, wanted), thread=True)
-        except OSError as error:
-            log.warning("cannot look for what a CLI noted", task=self.claimed.number, error=str(error))
-            return b""

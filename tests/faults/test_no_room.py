@@ -18,7 +18,7 @@ from dispatcher.host.host_trouble import is_host_trouble, when_there_is_room
 from dispatcher.run import environment
 from dispatcher.run.collect import collect
 from dispatcher.run.conclusion import explain
-from dispatcher.run.failure_file import newest
+from dispatcher.run.config_home import newest_file
 from dispatcher.run.launch import Launch, launch
 from dispatcher.run.output.log_file import LogFile
 from dispatcher.run.output.masking import Masking
@@ -120,12 +120,12 @@ def look_for_secret(directory: Path) -> object:
     return lambda: environment.resolve("KEY", f"file:{directory}/key")
 
 
-def look_for_evidence(directory: Path) -> object:
+def look_for_failure_file(directory: Path) -> object:
     (directory / "note").write_text("x")
-    return lambda: newest(directory, "note")
+    return lambda: newest_file(directory, "note")
 
 
-@pytest.mark.parametrize("prepare", [look_for_output, look_into_log, look_for_secret, look_for_evidence])
+@pytest.mark.parametrize("prepare", [look_for_output, look_into_log, look_for_secret, look_for_failure_file])
 def test_what_cannot_be_opened_for_want_of_descriptors_is_not_missing(
     tmp_path: Path, prepare: Callable[[Path], Callable[[], object]]
 ) -> None:

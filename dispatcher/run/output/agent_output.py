@@ -6,34 +6,29 @@ parsers any state that could be kept. Of a log longer than twice ``Bounds.kept``
 the parser of an adopter then sees its beginning, a line end, and its end.
 """
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
-from dispatcher.database.rows import Output, OutputChunk, Stream
+from dispatcher.database.rows import Output
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.host_trouble import when_there_is_room
 from dispatcher.host.threads import in_thread
 from dispatcher.run.output.log_file import LogFile
-from dispatcher.run.output.masking import MASK, Masking
+from dispatcher.run.output.masking import Masking
+from dispatcher.run.output.silence import Silence
+from dispatcher.run.output.stored_log import LARGEST_CHUNK, StoredLog
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
-from wrappers.base import Activity, Ending, Event, Finished, Outcome, Parser, Waits
+from wrappers.base import Activity, Ending, Event, Outcome, Parser
 
 KEPT_CHARACTERS = 10_000
-LINGER = 5.0
-"""Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
-WORTH_A_SLOT, NOT_WORTH_A_SLOT = 60.0, 10.0
-"""Seconds that an agent may wait in its slot for a service that asked it to slow down: with work that would be lost,
-which is as long as limits by the minute last, and without. codex would sleep for ten minutes if it is told to."""
 INLINE = 64 * 2**10
 """Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, 10 for the tiniest lines); more at a time, or a
 longer line, is parsed in a thread."""
-LARGEST_CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,41 +46,6 @@ class Bounds:
     def kept(self) -> int:
         """Bytes at the beginning and at the end of each log that stay on disk."""
         return max(self.stored, 8 * KEPT_CHARACTERS)
-
-
-class StoredLog:
-    """One of the two logs, and how far the database has it: ``stored`` is None while only the database knows."""
-
-    def __init__(self, stream: Stream, log: LogFile, stored: int | None) -> None:
-        self.stream = stream
-        self.log = log
-        self.stored = stored
-        self._released = 0
-
-    def chunk(self, bound: int, masking: Masking, most: int, *, ended: bool) -> OutputChunk | None:
-        """What is to be stored next, if anything; what begins like a secret waits for what follows it."""
-        if self.stored is None:
-            return None
-        end = min(self.log.written, bound, self.stored + most)
-        raw, begun = self.log.read(self.stored, end)
-        content, length = masking.beginning(raw, final=ended and end == self.log.written)
-        if raw and end == bound and length < len(raw):
-            content, length = content + MASK.encode(), len(raw)  # nobody will ever see what follows
-        if not length:
-            return None
-        return OutputChunk(
-            stream=self.stream,
-            starts_at=self.stored,
-            ends_at=begun + length,
-            content=content,
-        )
-
-    def release(self, kept: int) -> None:
-        """Give the middle back to the disk: it is beyond what is stored, and the parser has seen it."""
-        start, end = max(kept, self._released), self.log.written - kept
-        if end - start > LARGEST_CHUNK:
-            with contextlib.suppress(OSError):  # no descriptor: the next time will do
-                self._released = self.log.release(start, end)
 
 
 class AgentOutput:
@@ -126,13 +86,12 @@ class AgentOutput:
         self._changed = AutoResetEvent()
         self._changed.set()
         self._activity: str | None = None
-        self.final_event_seen = False
-        """Whether the CLI said that it is done, and has not gone on since."""
-        self._patience: float | None = None
-        self._last_stdout = self._last_stderr = began
+        self._silence = Silence(
+            _last_written(self._stdout.log, began) if adopted else began,
+            _last_written(self._stderr.log, began) if adopted else began,
+            bounds.stall_timeout,
+        )
         if adopted:
-            self._last_stdout = _last_written(self._stdout.log, began)
-            self._last_stderr = _last_written(self._stderr.log, began)
             self._measure()
 
     def changed(self) -> None:
@@ -141,14 +100,14 @@ class AgentOutput:
 
     async def follow(self, stop: Callable[[StopReason], None]) -> None:
         """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed."""
-        clock = self._next_clock()
+        deadline = self._silence.next_deadline()
         while True:
-            await self._changed.wait(until=clock)
+            await self._changed.wait(until=deadline)
             await self.catch_up()
             reason = self._why_stop()
             if reason is not None:
                 stop(reason)
-            clock = math.inf if reason else self._next_clock()
+            deadline = math.inf if reason else self._silence.next_deadline()
 
     def measure(self) -> None:
         """Take note of how much is written by now, and show none of it to the parser: for a run whose parser failed."""
@@ -159,9 +118,9 @@ class AgentOutput:
         """Take in all that is written by now."""
         stdout, stderr = self._measure()
         if stdout:
-            self._last_stdout = trio.current_time()
+            self._silence.last_stdout = trio.current_time()
         if stderr:
-            self._last_stderr = trio.current_time()
+            self._silence.last_stderr = trio.current_time()
         unread = sum(self._written) - self._parsed - self._heard
         if unread:
             much = unread + self._open_line > INLINE
@@ -173,14 +132,19 @@ class AgentOutput:
             self._on_news(self)
 
     @property
-    def evidence(self) -> str | None:
+    def final_event_seen(self) -> bool:
+        """Whether the CLI said that it is done, and has not gone on since."""
+        return self._silence.final_event_seen
+
+    @property
+    def failure_file(self) -> str | None:
         """The file that the parser asks for, see :meth:`wrappers.base.Parser.evidence`."""
         return self._parser.evidence()
 
-    async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
+    async def outcome(self, exit_code: int | None, failure_file: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
         stderr_tail = await when_there_is_room("reading output", self.stderr_tail)
-        ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, evidence=evidence)
+        ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, evidence=failure_file)
         if self._parsed > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
@@ -221,7 +185,7 @@ class AgentOutput:
         self._telling = telling
         return Output(
             run_id=self.run_id,
-            ago_s=max(0.0, now - max(self._last_stdout, self._last_stderr)),
+            ago_s=max(0.0, now - self._silence.last_output),
             activity=None if activity is None else self._masking.text(activity),
             stdout_bytes=stdout,
             stderr_bytes=stderr,
@@ -272,36 +236,14 @@ class AgentOutput:
         self._heard = end
 
     def _note(self, event: Event) -> None:
-        match event:
-            case Activity():
-                self._activity = event.text
-                # claude goes on after a final event when work in the background ends.
-                self.final_event_seen = False
-            case Finished():
-                self.final_event_seen = True
-        match event:
-            case Waits():
-                self._patience = WORTH_A_SLOT if event.worked else NOT_WORTH_A_SLOT
-            case _:
-                self._patience = None
-
-    def _clocks(self) -> Iterator[tuple[float, StopReason]]:
-        """When the run is to be stopped if nothing more comes, and why."""
-        if self.final_event_seen:
-            yield self._last_stdout + LINGER, "lingering"
-        elif self._patience is not None:
-            yield max(self._last_stdout, self._last_stderr) + self._patience, "throttled"
-        if self._bounds.stall_timeout is not None:
-            yield max(self._last_stdout, self._last_stderr) + self._bounds.stall_timeout, "stalled"
-
-    def _next_clock(self) -> float:
-        return min((moment for moment, _ in self._clocks()), default=math.inf)
+        if isinstance(event, Activity):
+            self._activity = event.text
+        self._silence.note(event)
 
     def _why_stop(self) -> StopReason | None:
         if sum(self._written) > self._bounds.written:
             return "output_too_large"
-        now = trio.current_time()
-        return next((reason for moment, reason in self._clocks() if moment <= now), None)
+        return self._silence.why_stop()
 
 
 def as_text(content: bytes) -> str:
