@@ -1,4 +1,4 @@
-"""Getting rid of workspaces that are done with, and keeping those in which a session may go on."""
+"""Deleting workspaces that are done with, and keeping those in which a session may continue."""
 
 import contextlib
 import math
@@ -23,11 +23,11 @@ from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
 log = structlog.get_logger()
 
 EXPIRY_PAUSE = 3600.0
-"""Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
+"""Least time in seconds between two looks for directories of sessions that need not be kept any longer."""
 TRASH_PAUSE = 1.0
-"""Seconds in which workspaces that are done with gather to be deleted together."""
+"""Seconds in which workspaces gather, to be deleted together."""
 MOUNT_PAUSE = 60.0
-"""Seconds between two looks whether what is mounted in the trash is gone. A look costs half a millisecond."""
+"""Seconds between two looks whether a mount in the trash is gone. A look costs half a millisecond."""
 
 
 class Cleanup:
@@ -48,7 +48,7 @@ class Cleanup:
         self._emptying = trio.Lock()
 
     async def run(self) -> None:
-        """Delete what was discarded, away from everything that somebody waits for."""
+        """Delete what was discarded, at a time when nobody waits for it."""
         await self._active.adopted.wait()
         await self._discard_leftovers()
         looked = -math.inf
@@ -62,17 +62,17 @@ class Cleanup:
             self._discarded.clear()
 
     async def empty_trash(self) -> bool:
-        """Delete now what was discarded. Prompts and output must not lie on the disk until the next start.
+        """Delete now what was discarded. Prompts and output must not stay on the disk until the next start.
 
-        Returns whether something that is mounted there keeps a part of it.
+        Returns whether a mount keeps a part of it.
         """
         async with self._emptying:
             return await self._work_directory.trash.empty()
 
     def ended(self, run: Run, report: Report) -> None:
-        """Mark what is kept of a run, before the database hears of its end.
+        """Mark what is kept of a run, before its end is reported to the database.
 
-        Whoever starts after a crash takes a directory without a mark for done with.
+        After a crash, the next start takes a directory without a mark for one that is done with.
         """
         if (keep_for := self._keeps_session(run, report)) > 0:
             try:
@@ -81,7 +81,7 @@ class Cleanup:
                 log.warning("a session cannot be kept", task=run.claimed.number, error=str(error))
 
     def reported(self, run: Run, report: Report) -> None:
-        """Let go of a run whose end the database knows."""
+        """Discard what is not needed of a run whose end the database knows."""
         if not self._is_done_with(report):
             return
         try:
@@ -99,28 +99,28 @@ class Cleanup:
         return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
 
     def _keeps_session(self, run: Run, report: Report) -> float:
-        """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
+        """Return for how many seconds the session's directory is kept when the rest of the workspace is not."""
         if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
             return 0
         keep_for = self._settings.keep_sessions
         return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
 
     def _let_go(self, run: Run, report: Report) -> None:
-        """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
+        """Discard a workspace, except the directory in which its session may continue. Raises OSError."""
         if self._keeps_session(run, report) > 0:
             run.workspace.strip()
             return
         run.workspace.discard()
         if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
-            # It went on in the directory of an earlier run, which nobody needs any more either.
+            # The session continued in the directory of an earlier run, which is not needed any more either.
             home = Workspace(run.workspace.work.parent, run.workspace.work)
             home.discard()
 
     async def _discard_leftovers(self) -> None:
-        """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
+        """Discard workspaces that a dispatcher could not discard because it died.
 
-        Those without an exit record stay, unless the database has their result: such a run was given up for lost, and
-        its files may be all that is left. An agent may have destroyed that record.
+        A workspace without an exit record stays, unless the database has the result of its run: if the run was given
+        up as lost, the files may be all that is left of it. The agent may have destroyed the record.
         """
         if self._settings.cleanup != "always":
             return
@@ -132,7 +132,7 @@ class Cleanup:
             self._discard(doubtful[run_id])
 
     def _discard_ended(self) -> dict[str, Workspace]:
-        """Discard those that have an exit record; returns the others, by the runs that they say they are of."""
+        """Discard workspaces with an exit record; return the others, by the id of the run in their record."""
         doubtful = {}
         for workspace in self._workspaces():
             try:
@@ -150,7 +150,7 @@ class Cleanup:
         return doubtful
 
     def _discard(self, workspace: Workspace) -> None:
-        # Asked last: a run that is new is known before its workspace is made.
+        # Asked last: a new run is active before its workspace is made.
         if self._is_in_use(workspace):
             return
         try:
@@ -159,7 +159,7 @@ class Cleanup:
             log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
 
     def _discard_expired(self) -> None:
-        """Discard what was kept for sessions longer than it had to be."""
+        """Discard directories of sessions whose time is over."""
         now = time.time()
         for workspace in self._workspaces():
             try:
@@ -181,7 +181,7 @@ class Cleanup:
             return []
 
     def _is_in_use(self, workspace: Workspace) -> bool:
-        """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
+        """Return whether a run has its files there, or works there because it continues the session of another run."""
         return any(
             workspace.directory in (run.workspace.directory, run.workspace.work.parent)
             for run in self._active

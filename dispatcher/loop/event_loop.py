@@ -147,6 +147,6 @@ class EventLoop:
         while True:
             round_over = self.refill.round_over
             if not self.active and not await self.store.patiently("looking for work", self.store.has_work):
-                log.info("nothing runs, and nothing is queued but what waits for a person")
+                log.info("nothing runs, and every queued task waits for a person")
                 return
             await round_over.wait()

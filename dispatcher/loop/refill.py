@@ -146,7 +146,7 @@ class Refill:
         try:
             await self._store.start_runs(starts)
         except psycopg.DatabaseError as error:
-            log.warning("starts not told", runs=len(starts), error=str(error).strip())
+            log.warning("starts could not be reported", runs=len(starts), error=str(error).strip())
 
 
 def _without_details(report: Report, error: Exception) -> Report:

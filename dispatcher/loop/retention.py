@@ -1,6 +1,6 @@
 """Deleting what nobody needs any more: old output, old tasks, files that belonged to them, and lanes without tasks.
 
-A few rows at a time, then nothing for a while: it is in no hurry, and everything else is.
+Each step takes a few rows and then rests, because everything else is more urgent.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,11 +21,11 @@ from dispatcher.workspaces.large_files import LargeFiles
 log = structlog.get_logger()
 
 SHARE = 0.05
-"""The part of the time for which a statement of ours may be under way while there is something to delete."""
+"""The share of the time in which a statement of ours may run while there is something to delete."""
 FILE_SECONDS = 86400.0
-"""How old a file without a row has to be; one that is younger may be of a run that is not reported yet."""
+"""The least age of a file without a row; a younger file may belong to a run that is not reported yet."""
 DIGESTS = 1000
-"""Files to ask for in one statement."""
+"""Files that one statement asks about."""
 LANES = 200
 """Lanes to remove in one statement, for which a claim may have to wait: 3 ms."""
 
@@ -39,7 +39,7 @@ class Retention:
         self._files = files
 
     async def run(self) -> None:
-        """Prune for ever. Nothing waits for it, so while the database is away it waits for its next time."""
+        """Prune for ever. While the database is away, wait for the next interval: nothing depends on it."""
         while True:
             try:
                 await self._prune()
@@ -71,12 +71,12 @@ class Retention:
                 break
             await _rest(began)
         if count:
-            log.info("deleted what is not kept any longer", what=what, count=count, bytes=size)
+            log.info("deleted old data", what=what, count=count, bytes=size)
 
     async def _remove_lanes(self) -> None:
-        """Remove what the claim knows of lanes without tasks.
+        """Remove lanes without tasks, and what the claim stores for them.
 
-        Those that empty meanwhile are for the next time: where work comes and goes there are always some.
+        Lanes that become empty meanwhile are left for the next time: busy systems always have some.
         """
         count = 0
         while True:
@@ -90,7 +90,7 @@ class Retention:
             log.info("removed lanes without tasks", count=count)
 
     async def _remove_files(self) -> None:
-        """Remove files that no row names, unless a run keeps one at this moment: then the next time."""
+        """Remove files that no row names. If a run is storing one at this moment, leave all for the next time."""
         with self._files.alone() as alone:
             old = await in_thread(self._files.older_than, FILE_SECONDS) if alone else []
             for start in range(0, len(old), DIGESTS):
@@ -105,5 +105,5 @@ class Retention:
 
 
 async def _rest(began: float) -> None:
-    """Do nothing for so long that the step that ``began`` then has had our share of the time."""
+    """Sleep until the step that began at ``began`` has taken no more than our share of the time."""
     await trio.sleep((trio.current_time() - began) * (1 / SHARE - 1))

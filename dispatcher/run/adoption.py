@@ -1,6 +1,6 @@
-"""What an earlier dispatcher left of a run: how far it got, the shell if that lives, and since when.
+"""What an earlier dispatcher left of a run: how far it got, its shell if that is alive, when it began, its secrets.
 
-The run record is within reach of the agent. What it says of a process counts only if that process proves it.
+The agent can write to the run record. What the record says about a process counts only if that process proves it.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ log = structlog.get_logger()
 async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentProcess | None]:
     """Read how far the run got, and hold its shell if that is alive.
 
-    Waits for a shell that is starting, and for room on the host to look. A record that was replaced by something else,
-    or that names a process which is not of the run, is nobody's word any more: the run is dead then.
+    Waits for a shell that is starting, and for room on the host to look. A run counts as dead if its record was
+    replaced by something else, or names a process of somebody else.
     """
     while True:
         try:
@@ -54,10 +54,10 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentPro
 
 
 def began(known: OpenRun, now: float, header: Header | None, process: AgentProcess | None) -> float:
-    """Say when a run began that is adopted ``now``, in seconds since boot: its timeout counts from there.
+    """Return when an adopted run began, in seconds since boot as ``now`` is: its timeout counts from there.
 
-    By the database, or while that was not told by the kernel. The agent could write any time into its record, so that
-    counts only for what has ended meanwhile.
+    The database knows it, or else the kernel. The agent could write any time into the run record, so the record
+    counts only if the agent has ended.
     """
     if known.started:
         return now - known.ran_s
@@ -69,14 +69,15 @@ def began(known: OpenRun, now: float, header: Header | None, process: AgentProce
 
 
 def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Find the secrets that an adopted run was given: in its ``shell`` while that lives, and as they are by now.
+    """Return the secrets that an adopted run was given, and the keys among them.
 
-    Returns them all, and the keys among them. A secret that was replaced or taken away meanwhile is not found any
-    more when the shell has ended. Raises OSError when this host has no room to look.
+    They are read from the environment of its ``shell``, while that is alive, and from where the references lead now.
+    Once the shell has ended, a secret that was replaced or removed since the start is not found. Raises OSError when
+    this host has no room to look.
     """
     given = linux.environment_of(shell) if shell is not None else {}
     if given.get(survivors.RUN) != claimed.run_id:
-        given = {}  # the shell has ended meanwhile, and its number is somebody else's
+        given = {}  # the shell has ended, and another process has its number
     secrets = {*environment.passwords_among(given or GIVEN).items()}
     for name, reference in claimed.env.items():
         found = {given.get(name)}
@@ -84,10 +85,10 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
             found.add(environment.resolve(name, reference))
         except SecretError as error:
             log.warning(
-                "a secret of an adopted run is not known any more", task=claimed.number, error=str(error)
+                "a secret of an adopted run is no longer known", task=claimed.number, error=str(error)
             )
         secrets |= {(name, value) for value in found if value and value != reference}
-    # What its group names no more is known by its looks.
+    # A variable that its group no longer names is judged by its name and value.
     ours = {*environment.INHERITED, *environment.TEMPORARY, survivors.RUN, survivors.OWNER}
     forgotten = given.keys() - claimed.env.keys() - ours
     secrets |= {(name, given[name]) for name in forgotten if why_secret(name, given[name])}
@@ -95,7 +96,10 @@ def secrets_of(claimed: ClaimedRun, shell: int | None) -> tuple[tuple[str, ...],
 
 
 class ForgottenTool(Command):
-    """Watches over an adopted agent to its end and can stop it, but understands nothing of what it says."""
+    """A tool that was removed from the configuration while its agents ran.
+
+    An adopted agent is watched to its end and can be stopped, but its output is not understood.
+    """
 
     def parser(self) -> Parser:
         return _Unreadable(self.name)
@@ -115,6 +119,6 @@ class _Unreadable(Parser):
     def finish(self, ending: Ending) -> Outcome:  # noqa: ARG002
         return Outcome(
             error_class="agent_error",
-            error_message=f"the agent ran, but its answer could not be read: {self._name} is not described under "
-            "tools: in the configuration any more",
+            error_message=f"the agent ran, but its answer could not be read: {self._name} is no longer described "
+            "under tools: in the configuration",
         )

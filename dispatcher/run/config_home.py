@@ -1,4 +1,4 @@
-"""An account's config home: made before its first run, and searched for the cause after a failure."""
+"""An account's config home: it is made before the first run, and after a failure it may hold the cause."""
 
 import contextlib
 import os
@@ -23,10 +23,11 @@ from wrappers.base import AuthMode, Wrapper
 log = structlog.get_logger()
 
 LONGEST_FAILURE_FILE = 2**20
-"""Bytes that are read: what counts stands at the end."""
+"""Bytes that are read from the end of the file, where the cause stands."""
 
 
 def chosen_home(claimed: ClaimedRun) -> str | None:
+    """Return the config home that the run's group names. Raises :class:`NotStartedError`."""
     if not claimed.config_home:
         return None
     try:
@@ -81,24 +82,24 @@ def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
 
 
 async def read_failure_file(claimed: ClaimedRun, wrapper: Wrapper, pattern: str | None) -> bytes:
-    """Return the end of the newest file in the config home that fits ``pattern``; empty if there is none."""
+    """Return the end of the file in which the CLI noted why a run failed; empty if there is none."""
     if pattern is None:
         return b""
-    what = "looking for what a CLI noted"
+    what = "looking for a failure file"
     home = await when_there_is_room(what, partial(config_home_of, claimed, wrapper))
     if home is None:
         return b""
     try:
         return await when_there_is_room(what, partial(newest_file, home, pattern), thread=True)
     except OSError as error:
-        log.warning("cannot look for what a CLI noted", task=claimed.number, error=str(error))
+        log.warning("cannot look for a failure file", task=claimed.number, error=str(error))
         return b""
 
 
 def newest_file(home: Path, pattern: str) -> bytes:
-    """The end of the file below ``home`` that was written last of those that ``pattern`` fits; empty if none is.
+    """Return the end of the newest file below ``home`` that fits ``pattern``; empty if there is none.
 
-    Links and special files are passed over: an agent may have made them. Belongs in a thread. Raises OSError when this
+    Links and special files are passed over: an agent may have made them. Call it in a thread. Raises OSError when this
     host has no descriptors.
     """
     found = []

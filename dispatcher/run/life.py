@@ -1,4 +1,4 @@
-"""One run's life: prepare, launch, watch, stop, collect, conclude."""
+"""One run's life: prepare, launch, watch, stop, collect results, report."""
 
 import signal
 from dataclasses import replace
@@ -34,10 +34,10 @@ log = structlog.get_logger()
 
 
 class Run:
-    """A run in our hands, from its claim to the report of its end.
+    """A run that is ours, from its claim to the report of its end.
 
-    Whatever the agent, its task or its configuration did wrong ends in the report, never in an exception.
-    ``contained`` tells after its end whether all of its processes were in its control group.
+    Whatever the agent, its task or its configuration does wrong goes into the report and never raises.
+    After the run, ``contained`` says whether all of its processes were in its control group.
     """
 
     def __init__(self, claimed: ClaimedRun, workspace: Workspace, context: RunContext) -> None:
@@ -56,17 +56,17 @@ class Run:
         self._results = Results(claimed, workspace, context.transfers, context.files)
 
     def stop(self, reason: StopReason) -> None:
-        """Ask the run to end; the first reason counts, and once the agent has ended none does."""
+        """Ask the run to end. The first reason counts; none counts once the agent has ended."""
         if reason == "canceled":
             self._results.cancel()
         self._stop.ask(reason)
 
     def look_at_clock(self) -> None:
-        """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
+        """Work out again how long the run may go on, after the machine was suspended."""
         self._stop.look_at_clock()
 
     async def live(self) -> Report:
-        """Start the agent and answer how it ended."""
+        """Start the agent; return the report of how it ended."""
         try:
             wrapper = self._wrapper()
             prepared = await self._prepare(wrapper)
@@ -90,10 +90,10 @@ class Run:
         return await self._conclude(wrapper, output, reading)
 
     async def resume(self, known: OpenRun) -> Report:
-        """Go on with a run that another dispatcher claimed, wherever it got to; returns how it ended.
+        """Continue a run that another dispatcher claimed, however far it got; return the report of how it ended.
 
-        The run record is within reach of the agent. So what it says of a process must be proven, and whatever it
-        says, nothing is concluded before every process of the run is gone.
+        The agent can write to the run record. So what the record says about a process must be proven, and whatever
+        the record says, nothing is reported before every process of the run is gone.
         """
         wrapper = self._wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
@@ -109,8 +109,8 @@ class Run:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        look = partial(secrets_of, self.claimed, process.pid if process is not None else None)
-        self._masking = Masking(*await when_there_is_room("looking for secrets", look))
+        find_secrets = partial(secrets_of, self.claimed, process.pid if process is not None else None)
+        self._masking = Masking(*await when_there_is_room("looking for secrets", find_secrets))
         output = self._follow(wrapper, adopted=True)
         if process is not None:
             with process:
@@ -124,7 +124,7 @@ class Run:
         return await self._conclude(wrapper, output, reading)
 
     async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
-        """Find out how far the run got; a record that says nothing for ever holds up neither a stop nor the timeout."""
+        """Find out how far the run got; a stop and the timeout end the wait for a record that stays silent."""
         marks = Marks(self.claimed.run_id, self._context.sweeper.owner)
         with self._stop.preliminary(trio.current_time() + self._timeout - known.ran_s):
             return await find_process(self.workspace.directory, marks)
@@ -132,11 +132,11 @@ class Run:
         return Reading("dead"), None
 
     def masked(self, text: str) -> str:
-        """Return a text without what is known to be a secret of this run."""
+        """Return the text without the known secrets of this run."""
         return self._masking.text(text)
 
     async def give_up(self, error: Exception) -> Report:
-        """End a run with which our own code cannot go on; returns the report once nothing of it lives any more."""
+        """End a run in which our own code failed; return the report once no process of the run is left."""
         claimed, output = self.claimed, self._output
         await persist(
             "killing a run", partial(self._context.sweeper.kill, claimed.run_id), task=claimed.number
@@ -236,10 +236,10 @@ class Run:
         return self._output
 
     async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> int | None:
-        """Return when the agent's shell has ended, by itself or because the run was stopped: its exit code, if known.
+        """Return the shell's exit code, if known, once it has ended by itself or because the run was stopped.
 
-        A shell that ended by itself has seen the agent end. One that was killed has not: the agent may go on, and must
-        not when the task begins anew.
+        A shell that ended by itself has seen the agent end. A shell that was killed has not: the agent may go on, so
+        it is killed before the task can begin again.
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
@@ -252,7 +252,7 @@ class Run:
         return exit_code
 
     async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
-        """Stop the agent when somebody asks for it or its time is over: gently, then for good."""
+        """Stop the agent when somebody asks for it or its time is over: first gently, then with SIGKILL."""
         self._stopped = await self._stop.wait(self._began + self._timeout)
         log.info("stopping run", task=self.claimed.number, reason=self._stopped)
         try:
@@ -265,23 +265,23 @@ class Run:
         await self._context.sweeper.kill(self.claimed.run_id)
 
     async def _read(self) -> Reading:
-        """Read the run record, or what is left where the agent put something else in its place."""
-        look = partial(run_record.read, self.workspace.directory)
+        """Read the run record; if the agent put something else in its place, the run counts as dead."""
+        read = partial(run_record.read, self.workspace.directory)
         try:
-            return await when_there_is_room("reading a run record", look)
+            return await when_there_is_room("reading a run record", read)
         except OSError:
             return Reading("dead")
 
     async def _conclude(self, wrapper: Wrapper, output: AgentOutput, reading: Reading) -> Report:
-        """Take in the last output, keep the run's output files, and say how it ended."""
+        """Read the last output, store the output files, and return the report."""
         ran_s = linux.seconds_since_boot() - self._began
         self.contained = reading.contained
         await output.catch_up()
         stdout, stderr = await when_there_is_room("reading output", output.excerpts)
         failure_file = await read_failure_file(self.claimed, wrapper, output.failure_file)
-        told = await output.outcome(reading.exit_code, failure_file)
-        outcome = explain(told, reading, finished=output.final_event_seen, stderr=stderr)
-        had_no_room = outcome.error_class == "no_resources" != told.error_class
+        said = await output.outcome(reading.exit_code, failure_file)
+        outcome = explain(said, reading, finished=output.final_event_seen, stderr=stderr)
+        had_no_room = outcome.error_class == "no_resources" != said.error_class
         max_bytes = self._settings.execution.max_output_bytes
         kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
         log.info(
@@ -291,7 +291,7 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        made = report(
+        ended = report(
             self.claimed.run_id,
             outcome,
             reading,
@@ -304,4 +304,4 @@ class Run:
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._context.output_store.end(output),
         )
-        return await self._results.send_answer(made)
+        return await self._results.send_answer(ended)

@@ -1,4 +1,4 @@
-"""From a claimed run to a process that can be started: consent, workspace, arguments, environment."""
+"""From a claimed run to a process that can be started: checks, workspace, arguments, environment."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ GO_ON = "Your work on this was cut short. Go on where you stopped. This is what 
 class Prepared:
     """A process to start, and the secrets in its environment, which must not be stored or logged.
 
-    ``keys`` are those that must not even stand in its output files, see :class:`Masking`.
+    ``keys`` are the secrets that must not appear in its output files either, see :class:`Masking`.
     """
 
     launch: Launch
@@ -64,7 +64,7 @@ def prepare(
     config_home = chosen_home(claimed)
     try:
         make_config_home(config_home, wrapper, claimed.env.keys())
-        make_room(workspace, claimed.run_id)
+        put_aside_leftovers(workspace, claimed.run_id)
         workspace.lay_out(prompt, inputs)
     except OSError as error:
         ours = not workspace.directory.exists()
@@ -85,7 +85,7 @@ def prepare(
 def _process(
     claimed: ClaimedRun, wrapper: Wrapper, workspace: Workspace, request: Request, owner: str
 ) -> Prepared:
-    """Decide about program, arguments, files and environment of the process."""
+    """Decide on the program, arguments, files and environment of the process."""
     invocation = wrapper.invocation(request)
     try:
         extra = {**temporary(workspace, owner), **invocation.env}
@@ -114,11 +114,11 @@ def _process(
     return Prepared(launch, built.secrets, built.keys)
 
 
-def make_room(workspace: Workspace, run_id: str) -> None:
-    """Put aside what a run left of which the database knows nothing. Raises OSError.
+def put_aside_leftovers(workspace: Workspace, run_id: str) -> None:
+    """Put aside the directory of a run that the database does not know. Raises OSError.
 
-    It was restored from a dump, and gives the numbers again that it gave since then. What was kept for a session would
-    be removed some day, and is now; the rest may be all that is left of a result.
+    A database that was restored from a dump gives the same numbers again. A directory that was kept for a session
+    would be removed some day, so it is removed now; any other may be all that is left of a result.
     """
     if not workspace.directory.exists():
         return
@@ -128,10 +128,10 @@ def make_room(workspace: Workspace, run_id: str) -> None:
     elif header is not None and header.run_id != run_id:
         aside = workspace.directory.with_name(f"{workspace.directory.name}.{uuid.uuid4()}")
         workspace.directory.rename(aside)
-        log.warning("put aside what a run left that the database does not know", path=str(aside))
+        log.warning("put aside the files of a run that the database does not know", path=str(aside))
 
 
 def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
-    """Return the variables that lead an agent to its own directory of temporary files, by a short name."""
+    """Return the variables that name the run's own directory for temporary files, by a short path."""
     place = shortened(workspace.tmp, workspace.directory.parent, owner)
     return dict.fromkeys(environment.TEMPORARY, place)

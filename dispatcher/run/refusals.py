@@ -21,19 +21,19 @@ class NotStartedError(Exception):
 
 
 def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStartedError:
-    """Say that something failed, and whether the task is to blame: trouble of the host uses up no attempt."""
+    """Return the error for something that failed; if the host is to blame, it uses up no attempt."""
     if host_trouble or error.errno in HOST_TROUBLE:
         return NotStartedError("no_resources", f"{what} on this host: {error}")
     return NotStartedError("spawn_failed", f"{what}: {error}")
 
 
 def unusable(claimed: ClaimedRun, why: str) -> NotStartedError:
-    """Blame the account: with none of its tasks an agent could start, so its group pauses and they wait."""
+    """Return the error that blames the account: no agent of it could start, so its group pauses and its tasks wait."""
     return NotStartedError("auth", f"worker group {claimed.group_name}: {why}")
 
 
 def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
-    """Refuse what the task asks for and this dispatcher's configuration does not grant, as NotStartedError."""
+    """Refuse what the task asks for if this dispatcher's configuration does not grant it, as NotStartedError."""
     if claimed.permission == "full" and not security.allow_dangerous_flags:
         raise NotStartedError(
             "permission_denied",
@@ -49,31 +49,32 @@ def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
         raise cannot("the task's work directory cannot be used", error) from error
     if not usable:
         raise NotStartedError(
-            "spawn_failed", f"the task's work directory {chosen} is no directory on this host"
+            "spawn_failed", f"the task's work directory {chosen} is not a directory on this host"
         )
-    # Unlike those of Path these raise for no root, also where it names nobody's home or is a loop of links.
+    # Unlike Path.resolve() and expanduser() these never raise, not even for an unknown home or a loop of links.
     roots = [os.path.realpath(os.path.expanduser(root)) for root in security.allowed_roots]  # noqa: PTH111
     if security.enforce_path_whitelist and not any(chosen.resolve().is_relative_to(root) for root in roots):
         raise NotStartedError(
-            "permission_denied", f"{chosen} is below none of security.allowed_roots of this dispatcher"
+            "permission_denied", f"{chosen} is not below any of this dispatcher's security.allowed_roots"
         )
 
 
 def check_directory(claimed: ClaimedRun, workspace: Workspace) -> None:
-    """Refuse a directory within the one where runs live, as NotStartedError: it may be another task's."""
+    """Refuse a directory inside the one that holds all runs, as NotStartedError: it may be another task's."""
     runs = workspace.directory.parent.parent.resolve()
     if claimed.workdir is not None and Path(claimed.workdir).resolve().is_relative_to(runs):
         raise NotStartedError(
             "permission_denied",
-            f"{claimed.workdir} is inside of {runs}, where the directories of all runs are: "
-            "reply to a task to go on in its directory",
+            f"{claimed.workdir} is inside {runs}, which holds the directories of all runs: "
+            "reply to a task to continue in its directory",
         )
 
 
 def check_arguments(claimed: ClaimedRun) -> None:
-    """Refuse a model or session that the CLI would take for an option, as NotStartedError.
+    """Refuse a model or session that the CLI would read as an option, as NotStartedError.
 
-    submit_tasks() refuses such a task, but rows may be inserted by hand, and agents of some tools name their session.
+    submit_tasks() refuses such a task, but rows can be inserted by hand, and the agents of some tools name their
+    session.
     """
     given = {"model": claimed.model, "fallback model": claimed.fallback_model, "session": claimed.session_id}
     for what, value in given.items():
@@ -84,15 +85,15 @@ def check_arguments(claimed: ClaimedRun) -> None:
 
 
 def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
-    """Refuse to go on with a session whose directory is gone, as NotStartedError; a task's own one begins anew."""
+    """Refuse to continue a session whose directory is gone, as NotStartedError; a task's own session starts over."""
     if claimed.workdir is not None or workspace.has_own_work or workspace.work.is_dir():
         return
     if claimed.goes_on:
-        raise NotStartedError("invalid_request", "the directory of its session is gone: it starts over")
+        raise NotStartedError("invalid_request", "the directory of its session is gone: the task starts over")
     raise NotStartedError(
         "spawn_failed",
-        f"the directory of the session is not on this host any more: it was kept for execution.keep_sessions, "
-        f"in {workspace.work}",
+        f"the directory of the session is no longer on this host: it was kept in {workspace.work} "
+        "for execution.keep_sessions",
     )
 
 
@@ -100,12 +101,12 @@ def check_fallback_model(claimed: ClaimedRun, wrapper: Wrapper) -> None:
     """Refuse a fallback model for a CLI that does not take one, as NotStartedError."""
     if claimed.fallback_model is not None and not wrapper.takes_fallback_model:
         raise NotStartedError(
-            "invalid_request", f"{claimed.tool} knows no fallback model: submit it without one"
+            "invalid_request", f"{claimed.tool} does not take a fallback model: submit the task without one"
         )
 
 
 def check_prompt(prompt: str, wrapper: Wrapper) -> None:
-    """Refuse a prompt that the CLI would refuse or, without a word, cut off, as NotStartedError."""
+    """Refuse a prompt that the CLI would refuse or silently cut off, as NotStartedError."""
     limit = wrapper.longest_prompt
     if limit is not None:
         check_length(limit.length_of(prompt), wrapper, limit)
@@ -117,8 +118,8 @@ def check_length(length: int, wrapper: Wrapper, limit: PromptLimit) -> None:
         return
     raise NotStartedError(
         "invalid_request",
-        f"the prompt has {length:,} {limit.unit}, and {wrapper.name} takes {limit.most:,} at most: "
-        "put the text into an input file, and say in the prompt to read it",
+        f"the prompt has {length:,} {limit.unit}, and {wrapper.name} takes at most {limit.most:,}: "
+        "put the text into an input file, and tell the agent in the prompt to read it",
     )
 
 

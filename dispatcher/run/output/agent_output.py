@@ -1,9 +1,9 @@
-"""What one agent prints: taken in as it comes, shown to the parser, and bounded in every respect.
+"""What one agent prints: read as it comes, shown to the parser, and bounded.
 
-Nothing is kept in memory but positions: the log files stay on disk while the run lives. So a database that is away
-costs nothing, and a dispatcher that adopts the run reads them once more from their beginning, which spares the
-parsers any state that could be kept. Of a log longer than twice ``Bounds.kept`` the middle is given back to the disk;
-the parser of an adopter then sees its beginning, a line end, and its end.
+Memory holds only positions, because the log files stay on disk until the run is over. So it costs nothing when the
+database is away. A dispatcher that adopts the run reads the logs again from their beginning, so no state of a parser
+has to be stored. If a log is longer than twice ``Bounds.kept``, its middle is given back to the disk; the parser of an
+adopter then sees its beginning, a line end, and its end.
 """
 
 import math
@@ -27,15 +27,15 @@ from wrappers.base import Activity, Ending, Event, Outcome, Parser
 
 KEPT_CHARACTERS = 10_000
 INLINE = 64 * 2**10
-"""Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, 10 for the tiniest lines); more at a time, or a
-longer line, is parsed in a thread."""
+"""Bytes that are parsed on the event loop (measured: 0.2 to 2 ms, and 10 ms for the shortest lines). More at a time,
+or a longer line, is parsed in a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """``stored``: bytes of each stream that go to the database. ``written``: bytes of both that end the run.
+    """``stored``: bytes of each stream that go to the database. ``written``: bytes of both that stop the run.
 
-    ``stall_timeout``: seconds without any output that end the run, None for never.
+    ``stall_timeout``: seconds without output that stop the run, None for no bound.
     """
 
     stored: int
@@ -49,9 +49,9 @@ class Bounds:
 
 
 class AgentOutput:
-    """The logs of a run, its parser, and the clocks that its output winds up.
+    """The logs of a run, its parser, and how long it may be silent.
 
-    ``began`` is when the agent was started, on trio's clock; ``on_news`` hears whenever there is something to store.
+    ``began`` is when the agent was started, on trio's clock. ``on_news`` is called when there is something to store.
     """
 
     def __init__(
@@ -70,15 +70,15 @@ class AgentOutput:
         self.directory = workspace.directory
         self.ended = False
         self.readable = True
-        """Whether what it printed can be stored; not once reading it has failed in a way that nobody foresaw."""
+        """Whether the output can be stored; False once reading it has failed unexpectedly."""
         self._stdout = StoredLog("stdout", LogFile(workspace.stdout), None if adopted else 0)
         self._stderr = StoredLog("stderr", LogFile(workspace.stderr), None if adopted else 0)
-        self._taken_in = (0, 0)
-        self._told: tuple[tuple[int, int], str | None] = (self._taken_in, None)
-        self._telling: tuple[tuple[int, int], str | None] = self._told
+        self._read_to = (0, 0)
+        self._stored_state: tuple[tuple[int, int], str | None] = (self._read_to, None)
+        self._sent_state: tuple[tuple[int, int], str | None] = self._stored_state
         self._parser = parser
-        self._parsed = 0
-        self._heard = 0
+        self._stdout_parsed = 0
+        self._stderr_parsed = 0
         self._open_line = 0
         self._masking = masking
         self._bounds = bounds
@@ -95,11 +95,11 @@ class AgentOutput:
             self._measure()
 
     def changed(self) -> None:
-        """Have a look at the logs: something was written."""
+        """Look at the logs: something was written."""
         self._changed.set()
 
     async def follow(self, stop: Callable[[StopReason], None]) -> None:
-        """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed."""
+        """Read output as it comes, until cancelled; call ``stop`` when a bound is passed."""
         deadline = self._silence.next_deadline()
         while True:
             await self._changed.wait(until=deadline)
@@ -110,24 +110,24 @@ class AgentOutput:
             deadline = math.inf if reason else self._silence.next_deadline()
 
     def measure(self) -> None:
-        """Take note of how much is written by now, and show none of it to the parser: for a run whose parser failed."""
+        """Measure how much is written, and show none of it to the parser: for a run whose parser failed."""
         self._measure()
-        self._taken_in = self._written
+        self._read_to = self._written
 
     async def catch_up(self) -> None:
-        """Take in all that is written by now."""
+        """Read everything that is written by now."""
         stdout, stderr = self._measure()
         if stdout:
             self._silence.last_stdout = trio.current_time()
         if stderr:
             self._silence.last_stderr = trio.current_time()
-        unread = sum(self._written) - self._parsed - self._heard
+        unread = sum(self._written) - self._stdout_parsed - self._stderr_parsed
         if unread:
             much = unread + self._open_line > INLINE
             await when_there_is_room("reading output", self._parse, thread=much)
         for log in (self._stdout, self._stderr):
             log.release(self._bounds.kept)
-        self._taken_in = self._written
+        self._read_to = self._written
         if self.incomplete:
             self._on_news(self)
 
@@ -142,10 +142,10 @@ class AgentOutput:
         return self._parser.evidence()
 
     async def outcome(self, exit_code: int | None, failure_file: bytes = b"") -> Outcome:
-        """What the run came to. Call it once, after the last :meth:`catch_up`."""
+        """Return how the run ended. Call it once, after the last :meth:`catch_up`."""
         stderr_tail = await when_there_is_room("reading output", self.stderr_tail)
         ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, evidence=failure_file)
-        if self._parsed > INLINE:
+        if self._stdout_parsed > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
 
@@ -154,35 +154,35 @@ class AgentOutput:
         return self.stdout_head(), self.stderr_tail()
 
     def stdout_head(self) -> str:
-        """The first 10,000 characters of stdout, masked."""
+        """Return the first 10,000 characters of stdout, masked."""
         log = self._stdout.log
         raw, begun = log.read(0, min(log.written, 4 * KEPT_CHARACTERS))
         head, _ = self._masking.beginning(raw, final=begun + len(raw) >= log.written)
         return as_text(head)[:KEPT_CHARACTERS]
 
     def stderr_tail(self) -> str:
-        """The last 10,000 characters of stderr, masked."""
+        """Return the last 10,000 characters of stderr, masked."""
         log = self._stderr.log
         start = max(0, log.written - 4 * KEPT_CHARACTERS)
         raw, begun = log.read(max(0, start - self._masking.longest), log.written)
         return as_text(self._masking.end(raw, max(0, start - begun)))[-KEPT_CHARACTERS:]
 
     def to_store(self, now: float, most: int = LARGEST_CHUNK) -> Output | None:
-        """What the database does not have yet, or a part of it; None if nothing. Reads the logs.
+        """Read what the database does not have yet, or a part of it; return None if there is nothing.
 
-        ``now`` is on trio's clock, which threads do not have; ``most`` bounds the bytes of each stream.
+        ``now`` is on trio's clock, which threads cannot read. ``most`` bounds the bytes of each stream.
         """
-        # A piece that is no longer than a secret might wait for the rest of it for ever.
+        # A piece that is not longer than a secret might wait for ever for the rest of the secret.
         most = min(LARGEST_CHUNK, max(most, 2 * self._masking.longest))
-        (stdout, stderr), activity = telling = self._taken_in, self._activity
+        (stdout, stderr), activity = state = self._read_to, self._activity
         chunks = tuple(
             chunk
             for log in (self._stdout, self._stderr)
             if (chunk := log.chunk(self._bounds.stored, self._masking, most, ended=self.ended))
         )
-        if not chunks and telling == self._told:
+        if not chunks and state == self._stored_state:
             return None
-        self._telling = telling
+        self._sent_state = state
         return Output(
             run_id=self.run_id,
             ago_s=max(0.0, now - self._silence.last_output),
@@ -194,20 +194,20 @@ class AgentOutput:
         )
 
     def stored(self, stdout: int, stderr: int) -> bool:
-        """Hear what the database has, after it got what :meth:`to_store` said; answers whether that is more."""
+        """Note how much the database has after it got what :meth:`to_store` returned; return whether that is more."""
         before = self._stdout.stored, self._stderr.stored
-        self._told = self._telling
+        self._stored_state = self._sent_state
         self._stdout.stored, self._stderr.stored = stdout, stderr
         return before != (stdout, stderr)
 
     @property
     def incomplete(self) -> bool:
-        """Whether the database misses something that it should have."""
-        return (self._taken_in, self._activity) != self._told or self.backlog > 0
+        """Whether the database lacks something that it should have."""
+        return (self._read_to, self._activity) != self._stored_state or self.backlog > 0
 
     @property
     def backlog(self) -> float:
-        """Bytes that are to be stored; infinity while only the database knows."""
+        """Bytes that are still to be stored; infinity while only the database knows."""
         bound = self._bounds.stored
         return sum(
             math.inf if log.stored is None else min(log.log.written, bound) - log.stored
@@ -223,17 +223,17 @@ class AgentOutput:
 
     def _parse(self) -> None:
         end = self._stdout.log.written
-        for piece in self._stdout.log.pieces(self._parsed, end):
+        for piece in self._stdout.log.pieces(self._stdout_parsed, end):
             for event in self._parser.feed(piece):
                 self._note(event)
             line_end = piece.rfind(b"\n")
             self._open_line = len(piece) - line_end - 1 + (self._open_line if line_end < 0 else 0)
-        self._parsed = end
+        self._stdout_parsed = end
         end = self._stderr.log.written
-        for piece in self._stderr.log.pieces(self._heard, end):
+        for piece in self._stderr.log.pieces(self._stderr_parsed, end):
             for event in self._parser.hear(piece):
                 self._note(event)
-        self._heard = end
+        self._stderr_parsed = end
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Activity):
@@ -247,11 +247,11 @@ class AgentOutput:
 
 
 def as_text(content: bytes) -> str:
-    """Decode what agents print; a text column holds neither invalid UTF-8 nor NUL."""
+    """Decode what an agent printed; a text column can hold neither invalid UTF-8 nor NUL."""
     return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _last_written(log: LogFile, began: float) -> float:
-    """When the log was last written to, on trio's clock; ``began`` if it never was."""
+    """Return when the log was last written to, on trio's clock; ``began`` if it never was."""
     written_at = log.last_write()
     return began if written_at is None else trio.current_time() - max(0.0, time.time() - written_at)

@@ -1,7 +1,7 @@
-"""Following the output of all runs: hearing of it, and storing it in batches.
+"""Storing the output of all runs in batches.
 
-Each batch is one statement and at most one notification, whatever the number of runs: a NOTIFY makes all commits of the
-server wait for each other. So batches have at least INTERVAL between them, but for the last output of runs that ended.
+Each batch is one statement and at most one notification, whatever the number of runs, because a NOTIFY makes all
+commits of the server wait for each other. At least INTERVAL lies between two batches, except when a run has ended.
 """
 
 import errno
@@ -38,7 +38,7 @@ LAST_PIECE = 64 * 2**10
 
 
 class OutputStore:
-    """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
+    """Stores the output of each run from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
 
     A statement has as many bytes as the line can carry in time; the rest goes with the next.
     """
@@ -64,7 +64,7 @@ class OutputStore:
         began: float,
         adopted: bool = False,
     ) -> AgentOutput:
-        """Take a run in whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
+        """Return the output of an agent that was started at ``began`` on trio's clock, by us or another dispatcher."""
         execution = self._configuration.settings.execution
         bounds = Bounds(
             stored=execution.max_log_bytes,
@@ -72,13 +72,13 @@ class OutputStore:
             stall_timeout=claimed.stall_timeout_s or execution.stall_timeout,
         )
         return AgentOutput(
-            claimed.run_id, workspace, parser, masking, bounds, self._tell, began=began, adopted=adopted
+            claimed.run_id, workspace, parser, masking, bounds, self._queue, began=began, adopted=adopted
         )
 
     async def follow(self, output: AgentOutput, stop: Callable[[StopReason], None]) -> None:
-        """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed.
+        """Read output as it comes, until cancelled; call ``stop`` when a bound is passed.
 
-        Begins late by as much as any news comes late: a run that ends sooner is read at its end and needs no watch.
+        Begins late by the delay of the watch: a shorter run is read at its end and needs no watch.
         """
         await trio.sleep(self._watch.DEBOUNCE)
         watch = None
@@ -97,26 +97,26 @@ class OutputStore:
                 self._watch.remove(watch)
 
     async def end(self, output: AgentOutput) -> Output | None:
-        """Answer the last output, which is to be stored with the report of the run's end.
+        """Return the last output, which is to be stored with the report of the run's end.
 
-        What is more than a report can carry is stored first: while the database is away, so long does this wait.
+        If it is more than a report can carry, the rest is stored first; this waits while the database is away.
         """
         output.ended = True
         if output.readable and (output.run_id in self._on_their_way or output.backlog > LAST_PIECE):
             settled = self._settled[output.run_id] = trio.Event()
-            self._tell(output)
+            self._queue(output)
             self._an_end.set()
             await settled.wait()
         self._waiting.pop(output.run_id, None)
         return await when_there_is_room("reading output", partial(output.to_store, trio.current_time()))
 
     async def run(self) -> None:
-        """Hear of output and store it. Each begins anew after it failed; what was not stored is told again."""
+        """Notice output and store it. Both begin again after a failure, and what was not stored is sent again."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(persist, "hearing of output", self._watch.run)
+            nursery.start_soon(persist, "watching output", self._watch.run)
             nursery.start_soon(persist, "storing output", self._store_batches)
 
-    def _tell(self, output: AgentOutput) -> None:
+    def _queue(self, output: AgentOutput) -> None:
         if not output.readable:
             self._settle(output)
             return
@@ -144,23 +144,23 @@ class OutputStore:
                     )
                     log.warning(f"output waits on disk: {why}", error=str(error).strip())
             finally:
-                # Whoever waits for the end of an output waits until that is settled, whatever fails here.
+                # end() waits until an output is settled, whatever fails here.
                 if not delivered:
                     for output in outputs:
-                        self._tell(output)
+                        self._queue(output)
                 self._on_their_way = frozenset()
             pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
         read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)
         for output in outputs[len(read) :]:
-            self._tell(output)
+            self._queue(output)
         try:
-            stored = await self._append([told for told in read if told is not None])
+            stored = await self._append([output for output in read if output is not None])
         except UNSTORABLE as error:
             if isinstance(error, psycopg.DatabaseError) and will_pass(error):
                 raise
-            # What the database cannot take of one run must not hold up the others, and no run's end.
+            # Output of one run that the database cannot take must not hold up other runs, nor the end of its own.
             if getattr(error, "sqlstate", None) != NOT_OURS and len(outputs) > 1:
                 for output in outputs:
                     await self._deliver([output])
@@ -185,7 +185,7 @@ class OutputStore:
         if not output.incomplete:
             self._settle(output)
             return
-        self._tell(output)
+        self._queue(output)
         if output.ended and advanced:
             self._an_end.set()
 
@@ -195,7 +195,7 @@ class OutputStore:
 
 
 def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output | None]:
-    """Read what is to be stored of the first outputs, up to about so many bytes; None where nothing is.
+    """Read what is to be stored of the first outputs, up to about ``most`` bytes; None for an output without any.
 
     Raises OSError when this host has no descriptors.
     """
@@ -203,20 +203,20 @@ def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output 
     size = 0
     for output in outputs:
         try:
-            told = _read_one(output, now, most // 2)
+            unstored = _read_one(output, now, most // 2)
         except OSError:
             if not read:
                 raise
             break
-        read.append(told)
-        size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
+        read.append(unstored)
+        size += sum(len(chunk.content) for chunk in unstored.chunks) if unstored else 0
         if size >= most:
             break
     return read
 
 
 def _read_one(output: AgentOutput, now: float, most: int) -> Output | None:
-    """Read what is to be stored of one output. Where that fails nothing more of it is, and the others go on."""
+    """Read what is to be stored of one output. If that fails, none of it is stored any more, and the others go on."""
     no_room = None
     with Wall("reading output", run=output.run_id) as wall:
         try:

@@ -9,7 +9,7 @@ from dispatcher.workspaces.run_record import StopReason
 from wrappers.base import Activity, Event, Finished, Waits
 
 LINGER = 5.0
-"""Seconds that a process may live on after its final event, counted from the last that it printed on stdout."""
+"""Seconds that a process may live on after its final event, counted from its last output on stdout."""
 WORTH_A_SLOT, NOT_WORTH_A_SLOT = 60.0, 10.0
 """Seconds that an agent may wait in its slot for a service that asked it to slow down.
 

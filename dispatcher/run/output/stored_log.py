@@ -26,7 +26,7 @@ class StoredLog:
         raw, begun = self.log.read(self.stored, end)
         content, length = masking.beginning(raw, final=ended and end == self.log.written)
         if raw and end == bound and length < len(raw):
-            content, length = content + MASK.encode(), len(raw)  # nobody will ever see what follows
+            content, length = content + MASK.encode(), len(raw)  # what follows is never stored
         if not length:
             return None
         return OutputChunk(
@@ -40,5 +40,5 @@ class StoredLog:
         """Give the middle back to the disk: it is beyond what is stored, and the parser has seen it."""
         start, end = max(kept, self._released), self.log.written - kept
         if end - start > LARGEST_CHUNK:
-            with contextlib.suppress(OSError):  # no descriptor: the next time will do
+            with contextlib.suppress(OSError):  # without a descriptor: the next call does it
                 self._released = self.log.release(start, end)

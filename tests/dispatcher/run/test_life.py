@@ -237,7 +237,7 @@ def test_an_account_whose_key_or_home_is_missing_pauses_and_fails_none_of_its_ta
     reasons = {
         "keyless": "API_KEY is env:NOT_SET_ANYWHERE, but the dispatcher has no variable NOT_SET_ANYWHERE",
         "nobodys_key": "API_KEY: cannot read ~no-such-user/key",
-        "fifo_key": f"API_KEY: {fifo} is no plain file",
+        "fifo_key": f"API_KEY: {fifo} is not a regular file",
         "homeless": "there is no such home directory as in '~no-such-user/home'",
     }
     site.configure("tools", **{tool: {"argv": ["cat"]} for tool in reasons})

@@ -56,7 +56,7 @@ def test_a_prompt_is_refused_from_the_first_character_on_that_its_cli_would_not_
     assert limit is not None
     check_prompt("x" * limit.most, CLIS[cli])
     with pytest.raises(
-        NotStartedError, match=rf"{cli} takes {limit.most:,} at most: put the text into"
+        NotStartedError, match=rf"{cli} takes at most {limit.most:,}: put the text into"
     ) as refusal:
         check_prompt("x" * (limit.most + 1), CLIS[cli])
     assert refusal.value.error_class == "invalid_request"
