@@ -11,7 +11,7 @@ from dispatcher.loop.agenda import Agenda
 
 
 class Cancels:
-    """Takes a notification of a cancel for a hint, and asks the database for the proof.
+    """Treats the notification of a cancel as a hint, and asks the database for proof.
 
     Everybody who can connect to the database can send a notification, also people who have no right to the task.
     """
@@ -37,7 +37,7 @@ class Cancels:
         self.note(map(str, self._active.numbers()))
 
     async def run(self) -> None:
-        """Look at what is noted, and stop what is canceled. First look at all that may have come before."""
+        """Look at what is noted, and stop what is canceled. Begin with all runs: cancels may have come before."""
         self.note_all()
         while True:
             await self._noted.wait()

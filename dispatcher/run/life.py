@@ -23,7 +23,7 @@ from dispatcher.run.output.masking import Masking
 from dispatcher.run.preparation import Prepared, prepare
 from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
-from dispatcher.run.stop import Stop
+from dispatcher.run.stop_request import StopRequest
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading, StopReason
@@ -47,7 +47,7 @@ class Run:
         self._context = context
         self._settings = context.configuration.settings
         self._wrappers = context.configuration.wrappers
-        self._stop = Stop()
+        self._stop = StopRequest()
         self._stopped: StopReason | None = None
         self._masking = Masking(())
         self._began = linux.seconds_since_boot()

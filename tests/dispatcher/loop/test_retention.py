@@ -19,7 +19,7 @@ def files_of(site: Site) -> list[Path]:
 
 
 def grow_old(site: Site, number: int) -> None:
-    """Let the task have ended a week ago, and all large files have been written then."""
+    """Pretend that the task ended a week ago, and that all large files were written then."""
     site.sql("UPDATE tasks SET finished_at = now() - interval '7 days' WHERE number = %s", number)
     for file in files_of(site):
         os.utime(file, (time.time() - WEEK, time.time() - WEEK))

@@ -1,4 +1,4 @@
-"""What is decided before an agent is started: its account's home, and prompts that its CLI would not take whole."""
+"""What happens before an agent is started: its config home is made, and prompts that do not fit are refused."""
 
 import json
 import stat
@@ -107,7 +107,7 @@ def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site
 
 @pytest.mark.parametrize("column", ["model", "asked_session"])
 def test_a_row_by_hand_gives_its_cli_no_options(site: Site, column: str) -> None:
-    """Else a producer could take permissions that the configuration does not allow."""
+    """Otherwise a producer could get permissions that the configuration does not allow."""
     statement = SQL("INSERT INTO tasks (tool, prompt, max_attempts, {}) VALUES ('sh', 'true', 1, '--yolo')")
     site.database.execute(statement.format(Identifier(column)))
 

@@ -1,4 +1,4 @@
-"""The wish that a run ends."""
+"""A request to end a run, from whatever side it comes."""
 
 import math
 
@@ -8,8 +8,8 @@ from dispatcher.host import linux
 from dispatcher.workspaces.run_record import StopReason
 
 
-class Stop:
-    """``reason`` is the first one that anybody gave, None until then."""
+class StopRequest:
+    """``reason`` is the first reason that anybody gave, None until then."""
 
     def __init__(self) -> None:
         self.reason: StopReason | None = None
