@@ -210,7 +210,7 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         site.submit("hello", workdir="/usr"): ("permission_denied", "allowed_roots"),
         site.submit("hello", workdir=str(site.work_dir)): (
             "permission_denied",
-            "reply to a task to go on in",
+            "reply to a task to continue in",
         ),
         site.submit("hello", workdir="/" + "x" * 300): ("spawn_failed", "File name too long"),
         site.submit("hello", workdir=str(project), input_files=[{"path": "one/file", "content": "x"}]): (

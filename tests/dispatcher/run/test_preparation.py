@@ -101,7 +101,7 @@ def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site
     task = site.task(number)
     assert (task["error_class"], task["attempt"], task["run_no"]) == ("invalid_request", 1, 1)
     assert str(task["error_message"]).startswith(
-        "the prompt has 8,388,609 bytes, and gemini takes 8,388,608 at most"
+        "the prompt has 8,388,609 bytes, and gemini takes at most 8,388,608"
     )
 
 

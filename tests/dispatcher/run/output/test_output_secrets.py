@@ -158,7 +158,7 @@ def test_a_secret_that_was_taken_away_is_masked_as_long_as_the_agent_lives(site:
     give_secret(site, "sh")
     gate = site.gate()
     number = site.submit(f'echo begun; {gate.pass_through}; echo "$KEY"')
-    second = adopter(site, number, ENV, "a secret of an adopted run is not known any more")
+    second = adopter(site, number, ENV, "a secret of an adopted run is no longer known")
     gate.open()
 
     assert second.wait() == 0
