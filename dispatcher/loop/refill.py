@@ -34,7 +34,7 @@ class Refill:
         self._agenda = agenda
         self._supervisor = supervisor
         self._claiming = False
-        self._an_answer_was_lost = False
+        self._answer_lost = False
         self._delivering = False
         self.round_over = trio.Event()
         """Set at the end of the current round, or else of the next one; a new event replaces it then."""
@@ -97,7 +97,7 @@ class Refill:
             return await self._store.report_runs(reports)
         self._agenda.claim_at = math.inf
         self._agenda.claim_answered = trio.Event()
-        lost, self._an_answer_was_lost = self._an_answer_was_lost, True
+        lost, self._answer_lost = self._answer_lost, True
         try:
             answer = await self._store.report_and_claim(reports, CLAIM_BATCH)
             verdicts = answer.verdicts
@@ -112,7 +112,7 @@ class Refill:
                     self._supervisor.take(known, cancel=False)
         finally:
             self._agenda.claim_answered.set()
-        self._an_answer_was_lost = False
+        self._answer_lost = False
         if len(answer.runs) == CLAIM_BATCH:
             self._agenda.claim_now()
         else:

@@ -53,7 +53,7 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentPro
         return Reading("dead", reading.header, stop_reason=reading.stop_reason), None
 
 
-def began(known: OpenRun, now: float, header: Header | None, process: AgentProcess | None) -> float:
+def start_time(known: OpenRun, now: float, header: Header | None, process: AgentProcess | None) -> float:
     """Return when an adopted run began, in seconds since boot as ``now`` is: its timeout counts from there.
 
     The database knows it, or else the kernel. The agent could write any time into the run record, so the record

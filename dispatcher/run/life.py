@@ -12,7 +12,7 @@ from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.host.survivors import Marks
 from dispatcher.host.threads import in_thread
-from dispatcher.run.adoption import began, find_process, forgotten_tool, secrets_of
+from dispatcher.run.adoption import find_process, forgotten_tool, secrets_of, start_time
 from dispatcher.run.agent_process import AgentProcess, NotWatchedError
 from dispatcher.run.conclusion import STOPPED, explain, report
 from dispatcher.run.config_home import auth_mode_of, read_failure_file
@@ -84,7 +84,7 @@ class Run:
             log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
             ago_s = linux.seconds_since_boot() - self._began
             self._context.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
-            output = self._follow(wrapper)
+            output = self._begin_output(wrapper)
             exit_code = await self._watch(process, wrapper, output)
         reading = replace(await self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
         return await self._conclude(wrapper, output, reading)
@@ -99,7 +99,7 @@ class Run:
         if known.cancel_requested:
             self.stop("canceled")
         reading, process = await self._find_process(known)
-        self._began = began(known, self._began, reading.header, process)
+        self._began = start_time(known, self._began, reading.header, process)
         group = reading.header.group if reading.header is not None else None
         self._context.sweeper.adopt_group(self.claimed.run_id, group)
         if process is None:
@@ -111,7 +111,7 @@ class Run:
             )
         find_secrets = partial(secrets_of, self.claimed, process.pid if process is not None else None)
         self._masking = Masking(*await when_there_is_room("looking for secrets", find_secrets))
-        output = self._follow(wrapper, adopted=True)
+        output = self._begin_output(wrapper, adopted=True)
         if process is not None:
             with process:
                 log.info("run adopted", task=self.claimed.number, pid=process.pid)
@@ -224,7 +224,7 @@ class Run:
     def _timeout(self) -> float:
         return self.claimed.timeout_s or self._settings.execution.timeout
 
-    def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
+    def _begin_output(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
         self._output = self._context.output_store.begin(
             self.claimed,
             self.workspace,

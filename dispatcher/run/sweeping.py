@@ -38,8 +38,8 @@ class Sweeper:
         self.parent = parent
         self._alive: dict[str, Path | None] = {}
         self._groups_left: list[Path] = []
-        self._look_at = math.inf
-        self._news = AutoResetEvent()
+        self._next_look = math.inf
+        self._rescheduled = AutoResetEvent()
 
     def begin(self, run_id: str) -> None:
         """Leave the processes of this run alone from now on."""
@@ -105,16 +105,16 @@ class Sweeper:
 
     async def run(self) -> None:
         while True:
-            await self._news.wait(until=self._look_at)
-            if self._look_at <= trio.current_time():
+            await self._rescheduled.wait(until=self._next_look)
+            if self._next_look <= trio.current_time():
                 await self.finish()
                 await trio.sleep(LOOK_PAUSE)
 
     async def finish(self) -> None:
         """Do now what would be due later."""
-        if self._look_at == math.inf:
+        if self._next_look == math.inf:
             return
-        self._look_at = math.inf
+        self._next_look = math.inf
         groups, self._groups_left = self._groups_left, []
         try:
             while groups:
@@ -150,9 +150,9 @@ class Sweeper:
 
     def _look_within(self, seconds: float) -> None:
         look_at = trio.current_time() + seconds
-        if look_at < self._look_at:
-            self._look_at = look_at
-            self._news.set()
+        if look_at < self._next_look:
+            self._next_look = look_at
+            self._rescheduled.set()
 
     def _is_over(self, run_id: str) -> bool:
         return run_id not in self._alive

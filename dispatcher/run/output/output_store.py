@@ -49,10 +49,10 @@ class OutputStore:
         self._pace = Pace()
         self._watch = DirectoryWatch()
         self._waiting: dict[str, AgentOutput] = {}
-        self._on_their_way: frozenset[str] = frozenset()
+        self._in_flight: frozenset[str] = frozenset()
         self._settled: dict[str, trio.Event] = {}
         self._news = AutoResetEvent()
-        self._an_end = AutoResetEvent()
+        self._run_ended = AutoResetEvent()
 
     def begin(
         self,
@@ -102,10 +102,10 @@ class OutputStore:
         If it is more than a report can carry, the rest is stored first; this waits while the database is away.
         """
         output.ended = True
-        if output.readable and (output.run_id in self._on_their_way or output.backlog > LAST_PIECE):
+        if output.readable and (output.run_id in self._in_flight or output.backlog > LAST_PIECE):
             settled = self._settled[output.run_id] = trio.Event()
             self._queue(output)
-            self._an_end.set()
+            self._run_ended.set()
             await settled.wait()
         self._waiting.pop(output.run_id, None)
         return await when_there_is_room("reading output", partial(output.to_store, trio.current_time()))
@@ -127,10 +127,10 @@ class OutputStore:
         pause = INTERVAL
         while True:
             await self._news.wait()
-            await self._an_end.wait(until=trio.current_time() + pause)
+            await self._run_ended.wait(until=trio.current_time() + pause)
             self._news.clear()
             outputs, self._waiting = list(self._waiting.values()), {}
-            self._on_their_way = frozenset(output.run_id for output in outputs)
+            self._in_flight = frozenset(output.run_id for output in outputs)
             delivered = False
             try:
                 await self._deliver(outputs)
@@ -148,7 +148,7 @@ class OutputStore:
                 if not delivered:
                     for output in outputs:
                         self._queue(output)
-                self._on_their_way = frozenset()
+                self._in_flight = frozenset()
             pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
@@ -187,7 +187,7 @@ class OutputStore:
             return
         self._queue(output)
         if output.ended and advanced:
-            self._an_end.set()
+            self._run_ended.set()
 
     def _settle(self, output: AgentOutput) -> None:
         if output.ended and (settled := self._settled.pop(output.run_id, None)) is not None:
