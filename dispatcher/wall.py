@@ -1,7 +1,7 @@
-"""The wall between the dispatcher and what it runs: what fails behind it is logged and goes no further.
+"""The wall between the dispatcher and what it runs: an error behind it is logged and goes no further.
 
-A run, a service or a signal may meet an error that nobody foresaw. It must cost that run, or that moment of the
-service, and never the dispatcher with all its other runs.
+A run, a service or a signal may meet an error that nobody foresaw. Such an error may end that run or interrupt that
+service, but never the dispatcher with all its other runs.
 """
 
 import traceback
@@ -18,23 +18,23 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds until something that failed begins again; a start that held for longer than the longest is no failure."""
+"""Seconds until something that failed begins again. What held for longer than the longest starts with the shortest."""
 LONGEST_TRACE = 20_000
 LONGEST_SENTENCE = 300
 
 
 class Wall:
-    """Use it as a context manager. ``error`` is what its block raised and the wall held, None if nothing.
+    """Use it as a context manager. ``error`` is the error of its block that the wall held back, None if there is none.
 
-    ``what`` names the block in the log, next to ``told`` and the traceback, which goes through ``masked`` first.
-    Cancellation, the end of the program and :class:`SupersededError` pass: they are meant for all.
+    The log names the block by ``what``, with ``details`` and the traceback, which goes through ``masked`` first.
+    Cancellation, the end of the program and :class:`SupersededError` pass: they concern the whole dispatcher.
     """
 
-    def __init__(self, what: str, *, masked: Callable[[str], str] = str, **told: object) -> None:
+    def __init__(self, what: str, *, masked: Callable[[str], str] = str, **details: object) -> None:
         self.error: Exception | None = None
         self._what = what
         self._masked = masked
-        self._told = told
+        self._details = details
 
     def __enter__(self) -> Self:
         return self
@@ -48,8 +48,8 @@ class Wall:
         if held is None:
             return False
         self.error = held
-        told = "".join(traceback.format_exception(held))[-LONGEST_TRACE:]
-        log.error("failed unexpectedly", what=self._what, **self._told, exception=self._masked(told))
+        trace_text = "".join(traceback.format_exception(held))[-LONGEST_TRACE:]
+        log.error("failed unexpectedly", what=self._what, **self._details, exception=self._masked(trace_text))
         if passing is not None:
             raise passing
         return True
@@ -58,7 +58,7 @@ class Wall:
 async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | None = None) -> Result:
     """Call behind a wall, again and again with growing pauses, until it raises nothing.
 
-    ``task`` is for the log: the number of the task of which the call is.
+    ``task`` is the number of a task, for the log.
     """
     pause = SHORTEST_PAUSE
     while True:
@@ -72,7 +72,7 @@ async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | 
 
 
 def in_a_sentence(error: BaseException) -> str:
-    """Return what an error says, for people who do not read its traceback."""
+    """Return what an error says in one short line, for people who do not read its traceback."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     words = " ".join(str(error).split())[:LONGEST_SENTENCE]
@@ -80,7 +80,7 @@ def in_a_sentence(error: BaseException) -> str:
 
 
 def _divide(error: BaseException) -> tuple[Exception | None, BaseException | None]:
-    """Return what stays behind the wall, and what passes."""
+    """Return the part of an error that stays behind the wall, and the part that passes."""
     if not isinstance(error, BaseExceptionGroup):
         return (error, None) if isinstance(error, Exception) and _stays(error) else (None, error)
     held, passing = error.split(_stays)

@@ -5,36 +5,31 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import TypeVar
 
 import psycopg
 import structlog
 import trio
 from msgspec.structs import replace
-from psycopg_pool import ConnectionPool
 
 from dispatcher import __version__, logs
 from dispatcher.configuration import paths
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.apply_settings import apply_settings
 from dispatcher.database.connection import (
-    BoundedConnection,
     connect,
-    conninfo,
     execute,
-    prepare,
     translate,
     translated,
 )
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
-from dispatcher.database.store import Store
 from dispatcher.errors import DispatchError, UsageError
-from dispatcher.host import cgroups, linux
-from dispatcher.host.threads import SerialThread, in_thread
+from dispatcher.host import linux
+from dispatcher.host.threads import in_thread
+from dispatcher.loop.assembly import STATEMENT_TIMEOUT, assembled
 from dispatcher.loop.event_loop import EventLoop
-from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, in_a_sentence
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
@@ -46,12 +41,8 @@ from wrappers.registry import configured
 log = structlog.get_logger()
 Failure = TypeVar("Failure", bound=Exception)
 
-STATEMENT_TIMEOUT = 10.0
-"""Seconds. A statement that takes longer is given up and tried again: better late than never."""
 FEWEST_OPEN_FILES = 32
 """What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for some runs."""
-RECONNECT_TIMEOUT = 2.0
-"""Seconds. The pool doubles its pauses up to this; longer ones would leave a server unnoticed that is back."""
 
 
 def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
@@ -95,49 +86,14 @@ async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty
             with translated():
                 dispatcher_id = execute(connection, _registration(settings, work_directory.id))
         log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
-        parent = cgroups.parent_of_runs()
-        if parent is None:
-            log.info("no control groups: an agent's processes that clear their environment are not found")
-
         files = LargeFiles(paths.home() / "files" / database_id)
-
-        def listen() -> psycopg.Connection:
-            return connect(
-                settings,
-                application_name="dispatcher listener",
-                statement_timeout=STATEMENT_TIMEOUT,
-                own_session=True,
-            )
-
-        with (
-            _pool(settings, settings.database.pool_size) as pool,
-            _pool(settings, 1) as claims,
-            SerialThread() as claiming,
-            SerialThread() as launching,
-        ):
-            loop = EventLoop(
-                settings, wrappers, Store(pool, claims, claiming, dispatcher_id), listen, work_directory,
-                Sweeper(work_directory.mark, parent), launching, files, linux.raise_open_files(),
-            )  # fmt: skip
+        configuration = CurrentConfiguration(settings, wrappers)
+        with assembled(configuration, work_directory, files, dispatcher_id) as loop:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, loop, settings, reread)
                 await loop.run(until_empty=until_empty)
                 nursery.cancel_scope.cancel()
         work_directory.release()
-
-
-def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
-    return ConnectionPool(
-        conninfo(settings, application_name="dispatcher"),
-        connection_class=BoundedConnection,
-        kwargs={"autocommit": True},
-        configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT, own_session=True),
-        min_size=1,
-        max_size=size,
-        timeout=5,
-        reconnect_timeout=RECONNECT_TIMEOUT,
-        open=False,
-    )
 
 
 async def _obey(

@@ -31,7 +31,7 @@ def take(work: Path, *paths: str, max_bytes: int = 2**30, masking: Masking = NO_
 
 
 def with_content(file: OutputFile) -> OutputFile:
-    """The file with the content of its copy, which is gone when the next one is taken."""
+    """Return the file with the content of its copy: the copy is gone when the next file is taken."""
     if file.copy is None:
         return file
     file.copy.seek(0)
