@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from dispatcher.database.rows import Report, Started
 from dispatcher.loop.agenda import LARGEST_BATCH, START_DELAY, Agenda
+from sql.dispatcher_rows import Report, Started
 
 
 def test_reports_go_in_batches_that_one_statement_can_carry_and_a_larger_one_goes_alone() -> None:
