@@ -23,14 +23,14 @@ DECLARE
         {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
-            "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
-            "has_work", "heartbeat", "input_files_of", "keep_pieces", "next_deadline", "open_runs", "prune_lanes",
-            "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
-            "settled_runs", "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files"
+            "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs", "has_work", "heartbeat",
+            "input_files_of", "keep_pieces", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input",
+            "read_prompt", "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_output",
+            "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
-            "remove_limit", "resume_group", "revoke_tenant", "set_group_limit"
+            "remove_limit", "resume_group", "revoke_tenant"
         ]}
     ]';
     v_schema text;

@@ -198,7 +198,7 @@ class Mill:
             self._give_back(runs)
         for _ in range(SAMPLE // 10):
             plan = self._value(
-                "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT json) SELECT claim_tasks(%s, %s)",
+                "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT json) SELECT report_and_claim(%s, '[]', %s)",
                 self._dispatcher,
                 BATCH,
             )
@@ -228,7 +228,7 @@ class Mill:
         self._submitted += 1
 
     def _claim(self) -> list[str]:
-        claim = self._value("SELECT claim_tasks(%s, %s)", self._dispatcher, BATCH)
+        claim = self._value("SELECT report_and_claim(%s, '[]', %s)", self._dispatcher, BATCH)
         assert isinstance(claim, dict)
         return [run["run_id"] for run in claim["runs"]]
 

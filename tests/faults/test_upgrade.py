@@ -82,7 +82,9 @@ def test_rows_that_the_table_takes_no_more_are_put_right(empty_database: Setting
             "SELECT number, run_no FROM tasks WHERE started_at IS NULL AND finished_at IS NULL ORDER BY number"
         ).fetchall()
         assert rows == [(1, 1), (2, 1), (3, 0), (4, 1_000_000_000), (5, 0)]
-        claimed = connection.execute("SELECT claim_tasks(id) -> 'runs' FROM dispatchers").fetchone()
+        claimed = connection.execute(
+            "SELECT report_and_claim(id, '[]') -> 'runs' FROM dispatchers"
+        ).fetchone()
         assert claimed is not None
         assert sorted(run["number"] for run in claimed[0]) == [3, 4, 5]
         assert connection.execute("SELECT * FROM check_counters()").fetchall() == []

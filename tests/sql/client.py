@@ -23,7 +23,7 @@ class Submitted(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """One claimed run, as claim_tasks() answers it."""
+    """One claimed run, as report_and_claim() returns it."""
 
     id: UUID
     number: int
@@ -97,7 +97,7 @@ class Client:
         )
 
     def claim(self, dispatcher: UUID, most: int = 10) -> Claim:
-        answer = self.value("select claim_tasks(%s, %s)", dispatcher, most)
+        answer = self.value("select report_and_claim(%s, '[]', %s)", dispatcher, most)
         assert isinstance(answer, dict)
         runs = [Run(UUID(run["run_id"]), run["number"], run["group_name"], run) for run in answer["runs"]]
         return Claim(runs, answer["next_deadline_s"])

@@ -33,8 +33,8 @@ class Calls:
         """Blocks read by each call; the claim takes 10 tasks, the reports are of two of them."""
         costs = {"submit": self._blocks("select * from submit_task('codex', 'p', p_idempotency_key => 'k')")}
         costs["same key"] = self._blocks("select * from submit_task('codex', 'p', p_idempotency_key => 'k')")
-        costs["claim"] = self._blocks("select claim_tasks(%s, 10)", self._dispatcher)
-        costs["claim of nothing"] = self._blocks("select claim_tasks(%s, 10)", self._dispatcher)
+        costs["claim"] = self._blocks("select report_and_claim(%s, '[]', 10)", self._dispatcher)
+        costs["claim of nothing"] = self._blocks("select report_and_claim(%s, '[]', 10)", self._dispatcher)
         runs = [
             str(row[0])
             for row in self._client.rows(
@@ -79,7 +79,7 @@ class Calls:
             "insert into tasks (tool, prompt, priority) select 'codex', 'p', 1 from generate_series(1,"
             " 30 - (select count(*) from tasks where tool = 'codex' and status = 'queued' and wait_reason is null))"
         )
-        self._client.run("select claim_tasks(%s, 0)", self._dispatcher)
+        self._client.run("select report_and_claim(%s, '[]', 0)", self._dispatcher)
 
 
 @pytest.fixture
@@ -216,7 +216,9 @@ def test_of_many_emptied_lanes_each_is_looked_at_once(quiet: Client, each: str) 
         )
         quiet.claim(dispatcher, 0)
         quiet.run("delete from tasks where priority = 9")
-        plan = session.value("explain (analyze, buffers, format json) select claim_tasks(%s, 1)", dispatcher)
+        plan = session.value(
+            "explain (analyze, buffers, format json) select report_and_claim(%s, '[]', 1)", dispatcher
+        )
         assert isinstance(plan, list)
         run = quiet.value("select run_id::text from tasks where status = 'leased'")
         quiet.finish_all(dispatcher, [{"run_id": run, "error_class": "interrupted"}])

@@ -8,7 +8,7 @@
 -- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
 -- another dispatcher's now or unknown, and nothing was written.
 --
--- What an error does is looked up in error_classes; what it does to the worker group is done by restrain_groups().
+-- What an error does is looked up in error_classes; what it does to the worker group is done by settle_groups().
 -- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
 -- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again.
 -- A task that was cut short through no fault of its own (it uses up no attempt) goes on with its session, if it has one.
@@ -38,7 +38,7 @@ DECLARE
     v_task_ids uuid [];
     v_outputs jsonb := jsonb_path_query_array(p_reports, '$[*].output');
     v_finished uuid [];
-    v_restrains boolean;
+    v_affects_groups boolean;
 BEGIN
     IF p_reports @? '$[*].error_class ? (@ != null)' THEN
         SELECT min(class #>> '{}') INTO v_unknown FROM jsonb_path_query(p_reports, '$[*].error_class') AS class
@@ -85,7 +85,7 @@ BEGIN
                 CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
             END AS session_run,
             tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures,
-            policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false) AS restrains,
+            policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false) AS affects_group,
             CASE
                 WHEN reported.error_class IS NULL THEN 'succeeded'
                 WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
@@ -171,11 +171,11 @@ BEGIN
             cached_input_tokens = decided.cached_input_tokens, output_tokens = decided.output_tokens,
             cost_usd = decided.cost_usd, auth_mode = decided.auth_mode
         FROM decided WHERE task_runs.id = decided.run_id AND task_runs.id = ANY(v_run_ids)
-        RETURNING task_runs.id, decided.restrains
+        RETURNING task_runs.id, decided.affects_group
     )
-    SELECT coalesce(array_agg(id), '{}'), bool_or(restrains) INTO v_finished, v_restrains FROM ended;
-    IF v_restrains THEN
-        PERFORM restrain_groups(v_finished, p_reports, v_now);
+    SELECT coalesce(array_agg(id), '{}'), bool_or(affects_group) INTO v_finished, v_affects_groups FROM ended;
+    IF v_affects_groups THEN
+        PERFORM settle_groups(v_finished, p_reports, v_now);
     END IF;
 
     RETURN QUERY

@@ -199,7 +199,7 @@ def test_a_parked_task_goes_on_as_soon_as_somebody_opens_another_account(
 @pytest.mark.parametrize(
     "opens",
     [
-        "set_group_limit('closed', 1)",
+        "change_group('closed', 1)",
         "change_group('closed', p_max_concurrent => 1)",
         "put_group('closed', 'claude', 'closed', 1)",
         "change_group('spent', p_daily_budget_usd => 100)",

@@ -172,7 +172,7 @@ class Dispatching(RuleBasedStateMachine):
             case "warm up":
                 self.db.run("select cool_down_group(%s, clock() - interval '1 s')", group)
             case "slots":
-                self.db.run("select set_group_limit(%s, %s)", group, slots)
+                self.db.run("select change_group(%s, %s)", group, slots)
             case "hosts":
                 hosts = [None, None, ["here"], ["there"]][slots]
                 self.db.run("select put_group(%s, %s, %s, 2, p_hosts => %s)", group, tool, account, hosts)

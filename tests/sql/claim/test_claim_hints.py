@@ -50,7 +50,7 @@ def test_a_task_whose_priority_changes_moves_to_its_new_place(wide: Client) -> N
 
 
 def test_a_task_whose_priority_changes_while_it_runs_comes_back_to_its_new_place(wide: Client) -> None:
-    wide.run("select set_group_limit('main', 1)")
+    wide.run("select change_group('main', 1)")
     first, second = wide.submit_some(2)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs

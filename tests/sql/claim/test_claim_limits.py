@@ -281,7 +281,7 @@ def test_limits_and_groups_may_change_in_one_transaction_in_any_order(wide: Clie
     [run] = wide.claim(dispatcher).runs
     admin, reporter = wide.another(), wide.another()
     admin.run("begin")
-    admin.run("select set_group_limit('main', 9)")
+    admin.run("select change_group('main', 9)")
     admin.limit("tenant:acme", 4)
     with in_background(lambda: reporter.finish(dispatcher, run)) as report:
         until_blocked(wide, reporter)
@@ -333,8 +333,8 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
         ("set_limit('tool:x', null)", "LD400", "a limit is 0 or more"),
         ("set_limit('tenant:' || repeat('x', 300), 1)", "LD400", "a limit is named"),
         ("remove_limit('tool:x')", "LD404", "there is no limit 'tool:x'"),
-        ("set_group_limit('x', 1)", "LD404", "there is no worker group 'x'; there are main"),
-        ("set_group_limit('main', -1)", "LD400", "a limit is 0 or more, not -1"),
+        ("change_group('x', 1)", "LD404", "there is no worker group 'x'; there are main"),
+        ("change_group('main', -1)", "LD400", "a limit is 0 or more, not -1"),
         ("pause_group('x')", "LD404", "there is no worker group 'x'"),
         ("resume_group('x')", "LD404", "there is no worker group 'x'"),
         ("cool_down_group('x', now())", "LD404", "there is no worker group 'x'"),

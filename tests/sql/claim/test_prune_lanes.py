@@ -324,7 +324,7 @@ def test_a_tenant_keeps_its_turn_for_a_day_after_its_last_lane(wide: Client, me:
 def test_a_tenant_that_was_away_for_a_day_is_served_next_once_and_then_waits_like_all(
     wide: Client, me: UUID, time: Clock
 ) -> None:
-    wide.run("select set_group_limit('main', 1)")
+    wide.run("select change_group('main', 1)")
     submit_for(wide, "baaa")
     assert work_through(wide, me) == ["a", "b", "a", "a"]
     prune(wide)

@@ -130,7 +130,6 @@ def test_a_start_told_twice_is_answered_twice_and_noted_once(
     time.passes(5)
     assert db.start(dispatcher, run) == [run.id]
     assert db.one("select started_at, pid from task_runs") == noted
-    assert db.value("select start_run(%s, %s, 1)", dispatcher, run.id) is True
 
 
 def test_an_old_run_of_a_task_cannot_end_its_new_one(db: Client, dispatcher: UUID) -> None:
