@@ -1,4 +1,4 @@
--- account_has_room(tool, account, dispatcher, now, full): whether the group of this account has a free slot for the
+-- INTERNAL account_has_room(tool, account, dispatcher, now, full): whether the group of this account has a free slot for the
 -- dispatcher, and is not named as full. For lease_tasks().
 CREATE OR REPLACE FUNCTION account_has_room(
     p_tool text, p_account text, p_dispatcher dispatchers, p_now timestamptz, p_full text []

@@ -1,4 +1,4 @@
--- has_work(dispatcher): whether any task is queued for a group that this dispatcher serves, or active in its hands.
+-- API has_work(dispatcher): whether any task is queued for a group that this dispatcher serves, or active in its hands.
 -- Held tasks, tasks that nobody serves and those that wait for somebody to resume their group do not count; those that
 -- wait for their time do. A task that waits for another counts through that one.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.

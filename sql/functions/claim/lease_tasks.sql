@@ -1,4 +1,4 @@
--- lease_tasks(dispatcher, max_tasks): what claim_tasks() does once it holds the claim lock and the dispatcher.
+-- INTERNAL lease_tasks(dispatcher, max_tasks): what report_and_claim() does once it holds the claim lock and the dispatcher.
 --
 -- Answers {"runs": [...], "next_deadline_s": seconds or null}. Order: priority, then fair over tenants, then age.
 -- No limit of a tool, model, tenant, queue or group is ever passed; of several groups the one with most free slots, or

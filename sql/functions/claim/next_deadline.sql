@@ -1,4 +1,4 @@
--- next_deadline(dispatcher, since): how long until time alone makes a claim succeed; null when it never will.
+-- INTERNAL next_deadline(dispatcher, since): how long until time alone makes a claim succeed; null when it never will.
 -- A duration, so that no other clock is compared with the server's. `since` is the moment that the last claim took
 -- for now: what became due after it counts as overdue, not as seen. Overdue tasks that are still there are held
 -- by somebody's open transaction (or are more than one claim promotes), as are contended lanes: look again in 50 ms.

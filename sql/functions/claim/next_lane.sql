@@ -1,4 +1,4 @@
--- next_lane(dispatcher, now, open_tools, full, served, blocked): the lane whose first task is next, or null. The order is
+-- INTERNAL next_lane(dispatcher, now, open_tools, full, served, blocked): the lane whose first task is next, or null. The order is
 -- priority, then the tenants' turns (`served` go behind all others, in that order), then age. Tools, scopes and accounts
 -- that the claim at hand has filled are not open, or are in `full`.
 -- `blocked` are turns that had nothing to take before; it is answered with those that were found now. After c_walk of

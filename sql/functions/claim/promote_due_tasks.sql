@@ -1,4 +1,4 @@
--- promote_due_tasks(now): tasks whose time has come stop waiting for it; at most 2,000 a call, the rest keeps the
+-- INTERNAL promote_due_tasks(now): tasks whose time has come stop waiting for it; at most 2,000 a call, the rest keeps the
 -- deadline in the past. Only lease_tasks() calls this, under the claim lock. A row that a producer holds is left.
 CREATE OR REPLACE FUNCTION promote_due_tasks(p_now timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE

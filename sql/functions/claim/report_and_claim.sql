@@ -1,7 +1,7 @@
--- report_and_claim(dispatcher, reports, max_tasks): finish_runs() and then claim_tasks() in one transaction, so that a
+-- API report_and_claim(dispatcher, reports, max_tasks): finish_runs() and then lease_tasks() in one transaction, so that a
 -- slot that frees is filled at once, at the cost of one round trip and one commit.
 --
--- Answers what claim_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. With "shared": true
+-- Answers what lease_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. With "shared": true
 -- nothing was claimed, since other dispatchers live that may want the slots: they have just been told of them, and to
 -- claim in another transaction gives them their chance. Else who got all slots once would keep them for ever.
 -- The counters are moved twice, in the order of their names each time; so that this cannot deadlock with somebody
@@ -25,7 +25,7 @@ BEGIN
     v_dispatcher := require_open_dispatcher(p_dispatcher);
     IF p_reports <> '[]' THEN
         SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts
-        FROM end_runs(p_dispatcher, p_reports, p_alone => NOT v_shared);
+        FROM end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
     END IF;
     RETURN CASE
         WHEN v_shared THEN jsonb_build_object('runs', '[]'::jsonb, 'next_deadline_s', NULL)

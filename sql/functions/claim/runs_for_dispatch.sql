@@ -1,4 +1,4 @@
--- runs_for_dispatch(tasks, prompts): what a dispatcher has to know of the open runs of these tasks, as a JSON array in the
+-- INTERNAL runs_for_dispatch(tasks, prompts): what a dispatcher has to know of the open runs of these tasks, as a JSON array in the
 -- order of the tasks given. session_id is a session to go on with; directory names the workspace to work in; goes_on
 -- says that the session is the task's own, which was cut short. prompt is null when it is large, see prompt_in_claim(),
 -- or when prompts are not wanted.

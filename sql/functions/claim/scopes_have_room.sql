@@ -1,4 +1,4 @@
--- scopes_have_room(scopes, full): whether none of these limits is full, nor named as full. For lease_tasks().
+-- INTERNAL scopes_have_room(scopes, full): whether none of these limits is full, nor named as full. For lease_tasks().
 CREATE OR REPLACE FUNCTION scopes_have_room(p_scopes text [], p_full text []) RETURNS boolean
 LANGUAGE plpgsql STABLE
 AS $$

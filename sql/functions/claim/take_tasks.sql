@@ -1,4 +1,4 @@
--- take_tasks(lane, head, before, most, bytes, picked, now): locks the first tasks of a lane that are ready, that nobody
+-- INTERNAL take_tasks(lane, head, before, most, bytes, picked, now): locks the first tasks of a lane that are ready, that nobody
 -- holds and that are not picked yet, and writes down what it learned about the lane: as many as a claim would take that
 -- looked at the lanes anew for each. That is at most so many, while they are older than the task `before` (the head of
 -- the next lane, or null), and none once so many `bytes` of the answer are taken, see bytes_in_claim().

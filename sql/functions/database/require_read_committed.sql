@@ -1,5 +1,6 @@
--- require_read_committed(): whoever waits for a lock and then counts must see what the holder did. In a REPEATABLE
--- READ transaction the snapshot is older than the lock, so counters would drift. Raises LD400.
+-- INTERNAL require_read_committed(): raises LD400 outside of READ COMMITTED. Whoever waits for a lock and then counts
+-- must see what its holder did. In a REPEATABLE READ transaction the snapshot is older than the lock, and counters
+-- would drift.
 CREATE OR REPLACE FUNCTION require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$

@@ -1,6 +1,6 @@
--- schema_version(): the number of the last migration (0 if there is none) and the digest of the definitions, by which each
--- command sees whether the schema fits it; the tables behind it are the owner's. Programs of other versions call it, too: its
--- name and its columns stay as they are.
+-- API schema_version(): returns the number of the last migration (0 if there is none) and the digest of the
+-- definitions. Each command sees by them whether the schema fits it; the tables behind them are the owner's alone.
+-- Programs of other versions call this, too: its name and its columns stay as they are.
 CREATE OR REPLACE FUNCTION schema_version() RETURNS TABLE (number integer, digest text)
 LANGUAGE sql STABLE
 AS $$

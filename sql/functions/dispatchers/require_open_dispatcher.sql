@@ -1,6 +1,7 @@
--- require_open_dispatcher(dispatcher): the first fence of everything a dispatcher writes. A closed one never reopens.
--- Locks its row FOR SHARE to the end of the transaction, so that nobody can close it and take its runs meanwhile.
--- Raises LD410.
+-- INTERNAL require_open_dispatcher(dispatcher): returns the row of a dispatcher that is open. This is the first fence
+-- of everything that a dispatcher writes; a closed one never reopens.
+-- Locks: the row, FOR SHARE, to the end of the transaction, so that nobody closes the dispatcher and takes its runs
+-- meanwhile. Raises LD410 when it is closed or unknown.
 CREATE OR REPLACE FUNCTION require_open_dispatcher(p_dispatcher uuid) RETURNS dispatchers
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,7 +1,8 @@
--- change_group(group, ...): changes what is given and leaves the rest of a worker group as it is. env_vars is merged
--- into what is there; a variable with the value null is taken out. A budget of 0 takes the budget away. Parked tasks
--- that the group may take are ready: it may just have got room for them.
--- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED). Raises LD404, LD400 for bad values.
+-- API change_group(group, …): changes what is given of a worker group and leaves the rest. env_vars is merged into the
+-- present variables; null as the value of a variable removes it. A budget of 0 removes the budget. Parked tasks that
+-- the group may take are ready again, since it may have room for them now.
+-- Locks: claim lock, counters lock (exclusive), the group, parked tasks (SKIP LOCKED).
+-- Raises LD404, and LD400 for bad values.
 CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_failover boolean DEFAULT NULL,

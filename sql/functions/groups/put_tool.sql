@@ -1,5 +1,5 @@
--- put_tool(name): makes a tool known, so that tasks can name it. How it is called stands in each dispatcher's
--- configuration, never here: a producer must not be able to say what is executed. Raises LD400 for a bad name.
+-- API put_tool(name): makes a tool known, so that tasks can name it. How it is called stands in each dispatcher's
+-- configuration and never here: a producer must not be able to say what is executed. Raises LD400 for a bad name.
 CREATE OR REPLACE FUNCTION put_tool(p_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,5 +1,5 @@
--- refuse_deletion_while_in_use(): row trigger before DELETE of worker groups with active tasks, and before another name is
--- given to one: whoever adopts their runs needs to know the account. Raises LD409.
+-- TRIGGER refuse_deletion_while_in_use(): refuses to delete or rename a worker group with active tasks. Whoever adopts
+-- their runs needs to know the account. Raises LD409.
 CREATE OR REPLACE FUNCTION refuse_deletion_while_in_use() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

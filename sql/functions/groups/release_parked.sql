@@ -1,6 +1,6 @@
--- release_parked(group): tasks that the group's usage limit had parked are ready again, and so are those that another group
--- of its tool had parked and that this one may take. Those that a producer holds stay parked.
--- Locks: parked tasks (SKIP LOCKED); the claim lock is held by the caller.
+-- INTERNAL release_parked(group): makes parked tasks ready again: those that the group's usage limit had parked, and
+-- those that another group of its tool had parked and this one may take. Tasks that a producer holds stay parked.
+-- Locks: parked tasks (SKIP LOCKED); the caller holds the claim lock.
 CREATE OR REPLACE FUNCTION release_parked(p_group text) RETURNS void
 LANGUAGE sql VOLATILE
 AS $$

@@ -1,5 +1,6 @@
--- require_budgets(daily, task): raises LD400 for NaN and infinity. The constraints of worker_groups take them for more than
--- 0, but as JSON they are text: a claim that answered such a budget was understood by no dispatcher.
+-- INTERNAL require_budgets(daily, task): raises LD400 for a budget that is NaN or infinite. The constraints of
+-- worker_groups let them pass as more than 0, but in JSON they are text: no dispatcher understood a claim that returned
+-- one.
 CREATE OR REPLACE FUNCTION require_budgets(p_daily_usd double precision, p_task_usd double precision) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$

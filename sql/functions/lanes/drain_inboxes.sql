@@ -1,4 +1,4 @@
--- drain_inboxes(): takes what producers filed into lanes, tenantless_lanes and tenant_turns; gives lanes that were contended another
+-- INTERNAL drain_inboxes(): takes what producers filed into lanes, tenantless_lanes and tenant_turns; gives lanes that were contended another
 -- chance; closes the turns of tenants whose own limit became full and opens those of tenants that got room; and does
 -- the same with the kinds of a model or queue, if it has few of them: a scope of many would cost more each time it
 -- fills than the claim saves.

@@ -1,4 +1,4 @@
--- limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model or queue that became full, got room,
+-- TRIGGER limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model or queue that became full, got room,
 -- was renamed or is gone. The claim, which alone may write turns and kinds, reads limit_inbox at its start.
 CREATE OR REPLACE FUNCTION limit_changed() RETURNS trigger
 LANGUAGE plpgsql

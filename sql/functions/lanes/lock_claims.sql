@@ -1,4 +1,4 @@
--- lock_claims(): the lock under which claims happen one at a time. Held to the end of the transaction. First in the
+-- INTERNAL lock_claims(): the lock under which claims happen one at a time. Held to the end of the transaction. First in the
 -- lock order of all functions:
 --   claim lock -> dispatchers row -> tasks by id -> counters lock -> concurrency_limits by scope
 --   -> worker_groups by name -> task_runs

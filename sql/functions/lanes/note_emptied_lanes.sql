@@ -1,4 +1,4 @@
--- note_emptied_lanes(tool, priority, most): looks at the lanes of a tool and priority that come next, so many at most, and
+-- INTERNAL note_emptied_lanes(tool, priority, most): looks at the lanes of a tool and priority that come next, so many at most, and
 -- writes down which of them have no task any more, and which tenants no other lane. Returns how many are empty.
 -- After a cancel of everything a claim meets nothing but such lanes. take_tasks() finds out one at a time; this finds out
 -- in a tenth of that time each.

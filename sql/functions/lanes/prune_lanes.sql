@@ -1,4 +1,4 @@
--- prune_lanes(most): removes what the claim knows of lanes that have no task left: at most so many lanes, their kinds
+-- API prune_lanes(most): removes what the claim knows of lanes that have no task left: at most so many lanes, their kinds
 -- if these have no other lane with tasks, and turns of tenants that had no lane for a day. Returns how many lanes and
 -- turns went; fewer than `most` mean that nothing else is to be removed now.
 --

@@ -1,5 +1,5 @@
--- refuse_rise_above_maximum(): the guard behind every limit. Its trigger calls it only when a counter rises above
--- its maximum, so a limit may be lowered below what runs, and what runs may end. Raises LD429.
+-- TRIGGER refuse_rise_above_maximum(): guards every limit. It is called only when a counter rises above its maximum, so
+-- a limit may be lowered below what runs, and what runs may end. Raises LD429.
 CREATE OR REPLACE FUNCTION refuse_rise_above_maximum() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,6 +1,6 @@
--- set_limit(scope, max): creates or changes a limit; it takes effect at once. What runs above a lowered limit goes on.
--- A new limit starts from the number of tasks that it counts right now.
--- Locks: claim lock, counters lock (alone), the limit. Raises LD400.
+-- API set_limit(scope, max_concurrent): creates or changes a limit. It takes effect at once; what runs above a lowered
+-- limit goes on. A new limit starts from the number of tasks that it counts now.
+-- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400.
 CREATE OR REPLACE FUNCTION set_limit(p_scope text, p_max_concurrent integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,4 +1,4 @@
--- in_words(interval): a length of time as people say it: "45 s", "12 min", "3 h 20 min", "2 d 4 h".
+-- INTERNAL in_words(length): returns a length of time as people say it: "45 s", "12 min", "3 h 20 min", "2 d 4 h".
 CREATE OR REPLACE FUNCTION in_words(p_length interval) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$

@@ -1,6 +1,6 @@
--- stats(by, since): what was done and what it took, in groups: by is group, tool, model, tenant or day (UTC, of the
--- end). Of a producer, its own tenants' only. Runs that ended since that moment count; tasks by how they ended since then. cost_usd is what was paid by API
--- key or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI told.
+-- API stats(by, since): returns what was done and what it took, by group, tool, model, tenant, or day (UTC, of the
+-- end). A producer sees its own tenants only. It counts runs that ended since that moment. cost_usd is what was paid by
+-- API key, or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI told.
 -- Cost: all runs since then. Raises LD400 for another way to group.
 CREATE OR REPLACE FUNCTION stats(p_by text, p_since timestamptz DEFAULT NULL)
 RETURNS TABLE (

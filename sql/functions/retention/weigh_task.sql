@@ -1,5 +1,6 @@
--- weigh_task(task): how many runs a task has; about how many bytes of what they printed are stored; and about how many it
--- takes in all, with prompt, answers, and the files that are kept in the database.
+-- INTERNAL weigh_task(task): returns how many runs a task has, about how many bytes of what they printed are stored,
+-- and about how many bytes the task takes in all, with its prompt, answers, and the files that are kept in the
+-- database.
 CREATE OR REPLACE FUNCTION weigh_task(p_task uuid, OUT runs bigint, OUT output bigint, OUT weight bigint)
 LANGUAGE sql STABLE
 AS $$

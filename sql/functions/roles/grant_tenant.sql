@@ -1,4 +1,4 @@
--- grant_tenant(role, tenant): lets a role, which is in llmctl_producer, act for a tenant. Raises LD404, LD400.
+-- API grant_tenant(role, tenant): lets a role, which is in llmctl_producer, act for a tenant. Raises LD404, LD400.
 CREATE OR REPLACE FUNCTION grant_tenant(p_role text, p_tenant_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

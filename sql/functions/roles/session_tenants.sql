@@ -1,7 +1,7 @@
--- session_tenants(): the tenants that this session may act for and see; null means all of them.
--- All are for the owner, admins, dispatchers, and readers that are not producers; everybody else has what tenant_roles
--- says. It goes by session_user: current_user is the owner of the function that calls this, and SET ROLE changes it.
--- Answers null when it is not called by one of our own functions: then it is not needed.
+-- INTERNAL session_tenants(): returns the tenants that this session may act for and see; null means all of them. The
+-- owner, admins, dispatchers, and readers that are not producers have all tenants. Everybody else has those in
+-- tenant_roles. The role is session_user: current_user is the owner of the function that calls this, and SET ROLE
+-- changes it. Called by hand instead of by one of our functions it returns null, and nothing depends on that.
 CREATE OR REPLACE FUNCTION session_tenants() RETURNS text []
 LANGUAGE plpgsql STABLE
 AS $$

@@ -1,5 +1,6 @@
--- answers_from_pieces(reports, runs): the reports, those of these runs with the answers that store_piece() took for them;
--- they have answer_bytes instead of final_text. Only end_runs() calls this. Raises LD413 when the pieces are not all of an answer.
+-- INTERNAL answers_from_pieces(reports, runs): returns the reports, with the answers that store_piece() took for these
+-- runs; such a report has answer_bytes instead of final_text. Only end_runs() calls this.
+-- Raises LD413 when the pieces are not all of an answer.
 CREATE OR REPLACE FUNCTION answers_from_pieces(p_reports jsonb, p_runs uuid []) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,26 +1,27 @@
--- end_runs(dispatcher, reports, alone): ends runs, each exactly once, and decides what becomes of their tasks.
+-- INTERNAL end_runs(dispatcher, reports, counters_exclusive): ends runs, each exactly once, decides what becomes of
+-- their tasks, and returns a verdict for each report: "finished"; "already", when this run was reported before;
+-- "stale", when the run is another dispatcher's now or unknown, and nothing was written.
 --
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
--- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens, cost_usd;
--- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for); auth_mode;
--- output (see keep_output()): nobody sees an end whose last output is not there. A large answer came before, in pieces,
--- and the report says only how many bytes that are: answer_bytes; pieces of unfinished files go with the end.
--- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
--- another dispatcher's now or unknown, and nothing was written.
+-- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
+-- cost_usd; ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for);
+-- auth_mode; output (see keep_output(): so nobody sees an end without its last output). Instead of a large answer,
+-- which came before in pieces, a report has its length: answer_bytes. Pieces of unfinished files go when the run ends.
 --
--- What an error does is looked up in error_classes; what it does to the worker group is done by settle_groups().
--- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
--- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again.
--- A task that was cut short through no fault of its own (it uses up no attempt) goes on with its session, if it has one.
--- A task of a group without failover, one that was given a session, and one that an account refused are pinned to that
--- account. Which errors are worth another attempt the task may say itself. A cancel that was asked for ends the task as
--- canceled, unless the agent was quicker and succeeded.
--- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
--- each report (measured), until autovacuum comes by.
--- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
--- holds the dispatcher. Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside
--- READ COMMITTED.
-CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_alone boolean DEFAULT false)
+-- error_classes says what an error does to the task; settle_groups() does what it says of the worker group.
+-- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, where n is the number of failed attempts, or of runs so
+-- far if the class uses up no attempt.
+-- A usage limit parks the task until its account, or another one that may take it, works again.
+-- A task that was cut short through no fault of its own (it uses up no attempt) continues its session, if it has one. A
+-- task of a group without failover, one that was given a session, and one that an account refused are pinned to that
+-- account. The task itself may say which errors are tried again. A cancel that was asked for ends the task as canceled,
+-- unless the agent was quicker and succeeded.
+-- Every table is reached by keys that are parameters. Else a plan that was made while tasks was empty would read all of
+-- it for each report (measured), until autovacuum comes by.
+-- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
+-- The caller holds the dispatcher.
+-- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
+CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_counters_exclusive boolean DEFAULT false)
 RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
@@ -53,7 +54,7 @@ BEGIN
             AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
         ORDER BY id FOR NO KEY UPDATE
     );
-    IF p_alone THEN
+    IF p_counters_exclusive THEN
         PERFORM lock_counters(true);
     END IF;
     IF p_reports @? '$[*].answer_bytes' THEN

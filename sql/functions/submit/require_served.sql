@@ -1,4 +1,4 @@
--- require_served(tasks): refuses tasks, as given to submit_tasks(), of which one could never be run by anybody.
+-- INTERNAL require_served(tasks): refuses tasks, as given to submit_tasks(), of which one could never be run by anybody.
 -- A database without any group is a fresh one, whose first dispatcher will make them: there the task may wait.
 -- Raises LD400.
 CREATE OR REPLACE FUNCTION require_served(p_tasks jsonb) RETURNS void

@@ -1,6 +1,7 @@
--- find_task(task): the id of the task that a person named by its number or by the beginning of its uuid.
--- Raises LD404 when there is none that this session may see, LD400 when the beginning fits several. A number below one
--- that is in use was a task's, or was never given: what it was nobody knows any more.
+-- INTERNAL find_task(task): returns the id of the task that somebody named by its number or by the beginning of its
+-- uuid.
+-- Raises LD404 when there is none that this session may see, and LD400 when the beginning fits several. A number below
+-- one that is in use belonged to a task or was never given; nobody knows which.
 CREATE OR REPLACE FUNCTION find_task(p_task text) RETURNS uuid
 LANGUAGE plpgsql STABLE
 AS $$

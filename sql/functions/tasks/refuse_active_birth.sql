@@ -1,5 +1,5 @@
--- refuse_active_birth(): row trigger after INSERT on tasks that say they are leased or running, or that they were: only a
--- claim may say so. A count near the largest number would fail the next claim, of all tasks. Raises LD400.
+-- TRIGGER refuse_active_birth(): refuses to insert a task that says it is leased or running, or has been: only a claim
+-- may say so. A count near the largest number would fail the next claim, of all tasks. Raises LD400.
 CREATE OR REPLACE FUNCTION refuse_active_birth() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

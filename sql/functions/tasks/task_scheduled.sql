@@ -1,5 +1,6 @@
--- task_scheduled(): row trigger before INSERT on tasks that name a time. The claim moves them on when it has come.
--- Raises 23514 for a time that most programs cannot read, such as that of a year with a digit too many.
+-- TRIGGER task_scheduled(): sets the wait_reason of a task that names a time. The claim makes it ready when that has
+-- come.
+-- Raises 23514 for a time that most programs cannot read, such as one in a year with a digit too many.
 CREATE OR REPLACE FUNCTION task_scheduled() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
