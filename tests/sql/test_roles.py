@@ -223,7 +223,7 @@ def test_a_tenant_is_given_to_a_role_that_exists_by_a_name_that_can_be(acme: Cli
     with refused("LD404", "was not given tenant"):
         db.run("select revoke_tenant(%s, 'other')", name)
     for impossible in ("a\nb", None, ""):
-        with refused("LD400", "a tenant has a name"):
+        with refused("LD400", "is not a valid tenant: expected"):
             db.run("select grant_tenant(%s, %s)", name, impossible)
 
 

@@ -21,7 +21,7 @@ BEGIN
                 policy.name IS NULL OR policy.uses_attempt AND report ->> 'ran_s' IS NOT NULL
             )), false) AS proven
         FROM (
-            -- Of a run that is listed twice the first report counts, as it does for the run.
+            -- If a run is listed twice, its first report counts, as it does for the run itself.
             SELECT DISTINCT ON (report ->> 'run_id') report
             FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position)
             ORDER BY report ->> 'run_id', position

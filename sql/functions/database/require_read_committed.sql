@@ -6,7 +6,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'claims, runs and limits are changed in READ COMMITTED transactions, not in %',
+        RAISE EXCEPTION 'a % transaction cannot change claims, runs or limits: expected READ COMMITTED',
             upper(current_setting('transaction_isolation')) USING ERRCODE = 'LD400';
     END IF;
 END

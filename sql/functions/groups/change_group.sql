@@ -14,9 +14,10 @@ BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF p_max_concurrent < 0 THEN
-        RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
+        RAISE EXCEPTION '% is not a valid limit: expected 0 or more', p_max_concurrent USING ERRCODE = 'LD400';
     ELSIF least(p_daily_budget_usd, p_task_budget_usd) < 0 THEN
-        RAISE EXCEPTION 'a budget is more than 0, or 0 for none' USING ERRCODE = 'LD400';
+        RAISE EXCEPTION '% is not a valid budget: expected more than 0, or 0 for none',
+            least(p_daily_budget_usd, p_task_budget_usd) USING ERRCODE = 'LD400';
     END IF;
     PERFORM require_budgets(p_daily_budget_usd, p_task_budget_usd);
     UPDATE worker_groups SET
@@ -32,7 +33,7 @@ BEGIN
     PERFORM release_parked(p_group);
 EXCEPTION
     WHEN check_violation THEN
-        RAISE EXCEPTION 'worker group % was not understood: its variables are text', quote_literal(p_group)
+        RAISE EXCEPTION 'the variables of worker group % must be text', quote_literal(p_group)
             USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

@@ -15,7 +15,7 @@ BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF v_until IS NULL OR NOT isfinite(v_until) THEN
-        RAISE EXCEPTION 'a cool-down ends at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';
+        RAISE EXCEPTION 'a cool-down must end at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';
     END IF;
     UPDATE worker_groups SET cooldown_until = v_until, cooldown_reason = p_reason, unproven = true,
         updated_at = clock()

@@ -55,7 +55,8 @@ BEGIN
     END IF;
 EXCEPTION
     WHEN check_violation OR not_null_violation THEN
-        RAISE EXCEPTION 'worker group % was not understood: its name starts with a letter or digit, it has an '
-            'account, its limit is 0 or more, and a budget is more than 0', quote_nullable(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
+        RAISE EXCEPTION '% is not a valid worker group: expected a name that begins with a letter or digit, an account, '
+            'a limit of 0 or more, budgets above 0, and variables that are text', quote_nullable(p_group)
+            USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

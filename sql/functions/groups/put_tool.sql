@@ -7,7 +7,7 @@ BEGIN
     INSERT INTO tools (name) VALUES (p_name) ON CONFLICT DO NOTHING;
 EXCEPTION
     WHEN check_violation OR not_null_violation THEN
-        RAISE EXCEPTION 'a tool''s name is made of a-z, 0-9, "_", "." and "-": not %', quote_nullable(p_name)
+        RAISE EXCEPTION '% is not a valid tool: expected a name of a-z, 0-9, "_", "." and "-"', quote_nullable(p_name)
             USING ERRCODE = 'LD400';
 END
 $$;

@@ -6,7 +6,7 @@ LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
     IF greatest(p_daily_usd, p_task_usd) >= 'infinity' THEN  -- NaN is the greatest of all
-        RAISE EXCEPTION 'a budget is an amount of dollars, not %', greatest(p_daily_usd, p_task_usd)
+        RAISE EXCEPTION '% is not a valid budget: expected an amount of dollars', greatest(p_daily_usd, p_task_usd)
             USING ERRCODE = 'LD400', HINT = 'leave it out for none';
     END IF;
 END

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION refuse_rise_above_maximum() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION 'the limit of % is % and was about to be passed',
+    RAISE EXCEPTION 'the limit of % is %: one more task would pass it',
         coalesce(to_jsonb(new) ->> 'scope', to_jsonb(new) ->> 'group_name'), new.max_concurrent
         USING ERRCODE = 'LD429';
 END

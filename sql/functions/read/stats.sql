@@ -12,7 +12,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     IF p_by IS NULL OR p_by NOT IN ('group', 'tool', 'model', 'tenant', 'day') THEN
-        RAISE EXCEPTION 'stats are by group, tool, model, tenant or day, not by %', quote_nullable(p_by)
+        RAISE EXCEPTION '% is not a valid grouping: expected group, tool, model, tenant or day', quote_nullable(p_by)
             USING ERRCODE = 'LD400';
     END IF;
     RETURN QUERY

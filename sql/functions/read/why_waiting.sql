@@ -20,7 +20,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_task.wait_reason IN ('scheduled', 'retry', 'limit') AND v_task.ready_at <= v_now THEN
-        -- Its time has come: the next claim takes it for ready, and so what keeps that from it is the reason.
+        -- Its time has come, so the next claim takes it as ready. The reason is what keeps it from that.
         v_task.wait_reason := NULL;
     END IF;
     CASE v_task.wait_reason
@@ -57,7 +57,7 @@ BEGIN
             WHEN NOT EXISTS (
                 SELECT FROM dispatchers AS d
                 WHERE NOT d.closed AND d.lease_expires_at > v_now AND group_is_served_by(g, d)
-            ) THEN 'is served by no dispatcher that runs'
+            ) THEN 'is served by no running dispatcher'
             WHEN unproven AND free_slots(g, v_now) = 0 AND current_concurrent < max_concurrent
                 THEN 'tries one task first, after its cool-down'
             WHEN current_concurrent >= max_concurrent THEN format('is full (%s/%s)', current_concurrent, max_concurrent)

@@ -14,7 +14,7 @@ BEGIN
             SELECT string_agg(content, '' ORDER BY starts_at) INTO v_answer FROM run_pieces
             WHERE run_id = (v_report ->> 'run_id')::uuid AND name = '';
             IF octet_length(v_answer) IS DISTINCT FROM (v_report ->> 'answer_bytes')::bigint THEN
-                RAISE EXCEPTION 'the pieces of an answer are not all of it' USING ERRCODE = 'LD413';
+                RAISE EXCEPTION 'the pieces are not the whole answer' USING ERRCODE = 'LD413';
             END IF;
             v_report := v_report || jsonb_build_object('final_text', convert_from(v_answer, 'UTF8'));
         END IF;

@@ -65,7 +65,7 @@ BEGIN
         WHERE run_pieces.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
     IF v_outputs <> '[]' THEN
-        -- start_runs() holds tasks before it writes to their runs: with the tasks in hand, no run is passed over.
+        -- start_runs() locks tasks before it writes to their runs. We hold the tasks, so no run is passed over.
         PERFORM keep_output(p_dispatcher, v_outputs);
     END IF;
     v_now := clock();
@@ -103,7 +103,7 @@ BEGIN
                 THEN tasks.account ELSE g.account_name
             END AS account,
             CASE coalesce(policy.wait_reason, 'retry')
-                -- A little later than the reset: the clock of the service is another one.
+                -- A little later than the reset, since the service has another clock.
                 WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, runs.claimed_at))
                     + random() * 5)
                 WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
@@ -112,7 +112,7 @@ BEGIN
         FROM reported JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
         LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
         LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
-        -- A session that was cut short and that cannot go on is no fault of the task: it starts over.
+        -- That a session which was cut short cannot continue is no fault of the task: it starts over.
         CROSS JOIN LATERAL (
             SELECT tasks.resumes IS NOT NULL
                 AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain

@@ -29,7 +29,7 @@ BEGIN
     IF p_host IS NOT NULL AND NOT EXISTS (
         SELECT FROM dispatchers WHERE (NOT closed OR id = ANY(v_left)) AND dispatchers.host = p_host
     ) THEN
-        RAISE EXCEPTION 'host % has no dispatcher that did not say goodbye, nor one that left runs',
+        RAISE EXCEPTION 'host % has no dispatcher that is away or left runs',
             quote_literal(p_host) USING ERRCODE = 'LD404';
     END IF;
     PERFORM FROM dispatchers
@@ -51,7 +51,7 @@ BEGIN
             ELSE dispatchers.host = p_host
         END
     );
-    -- All at once: each end_runs() below moves counters, and none of them may then wait for a task.
+    -- All of them now: each end_runs() below moves counters, and must not wait for a task afterwards.
     PERFORM FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running') ORDER BY id FOR NO KEY UPDATE;
     v_lost := ARRAY(
         SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id

@@ -14,7 +14,7 @@ BEGIN
         WHERE number = p_task::bigint AND (v_tenants IS NULL OR tenant_id = ANY(v_tenants));
     END IF;
     IF v_ids IS NULL AND p_task ~* '^[0-9a-f]{4,8}[0-9a-f-]*$' AND length(p_task) <= 36 THEN
-        -- A range over the primary key: the prefix filled up with 0 and with f.
+        -- A range of the primary key: the prefix is filled up with 0 and with f.
         SELECT array_agg(id) INTO v_ids FROM (
             SELECT id FROM tasks WHERE id BETWEEN
                 rpad(replace(p_task, '-', ''), 32, '0')::uuid AND rpad(replace(p_task, '-', ''), 32, 'f')::uuid

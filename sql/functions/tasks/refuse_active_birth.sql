@@ -4,6 +4,6 @@ CREATE OR REPLACE FUNCTION refuse_active_birth() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION 'a task starts its life queued and without runs, not leased or running' USING ERRCODE = 'LD400';
+    RAISE EXCEPTION 'a new task must be queued and without runs' USING ERRCODE = 'LD400';
 END
 $$;

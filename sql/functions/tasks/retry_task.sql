@@ -16,7 +16,7 @@ BEGIN
     IF v_task.status IN ('failed', 'canceled') THEN
         v_busy := CASE WHEN v_task.continues IS NOT NULL THEN busy_in_session(v_task.continues) END;
         IF v_busy IS NOT NULL THEN
-            RAISE EXCEPTION 'task % goes on with a session in which task % has not ended', v_task.number, v_busy
+            RAISE EXCEPTION 'task % continues a session in which task % has not ended', v_task.number, v_busy
                 USING ERRCODE = 'LD409', HINT = format('wait for it, or cancel it: `llmctl cancel %s`', v_busy);
         END IF;
         UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,

@@ -6,7 +6,7 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF new.scheduled_at NOT BETWEEN '0001-01-02 00:00+00' AND '9999-12-30 00:00+00' THEN
-        RAISE EXCEPTION 'scheduled_at is a moment of the years 1 to 9999, not %', new.scheduled_at
+        RAISE EXCEPTION '% is not a valid scheduled_at: expected a time in the years 1 to 9999', new.scheduled_at
             USING ERRCODE = 'check_violation';
     END IF;
     new.wait_reason := 'scheduled';

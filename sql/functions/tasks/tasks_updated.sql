@@ -18,9 +18,9 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    -- Without those that cancel each other out, as of a task that starts or is asked to stop: whoever moves no counter
-    -- must not hold their lock, which in a producer's long transaction would keep the next report and its claim
-    -- waiting.
+    -- Moves that cancel each other out are left out, as of a task that starts or is asked to stop. A transaction that
+    -- moves no counter must not hold the counters lock: if it is a producer's long one, the next report and its claim
+    -- would wait for it.
     SELECT array_agg(side || scope) INTO v_moves
     FROM (
         SELECT side, scope, sum(CASE side WHEN '+' THEN 1 ELSE -1 END) OVER (PARTITION BY scope) AS net

@@ -182,7 +182,7 @@ def test_the_guard_refuses_a_slot_above_the_limit_whoever_asks(wide: Client) -> 
     numbers = submit(wide, 2)
     dispatcher = wide.dispatcher()
     wide.claim(dispatcher)
-    with refused("LD429", "the limit of model:opus is 1 and was about to be passed"):
+    with refused("LD429", "the limit of model:opus is 1: one more task would pass it"):
         wide.run(
             "update tasks set status = 'leased', leased_by = %s, group_name = 'main' where number = %s",
             dispatcher,
@@ -268,7 +268,7 @@ def test_a_group_with_active_tasks_cannot_be_deleted_or_renamed(wide: Client, ch
 
 @pytest.mark.parametrize("env", ['{"KEY": ["env:K"]}', '{"KEY": null}', '{"KEY": 5}', "[]"])
 def test_variables_of_a_group_are_text(wide: Client, env: str) -> None:
-    with refused("LD400", "worker group 'a' was not understood"):
+    with refused("LD400", "'a' is not a valid worker group"):
         wide.run("select put_group('a', 'claude', 'a', 1, %s)", env)
 
 
@@ -318,7 +318,7 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
         lambda: wide.limit("model:opus", 1),
     ):
         wide.run("savepoint s")
-        with refused("LD400", "changed in READ COMMITTED transactions"):
+        with refused("LD400", "expected READ COMMITTED"):
             change()
         wide.run("rollback to s")
 
@@ -326,36 +326,52 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
 @pytest.mark.parametrize(
     ("call", "state", "message"),
     [
-        ("set_limit('foo', 1)", "LD400", "a limit is named tool:X, model:X, tenant:X or queue:X, not 'foo'"),
-        ("set_limit(null, 1)", "LD400", "not NULL"),
-        ("set_limit('tool:', 1)", "LD400", "a limit is named"),
-        ("set_limit('tool:x', -1)", "LD400", "a limit is 0 or more, not -1"),
-        ("set_limit('tool:x', null)", "LD400", "a limit is 0 or more"),
-        ("set_limit('tenant:' || repeat('x', 300), 1)", "LD400", "a limit is named"),
+        (
+            "set_limit('foo', 1)",
+            "LD400",
+            "'foo' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME",
+        ),
+        ("set_limit(null, 1)", "LD400", "NULL is not a valid scope"),
+        ("set_limit('tool:', 1)", "LD400", "is not a valid scope"),
+        ("set_limit('tool:x', -1)", "LD400", "-1 is not a valid limit: expected 0 or more"),
+        ("set_limit('tool:x', null)", "LD400", "is not a valid limit: expected 0 or more"),
+        ("set_limit('tenant:' || repeat('x', 300), 1)", "LD400", "is not a valid scope"),
         ("remove_limit('tool:x')", "LD404", "there is no limit 'tool:x'"),
         ("change_group('x', 1)", "LD404", "there is no worker group 'x'; there are main"),
-        ("change_group('main', -1)", "LD400", "a limit is 0 or more, not -1"),
+        ("change_group('main', -1)", "LD400", "-1 is not a valid limit: expected 0 or more"),
         ("pause_group('x')", "LD404", "there is no worker group 'x'"),
         ("resume_group('x')", "LD404", "there is no worker group 'x'"),
         ("cool_down_group('x', now())", "LD404", "there is no worker group 'x'"),
-        ("cool_down_group('main', null)", "LD400", "a cool-down ends at some time"),
-        ("cool_down_group('main', 'infinity')", "LD400", "a cool-down ends at some time"),
+        ("cool_down_group('main', null)", "LD400", "a cool-down must end at some time"),
+        ("cool_down_group('main', 'infinity')", "LD400", "a cool-down must end at some time"),
         ("put_group('a', 'nope', 'b')", "LD400", "unknown tool 'nope'"),
-        ("put_group('a/b', 'claude', 'b')", "LD400", "worker group 'a/b' was not understood"),
-        ("put_group('a', 'claude', 'b', -1)", "LD400", "worker group 'a' was not understood"),
-        ("put_group('a', 'claude', null)", "LD400", "worker group 'a' was not understood"),
+        ("put_group('a/b', 'claude', 'b')", "LD400", "'a/b' is not a valid worker group"),
+        ("put_group('a', 'claude', 'b', -1)", "LD400", "'a' is not a valid worker group"),
+        ("put_group('a', 'claude', null)", "LD400", "'a' is not a valid worker group"),
         ("put_group('a', 'claude', 'main')", "LD409", "has a worker group already: 'main'"),
         (
             "put_group('main', 'claude', 'x', p_only_new => true)",
             "LD409",
             "there is a worker group 'main' already",
         ),
-        ("put_group('a', 'claude', 'b', p_task_budget_usd => 'nan')", "LD400", "a budget is an amount"),
-        ("put_group('a', 'claude', 'b', p_daily_budget_usd => 'infinity')", "LD400", "not Infinity"),
-        ("change_group('main', p_task_budget_usd => 'infinity')", "LD400", "not Infinity"),
-        ("change_group('main', p_daily_budget_usd => 'nan')", "LD400", "a budget is an amount"),
-        ("put_tool('Bad Name')", "LD400", "a tool's name is made of"),
-        ("put_tool(null)", "LD400", "a tool's name is made of"),
+        (
+            "put_group('a', 'claude', 'b', p_task_budget_usd => 'nan')",
+            "LD400",
+            "is not a valid budget: expected an amount",
+        ),
+        (
+            "put_group('a', 'claude', 'b', p_daily_budget_usd => 'infinity')",
+            "LD400",
+            "Infinity is not a valid budget",
+        ),
+        ("change_group('main', p_task_budget_usd => 'infinity')", "LD400", "Infinity is not a valid budget"),
+        (
+            "change_group('main', p_daily_budget_usd => 'nan')",
+            "LD400",
+            "is not a valid budget: expected an amount",
+        ),
+        ("put_tool('Bad Name')", "LD400", "is not a valid tool: expected a name of"),
+        ("put_tool(null)", "LD400", "is not a valid tool: expected a name of"),
     ],
 )
 def test_a_change_that_makes_no_sense_is_refused_with_a_reason(

@@ -49,8 +49,11 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
     ({"delay_s": 1, "scheduled_at": "2030-01-01"}, "give scheduled_at or delay_s, not both"),
     ({"scheduled_at": "infinity"}, 'scheduled_at is a moment, not "infinity"'),
     ({"scheduled_at": "-Infinity"}, 'scheduled_at is a moment, not "-Infinity"'),
-    ({"scheduled_at": "20270-01-31"}, "scheduled_at is a moment of the years 1 to 9999"),
-    ({"scheduled_at": "4713-01-01 BC"}, "scheduled_at is a moment of the years 1 to 9999"),
+    ({"scheduled_at": "20270-01-31"}, "is not a valid scheduled_at: expected a time in the years 1 to 9999"),
+    (
+        {"scheduled_at": "4713-01-01 BC"},
+        "is not a valid scheduled_at: expected a time in the years 1 to 9999",
+    ),
     (
         {"scheduled_at": "someday"},
         "a task was not understood: invalid input syntax for type timestamp",
@@ -437,7 +440,7 @@ def test_rows_copied_in_are_claimed(db: Client) -> None:
 
 
 def test_a_task_cannot_be_born_active(db: Client) -> None:
-    with refused("LD400", "starts its life queued"):
+    with refused("LD400", "must be queued"):
         db.run(
             "insert into tasks (tool, prompt, status, leased_by)"
             " values ('claude', 'p', 'leased', gen_random_uuid())"
@@ -448,7 +451,7 @@ def test_a_task_cannot_be_born_active(db: Client) -> None:
 def test_a_task_cannot_be_born_with_runs(db: Client, count: str) -> None:
     """A count that cannot grow any more would fail the next claim, of all tasks."""
     statement = SQL("insert into tasks (tool, prompt, {}) values ('claude', 'p', 2147483647)")
-    with refused("LD400", "starts its life queued and without runs"):
+    with refused("LD400", "must be queued and without runs"):
         db.connection.execute(statement.format(Identifier(count)))
 
 
