@@ -1,4 +1,4 @@
-"""Calls of the SQL functions as a program would make them, one autocommitted statement each."""
+"""Calls of the SQL functions that the product makes, each in an autocommitted statement."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -78,7 +78,7 @@ class Client:
         return self.submit_all([{"tool": tool, "prompt": prompt, **keys}])[0]
 
     def submit_some(self, count: int = 1, **keys: object) -> list[int]:
-        """Submit equal tasks; answers their numbers."""
+        """Submit equal tasks, and return their numbers."""
         return [task.number for task in self.submit_all([{"tool": "claude", "prompt": "p", **keys}] * count)]
 
     def submit_all(self, tasks: object) -> list[Submitted]:

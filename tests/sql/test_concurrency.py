@@ -38,7 +38,7 @@ class Audit:
         )
 
     def check(self) -> int:
-        """Answers the number of slots that were taken."""
+        """Return the number of slots that were taken."""
         assert self._db.rows("select * from moves where became > was and became > most") == []
         assert (
             self._db.rows(
@@ -194,7 +194,7 @@ def prune_lanes(database: str, over: threading.Event) -> int:
 
 
 def watch(database: str, over: threading.Event) -> int:
-    """Looks at single moments: the snapshot of one statement. Answers how many it looked at."""
+    """Look at single moments, each the snapshot of one statement; return how many it looked at."""
     looks = 0
     with Client(database) as client:
         while not over.is_set():

@@ -8,7 +8,7 @@
 -- auth_mode; output (see keep_output(): so nobody sees an end without its last output). Instead of a large answer,
 -- which came before in pieces, a report has its length: answer_bytes. Pieces of unfinished files go when the run ends.
 --
--- error_classes says what an error does to the task; settle_groups() does what it says of the worker group.
+-- error_classes says what an error does: decide_outcomes() to the task, settle_groups() to the worker group.
 -- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, where n is the number of failed attempts, or of runs so
 -- far if the class uses up no attempt.
 -- A usage limit parks the task until its account, or another one that may take it, works again.
@@ -71,64 +71,17 @@ BEGIN
     v_now := clock();
 
     WITH reported AS (
-        SELECT DISTINCT ON (report.run_id) report.*, bounded_wait(retry_after_s) AS asked_wait_s
+        SELECT DISTINCT ON (report.run_id) report.*
         FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
             jsonb_to_record(listed.report) AS report (
                 run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
                 final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
                 cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-                retry_after_s double precision, auth_mode text, denials jsonb
+                auth_mode text, denials jsonb
             )
         ORDER BY report.run_id, listed.position
     ), decided AS (
-        SELECT reported.*, tasks.id AS task_id, policy.run_status,
-            CASE WHEN NOT (policy.uses_attempt OR in_vain) THEN
-                CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
-            END AS session_run,
-            tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures,
-            policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false) AS affects_group,
-            CASE
-                WHEN reported.error_class IS NULL THEN 'succeeded'
-                WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
-                WHEN NOT policy.uses_attempt AND policy.retried THEN 'queued'
-                WHEN in_vain THEN 'queued'
-                WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
-                    AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
-                ELSE 'failed'
-            END AS outcome,
-            CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
-                WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
-            END AS wait_reason,
-            CASE WHEN coalesce(g.failover, true) AND policy.name IS DISTINCT FROM 'auth' AND tasks.asked_session IS NULL
-                THEN tasks.account ELSE g.account_name
-            END AS account,
-            CASE coalesce(policy.wait_reason, 'retry')
-                -- A little later than the reset, since the service has another clock.
-                WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, runs.claimed_at))
-                    + random() * 5)
-                WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
-                    * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
-            END AS wait_s
-        FROM reported JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
-        LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
-        LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
-        -- That a session which was cut short cannot continue is no fault of the task: it starts over.
-        CROSS JOIN LATERAL (
-            SELECT tasks.resumes IS NOT NULL
-                AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain
-        ) AS session
-        CROSS JOIN LATERAL (
-            SELECT min(extract(EPOCH FROM greatest(
-                other.cooldown_until,
-                CASE WHEN spent_today(other, v_now) >= other.daily_budget_usd THEN next_day(v_now) END,
-                v_now) - v_now)) AS wait_s
-            FROM worker_groups AS other
-            WHERE policy.wait_reason = 'limit' AND tasks.account IS NULL AND tasks.asked_session IS NULL AND g.failover
-                AND other.tool = tasks.tool AND other.group_name <> g.group_name AND other.max_concurrent > 0
-                AND NOT other.paused
-        ) AS elsewhere
-        WHERE tasks.id = ANY(v_task_ids) AND tasks.leased_by = p_dispatcher AND tasks.status IN ('leased', 'running')
-            AND runs.id = ANY(v_run_ids) AND runs.status = 'running'
+        SELECT * FROM decide_outcomes(p_dispatcher, p_reports, v_run_ids, v_task_ids, v_now) JOIN reported USING (run_id)
     ), moved AS (
         UPDATE tasks SET
             status = outcome,

@@ -254,7 +254,7 @@ def test_a_task_for_an_account_that_no_group_serves_is_refused_once_there_are_gr
 # Idempotency
 
 
-def test_the_same_key_again_answers_the_first_task(db: Client) -> None:
+def test_the_same_key_again_returns_the_first_task(db: Client) -> None:
     first = db.submit("one", idempotency_key="k")
     again = db.submit("one", idempotency_key="k")
     assert (first.created, first.same) == (True, True)
@@ -347,7 +347,7 @@ def test_two_batches_that_name_tenants_in_opposite_order_do_not_deadlock(db: Cli
     assert sorted([first.result()[0].created, second.result()[0].created]) == [False, True]
 
 
-def test_the_second_of_two_transactions_waits_and_answers_what_the_first_committed(db: Client) -> None:
+def test_the_second_of_two_transactions_waits_and_returns_what_the_first_committed(db: Client) -> None:
     other = db.another()
     db.run("begin")
     first = db.submit("one", idempotency_key="k")
@@ -482,6 +482,6 @@ def test_no_row_by_hand_can_break_what_others_do(db: Client, column: str, value:
 
 
 def test_a_number_cannot_be_taken_by_hand(db: Client) -> None:
-    """Else the next submit would stumble over it."""
+    """Otherwise the next submit would fail on it."""
     with pytest.raises(psycopg.errors.GeneratedAlways):
         db.run("insert into tasks (number, tool, prompt) values (2, 'claude', 'p')")
