@@ -16,8 +16,8 @@
 -- task of a group without failover, one that was given a session, and one that an account refused are pinned to that
 -- account. The task itself may say which errors are tried again. A cancel that was asked for ends the task as canceled,
 -- unless the agent was quicker and succeeded.
--- Every table is reached by keys that are parameters. Else a plan that was made while tasks was empty would read all of
--- it for each report (measured), until autovacuum comes by.
+-- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
+-- all of it for each report (measured), until autovacuum comes by.
 -- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
