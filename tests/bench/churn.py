@@ -30,9 +30,9 @@ SAMPLE = 200
 SMALL = (
     "concurrency_limits",
     "dispatchers",
-    "kinds",
-    "kinds_closed",
-    "kinds_open",
+    "tenantless_lanes",
+    "tenantless_lanes_closed",
+    "tenantless_lanes_open",
     "lane_inbox",
     "lanes",
     "lanes_contended",
@@ -42,8 +42,8 @@ SMALL = (
     "tasks_active",
     "tasks_due",
     "tasks_ready",
-    "turns",
-    "turns_in_order",
+    "tenant_turns",
+    "tenant_turns_in_order",
     "worker_groups",
 )
 """Tables and indexes whose size must not follow how many tasks there ever were."""

@@ -220,7 +220,7 @@ def test_of_many_emptied_lanes_each_is_looked_at_once(quiet: Client, each: str) 
         assert isinstance(plan, list)
         run = quiet.value("select run_id::text from tasks where status = 'leased'")
         quiet.finish_all(dispatcher, [{"run_id": run, "error_class": "interrupted"}])
-        quiet.run("vacuum lanes, turns")
+        quiet.run("vacuum lanes, tenant_turns")
         return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]) / lanes
 
     few = [cost(40) for _ in range(7)][-1]
@@ -255,7 +255,7 @@ def test_the_claim_reads_no_more_for_queues_and_tenants_that_are_gone(quiet: Cli
     quiet.finish(dispatcher, runs[0], "interrupted")
     while quiet.value("select prune_lanes()"):
         pass
-    quiet.run("vacuum lanes, kinds, turns")
+    quiet.run("vacuum lanes, tenantless_lanes, tenant_turns")
     after = calls.settled_cost()
     assert {
         call: (before[call], after[call]) for call in before if after[call] > GROWTH * before[call] + 20

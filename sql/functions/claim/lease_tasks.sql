@@ -194,7 +194,7 @@ BEGIN
         -- Its other rows learn their new turn when they come to be first, see next_lane(): so no index hears of them.
         FOREACH v_tenant IN ARRAY v_served LOOP
             v_turn := nextval('turn_numbers');
-            UPDATE turns SET served = v_turn,
+            UPDATE tenant_turns SET last_served = v_turn,
                 turn = CASE WHEN waiting AND tool || chr(31) || priority = ANY(v_ways) THEN v_turn ELSE turn END
             WHERE tenant_id = v_tenant;
         END LOOP;

@@ -30,7 +30,7 @@ BEGIN
             CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
     ) AS opens
     WHERE opens.at IS NOT NULL AND NOT g.paused AND group_is_served_by(g, d)
-        AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND waiting AND NOT closed);
+        AND EXISTS (SELECT FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;

@@ -2,13 +2,13 @@
 -- priority, then the tenants' turns (`served` go behind all others, in that order), then age. Tools, scopes and accounts
 -- that the claim at hand has filled are not open, or are in `full`.
 -- `blocked` are turns that had nothing to take before; it is answered with those that were found now. After c_walk of
--- them the order over tenants is given up: then it goes through the kinds that nothing blocks, by priority and age.
--- Two lanes of each kind tell how much of the first one may be taken at once.
+-- them the order over tenants is given up: then it goes through the tenantless lanes that nothing blocks, by priority and age.
+-- Two lanes of each tell how much of the first one may be taken at once.
 -- next_head: no other lane is to be taken from before a task with that number; null for none. 0 when that is not
 -- known, as when several tenants take turns: then only one task may be taken.
--- A row of turns whose tenant was served elsewhere since is late: its place is too early, and is put right when it comes to
+-- A row of tenant_turns whose tenant was served elsewhere since is late: its place is too early, and is put right when it comes to
 -- be first, with that of at most c_late rows of the same priority. So it costs nothing as long as nobody looks there.
--- Of a turn the first c_lanes lanes are looked at; if these are blocked, its lanes of open kinds are. So thousands of
+-- Of a turn the first c_lanes lanes are looked at; if these are blocked, those of open tenantless lanes are. So thousands of
 -- lanes that are blocked, each by a limit of its own, cost no more than a few.
 -- Only lease_tasks() calls this, under the claim lock and with its settings.
 CREATE OR REPLACE FUNCTION next_lane(
@@ -26,7 +26,7 @@ DECLARE
     v_settled smallint;
     v_turn record;
     v_lane record;
-    v_blocked_kinds uuid [] := '{}';
+    v_blocked_tenantless_lanes uuid [] := '{}';
     v_width integer := 1;
     v_looked integer;
     v_turns integer;
@@ -35,12 +35,12 @@ BEGIN
     WHILE cardinality(blocked) < c_walk LOOP
         v_turns := 0;
         FOR v_turn IN
-            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key, t.served > t.turn AS late,
+            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key, t.last_served > t.turn AS late,
                 lead(t.priority) OVER in_order IS DISTINCT FROM t.priority AS alone
             FROM unnest(p_open_tools) AS open_tool
             CROSS JOIN LATERAL (
-                SELECT turns.* FROM turns
-                WHERE turns.tool = open_tool AND waiting AND NOT closed
+                SELECT tenant_turns.* FROM tenant_turns
+                WHERE tenant_turns.tool = open_tool AND waiting AND NOT closed
                 ORDER BY priority DESC, turn, tenant_id
                 LIMIT 1 + v_width + cardinality(blocked) + cardinality(p_served)
             ) AS t
@@ -53,14 +53,14 @@ BEGIN
         LOOP
             -- Its tenant was served in another row since this one got its place: those that come first are put right.
             IF v_turn.late AND v_turn.priority IS DISTINCT FROM v_settled AND v_turn.tenant_id <> ALL(p_served) THEN
-                UPDATE turns SET turn = served
+                UPDATE tenant_turns SET turn = last_served
                 WHERE ctid = ANY(ARRAY(
                     SELECT late.ctid FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
-                        SELECT turns.ctid, turns.turn, turns.served FROM turns
-                        WHERE turns.tool = open_tool AND turns.priority = v_turn.priority AND waiting AND NOT closed
+                        SELECT t.ctid, t.turn, t.last_served FROM tenant_turns AS t
+                        WHERE t.tool = open_tool AND t.priority = v_turn.priority AND waiting AND NOT closed
                         ORDER BY turn, tenant_id LIMIT c_late
                     ) AS late
-                    WHERE late.served > late.turn
+                    WHERE late.last_served > late.turn
                 ));
                 v_settled := v_turn.priority;
                 CONTINUE walk;
@@ -70,7 +70,7 @@ BEGIN
             FOR v_lane IN
                 SELECT first_lanes.*, lead(head) OVER (ORDER BY head) AS next_head
                 FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
-                    SELECT lane, kind, tool, account, model, tenant_id, queue, head FROM lanes
+                    SELECT lane, tenantless_lane, tool, account, model, tenant_id, queue, head FROM lanes
                     WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
                         AND head IS NOT NULL AND contended_at IS NULL
                     ORDER BY head LIMIT c_lanes
@@ -79,7 +79,7 @@ BEGIN
                 ORDER BY head
             LOOP
                 v_looked := v_looked + 1;
-                CONTINUE WHEN v_lane.kind = ANY(v_blocked_kinds);
+                CONTINUE WHEN v_lane.tenantless_lane = ANY(v_blocked_tenantless_lanes);
                 IF scopes_have_room(limit_scopes(NULL, v_lane.model, NULL, v_lane.queue), p_full) AND (
                     v_lane.account IS NULL
                     OR account_has_room(v_lane.tool, v_lane.account, p_dispatcher, p_now, p_full)
@@ -96,21 +96,22 @@ BEGIN
                     RETURN;
                 END IF;
                 -- Not asked again in this call; a few, since a long list would cost more than it saves.
-                IF cardinality(v_blocked_kinds) < c_lanes THEN
-                    v_blocked_kinds := v_blocked_kinds || v_lane.kind;
+                IF cardinality(v_blocked_tenantless_lanes) < c_lanes THEN
+                    v_blocked_tenantless_lanes := v_blocked_tenantless_lanes || v_lane.tenantless_lane;
                 END IF;
             END LOOP;
             IF v_looked >= c_lanes THEN
                 SELECT lanes.lane, lanes.tool, lanes.account, lanes.model, lanes.tenant_id, lanes.queue, lanes.priority,
                     lanes.head, 0
                 INTO lane, tool, account, model, tenant_id, queue, priority, head, next_head
-                FROM unnest(p_open_tools) AS open_tool JOIN kinds ON kinds.tool = open_tool AND closed_by IS NULL
+                FROM unnest(p_open_tools) AS open_tool
+                JOIN tenantless_lanes AS t ON t.tool = open_tool AND closed_by IS NULL
                 CROSS JOIN LATERAL (
                     -- With OFFSET only its key finds it. The planner, who thinks of the few lanes of a quiet day, would else
-                    -- walk for each kind over all lanes that have a head (measured: 500 of each, 1.9 s a claim).
+                    -- walk for each tenantless lane over all lanes that have a head (measured: 500 of each, 1.9 s a claim).
                     SELECT * FROM lanes
                     WHERE lanes.lane = lane_of(
-                            kinds.tool, kinds.account, kinds.model, v_turn.tenant_id, kinds.queue, v_turn.priority)
+                            t.tool, t.account, t.model, v_turn.tenant_id, t.queue, v_turn.priority)
                     OFFSET 0
                 ) AS lanes
                 WHERE lanes.head IS NOT NULL AND lanes.contended_at IS NULL
@@ -133,16 +134,16 @@ BEGIN
     SELECT two.lane, two.tool, two.account, two.model, two.tenant_id, two.queue, two.priority, two.head,
         CASE WHEN lead(two.priority) OVER in_order = two.priority THEN lead(two.head) OVER in_order END
     INTO lane, tool, account, model, tenant_id, queue, priority, head, next_head
-    FROM kinds CROSS JOIN LATERAL (
+    FROM tenantless_lanes AS t CROSS JOIN LATERAL (
         SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
-        FROM lanes JOIN turns USING (tenant_id, tool, priority)
-        WHERE lanes.kind = kinds.kind AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
-            AND NOT turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(p_full)
+        FROM lanes JOIN tenant_turns USING (tenant_id, tool, priority)
+        WHERE lanes.tenantless_lane = t.tenantless_lane AND lanes.head IS NOT NULL
+            AND lanes.contended_at IS NULL AND NOT tenant_turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(p_full)
         ORDER BY lanes.priority DESC, lanes.head LIMIT 2
     ) AS two
-    WHERE kinds.tool = ANY(p_open_tools) AND kinds.closed_by IS NULL
-        AND scopes_have_room(limit_scopes(NULL, kinds.model, NULL, kinds.queue), p_full)
-        AND (kinds.account IS NULL OR account_has_room(kinds.tool, kinds.account, p_dispatcher, p_now, p_full))
+    WHERE t.tool = ANY(p_open_tools) AND t.closed_by IS NULL
+        AND scopes_have_room(limit_scopes(NULL, t.model, NULL, t.queue), p_full)
+        AND (t.account IS NULL OR account_has_room(t.tool, t.account, p_dispatcher, p_now, p_full))
     WINDOW in_order AS (ORDER BY two.priority DESC, two.head)
     ORDER BY two.priority DESC, two.head LIMIT 1;
 END

@@ -82,7 +82,7 @@ BEGIN
     WHERE lane = p_lane
     RETURNING tenant_id, tool, priority INTO v_lane;
     IF v_head IS NULL OR v_contended THEN
-        UPDATE turns SET waiting = false
+        UPDATE tenant_turns SET waiting = false
         WHERE tenant_id = v_lane.tenant_id AND tool = v_lane.tool AND priority = v_lane.priority
             AND NOT EXISTS (
                 SELECT FROM lanes

@@ -18,7 +18,7 @@ BEGIN
         WHERE lane = ANY(ARRAY(
             SELECT first_lanes.lane
             FROM (
-                SELECT tenant_id FROM turns
+                SELECT tenant_id FROM tenant_turns
                 WHERE tool = p_tool AND priority = p_priority AND waiting AND NOT closed
                 ORDER BY turn, tenant_id LIMIT p_most
             ) AS first_turns
@@ -38,12 +38,12 @@ BEGIN
     )
     SELECT count(*), array_agg(DISTINCT tenant_id) INTO v_count, v_tenants FROM emptied;
 
-    UPDATE turns SET waiting = false
+    UPDATE tenant_turns SET waiting = false
     WHERE tenant_id = ANY(v_tenants) AND tool = p_tool AND priority = p_priority
         AND NOT EXISTS (
             SELECT FROM lanes
-            WHERE lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool
-                AND lanes.priority = turns.priority AND head IS NOT NULL AND contended_at IS NULL
+            WHERE lanes.tenant_id = tenant_turns.tenant_id AND lanes.tool = tenant_turns.tool
+                AND lanes.priority = tenant_turns.priority AND head IS NOT NULL AND contended_at IS NULL
             OFFSET 0);
     RETURN v_count;
 END

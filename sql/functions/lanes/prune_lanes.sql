@@ -26,7 +26,7 @@ DECLARE
     v_before timestamptz := v_now - c_idle;
     v_lanes uuid [];
     v_idle tid [];
-    v_kinds uuid [];
+    v_tenantless_lanes uuid [];
     v_tenants text [];
     v_tools text [];
     v_priorities smallint [];
@@ -35,7 +35,7 @@ DECLARE
 BEGIN
     -- Before the lock: until VACUUM comes by, the way leads over the index entries of what went before.
     v_lanes := ARRAY(SELECT lane FROM lanes WHERE head IS NULL ORDER BY lane LIMIT p_most);
-    v_idle := ARRAY(SELECT ctid FROM turns WHERE idle_since < v_before ORDER BY idle_since LIMIT p_most);
+    v_idle := ARRAY(SELECT ctid FROM tenant_turns WHERE idle_since < v_before ORDER BY idle_since LIMIT p_most);
     IF v_lanes = '{}' AND v_idle = '{}' THEN
         RETURN 0;
     END IF;
@@ -44,31 +44,33 @@ BEGIN
 
     WITH gone AS (
         DELETE FROM lanes WHERE lane = ANY(v_lanes) AND head IS NULL
-        RETURNING kind, tenant_id, tool, priority
+        RETURNING tenantless_lane, tenant_id, tool, priority
     )
-    SELECT count(*), array_agg(DISTINCT kind), array_agg(tenant_id), array_agg(tool), array_agg(priority)
-    INTO v_count, v_kinds, v_tenants, v_tools, v_priorities
+    SELECT count(*), array_agg(DISTINCT tenantless_lane), array_agg(tenant_id), array_agg(tool), array_agg(priority)
+    INTO v_count, v_tenantless_lanes, v_tenants, v_tools, v_priorities
     FROM gone;
     -- With OFFSET each kind is looked up; the planner would else, when few lanes had tasks, read all of them.
-    DELETE FROM kinds
-    WHERE kind = ANY(v_kinds)
+    DELETE FROM tenantless_lanes
+    WHERE tenantless_lane = ANY(v_tenantless_lanes)
         AND NOT EXISTS (
-            SELECT FROM lanes WHERE lanes.kind = kinds.kind AND head IS NOT NULL AND contended_at IS NULL OFFSET 0
+            SELECT FROM lanes
+            WHERE lanes.tenantless_lane = tenantless_lanes.tenantless_lane AND head IS NOT NULL AND contended_at IS NULL
+            OFFSET 0
         )
-        AND kind <> ALL(ARRAY(SELECT lanes.kind FROM lanes WHERE contended_at IS NOT NULL));
-    UPDATE turns SET idle_since = v_now
+        AND tenantless_lane <> ALL(ARRAY(SELECT lanes.tenantless_lane FROM lanes WHERE contended_at IS NOT NULL));
+    UPDATE tenant_turns AS t SET idle_since = v_now
     FROM (
         SELECT DISTINCT tenant_id, tool, priority
         FROM unnest(v_tenants, v_tools, v_priorities) AS each (tenant_id, tool, priority)
     ) AS gone
-    WHERE turns.tenant_id = gone.tenant_id AND turns.tool = gone.tool AND turns.priority = gone.priority
+    WHERE t.tenant_id = gone.tenant_id AND t.tool = gone.tool AND t.priority = gone.priority
         AND NOT waiting AND idle_since IS NULL
         AND NOT EXISTS (
             SELECT FROM lanes
             WHERE contended_at IS NOT NULL
-                AND lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool AND lanes.priority = turns.priority
+                AND lanes.tenant_id = t.tenant_id AND lanes.tool = t.tool AND lanes.priority = t.priority
         );
-    DELETE FROM turns WHERE ctid = ANY(v_idle) AND idle_since < v_before;
+    DELETE FROM tenant_turns WHERE ctid = ANY(v_idle) AND idle_since < v_before;
     GET DIAGNOSTICS v_turns = ROW_COUNT;
     RETURN v_count + v_turns;
 END

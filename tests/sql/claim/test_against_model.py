@@ -69,7 +69,7 @@ class Dispatching(RuleBasedStateMachine):
         self.holder.run("rollback")
         self.db.run(
             "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
-            " lane_inbox, limit_inbox, lanes, kinds, turns restart identity cascade"
+            " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
@@ -187,7 +187,7 @@ class Dispatching(RuleBasedStateMachine):
     def prune_lanes(self, most: int) -> None:
         """Nothing that comes after may show it, but that a tenant is a new one when it had no work for a day."""
         self.db.run("select prune_lanes(%s)", most)
-        known = {tenant for (tenant,) in self.db.rows("select tenant_id from turns")}
+        known = {tenant for (tenant,) in self.db.rows("select tenant_id from tenant_turns")}
         for tenant in set(self.served) - known:
             assert self.db.value("select clock() - %s > interval '1 day'", self.busy_at[tenant])
         self.served = [tenant for tenant in self.served if tenant in known]
@@ -224,7 +224,7 @@ class Dispatching(RuleBasedStateMachine):
                 hinted = [
                     str(tool)
                     for (tool,) in self.db.rows(
-                        "select distinct tool from turns where waiting and not closed"
+                        "select distinct tool from tenant_turns where waiting and not closed"
                     )
                 ]
                 assert claimed.deadline_s == world.deadline_s(DISPATCHERS[who], hinted)
@@ -294,21 +294,24 @@ class Dispatching(RuleBasedStateMachine):
             "select number from tasks where status = 'queued' and wait_reason is null and not exists ("
             " select from lane_inbox as filed where filed.lane = tasks.lane and filed.number <= tasks.number"
             " and filed.created_at <= tasks.created_at"
-            " union all select from lanes join turns using (tenant_id, tool, priority)"
+            " union all select from lanes join tenant_turns using (tenant_id, tool, priority)"
             " where lane = tasks.lane and head <= number and oldest <= tasks.created_at"
-            " and kind in (select kind from kinds)"
-            " and (turns.waiting or contended_at is not null))"
+            " and tenantless_lane in (select tenantless_lane from tenantless_lanes)"
+            " and (tenant_turns.waiting or contended_at is not null))"
         )
 
     @invariant()
     def nothing_is_known_for_ever_of_lanes_that_are_gone(self) -> None:
         """A kind has lanes; a turn has lanes, or goes in a day; and it waits exactly if it has one to look at."""
-        assert not self.db.rows("select kind from kinds where kind not in (select kind from lanes)")
         assert not self.db.rows(
-            "select t.tenant_id from turns as t left join lanes using (tenant_id, tool, priority)"
+            "select from tenantless_lanes where tenantless_lane not in (select tenantless_lane from lanes)"
+        )
+        assert not self.db.rows(
+            "select t.tenant_id from tenant_turns as t left join lanes using (tenant_id, tool, priority)"
             " group by t.tenant_id, t.tool, t.priority having"
             " waiting <> coalesce(bool_or(head is not null and contended_at is null), false)"
-            " or turn > served or count(lane) = 0 and idle_since is null or count(head) > 0 and idle_since is not null"
+            " or turn > last_served or count(lane) = 0 and idle_since is null"
+            " or count(head) > 0 and idle_since is not null"
         )
 
     @invariant()

@@ -35,7 +35,7 @@ def test_a_lane_that_lost_all_its_tasks_is_left_alone_until_it_gets_new_ones(wid
     wide.run("update tasks set status = 'canceled'")
     assert wide.claim(dispatcher).numbers == []
     assert wide.rows("select head from lanes") == [(None,)]
-    assert wide.rows("select waiting from turns") == [(False,)]
+    assert wide.rows("select waiting from tenant_turns") == [(False,)]
     numbers = wide.submit_some(2, queue="a")
     assert wide.claim(dispatcher).numbers == numbers
 
@@ -75,7 +75,7 @@ def test_thousands_of_emptied_lanes_are_cleaned_up_in_bounded_steps(wide: Client
     assert claim.numbers == [last]
     assert 2 <= calls <= 4
     assert wide.value("select count(*) from lanes where head is not null") == 0
-    assert wide.value("select count(*) from turns where waiting") == 0
+    assert wide.value("select count(*) from tenant_turns where waiting") == 0
 
 
 def test_among_many_emptied_lanes_those_with_tasks_are_found_in_their_order(wide: Client) -> None:

@@ -142,7 +142,7 @@ def test_a_tenant_closes_when_full_and_reopens_when_a_run_ends(wide: Client) -> 
         [run] = wide.claim(dispatcher).runs
         assert run.number == number
         assert wide.claim(dispatcher).numbers == []
-        assert wide.rows("select closed from turns") == [(True,)]
+        assert wide.rows("select closed from tenant_turns") == [(True,)]
         wide.finish(dispatcher, run)
 
 

@@ -29,9 +29,10 @@ def prune(db: Client, most: int = 200) -> int:
 
 
 def known(db: Client) -> tuple[object, ...]:
-    """How many lanes, kinds and turns there are."""
+    """How many lanes, tenantless lanes and turns there are."""
     return db.one(
-        "select (select count(*) from lanes), (select count(*) from kinds), (select count(*) from turns)"
+        "select (select count(*) from lanes), (select count(*) from tenantless_lanes),"
+        " (select count(*) from tenant_turns)"
     )
 
 
@@ -51,7 +52,9 @@ def submit_for(db: Client, tenants: str) -> None:
 # What goes, and what stays
 
 
-def test_lanes_kinds_and_turns_of_what_is_gone_are_removed(wide: Client, me: UUID, time: Clock) -> None:
+def test_lanes_tenantless_lanes_and_turns_of_what_is_gone_are_removed(
+    wide: Client, me: UUID, time: Clock
+) -> None:
     wide.submit_all(
         [
             {
@@ -81,7 +84,9 @@ def test_a_call_removes_no_more_than_it_was_told(wide: Client, me: UUID, time: C
     assert [wide.value("select prune_lanes(4)") for _ in range(4)] == [4, 4, 2, 0]
 
 
-def test_lanes_with_tasks_stay_with_their_kind_and_turn(wide: Client, me: UUID, time: Clock) -> None:
+def test_lanes_with_tasks_stay_with_their_tenantless_lane_and_turn(
+    wide: Client, me: UUID, time: Clock
+) -> None:
     wide.limit("tenant:full", 0)
     wide.submit_some(2)
     wide.submit_some(priority=9)
@@ -108,14 +113,16 @@ def test_a_lane_whose_tasks_somebody_holds_is_not_empty(wide: Client, me: UUID, 
     assert wide.claim(me).numbers == [number]
 
 
-def test_a_kind_that_comes_back_is_closed_if_its_model_is_full(wide: Client, me: UUID, time: Clock) -> None:
+def test_a_tenantless_lane_that_comes_back_is_closed_if_its_model_is_full(
+    wide: Client, me: UUID, time: Clock
+) -> None:
     wide.submit_some(model="m")
     work_through(wide, me)
     prune(wide)
     wide.limit("model:m", 0)
     [number] = wide.submit_some(model="m")
     assert wide.claim(me).runs == []
-    assert wide.rows("select closed_by from kinds") == [("model:m",)]
+    assert wide.rows("select closed_by from tenantless_lanes") == [("model:m",)]
     wide.limit("model:m", 1)
     assert wide.claim(me).numbers == [number]
 
@@ -297,7 +304,9 @@ def test_what_the_removal_costs_depends_on_what_goes(wide: Client, me: UUID, tim
         )
         for run in wide.claim(me, 20).runs:
             wide.finish(me, run)
-        wide.run("vacuum lanes, kinds, turns")  # else it also depends on how lately that was done
+        wide.run(
+            "vacuum lanes, tenantless_lanes, tenant_turns"
+        )  # else it also depends on how lately that was done
         plan = wide.value("explain (analyze, buffers, format json) select prune_lanes()")
         assert isinstance(plan, list)
         return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
@@ -348,7 +357,7 @@ def test_a_tenant_gains_nothing_by_a_lane_that_is_removed_while_it_works_elsewhe
     submit_for(wide, "ab")
     assert work_through(wide, me) == ["b", "a"]
     prune(wide)
-    assert wide.rows("select tool from turns where tenant_id = 'a'") == [("claude",)]
+    assert wide.rows("select tool from tenant_turns where tenant_id = 'a'") == [("claude",)]
     wide.submit_all([{"tool": "codex", "prompt": "p", "tenant_id": tenant} for tenant in "ab"])
     assert work_through(wide, me) == ["b", "a"]
 
@@ -373,7 +382,7 @@ def test_serving_a_tenant_at_one_priority_writes_no_index_entry_at_the_others(wi
         wide.claim(me, 1)
     wide.run("select pg_stat_force_next_flush()")
     updates, within_page = wide.one(
-        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'turns'"
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'tenant_turns'"
     )
     assert isinstance(updates, int)
     assert isinstance(within_page, int)

@@ -1,0 +1,38 @@
+-- Names that say what they hold: a tenantless lane is what lanes of all tenants and priorities have in common, and a
+-- tenant's turn is its place in the order over tenants. Types for what a claim keeps in mind while it works.
+
+ALTER TABLE kinds RENAME TO tenantless_lanes;
+ALTER TABLE tenantless_lanes RENAME COLUMN kind TO tenantless_lane;
+ALTER TABLE lanes RENAME COLUMN kind TO tenantless_lane;
+ALTER INDEX kinds_pkey RENAME TO tenantless_lanes_pkey;
+ALTER INDEX kinds_open RENAME TO tenantless_lanes_open;
+ALTER INDEX kinds_open_of_model RENAME TO tenantless_lanes_open_of_model;
+ALTER INDEX kinds_open_of_queue RENAME TO tenantless_lanes_open_of_queue;
+ALTER INDEX kinds_closed RENAME TO tenantless_lanes_closed;
+ALTER INDEX lanes_of_kind RENAME TO lanes_of_tenantless_lane;
+
+ALTER TABLE turns RENAME TO tenant_turns;
+ALTER TABLE tenant_turns RENAME COLUMN served TO last_served;
+ALTER INDEX turns_pkey RENAME TO tenant_turns_pkey;
+ALTER INDEX turns_in_order RENAME TO tenant_turns_in_order;
+ALTER INDEX turns_idle RENAME TO tenant_turns_idle;
+
+-- A group that the claim at hand may still use, and how many of its slots are free.
+CREATE TYPE claimable_group AS (group_name text, tool text, account_name text, free integer);
+
+-- One step of the claim at hand: how many tasks it took, and the limits that count each of them.
+CREATE TYPE claim_step AS (scopes text [], tasks integer);
+
+-- A lane to take from. No other lane comes before it until its next task is number `next_head`; null means that none
+-- ever does, and 0 that this is not known.
+CREATE TYPE candidate_lane AS (
+    lane uuid,
+    tool text,
+    account text,
+    model text,
+    tenant_id text,
+    queue text,
+    priority smallint,
+    head bigint,
+    next_head bigint
+);
