@@ -17,14 +17,11 @@ ALTER INDEX turns_pkey RENAME TO tenant_turns_pkey;
 ALTER INDEX turns_in_order RENAME TO tenant_turns_in_order;
 ALTER INDEX turns_idle RENAME TO tenant_turns_idle;
 
--- A group that the claim at hand may still use, and how many of its slots are free.
+-- A group that the claim at hand may use, and how many of its slots are free.
 CREATE TYPE claimable_group AS (group_name text, tool text, account_name text, free integer);
 
--- One step of the claim at hand: how many tasks it took, and the limits that count each of them.
-CREATE TYPE claim_step AS (scopes text [], tasks integer);
-
--- A lane to take from. No other lane comes before it until its next task is number `next_head`; null means that none
--- ever does, and 0 that this is not known.
+-- A lane that the claim at hand may take from. Its tasks before number `next_head` come before those of all other lanes:
+-- null when that is all of them, and 0 when it is known of the first one only.
 CREATE TYPE candidate_lane AS (
     lane uuid,
     tool text,
@@ -36,3 +33,9 @@ CREATE TYPE candidate_lane AS (
     head bigint,
     next_head bigint
 );
+
+-- One of the first ready tasks of a lane, and how much it adds to what a claim returns.
+CREATE TYPE ready_task AS (id uuid, number bigint, created_at timestamptz, bytes bigint);
+
+-- What the claim at hand took in one step: so many tasks, and the limits that count each of them.
+CREATE TYPE claim_step AS (tool text, priority smallint, scopes text [], tasks integer);
