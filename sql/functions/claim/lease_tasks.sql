@@ -35,9 +35,10 @@ DECLARE
     c_price CONSTANT integer := 80;
     -- The moment of the whole claim, its deadline included: no moment lies between the two.
     v_now timestamptz := clock();
+    v_room record;
     v_groups claimable_group [];
     v_open_tools text [];
-    v_room_changed boolean := true;
+    v_room_changed boolean := false;
     -- Limits and accounts that this call itself has filled: the counters do not know of its tasks yet.
     v_filled text [] := '{}';
     v_steps claim_step [] := '{}';
@@ -58,9 +59,10 @@ DECLARE
     v_together_at integer := c_one_by_one;
     v_emptied integer;
 BEGIN
-    PERFORM promote_due_tasks(v_now);
-    PERFORM drain_inboxes();
-    v_groups := groups_with_room(p_dispatcher, v_now, p_max_tasks);
+    PERFORM catch_up(v_now);
+    v_room := groups_with_room(p_dispatcher, v_now, p_max_tasks);
+    v_groups := v_room.groups;
+    v_open_tools := v_room.open_tools;
 
     WHILE cardinality(v_task_ids) < p_max_tasks AND v_bytes < c_bytes AND v_fruitless < c_fruitless LOOP
         IF v_room_changed THEN
@@ -85,7 +87,9 @@ BEGIN
         ) AS limits
         GROUP BY limits.free ORDER BY limits.free LIMIT 1;
         v_most := 1;
-        IF v_lane.next_head IS DISTINCT FROM 0 AND v_lane.account IS NULL THEN
+        IF v_lane.next_head IS DISTINCT FROM 0 AND v_lane.account IS NULL
+            AND cardinality(v_task_ids) < p_max_tasks - 1
+        THEN
             SELECT least(p_max_tasks - cardinality(v_task_ids), v_tightest.slots, sum(free)) INTO v_most
             FROM unnest(v_groups) WHERE tool = v_lane.tool;
         END IF;

@@ -1,7 +1,7 @@
 -- INTERNAL note_changed_limits(): reads from limit_inbox which limits became full or got room. Closes the turns of
 -- tenants whose own limit is full, and opens those of tenants that have room. Does the same with the tenantless lanes
 -- of a model or queue, if it has at most c_few of them: closing many each time the limit fills would cost more than
--- it saves the claim. Only drain_inboxes() calls this, under the claim lock.
+-- it saves the claim. Only catch_up() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION note_changed_limits() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
