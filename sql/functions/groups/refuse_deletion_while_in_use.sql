@@ -6,6 +6,6 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'worker group % has % active tasks; it can be deleted or renamed when they have ended',
         quote_literal(old.group_name), old.current_concurrent
-        USING ERRCODE = 'LD409', HINT = format('let it take no more: `llmctl group pause %s`', old.group_name);
+        USING ERRCODE = 'LD409', HINT = format('pause it first: `llmctl group pause %s`', old.group_name);
 END
 $$;

@@ -40,7 +40,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM dispatchers WHERE NOT closed AND dispatchers.host = p_host AND lease_expires_at >= v_now
     ) THEN
-        RAISE EXCEPTION 'a dispatcher of host % is alive: stop it, and its next start goes on with its runs',
+        RAISE EXCEPTION 'a dispatcher of host % is alive: stop it, and its next start continues its runs',
             quote_literal(p_host) USING ERRCODE = 'LD409';
     END IF;
     v_away := ARRAY(
