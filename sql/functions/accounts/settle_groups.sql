@@ -20,12 +20,7 @@ BEGIN
             coalesce(bool_or(is_probe(g, runs.claimed_at) AND (
                 policy.name IS NULL OR policy.uses_attempt AND report ->> 'ran_s' IS NOT NULL
             )), false) AS proven
-        FROM (
-            -- If a run is listed twice, its first report counts, as it does for the run itself.
-            SELECT DISTINCT ON (report ->> 'run_id') report
-            FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position)
-            ORDER BY report ->> 'run_id', position
-        ) AS first_reports
+        FROM jsonb_array_elements(p_reports) AS report
         JOIN task_runs AS runs ON runs.id = (report ->> 'run_id')::uuid
         JOIN worker_groups AS g ON g.group_name = runs.group_name
         LEFT JOIN error_classes AS policy ON policy.name = runs.error_class

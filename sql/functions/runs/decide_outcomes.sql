@@ -1,6 +1,7 @@
 -- INTERNAL decide_outcomes(dispatcher, reports, run_ids, task_ids, now): returns what becomes of the tasks whose runs
 -- have ended: the outcome, which is the status of the task from now on; for a task that is queued again, its wait, and
--- the account and the session (session_run) that it stays with. end_runs() says by which rules, and alone calls this.
+-- the account and the session (session_run) that it stays with. `reports` has each run once. end_runs() says by which
+-- rules, and alone calls this.
 CREATE OR REPLACE FUNCTION decide_outcomes(
     p_dispatcher uuid, p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz
 ) RETURNS TABLE (
@@ -42,12 +43,10 @@ BEGIN
         policy.run_status,
         policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false)
     FROM (
-        SELECT DISTINCT ON (report.run_id) report.*, bounded_wait(retry_after_s) AS asked_wait_s
-        FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
-            jsonb_to_record(listed.report) AS report (
-                run_id uuid, error_class text, session_id text, cost_usd numeric, retry_after_s double precision
-            )
-        ORDER BY report.run_id, listed.position
+        SELECT report.*, bounded_wait(retry_after_s) AS asked_wait_s
+        FROM jsonb_to_recordset(p_reports) AS report (
+            run_id uuid, error_class text, session_id text, cost_usd numeric, retry_after_s double precision
+        )
     ) AS reported
     JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
     LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name

@@ -48,6 +48,15 @@ BEGIN
             RAISE EXCEPTION 'unknown error class %', quote_literal(v_unknown) USING ERRCODE = 'LD400';
         END IF;
     END IF;
+    IF (SELECT count(*) > count(DISTINCT run) FROM unnest(v_run_ids) AS run) THEN
+        -- If a run is listed twice, its first report counts.
+        SELECT jsonb_agg(report) INTO p_reports
+        FROM (
+            SELECT DISTINCT ON ((report ->> 'run_id')::uuid) report
+            FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position)
+            ORDER BY (report ->> 'run_id')::uuid, position
+        ) AS first_reports;
+    END IF;
     v_task_ids := ARRAY(
         SELECT id FROM tasks
         WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
@@ -71,15 +80,12 @@ BEGIN
     v_now := clock();
 
     WITH reported AS (
-        SELECT DISTINCT ON (report.run_id) report.*
-        FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
-            jsonb_to_record(listed.report) AS report (
-                run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
-                final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
-                cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-                auth_mode text, denials jsonb
-            )
-        ORDER BY report.run_id, listed.position
+        SELECT * FROM jsonb_to_recordset(p_reports) AS report (
+            run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
+            final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
+            cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
+            auth_mode text, denials jsonb
+        )
     ), decided AS (
         SELECT * FROM decide_outcomes(p_dispatcher, p_reports, v_run_ids, v_task_ids, v_now) JOIN reported USING (run_id)
     ), moved AS (
