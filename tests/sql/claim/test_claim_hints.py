@@ -141,7 +141,7 @@ def test_a_task_canceled_in_a_transaction_that_commits_leaves_no_trace_in_the_la
 
 
 def test_a_row_that_only_a_foreign_key_points_at_is_claimed(wide: Client) -> None:
-    """Adding a file to a task locks its row against deletion, not against work."""
+    """Adding a file to a task locks its row against deletion, but not against a claim."""
     [number] = wide.submit_some()
     producer = wide.another()
     producer.run("begin")
@@ -255,7 +255,7 @@ def test_a_cool_down_is_a_deadline_only_of_groups_that_have_work_and_are_not_pau
 
 
 def test_a_deadline_that_passes_while_the_claim_answers_is_still_told(wide: Client, time: Clock) -> None:
-    """What became due between the claim's look and its answer must not sleep until something else happens."""
+    """What becomes due after the claim has looked must not wait until something else happens."""
     dispatcher = wide.dispatcher()
     wide.submit_some(delay_s=10)
     seen = wide.value("select clock()")

@@ -1,4 +1,4 @@
-"""No limit is passed by one, none leaves a slot empty that could be used, changes take effect at once."""
+"""No limit is passed by one, no slot stays empty that could be used, and changes take effect at once."""
 
 import psycopg
 import pytest
@@ -151,6 +151,7 @@ def test_a_full_tenant_that_submits_something_of_a_new_kind_stays_closed(wide: C
     submit(wide)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
+    assert wide.claim(dispatcher).numbers == []  # which hears that the limit is full
     [new] = submit(wide, priority=9)
     assert wide.claim(dispatcher).numbers == []
     wide.finish(dispatcher, run)
@@ -158,7 +159,7 @@ def test_a_full_tenant_that_submits_something_of_a_new_kind_stays_closed(wide: C
 
 
 def test_work_behind_hundreds_of_blocked_turns_is_found(wide: Client) -> None:
-    """More than the claim walks through: tenants in front have work for a full model only."""
+    """More tenants than the claim walks through have only work for a full model."""
     wide.limit("model:opus", 0)
     blocked = {"tool": "claude", "prompt": "p", "model": "opus", "priority": 9}
     wide.submit_all([blocked | {"tenant_id": f"t{i}"} for i in range(300)])
@@ -256,7 +257,7 @@ def test_a_limit_resized_by_hand_waits_for_the_claim_that_goes_on(wide: Client) 
     "change", ["delete from worker_groups", "update worker_groups set group_name = 'renamed'"]
 )
 def test_a_group_with_active_tasks_cannot_be_deleted_or_renamed(wide: Client, change: str) -> None:
-    """Its runs name it: whoever adopts them could not go on with them, and they would not be counted any more."""
+    """Its runs name it. Without it a dispatcher that adopts them could not go on, and they would not be counted."""
     submit(wide)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
@@ -273,7 +274,7 @@ def test_variables_of_a_group_are_text(wide: Client, env: str) -> None:
 
 
 def test_limits_and_groups_may_change_in_one_transaction_in_any_order(wide: Client) -> None:
-    """Against a report that moves the same counters in the order of their names, row by row."""
+    """They do not deadlock with a report, which moves the same counters one by one in the order of their names."""
     wide.limit("model:opus", 5)
     wide.limit("tenant:acme", 5)
     submit(wide)

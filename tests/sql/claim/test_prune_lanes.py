@@ -20,7 +20,7 @@ def me(wide: Client, time: Clock) -> UUID:
 
 
 def prune(db: Client, most: int = 200) -> int:
-    """Remove all that may go; answers how much that was."""
+    """Remove all that can be removed; returns how much that was."""
     removed = 0
     while count := db.value("select prune_lanes(%s)", most):
         assert isinstance(count, int)
@@ -37,7 +37,7 @@ def known(db: Client) -> tuple[object, ...]:
 
 
 def work_through(db: Client, me: UUID) -> list[object]:
-    """Take one task after the other until nothing is ready; answers their tenants."""
+    """Take one task after the other until nothing is ready; returns their tenants."""
     tenants = []
     while runs := db.claim(me, 1).runs:
         db.finish(me, runs[0])
@@ -120,6 +120,7 @@ def test_a_tenantless_lane_that_comes_back_is_closed_if_its_model_is_full(
     work_through(wide, me)
     prune(wide)
     wide.limit("model:m", 0)
+    assert wide.claim(me).runs == []  # which hears that the limit is full
     [number] = wide.submit_some(model="m")
     assert wide.claim(me).runs == []
     assert wide.rows("select closed_by from tenantless_lanes") == [("model:m",)]
@@ -245,7 +246,7 @@ def test_a_task_that_becomes_ready_after_its_lane_was_removed_is_claimed(
 def test_a_task_that_is_submitted_at_that_moment_is_claimed(
     wide: Client, me: UUID, time: Clock, moment: str
 ) -> None:
-    """Its producer commits late: the removal sees nothing of it."""
+    """Its producer commits late, so the removal does not see the task."""
     wide.submit_some()
     work_through(wide, me)
     producer, pruner = wide.another(), wide.another()
@@ -363,7 +364,7 @@ def test_a_tenant_gains_nothing_by_a_lane_that_is_removed_while_it_works_elsewhe
 
 
 def test_a_tenant_that_was_served_at_one_priority_waits_at_all_others(wide: Client, me: UUID) -> None:
-    """Its other rows are put right only when they come to be first: nobody may see that."""
+    """Its other rows are put right only when they come to be first. Nothing may show that."""
     for priority in (9, 7, 5, 3):
         wide.submit_all(
             [{"tool": "claude", "prompt": "p", "tenant_id": t, "priority": priority} for t in "aabbcc"]
