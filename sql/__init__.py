@@ -4,33 +4,46 @@ Other packages call a function with ``calls`` (a dispatcher also with ``dispatch
 but what concerns a connection, such as LISTEN.
 """
 
+import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+_BRIDGE = re.compile(r"\d+_from_(\d+)\.sql")
+
 
 def migrations() -> list[tuple[int, Traversable]]:
-    """Numbered migrations in order: ``0001_name.sql`` is number 1. Each runs once in its own transaction."""
-    found = [entry for entry in (files(__name__) / "migrations").iterdir() if entry.name.endswith(".sql")]
+    """List the numbered migrations in order: ``0014_name.sql`` is number 14. The first one creates a whole schema."""
+    found = [entry for entry in _migration_files() if not _BRIDGE.fullmatch(entry.name)]
     return sorted((int(entry.name.split("_", 1)[0]), entry) for entry in found)
 
 
+def bridges() -> dict[int, Traversable]:
+    """List what older schemas need instead of the first migration: ``0013_from_0012.sql`` is that of schema 12."""
+    found = [(_BRIDGE.fullmatch(entry.name), entry) for entry in _migration_files()]
+    return {int(match[1]): entry for match, entry in found if match}
+
+
+def _migration_files() -> list[Traversable]:
+    return [entry for entry in (files(__name__) / "migrations").iterdir() if entry.name.endswith(".sql")]
+
+
 def definitions() -> list[Traversable]:
-    """Functions and triggers, in the order in which they are re-created after every migration."""
+    """List functions and triggers in the order in which they are created anew after every migration."""
     themes = (files(__name__) / "functions").iterdir()
     functions = [entry for theme in themes for entry in theme.iterdir() if entry.name.endswith(".sql")]
     return [*sorted(functions, key=lambda entry: entry.name), files(__name__) / "triggers.sql"]
 
 
 def grants() -> bytes:
-    """Who may call which function; applied after :func:`definitions`."""
+    """Return the text that says who may call which function; it is applied after :func:`definitions`."""
     return (files(__name__) / "grants.sql").read_bytes()
 
 
 def bookkeeping() -> bytes:
-    """The tables in which `dispatcher migrate` notes what it has done."""
+    """Return the tables in which `dispatcher migrate` notes what it has done."""
     return (files(__name__) / "bookkeeping.sql").read_bytes()
 
 
 def query(name: str) -> bytes:
-    """The text of ``queries/<name>.sql``."""
+    """Return the text of ``queries/<name>.sql``."""
     return (files(__name__) / "queries" / f"{name}.sql").read_bytes()

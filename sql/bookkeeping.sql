@@ -1,5 +1,5 @@
 -- What `dispatcher migrate` knows about a database: the migrations it has run, and the definitions it created.
--- The owner's alone: each command sees by schema_version() whether the schema fits.
+-- Only the owner reads these tables. Each command asks schema_version() whether the schema fits it.
 create table if not exists schema_migrations (
     number integer primary key,
     name text not null,

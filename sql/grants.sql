@@ -1,14 +1,14 @@
 -- Who may call what. Applied whenever functions were created anew, and by each `dispatcher migrate`.
 --
--- Nobody but the owner may touch a table. Whatever a role may do is a function, which runs with the rights of its owner
--- and looks up names in our schema only; all other functions serve these and are nobody's. A function that is not
--- listed is the owner's alone. Trigger functions run with these rights, too: an administrator may let a role insert
--- into tasks, and the row must still reach the tables that the role cannot write.
+-- Only the owner may touch a table. Everything that a role may do is a function listed here, which runs with the rights
+-- of its owner and looks up names in our schema only. All other functions serve these, and only the owner may call
+-- them. Trigger functions run with the owner's rights, too: an administrator may let a role insert into tasks, and the
+-- row must still reach the tables that the role cannot write.
 --
--- Roles belong to the server: databases share them, and a dump does not bring them. Where we may not create them, an
+-- Roles belong to the server: databases share them, and a dump does not contain them. Where we may not create them, an
 -- administrator does, and the next `dispatcher migrate` grants. Where a superuser migrates, the functions belong to
--- llmctl_owner, whom nobody can become: a superuser's rights are too many for a function that others call.
--- ALTER FUNCTION costs the functions inlining, which none of those listed can have; the small ones are not listed.
+-- llmctl_owner, which nobody can become: a function that others call must not have all rights of a superuser.
+-- ALTER FUNCTION keeps a function from being inlined. None of those listed could be, and the small ones are not listed.
 DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
@@ -23,14 +23,14 @@ DECLARE
         {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
-            "adopt_runs", "append_output", "claim_tasks", "close_dispatcher", "count_prunable", "finish_run", "finish_runs",
-            "has_work", "heartbeat", "input_files_of", "keep_pieces", "next_deadline", "open_runs", "prune_lanes",
-            "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
-            "settled_runs", "start_run", "start_runs", "store_output", "store_piece", "unreferenced_files"
+            "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs", "has_work", "heartbeat",
+            "input_files_of", "keep_pieces", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input",
+            "read_prompt", "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_output",
+            "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
-            "remove_limit", "resume_group", "revoke_tenant", "set_group_limit"
+            "remove_limit", "resume_group", "revoke_tenant"
         ]}
     ]';
     v_schema text;
@@ -50,7 +50,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', 'llmctl_' || v_role);
         EXCEPTION
-            WHEN insufficient_privilege THEN NULL;  -- `dispatcher check` tells what an administrator has to do
+            WHEN insufficient_privilege THEN NULL;  -- `dispatcher check` says what an administrator has to do
             WHEN duplicate_object OR unique_violation THEN NULL;  -- a migrate of another database was faster
         END;
     END LOOP;
@@ -66,7 +66,8 @@ BEGIN
     END LOOP;
     IF v_needs_owner THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO llmctl_owner', v_schema);
-        -- All that the migrating role has here. If some of it is not ours: llmctl_owner has no other functions.
+        -- Everything that the migrating role owns here. It is harmless if some of it is not ours, since llmctl_owner has no
+        -- functions but ours.
         FOR f IN
             SELECT oid::regclass::text AS name, relkind FROM pg_class
             WHERE relnamespace = v_schema::regnamespace AND relowner = v_owner::regrole AND relkind IN ('r', 'p', 'S')

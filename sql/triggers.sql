@@ -1,4 +1,4 @@
--- Triggers are made anew after every migration, like functions.
+-- Which trigger calls which function. Triggers are created anew after every migration, as functions are.
 
 CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
@@ -16,12 +16,13 @@ CREATE OR REPLACE TRIGGER tasks_deleted BEFORE DELETE ON tasks
 FOR EACH ROW WHEN (old.status IN ('leased', 'running'))
 EXECUTE FUNCTION refuse_deletion_while_active();
 
--- Someone who inserts into tasks by hand with a time in the future needs to know nothing of wait_reason.
+-- Somebody who inserts tasks by hand, with a time in the future, need not know wait_reason.
 CREATE OR REPLACE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
 FOR EACH ROW WHEN (new.scheduled_at IS NOT NULL AND new.wait_reason IS NULL AND new.status = 'queued')
 EXECUTE FUNCTION task_scheduled();
 
--- What creates or resizes a limit or group does so while nothing is claimed or finished, and with a true count.
+-- A limit or group is created, renamed, resized or removed while nothing is claimed or finished, so that its count is
+-- true.
 CREATE OR REPLACE TRIGGER concurrency_limits_locked
 BEFORE INSERT OR DELETE OR UPDATE OF scope, max_concurrent ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION lock_limits_first();

@@ -1,18 +1,23 @@
 """Bringing a database to the schema of this program.
 
-Migrations are numbered and run once. Functions and triggers ("definitions") are re-created as a whole when
-their text differs from what the database has, so that each has one file that shows it as it is now.
+Migrations are numbered and run once. The first one creates the whole schema as it was at its number. A database that
+already has an older schema gets a bridge instead, where there is one for its number, and is refused otherwise.
 
-Functions are replaced with ``CREATE OR REPLACE``, not dropped and created: that keeps their owner and every
-GRANT that a database administrator gave. Two changes are beyond it. A return type cannot be replaced: then
-the function that the file is named after is dropped first, and ``grants.sql`` grants it again to our roles. Other
-parameters make a second function beside the old one: what an earlier migrate created and this one did not
-is dropped at the end. Nothing is dropped with CASCADE, so nothing that still needs a function vanishes
-unseen, and functions that are not ours stay.
+Functions and triggers ("definitions") are created anew as a whole when their text differs from what the database has.
+So each has one file that shows it as it is now. ``CREATE OR REPLACE`` keeps the owner of a function and every GRANT
+that a database administrator gave. Two changes are beyond it:
+
+* A return type cannot be replaced. Then the function that the file is named after is dropped first, and
+  ``grants.sql`` grants it again to our roles.
+* Other parameters make a second function beside the old one. What an earlier migrate created and this one did not is
+  dropped at the end.
+
+Nothing is dropped with CASCADE: what still needs a function does not vanish unseen, and functions that are not ours
+stay.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,8 +52,11 @@ class Schema:
         self,
         migrations: Sequence[tuple[int, Traversable]] | None = None,
         definitions: Sequence[Traversable] | None = None,
+        bridges: Mapping[int, Traversable] | None = None,
     ) -> None:
         self.migrations = sql.migrations() if migrations is None else migrations
+        self.bridges = sql.bridges() if migrations is None else bridges or {}
+        """What a database at that schema needs instead of the first migration."""
         self._definitions = definitions
 
     @property
@@ -56,15 +64,20 @@ class Schema:
         """The number of the last migration, 0 without any."""
         return max((number for number, _ in self.migrations), default=0)
 
+    def can_upgrade(self, number: int) -> bool:
+        """Say whether a database at this schema (0: none yet) can be brought to ours."""
+        first = min((known for known, _ in self.migrations), default=0)
+        return number == 0 or number in self.bridges or first <= number <= self.number
+
     @cached_property
     def definitions(self) -> Sequence[tuple[str, bytes]]:
-        """Name (``claim_tasks`` of ``claim_tasks.sql``) and text, in the order in which they are created."""
+        """Name (``show_task`` of ``show_task.sql``) and text, in the order in which they are created."""
         files = sql.definitions() if self._definitions is None else self._definitions
         return [(file.name.removesuffix(".sql"), file.read_bytes()) for file in files]
 
     @cached_property
     def grants(self) -> bytes:
-        """Who may call which of the functions; nothing where the functions are not this program's."""
+        """Who may call which of the functions; empty where the functions are not this program's."""
         return sql.grants() if self._definitions is None else b""
 
     @cached_property
@@ -78,7 +91,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class Migrated:
-    """What :func:`migrate` did: both are empty or False when everything was in place."""
+    """What :func:`migrate` did: the files that it applied, and whether it created the definitions anew."""
 
     applied: tuple[str, ...] = ()
     redefined: bool = False
@@ -87,9 +100,9 @@ class Migrated:
 def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
     """Create the database where it is missing, and bring it to ``schema`` (default: this program's).
 
-    Safe to call from many processes at once. Each migration has a transaction of its own: after an error
-    those before it stay, and the next call goes on. Raises :class:`DatabaseError` when the database is newer
-    than the program, or a file fails.
+    Many processes may call it at once. Each migration has a transaction of its own: after an error those before it
+    stay, and the next call goes on. Raises :class:`DatabaseError` when a file fails, and when the database is newer
+    than the program or too old for it: then nothing is changed.
     """
     schema = schema or Schema()
     with _connect_creating(settings) as connection, translated():
@@ -102,11 +115,9 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
         known: dict[int, str] = dict(
             connection.execute("select number, name from schema_migrations").fetchall()
         )
-        _refuse_newer(max(known, default=0), schema)
+        _refuse_unusable(max(known, default=0), schema)
         applied = tuple(
-            _apply(connection, number, file)
-            for number, file in schema.migrations
-            if not _is_applied(known, number, file)
+            _apply(connection, number, file.name, source) for number, file, source in _to_apply(schema, known)
         )
         row = connection.execute("select digest, functions from schema_definitions").fetchone()
         digest, functions = row or (None, [])
@@ -122,11 +133,11 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
 def require_schema(connection: Connection, schema: Schema | None = None) -> None:
     """Raise :class:`DatabaseError` unless the database has all migrations of this program and no newer one.
 
-    One statement. The definitions may be those of a neighbouring version of the program.
+    Costs one statement. The definitions may be those of a neighbouring version of the program.
     """
     schema = schema or Schema()
     number, _ = schema_state(connection)
-    _refuse_newer(number, schema)
+    _refuse_unusable(number, schema)
     if number < schema.number:
         state = f"has schema {number}, this program needs {schema.number}" if number else "has no schema yet"
         raise DatabaseError(f"the database {connection.info.dbname!r} {state}; run `dispatcher migrate`")
@@ -171,7 +182,7 @@ def _connect_creating(settings: Settings) -> BoundedConnection:
 
 
 def _create_database(settings: Settings) -> None:
-    """Make it of template0, which nobody can be connected to, and which holds nothing of the site's own."""
+    """Create it from template0: nobody can be connected to that, and it holds nothing of the site's own."""
     for maintenance in MAINTENANCE_DATABASES:
         try:
             connection = connect(settings, database=maintenance)
@@ -192,25 +203,27 @@ def _create_database(settings: Settings) -> None:
     raise DatabaseError(f"{server_name(settings)} lets us into none of {', '.join(MAINTENANCE_DATABASES)}")
 
 
-def _is_applied(known: dict[int, str], number: int, file: Traversable) -> bool:
-    if number not in known:
-        return False
-    if known[number] != file.name:
-        raise DatabaseError(
-            f"migration {number} of this program is {file.name}, but the database has run {known[number]};"
-            " it belongs to another version of the program"
-        )
-    return True
+def _to_apply(schema: Schema, known: dict[int, str]) -> list[tuple[int, Traversable, Traversable]]:
+    """List what is missing: the migration with its number, and the file to run, which may be a bridge to it."""
+    missing: list[tuple[int, Traversable, Traversable]] = []
+    for number, file in schema.migrations:
+        if number not in known:
+            bridge = None if missing else schema.bridges.get(max(known, default=0))
+            missing.append((number, file, bridge or file))
+        elif known[number] != file.name:
+            raise DatabaseError(
+                f"migration {number} of this program is {file.name}, but the database has run {known[number]};"
+                " it belongs to another version of the program"
+            )
+    return missing
 
 
-def _apply(connection: Connection, number: int, file: Traversable) -> str:
-    text = file.read_bytes()
-    with _failure_names(file.name, text), connection.transaction():
+def _apply(connection: Connection, number: int, name: str, source: Traversable) -> str:
+    text = source.read_bytes()
+    with _failure_names(source.name, text), connection.transaction():
         connection.execute(text)
-        connection.execute(
-            "insert into schema_migrations (number, name) values (%s, %s)", [number, file.name]
-        )
-    return file.name
+        connection.execute("insert into schema_migrations (number, name) values (%s, %s)", [number, name])
+    return source.name
 
 
 @dataclass(frozen=True)
@@ -279,7 +292,7 @@ def _drop(connection: Connection, signature: str) -> None:
 
 
 def schema_state(connection: Connection) -> tuple[int, str | None]:
-    """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
+    """Return the last migration of the database and the digest of its definitions; 0 and None without a schema."""
     with translated():
         try:
             version = execute(connection, calls.schema_version())
@@ -295,7 +308,7 @@ def schema_state(connection: Connection) -> tuple[int, str | None]:
 
 
 def _state_without_function(connection: Connection) -> tuple[int, str | None]:
-    """The same of a schema that is older than schema_version(): then everybody may read the tables."""
+    """Return the same for a schema that is older than schema_version(): there everybody may read the tables."""
     try:
         row = connection.execute(
             "select (select max(number) from schema_migrations), (select digest from schema_definitions)"
@@ -306,17 +319,23 @@ def _state_without_function(connection: Connection) -> tuple[int, str | None]:
     return number or 0, digest
 
 
-def _refuse_newer(number: int, schema: Schema) -> None:
+def _refuse_unusable(number: int, schema: Schema) -> None:
     if number > schema.number:
         raise DatabaseError(
             f"the database has schema {number}, and this program knows {schema.number} only;"
             " another version of the program has migrated it, so upgrade this one"
         )
+    if not schema.can_upgrade(number):
+        oldest = min([*schema.bridges, *(known for known, _ in schema.migrations)])
+        raise DatabaseError(
+            f"the database has schema {number}, and this program can upgrade schema {oldest} or later only;"
+            f" first run `dispatcher migrate` of a version of the program with schema {oldest}"
+        )
 
 
 @contextmanager
 def _failure_names(what: str, text: bytes = b"") -> Iterator[None]:
-    """Say which file failed, and in which line."""
+    """Name the file that failed, and its line, in the error."""
     try:
         yield
     except psycopg.errors.LockNotAvailable as error:

@@ -1,5 +1,5 @@
--- Who keeps dead rows from being removed, oldest first, with the age in seconds. Sessions of others show their times
--- only to their own role and to members of pg_read_all_stats.
+-- Lists what keeps dead rows from being removed, oldest first, with its age in seconds. PostgreSQL shows the times of a
+-- session only to its own role and to members of pg_read_all_stats.
 SELECT what, extract(EPOCH FROM clock_timestamp() - since)::double precision AS age_s
 FROM (
     SELECT

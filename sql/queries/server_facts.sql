@@ -1,4 +1,4 @@
--- What decides whether this server suits the dispatcher: one row.
+-- Returns in one row what decides whether this server suits the dispatcher.
 SELECT
     pg_is_in_recovery() AS is_standby,
     current_setting('fsync')::boolean AS fsync,

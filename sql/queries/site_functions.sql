@@ -1,4 +1,4 @@
--- Every function and procedure that is not PostgreSQL's own. `xmin` is the transaction that wrote the row:
+-- Lists every function and procedure that is not PostgreSQL's own. `xmin` is the transaction that wrote the row:
 -- CREATE OR REPLACE writes it anew even when nothing changes.
 select
     oid::bigint,

@@ -185,7 +185,7 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
         # Nothing is to begin a second run, however short its back-off is, unless the host was too busy for the first.
         site.sql(
             """
-            SELECT set_group_limit(group_name, slots) FROM (
+            SELECT change_group(group_name, slots) FROM (
                 SELECT group_name, max_concurrent, (
                     bool_and(finished_at IS NOT NULL AND coalesce(error_class, '') = 'no_resources')
                 )::integer AS slots

@@ -30,9 +30,9 @@ SAMPLE = 200
 SMALL = (
     "concurrency_limits",
     "dispatchers",
-    "kinds",
-    "kinds_closed",
-    "kinds_open",
+    "tenantless_lanes",
+    "tenantless_lanes_closed",
+    "tenantless_lanes_open",
     "lane_inbox",
     "lanes",
     "lanes_contended",
@@ -42,8 +42,8 @@ SMALL = (
     "tasks_active",
     "tasks_due",
     "tasks_ready",
-    "turns",
-    "turns_in_order",
+    "tenant_turns",
+    "tenant_turns_in_order",
     "worker_groups",
 )
 """Tables and indexes whose size must not follow how many tasks there ever were."""
@@ -198,7 +198,7 @@ class Mill:
             self._give_back(runs)
         for _ in range(SAMPLE // 10):
             plan = self._value(
-                "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT json) SELECT claim_tasks(%s, %s)",
+                "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT json) SELECT report_and_claim(%s, '[]', %s)",
                 self._dispatcher,
                 BATCH,
             )
@@ -228,7 +228,7 @@ class Mill:
         self._submitted += 1
 
     def _claim(self) -> list[str]:
-        claim = self._value("SELECT claim_tasks(%s, %s)", self._dispatcher, BATCH)
+        claim = self._value("SELECT report_and_claim(%s, '[]', %s)", self._dispatcher, BATCH)
         assert isinstance(claim, dict)
         return [run["run_id"] for run in claim["runs"]]
 

@@ -94,7 +94,7 @@ class PlayedDispatcher:
     id: str
 
     def claim(self, most: int = 10) -> list[dict[str, object]]:
-        answer = self._call("SELECT claim_tasks(%s, %s) -> 'runs'", self.id, most)
+        answer = self._call("SELECT report_and_claim(%s, '[]', %s) -> 'runs'", self.id, most)
         return msgspec.convert(answer, list[dict[str, object]])
 
     def start(self, pid: int = 4711) -> list[str]:
@@ -105,7 +105,7 @@ class PlayedDispatcher:
 
     def finish(self, run: str, **report: object) -> None:
         verdict = self._call(
-            "SELECT finish_run(%s, %s)", self.id, _json({"run_id": run, "ran_s": 2, **report})
+            "SELECT verdict FROM finish_runs(%s, %s)", self.id, _json([{"run_id": run, "ran_s": 2, **report}])
         )
         assert verdict == "finished"
 

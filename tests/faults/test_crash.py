@@ -254,7 +254,7 @@ def test_killed_after_the_end_was_stored(site: Site, former: Former) -> None:
     number = site.submit("echo done")
     run, workspace, agent = former.launch()
     agent.wait()
-    site.sql("SELECT finish_run(%s, %s)", former.id, f'{{"run_id": "{run.run_id}", "final_text": "done"}}')
+    site.sql("SELECT finish_runs(%s, %s)", former.id, f'[{{"run_id": "{run.run_id}", "final_text": "done"}}]')
     former.die()
 
     site.run()
@@ -273,7 +273,7 @@ def test_of_a_run_that_destroyed_its_record_the_files_stay_only_as_long_as_there
     report = {"run_id": run.run_id} | (
         {"final_text": "done"} if status == "succeeded" else {"error_class": status}
     )
-    site.sql("SELECT finish_run(%s, %s)", former.id, json.dumps(report))
+    site.sql("SELECT finish_runs(%s, %s)", former.id, json.dumps([report]))
     former.die()
 
     site.run()

@@ -1,4 +1,4 @@
-"""Calls of the SQL functions as a program would make them, one autocommitted statement each."""
+"""Calls of the SQL functions that the product makes, each in an autocommitted statement."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ class Submitted(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """One claimed run, as claim_tasks() answers it."""
+    """One claimed run, as report_and_claim() returns it."""
 
     id: UUID
     number: int
@@ -78,7 +78,7 @@ class Client:
         return self.submit_all([{"tool": tool, "prompt": prompt, **keys}])[0]
 
     def submit_some(self, count: int = 1, **keys: object) -> list[int]:
-        """Submit equal tasks; answers their numbers."""
+        """Submit equal tasks, and return their numbers."""
         return [task.number for task in self.submit_all([{"tool": "claude", "prompt": "p", **keys}] * count)]
 
     def submit_all(self, tasks: object) -> list[Submitted]:
@@ -97,7 +97,7 @@ class Client:
         )
 
     def claim(self, dispatcher: UUID, most: int = 10) -> Claim:
-        answer = self.value("select claim_tasks(%s, %s)", dispatcher, most)
+        answer = self.value("select report_and_claim(%s, '[]', %s)", dispatcher, most)
         assert isinstance(answer, dict)
         runs = [Run(UUID(run["run_id"]), run["number"], run["group_name"], run) for run in answer["runs"]]
         return Claim(runs, answer["next_deadline_s"])

@@ -38,7 +38,7 @@ class Audit:
         )
 
     def check(self) -> int:
-        """Answers the number of slots that were taken."""
+        """Return the number of slots that were taken."""
         assert self._db.rows("select * from moves where became > was and became > most") == []
         assert (
             self._db.rows(
@@ -164,7 +164,7 @@ def change_limits(database: str, over: threading.Event) -> None:
         lambda client: client.limit("queue:q2", chance.randint(0, 3)),
         lambda client: client.limit("tool:codex", chance.randint(0, 3)),
         lambda client: client.run("delete from concurrency_limits where scope in ('tenant:b', 'queue:q2')"),
-        lambda client: client.run("select set_group_limit('codex', %s)", chance.randint(0, 3)),
+        lambda client: client.run("select change_group('codex', %s)", chance.randint(0, 3)),
         lambda client: client.run("select pause_group('one')"),
         lambda client: client.run("select resume_group('one')"),
         lambda client: client.run("select cool_down_group('codex', clock() + '0.02 s')"),
@@ -179,7 +179,7 @@ def change_limits(database: str, over: threading.Event) -> None:
                 change(client)
             client.run("commit")
         client.run("delete from concurrency_limits where scope in ('tenant:b', 'queue:q2')")
-        client.run("select set_limit('tool:codex', 3), set_group_limit('codex', 3)")
+        client.run("select set_limit('tool:codex', 3), change_group('codex', 3)")
         client.run("select resume_group(group_name) from worker_groups")
 
 
@@ -194,7 +194,7 @@ def prune_lanes(database: str, over: threading.Event) -> int:
 
 
 def watch(database: str, over: threading.Event) -> int:
-    """Looks at single moments: the snapshot of one statement. Answers how many it looked at."""
+    """Look at single moments, each the snapshot of one statement; return how many it looked at."""
     looks = 0
     with Client(database) as client:
         while not over.is_set():
@@ -269,7 +269,7 @@ def test_dispatchers_that_race_for_the_last_slot_take_it_once(db: Client, scope:
     db.group("main", slots=50)
     db.limit("tool:claude", 50)
     if scope == "group:main":
-        db.run("select set_group_limit('main', 1)")
+        db.run("select change_group('main', 1)")
     else:
         db.limit(scope, 1)
     task = {"tool": "claude", "prompt": "p", "model": "m", "tenant_id": "t", "queue": "q"}

@@ -114,7 +114,7 @@ CAUSES: dict[str, Callable[[Client], None]] = {
     ),
     "a raised limit": lambda db: db.run("select set_limit('tool:claude', 7)"),
     "a removed limit": lambda db: db.run("select remove_limit('tool:codex')"),
-    "more slots": lambda db: db.run("select set_group_limit('main', 7)"),
+    "more slots": lambda db: db.run("select change_group('main', 7)"),
     "a new group": lambda db: db.run("select put_group('new', 'codex', 'a')"),
     "other hosts": lambda db: db.run("select put_group('main', 'claude', 'main', 3, p_hosts => '{here}')"),
     "a limit renamed by hand": lambda db: db.run(

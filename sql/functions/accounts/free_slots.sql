@@ -1,6 +1,6 @@
--- free_slots(group, now): how many tasks a group may take now: none while it is paused, cools down, or has spent the
--- budget of the day; one at a time while it has yet to prove that its limit is over; else what is left of its maximum.
--- A single expression without a subquery, so that it is inlined: the claim asks it of every group.
+-- INTERNAL free_slots(group, now): returns how many tasks a group may take now. None while it is paused, cools down, or
+-- has spent the budget of the day; one at a time while it has to prove that its limit is over; else the rest of its
+-- maximum. A single expression without a subquery, so that the planner inlines it: the claim asks it of every group.
 CREATE OR REPLACE FUNCTION free_slots(p_group worker_groups, p_now timestamptz) RETURNS integer
 LANGUAGE sql STABLE
 AS $$

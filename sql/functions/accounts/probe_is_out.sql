@@ -1,5 +1,5 @@
--- probe_is_out(group): whether a task runs that is to find out if the group works again after its cool-down. What ran
--- when the cool-down began goes on, and is no probe.
+-- INTERNAL probe_is_out(group): returns whether a task runs that is to find out if the group works again after its
+-- cool-down. A run from before the cool-down goes on, and is no probe.
 CREATE OR REPLACE FUNCTION probe_is_out(p_group worker_groups) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$

@@ -1,4 +1,5 @@
--- spent_today(group, now): what the group's runs cost that ended today (UTC), as far as their CLI tells.
+-- INTERNAL spent_today(group, now): returns what the group's runs cost that ended today (UTC), as far as their CLI
+-- tells.
 CREATE OR REPLACE FUNCTION spent_today(p_group worker_groups, p_now timestamptz) RETURNS numeric
 LANGUAGE sql IMMUTABLE
 AS $$

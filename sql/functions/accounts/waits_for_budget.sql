@@ -1,6 +1,7 @@
--- waits_for_budget(tool, account): whether a task of that tool, and of that account if it pins one, waits for a budget:
--- no group may take it at all, and of one the budget of the day is the only reason. It is never stored as a
--- wait_reason: a queued task belongs to no group, and a budget that is raised has all its tasks ready at once.
+-- INTERNAL waits_for_budget(tool, account): returns whether a task of that tool (and of that account, if it pins one)
+-- waits for a budget: no group may take it now, and of at least one group the budget of the day is the only reason.
+-- This is never stored as a wait_reason. A queued task belongs to no group, and when a budget is raised, all tasks that
+-- wait for it are ready at once.
 CREATE OR REPLACE FUNCTION waits_for_budget(p_tool text, p_account text) RETURNS boolean
 LANGUAGE sql VOLATILE
 AS $$

@@ -1,4 +1,5 @@
--- bytes_in_claim(prompt, output_files): how much a task adds to the answer of a claim, of what can be much.
+-- INTERNAL bytes_in_claim(prompt, output_files): how many bytes a task adds to what a claim returns, counting what
+-- can be large.
 CREATE OR REPLACE FUNCTION bytes_in_claim(p_prompt text, p_output_files jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE
 AS $$

@@ -1,6 +1,6 @@
--- has_work(dispatcher): whether any task is queued for a group that this dispatcher serves, or active in its hands.
--- Held tasks, tasks that nobody serves and those that wait for somebody to resume their group do not count; those that
--- wait for their time do. A task that waits for another counts through that one.
+-- API has_work(dispatcher): whether this dispatcher has an active task, or a task is queued for a group that it
+-- serves. Tasks that wait for their time count. Held tasks do not, nor tasks that nobody serves, nor tasks that wait
+-- for somebody to resume their group.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
 CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
 LANGUAGE sql STABLE

@@ -1,8 +1,9 @@
--- next_deadline(dispatcher, since): how long until time alone makes a claim succeed; null when it never will.
--- A duration, so that no other clock is compared with the server's. `since` is the moment that the last claim took
--- for now: what became due after it counts as overdue, not as seen. Overdue tasks that are still there are held
--- by somebody's open transaction (or are more than one claim promotes), as are contended lanes: look again in 50 ms.
--- Cost: one index probe a source, whatever the backlog: its settings leave the planner nothing else.
+-- INTERNAL next_deadline(dispatcher, since): how long until time alone makes a claim succeed; null when it never
+-- will. It is a duration, so that no other clock is compared with the server's. `since` is the moment of the last
+-- claim: what became due after it is overdue, since that claim has not seen it. Overdue tasks that are still there
+-- are held by an open transaction, or are more than one claim promotes. For these, as for contended lanes, it is time
+-- to look again in 50 ms.
+-- Cost: one index probe for each source, whatever the backlog. Its settings leave the planner no other plan.
 CREATE OR REPLACE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
@@ -20,8 +21,8 @@ BEGIN
     -- Not min(): planned on an empty table it reads the whole index.
     SELECT ready_at INTO v_due FROM tasks
     WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1;
-    -- A group may wait for both, for the end of its cool-down and for a new day: then it opens with the later one.
-    -- A closed turn is opened by a limit and not by time; and without it the index of those in order answers.
+    -- A group may wait for the end of its cool-down and for a new day: then it opens with the later one.
+    -- Closed turns are left out: a limit opens them, and not time. So the index of the turns in order is enough.
     SELECT min(opens.at) INTO v_opens
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
     CROSS JOIN LATERAL (
@@ -30,7 +31,7 @@ BEGIN
             CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
     ) AS opens
     WHERE opens.at IS NOT NULL AND NOT g.paused AND group_is_served_by(g, d)
-        AND EXISTS (SELECT FROM turns WHERE turns.tool = g.tool AND waiting AND NOT closed);
+        AND EXISTS (SELECT FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;

@@ -1,5 +1,6 @@
--- promote_due_tasks(now): tasks whose time has come stop waiting for it; at most 2,000 a call, the rest keeps the
--- deadline in the past. Only lease_tasks() calls this, under the claim lock. A row that a producer holds is left.
+-- INTERNAL promote_due_tasks(now): makes tasks ready whose time has come, at most 2,000 a call; the others keep the
+-- deadline in the past. A row that a producer holds is left for a later call.
+-- Only catch_up() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION promote_due_tasks(p_now timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

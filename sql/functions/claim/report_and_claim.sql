@@ -1,11 +1,13 @@
--- report_and_claim(dispatcher, reports, max_tasks): finish_runs() and then claim_tasks() in one transaction, so that a
--- slot that frees is filled at once, at the cost of one round trip and one commit.
+-- API report_and_claim(dispatcher, reports, max_tasks): finish_runs() and then lease_tasks() in one transaction, so
+-- that a slot that becomes free is filled at once, at the cost of one round trip and one commit.
 --
--- Answers what claim_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. With "shared": true
--- nothing was claimed, since other dispatchers live that may want the slots: they have just been told of them, and to
--- claim in another transaction gives them their chance. Else who got all slots once would keep them for ever.
--- The counters are moved twice, in the order of their names each time; so that this cannot deadlock with somebody
--- who moves them once, it has them alone.
+-- Returns what lease_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. "shared": true says
+-- that nothing was claimed because other dispatchers are alive and may want the slots. They have just been told of
+-- them, and a claim in a second transaction gives them their chance. Otherwise the dispatcher that once got all slots
+-- would keep them for ever.
+--
+-- The counters are moved twice, in the order of their names each time. So that this cannot deadlock with a transaction
+-- that moves them once, it takes the counters lock exclusively.
 -- Locks: claim lock, dispatchers row, tasks by id, counters lock (exclusive), and those of both functions.
 -- Raises what they raise.
 CREATE OR REPLACE FUNCTION report_and_claim(p_dispatcher uuid, p_reports jsonb, p_max_tasks integer DEFAULT 10)
@@ -25,7 +27,7 @@ BEGIN
     v_dispatcher := require_open_dispatcher(p_dispatcher);
     IF p_reports <> '[]' THEN
         SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts
-        FROM end_runs(p_dispatcher, p_reports, p_alone => NOT v_shared);
+        FROM end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
     END IF;
     RETURN CASE
         WHEN v_shared THEN jsonb_build_object('runs', '[]'::jsonb, 'next_deadline_s', NULL)

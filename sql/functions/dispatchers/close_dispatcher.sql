@@ -1,4 +1,5 @@
--- close_dispatcher(dispatcher): its last word. Open runs stay as they are, for the next holder of the work directory.
+-- API close_dispatcher(dispatcher): closes a dispatcher that ends. Its open runs stay as they are, for the next holder
+-- of the work directory.
 CREATE OR REPLACE FUNCTION close_dispatcher(p_dispatcher uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

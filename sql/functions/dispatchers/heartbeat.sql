@@ -1,8 +1,8 @@
--- heartbeat(dispatcher): proves life with one statement: extends the lease of all its runs, returns the runs that
--- somebody asked to stop (in case the notification was missed), and notifies dispatcher_heartbeat with the id, by
--- which a dispatcher proves that its listener hears. next_deadline_s is what a claim would say now of when time alone
--- makes one succeed: a timer that was set before somebody set the clock of this server is corrected by it.
--- Cost: one row is written; index probes. Raises LD410 when the dispatcher was closed.
+-- API heartbeat(dispatcher): proves with one statement that a dispatcher lives. It extends the lease of all its runs.
+-- It returns the runs that somebody asked to stop, in case the notification was missed. It notifies
+-- dispatcher_heartbeat with the id, by which the dispatcher proves that its listener hears. It also returns
+-- next_deadline_s as a claim would: that corrects a timer which was set before somebody set the clock of this server.
+-- Cost: one row written, and index probes. Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION heartbeat(p_dispatcher uuid)
 RETURNS TABLE (cancel_requested uuid [], next_deadline_s double precision)
 LANGUAGE plpgsql VOLATILE

@@ -1,5 +1,5 @@
--- register_dispatcher(...): a new start of a dispatcher. Its row is the lease of all its runs; groups null means all.
--- Answers its id, the fence of everything it writes.
+-- API register_dispatcher(host, …): registers a new start of a dispatcher and returns its id, which fences everything
+-- that it writes. The row is the lease of all its runs. Null groups mean all groups. Raises LD404 for an unknown group.
 CREATE OR REPLACE FUNCTION register_dispatcher(
     p_host text, p_boot_id text, p_pid integer, p_version text, p_work_dir_id uuid, p_lease_s double precision,
     p_groups text [] DEFAULT NULL

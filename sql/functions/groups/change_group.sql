@@ -1,7 +1,8 @@
--- change_group(group, ...): changes what is given and leaves the rest of a worker group as it is. env_vars is merged
--- into what is there; a variable with the value null is taken out. A budget of 0 takes the budget away. Parked tasks
--- that the group may take are ready: it may just have got room for them.
--- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED). Raises LD404, LD400 for bad values.
+-- API change_group(group, …): changes what is given of a worker group and leaves the rest. env_vars is merged into the
+-- present variables; null as the value of a variable removes it. A budget of 0 removes the budget. Parked tasks that
+-- the group may take are ready again, since it may have room for them now.
+-- Locks: claim lock, counters lock (exclusive), the group, parked tasks (SKIP LOCKED).
+-- Raises LD404, and LD400 for bad values.
 CREATE OR REPLACE FUNCTION change_group(
     p_group text, p_max_concurrent integer DEFAULT NULL, p_env_vars jsonb DEFAULT NULL,
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_failover boolean DEFAULT NULL,
@@ -13,9 +14,10 @@ BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF p_max_concurrent < 0 THEN
-        RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
+        RAISE EXCEPTION '% is not a valid limit: expected 0 or more', p_max_concurrent USING ERRCODE = 'LD400';
     ELSIF least(p_daily_budget_usd, p_task_budget_usd) < 0 THEN
-        RAISE EXCEPTION 'a budget is more than 0, or 0 for none' USING ERRCODE = 'LD400';
+        RAISE EXCEPTION '% is not a valid budget: expected more than 0, or 0 for none',
+            least(p_daily_budget_usd, p_task_budget_usd) USING ERRCODE = 'LD400';
     END IF;
     PERFORM require_budgets(p_daily_budget_usd, p_task_budget_usd);
     UPDATE worker_groups SET
@@ -31,7 +33,7 @@ BEGIN
     PERFORM release_parked(p_group);
 EXCEPTION
     WHEN check_violation THEN
-        RAISE EXCEPTION 'worker group % was not understood: its variables are text', quote_literal(p_group)
+        RAISE EXCEPTION 'the variables of worker group % must be text', quote_literal(p_group)
             USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

@@ -1,6 +1,6 @@
--- clear_cooldown(group): ends a cool-down, without a probe, and leaves a pause as it is; parked tasks that it may
--- take go on too.
--- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
+-- API clear_cooldown(group): ends a cool-down of the group, without a probe. A pause stays as it is. Parked tasks that
+-- the group may take are ready again.
+-- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (exclusive), the group.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION clear_cooldown(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -1,8 +1,9 @@
--- cool_down_group(group, until, reason, for_s): starts nothing in the group before that time, and then one task at a time
--- until one has shown that the account works; what runs goes on. Tasks that were parked until a later time wait for the
--- group instead. Instead of a time, for_s is for how many seconds from now on, on this server's clock. Returns the time.
--- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED).
--- Raises LD404, LD400 for a time that is not finite.
+-- API cool_down_group(group, until, reason, for_s): lets the group start nothing before that time, and then one task at
+-- a time until one has shown that the account works. What runs goes on. Tasks that were parked until a later time wait
+-- for the group instead.
+-- Without `until`, for_s is the length in seconds from now on, by this server's clock. Returns the time.
+-- Locks: claim lock, counters lock (exclusive), the group, parked tasks (SKIP LOCKED).
+-- Raises LD404, and LD400 for a time that is not finite.
 CREATE OR REPLACE FUNCTION cool_down_group(
     p_group text, p_until timestamptz, p_reason text DEFAULT NULL, p_for_s double precision DEFAULT NULL
 ) RETURNS timestamptz
@@ -14,7 +15,7 @@ BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
     IF v_until IS NULL OR NOT isfinite(v_until) THEN
-        RAISE EXCEPTION 'a cool-down ends at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';
+        RAISE EXCEPTION 'a cool-down must end at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';
     END IF;
     UPDATE worker_groups SET cooldown_until = v_until, cooldown_reason = p_reason, unproven = true,
         updated_at = clock()

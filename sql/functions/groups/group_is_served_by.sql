@@ -1,5 +1,5 @@
--- group_is_served_by(group, dispatcher): whether this dispatcher may run tasks of this group: it was started for the
--- group (or for all), and its host is one of the group's (or the group names none).
+-- INTERNAL group_is_served_by(group, dispatcher): returns whether this dispatcher may run tasks of this group: it was
+-- started for the group (or for all), and its host is one of the group's (or the group names none).
 CREATE OR REPLACE FUNCTION group_is_served_by(p_group worker_groups, p_dispatcher dispatchers) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 AS $$

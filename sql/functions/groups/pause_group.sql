@@ -1,5 +1,6 @@
--- pause_group(group, reason): its queued tasks wait (or go to another group of the tool); what runs goes on.
--- Locks: claim lock, counters lock (alone), the group. Raises LD404.
+-- API pause_group(group, reason): lets the group take no more tasks. Its queued tasks wait, or go to another group of
+-- the tool. What runs goes on.
+-- Locks: claim lock, counters lock (exclusive), the group. Raises LD404.
 CREATE OR REPLACE FUNCTION pause_group(p_group text, p_reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

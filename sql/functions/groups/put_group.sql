@@ -1,7 +1,8 @@
--- put_group(group, tool, account, max_concurrent, ...): creates a worker group or changes it to what is given.
--- With only_new, an existing group is an error. What runs in the group goes on; counters are never touched. Tasks that are
--- parked until an account of the tool works again are ready when there is a new one, or one that was changed.
--- Locks: claim lock, counters lock (alone), the group, parked tasks (SKIP LOCKED). Raises LD400 for bad values, LD409 when it exists (or its account has another group).
+-- API put_group(group, tool, account, max_concurrent, …): creates a worker group, or changes it to what is given. With
+-- only_new, an existing group is an error. What runs in the group goes on, and counters stay. Parked tasks of the tool
+-- that a new or changed group may take are ready again.
+-- Locks: claim lock, counters lock (exclusive), the group, parked tasks (SKIP LOCKED).
+-- Raises LD400 for bad values, and LD409 when the group exists or its account has another group.
 CREATE OR REPLACE FUNCTION put_group(
     p_group text, p_tool text, p_account text, p_max_concurrent integer DEFAULT 1, p_env_vars jsonb DEFAULT '{}',
     p_config_home text DEFAULT NULL, p_hosts text [] DEFAULT NULL, p_only_new boolean DEFAULT false,
@@ -54,7 +55,8 @@ BEGIN
     END IF;
 EXCEPTION
     WHEN check_violation OR not_null_violation THEN
-        RAISE EXCEPTION 'worker group % was not understood: its name starts with a letter or digit, it has an '
-            'account, its limit is 0 or more, and a budget is more than 0', quote_nullable(p_group) USING ERRCODE = 'LD400', DETAIL = sqlerrm;
+        RAISE EXCEPTION '% is not a valid worker group: expected a name that begins with a letter or digit, an account, '
+            'a limit of 0 or more, budgets above 0, and variables that are text', quote_nullable(p_group)
+            USING ERRCODE = 'LD400', DETAIL = sqlerrm;
 END
 $$;

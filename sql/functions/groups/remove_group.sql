@@ -1,5 +1,6 @@
--- remove_group(group): the account is not used any more; its runs stay in the audit.
--- Locks: claim lock, counters lock (alone), the group. Raises LD404, and LD409 while tasks of it run or wait for it.
+-- API remove_group(group): removes an account. Its runs stay in the audit.
+-- Locks: claim lock, counters lock (exclusive), the group.
+-- Raises LD404, and LD409 while tasks run in the group or wait for its account.
 CREATE OR REPLACE FUNCTION remove_group(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,4 +1,4 @@
--- require_group(group): raises LD404, with the groups there are, when there is none of that name.
+-- INTERNAL require_group(group): raises LD404, and lists the groups there are, when there is none of that name.
 CREATE OR REPLACE FUNCTION require_group(p_group text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$

@@ -1,16 +1,11 @@
--- resume_group(group): ends a pause and a cool-down, without a probe; parked tasks that it may take go on too.
--- Locks: claim lock, parked tasks (those that a producer holds stay parked), counters lock (alone), the group.
--- Raises LD404.
+-- API resume_group(group): ends a pause and a cool-down of the group, without a probe. Parked tasks that the group may
+-- take are ready again.
+-- Locks: those of clear_cooldown(). Raises LD404.
 CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    PERFORM lock_claims();
-    PERFORM require_group(p_group);
-    PERFORM release_parked(p_group);
-    PERFORM lock_counters(true);
-    UPDATE worker_groups SET paused = false, pause_reason = NULL, cooldown_until = NULL, cooldown_reason = NULL,
-        unproven = false, updated_at = clock()
-    WHERE group_name = p_group;
+    PERFORM clear_cooldown(p_group);
+    UPDATE worker_groups SET paused = false, pause_reason = NULL, updated_at = clock() WHERE group_name = p_group;
 END
 $$;

@@ -1,4 +1,5 @@
--- lane_of(...): the lane of such tasks, as tasks.lane is generated.
+-- INTERNAL lane_of(tool, account, model, tenant, queue, priority): the lane of such tasks, as tasks.lane is
+-- generated.
 CREATE OR REPLACE FUNCTION lane_of(
     p_tool text, p_account text, p_model text, p_tenant_id text, p_queue text, p_priority smallint
 ) RETURNS uuid

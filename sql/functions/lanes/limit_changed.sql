@@ -1,5 +1,6 @@
--- limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model or queue that became full, got room,
--- was renamed or is gone. The claim, which alone may write turns and kinds, reads limit_inbox at its start.
+-- TRIGGER limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model or queue that became
+-- full, got room, was renamed or is gone. Only the claim may write tenant_turns and tenantless_lanes, so this files
+-- the limit in limit_inbox, which the claim reads at its start.
 CREATE OR REPLACE FUNCTION limit_changed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,8 +1,8 @@
--- lock_claims(): the lock under which claims happen one at a time. Held to the end of the transaction. First in the
--- lock order of all functions:
+-- INTERNAL lock_claims(): the lock under which claims happen one at a time, held to the end of the transaction. It
+-- comes first in the lock order of all functions:
 --   claim lock -> dispatchers row -> tasks by id -> counters lock -> concurrency_limits by scope
 --   -> worker_groups by name -> task_runs
--- Producers (submit, cancel, ... of queued tasks) never take it: their transaction may stay open for long.
+-- Producers (submit, cancel, ... of queued tasks) never take it, since their transaction may stay open for long.
 -- Raises LD400 in a transaction that is not READ COMMITTED.
 CREATE OR REPLACE FUNCTION lock_claims() RETURNS void
 LANGUAGE plpgsql VOLATILE

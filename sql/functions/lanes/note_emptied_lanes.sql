@@ -1,9 +1,10 @@
--- note_emptied_lanes(tool, priority, most): looks at the lanes of a tool and priority that come next, so many at most, and
--- writes down which of them have no task any more, and which tenants no other lane. Returns how many are empty.
--- After a cancel of everything a claim meets nothing but such lanes. take_tasks() finds out one at a time; this finds out
--- in a tenth of that time each.
--- A lane whose tasks somebody else holds, or that has one which this claim took, is not empty.
--- Only lease_tasks() calls this, under the claim lock and with its settings.
+-- INTERNAL note_emptied_lanes(tool, priority, most): looks at the lanes of a tool and priority that come next, at
+-- most so many, and writes down which of them have no ready task any more, and which tenants have no other lane.
+-- Returns how many lanes are empty.
+-- After a cancel of everything a claim meets nothing but empty lanes. take_tasks() finds that out one at a time; this
+-- takes a tenth of that time for each.
+-- A lane is not empty if somebody else holds its tasks, or if the claim at hand has taken one of them. Only
+-- lease_tasks() calls this, under the claim lock and with its settings.
 CREATE OR REPLACE FUNCTION note_emptied_lanes(p_tool text, p_priority smallint, p_most integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -11,14 +12,14 @@ DECLARE
     v_tenants text [];
     v_count bigint;
 BEGIN
-    -- With OFFSET each lane and turn is looked up. The planner, who thinks of the few of a quiet day, would else read all that
-    -- is ready, or all lanes, to compare.
+    -- With OFFSET each lane and turn is looked up by its key. Without it the planner, which may have statistics of a
+    -- quiet day, would read all ready tasks, or all lanes, to compare.
     WITH emptied AS (
         UPDATE lanes SET head = NULL
         WHERE lane = ANY(ARRAY(
             SELECT first_lanes.lane
             FROM (
-                SELECT tenant_id FROM turns
+                SELECT tenant_id FROM tenant_turns
                 WHERE tool = p_tool AND priority = p_priority AND waiting AND NOT closed
                 ORDER BY turn, tenant_id LIMIT p_most
             ) AS first_turns
@@ -38,12 +39,12 @@ BEGIN
     )
     SELECT count(*), array_agg(DISTINCT tenant_id) INTO v_count, v_tenants FROM emptied;
 
-    UPDATE turns SET waiting = false
+    UPDATE tenant_turns SET waiting = false
     WHERE tenant_id = ANY(v_tenants) AND tool = p_tool AND priority = p_priority
         AND NOT EXISTS (
             SELECT FROM lanes
-            WHERE lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool
-                AND lanes.priority = turns.priority AND head IS NOT NULL AND contended_at IS NULL
+            WHERE lanes.tenant_id = tenant_turns.tenant_id AND lanes.tool = tenant_turns.tool
+                AND lanes.priority = tenant_turns.priority AND head IS NOT NULL AND contended_at IS NULL
             OFFSET 0);
     RETURN v_count;
 END

@@ -1,15 +1,16 @@
--- prune_lanes(most): removes what the claim knows of lanes that have no task left: at most so many lanes, their kinds
--- if these have no other lane with tasks, and turns of tenants that had no lane for a day. Returns how many lanes and
--- turns went; fewer than `most` mean that nothing else is to be removed now.
+-- API prune_lanes(most): removes what the claim knows of lanes that have no task left: at most so many lanes, their
+-- tenantless lanes if these have no other lane with tasks, and turns of tenants that had no lane for a day. Returns
+-- how many lanes and turns were removed; fewer than `most` mean that there is nothing else to remove now.
 --
--- Nothing is lost by it. An empty lane says nothing about its tasks, and whatever becomes ready files all that makes the
--- lane, its kind and its turn again (see drain_inboxes()), in the transaction that makes it ready; that of a producer
--- who commits later, too. A turn that is gone makes its tenant a new one, which is served next and then waits like all.
--- As a tenant that was idle for a day is served next anyway, unless others wait that were not served since, it can gain
--- one task, and that once a day.
--- Locks: claim lock, but not when there is nothing to do. So a claim may wait for it (200 lanes: 3 ms); the commit does not
--- wait for the disk, since what a crash of the server brings back is removed by the next call.
--- Cost: that of what goes, however many other lanes there are.
+-- Nothing is lost by it. An empty lane says nothing about its tasks. Whatever becomes ready files all that makes the
+-- lane, its tenantless lane and its turn again (see file_lanes()), in the transaction that makes it ready, also when
+-- that commits later. A tenant without a turn counts as a new one: it is served next and then waits like all. A
+-- tenant that was idle for a day is served next anyway, unless others have waited since before its last service. So
+-- it can gain one task, once a day.
+--
+-- Locks: claim lock, but not when there is nothing to do. A claim may wait for it (200 lanes: 3 ms). The commit does
+-- not wait for the disk: what a crash of the server brings back is removed by the next call.
+-- Cost: that of what is removed, however many other lanes there are.
 -- Raises LD400 in a transaction that is not READ COMMITTED.
 CREATE OR REPLACE FUNCTION prune_lanes(p_most integer DEFAULT 200) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -26,16 +27,16 @@ DECLARE
     v_before timestamptz := v_now - c_idle;
     v_lanes uuid [];
     v_idle tid [];
-    v_kinds uuid [];
+    v_tenantless_lanes uuid [];
     v_tenants text [];
     v_tools text [];
     v_priorities smallint [];
     v_count bigint;
     v_turns bigint;
 BEGIN
-    -- Before the lock: until VACUUM comes by, the way leads over the index entries of what went before.
+    -- Before the lock, since until VACUUM comes by this reads the index entries of all that was removed before.
     v_lanes := ARRAY(SELECT lane FROM lanes WHERE head IS NULL ORDER BY lane LIMIT p_most);
-    v_idle := ARRAY(SELECT ctid FROM turns WHERE idle_since < v_before ORDER BY idle_since LIMIT p_most);
+    v_idle := ARRAY(SELECT ctid FROM tenant_turns WHERE idle_since < v_before ORDER BY idle_since LIMIT p_most);
     IF v_lanes = '{}' AND v_idle = '{}' THEN
         RETURN 0;
     END IF;
@@ -44,31 +45,34 @@ BEGIN
 
     WITH gone AS (
         DELETE FROM lanes WHERE lane = ANY(v_lanes) AND head IS NULL
-        RETURNING kind, tenant_id, tool, priority
+        RETURNING tenantless_lane, tenant_id, tool, priority
     )
-    SELECT count(*), array_agg(DISTINCT kind), array_agg(tenant_id), array_agg(tool), array_agg(priority)
-    INTO v_count, v_kinds, v_tenants, v_tools, v_priorities
+    SELECT count(*), array_agg(DISTINCT tenantless_lane), array_agg(tenant_id), array_agg(tool), array_agg(priority)
+    INTO v_count, v_tenantless_lanes, v_tenants, v_tools, v_priorities
     FROM gone;
-    -- With OFFSET each kind is looked up; the planner would else, when few lanes had tasks, read all of them.
-    DELETE FROM kinds
-    WHERE kind = ANY(v_kinds)
+    -- With OFFSET each lane is looked up by its key. Without it the planner, if few lanes had tasks when it planned,
+    -- would read all of them.
+    DELETE FROM tenantless_lanes
+    WHERE tenantless_lane = ANY(v_tenantless_lanes)
         AND NOT EXISTS (
-            SELECT FROM lanes WHERE lanes.kind = kinds.kind AND head IS NOT NULL AND contended_at IS NULL OFFSET 0
+            SELECT FROM lanes
+            WHERE lanes.tenantless_lane = tenantless_lanes.tenantless_lane AND head IS NOT NULL AND contended_at IS NULL
+            OFFSET 0
         )
-        AND kind <> ALL(ARRAY(SELECT lanes.kind FROM lanes WHERE contended_at IS NOT NULL));
-    UPDATE turns SET idle_since = v_now
+        AND tenantless_lane <> ALL(ARRAY(SELECT lanes.tenantless_lane FROM lanes WHERE contended_at IS NOT NULL));
+    UPDATE tenant_turns AS t SET idle_since = v_now
     FROM (
         SELECT DISTINCT tenant_id, tool, priority
         FROM unnest(v_tenants, v_tools, v_priorities) AS each (tenant_id, tool, priority)
     ) AS gone
-    WHERE turns.tenant_id = gone.tenant_id AND turns.tool = gone.tool AND turns.priority = gone.priority
+    WHERE t.tenant_id = gone.tenant_id AND t.tool = gone.tool AND t.priority = gone.priority
         AND NOT waiting AND idle_since IS NULL
         AND NOT EXISTS (
             SELECT FROM lanes
             WHERE contended_at IS NOT NULL
-                AND lanes.tenant_id = turns.tenant_id AND lanes.tool = turns.tool AND lanes.priority = turns.priority
+                AND lanes.tenant_id = t.tenant_id AND lanes.tool = t.tool AND lanes.priority = t.priority
         );
-    DELETE FROM turns WHERE ctid = ANY(v_idle) AND idle_since < v_before;
+    DELETE FROM tenant_turns WHERE ctid = ANY(v_idle) AND idle_since < v_before;
     GET DIAGNOSTICS v_turns = ROW_COUNT;
     RETURN v_count + v_turns;
 END

@@ -1,4 +1,4 @@
--- check_counters(): every counter that differs from what is really active. Answers no row as long as all is well.
+-- API check_counters(): returns every counter that differs from what is really active. No row means that all is well.
 CREATE OR REPLACE FUNCTION check_counters() RETURNS TABLE (scope text, counted bigint, stored integer)
 LANGUAGE sql STABLE
 AS $$

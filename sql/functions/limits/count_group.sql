@@ -1,5 +1,5 @@
--- count_group(): row trigger before a worker group is created or renamed: it starts from the number of tasks that run
--- under its name right now (it may have been deleted while they did, and be created again).
+-- TRIGGER count_group(): starts the counter of a worker group that is created or renamed from the number of tasks that
+-- run under its name now: it may have been deleted while they ran, and be created again.
 CREATE OR REPLACE FUNCTION count_group() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,5 +1,5 @@
--- count_limit(): row trigger before a limit is created or renamed: it starts from the number of tasks that it counts
--- right now.
+-- TRIGGER count_limit(): starts the counter of a limit that is created or renamed from the number of tasks that it
+-- counts now.
 CREATE OR REPLACE FUNCTION count_limit() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,4 +1,5 @@
--- limit_scopes(...): the scopes of concurrency_limits that count a task.
+-- INTERNAL limit_scopes(tool, model, tenant_id, queue): returns the scopes of concurrency_limits that count such a
+-- task.
 CREATE OR REPLACE FUNCTION limit_scopes(p_tool text, p_model text, p_tenant_id text, p_queue text) RETURNS text []
 LANGUAGE sql IMMUTABLE
 AS $$

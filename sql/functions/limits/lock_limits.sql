@@ -1,5 +1,6 @@
--- lock_limits(): for those who change what a claim may take. The claim lock first, so that no claim works with old
--- limits, then the counters. Keep the transaction short: nothing is claimed or finished while it is open.
+-- INTERNAL lock_limits(): takes what one needs to change what a claim may take: the claim lock, so that no claim works
+-- with old limits, and then the counters lock (exclusive). Keep the transaction short: nothing is claimed or finished
+-- in it.
 CREATE OR REPLACE FUNCTION lock_limits() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

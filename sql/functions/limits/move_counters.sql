@@ -1,10 +1,10 @@
--- move_counters(moves): moves the counters of limits and groups by one for each entry, up or down.
--- Entries are "+scope" or "-scope", and a group's scope is "group:NAME"; an entry may stand many times. Only the status
--- triggers of tasks call this.
--- Locks: the counters lock (shared), which keeps limits from coming and going, then concurrency_limits by scope, then
+-- INTERNAL move_counters(moves): moves the counters of limits and groups by one for each entry, and returns whether a
+-- slot was freed. An entry is "+scope" or "-scope" and may stand several times; a group's scope is "group:NAME". Only
+-- the status trigger of tasks calls this.
+-- Locks: the counters lock (shared), which keeps limits from coming and going; then concurrency_limits by scope; then
 -- worker_groups by name.
--- Returns whether a slot was freed. Raises LD429 (by the guard) if a counter would rise above its maximum, and LD400
--- in a transaction that is not READ COMMITTED.
+-- Raises LD429 (by the guard) if a counter would rise above its maximum, and LD400 in a transaction that is not READ
+-- COMMITTED.
 CREATE OR REPLACE FUNCTION move_counters(p_moves text []) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off

@@ -1,5 +1,5 @@
--- remove_limit(scope): nothing bounds the scope any more. Locks: claim lock, counters lock (alone), the limit.
--- Raises LD404.
+-- API remove_limit(scope): removes a limit; nothing bounds the scope any more.
+-- Locks: claim lock, counters lock (exclusive), the limit. Raises LD404.
 CREATE OR REPLACE FUNCTION remove_limit(p_scope text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

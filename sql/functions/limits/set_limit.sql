@@ -1,15 +1,15 @@
--- set_limit(scope, max): creates or changes a limit; it takes effect at once. What runs above a lowered limit goes on.
--- A new limit starts from the number of tasks that it counts right now.
--- Locks: claim lock, counters lock (alone), the limit. Raises LD400.
+-- API set_limit(scope, max_concurrent): creates or changes a limit. It takes effect at once; what runs above a lowered
+-- limit goes on. A new limit starts from the number of tasks that it counts now.
+-- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400.
 CREATE OR REPLACE FUNCTION set_limit(p_scope text, p_max_concurrent integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
-        RAISE EXCEPTION 'a limit is named tool:X, model:X, tenant:X or queue:X, not %', quote_nullable(left(p_scope, 100))
-            USING ERRCODE = 'LD400';
+        RAISE EXCEPTION '% is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME',
+            quote_nullable(left(p_scope, 100)) USING ERRCODE = 'LD400';
     ELSIF p_max_concurrent IS NULL OR p_max_concurrent < 0 THEN
-        RAISE EXCEPTION 'a limit is 0 or more, not %', p_max_concurrent USING ERRCODE = 'LD400';
+        RAISE EXCEPTION '% is not a valid limit: expected 0 or more', p_max_concurrent USING ERRCODE = 'LD400';
     END IF;
     PERFORM lock_limits();
     UPDATE concurrency_limits SET max_concurrent = p_max_concurrent, updated_at = clock() WHERE scope = p_scope;

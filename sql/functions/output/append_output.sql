@@ -1,8 +1,9 @@
--- append_output(dispatcher, outputs): keep_output() for the runs of a dispatcher while they run, in one statement, and
--- one notification: run_output with {"numbers": [...]} of the tasks (or a few, above 350 runs).
--- The commit does not wait for the disk. After a crash of the server some of it may be gone; the answer to the next
--- call tells how much is there, and the dispatcher, which still has the log, goes on from that.
--- Locks: dispatchers row, runs, SKIP LOCKED. Raises LD410 when the dispatcher is closed.
+-- API append_output(dispatcher, outputs): stores what the runs of a dispatcher printed while they run, see
+-- keep_output(), in one statement and with one notification: run_output with {"numbers": [...]} of the tasks (a few
+-- above 350 runs).
+-- The commit does not wait for the disk. After a crash of the server some output may be gone. The next call returns how
+-- much is there, and the dispatcher, which still has the log, goes on from that.
+-- Locks: dispatchers row, runs (SKIP LOCKED). Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION append_output(p_dispatcher uuid, p_outputs jsonb)
 RETURNS TABLE (run_id uuid, stdout_stored bigint, stderr_stored bigint)
 LANGUAGE plpgsql VOLATILE

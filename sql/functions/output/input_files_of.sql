@@ -1,5 +1,6 @@
--- input_files_of(task, most): the files to lay into the task's work directory before its agent starts. Only the smallest
--- ones come with their content, up to so many bytes in all (null: every file); read_input() returns the others in pieces.
+-- API input_files_of(task, most): returns the files to write into the task's work directory before its agent starts.
+-- Only the smallest come with their content, up to `most` bytes in all (null: every file); read_input() returns the
+-- others in pieces.
 CREATE OR REPLACE FUNCTION input_files_of(p_task uuid, p_most bigint DEFAULT NULL)
 RETURNS TABLE (path text, content bytea, mode integer, size_bytes bigint)
 LANGUAGE sql STABLE

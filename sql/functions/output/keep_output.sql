@@ -1,12 +1,13 @@
--- keep_output(dispatcher, outputs): stores what runs printed and notes what they do; for append_output() and
--- end_runs(). An output is {"run_id", "ago_s" (since the last output), "activity" (null: as before), "stdout_bytes",
--- "stderr_bytes" (printed so far), "live", "chunks": [{"stream", "starts_at", "ends_at", "content" (base64)}]}.
--- Answers how much is stored now of each run that is still the dispatcher's. A chunk counts only if it begins there, so
--- outputs whose answer was lost may be sent again, cut in any way. A run that another transaction holds is passed over;
--- of a run that is listed twice only the first chunks count.
--- Every table is reached by keys that are parameters, so that no plan can read more of it than these rows, however
--- stale its statistics are.
--- Locks: runs, SKIP LOCKED; the caller holds the dispatcher.
+-- INTERNAL keep_output(dispatcher, outputs): stores what runs printed and notes what they do, for append_output() and
+-- end_runs(). Returns how much is stored now of each run that is still the dispatcher's.
+-- An output is {"run_id", "ago_s" (since the last output), "activity" (null: as before), "stdout_bytes", "stderr_bytes"
+-- (printed so far), "live", "chunks": [{"stream", "starts_at", "ends_at", "content" (base64)}]}.
+-- A chunk counts only if it begins where the stored output of its stream ends. So outputs whose answer was lost may be
+-- sent again, cut in any way. A run that another transaction holds is passed over. If a run is listed twice, only its
+-- first chunks count.
+-- Every table is reached by keys that are parameters, so that no plan reads more of it than these rows, however stale
+-- its statistics are.
+-- Locks: runs (SKIP LOCKED); the caller holds the dispatcher.
 CREATE OR REPLACE FUNCTION keep_output(p_dispatcher uuid, p_outputs jsonb)
 RETURNS TABLE (run_id uuid, stdout_stored bigint, stderr_stored bigint)
 LANGUAGE plpgsql VOLATILE

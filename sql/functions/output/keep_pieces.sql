@@ -1,6 +1,7 @@
--- keep_pieces(dispatcher, run, path, ...): makes an output file of the pieces that store_piece() took, and keeps it as
--- store_output() does. May be repeated. Raises what that raises, and LD413 when the pieces are not that file: send them
--- again (a standby that became the primary may lack some).
+-- API keep_pieces(dispatcher, run, path, …): makes an output file of the pieces that store_piece() took, and keeps it
+-- as store_output() does. It may be repeated.
+-- Raises what store_output() raises, and LD413 when the pieces are not that file: send them again. (A standby that
+-- became the primary may lack some.)
 CREATE OR REPLACE FUNCTION keep_pieces(
     p_dispatcher uuid, p_run uuid, p_path text, p_size_bytes bigint, p_sha256 text, p_mode integer
 ) RETURNS void

@@ -1,4 +1,4 @@
--- list_files(task): the files of a task: what it was given, and what its last run that wrote anything wrote.
+-- API list_files(task): returns the files of a task: those it was given, and those of its last run that wrote any.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION list_files(p_task text)
 RETURNS TABLE (path text, is_input boolean, size_bytes bigint, sha256 text, mode integer, run_no integer, stored text)

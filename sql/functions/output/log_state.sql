@@ -1,6 +1,6 @@
--- log_state(task, run_no): which log there is of a task, and whether more may come: of that run, or of the last one;
--- run_no is null when there is none yet. What is stored when this says that the run has ended is all of it, until it
--- is deleted: output_pruned_at.
+-- API log_state(task, run_no): returns which log of a task there is, and whether more may come: that of the given run,
+-- or of the last one. run_no is null when there is no run yet. What is stored when this says that the run has ended is
+-- all of it, until it is deleted: output_pruned_at.
 -- Raises LD404 when there is no such task or run.
 CREATE OR REPLACE FUNCTION log_state(p_task text, p_run_no integer DEFAULT NULL)
 RETURNS TABLE (

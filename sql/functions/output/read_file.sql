@@ -1,5 +1,6 @@
--- read_file(task, path): one file of a task, what its last run wrote before what it was given. content is null when
--- the file is kept outside the database, at storage_url. Raises LD404 with the files that there are.
+-- API read_file(task, path): returns one file of a task. A file that its last run wrote comes before one that it was
+-- given. content is null when the file is kept outside of the database, at storage_url. Raises LD404 and lists the
+-- files there are.
 CREATE OR REPLACE FUNCTION read_file(p_task text, p_path text)
 RETURNS TABLE (content bytea, storage_url text, size_bytes bigint, sha256 text, mode integer)
 LANGUAGE plpgsql STABLE

@@ -1,7 +1,7 @@
--- read_input(dispatcher, run, path, from, length): a piece of an input file of a run's task, in bytes that are counted from
--- 0; shorter than asked for at its end. The run's activity says how far that is.
--- Cost: of a file that PostgreSQL has packed all that lies before the piece is unpacked, too.
--- Locks and errors: those of note_transfer(), and LD404 when there is no such file.
+-- API read_input(dispatcher, run, path, from, length): returns a piece of an input file of a run's task. Bytes are
+-- counted from 0, and the piece is shorter at the end of the file. The run's activity shows the progress.
+-- Cost: if PostgreSQL has compressed the file, all that lies before the piece is decompressed, too.
+-- Locks: those of note_transfer(). Raises what that raises, and LD404 when there is no such file.
 CREATE OR REPLACE FUNCTION read_input(p_dispatcher uuid, p_run uuid, p_path text, p_from bigint, p_length integer)
 RETURNS bytea
 LANGUAGE plpgsql VOLATILE

@@ -1,5 +1,6 @@
--- read_output(task, run_no, stream, after): what a run printed on a stream ('stdout', 'stderr'), as it was stored, from
--- behind the piece with the number `after`, in order: some 1 MB at most. Nothing is left when nothing is answered.
+-- API read_output(task, run_no, stream, after): returns in order what a run printed on a stream ('stdout', 'stderr'),
+-- as it was stored: what follows the piece with the number `after`, some 1 MB at most. No row means that nothing is
+-- left.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION read_output(p_task text, p_run_no integer, p_stream text, p_after bigint DEFAULT 0)
 RETURNS TABLE (seq bigint, at timestamptz, content bytea)

@@ -1,6 +1,6 @@
--- read_prompt(dispatcher, run, from, length): a piece of the prompt of a run, in bytes of UTF-8 that are counted from 0;
--- shorter than asked for at its end. The run's activity says how far that is.
--- Cost: the prompt is read and unpacked as a whole each time.
+-- API read_prompt(dispatcher, run, from, length): returns a piece of the prompt of a run. Bytes of UTF-8 are counted
+-- from 0, and the piece is shorter at the end of the prompt. The run's activity shows the progress.
+-- Cost: each call reads and decompresses the whole prompt.
 -- Locks and errors: those of note_transfer().
 CREATE OR REPLACE FUNCTION read_prompt(p_dispatcher uuid, p_run uuid, p_from bigint, p_length integer) RETURNS bytea
 LANGUAGE plpgsql VOLATILE

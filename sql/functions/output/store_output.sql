@@ -1,6 +1,6 @@
--- store_output(dispatcher, run, path, ...): keeps a file that a run wrote: its content, or where it is stored.
+-- API store_output(dispatcher, run, path, …): keeps a file that a run wrote: its content, or where it is stored.
 -- Storing the same path again replaces it, so a dispatcher that comes back may repeat itself.
--- Fenced: raises LD412 when the run is over or another dispatcher's, LD410 when the dispatcher is closed.
+-- Raises LD412 when the run is over or another dispatcher's, LD410 when the dispatcher is closed, LD400 for a bad path.
 CREATE OR REPLACE FUNCTION store_output(
     p_dispatcher uuid, p_run uuid, p_path text, p_content bytea, p_storage_url text, p_size_bytes bigint,
     p_sha256 text, p_mode integer

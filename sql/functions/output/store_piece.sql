@@ -1,7 +1,8 @@
--- store_piece(dispatcher, run, name, starts_at, content, total): takes a piece of what a run made, for keep_pieces(), or
--- with the name '' of its answer, for end_runs(). Pieces are sent in order; what was stored from this position on is
--- replaced, so anything may be sent again, cut in any way. Of `total` bytes the run's activity says how many are there.
--- Locks and errors: those of note_transfer(), and LD400 for a name that is not allowed.
+-- API store_piece(dispatcher, run, name, starts_at, content, total): takes a piece of a file for keep_pieces(), or,
+-- with the name '', of the answer for end_runs(). Pieces are sent in order. A piece replaces what was stored from its
+-- position on, so anything may be sent again, cut in any way. The run's activity shows how many of `total` bytes are
+-- there.
+-- Locks: those of note_transfer(). Raises what that raises, and LD400 for a bad name.
 CREATE OR REPLACE FUNCTION store_piece(
     p_dispatcher uuid, p_run uuid, p_name text, p_starts_at bigint, p_content bytea, p_total bigint
 ) RETURNS void

@@ -1,5 +1,5 @@
--- count_tasks(tool): how many tasks are in each state, queued ones by what they wait for ("queued" waits for a slot).
--- Null counts the tasks of all tools.
+-- API count_tasks(tool): returns how many tasks are in each state; queued ones are split by what they wait for
+-- ("queued" waits for a slot). Null counts the tasks of all tools.
 CREATE OR REPLACE FUNCTION count_tasks(p_tool text DEFAULT NULL) RETURNS TABLE (state text, tasks bigint)
 LANGUAGE sql VOLATILE
 AS $$

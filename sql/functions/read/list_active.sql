@@ -1,4 +1,4 @@
--- list_active(): the tasks that are leased or running, and in whose hands they are; oldest start first.
+-- API list_active(): returns the tasks that are leased or running and the dispatcher that has them, oldest start first.
 CREATE OR REPLACE FUNCTION list_active()
 RETURNS TABLE (
     dispatcher_id uuid, number bigint, status text, tool text, group_name text, name text, pid integer,

@@ -1,5 +1,5 @@
--- list_dispatchers(): dispatchers that have not said goodbye, with the seconds since their last heartbeat and to the
--- end of their lease; one whose lease has ended is away, which says nothing about its agents.
+-- API list_dispatchers(): returns the dispatchers that have not said goodbye, with the seconds since their last
+-- heartbeat and until the end of their lease. One whose lease has ended is away, which says nothing about its agents.
 CREATE OR REPLACE FUNCTION list_dispatchers()
 RETURNS TABLE (
     id uuid, host text, pid integer, version text, groups text [], started_at timestamptz,

@@ -1,6 +1,6 @@
--- list_groups(): worker groups with their slots and what keeps them from taking work, if anything. cooldown_s is how
--- long that lasts at least, for the states cooling and budget. spent_usd is what its runs of today (UTC) cost.
--- A producer sees neither the variables of a group nor where its login is.
+-- API list_groups(): returns the worker groups with their slots and what keeps them from taking work, if anything does.
+-- In the states cooling and budget, cooldown_s is how long that lasts at least. spent_usd is what its runs cost today
+-- (UTC). A producer sees neither the variables of a group nor where its login is.
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,

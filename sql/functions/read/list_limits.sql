@@ -1,4 +1,5 @@
--- list_limits(): the limits with the slots that are taken; a producer sees its own tenants' and those of all.
+-- API list_limits(): returns the limits with the slots that are taken. Of the limits of tenants, a producer sees only
+-- those of its own.
 CREATE OR REPLACE FUNCTION list_limits() RETURNS TABLE (scope text, current_concurrent integer, max_concurrent integer)
 LANGUAGE sql STABLE
 AS $$

@@ -1,6 +1,6 @@
--- list_runs(task): the audit of a task, one row a claim, first to last. latency_ms is how long the agent ran.
--- auth_mode: with a token or a login the cost is notional, since a subscription pays. resumed: it went on with a session.
--- denials: what the agent wanted to do and was not permitted to. Raises LD404.
+-- API list_runs(task): returns the audit of a task, one row for each claim, first to last. latency_ms is how long the
+-- agent ran. auth_mode: with a token or a login the cost is notional, since a subscription pays. resumed: the run
+-- continued a session. denials: what the agent wanted to do and was not permitted to. Raises LD404.
 CREATE OR REPLACE FUNCTION list_runs(p_task text)
 RETURNS TABLE (
     run_no integer, id uuid, attempt integer, status text, group_name text, host text, pid integer,

@@ -1,8 +1,8 @@
--- list_tasks(...): tasks as people see them, in the order of their interest: what is active, then what waits (by
--- priority and age), then what has ended (last first). Null filters match all. Lengths of time are in seconds.
--- why is given for queued tasks only; waits_s is how long until a task that waits for a time is ready. wait_reason is that
--- of the task, or budget, see waits_for_budget(). activity is what an active task's agent does, where its CLI tells, and
--- silent_s since when it has printed nothing.
+-- API list_tasks(statuses, …): returns tasks in the order in which they interest people: active ones, then those that
+-- wait (by priority and age), then those that have ended (last first). A filter that is null matches all. Lengths of
+-- time are in seconds. why is given for queued tasks only. waits_s is how long until a task that waits for a time is
+-- ready. wait_reason is that of the task, or budget, see waits_for_budget(). activity is what an active task's agent
+-- does, where its CLI tells, and silent_s is for how long it has printed nothing.
 CREATE OR REPLACE FUNCTION list_tasks(
     p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
     p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50

@@ -1,7 +1,6 @@
--- show_task(task, prompt_characters): everything about one task as one JSON object, with its runs and files; of its prompt
--- only the beginning, if that is wanted. A task that waits for a service may have had thousands of runs: the last 500
--- of `run_count` are told, and of what they printed and answered the last 4 MB.
--- Raises LD404.
+-- API show_task(task, prompt_characters): returns everything about one task as one JSON object, with its runs and
+-- files, and all of its prompt or only so many characters. A task that waits for a service may have had thousands of
+-- runs: the object has the last 500 of `run_count`, and the last 4 MB of what they printed and answered. Raises LD404.
 CREATE OR REPLACE FUNCTION show_task(p_task text, p_prompt_characters integer DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$

@@ -1,6 +1,6 @@
--- stats(by, since): what was done and what it took, in groups: by is group, tool, model, tenant or day (UTC, of the
--- end). Of a producer, its own tenants' only. Runs that ended since that moment count; tasks by how they ended since then. cost_usd is what was paid by API
--- key or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI told.
+-- API stats(by, since): returns what was done and what it took, by group, tool, model, tenant, or day (UTC, of the
+-- end). A producer sees its own tenants only. It counts runs that ended since that moment. cost_usd is what was paid by
+-- API key, or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI told.
 -- Cost: all runs since then. Raises LD400 for another way to group.
 CREATE OR REPLACE FUNCTION stats(p_by text, p_since timestamptz DEFAULT NULL)
 RETURNS TABLE (
@@ -12,7 +12,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     IF p_by IS NULL OR p_by NOT IN ('group', 'tool', 'model', 'tenant', 'day') THEN
-        RAISE EXCEPTION 'stats are by group, tool, model, tenant or day, not by %', quote_nullable(p_by)
+        RAISE EXCEPTION '% is not a valid grouping: expected group, tool, model, tenant or day', quote_nullable(p_by)
             USING ERRCODE = 'LD400';
     END IF;
     RETURN QUERY

@@ -1,6 +1,7 @@
--- why_waiting(task): the one sentence that says why a queued task does not run. Null for tasks that do not wait.
--- What stops everything comes first, then what stops its tool, then the limits it is counted in, then its place.
--- STABLE, so that all of it is seen at one moment: else a task that starts meanwhile would wait for the slot that it has.
+-- API why_waiting(task): returns the one sentence that says why a queued task does not run; null if it does not wait.
+-- What stops everything comes first, then what stops its tool, then the limits that count it, then its place. It is
+-- STABLE, so that it sees everything at one moment. Otherwise a task that starts meanwhile would seem to wait for the
+-- slot that it has.
 -- Raises LD404.
 CREATE OR REPLACE FUNCTION why_waiting(p_task text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -19,7 +20,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_task.wait_reason IN ('scheduled', 'retry', 'limit') AND v_task.ready_at <= v_now THEN
-        -- Its time has come: the next claim takes it for ready, and so what keeps that from it is the reason.
+        -- Its time has come, so the next claim takes it as ready. The reason is what keeps it from that.
         v_task.wait_reason := NULL;
     END IF;
     CASE v_task.wait_reason
@@ -56,7 +57,7 @@ BEGIN
             WHEN NOT EXISTS (
                 SELECT FROM dispatchers AS d
                 WHERE NOT d.closed AND d.lease_expires_at > v_now AND group_is_served_by(g, d)
-            ) THEN 'is served by no dispatcher that runs'
+            ) THEN 'is served by no running dispatcher'
             WHEN unproven AND free_slots(g, v_now) = 0 AND current_concurrent < max_concurrent
                 THEN 'tries one task first, after its cool-down'
             WHEN current_concurrent >= max_concurrent THEN format('is full (%s/%s)', current_concurrent, max_concurrent)

@@ -1,4 +1,5 @@
--- count_prunable(older_than): what prune_tasks() would delete, called until nothing goes any more; changes nothing.
+-- API count_prunable(older_than_s): returns what prune_tasks() would delete, if called until nothing is left to delete.
+-- It changes nothing.
 -- Cost: that of reading all of it.
 CREATE OR REPLACE FUNCTION count_prunable(p_older_than_s double precision)
 RETURNS TABLE (tasks bigint, runs bigint, bytes bigint)

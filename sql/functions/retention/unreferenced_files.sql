@@ -1,4 +1,5 @@
--- unreferenced_files(digests): those of the SHA-256s given that no file kept outside the database has.
+-- API unreferenced_files(digests): returns those of the given SHA-256s that no file has which is kept outside the
+-- database.
 CREATE OR REPLACE FUNCTION unreferenced_files(p_digests text []) RETURNS text []
 LANGUAGE sql STABLE
 AS $$

@@ -1,4 +1,4 @@
--- grant_tenant(role, tenant): lets a role, which is in llmctl_producer, act for a tenant. Raises LD404, LD400.
+-- API grant_tenant(role, tenant): lets a role, which is in llmctl_producer, act for a tenant. Raises LD404, LD400.
 CREATE OR REPLACE FUNCTION grant_tenant(p_role text, p_tenant_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -9,7 +9,7 @@ BEGIN
     INSERT INTO tenant_roles (role_name, tenant_id) VALUES (p_role, p_tenant_id) ON CONFLICT DO NOTHING;
 EXCEPTION
     WHEN check_violation OR not_null_violation THEN
-        RAISE EXCEPTION 'a tenant has a name of at most 200 bytes without control characters, not %',
+        RAISE EXCEPTION '% is not a valid tenant: expected 1 to 200 bytes without control characters',
             quote_nullable(p_tenant_id) USING ERRCODE = 'LD400';
 END
 $$;

@@ -1,4 +1,5 @@
--- revoke_tenant(role, tenant): the role may not act for the tenant any more. Raises LD404 when it could not anyway.
+-- API revoke_tenant(role, tenant): ends what grant_tenant() allowed. Raises LD404 when the role did not have the
+-- tenant.
 CREATE OR REPLACE FUNCTION revoke_tenant(p_role text, p_tenant_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,7 +1,7 @@
--- adopt_runs(dispatcher): the new holder of a work directory takes over the open runs of all who held it before, and
--- returns the first of them like open_runs(), which returns the others. Those dispatchers are closed: whatever they still
--- write is refused from now on.
--- Only the holder of the directory's lock may call this: the lock is the proof that they are dead, not their lease.
+-- API adopt_runs(dispatcher): gives the new holder of a work directory the open runs of all who held it before, and
+-- returns the first of them like open_runs(), which returns the others. Those dispatchers are closed: whatever they
+-- still write is refused from now on.
+-- Only the holder of the directory's lock may call this. The lock proves that they are dead; their lease does not.
 -- Locks: the dispatchers by id, then tasks by id. Raises LD410 when the dispatcher itself is closed.
 CREATE OR REPLACE FUNCTION adopt_runs(p_dispatcher uuid) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE

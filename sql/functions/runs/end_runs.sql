@@ -1,26 +1,27 @@
--- end_runs(dispatcher, reports, alone): ends runs, each exactly once, and decides what becomes of their tasks.
+-- INTERNAL end_runs(dispatcher, reports, counters_exclusive): ends runs, each exactly once, decides what becomes of
+-- their tasks, and returns a verdict for each report: "finished"; "already", when this run was reported before;
+-- "stale", when the run is another dispatcher's now or unknown, and nothing was written.
 --
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
--- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens, cost_usd;
--- ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for); auth_mode;
--- output (see keep_output()): nobody sees an end whose last output is not there. A large answer came before, in pieces,
--- and the report says only how many bytes that are: answer_bytes; pieces of unfinished files go with the end.
--- Answers a verdict for each: "finished"; "already", when this run was reported before; "stale", when the run is
--- another dispatcher's now or unknown, and nothing was written.
+-- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
+-- cost_usd; ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for);
+-- auth_mode; output (see keep_output(): so nobody sees an end without its last output). Instead of a large answer,
+-- which came before in pieces, a report has its length: answer_bytes. Pieces of unfinished files go when the run ends.
 --
--- What an error does is looked up in error_classes; what it does to the worker group is done by restrain_groups().
--- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, n the failed attempts, or for a class that uses up
--- none the runs so far. A usage limit parks the task until its account, or another one that may take it, works again.
--- A task that was cut short through no fault of its own (it uses up no attempt) goes on with its session, if it has one.
--- A task of a group without failover, one that was given a session, and one that an account refused are pinned to that
--- account. Which errors are worth another attempt the task may say itself. A cancel that was asked for ends the task as
--- canceled, unless the agent was quicker and succeeded.
--- Every table is reached by keys that are parameters: a plan made while tasks was empty would else read all of it for
--- each report (measured), until autovacuum comes by.
--- Locks: tasks by id, with p_alone the counters lock alone, runs, and by the status trigger the counters; the caller
--- holds the dispatcher. Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside
--- READ COMMITTED.
-CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_alone boolean DEFAULT false)
+-- error_classes says what an error does: decide_outcomes() to the task, settle_groups() to the worker group.
+-- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, where n is the number of failed attempts, or of runs so
+-- far if the class uses up no attempt.
+-- A usage limit parks the task until its account, or another one that may take it, works again.
+-- A task that was cut short through no fault of its own (it uses up no attempt) continues its session, if it has one. A
+-- task of a group without failover, one that was given a session, and one that an account refused are pinned to that
+-- account. The task itself may say which errors are tried again. A cancel that was asked for ends the task as canceled,
+-- unless the agent was quicker and succeeded.
+-- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
+-- all of it for each report (measured), until autovacuum comes by.
+-- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
+-- The caller holds the dispatcher.
+-- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
+CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_counters_exclusive boolean DEFAULT false)
 RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
@@ -38,7 +39,7 @@ DECLARE
     v_task_ids uuid [];
     v_outputs jsonb := jsonb_path_query_array(p_reports, '$[*].output');
     v_finished uuid [];
-    v_restrains boolean;
+    v_affects_groups boolean;
 BEGIN
     IF p_reports @? '$[*].error_class ? (@ != null)' THEN
         SELECT min(class #>> '{}') INTO v_unknown FROM jsonb_path_query(p_reports, '$[*].error_class') AS class
@@ -47,13 +48,22 @@ BEGIN
             RAISE EXCEPTION 'unknown error class %', quote_literal(v_unknown) USING ERRCODE = 'LD400';
         END IF;
     END IF;
+    IF (SELECT count(*) > count(DISTINCT run) FROM unnest(v_run_ids) AS run) THEN
+        -- If a run is listed twice, its first report counts.
+        SELECT jsonb_agg(report) INTO p_reports
+        FROM (
+            SELECT DISTINCT ON ((report ->> 'run_id')::uuid) report
+            FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position)
+            ORDER BY (report ->> 'run_id')::uuid, position
+        ) AS first_reports;
+    END IF;
     v_task_ids := ARRAY(
         SELECT id FROM tasks
         WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
             AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
         ORDER BY id FOR NO KEY UPDATE
     );
-    IF p_alone THEN
+    IF p_counters_exclusive THEN
         PERFORM lock_counters(true);
     END IF;
     IF p_reports @? '$[*].answer_bytes' THEN
@@ -64,70 +74,20 @@ BEGIN
         WHERE run_pieces.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
     IF v_outputs <> '[]' THEN
-        -- start_runs() holds tasks before it writes to their runs: with the tasks in hand, no run is passed over.
+        -- start_runs() locks tasks before it writes to their runs. We hold the tasks, so no run is passed over.
         PERFORM keep_output(p_dispatcher, v_outputs);
     END IF;
     v_now := clock();
 
     WITH reported AS (
-        SELECT DISTINCT ON (report.run_id) report.*, bounded_wait(retry_after_s) AS asked_wait_s
-        FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS listed (report, position),
-            jsonb_to_record(listed.report) AS report (
-                run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
-                final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
-                cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-                retry_after_s double precision, auth_mode text, denials jsonb
-            )
-        ORDER BY report.run_id, listed.position
+        SELECT * FROM jsonb_to_recordset(p_reports) AS report (
+            run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
+            final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
+            cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
+            auth_mode text, denials jsonb
+        )
     ), decided AS (
-        SELECT reported.*, tasks.id AS task_id, policy.run_status,
-            CASE WHEN NOT (policy.uses_attempt OR in_vain) THEN
-                CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
-            END AS session_run,
-            tasks.attempt + coalesce((policy.uses_attempt AND NOT in_vain)::integer, 0) AS failures,
-            policy.group_action IS NOT NULL OR reported.cost_usd > 0 OR coalesce(g.unproven, false) AS restrains,
-            CASE
-                WHEN reported.error_class IS NULL THEN 'succeeded'
-                WHEN tasks.cancel_requested_at IS NOT NULL OR reported.error_class = 'canceled' THEN 'canceled'
-                WHEN NOT policy.uses_attempt AND policy.retried THEN 'queued'
-                WHEN in_vain THEN 'queued'
-                WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
-                    AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
-                ELSE 'failed'
-            END AS outcome,
-            CASE WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
-                WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
-            END AS wait_reason,
-            CASE WHEN coalesce(g.failover, true) AND policy.name IS DISTINCT FROM 'auth' AND tasks.asked_session IS NULL
-                THEN tasks.account ELSE g.account_name
-            END AS account,
-            CASE coalesce(policy.wait_reason, 'retry')
-                -- A little later than the reset: the clock of the service is another one.
-                WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, runs.claimed_at))
-                    + random() * 5)
-                WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
-                    * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
-            END AS wait_s
-        FROM reported JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
-        LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
-        LEFT JOIN error_classes AS policy ON policy.name = reported.error_class
-        -- A session that was cut short and that cannot go on is no fault of the task: it starts over.
-        CROSS JOIN LATERAL (
-            SELECT tasks.resumes IS NOT NULL
-                AND coalesce(policy.name IN ('invalid_request', 'context_too_long'), false) AS in_vain
-        ) AS session
-        CROSS JOIN LATERAL (
-            SELECT min(extract(EPOCH FROM greatest(
-                other.cooldown_until,
-                CASE WHEN spent_today(other, v_now) >= other.daily_budget_usd THEN next_day(v_now) END,
-                v_now) - v_now)) AS wait_s
-            FROM worker_groups AS other
-            WHERE policy.wait_reason = 'limit' AND tasks.account IS NULL AND tasks.asked_session IS NULL AND g.failover
-                AND other.tool = tasks.tool AND other.group_name <> g.group_name AND other.max_concurrent > 0
-                AND NOT other.paused
-        ) AS elsewhere
-        WHERE tasks.id = ANY(v_task_ids) AND tasks.leased_by = p_dispatcher AND tasks.status IN ('leased', 'running')
-            AND runs.id = ANY(v_run_ids) AND runs.status = 'running'
+        SELECT * FROM decide_outcomes(p_dispatcher, p_reports, v_run_ids, v_task_ids, v_now) JOIN reported USING (run_id)
     ), moved AS (
         UPDATE tasks SET
             status = outcome,
@@ -171,11 +131,11 @@ BEGIN
             cached_input_tokens = decided.cached_input_tokens, output_tokens = decided.output_tokens,
             cost_usd = decided.cost_usd, auth_mode = decided.auth_mode
         FROM decided WHERE task_runs.id = decided.run_id AND task_runs.id = ANY(v_run_ids)
-        RETURNING task_runs.id, decided.restrains
+        RETURNING task_runs.id, decided.affects_group
     )
-    SELECT coalesce(array_agg(id), '{}'), bool_or(restrains) INTO v_finished, v_restrains FROM ended;
-    IF v_restrains THEN
-        PERFORM restrain_groups(v_finished, p_reports, v_now);
+    SELECT coalesce(array_agg(id), '{}'), bool_or(affects_group) INTO v_finished, v_affects_groups FROM ended;
+    IF v_affects_groups THEN
+        PERFORM settle_groups(v_finished, p_reports, v_now);
     END IF;
 
     RETURN QUERY

@@ -1,5 +1,5 @@
--- finish_runs(dispatcher, reports): ends runs, each exactly once, keeps their last output, and decides what becomes of
--- their tasks; see end_runs() for what a report is, for the verdicts it answers and for what it raises.
+-- API finish_runs(dispatcher, reports): ends runs and returns a verdict for each; end_runs() says what a report is,
+-- what the verdicts are, and what it raises.
 -- Locks: dispatchers row, and those of end_runs(). Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE

@@ -1,8 +1,9 @@
--- open_runs(dispatcher, after): the next open runs in the hands of this dispatcher, of tasks with a number above `after`,
--- in that order: about 256 KiB of them, or none when there are no more. A JSON array of {"run": as a claim returns it, but
--- without its prompt, "started": whether the agent was said to run, "ran_s": for how long, "boot_id": of the machine when
--- it was claimed, "cancel_requested": ...}. For a dispatcher that adopted runs, or that did not hear the answer to a
--- claim: an adopted run needs no prompt any more, and for the others read_prompt() returns it.
+-- API open_runs(dispatcher, after): returns the next open runs of this dispatcher, of tasks with a number above
+-- `after`, in that order: about 256 KiB of them, and none when there are no more. It is for a dispatcher that adopted
+-- runs, or did not hear the answer to a claim.
+-- The result is a JSON array of {"run": as a claim returns it, but without its prompt, "started": whether the agent was
+-- reported to run, "ran_s": for how long, "boot_id": of the machine when it was claimed, "cancel_requested": ...}. A
+-- run that was started needs no prompt any more; for the others read_prompt() returns it.
 CREATE OR REPLACE FUNCTION open_runs(p_dispatcher uuid, p_after bigint DEFAULT 0) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$

@@ -1,14 +1,15 @@
--- recover_lost(host, host_lost_after, default_timeout, dry_run): gives up runs whose dispatcher does not come back, as
--- lost: a task that has attempts left is tried again. Answers them, with the seconds since their dispatcher was heard.
+-- API recover_lost(host, host_lost_after_s, default_timeout_s, dry_run): gives up runs whose dispatcher does not come
+-- back, as lost, and returns them with the seconds since their dispatcher was heard. A task that has attempts left is
+-- tried again.
 --
--- A lease that ended proves nothing: agents outlive their dispatcher. So a run is given up only when a person names
--- its host (which must not have a dispatcher that is alive), or when it had time to end (its timeout, or the default
--- one) and host_lost_after has passed since both that and the last heartbeat. A dispatcher that said goodbye may have
--- left agents running for its next start, so it is away like any other as long as it has runs. Dispatchers that are left
--- with nothing are closed, so what they may still report is refused. With dry_run nothing is changed.
--- Runs end once for each dispatcher, and so the counters are moved several times, in the order of their names each time;
--- so that this cannot deadlock with somebody who moves them once, it has them alone.
--- Locks: the dispatchers that are away, by id, their tasks by id, counters lock (exclusive), then as end_runs().
+-- A lease that ended proves nothing, since agents outlive their dispatcher. So a run is given up only when a person
+-- names its host, which must not have a living dispatcher; or when it had time to end (its timeout, or the default one)
+-- and host_lost_after has passed since both that and the last heartbeat. A dispatcher that said goodbye may have left
+-- agents running for its next start, so while it has runs it counts as away like any other. Dispatchers that are left
+-- with nothing are closed, so that whatever they still report is refused. With dry_run nothing changes.
+-- Runs end once for each dispatcher, so the counters are moved several times, each time in the order of their names.
+-- This holds the counters lock alone, so that it cannot deadlock with somebody who moves them once.
+-- Locks: the dispatchers that are away, by id; their tasks by id; counters lock (exclusive); then as end_runs().
 -- Raises LD404 when no dispatcher of that host is away, LD409 while one is alive.
 CREATE OR REPLACE FUNCTION recover_lost(
     p_host text DEFAULT NULL, p_host_lost_after_s double precision DEFAULT 3600,
@@ -28,7 +29,7 @@ BEGIN
     IF p_host IS NOT NULL AND NOT EXISTS (
         SELECT FROM dispatchers WHERE (NOT closed OR id = ANY(v_left)) AND dispatchers.host = p_host
     ) THEN
-        RAISE EXCEPTION 'host % has no dispatcher that did not say goodbye, nor one that left runs',
+        RAISE EXCEPTION 'host % has no dispatcher that is away or left runs',
             quote_literal(p_host) USING ERRCODE = 'LD404';
     END IF;
     PERFORM FROM dispatchers
@@ -39,7 +40,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM dispatchers WHERE NOT closed AND dispatchers.host = p_host AND lease_expires_at >= v_now
     ) THEN
-        RAISE EXCEPTION 'a dispatcher of host % is alive: stop it, and its next start goes on with its runs',
+        RAISE EXCEPTION 'a dispatcher of host % is alive: stop it, and its next start continues its runs',
             quote_literal(p_host) USING ERRCODE = 'LD409';
     END IF;
     v_away := ARRAY(
@@ -50,7 +51,7 @@ BEGIN
             ELSE dispatchers.host = p_host
         END
     );
-    -- All at once: each end_runs() below moves counters, and none of them may then wait for a task.
+    -- All of them now: each end_runs() below moves counters, and must not wait for a task afterwards.
     PERFORM FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running') ORDER BY id FOR NO KEY UPDATE;
     v_lost := ARRAY(
         SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id

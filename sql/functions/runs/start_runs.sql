@@ -1,7 +1,8 @@
--- start_runs(dispatcher, started): notes that agents were started; [{"run_id": ..., "pid": ..., "ago_s": ...}], where
--- ago_s is how long ago, in seconds, since hosts and server do not share a clock.
--- Answers the runs that are the dispatcher's and running now, so a call whose answer was lost may be repeated.
--- Fenced: runs that are over or not the dispatcher's any more are left alone, and not in the answer.
+-- API start_runs(dispatcher, started): notes that agents were started, and returns the runs that are the dispatcher's
+-- and running now. So a call whose answer was lost may be repeated. Runs that are over or another dispatcher's are left
+-- alone.
+-- started is [{"run_id": ..., "pid": ..., "ago_s": ...}], where ago_s is how long ago, in seconds, since hosts and
+-- server do not share a clock.
 -- Locks: dispatchers row, tasks by id. Raises LD410 when the dispatcher is closed.
 CREATE OR REPLACE FUNCTION start_runs(p_dispatcher uuid, p_started jsonb) RETURNS uuid []
 LANGUAGE plpgsql VOLATILE

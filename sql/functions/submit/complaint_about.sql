@@ -1,4 +1,4 @@
--- complaint_about(key, value): what is wrong with one key of a task as given to submit_tasks(), as the rest of a
+-- INTERNAL complaint_about(key, value): what is wrong with one key of a task as given to submit_tasks(), as the rest of a
 -- sentence that begins with the key; null when nothing is. It looks at no table. Times are left to their type's parser.
 -- Models and sessions become arguments of CLIs: one that begins with "-" would be an option of them, such as the one that
 -- asks for no permission any more.

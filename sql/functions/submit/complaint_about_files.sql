@@ -1,4 +1,4 @@
--- complaint_about_files(key, files): what is wrong with a task's input_files or output_files, to be read after the
+-- INTERNAL complaint_about_files(key, files): what is wrong with a task's input_files or output_files, to be read after the
 -- key; null when nothing is. Part of complaint_about().
 CREATE OR REPLACE FUNCTION complaint_about_files(p_key text, p_files jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE

@@ -1,4 +1,4 @@
--- default_tenant(mine): whom a task is for that names no tenant, in a session with these session_tenants(): the only
+-- INTERNAL default_tenant(mine): whom a task is for that names no tenant, in a session with these session_tenants(): the only
 -- one of them, else "default".
 CREATE OR REPLACE FUNCTION default_tenant(p_mine text []) RETURNS text
 LANGUAGE sql IMMUTABLE

@@ -1,4 +1,4 @@
--- first_complaint(tasks): what is wrong with the first of the tasks that cannot be queued, as a sentence that a person
+-- INTERNAL first_complaint(tasks): what is wrong with the first of the tasks that cannot be queued, as a sentence that a person
 -- can act on; null when nothing is. It looks at no table.
 -- One pass over the keys that are there: 100,000 small tasks take 0.4 s; a call for each of them took 0.9 s.
 CREATE OR REPLACE FUNCTION first_complaint(p_tasks jsonb) RETURNS text

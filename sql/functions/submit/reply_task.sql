@@ -1,4 +1,4 @@
--- reply_task(task, prompt, ...): queues a task that goes on with the session of one that has ended: with the same
+-- API reply_task(task, prompt, ...): queues a task that goes on with the session of one that has ended: with the same
 -- account, model and permission, in the same directory. What is given takes the place of what that task had.
 --   SELECT * FROM reply_task('812', 'Now write the tests');
 -- Locks: the task that is replied to, then the session, so that two replies are not queued at once.

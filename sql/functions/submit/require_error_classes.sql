@@ -1,4 +1,4 @@
--- require_error_classes(names): raises LD400 for a name that is no class of errors which use up an attempt. Those are
+-- INTERNAL require_error_classes(names): raises LD400 for a name that is no class of errors which use up an attempt. Those are
 -- the ones of which a task can say whether they are worth another attempt.
 CREATE OR REPLACE FUNCTION require_error_classes(p_names text []) RETURNS void
 LANGUAGE plpgsql STABLE

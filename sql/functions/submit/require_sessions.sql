@@ -1,4 +1,4 @@
--- require_sessions(sessions): refuses sessions to go on with that are not of a run of the session role's own tenants: an
+-- INTERNAL require_sessions(sessions): refuses sessions to go on with that are not of a run of the session role's own tenants: an
 -- agent in them knows, and may tell, what was said there. One that no run has is refused like another tenant's, so that
 -- neither is told from the other, and so that a CLI's words for "the last one" open nothing.
 -- Cost: one pass over task_runs (2 us a run, on a busy machine), for confined roles that name a session and nobody else.

@@ -1,4 +1,4 @@
--- submit_tasks(tasks): queues many tasks in one statement; all of them or none.
+-- API submit_tasks(tasks): queues many tasks in one statement; all of them or none.
 --
 -- tasks is a JSON array of objects with the keys of submit_task()'s parameters. Answers one row for each element,
 -- in order. A task whose idempotency key its tenant has used before is not queued again: its row shows the first

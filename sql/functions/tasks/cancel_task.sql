@@ -1,7 +1,7 @@
--- cancel_task(task): a queued task is canceled at once; a leased or running one is asked to stop, and is canceled
--- when its agent is gone. Answers the status: "canceled", or "leased"/"running" while it stops. Asking again is fine.
--- Touches no counter of a running task: a caller's open transaction must not block claims. It does block the report
--- of that run, so end it soon.
+-- API cancel_task(task): cancels a queued task at once, and asks a leased or running one to stop; that is canceled when
+-- its agent is gone. Returns the status: "canceled", or "leased" or "running" while it stops. It may be repeated. It
+-- touches no counter of a running task, since a caller's open transaction must not block claims. It does block the
+-- report of that run, so end the transaction soon.
 -- Locks: the task. Raises LD404, and LD409 when the task has ended otherwise.
 CREATE OR REPLACE FUNCTION cancel_task(p_task text) RETURNS text
 LANGUAGE plpgsql VOLATILE

@@ -1,6 +1,7 @@
--- find_task(task): the id of the task that a person named by its number or by the beginning of its uuid.
--- Raises LD404 when there is none that this session may see, LD400 when the beginning fits several. A number below one
--- that is in use was a task's, or was never given: what it was nobody knows any more.
+-- INTERNAL find_task(task): returns the id of the task that somebody named by its number or by the beginning of its
+-- uuid.
+-- Raises LD404 when there is none that this session may see, and LD400 when the beginning fits several. A number below
+-- one that is in use belonged to a task or was never given; nobody knows which.
 CREATE OR REPLACE FUNCTION find_task(p_task text) RETURNS uuid
 LANGUAGE plpgsql STABLE
 AS $$
@@ -13,7 +14,7 @@ BEGIN
         WHERE number = p_task::bigint AND (v_tenants IS NULL OR tenant_id = ANY(v_tenants));
     END IF;
     IF v_ids IS NULL AND p_task ~* '^[0-9a-f]{4,8}[0-9a-f-]*$' AND length(p_task) <= 36 THEN
-        -- A range over the primary key: the prefix filled up with 0 and with f.
+        -- A range of the primary key: the prefix is filled up with 0 and with f.
         SELECT array_agg(id) INTO v_ids FROM (
             SELECT id FROM tasks WHERE id BETWEEN
                 rpad(replace(p_task, '-', ''), 32, '0')::uuid AND rpad(replace(p_task, '-', ''), 32, 'f')::uuid

@@ -1,4 +1,4 @@
--- is_continued(task): whether a task is there, ended or not, that goes on with a session of this one.
+-- INTERNAL is_continued(task): returns whether another task, ended or not, continues a session of this one.
 CREATE OR REPLACE FUNCTION is_continued(p_task uuid) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$

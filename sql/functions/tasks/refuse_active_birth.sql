@@ -1,9 +1,9 @@
--- refuse_active_birth(): row trigger after INSERT on tasks that say they are leased or running, or that they were: only a
--- claim may say so. A count near the largest number would fail the next claim, of all tasks. Raises LD400.
+-- TRIGGER refuse_active_birth(): refuses to insert a task that says it is leased or running, or has been: only a claim
+-- may say so. A count near the largest number would fail the next claim, of all tasks. Raises LD400.
 CREATE OR REPLACE FUNCTION refuse_active_birth() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION 'a task starts its life queued and without runs, not leased or running' USING ERRCODE = 'LD400';
+    RAISE EXCEPTION 'a new task must be queued and without runs' USING ERRCODE = 'LD400';
 END
 $$;

@@ -1,5 +1,5 @@
--- refuse_deletion_while_active(): row trigger before DELETE on tasks that are leased or running. Their slots are
--- taken by real processes, which a DELETE does not stop: freeing them would pass the limits. Raises LD409.
+-- TRIGGER refuse_deletion_while_active(): refuses to delete a task that is leased or running. Real processes take its
+-- slots and a DELETE does not stop them, so freeing the slots would pass the limits. Raises LD409.
 CREATE OR REPLACE FUNCTION refuse_deletion_while_active() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

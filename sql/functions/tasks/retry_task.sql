@@ -1,7 +1,7 @@
--- retry_task(task): a failed or canceled task is queued again with all its attempts; one that waits for its next
+-- API retry_task(task): queues a failed or canceled task again, with all its attempts. A task that waits for its next
 -- attempt, for a limit or for its time goes now.
--- Locks: the task, and of a reply the session. Raises LD404, and LD409 when the task is active, ready, or succeeded, or when
--- another task goes on with the same session.
+-- Locks: the task; of a reply, the session. Raises LD404, and LD409 when the task is active, ready or succeeded, or
+-- when another task continues the same session.
 CREATE OR REPLACE FUNCTION retry_task(p_task text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -16,7 +16,7 @@ BEGIN
     IF v_task.status IN ('failed', 'canceled') THEN
         v_busy := CASE WHEN v_task.continues IS NOT NULL THEN busy_in_session(v_task.continues) END;
         IF v_busy IS NOT NULL THEN
-            RAISE EXCEPTION 'task % goes on with a session in which task % has not ended', v_task.number, v_busy
+            RAISE EXCEPTION 'task % continues a session in which task % has not ended', v_task.number, v_busy
                 USING ERRCODE = 'LD409', HINT = format('wait for it, or cancel it: `llmctl cancel %s`', v_busy);
         END IF;
         UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,

@@ -1,5 +1,4 @@
--- task_states(tasks): the status of each task named, for those who wait for them. Raises LD404.
--- The left join has every name looked up, even when there is no task at all.
+-- API task_states(tasks): returns the status of each task that is named, for those who wait for them. Raises LD404.
 CREATE OR REPLACE FUNCTION task_states(p_tasks text [])
 RETURNS TABLE (number bigint, status text, error_message text)
 LANGUAGE sql STABLE

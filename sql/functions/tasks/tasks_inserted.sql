@@ -1,7 +1,7 @@
--- tasks_inserted(): statement trigger after INSERT on tasks. Files the lanes that got work, wakes dispatchers
--- (also for a task of the future: their timer must be set to it) and tells watchers. Raises 42501 for another's tenant, and
--- for a session or a run to go on with that is another's (a reply gets its run after it was inserted).
--- Locks nothing that another producer waits for.
+-- TRIGGER tasks_inserted(): files the lanes that got work, wakes dispatchers (for a task of the future, too: their
+-- timer must be set to it) and tells watchers.
+-- Locks nothing that another producer waits for. Raises 42501 for another's tenant, and for a session or a run of
+-- another's to continue. (A reply gets its run after it was inserted.)
 CREATE OR REPLACE FUNCTION tasks_inserted() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -18,7 +18,7 @@ BEGIN
             PERFORM require_sessions(v_sessions);
         END IF;
         IF EXISTS (SELECT FROM new_rows WHERE continues IS NOT NULL OR resumes IS NOT NULL) THEN
-            RAISE EXCEPTION 'role % may not name a run to go on with', quote_literal(session_user)
+            RAISE EXCEPTION 'role % may not name a run to continue', quote_literal(session_user)
                 USING ERRCODE = 'insufficient_privilege', HINT = 'reply to a task instead: reply_task(task, prompt)';
         END IF;
     END IF;

@@ -1,8 +1,8 @@
--- tasks_updated(): statement trigger after UPDATE on tasks. Moves the counters, files lanes that got work, wakes
--- dispatchers when a slot was freed or a deadline changed, and tells watchers.
+-- TRIGGER tasks_updated(): moves the counters, files lanes that got work, wakes dispatchers when a slot was freed or a
+-- deadline changed, and tells watchers.
 --
--- Old and new rows are never joined: plpgsql keeps the plan it made for one row, and that join is then quadratic
--- (measured: 4,000 rows 9.5 s). Both sides are stacked and grouped instead.
+-- It never joins old and new rows. plpgsql keeps the plan that it made for one row, and with that the join is quadratic
+-- (measured: 4,000 rows take 9.5 s). Instead both sides are stacked and grouped.
 -- Locks: those of move_counters(), when a counter moves.
 CREATE OR REPLACE FUNCTION tasks_updated() RETURNS trigger
 LANGUAGE plpgsql
@@ -18,8 +18,9 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    -- Without those that cancel each other out, as of a task that starts or is asked to stop: whoever moves no counter must not
-    -- hold their lock, which in a producer's long transaction would keep the next report and its claim waiting.
+    -- Moves that cancel each other out are left out, as of a task that starts or is asked to stop. A transaction that
+    -- moves no counter must not hold the counters lock: if it is a producer's long one, the next report and its claim
+    -- would wait for it.
     SELECT array_agg(side || scope) INTO v_moves
     FROM (
         SELECT side, scope, sum(CASE side WHEN '+' THEN 1 ELSE -1 END) OVER (PARTITION BY scope) AS net

@@ -47,7 +47,7 @@ def test_add_takes_a_name_of_your_own(llmctl: Llmctl) -> None:
         (["aider", "main"], 2, "unknown tool 'aider'"),
         (["claude", "main"], 5, "account 'main' of claude has a worker group already: 'claude-main'"),
         (["gemini", "x", "--name", "claude-main"], 5, "there is a worker group 'claude-main' already"),
-        (["gemini", "x", "--name", "../x"], 2, "'../x' was not understood"),
+        (["gemini", "x", "--name", "../x"], 2, "'../x' is not a valid worker group"),
         (["gemini", "x", "--max", "-1"], 2, "-1 is not in the range"),
         (["gemini", "x", "--max", "99999999999"], 2, "is not in the range"),
         (["gemini", "x", "--max", "many"], 2, "'many' is not a valid int"),
@@ -155,8 +155,12 @@ def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDis
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (["set", "claude", "3"], 2, "a limit is named tool:X, model:X, tenant:X or queue:X, not 'claude'"),
-        (["set", "user:x", "3"], 2, "a limit is named"),
+        (
+            ["set", "claude", "3"],
+            2,
+            "'claude' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME",
+        ),
+        (["set", "user:x", "3"], 2, "is not a valid scope"),
         (["set", "tool:claude", "-1"], 2, "No such option: -1"),
         (["set", "tool:claude", "x"], 2, "'x' is not a valid int"),
         (["set", "tool:claude", "99999999999"], 2, "is not in the range"),

@@ -20,7 +20,7 @@ def away(site: Site) -> int:
     (row,) = site.sql(
         "SELECT register_dispatcher('far away', 'another boot', 1, 'x', gen_random_uuid(), 60)::text AS id"
     )
-    site.sql("SELECT claim_tasks(%s)", row["id"])
+    site.sql("SELECT report_and_claim(%s, '[]')", row["id"])
     site.sql(
         "UPDATE dispatchers SET last_heartbeat_at = now() - interval '10 min', "
         "lease_expires_at = now() - interval '9 min'"
@@ -110,5 +110,7 @@ def test_the_return_of_a_forgotten_dispatcher_is_refused(site: Site, away: int) 
 
     with pytest.raises(psycopg.DatabaseError, match="is closed"):
         site.sql(
-            "SELECT finish_run(%s, jsonb_build_object('run_id', %s::text))", former["id"], str(run["id"])
+            "SELECT finish_runs(%s, jsonb_build_array(jsonb_build_object('run_id', %s::text)))",
+            former["id"],
+            str(run["id"]),
         )

@@ -45,7 +45,7 @@ def test_the_database_takes_any_report_whole(
         [dispatcher] = site.sql(
             "SELECT register_dispatcher('host', 'boot', 1, '1', gen_random_uuid(), 60) AS id"
         )
-        [row] = site.sql("SELECT claim_tasks(%s, 1) AS claim", dispatcher["id"])
+        [row] = site.sql("SELECT report_and_claim(%s, '[]', 1) AS claim", dispatcher["id"])
         [run] = row["claim"]["runs"]
         made = report(run["run_id"], outcome, Reading("ended", exit_code=exit_code), ran_s=ran_s)
 

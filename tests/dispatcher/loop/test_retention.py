@@ -87,4 +87,6 @@ def test_a_dispatcher_removes_what_the_claim_knew_of_queues_that_are_done(site: 
     site.start().wait_for("removed lanes without tasks", count=20)
 
     site.wait_for("succeeded", site.submit("x", tool="cat", queue="q7"))
-    assert [site.sql(f"SELECT count(*) FROM {table}")[0]["count"] for table in ("lanes", "kinds")] == [1, 1]
+    assert [
+        site.sql(f"SELECT count(*) FROM {table}")[0]["count"] for table in ("lanes", "tenantless_lanes")
+    ] == [1, 1]

@@ -199,7 +199,7 @@ def test_a_parked_task_goes_on_as_soon_as_somebody_opens_another_account(
 @pytest.mark.parametrize(
     "opens",
     [
-        "set_group_limit('closed', 1)",
+        "change_group('closed', 1)",
         "change_group('closed', p_max_concurrent => 1)",
         "put_group('closed', 'claude', 'closed', 1)",
         "change_group('spent', p_daily_budget_usd => 100)",
@@ -539,5 +539,5 @@ def test_stats_tell_what_was_paid_from_what_a_subscription_covered(db: Client, m
     assert rows == [("main", 3, 1, 1, 1, 3.0, 10, 1, 2)]
     assert [row[0] for row in db.rows("select key from stats('model')")] == ["m"]
     assert db.rows("select key from stats('day', clock() + interval '1 second')") == []
-    with refused("LD400", "not by 'colour'"):
+    with refused("LD400", "'colour' is not a valid grouping"):
         db.rows("select stats('colour')")

@@ -1,7 +1,7 @@
-"""What a claim should answer, worked out in Python from the tables of tasks, groups and limits alone.
+"""What a claim should return, worked out in Python from the tables of tasks, groups and limits alone.
 
-It counts what is active instead of reading counters, and knows nothing of lanes, heads, turns and inboxes:
-those are what it is to catch out. Its order over tenants is its own memory of whom it has seen served.
+The model counts active tasks instead of reading counters. It knows nothing of lanes, heads, turns and inboxes, since it
+is there to find errors in them. The test remembers which tenants were served and tells the model.
 """
 
 from collections import Counter
@@ -32,9 +32,9 @@ class Group:
     cools_until: datetime | None
     hosts: Sequence[str] | None
     unproven: bool
-    """A cool-down has ended, or will, and no run has shown since that the limit is over."""
+    """The group has cooled down or still does, and no run since then has shown that its usage limit is over."""
     probing: bool
-    """A run is out to show that."""
+    """Such a run is under way."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Dispatcher:
 
 @dataclass
 class World:
-    """The state of a database at one moment; picking moves it on as if the pick were claimed."""
+    """The state of a database at one moment. A pick changes it as if the task were claimed."""
 
     now: datetime
     ready: list[Task]
@@ -61,7 +61,7 @@ class World:
     probed: set[str] = field(default_factory=set)
 
     def pick(self, dispatcher: Dispatcher, served: Sequence[str]) -> tuple[Task, Group] | None:
-        """The task that is next, and its group. ``served`` are tenants, last served last."""
+        """The task that comes next, and its group. ``served`` are tenants, the last served one at the end."""
         turn = {tenant: place for place, tenant in enumerate(served, 1)}
         candidates = [
             (-task.priority, turn.get(task.tenant, 0), task.tenant, task.number, task, group)
@@ -77,7 +77,7 @@ class World:
         return task, group
 
     def deadline_s(self, dispatcher: Dispatcher, hinted: Collection[str] = ()) -> float | None:
-        """How long until time alone lets something run that cannot now, or a task of the ``hinted`` tools."""
+        """How long until time alone lets a task run. Tools that are ``hinted`` count as tools with tasks."""
         moments = [moment for moment in self.due_later if moment > self.now]
         wanted = {task.tool for task in self.ready if not self._full([f"tenant:{task.tenant}"])} | set(hinted)
         moments += [
@@ -110,7 +110,7 @@ class World:
 
 
 def look_at(db: Client, held: Collection[object] = ()) -> World:
-    """Reads the world; tasks whose rows somebody holds do not count as ready."""
+    """Read the database. Tasks that are ``held`` by an open transaction do not count as ready."""
     [now] = db.one("select clock()")
     assert isinstance(now, datetime)
     world = World(

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from tests.sql.claim.model import Dispatcher, look_at
+from tests.sql.claim.one_writer import refuse_writers_without_the_claim_lock
 from tests.sql.client import Client, Run
 from tests.sql.clock import Clock
 
@@ -58,7 +59,7 @@ def unless_refused() -> Iterator[None]:
 
 
 class Dispatching(RuleBasedStateMachine):
-    """Producers, people and dispatchers, a statement at a time; and a producer with an open transaction."""
+    """Producers, people and dispatchers, one statement at a time, beside a producer with an open transaction."""
 
     db: Client
     holder: Client
@@ -69,7 +70,7 @@ class Dispatching(RuleBasedStateMachine):
         self.holder.run("rollback")
         self.db.run(
             "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
-            " lane_inbox, limit_inbox, lanes, kinds, turns restart identity cascade"
+            " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
@@ -172,7 +173,7 @@ class Dispatching(RuleBasedStateMachine):
             case "warm up":
                 self.db.run("select cool_down_group(%s, clock() - interval '1 s')", group)
             case "slots":
-                self.db.run("select set_group_limit(%s, %s)", group, slots)
+                self.db.run("select change_group(%s, %s)", group, slots)
             case "hosts":
                 hosts = [None, None, ["here"], ["there"]][slots]
                 self.db.run("select put_group(%s, %s, %s, 2, p_hosts => %s)", group, tool, account, hosts)
@@ -185,16 +186,16 @@ class Dispatching(RuleBasedStateMachine):
 
     @rule(most=st.sampled_from([1, 3, 100]))
     def prune_lanes(self, most: int) -> None:
-        """Nothing that comes after may show it, but that a tenant is a new one when it had no work for a day."""
+        """Nothing shows it later, except that a tenant counts as new if it had no work for a day."""
         self.db.run("select prune_lanes(%s)", most)
-        known = {tenant for (tenant,) in self.db.rows("select tenant_id from turns")}
+        known = {tenant for (tenant,) in self.db.rows("select tenant_id from tenant_turns")}
         for tenant in set(self.served) - known:
             assert self.db.value("select clock() - %s > interval '1 day'", self.busy_at[tenant])
         self.served = [tenant for tenant in self.served if tenant in known]
 
     @rule(who=ANY_DISPATCHER, most=st.integers(1, 5), before=st.integers(0, 3))
     def pass_of_a_dispatcher(self, who: int, most: int, before: int) -> None:
-        """Ends some runs, oldest first, and claims: what a dispatcher does all day."""
+        """Ends some runs, oldest first, and then claims, as a dispatcher does all day."""
         for owner, run in self.open[:before]:
             self.ended.append((owner, run))
             assert self.db.finish(self.dispatchers[owner], run) == "finished"
@@ -207,7 +208,7 @@ class Dispatching(RuleBasedStateMachine):
         claimed = self.db.claim(self.dispatchers[who], most)
         for run in claimed.runs:
             if self.held:
-                # A task that somebody holds may stand for its whole lane, so the order is not the model's.
+                # A held task may keep its whole lane back, so the order is not the model's.
                 assert run.number in {task.number for task in world.ready}
             else:
                 picked = world.pick(DISPATCHERS[who], self.served)
@@ -219,12 +220,12 @@ class Dispatching(RuleBasedStateMachine):
             left = look_at(self.db, self.held).pick(DISPATCHERS[who], self.served)
             assert left is None, f"{left} could run and was not claimed"
             if not self.held:
-                # While a group cools down nobody looks whether its tasks are gone: a needless look at its end. And a
-                # limit of a tenant that this claim has filled is heard of by the next one.
+                # While a group cools down no claim finds out that its tasks are gone, so its end is a deadline. And
+                # that this claim has filled the limit of a tenant is known to the next claim only.
                 hinted = [
                     str(tool)
                     for (tool,) in self.db.rows(
-                        "select distinct tool from turns where waiting and not closed"
+                        "select distinct tool from tenant_turns where waiting and not closed"
                     )
                 ]
                 assert claimed.deadline_s == world.deadline_s(DISPATCHERS[who], hinted)
@@ -294,21 +295,24 @@ class Dispatching(RuleBasedStateMachine):
             "select number from tasks where status = 'queued' and wait_reason is null and not exists ("
             " select from lane_inbox as filed where filed.lane = tasks.lane and filed.number <= tasks.number"
             " and filed.created_at <= tasks.created_at"
-            " union all select from lanes join turns using (tenant_id, tool, priority)"
+            " union all select from lanes join tenant_turns using (tenant_id, tool, priority)"
             " where lane = tasks.lane and head <= number and oldest <= tasks.created_at"
-            " and kind in (select kind from kinds)"
-            " and (turns.waiting or contended_at is not null))"
+            " and tenantless_lane in (select tenantless_lane from tenantless_lanes)"
+            " and (tenant_turns.waiting or contended_at is not null))"
         )
 
     @invariant()
     def nothing_is_known_for_ever_of_lanes_that_are_gone(self) -> None:
-        """A kind has lanes; a turn has lanes, or goes in a day; and it waits exactly if it has one to look at."""
-        assert not self.db.rows("select kind from kinds where kind not in (select kind from lanes)")
+        """A tenantless lane has lanes. A turn has lanes or is idle, and it waits exactly if it has one to look at."""
         assert not self.db.rows(
-            "select t.tenant_id from turns as t left join lanes using (tenant_id, tool, priority)"
+            "select from tenantless_lanes where tenantless_lane not in (select tenantless_lane from lanes)"
+        )
+        assert not self.db.rows(
+            "select t.tenant_id from tenant_turns as t left join lanes using (tenant_id, tool, priority)"
             " group by t.tenant_id, t.tool, t.priority having"
             " waiting <> coalesce(bool_or(head is not null and contended_at is null), false)"
-            " or turn > served or count(lane) = 0 and idle_since is null or count(head) > 0 and idle_since is not null"
+            " or turn > last_served or count(lane) = 0 and idle_since is null"
+            " or count(head) > 0 and idle_since is not null"
         )
 
     @invariant()
@@ -324,7 +328,7 @@ class Dispatching(RuleBasedStateMachine):
     # Helpers
 
     def free_tasks(self) -> list[int]:
-        """Tasks that nobody holds; to touch another one would wait for ever."""
+        """Tasks that nobody holds. A statement on any other would wait for ever."""
         return sorted(self.statuses.keys() - self.held)
 
     def note_served(self, run: Run) -> None:
@@ -341,6 +345,7 @@ def test_every_claim_is_the_models_claim_whatever_happened_before(db: Client, ti
     class InThisDatabase(Dispatching):
         pass
 
+    refuse_writers_without_the_claim_lock(db)
     InThisDatabase.db, InThisDatabase.holder, InThisDatabase.clock = db, db.another(), time
     run_state_machine_as_test(
         InThisDatabase,

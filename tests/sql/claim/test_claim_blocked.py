@@ -1,4 +1,4 @@
-"""Many lanes, some of them blocked: what the claim leaves out to be quick changes nothing in what it takes."""
+"""Many lanes, some of them blocked: what the claim skips to be quick does not change what it takes."""
 
 import pytest
 

@@ -35,7 +35,7 @@ def test_a_lane_that_lost_all_its_tasks_is_left_alone_until_it_gets_new_ones(wid
     wide.run("update tasks set status = 'canceled'")
     assert wide.claim(dispatcher).numbers == []
     assert wide.rows("select head from lanes") == [(None,)]
-    assert wide.rows("select waiting from turns") == [(False,)]
+    assert wide.rows("select waiting from tenant_turns") == [(False,)]
     numbers = wide.submit_some(2, queue="a")
     assert wide.claim(dispatcher).numbers == numbers
 
@@ -50,7 +50,7 @@ def test_a_task_whose_priority_changes_moves_to_its_new_place(wide: Client) -> N
 
 
 def test_a_task_whose_priority_changes_while_it_runs_comes_back_to_its_new_place(wide: Client) -> None:
-    wide.run("select set_group_limit('main', 1)")
+    wide.run("select change_group('main', 1)")
     first, second = wide.submit_some(2)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
@@ -75,7 +75,7 @@ def test_thousands_of_emptied_lanes_are_cleaned_up_in_bounded_steps(wide: Client
     assert claim.numbers == [last]
     assert 2 <= calls <= 4
     assert wide.value("select count(*) from lanes where head is not null") == 0
-    assert wide.value("select count(*) from turns where waiting") == 0
+    assert wide.value("select count(*) from tenant_turns where waiting") == 0
 
 
 def test_among_many_emptied_lanes_those_with_tasks_are_found_in_their_order(wide: Client) -> None:
@@ -141,7 +141,7 @@ def test_a_task_canceled_in_a_transaction_that_commits_leaves_no_trace_in_the_la
 
 
 def test_a_row_that_only_a_foreign_key_points_at_is_claimed(wide: Client) -> None:
-    """Adding a file to a task locks its row against deletion, not against work."""
+    """Adding a file to a task locks its row against deletion, but not against a claim."""
     [number] = wide.submit_some()
     producer = wide.another()
     producer.run("begin")
@@ -255,7 +255,7 @@ def test_a_cool_down_is_a_deadline_only_of_groups_that_have_work_and_are_not_pau
 
 
 def test_a_deadline_that_passes_while_the_claim_answers_is_still_told(wide: Client, time: Clock) -> None:
-    """What became due between the claim's look and its answer must not sleep until something else happens."""
+    """What becomes due after the claim has looked must not wait until something else happens."""
     dispatcher = wide.dispatcher()
     wide.submit_some(delay_s=10)
     seen = wide.value("select clock()")

@@ -1,4 +1,4 @@
-"""No limit is passed by one, none leaves a slot empty that could be used, changes take effect at once."""
+"""No limit is passed by one, no slot stays empty that could be used, and changes take effect at once."""
 
 import psycopg
 import pytest
@@ -142,7 +142,7 @@ def test_a_tenant_closes_when_full_and_reopens_when_a_run_ends(wide: Client) -> 
         [run] = wide.claim(dispatcher).runs
         assert run.number == number
         assert wide.claim(dispatcher).numbers == []
-        assert wide.rows("select closed from turns") == [(True,)]
+        assert wide.rows("select closed from tenant_turns") == [(True,)]
         wide.finish(dispatcher, run)
 
 
@@ -151,6 +151,7 @@ def test_a_full_tenant_that_submits_something_of_a_new_kind_stays_closed(wide: C
     submit(wide)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
+    assert wide.claim(dispatcher).numbers == []  # which hears that the limit is full
     [new] = submit(wide, priority=9)
     assert wide.claim(dispatcher).numbers == []
     wide.finish(dispatcher, run)
@@ -158,7 +159,7 @@ def test_a_full_tenant_that_submits_something_of_a_new_kind_stays_closed(wide: C
 
 
 def test_work_behind_hundreds_of_blocked_turns_is_found(wide: Client) -> None:
-    """More than the claim walks through: tenants in front have work for a full model only."""
+    """More tenants than the claim walks through have only work for a full model."""
     wide.limit("model:opus", 0)
     blocked = {"tool": "claude", "prompt": "p", "model": "opus", "priority": 9}
     wide.submit_all([blocked | {"tenant_id": f"t{i}"} for i in range(300)])
@@ -182,7 +183,7 @@ def test_the_guard_refuses_a_slot_above_the_limit_whoever_asks(wide: Client) -> 
     numbers = submit(wide, 2)
     dispatcher = wide.dispatcher()
     wide.claim(dispatcher)
-    with refused("LD429", "the limit of model:opus is 1 and was about to be passed"):
+    with refused("LD429", "the limit of model:opus is 1: one more task would pass it"):
         wide.run(
             "update tasks set status = 'leased', leased_by = %s, group_name = 'main' where number = %s",
             dispatcher,
@@ -256,7 +257,7 @@ def test_a_limit_resized_by_hand_waits_for_the_claim_that_goes_on(wide: Client) 
     "change", ["delete from worker_groups", "update worker_groups set group_name = 'renamed'"]
 )
 def test_a_group_with_active_tasks_cannot_be_deleted_or_renamed(wide: Client, change: str) -> None:
-    """Its runs name it: whoever adopts them could not go on with them, and they would not be counted any more."""
+    """Its runs name it. Without it a dispatcher that adopts them could not go on, and they would not be counted."""
     submit(wide)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
@@ -268,12 +269,12 @@ def test_a_group_with_active_tasks_cannot_be_deleted_or_renamed(wide: Client, ch
 
 @pytest.mark.parametrize("env", ['{"KEY": ["env:K"]}', '{"KEY": null}', '{"KEY": 5}', "[]"])
 def test_variables_of_a_group_are_text(wide: Client, env: str) -> None:
-    with refused("LD400", "worker group 'a' was not understood"):
+    with refused("LD400", "'a' is not a valid worker group"):
         wide.run("select put_group('a', 'claude', 'a', 1, %s)", env)
 
 
 def test_limits_and_groups_may_change_in_one_transaction_in_any_order(wide: Client) -> None:
-    """Against a report that moves the same counters in the order of their names, row by row."""
+    """They do not deadlock with a report, which moves the same counters one by one in the order of their names."""
     wide.limit("model:opus", 5)
     wide.limit("tenant:acme", 5)
     submit(wide)
@@ -281,7 +282,7 @@ def test_limits_and_groups_may_change_in_one_transaction_in_any_order(wide: Clie
     [run] = wide.claim(dispatcher).runs
     admin, reporter = wide.another(), wide.another()
     admin.run("begin")
-    admin.run("select set_group_limit('main', 9)")
+    admin.run("select change_group('main', 9)")
     admin.limit("tenant:acme", 4)
     with in_background(lambda: reporter.finish(dispatcher, run)) as report:
         until_blocked(wide, reporter)
@@ -318,7 +319,7 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
         lambda: wide.limit("model:opus", 1),
     ):
         wide.run("savepoint s")
-        with refused("LD400", "changed in READ COMMITTED transactions"):
+        with refused("LD400", "expected READ COMMITTED"):
             change()
         wide.run("rollback to s")
 
@@ -326,36 +327,52 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
 @pytest.mark.parametrize(
     ("call", "state", "message"),
     [
-        ("set_limit('foo', 1)", "LD400", "a limit is named tool:X, model:X, tenant:X or queue:X, not 'foo'"),
-        ("set_limit(null, 1)", "LD400", "not NULL"),
-        ("set_limit('tool:', 1)", "LD400", "a limit is named"),
-        ("set_limit('tool:x', -1)", "LD400", "a limit is 0 or more, not -1"),
-        ("set_limit('tool:x', null)", "LD400", "a limit is 0 or more"),
-        ("set_limit('tenant:' || repeat('x', 300), 1)", "LD400", "a limit is named"),
+        (
+            "set_limit('foo', 1)",
+            "LD400",
+            "'foo' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME",
+        ),
+        ("set_limit(null, 1)", "LD400", "NULL is not a valid scope"),
+        ("set_limit('tool:', 1)", "LD400", "is not a valid scope"),
+        ("set_limit('tool:x', -1)", "LD400", "-1 is not a valid limit: expected 0 or more"),
+        ("set_limit('tool:x', null)", "LD400", "is not a valid limit: expected 0 or more"),
+        ("set_limit('tenant:' || repeat('x', 300), 1)", "LD400", "is not a valid scope"),
         ("remove_limit('tool:x')", "LD404", "there is no limit 'tool:x'"),
-        ("set_group_limit('x', 1)", "LD404", "there is no worker group 'x'; there are main"),
-        ("set_group_limit('main', -1)", "LD400", "a limit is 0 or more, not -1"),
+        ("change_group('x', 1)", "LD404", "there is no worker group 'x'; there are main"),
+        ("change_group('main', -1)", "LD400", "-1 is not a valid limit: expected 0 or more"),
         ("pause_group('x')", "LD404", "there is no worker group 'x'"),
         ("resume_group('x')", "LD404", "there is no worker group 'x'"),
         ("cool_down_group('x', now())", "LD404", "there is no worker group 'x'"),
-        ("cool_down_group('main', null)", "LD400", "a cool-down ends at some time"),
-        ("cool_down_group('main', 'infinity')", "LD400", "a cool-down ends at some time"),
+        ("cool_down_group('main', null)", "LD400", "a cool-down must end at some time"),
+        ("cool_down_group('main', 'infinity')", "LD400", "a cool-down must end at some time"),
         ("put_group('a', 'nope', 'b')", "LD400", "unknown tool 'nope'"),
-        ("put_group('a/b', 'claude', 'b')", "LD400", "worker group 'a/b' was not understood"),
-        ("put_group('a', 'claude', 'b', -1)", "LD400", "worker group 'a' was not understood"),
-        ("put_group('a', 'claude', null)", "LD400", "worker group 'a' was not understood"),
+        ("put_group('a/b', 'claude', 'b')", "LD400", "'a/b' is not a valid worker group"),
+        ("put_group('a', 'claude', 'b', -1)", "LD400", "'a' is not a valid worker group"),
+        ("put_group('a', 'claude', null)", "LD400", "'a' is not a valid worker group"),
         ("put_group('a', 'claude', 'main')", "LD409", "has a worker group already: 'main'"),
         (
             "put_group('main', 'claude', 'x', p_only_new => true)",
             "LD409",
             "there is a worker group 'main' already",
         ),
-        ("put_group('a', 'claude', 'b', p_task_budget_usd => 'nan')", "LD400", "a budget is an amount"),
-        ("put_group('a', 'claude', 'b', p_daily_budget_usd => 'infinity')", "LD400", "not Infinity"),
-        ("change_group('main', p_task_budget_usd => 'infinity')", "LD400", "not Infinity"),
-        ("change_group('main', p_daily_budget_usd => 'nan')", "LD400", "a budget is an amount"),
-        ("put_tool('Bad Name')", "LD400", "a tool's name is made of"),
-        ("put_tool(null)", "LD400", "a tool's name is made of"),
+        (
+            "put_group('a', 'claude', 'b', p_task_budget_usd => 'nan')",
+            "LD400",
+            "is not a valid budget: expected an amount",
+        ),
+        (
+            "put_group('a', 'claude', 'b', p_daily_budget_usd => 'infinity')",
+            "LD400",
+            "Infinity is not a valid budget",
+        ),
+        ("change_group('main', p_task_budget_usd => 'infinity')", "LD400", "Infinity is not a valid budget"),
+        (
+            "change_group('main', p_daily_budget_usd => 'nan')",
+            "LD400",
+            "is not a valid budget: expected an amount",
+        ),
+        ("put_tool('Bad Name')", "LD400", "is not a valid tool: expected a name of"),
+        ("put_tool(null)", "LD400", "is not a valid tool: expected a name of"),
     ],
 )
 def test_a_change_that_makes_no_sense_is_refused_with_a_reason(

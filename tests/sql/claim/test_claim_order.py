@@ -1,4 +1,4 @@
-"""Which task a claim takes: priority, then fair over tenants, then age; and which group gets it."""
+"""Which task a claim takes (by priority, then fair over tenants, then by age), and which group gets it."""
 
 from tests.sql.client import Client
 from tests.sql.clock import Clock
@@ -125,7 +125,7 @@ def test_no_more_than_asked_for_are_claimed(db: Client) -> None:
 
 
 def test_a_claim_stops_before_its_answer_grows_too_large_and_says_so(db: Client) -> None:
-    """A slow line would never bring it, and the next claim would be as large."""
+    """A slow line would never bring such a claim, and the next one would be as large."""
     db.group("main", slots=9)
     db.limit("tool:claude", 9)
     db.run("insert into tasks (tool, prompt) select 'claude', repeat('x', 60000) from generate_series(1, 7)")

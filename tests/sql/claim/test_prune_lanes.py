@@ -20,7 +20,7 @@ def me(wide: Client, time: Clock) -> UUID:
 
 
 def prune(db: Client, most: int = 200) -> int:
-    """Remove all that may go; answers how much that was."""
+    """Remove all that can be removed; returns how much that was."""
     removed = 0
     while count := db.value("select prune_lanes(%s)", most):
         assert isinstance(count, int)
@@ -29,14 +29,15 @@ def prune(db: Client, most: int = 200) -> int:
 
 
 def known(db: Client) -> tuple[object, ...]:
-    """How many lanes, kinds and turns there are."""
+    """How many lanes, tenantless lanes and turns there are."""
     return db.one(
-        "select (select count(*) from lanes), (select count(*) from kinds), (select count(*) from turns)"
+        "select (select count(*) from lanes), (select count(*) from tenantless_lanes),"
+        " (select count(*) from tenant_turns)"
     )
 
 
 def work_through(db: Client, me: UUID) -> list[object]:
-    """Take one task after the other until nothing is ready; answers their tenants."""
+    """Take one task after the other until nothing is ready; returns their tenants."""
     tenants = []
     while runs := db.claim(me, 1).runs:
         db.finish(me, runs[0])
@@ -51,7 +52,9 @@ def submit_for(db: Client, tenants: str) -> None:
 # What goes, and what stays
 
 
-def test_lanes_kinds_and_turns_of_what_is_gone_are_removed(wide: Client, me: UUID, time: Clock) -> None:
+def test_lanes_tenantless_lanes_and_turns_of_what_is_gone_are_removed(
+    wide: Client, me: UUID, time: Clock
+) -> None:
     wide.submit_all(
         [
             {
@@ -81,7 +84,9 @@ def test_a_call_removes_no_more_than_it_was_told(wide: Client, me: UUID, time: C
     assert [wide.value("select prune_lanes(4)") for _ in range(4)] == [4, 4, 2, 0]
 
 
-def test_lanes_with_tasks_stay_with_their_kind_and_turn(wide: Client, me: UUID, time: Clock) -> None:
+def test_lanes_with_tasks_stay_with_their_tenantless_lane_and_turn(
+    wide: Client, me: UUID, time: Clock
+) -> None:
     wide.limit("tenant:full", 0)
     wide.submit_some(2)
     wide.submit_some(priority=9)
@@ -108,14 +113,17 @@ def test_a_lane_whose_tasks_somebody_holds_is_not_empty(wide: Client, me: UUID, 
     assert wide.claim(me).numbers == [number]
 
 
-def test_a_kind_that_comes_back_is_closed_if_its_model_is_full(wide: Client, me: UUID, time: Clock) -> None:
+def test_a_tenantless_lane_that_comes_back_is_closed_if_its_model_is_full(
+    wide: Client, me: UUID, time: Clock
+) -> None:
     wide.submit_some(model="m")
     work_through(wide, me)
     prune(wide)
     wide.limit("model:m", 0)
+    assert wide.claim(me).runs == []  # which hears that the limit is full
     [number] = wide.submit_some(model="m")
     assert wide.claim(me).runs == []
-    assert wide.rows("select closed_by from kinds") == [("model:m",)]
+    assert wide.rows("select closed_by from tenantless_lanes") == [("model:m",)]
     wide.limit("model:m", 1)
     assert wide.claim(me).numbers == [number]
 
@@ -238,7 +246,7 @@ def test_a_task_that_becomes_ready_after_its_lane_was_removed_is_claimed(
 def test_a_task_that_is_submitted_at_that_moment_is_claimed(
     wide: Client, me: UUID, time: Clock, moment: str
 ) -> None:
-    """Its producer commits late: the removal sees nothing of it."""
+    """Its producer commits late, so the removal does not see the task."""
     wide.submit_some()
     work_through(wide, me)
     producer, pruner = wide.another(), wide.another()
@@ -297,7 +305,9 @@ def test_what_the_removal_costs_depends_on_what_goes(wide: Client, me: UUID, tim
         )
         for run in wide.claim(me, 20).runs:
             wide.finish(me, run)
-        wide.run("vacuum lanes, kinds, turns")  # else it also depends on how lately that was done
+        wide.run(
+            "vacuum lanes, tenantless_lanes, tenant_turns"
+        )  # else it also depends on how lately that was done
         plan = wide.value("explain (analyze, buffers, format json) select prune_lanes()")
         assert isinstance(plan, list)
         return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
@@ -324,7 +334,7 @@ def test_a_tenant_keeps_its_turn_for_a_day_after_its_last_lane(wide: Client, me:
 def test_a_tenant_that_was_away_for_a_day_is_served_next_once_and_then_waits_like_all(
     wide: Client, me: UUID, time: Clock
 ) -> None:
-    wide.run("select set_group_limit('main', 1)")
+    wide.run("select change_group('main', 1)")
     submit_for(wide, "baaa")
     assert work_through(wide, me) == ["a", "b", "a", "a"]
     prune(wide)
@@ -348,13 +358,13 @@ def test_a_tenant_gains_nothing_by_a_lane_that_is_removed_while_it_works_elsewhe
     submit_for(wide, "ab")
     assert work_through(wide, me) == ["b", "a"]
     prune(wide)
-    assert wide.rows("select tool from turns where tenant_id = 'a'") == [("claude",)]
+    assert wide.rows("select tool from tenant_turns where tenant_id = 'a'") == [("claude",)]
     wide.submit_all([{"tool": "codex", "prompt": "p", "tenant_id": tenant} for tenant in "ab"])
     assert work_through(wide, me) == ["b", "a"]
 
 
 def test_a_tenant_that_was_served_at_one_priority_waits_at_all_others(wide: Client, me: UUID) -> None:
-    """Its other rows are put right only when they come to be first: nobody may see that."""
+    """Its other rows are put right only when they come to be first. Nothing may show that."""
     for priority in (9, 7, 5, 3):
         wide.submit_all(
             [{"tool": "claude", "prompt": "p", "tenant_id": t, "priority": priority} for t in "aabbcc"]
@@ -373,7 +383,7 @@ def test_serving_a_tenant_at_one_priority_writes_no_index_entry_at_the_others(wi
         wide.claim(me, 1)
     wide.run("select pg_stat_force_next_flush()")
     updates, within_page = wide.one(
-        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'turns'"
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'tenant_turns'"
     )
     assert isinstance(updates, int)
     assert isinstance(within_page, int)

@@ -37,7 +37,7 @@ def output(run: Run, *chunks: Mapping[str, object], **told: object) -> dict[str,
 
 
 def append(db: Client, dispatcher: UUID, *outputs: Mapping[str, object]) -> list[tuple[object, ...]]:
-    """Answers what is stored of stdout and stderr of each run."""
+    """Return what is stored of stdout and stderr of each run."""
     query = "select stdout_stored, stderr_stored from append_output(%s, %s)"
     return db.rows(query, dispatcher, Jsonb(list(outputs)))
 

@@ -74,7 +74,7 @@ def test_pieces_come_only_from_whoever_has_the_run_and_go_with_its_end(db: Clien
 def test_an_answer_in_pieces_is_that_of_the_report(db: Client, dispatcher: UUID) -> None:
     run = claimed(db, dispatcher)
     send(db, dispatcher, run, "", 0, "größe".encode()[:3], 7)
-    with refused("LD413", "the pieces of an answer are not all of it"):
+    with refused("LD413", "the pieces are not the whole answer"):
         db.finish(dispatcher, run, answer_bytes=7)
     send(db, dispatcher, run, "", 3, "größe".encode()[3:], 7)
     assert db.finish(dispatcher, run, answer_bytes=7) == "finished"

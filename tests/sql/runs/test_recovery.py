@@ -26,7 +26,7 @@ def given_up(db: Client, host: str | None = None) -> list[object]:
 def test_what_a_dispatcher_left_running_when_it_said_goodbye_is_not_kept_for_ever(
     wide: Client, time: Clock
 ) -> None:
-    """Else nobody could free its slots: there is no dispatcher any more that a cancel would reach."""
+    """Otherwise nobody could free its slots, since no dispatcher is left that a cancel would reach."""
     left = wide.dispatcher("far away")
     run = running(wide, left)
     wide.run("select close_dispatcher(%s)", left)

@@ -26,7 +26,7 @@ def me(db: Client, time: Clock) -> UUID:
 
 
 def ended(db: Client, me: UUID, count: int = 1, printed: int = 4, **report: object) -> list[int]:
-    """Tasks that run, print so many bytes, write a file, and end now. Answers their numbers."""
+    """Let tasks run, print so many bytes, write a file, and end now; return their numbers."""
     db.submit_all([{"tool": "claude", "prompt": "p", "max_attempts": 1, "output_files": ["made"]}] * count)
     claim = db.claim(me, count)
     for run in claim.runs:

@@ -49,8 +49,11 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
     ({"delay_s": 1, "scheduled_at": "2030-01-01"}, "give scheduled_at or delay_s, not both"),
     ({"scheduled_at": "infinity"}, 'scheduled_at is a moment, not "infinity"'),
     ({"scheduled_at": "-Infinity"}, 'scheduled_at is a moment, not "-Infinity"'),
-    ({"scheduled_at": "20270-01-31"}, "scheduled_at is a moment of the years 1 to 9999"),
-    ({"scheduled_at": "4713-01-01 BC"}, "scheduled_at is a moment of the years 1 to 9999"),
+    ({"scheduled_at": "20270-01-31"}, "is not a valid scheduled_at: expected a time in the years 1 to 9999"),
+    (
+        {"scheduled_at": "4713-01-01 BC"},
+        "is not a valid scheduled_at: expected a time in the years 1 to 9999",
+    ),
     (
         {"scheduled_at": "someday"},
         "a task was not understood: invalid input syntax for type timestamp",
@@ -251,7 +254,7 @@ def test_a_task_for_an_account_that_no_group_serves_is_refused_once_there_are_gr
 # Idempotency
 
 
-def test_the_same_key_again_answers_the_first_task(db: Client) -> None:
+def test_the_same_key_again_returns_the_first_task(db: Client) -> None:
     first = db.submit("one", idempotency_key="k")
     again = db.submit("one", idempotency_key="k")
     assert (first.created, first.same) == (True, True)
@@ -344,7 +347,7 @@ def test_two_batches_that_name_tenants_in_opposite_order_do_not_deadlock(db: Cli
     assert sorted([first.result()[0].created, second.result()[0].created]) == [False, True]
 
 
-def test_the_second_of_two_transactions_waits_and_answers_what_the_first_committed(db: Client) -> None:
+def test_the_second_of_two_transactions_waits_and_returns_what_the_first_committed(db: Client) -> None:
     other = db.another()
     db.run("begin")
     first = db.submit("one", idempotency_key="k")
@@ -437,7 +440,7 @@ def test_rows_copied_in_are_claimed(db: Client) -> None:
 
 
 def test_a_task_cannot_be_born_active(db: Client) -> None:
-    with refused("LD400", "starts its life queued"):
+    with refused("LD400", "must be queued"):
         db.run(
             "insert into tasks (tool, prompt, status, leased_by)"
             " values ('claude', 'p', 'leased', gen_random_uuid())"
@@ -448,7 +451,7 @@ def test_a_task_cannot_be_born_active(db: Client) -> None:
 def test_a_task_cannot_be_born_with_runs(db: Client, count: str) -> None:
     """A count that cannot grow any more would fail the next claim, of all tasks."""
     statement = SQL("insert into tasks (tool, prompt, {}) values ('claude', 'p', 2147483647)")
-    with refused("LD400", "starts its life queued and without runs"):
+    with refused("LD400", "must be queued and without runs"):
         db.connection.execute(statement.format(Identifier(count)))
 
 
@@ -479,6 +482,6 @@ def test_no_row_by_hand_can_break_what_others_do(db: Client, column: str, value:
 
 
 def test_a_number_cannot_be_taken_by_hand(db: Client) -> None:
-    """Else the next submit would stumble over it."""
+    """Otherwise the next submit would fail on it."""
     with pytest.raises(psycopg.errors.GeneratedAlways):
         db.run("insert into tasks (number, tool, prompt) values (2, 'claude', 'p')")

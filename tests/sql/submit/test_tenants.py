@@ -172,7 +172,7 @@ def test_a_row_by_hand_goes_on_with_nothing_of_another_tenant(acme: Client, db: 
     run = db.value("select id from task_runs")
     for column in ("continues", "resumes"):
         insert = SQL("insert into tasks (tool, prompt, tenant_id, {}) values ('claude', 'p', 'acme', %s)")
-        with refused(FORBIDDEN, "may not name a run to go on with"):
+        with refused(FORBIDDEN, "may not name a run to continue"):
             acme.connection.execute(insert.format(Identifier(column)), [run])
 
 

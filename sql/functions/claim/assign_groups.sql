@@ -1,0 +1,52 @@
+-- INTERNAL assign_groups(dispatcher, now, lane, resumes, groups): gives each task that was taken from a lane to a
+-- group: the one of the session that the task goes on with, if that has room, else the one with most free slots.
+-- `resumes` has an element for each task: the run with its session, or null.
+-- Returns `groups` with the slots that are free now, the name of the group of each task, and what this filled:
+-- accounts, written as account_has_room() knows them.
+-- A pinned account may be missing in `groups`, which has the best ones only, and so may the group of a session: it is
+-- added when it is needed.
+-- Only lease_tasks() calls this.
+CREATE OR REPLACE FUNCTION assign_groups(
+    p_dispatcher dispatchers, p_now timestamptz, p_lane candidate_lane, p_resumes uuid [],
+    INOUT groups claimable_group [], OUT group_names text [], OUT filled text []
+)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_run uuid;
+    v_home text;
+    v_best integer;
+BEGIN
+    filled := '{}';
+    FOREACH v_run IN ARRAY p_resumes LOOP
+        v_home := NULL;
+        IF v_run IS NOT NULL THEN
+            SELECT group_name INTO v_home FROM task_runs WHERE id = v_run AND work_dir_id = p_dispatcher.work_dir_id;
+        END IF;
+        IF p_lane.account IS NOT NULL OR v_home IS NOT NULL THEN
+            -- next_lane() saw a free slot of a pinned account. A report may have stopped the account since then.
+            groups := groups || ARRAY(
+                SELECT (
+                    group_name, tool, account_name,
+                    greatest(free_slots(g, p_now), (p_lane.account IS NOT NULL)::integer)
+                )::claimable_group
+                FROM worker_groups AS g
+                WHERE group_name = coalesce((
+                        SELECT group_name FROM worker_groups WHERE tool = p_lane.tool AND account_name = p_lane.account
+                    ), v_home)
+                    AND tool = p_lane.tool AND group_is_served_by(g, p_dispatcher)
+                    AND group_name <> ALL(ARRAY(SELECT known.group_name FROM unnest(groups) AS known))
+            );
+        END IF;
+        SELECT place INTO v_best
+        FROM unnest(groups) WITH ORDINALITY AS g (group_name, tool, account_name, free, place)
+        WHERE tool = p_lane.tool AND free > 0 AND (p_lane.account IS NULL OR account_name = p_lane.account)
+        ORDER BY coalesce(group_name = v_home, false) DESC, free DESC, group_name COLLATE "C" LIMIT 1;
+        groups[v_best].free := groups[v_best].free - 1;
+        group_names := group_names || groups[v_best].group_name;
+        IF groups[v_best].free = 0 THEN
+            filled := filled || ('account:' || p_lane.tool || chr(31) || groups[v_best].account_name);
+        END IF;
+    END LOOP;
+END
+$$;

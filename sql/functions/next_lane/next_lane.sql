@@ -1,0 +1,103 @@
+-- INTERNAL next_lane(dispatcher, now, open_tools, filled, served, blocked_turns): the lane whose first task is next,
+-- or null. The order is priority, then the tenants' turns (those `served` by the claim at hand go behind all others,
+-- in that order), then age. Lanes of other tools, and those whose limits or account are full or in `filled`, are
+-- passed over.
+--
+-- `blocked_turns` are turns that had nothing to take earlier in this claim; those that are found now are added. After
+-- c_turns of them the order over tenants is given up: first_lane_of_all() is the last resort.
+-- Of a turn the first c_lanes lanes are looked at. If these are blocked, first_lane_of_tenant() looks at those of
+-- open tenantless lanes. So thousands of lanes that are blocked, each by a limit of its own, cost no more than a few.
+-- Only lease_tasks() calls this, under the claim lock and with its settings.
+CREATE OR REPLACE FUNCTION next_lane(
+    p_dispatcher dispatchers, p_now timestamptz, p_open_tools text [], p_filled text [], p_served text [],
+    INOUT blocked_turns text [], OUT candidate candidate_lane
+)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    c_turns CONSTANT integer := 50;
+    c_lanes CONSTANT integer := 16;
+    -- Mostly the first turn has something to take, so it is fetched alone.
+    v_width integer := 1;
+    v_turn record;
+    v_turns_seen integer;
+    v_settled_priority smallint;
+    v_lane record;
+    v_lanes_seen integer;
+    v_blocked_lanes uuid [] := '{}';
+BEGIN
+    <<walk>>
+    WHILE cardinality(blocked_turns) < c_turns LOOP
+        v_turns_seen := 0;
+        FOR v_turn IN
+            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key, t.last_served > t.turn AS late,
+                lead(t.priority) OVER in_order IS DISTINCT FROM t.priority AS only_tenant_at_priority
+            FROM unnest(p_open_tools) AS open_tool
+            CROSS JOIN LATERAL (
+                SELECT tenant_turns.* FROM tenant_turns
+                WHERE tool = open_tool AND waiting AND NOT closed
+                ORDER BY priority DESC, turn, tenant_id
+                LIMIT 1 + v_width + cardinality(blocked_turns) + cardinality(p_served)
+            ) AS t
+            WHERE t.priority || chr(31) || t.tenant_id <> ALL(blocked_turns)
+            WINDOW in_order AS (
+                ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
+            )
+            ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
+            LIMIT v_width
+        LOOP
+            IF v_turn.late AND v_turn.priority IS DISTINCT FROM v_settled_priority
+                AND v_turn.tenant_id <> ALL(p_served)
+            THEN
+                PERFORM settle_late_turns(p_open_tools, v_turn.priority);
+                v_settled_priority := v_turn.priority;
+                CONTINUE walk;
+            END IF;
+            v_turns_seen := v_turns_seen + 1;
+            v_lanes_seen := 0;
+            FOR v_lane IN
+                SELECT first_lanes.*, lead(head) OVER (ORDER BY head) AS next_head
+                FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
+                    SELECT lane, tenantless_lane, tool, account, model, queue, head FROM lanes
+                    WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
+                        AND head IS NOT NULL AND contended_at IS NULL
+                    ORDER BY head LIMIT c_lanes
+                ) AS first_lanes
+                WHERE 'tenant:' || v_turn.tenant_id <> ALL(p_filled)
+                ORDER BY head
+            LOOP
+                v_lanes_seen := v_lanes_seen + 1;
+                CONTINUE WHEN v_lane.tenantless_lane = ANY(v_blocked_lanes);
+                IF lane_has_room(
+                    v_lane.tool, v_lane.account, v_lane.model, v_lane.queue, p_dispatcher, p_now, p_filled)
+                THEN
+                    candidate := (
+                        v_lane.lane, v_lane.tool, v_lane.account, v_lane.model, v_turn.tenant_id, v_lane.queue,
+                        v_turn.priority, v_lane.head, CASE
+                            WHEN v_turn.only_tenant_at_priority AND v_lanes_seen < c_lanes THEN v_lane.next_head ELSE 0
+                        END
+                    );
+                    RETURN;
+                END IF;
+                -- Not asked again in this call. Only a few: a long list would cost more than it saves.
+                IF cardinality(v_blocked_lanes) < c_lanes THEN
+                    v_blocked_lanes := v_blocked_lanes || v_lane.tenantless_lane;
+                END IF;
+            END LOOP;
+            IF v_lanes_seen >= c_lanes THEN
+                candidate := first_lane_of_tenant(
+                    p_dispatcher, p_now, p_open_tools, p_filled, v_turn.tenant_id, v_turn.priority);
+                IF candidate.lane IS NOT NULL THEN
+                    RETURN;
+                END IF;
+            END IF;
+            blocked_turns := blocked_turns || v_turn.key;
+        END LOOP;
+        IF v_turns_seen < v_width THEN
+            RETURN;
+        END IF;
+        v_width := c_turns;
+    END LOOP;
+    candidate := first_lane_of_all(p_dispatcher, p_now, p_open_tools, p_filled);
+END
+$$;

@@ -1,8 +1,0 @@
--- schema_version(): the number of the last migration (0 if there is none) and the digest of the definitions, by which each
--- command sees whether the schema fits it; the tables behind it are the owner's. Programs of other versions call it, too: its
--- name and its columns stay as they are.
-CREATE OR REPLACE FUNCTION schema_version() RETURNS TABLE (number integer, digest text)
-LANGUAGE sql STABLE
-AS $$
-    SELECT coalesce((SELECT max(number) FROM schema_migrations), 0), (SELECT digest FROM schema_definitions)
-$$;
