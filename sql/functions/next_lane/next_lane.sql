@@ -24,7 +24,7 @@ DECLARE
     v_settled_priority smallint;
     v_lane record;
     v_lanes_seen integer;
-    v_blocked_lanes uuid [] := '{}';
+    v_blocked_tenantless uuid [] := '{}';
 BEGIN
     <<walk>>
     WHILE cardinality(blocked_turns) < c_turns LOOP
@@ -46,6 +46,8 @@ BEGIN
             ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
             LIMIT v_width
         LOOP
+            -- Its tenant was served elsewhere since then, so the place is too early. Such rows are put right, and the
+            -- order is looked at again.
             IF v_turn.late AND v_turn.priority IS DISTINCT FROM v_settled_priority
                 AND v_turn.tenant_id <> ALL(p_served)
             THEN
@@ -67,7 +69,7 @@ BEGIN
                 ORDER BY head
             LOOP
                 v_lanes_seen := v_lanes_seen + 1;
-                CONTINUE WHEN v_lane.tenantless_lane = ANY(v_blocked_lanes);
+                CONTINUE WHEN v_lane.tenantless_lane = ANY(v_blocked_tenantless);
                 IF lane_has_room(
                     v_lane.tool, v_lane.account, v_lane.model, v_lane.queue, p_dispatcher, p_now, p_filled)
                 THEN
@@ -80,8 +82,8 @@ BEGIN
                     RETURN;
                 END IF;
                 -- Not asked again in this call. Only a few: a long list would cost more than it saves.
-                IF cardinality(v_blocked_lanes) < c_lanes THEN
-                    v_blocked_lanes := v_blocked_lanes || v_lane.tenantless_lane;
+                IF cardinality(v_blocked_tenantless) < c_lanes THEN
+                    v_blocked_tenantless := v_blocked_tenantless || v_lane.tenantless_lane;
                 END IF;
             END LOOP;
             IF v_lanes_seen >= c_lanes THEN
