@@ -33,12 +33,7 @@ CALLS: dict[str, MakeCall] = {
 }
 
 NOT_CALLED = {
-    "claim_tasks": "a dispatcher claims with report_and_claim()",
-    "finish_run": "for a program that ends one run; a dispatcher ends all that are known with finish_runs()",
-    "start_run": "for a program that starts one run; a dispatcher uses start_runs()",
     "submit_task": "for people in psql and for producers' SQL; our programs use submit_tasks()",
-    "next_deadline": "report_and_claim() and heartbeat() return it",
-    "set_group_limit": "for people in psql; `llmctl group set --max` uses change_group()",
     "grant_tenant": "an administrator calls it in psql",
     "revoke_tenant": "an administrator calls it in psql",
 }
