@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.errors import SupersededError
 
 log = structlog.get_logger()
@@ -60,15 +61,12 @@ async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | 
 
     ``task`` is for the log: the number of the task of which the call is.
     """
-    pause = SHORTEST_PAUSE
+    backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
     while True:
         began = trio.current_time()
-        with Wall(what, task=task, retry_in_s=pause):
+        with Wall(what, task=task, retry_in_s=backoff.pause):
             return await call()
-        if trio.current_time() - began > LONGEST_PAUSE:
-            pause = SHORTEST_PAUSE
-        await trio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        await trio.sleep(backoff.next(trio.current_time() - began))
 
 
 def in_a_sentence(error: BaseException) -> str:

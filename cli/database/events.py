@@ -13,6 +13,7 @@ from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
 from cli.database.connection import told_to_people
+from dispatcher.backoff import Backoff
 from dispatcher.configuration import settings
 from dispatcher.database.connection import Connection, connect
 from dispatcher.database.pooler import keeps_session
@@ -117,12 +118,9 @@ def told_by(event: Notify) -> Told:
         return Told()
 
 
-def pauses() -> Iterator[float]:
-    """Seconds to wait before each next attempt to connect again: 0.5, 1, 2, 4, 8, then always 10."""
-    pause = 0.5
-    while True:
-        yield pause
-        pause = min(10.0, pause * 2)
+def pauses() -> Backoff:
+    """Return the pauses between attempts to connect again: 0.5, 1, 2, 4, 8, then always 10 seconds."""
+    return Backoff(0.5, 10.0)
 
 
 _ANYTHING = Notify("task_event", "{}", 0)

@@ -13,6 +13,7 @@ import structlog
 import trio
 from psycopg import Notify, sql
 
+from dispatcher.backoff import Backoff
 from dispatcher.database.connection import will_pass
 from dispatcher.errors import DatabaseError
 from dispatcher.host.host_trouble import is_host_trouble
@@ -50,7 +51,7 @@ class Listener:
         self._hearing.cancel()
 
     async def run(self) -> None:
-        pause = SHORTEST_PAUSE
+        backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
         while True:
             began = trio.current_time()
             try:
@@ -61,11 +62,9 @@ class Listener:
                     raise
                 if isinstance(error, OSError) and not is_host_trouble(error):
                     raise
+                pause = backoff.next(trio.current_time() - began)
                 log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
-            if trio.current_time() - began > LONGEST_PAUSE:
-                pause = SHORTEST_PAUSE
             await trio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
         """Return when the connection is to be replaced."""

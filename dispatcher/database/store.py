@@ -17,6 +17,7 @@ import structlog
 import trio
 from psycopg_pool import ConnectionPool
 
+from dispatcher.backoff import Backoff
 from dispatcher.database.connection import BoundedConnection, SilentServerError, will_pass
 from dispatcher.database.rows import (
     Claim,
@@ -223,18 +224,18 @@ class Store:
 
     async def patiently(self, what: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat ``call`` until the database answers, with growing pauses: results must arrive, late if need be."""
-        pause = 0.1
+        backoff = Backoff(0.1, 5.0)
         while True:
             try:
                 return await call()
             except psycopg.DatabaseError as error:
                 if not will_pass(error):
                     raise
+                pause = backoff.next()
                 log.warning(
                     "the database is away", while_doing=what, error=str(error).strip(), retry_in_s=pause
                 )
             await trio.sleep(pause)
-            pause = min(pause * 2, 5.0)
 
     async def _value(self, query: LiteralString, *arguments: object) -> object:
         rows = await self._rows(query, *arguments)

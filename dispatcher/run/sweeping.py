@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.host import cgroups
 from dispatcher.host.survivors import kill_left_over, kill_run
 from dispatcher.host.threads import in_thread
@@ -67,11 +68,11 @@ class Sweeper:
 
     async def kill(self, run_id: str) -> None:
         """Kill all processes of a run, and return when none is left; until then the run must keep its slot."""
-        pause = LOOK_PAUSE
+        backoff = Backoff(LOOK_PAUSE, LONGEST_PAUSE)
         while not await self._kill(run_id):
+            pause = backoff.next()
             log.error("processes of a run do not die: it keeps its slot", run=run_id, again_in_s=pause)
             await trio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _kill(self, run_id: str) -> bool:
         """Answers whether none is left: one that hangs in the kernel is, and where we cannot look one may be."""

@@ -13,6 +13,7 @@ import psycopg
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.configuration.settings import ExecutionSettings
 from dispatcher.database.connection import will_pass
 from dispatcher.database.rows import ClaimedRun, Output
@@ -124,10 +125,10 @@ class Following:
         self._news.set()
 
     async def _store_batches(self) -> None:
-        pause = INTERVAL
+        backoff = Backoff(INTERVAL, LONGEST_PAUSE)
         while True:
             await self._news.wait()
-            with trio.move_on_after(pause):
+            with trio.move_on_after(backoff.pause):
                 await self._an_end.wait()
             self._news, self._an_end = trio.Event(), trio.Event()
             outputs, self._waiting = list(self._waiting.values()), {}
@@ -139,7 +140,7 @@ class Following:
             except (psycopg.DatabaseError, OSError) as error:
                 if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
                     raise
-                if pause == INTERVAL:
+                if backoff.pause == INTERVAL:
                     why = (
                         "the database is away" if isinstance(error, psycopg.Error) else "no room on this host"
                     )
@@ -150,7 +151,10 @@ class Following:
                     for output in outputs:
                         self._tell(output)
                 self._on_their_way = frozenset()
-            pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
+            if delivered:
+                backoff.reset()
+            else:
+                backoff.next()
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
         read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)
