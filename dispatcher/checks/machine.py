@@ -16,7 +16,7 @@ from wrappers.logins import LOGINS
 SUBJECT = "machine"
 
 
-def check_surroundings(
+def check_machine(
     wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str] = os.environ
 ) -> list[Finding]:
     return [

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from dispatcher.checks.finding import Finding, ok, problem, warning
-from dispatcher.workspaces.lock_holder import recorded_holder
+from dispatcher.workspaces.lock_holder import recorded_pid
 
 SUBJECT = "work directory"
 SCARCE_BYTES, TOO_FEW_BYTES = 2 * 2**30, 100 * 2**20
@@ -86,7 +86,7 @@ def file_system_type(place: Path) -> int:
 def _holder(runs: Path) -> Finding:
     if not (runs / ".lock").exists():
         return ok(SUBJECT, "no dispatcher has used it yet")
-    pid = recorded_holder(runs)
+    pid = recorded_pid(runs)
     return ok(
         SUBJECT, "no dispatcher holds it" if pid is None else f"held by the dispatcher that is process {pid}"
     )

@@ -221,6 +221,12 @@ def server_name(settings: Settings) -> str:
     return f"PostgreSQL at {host}, port {port}{user}"
 
 
+def description(settings: Settings, connection: Connection) -> str:
+    """Return the database, its server and the server's version, in words for people."""
+    version = connection.info.parameter_status("server_version")
+    return f"{settings.database.name} on {server_name(settings)} (PostgreSQL {version})"
+
+
 def url_for_people(settings: Settings) -> str:
     """A URL for ``psql``. The password is left out: arguments of programs can be seen by every user."""
     if settings.database.url is None:

@@ -10,7 +10,7 @@ from dispatcher.errors import DispatchError
 from dispatcher.host import mounts
 
 
-def recorded_holder(runs: Path) -> int | None:
+def recorded_pid(runs: Path) -> int | None:
     """The process that holds ``<work_dir>/<database id>``, as it wrote down itself; None when nobody holds it.
 
     The number is that of its own container, 0 when it is not written down yet. Raises OSError when the lock cannot
@@ -31,7 +31,7 @@ def recorded_holder(runs: Path) -> int | None:
     return None
 
 
-class Holder:
+class LockHolder:
     """The living process that holds a work directory, by a descriptor that no other process can inherit."""
 
     def __init__(self, pid: int, descriptor: int) -> None:
@@ -49,13 +49,13 @@ class Holder:
         poll.poll()
 
 
-def find_holder(runs: Path) -> Holder | None:
+def find_lock_holder(runs: Path) -> LockHolder | None:
     """Find the process that has the lock; its number alone might be another's by now.
 
     Raises :class:`DispatchError` when somebody holds it whom we cannot see: in another container, or of another user.
     """
     try:
-        pid = recorded_holder(runs)
+        pid = recorded_pid(runs)
         if pid is None:
             return None
         descriptor = os.pidfd_open(pid)
@@ -65,7 +65,7 @@ def find_holder(runs: Path) -> Holder | None:
     try:
         with (runs / ".lock").open("rb") as lock:
             if _has_locked(pid, lock.fileno()):
-                return Holder(pid, descriptor)
+                return LockHolder(pid, descriptor)
     except OSError as error:
         why = str(error)
     os.close(descriptor)

@@ -112,7 +112,7 @@ def test_a_message_that_quotes_too_much_says_at_its_ends_what_was_wrong() -> Non
 def test_findings_hide_nothing(what: str, subject: str) -> None:
     found = [Finding("problem", subject, what, what)]
     assert all(shows_all(line) for line in report.lines(found, width=60))
-    assert shows_all(report.as_json([Finding("problem", "s", what.encode(errors="replace").decode())]))
+    assert shows_all(report.to_json([Finding("problem", "s", what.encode(errors="replace").decode())]))
 
 
 @given(event=text, value=text)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from dispatcher.commands.run import STATEMENT_TIMEOUT
+from dispatcher.loop.service import STATEMENT_TIMEOUT
 from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
 from tests.fixtures.proxy import Proxy, proxy
 

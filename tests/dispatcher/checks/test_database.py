@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 from psycopg.sql import SQL, Identifier
 
+from dispatcher.checks.checklist import check
 from dispatcher.checks.database import check_counters, check_notifications, check_schema, check_server
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import groups_of
 from dispatcher.checks.work import check_groups_of_file, check_work
-from dispatcher.commands.check import check
 from dispatcher.configuration.settings import DatabaseSettings, DispatcherSettings, GroupSettings, Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.roles import MakeRole, acting_as

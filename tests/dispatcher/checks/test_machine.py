@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.checks import work_directory
+from dispatcher.checks.checklist import check
 from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
 from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.finding import Finding
@@ -24,7 +25,6 @@ from dispatcher.checks.work_directory import (
     judge_file_system,
     judge_space,
 )
-from dispatcher.commands.check import check
 from dispatcher.configuration.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
 from tests.agents.real_agents import find
 from tests.dispatcher.checks.machine import group, only, script, wrappers

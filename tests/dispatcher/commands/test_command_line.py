@@ -118,9 +118,9 @@ def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: 
         (["--config", "/dev/zero", "db", "url"], "cannot read '/dev/zero': it is a device"),
         (["--config", "/", "db", "url"], "cannot read '/': it is a directory"),
         (["--config", "a\nb", "db", "url"], "there is no configuration file a\nb"),
-        (["run", "--groups", "a,b\n"], "is no name"),
-        (["run", "--host-id", "\udcff"], "is no name"),
-        (["recover", "--forget-host", "a\nb"], "is no name"),
+        (["run", "--groups", "a,b\n"], "is not a valid name"),
+        (["run", "--host-id", "\udcff"], "is not a valid name"),
+        (["recover", "--forget-host", "a\nb"], "is not a valid name"),
     ],
 )
 def test_what_cannot_be_meant_is_wrong_usage(

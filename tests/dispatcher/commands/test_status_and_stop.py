@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.errors import DispatchError
-from dispatcher.workspaces.lock_holder import find_holder, recorded_holder
+from dispatcher.workspaces.lock_holder import find_lock_holder, recorded_pid
 from tests.fixtures.dispatchers import PATIENCE, ROOT, Site
 from tests.fixtures.users import NOBODY, as_user, needs_root
 
@@ -129,14 +129,14 @@ def held(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_holder_is_who_has_the_lock_and_nobody_once_it_is_free(held: Path) -> None:
-    holder = find_holder(held)
+    holder = find_lock_holder(held)
     assert holder is not None
-    assert holder.pid == recorded_holder(held) == os.getpid()
+    assert holder.pid == recorded_pid(held) == os.getpid()
     other = held / "other"
     other.mkdir()
-    assert find_holder(other) is None
+    assert find_lock_holder(other) is None
     (other / ".lock").write_text(str(os.getpid()))
-    assert find_holder(other) is None
+    assert find_lock_holder(other) is None
 
 
 def test_a_process_that_only_has_the_recorded_number_is_never_signalled(held: Path) -> None:
@@ -144,13 +144,13 @@ def test_a_process_that_only_has_the_recorded_number_is_never_signalled(held: Pa
     with subprocess.Popen(["sleep", "1000"]) as bystander:
         (held / ".lock").write_text(str(bystander.pid))
         with pytest.raises(DispatchError, match="we cannot see it"):
-            find_holder(held)
+            find_lock_holder(held)
         assert bystander.poll() is None
         bystander.kill()
     for unknown in ("", "garbage", str(2**22), "9" * 20):
         (held / ".lock").write_text(unknown)
         with pytest.raises(DispatchError, match="we cannot see it"):
-            find_holder(held)
+            find_lock_holder(held)
 
 
 HOLDS_AND_OPENS_OTHER_FILES = """
@@ -174,7 +174,7 @@ def test_a_holder_is_found_whatever_else_it_opens_and_closes_meanwhile(tmp_path:
             assert busy.stdout is not None
             busy.stdout.readline()
             for _ in range(5000):
-                holder = find_holder(tmp_path)
+                holder = find_lock_holder(tmp_path)
                 assert holder is not None
                 assert holder.pid == busy.pid
                 os.close(holder._descriptor)
@@ -189,7 +189,7 @@ def test_a_dispatcher_of_another_user_is_left_alone(held: Path, home_of_nobody: 
     place.chmod(0o755)
 
     def stop() -> None:
-        holder = find_holder(place)
+        holder = find_lock_holder(place)
         assert holder is not None
         holder.signal(signal.SIGURG)
 

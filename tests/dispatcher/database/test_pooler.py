@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from dispatcher.commands.check import check
+from dispatcher.checks.checklist import check
 from dispatcher.configuration.settings import DatabaseSettings, Settings
 from dispatcher.database import connection
 from dispatcher.database.connection import NoSuchDatabaseError

@@ -5,8 +5,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from dispatcher.commands.run import STATEMENT_TIMEOUT
 from dispatcher.database.transfers import FIRST_PIECE, LARGEST_PIECE, SMALLEST_PIECE, Pace
+from dispatcher.loop.service import STATEMENT_TIMEOUT
 
 
 async def move(pace: Pace, size: int, rate: float) -> bool:

@@ -1,0 +1,220 @@
+"""`dispatcher run`: from settings to a running event loop, and its answer to signals."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import TypeVar
+
+import psycopg
+import structlog
+import trio
+from msgspec.structs import replace
+from psycopg_pool import ConnectionPool
+
+from dispatcher import __version__, logs
+from dispatcher.configuration import paths
+from dispatcher.configuration.settings import Settings
+from dispatcher.database.apply_settings import apply_settings
+from dispatcher.database.connection import (
+    BoundedConnection,
+    connect,
+    conninfo,
+    prepare,
+    translate,
+    translated,
+)
+from dispatcher.database.migrate import open_database
+from dispatcher.database.pooler import require_session
+from dispatcher.database.rows import Registration
+from dispatcher.database.store import Store, register
+from dispatcher.errors import DispatchError, UsageError
+from dispatcher.host import cgroups, linux
+from dispatcher.host.threads import SerialThread, in_thread
+from dispatcher.loop.event_loop import EventLoop
+from dispatcher.run.sweeping import Sweeper
+from dispatcher.wall import Wall, in_a_sentence
+from dispatcher.workspaces.large_files import LargeFiles
+from dispatcher.workspaces.work_directory import WorkDirectory
+from wrappers.base import Wrapper
+from wrappers.registry import configured
+
+log = structlog.get_logger()
+Failure = TypeVar("Failure", bound=Exception)
+
+STATEMENT_TIMEOUT = 10.0
+"""Seconds. A statement that takes longer is given up and tried again: better late than never."""
+FEWEST_OPEN_FILES = 32
+"""What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for some runs."""
+RECONNECT_TIMEOUT = 2.0
+"""Seconds. The pool doubles its pauses up to this; longer ones would leave a server unnoticed that is back."""
+
+
+def serve(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
+    """Dispatch until a signal ends it; ``reread`` reads the settings anew at a hang-up.
+
+    Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
+    """
+    if linux.most_open_files() < FEWEST_OPEN_FILES:
+        raise DispatchError(
+            f"this process may open only {linux.most_open_files()} files, and a dispatcher needs {FEWEST_OPEN_FILES} "
+            "and some for each agent: raise the hard limit (ulimit -Hn)"
+        )
+    logs.configure(settings.logging)
+    # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        trio.run(_run_loop, settings, reread, until_empty)
+    except* DispatchError as group:
+        raise _first(group) from group
+    except* psycopg.Error as group:
+        raise translate(_first(group)) from group
+
+
+def _first(group: BaseExceptionGroup[Failure]) -> Failure:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _run_loop(settings: Settings, reread: Callable[[], Settings], until_empty: bool) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        wrappers = _wrappers(settings)
+        with open_database(
+            settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
+        ) as connection:
+            require_session(settings, connection)
+            for group in apply_settings(connection, settings):
+                log.info("made a worker group for a program found on PATH", group=group)
+            with translated():
+                row = connection.execute("SELECT database_id()::text").fetchone()
+            assert row is not None
+            database_id = str(row[0])
+            work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
+            with translated():
+                dispatcher_id = register(connection, _registration(settings, work_directory.id))
+        log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
+        parent = cgroups.parent_of_runs()
+        if parent is None:
+            log.info("no control groups: an agent's processes that clear their environment are not found")
+
+        files = LargeFiles(paths.home() / "files" / database_id)
+
+        def listen() -> psycopg.Connection:
+            return connect(
+                settings,
+                application_name="dispatcher listener",
+                statement_timeout=STATEMENT_TIMEOUT,
+                own_session=True,
+            )
+
+        with (
+            _pool(settings, settings.database.pool_size) as pool,
+            _pool(settings, 1) as claims,
+            SerialThread() as claiming,
+            SerialThread() as launching,
+        ):
+            loop = EventLoop(
+                settings, wrappers, Store(pool, claims, claiming, dispatcher_id), listen, work_directory,
+                Sweeper(work_directory.mark, parent), launching, files, linux.raise_open_files(),
+            )  # fmt: skip
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_obey, signals, loop, settings, reread)
+                await loop.run(until_empty=until_empty)
+                nursery.cancel_scope.cancel()
+        work_directory.release()
+
+
+def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
+    return ConnectionPool(
+        conninfo(settings, application_name="dispatcher"),
+        connection_class=BoundedConnection,
+        kwargs={"autocommit": True},
+        configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT, own_session=True),
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        reconnect_timeout=RECONNECT_TIMEOUT,
+        open=False,
+    )
+
+
+async def _obey(
+    signals: AsyncIterator[int], loop: EventLoop, settings: Settings, reread: Callable[[], Settings]
+) -> None:
+    """First signal: let the agents end. Second: stop them. A hang-up reads the configuration file anew.
+
+    But where we log to a terminal, a hang-up says that it was closed, and that ends us like any other signal.
+    """
+    told = False
+    on_terminal = sys.stderr.isatty()  # one that was closed says that it is none
+    async for number in signals:
+        log.info("received signal", signal=signal.Signals(number).name)
+        with Wall("obeying a signal", signal=signal.Signals(number).name):
+            if number == signal.SIGHUP and not on_terminal:
+                settings = await _reload(loop, settings, reread)
+            elif told:
+                loop.stop_all()
+            else:
+                told = True
+                loop.drain()
+
+
+async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Settings]) -> Settings:
+    """Bring what the file says now into the database and to runs that begin; returns what is in force then.
+
+    Where that fails, whatever the reason, the old configuration stays in force.
+    """
+
+    def apply(new: Settings) -> None:
+        with connect(
+            settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
+        ) as connection:
+            apply_settings(connection, new)
+
+    with Wall("reading the configuration anew") as wall:
+        try:
+            new = reread()
+            wrappers = _wrappers(new)
+            await in_thread(apply, new)
+        except DispatchError as error:
+            log.error("the configuration is not taken over", error=str(error))
+            return settings
+    if wall.error is not None:
+        log.error("the configuration is not taken over", error=in_a_sentence(wall.error))
+        return settings
+    fixed = {
+        "database": settings.database,
+        "dispatcher": replace(
+            new.dispatcher,
+            host=settings.dispatcher.host,
+            groups=settings.dispatcher.groups,
+            lease_interval=settings.dispatcher.lease_interval,
+        ),
+        "execution": replace(new.execution, work_dir=settings.execution.work_dir),
+        "logging": settings.logging,
+    }
+    in_force = replace(new, **fixed)
+    log.info("configuration taken over", needs_a_restart=new != in_force)
+    loop.reload(in_force, wrappers)
+    return in_force
+
+
+def _wrappers(settings: Settings) -> dict[str, Wrapper]:
+    try:
+        return configured(settings.tools)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _registration(settings: Settings, work_directory_id: str) -> Registration:
+    return Registration(
+        host=settings.dispatcher.host or socket.gethostname(),
+        boot_id=linux.boot_id(),
+        pid=os.getpid(),
+        version=__version__,
+        work_dir_id=work_directory_id,
+        lease_s=settings.dispatcher.lease_interval,
+        groups=settings.dispatcher.groups,
+    )
