@@ -310,7 +310,7 @@ def test_a_work_directory_with_something_else_in_its_place_is_a_problem(tmp_path
     for place in (tmp_path / "file", tmp_path / "nowhere"):
         found = only(check_work_directory(place / "work", None))
         assert found.level == "problem"
-        assert found.what == f"{place / 'work'} cannot be made or written: {place} is no directory"
+        assert found.what == f"{place / 'work'} cannot be created or written: {place} is not a directory"
 
 
 def test_a_work_directory_in_memory_is_warned_of() -> None:
@@ -348,7 +348,7 @@ def test_a_work_directory_that_is_not_ours_to_write_is_a_problem(home_of_nobody:
     closed.chmod(0o755)
     finding = only(as_user(NOBODY, lambda: check_work_directory(closed / "work", None)))
     assert finding.level == "problem"
-    assert f"{closed} is not ours to write" in finding.what
+    assert f"{closed} is not writable for this user" in finding.what
 
 
 # The server

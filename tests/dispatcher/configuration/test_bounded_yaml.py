@@ -48,23 +48,23 @@ def complaint(tmp_path: Path, text: str) -> str:
         ("a: &a {<<: *a}", "the alias stands inside of what it stands for"),
         ("- a\n" * 100_000, "line 50000, column 3: this holds more than 50,000 values"),
         ("a: 1\n" * (MOST_BYTES // 5 + 1), "is larger than 1 MiB"),
-        ("a: 2031-02-31", "'2031-02-31' is no timestamp: day is out of range for month"),
+        ("a: 2031-02-31", "'2031-02-31' is not a valid timestamp: day is out of range for month"),
         ("a: !!timestamp soon", "the tag 'tag:yaml.org,2002:timestamp' is not understood; leave it out"),
         ("a: !!python/name:os.system", "is not understood; leave it out"),
         ("database: {pool_size: 99999999999999999999999}", "database.pool_size: expected `int` <= 1000"),
         ("execution: {max_log_bytes: 0x" + "f" * 90 + "}", "execution.max_log_bytes: expected `int` <="),
         ("groups: {a: {tool: claude, daily_budget_usd: .inf}}", "daily_budget_usd: expected `float` <= 1000000000.0"),
-        ('execution: {work_dir: "/a\\0b"}', r"execution.work_dir: '/a\x00b' holds a character that no path"),
-        ('execution: {work_dir: "/a\\ud800b"}', r"execution.work_dir: '/a\ud800b' holds a character that no path"),
-        ('execution: {work_dir: "/a\\nb"}', "execution.work_dir must hold no line end"),
+        ('execution: {work_dir: "/a\\0b"}', r"execution.work_dir: '/a\x00b' holds a character that a path"),
+        ('execution: {work_dir: "/a\\ud800b"}', r"execution.work_dir: '/a\ud800b' holds a character that a path"),
+        ('execution: {work_dir: "/a\\nb"}', "execution.work_dir must not hold a line end"),
         ('security: {allowed_roots: ["/a\\0b"]}', "security.allowed_roots[0]: "),
-        ('security: {allowed_roots: ["/a\\nb"]}', "security.allowed_roots must hold no line end"),
+        ('security: {allowed_roots: ["/a\\nb"]}', "security.allowed_roots must not hold a line end"),
         ('groups: {a: {tool: claude, config_home: "/a\\0"}}', "groups.a.config_home: "),
         ('groups: {a: {tool: claude, env: {A: "b\\0"}}}', "groups.a.env.A: "),
         ('groups: {a: {tool: claude, env: {"A\\0": b}}}', "groups.a.env: the key 'A\\x00' holds"),
         ('groups: {a: {tool: claude, account: "b\\n"}}', "groups.a.account: expected `str` matching regex"),
         ('groups: {a: {tool: claude, hosts: ["b\\n"]}}', "groups.a.hosts[0]: expected `str` matching regex"),
-        ('groups: {"a\\n": {tool: claude}}', "is no name"),
+        ('groups: {"a\\n": {tool: claude}}', "is not a valid name"),
         ('dispatcher: {host: "a\\n"}', "dispatcher.host: expected `str` matching regex"),
         ('dispatcher: {groups: ["a\\n"]}', "dispatcher.groups[0]: expected `str` matching regex"),
         ('database: {name: "a\\n"}', "database.name must have at most 63 bytes and no control character"),
@@ -80,7 +80,7 @@ def test_what_is_beyond_all_bounds_is_one_sentence(tmp_path: Path, text: str, ex
 
 def test_variables_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environb, b"BROKEN", b"/a\xff")
-    assert "holds a character that no path" in complaint(tmp_path, "execution: {work_dir: '${BROKEN}'}")
+    assert "holds a character that a path" in complaint(tmp_path, "execution: {work_dir: '${BROKEN}'}")
 
 
 def test_anchors_and_merges_say_a_thing_once(tmp_path: Path) -> None:

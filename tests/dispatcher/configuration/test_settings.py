@@ -107,7 +107,7 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: [a]", "groups: expected keys and values, not a list"),
         ("groups: {7: {tool: claude}}", "groups: the key 7 must be text"),
         ("tools: {mine: {argv: [mine, 7]}}", "tools.mine.argv[1]: expected `str"),
-        ("limits: {claude: 3}", "limits.claude is no scope; write tool:NAME"),
+        ("limits: {claude: 3}", "limits.claude is not a valid scope: expected tool:NAME"),
         (
             "limits: {'tool:cluade': 1}",
             "limits.tool:cluade: 'cluade' is not a known tool (claude, codex, gemini)",
@@ -136,7 +136,7 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, expected
 
 def test_a_work_directory_in_a_home_that_nobody_has_is_named(tmp_path: Path) -> None:
     read = load(tmp_path, "execution: {work_dir: ~no-such-user/work}")
-    with pytest.raises(UsageError, match="no such home directory as in '~no-such-user/work'"):
+    with pytest.raises(UsageError, match="'~no-such-user/work' names a home directory that does not exist"):
         read.execution.work_directory()
 
 
@@ -235,7 +235,7 @@ def test_a_secret_in_plain_text_is_refused_and_not_repeated(
     tmp_path: Path, variable: str, value: str
 ) -> None:
     message = complaint(tmp_path, f"groups: {{a: {{tool: claude, env: {{{variable}: '{value}'}}}}}}")
-    assert f"groups.a.env.{variable} must not stand here in plain text" in message
+    assert f"groups.a.env.{variable} must not be written in plain text" in message
     assert f'"env:{variable}"' in message
     assert value not in message
 
