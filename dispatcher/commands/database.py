@@ -1,15 +1,9 @@
 """`dispatcher db …`: the database, and the embedded server where no other is configured."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from dispatcher.commands.options import HELP, say, settings_of
-from dispatcher.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from dispatcher.configuration.settings import Settings
-    from dispatcher.database.embedded.server import EmbeddedServer
+from dispatcher.errors import ExitCode
 
 app = typer.Typer(
     help="Show the database, and control the embedded server.",
@@ -33,18 +27,17 @@ def url(context: typer.Context) -> None:
 @app.command()
 def status(context: typer.Context) -> None:
     """Show which server it is and whether it runs. The exit code is 4 if it does not."""
+    from dispatcher.database.connection import connect, description, embedded_server
+
     settings = settings_of(context)
     if settings.database.url is None:
-        server = _embedded_server(settings)
-        state = server.status()
+        state = embedded_server().status()
         typer.echo(f"data     {state.data} (PostgreSQL {state.version or '-, not made yet'})")
         typer.echo(f"socket   {state.socket_directory}")
         typer.echo(f"process  {state.pid or 'not running; the next command starts it'}")
         if state.pid is None:
             raise typer.Exit(ExitCode.DATABASE)
         return
-    from dispatcher.database.connection import connect, description
-
     with connect(settings) as connection:
         typer.echo(description(settings, connection))
 
@@ -52,21 +45,15 @@ def status(context: typer.Context) -> None:
 @app.command()
 def start(context: typer.Context) -> None:
     """Start the embedded server. Commands that need it also start it."""
-    _embedded_server(settings_of(context)).start()
+    from dispatcher.database.connection import controllable_server
+
+    controllable_server(settings_of(context)).start()
 
 
 @app.command()
 def stop(context: typer.Context) -> None:
     """Stop the embedded server. Dispatchers lose their connections; agents keep running."""
-    if not _embedded_server(settings_of(context)).stop():
+    from dispatcher.database.connection import controllable_server
+
+    if not controllable_server(settings_of(context)).stop():
         say("the embedded server was not running")
-
-
-def _embedded_server(settings: "Settings") -> "EmbeddedServer":
-    from dispatcher.database.connection import embedded_server, server_name
-
-    if settings.database.url is not None:
-        raise UsageError(
-            f"database.url names {server_name(settings)}, but this command controls the embedded server only"
-        )
-    return embedded_server()

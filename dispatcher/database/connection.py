@@ -120,8 +120,17 @@ class NoSuchDatabaseError(DatabaseError):
 
 
 def embedded_server() -> EmbeddedServer:
-    """The server that is used when ``database.url`` is not set."""
+    """Return the server that is used when ``database.url`` is not set."""
     return EmbeddedServer(paths.home())
+
+
+def controllable_server(settings: Settings) -> EmbeddedServer:
+    """Return the embedded server. Raises :class:`UsageError` when ``database.url`` names another server."""
+    if settings.database.url is not None:
+        raise UsageError(
+            f"database.url names {server_name(settings)}, but this command controls the embedded server only"
+        )
+    return embedded_server()
 
 
 def conninfo(

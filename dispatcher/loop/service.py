@@ -14,7 +14,7 @@ import trio
 from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
-from dispatcher import __version__, logs
+from dispatcher import __version__
 from dispatcher.configuration import paths
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.apply_settings import apply_settings
@@ -33,6 +33,7 @@ from dispatcher.database.store import Store, register
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import cgroups, linux
 from dispatcher.host.threads import SerialThread, in_thread
+from dispatcher.loop import logs
 from dispatcher.loop.event_loop import EventLoop
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, in_a_sentence
