@@ -17,7 +17,7 @@ from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.users import needs_root
 
-MOUNTED = "something is mounted in a workspace that is done with: the workspace is deleted once it is gone"
+MOUNTED = "something is mounted in a discarded workspace: the workspace is deleted once it is unmounted"
 IN_A_NAMESPACE = ("unshare", "--mount")
 
 
@@ -140,10 +140,10 @@ def test_what_is_left_of_a_workspace_whose_session_is_kept_holds_no_file_of_a_mo
     bind(elsewhere, itself.directory)
 
     for workspace, place in ((inside, inside.directory / "beside"), (itself, itself.directory / "precious")):
-        with pytest.raises(OSError, match="something is mounted there: umount it") as caught:
+        with pytest.raises(OSError, match="something is mounted there: unmount it") as caught:
             workspace.strip()
         assert caught.value.filename == str(place)
-    with pytest.raises(OSError, match="something is mounted there: umount it"):
+    with pytest.raises(OSError, match="something is mounted there: unmount it"):
         itself.discard()
     trio.run(held.trash.empty)
 
@@ -160,7 +160,7 @@ def test_no_tree_is_removed_in_which_something_is_mounted(
     (tree / "file").touch()
     bind(elsewhere, tree / "deep" / "there")
 
-    with pytest.raises(OSError, match="something is mounted there; umount it and try again"):
+    with pytest.raises(OSError, match="something is mounted there; unmount it and try again"):
         mounts.remove_tree(tree)
     assert (tree / "file").exists()
     umount(tree / "deep" / "there")
