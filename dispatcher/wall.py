@@ -1,7 +1,7 @@
-"""The wall between the dispatcher and what it runs: what fails behind it is logged and goes no further.
+"""The wall between the dispatcher and what it runs: an error behind it is logged and goes no further.
 
-A run, a service or a signal may meet an error that nobody foresaw. It must cost that run, or that moment of the
-service, and never the dispatcher with all its other runs.
+A run, a service or a signal may meet an unforeseen error. It may end that run, or interrupt that service for a moment,
+but never the dispatcher with all its other runs.
 """
 
 import traceback
@@ -19,16 +19,16 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds until something that failed begins again; a start that held for longer than the longest is no failure."""
+"""Seconds until a call that failed is tried again. The pauses start again after a call that lasted longer."""
 LONGEST_TRACE = 20_000
 LONGEST_SENTENCE = 300
 
 
 class Wall:
-    """Use it as a context manager. ``error`` is what its block raised and the wall held, None if nothing.
+    """A context manager that holds errors back. ``error`` is what its block raised and the wall held, or None.
 
-    ``what`` names the block in the log, next to ``told`` and the traceback, which goes through ``masked`` first.
-    Cancellation, the end of the program and :class:`SupersededError` pass: they are meant for all.
+    ``what`` names the block in the log, beside ``told`` and the traceback, which ``masked`` cleans first.
+    Cancellation, the end of the program and :class:`SupersededError` pass, because they concern the whole dispatcher.
     """
 
     def __init__(self, what: str, *, masked: Callable[[str], str] = str, **told: object) -> None:
@@ -57,9 +57,9 @@ class Wall:
 
 
 async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | None = None) -> Result:
-    """Call behind a wall, again and again with growing pauses, until it raises nothing.
+    """Call behind a wall, with growing pauses, until it does not raise.
 
-    ``task`` is for the log: the number of the task of which the call is.
+    ``task`` is the number of the call's task, for the log.
     """
     backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
     while True:
@@ -70,7 +70,7 @@ async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | 
 
 
 def in_a_sentence(error: BaseException) -> str:
-    """Return what an error says, for people who do not read its traceback."""
+    """Return an error in one sentence, for people who do not read its traceback."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     words = " ".join(str(error).split())[:LONGEST_SENTENCE]

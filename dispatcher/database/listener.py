@@ -1,9 +1,11 @@
-"""The one place that listens: a connection of its own that runs nothing but LISTEN, and no thread.
+"""Listens for notifications on a connection of its own, without a thread. The connection runs only LISTEN.
 
-Two facts of psycopg 3 decide the shape (measured with 3.3.9). A notification that arrives while another statement
-runs leaves the socket unreadable, so the connection is drained before every wait. And leaving the generator of
-``notifies()`` early loses what it held, so it is always read to its end. A connection whose server died first drains
-to nothing and raises only at the next try, so an empty drain is normal.
+Facts about psycopg 3 decide the shape (measured with 3.3.9):
+
+* A notification that arrives while another statement runs does not make the socket readable. So the connection is
+  drained before every wait.
+* Leaving the generator of ``notifies()`` early loses notifications. So it is always read to its end.
+* A connection whose server died first drains to nothing and raises only at the next try. So an empty drain is normal.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,15 +24,15 @@ from dispatcher.host.threads import in_thread
 log = structlog.get_logger()
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-"""Seconds between two connections; the pauses double until one has held for longer than the longest."""
+"""Seconds between two connections. The pauses start again after a connection that lasted longer than the longest."""
 
 Connect = Callable[[], psycopg.Connection]
 
 
 class Listener:
-    """Hears ``channels`` for as long as :meth:`run` runs, over as many connections as it takes.
+    """Listens to ``channels`` while :meth:`run` runs, and connects again when a connection breaks.
 
-    ``on_connected`` is called after each LISTEN: what was missed before must be looked for then.
+    ``on_connected`` is called after each LISTEN, so that the caller looks for what was missed before.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Listener:
         self._hearing = trio.CancelScope()
 
     def replace(self) -> None:
-        """Give up the connection and make a new one: this one is deaf. One that is being made is new already."""
+        """Replace the connection, because it hears nothing. A connection that is being made stays: it is new."""
         self._hearing.cancel()
 
     async def run(self) -> None:
@@ -67,7 +69,7 @@ class Listener:
             await trio.sleep(pause)
 
     async def _listen(self) -> None:
-        """Return when the connection is to be replaced."""
+        """Call the callbacks until :meth:`replace` is called, and return then. Raises when the connection breaks."""
         connection = await in_thread(self._open)
         try:
             self._on_connected()

@@ -1,4 +1,4 @@
-"""`dispatcher run`: from settings to a running event loop, and its answer to signals."""
+"""The service of `dispatcher run`: it assembles the event loop from the settings, runs it and handles signals."""
 
 import os
 import signal
@@ -46,17 +46,17 @@ log = structlog.get_logger()
 Failure = TypeVar("Failure", bound=Exception)
 
 STATEMENT_TIMEOUT = 10.0
-"""Seconds. A statement that takes longer is given up and tried again: better late than never."""
+"""Seconds. A statement that takes longer is given up and tried again."""
 FEWEST_OPEN_FILES = 32
-"""What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for some runs."""
+"""What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for more runs."""
 RECONNECT_TIMEOUT = 2.0
-"""Seconds. The pool doubles its pauses up to this; longer ones would leave a server unnoticed that is back."""
+"""Seconds. The pool doubles its pauses up to this. With longer ones it would notice too late that a server is back."""
 
 
 def serve(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
-    """Dispatch until a signal ends it; ``reread`` reads the settings anew at a hang-up.
+    """Dispatch until a signal ends it. SIGHUP calls ``reread`` to read the settings again.
 
-    Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
+    Raises :class:`DispatchError` when it cannot start, or when another dispatcher took over; agents keep running then.
     """
     if linux.most_open_files() < FEWEST_OPEN_FILES:
         raise DispatchError(
@@ -64,7 +64,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], *, until_empty: bo
             "and some for each agent: raise the hard limit (ulimit -Hn)"
         )
     logs.configure(settings.logging)
-    # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
+    # If our parent ignored this signal, we would inherit that, and the kernel would not report how children ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         trio.run(_run_loop, settings, reread, until_empty)
@@ -144,28 +144,28 @@ def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
 async def _obey(
     signals: AsyncIterator[int], loop: EventLoop, settings: Settings, reread: Callable[[], Settings]
 ) -> None:
-    """First signal: let the agents end. Second: stop them. A hang-up reads the configuration file anew.
+    """The first signal lets the agents end, the second stops them. SIGHUP reads the configuration file again.
 
-    But where we log to a terminal, a hang-up says that it was closed, and that ends us like any other signal.
+    If we log to a terminal, SIGHUP means that the terminal was closed, and acts like any other signal.
     """
-    told = False
-    on_terminal = sys.stderr.isatty()  # one that was closed says that it is none
+    is_ending = False
+    on_terminal = sys.stderr.isatty()  # asked now, because a closed one is no terminal any more
     async for number in signals:
         log.info("received signal", signal=signal.Signals(number).name)
         with Wall("obeying a signal", signal=signal.Signals(number).name):
             if number == signal.SIGHUP and not on_terminal:
                 settings = await _reload(loop, settings, reread)
-            elif told:
+            elif is_ending:
                 loop.stop_all()
             else:
-                told = True
+                is_ending = True
                 loop.drain()
 
 
 async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Settings]) -> Settings:
-    """Bring what the file says now into the database and to runs that begin; returns what is in force then.
+    """Apply the configuration file to the database and to new runs. Return the settings that are in force then.
 
-    Where that fails, whatever the reason, the old configuration stays in force.
+    If that fails for any reason, the old settings stay in force.
     """
 
     def apply(new: Settings) -> None:
@@ -174,7 +174,7 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
         ) as connection:
             apply_settings(connection, new)
 
-    with Wall("reading the configuration anew") as wall:
+    with Wall("reading the configuration again") as wall:
         try:
             new = reread()
             wrappers = _wrappers(new)

@@ -134,7 +134,7 @@ def test_errors_of_our_functions_keep_their_message_and_hint(
         ("select no_such_function()", "run `dispatcher migrate`"),
         ("select * from no_such_table", "run `dispatcher migrate`"),
         ("select pg_sleep(9)", "took too long"),
-        ("select pg_terminate_backend(pg_backend_pid())", "the database does not serve us now"),
+        ("select pg_terminate_backend(pg_backend_pid())", "the database is not available now"),
     ],
 )
 def test_what_the_server_cannot_do_is_a_database_error(

@@ -396,7 +396,7 @@ def test_programs_that_the_system_account_cannot_reach_are_copied_for_it(tmp_pat
 def test_a_system_account_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     place = dataclasses.replace(place_of(tmp_path), account="no:name", directory=tmp_path / "server")
     with pytest.raises(
-        DatabaseError, match=r"does not run as root, .* could not be made .*no:name.*ordinary user"
+        DatabaseError, match=r"does not run as root, .* could not be created .*no:name.*ordinary user"
     ):
         prepare(place)
 
@@ -404,7 +404,7 @@ def test_a_system_account_that_cannot_be_made_is_explained(tmp_path: Path) -> No
 def test_without_a_package_or_program_the_way_out_is_named(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "home", tmp_path)
     try:
-        with pytest.raises(DatabaseError, match="there is no PostgreSQL in"):
+        with pytest.raises(DatabaseError, match="has no PostgreSQL that uid"):
             server.start()
     finally:
         server.destroy()
