@@ -9,7 +9,7 @@ from cli.show.group_tables import WATCHED_GROUPS
 from cli.show.records import DispatcherRow, TaskRow
 from cli.show.tables import Column, table
 from cli.show.task_tables import STYLES, TASKS, remark
-from cli.show.text import duration
+from dispatcher.durations import duration
 from dispatcher.terminal import one_line
 
 NARROW = 100

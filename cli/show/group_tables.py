@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from cli.show.records import GroupRow, LimitRow, StatsRow
 from cli.show.tables import Column
-from cli.show.text import count, duration, money
+from cli.show.text import count, money
+from dispatcher.durations import duration
 
 STYLES = {
     "paused": "blue",

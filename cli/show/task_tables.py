@@ -5,7 +5,8 @@ from datetime import datetime
 
 from cli.show.records import FileRow, RunRow, Task, TaskRow
 from cli.show.tables import Column, table
-from cli.show.text import age, count, duration, first_lines, money, size, stopwatch
+from cli.show.text import age, count, first_lines, money, size, stopwatch
+from dispatcher.durations import duration
 from dispatcher.terminal import one_line
 
 STYLES = {

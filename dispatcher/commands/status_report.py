@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, description, embedded_server, translated
 from dispatcher.database.migrate import open_database
+from dispatcher.durations import duration
 from dispatcher.terminal import escaped, one_line
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -98,7 +99,7 @@ def _in_words(dispatcher: DispatcherState) -> str:
     serves = ", ".join(dispatcher.groups) if dispatcher.groups is not None else "all groups"
     return (
         f"{dispatcher.host}, process {dispatcher.pid}, version {dispatcher.version}: {life},"
-        f" heartbeat {_ago(dispatcher.heartbeat_age_s)} ago; runs {dispatcher.active}, serves {serves}"
+        f" heartbeat {duration(dispatcher.heartbeat_age_s)} ago; runs {dispatcher.active}, serves {serves}"
     )
 
 
@@ -106,15 +107,7 @@ def _task_in_words(task: ActiveTask) -> str:
     state = "is stopped" if task.stops else "starts" if task.status == "leased" else "runs"
     name = f" {one_line(task.name)}" if task.name else ""
     doing = f": {one_line(task.activity)}" if task.activity else ""
-    return f"{task.number}{name}  {one_line(task.group_name)}, {state} for {_ago(task.elapsed_s)}{doing}"
-
-
-def _ago(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    for unit, length, most in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3600, 48 * 3600)):
-        if whole < most:
-            return f"{whole // length} {unit}"
-    return f"{whole // 86_400} d"
+    return f"{task.number}{name}  {one_line(task.group_name)}, {state} for {duration(task.elapsed_s)}{doing}"
 
 
 def _database(connection: Connection, settings: Settings) -> str:

@@ -5,14 +5,13 @@ cleared its environment is not found here; its control group (`cgroups`) finds i
 """
 
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from dispatcher.host import linux
+from dispatcher.host import linux, pidfd
 
 RUN = "LLMCTL_RUN"
 OWNER = "LLMCTL_OWNER"
@@ -70,16 +69,7 @@ def signal_group(group: int, run_id: str, number: signal.Signals) -> None:
     for pid in _processes():
         with suppress(ProcessLookupError, FileNotFoundError, PermissionError):
             if is_meant(pid):
-                _signal(pid, number, is_meant)
-
-
-def _signal(pid: int, number: signal.Signals, is_meant: Callable[[int], bool]) -> None:
-    process = os.pidfd_open(pid)
-    try:
-        if is_meant(pid):  # check again: the pid may belong to another process by now
-            signal.pidfd_send_signal(process, number)
-    finally:
-        os.close(process)
+                pidfd.signal_if(pid, number, is_meant)
 
 
 def kill_run(run_id: str) -> Sweep:
@@ -138,15 +128,12 @@ def _kill(pids: Iterable[int], is_meant: Callable[[Marks], bool]) -> tuple[list[
                     signal.pidfd_send_signal(process, signal.SIGKILL)
                 dying[process] = marks.run
         deadline = time.monotonic() + DEATH
-        dead = [run_id for process, run_id in dying.items() if _ends(process, deadline)]
+        dead = [
+            run_id
+            for process, run_id in dying.items()
+            if pidfd.has_ended(process, within=deadline - time.monotonic())
+        ]
         return dead, len(dead) < len(dying)
-
-
-def _ends(process: int, deadline: float) -> bool:
-    """Wait for the end of a process until ``deadline`` on the monotonic clock. Return whether it ended."""
-    end = select.poll()
-    end.register(process, select.POLLIN)
-    return bool(end.poll(max(0.0, deadline - time.monotonic()) * 1000))
 
 
 def _processes() -> Iterator[int]:

@@ -23,7 +23,7 @@ from dispatcher.run import environment
 from dispatcher.run.environment import Environment, SecretError
 from dispatcher.run.launch import Launch
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.short_paths import shortened
+from dispatcher.workspaces.short_paths import short_path
 from dispatcher.workspaces.work_directory import Workspace
 from wrappers.base import AuthMode, PromptLimit, Request, Wrapper, is_among
 
@@ -279,7 +279,7 @@ def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection
 
 def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
     """Return the variables that lead an agent to its own directory of temporary files, by a short name."""
-    place = shortened(workspace.tmp, workspace.directory.parent, owner)
+    place = short_path(workspace.tmp, workspace.directory.parent, owner)
     return dict.fromkeys(environment.TEMPORARY, place)
 
 

@@ -2,12 +2,11 @@
 
 import fcntl
 import os
-import select
 import signal
 from pathlib import Path
 
 from dispatcher.errors import DispatchError
-from dispatcher.host import mounts
+from dispatcher.host import mounts, pidfd
 
 
 def recorded_pid(runs: Path) -> int | None:
@@ -44,9 +43,7 @@ class LockHolder:
 
     def wait(self) -> None:
         """Return when it has ended."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        poll.poll()
+        pidfd.has_ended(self._descriptor, within=None)
 
 
 def find_lock_holder(runs: Path) -> LockHolder | None:

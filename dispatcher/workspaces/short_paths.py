@@ -18,7 +18,7 @@ FRESH = 86400.0
 _PLACE = "/tmp"  # noqa: S108 - fixed and short; the owner of the link is checked
 
 
-def shortened(path: Path, base: Path, mark: str) -> str:
+def short_path(path: Path, base: Path, mark: str) -> str:
     """Return ``path``, or if it is long, a short one through the link of ``mark``. ``path`` is below ``base``.
 
     If the link cannot be made, or another user has its name, the result is ``path``. Every start of an agent calls

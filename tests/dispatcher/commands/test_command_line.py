@@ -11,6 +11,7 @@ import pytest
 from dispatcher import __version__
 from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.errors import ExitCode
+from tests.fixtures.dispatchers import DISPATCHER
 from tests.fixtures.postgres import PostgresServer
 
 
@@ -23,7 +24,7 @@ class CommandLine:
     def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         return subprocess.run(
-            [sys.executable, "-m", "dispatcher.commands.main", *arguments],
+            [*DISPATCHER, *arguments],
             env={**inherited, "LLMCTL_HOME": str(self.home), **variables},
             capture_output=True,
             text=True,
@@ -103,7 +104,7 @@ def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: 
     os.close(reader)
     with os.fdopen(writer, "wb") as gone:
         said = subprocess.run(
-            [sys.executable, "-m", "dispatcher.commands.main", "db", "url"],
+            [*DISPATCHER, "db", "url"],
             env={**os.environ, "LLMCTL_HOME": str(tmp_path / "home")},
             stdout=gone,
             stderr=subprocess.PIPE,
