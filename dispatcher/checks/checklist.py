@@ -133,7 +133,7 @@ def _findings_of(look: Callable[[], list[Finding] | None], subject: str = "datab
     except DispatchError as error:
         return [problem(subject, str(error), error.hint or "see the server's log")]
     except OSError as error:
-        return [problem(subject, str(error), "look as the user who runs the dispatcher")]
+        return [problem(subject, str(error), "run this check as the user who runs the dispatcher")]
 
 
 def _database_id(connection: Connection) -> str | None:

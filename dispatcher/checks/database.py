@@ -173,7 +173,7 @@ def check_counters(connection: Connection) -> list[Finding]:
         problem(
             SUBJECT,
             f"the counter of {scope} says {stored}, but {counted} are active; this is a bug, please report it",
-            "for a limit: `llmctl limit rm SCOPE` and set it again, which counts anew",
+            "remove a limit with `llmctl limit rm SCOPE` and set it again, so that it is counted again",
         )
         for scope, counted, stored in drifted
     ] or [ok(SUBJECT, "counters agree with what is active")]

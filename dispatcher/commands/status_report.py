@@ -95,7 +95,7 @@ def as_json(status: Status) -> str:
 
 
 def _in_words(dispatcher: DispatcherState) -> str:
-    life = "alive" if dispatcher.alive else "away, its agents may live on"
+    life = "alive" if dispatcher.alive else "away, its agents may still run"
     serves = ", ".join(dispatcher.groups) if dispatcher.groups is not None else "all groups"
     return (
         f"{dispatcher.host}, process {dispatcher.pid}, version {dispatcher.version}: {life},"

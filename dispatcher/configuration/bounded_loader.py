@@ -9,7 +9,7 @@ import yaml
 
 MOST_LEVELS = 30
 MOST_VALUES = 50_000
-"""Keys and values; an alias counts as all that it stands for."""
+"""Keys and values; an alias counts as the whole value that it refers to."""
 LONGEST_NUMBER = 100
 """Characters. Python itself reads no number of more than 4,300 digits."""
 
@@ -57,7 +57,7 @@ class BoundedLoader(yaml.SafeLoader):
     def _checked_alias(self, node: yaml.Node | None, alias: yaml.Event) -> yaml.Node | None:
         extent = self._extents.get(id(node))
         if extent is None:
-            raise _wrong("the alias stands inside of what it stands for", alias)
+            raise _wrong("the alias is inside the value that it refers to", alias)
         if self._level + extent.levels > MOST_LEVELS:
             raise _wrong(_TOO_DEEP, alias)
         return node
@@ -93,7 +93,7 @@ def _refuse_double_keys(node: yaml.MappingNode) -> None:
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
-                raise _wrong(f"the key {key.value!r} stands here a second time", key)
+                raise _wrong(f"the key {key.value!r} is here a second time", key)
             seen.add(key.value)
 
 

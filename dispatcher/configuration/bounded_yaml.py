@@ -1,7 +1,7 @@
 """Reads a YAML file within bounds. The file holds a mapping, or an error says where it is wrong.
 
 Configuration needs no tags, no deep nesting and no megabytes. What is beyond these bounds is refused before it is
-built. Aliases of aliases can grow without end, so an alias counts as all that it stands for.
+built. Aliases of aliases can grow without end, so an alias counts as the whole value that it refers to.
 """
 
 from collections.abc import Mapping

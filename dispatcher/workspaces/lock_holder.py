@@ -58,7 +58,7 @@ def find_lock_holder(runs: Path) -> LockHolder | None:
         descriptor = os.pidfd_open(pid)
     except OSError as error:
         raise _unseen(runs, str(error)) from error
-    why = f"process {pid} here is another one"
+    why = f"process {pid} is a different one here"
     try:
         with (runs / ".lock").open("rb") as lock:
             if _has_locked(pid, lock.fileno()):

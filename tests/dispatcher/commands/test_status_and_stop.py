@@ -48,7 +48,7 @@ def test_a_dispatcher_whose_lease_ran_out_is_away(site: Site) -> None:
     site.sql("UPDATE dispatchers SET lease_expires_at = now() - interval '1 minute'")
     told = site.command("status")
     assert told.returncode == 1
-    assert ": away, its agents may live on, heartbeat " in told.stdout
+    assert ": away, its agents may still run, heartbeat " in told.stdout
 
 
 # Stop

@@ -126,7 +126,7 @@ def test_the_defaults_of_the_design() -> None:
             "groups.b and groups.a have the same account 'default' of claude",
         ),
         ("- a\n- b", "expected keys and values, such as `limits:`, not a list"),
-        ("database:\n  name: a\n  name: b\n", "line 3, column 3: the key 'name' stands here a second time"),
+        ("database:\n  name: a\n  name: b\n", "line 3, column 3: the key 'name' is here a second time"),
         ("database:\n  name: [a\nlimits: {}\n", "line 3, column 7: "),
     ],
 )
