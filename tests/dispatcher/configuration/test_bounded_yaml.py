@@ -14,22 +14,13 @@ from hypothesis import strategies as st
 from dispatcher.configuration import settings
 from dispatcher.configuration.bounded_yaml import MOST_BYTES
 from dispatcher.errors import UsageError
+from tests.dispatcher.configuration.files import complaint
 
 one_directory = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 MANY_ALIASES = "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]\n" for n in range(1, 12))
 MANY_MERGES = "".join(f"a{n}: &a{n} {{<<: [{f'*a{n - 1}, ' * 9}]}}\n" for n in range(1, 12))
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 40))
-
-
-def complaint(tmp_path: Path, text: str) -> str:
-    file = tmp_path / "config.yaml"
-    file.write_text(text)
-    with pytest.raises(UsageError) as caught:
-        settings.load(file)
-    said = str(caught.value)
-    assert said.startswith(str(file))
-    return said
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher.configuration import settings
 from dispatcher.errors import UsageError
+from tests.dispatcher.configuration.files import complaint, load
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers import registry
 
@@ -15,20 +16,6 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in ("LLMCTL_CONFIG", "LLMCTL_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLMCTL_HOME", str(tmp_path / "home"))
-
-
-def load(tmp_path: Path, text: str) -> settings.Settings:
-    file = tmp_path / "config.yaml"
-    file.write_text(text)
-    return settings.load(file)
-
-
-def complaint(tmp_path: Path, text: str) -> str:
-    with pytest.raises(UsageError) as caught:
-        load(tmp_path, text)
-    message = str(caught.value)
-    assert message.startswith(str(tmp_path / "config.yaml"))
-    return message
 
 
 def test_the_example_of_the_design_is_understood(tmp_path: Path) -> None:
