@@ -75,57 +75,27 @@ def judge_facts(facts: ServerFacts) -> list[Finding]:
     no_roles = ", ".join(facts.missing_roles)
     make_roles = "; ".join(f"CREATE ROLE {name} NOLOGIN" for name in facts.missing_roles)
     queue_level = problem if facts.notification_queue > 0.5 else warning
-    judgements = [
-        (
-            facts.is_standby,
-            problem(SUBJECT, "it is a standby, which takes no writes", "point database.url to the primary"),
-        ),
-        (
-            not facts.fsync,
-            problem(
-                SUBJECT, "fsync is off: a power cut destroys it", "ALTER SYSTEM SET fsync = on, and reload"
-            ),
-        ),
-        (
-            not facts.commits_are_durable,
-            warning(
-                SUBJECT,
-                "synchronous_commit is off: a crash loses tasks that were just submitted",
-                "ALTER ROLE ... SET synchronous_commit = on",
-            ),
-        ),
-        (
-            not facts.autovacuum,
-            problem(
-                SUBJECT, "autovacuum is off: claims slow down by the hour", "ALTER SYSTEM SET autovacuum = on"
-            ),
-        ),
-        (
-            facts.notification_queue > 0.1,
-            queue_level(
-                SUBJECT,
-                f"the notification queue is {facts.notification_queue:.0%} full; when it is full, every submit fails",
-                "end the session that listens inside an old transaction (pg_stat_activity, oldest xact_start)",
-            ),
-        ),
-        (
-            facts.everybody_creates,
-            warning(
-                SUBJECT,
-                "every role may create objects in the schema of our functions",
-                "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-            ),
-        ),
-        (
-            bool(facts.missing_roles),
-            warning(
-                SUBJECT,
-                f"the roles {no_roles} could not be created, so only the owner can use the database",
-                f"ask an administrator to run: {make_roles}; then run `dispatcher migrate`",
-            ),
-        ),
-    ]
-    return [finding for is_wrong, finding in judgements if is_wrong] + [
+    judgements = (
+        (facts.is_standby, problem,
+         "it is a standby, which takes no writes", "point database.url to the primary"),
+        (not facts.fsync, problem,
+         "fsync is off: a power cut destroys it", "ALTER SYSTEM SET fsync = on, and reload"),
+        (not facts.commits_are_durable, warning,
+         "synchronous_commit is off: a crash loses tasks that were just submitted",
+         "ALTER ROLE ... SET synchronous_commit = on"),
+        (not facts.autovacuum, problem,
+         "autovacuum is off: claims slow down by the hour", "ALTER SYSTEM SET autovacuum = on"),
+        (facts.notification_queue > 0.1, queue_level,
+         f"the notification queue is {facts.notification_queue:.0%} full; when it is full, every submit fails",
+         "end the session that listens inside an old transaction (pg_stat_activity, oldest xact_start)"),
+        (facts.everybody_creates, warning,
+         "every role may create objects in the schema of our functions",
+         "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+        (bool(facts.missing_roles), warning,
+         f"the roles {no_roles} could not be created, so only the owner can use the database",
+         f"ask an administrator to run: {make_roles}; then run `dispatcher migrate`"),
+    )  # fmt: skip
+    return [finding(SUBJECT, what, remedy) for is_wrong, finding, what, remedy in judgements if is_wrong] + [
         warning(SUBJECT, f"replication slot {slot} keeps dead rows", "let its consumer catch up, or drop it")
         for slot in facts.pinning_slots
     ]
