@@ -54,7 +54,7 @@ def _below(cwd: str, path: str) -> str:
 
 
 def _without_shell(command: str) -> str:
-    """`pytest -q` of `/bin/bash -lc 'pytest -q'`, as codex shows its commands."""
+    """Return `pytest -q` for `/bin/bash -lc 'pytest -q'`, as codex shows its commands."""
     shell = SHELL.match(command)
     if shell is None:
         return command
@@ -62,5 +62,5 @@ def _without_shell(command: str) -> str:
     try:
         words = shlex.split(script)
     except ValueError:
-        return script.lstrip("'\"")  # its closing quotation mark was cut off
+        return script.lstrip("'\"")  # the closing quotation mark was cut off
     return words[0] if len(words) == 1 else script

@@ -1,28 +1,29 @@
 """The interface between the dispatcher and an agent CLI.
 
-A wrapper is sans I/O: it turns a :class:`Request` into an :class:`Invocation` and bytes of output into
-:class:`Event` objects and one :class:`Outcome`. It opens nothing and starts nothing, so it is tested on
-recorded output. The prompt never stands in an argument: the dispatcher connects the prompt file to stdin.
+A :class:`Wrapper` is sans I/O: it turns a :class:`Request` into an :class:`Invocation`, and bytes of output into
+:class:`Event` objects and one :class:`Outcome`. It opens nothing and starts nothing, so recorded output is enough
+to test it. The prompt is never an argument: the dispatcher connects the prompt file to stdin.
 """
 
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Generic, Literal, TypeVar
 
 Permission = Literal["read", "edit", "full"]
 AuthMode = Literal["key", "token", "login"]
 """How an agent proves who it is: by an API key, by a token, or by the login in its config home."""
+Found = TypeVar("Found", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What one run asks of a CLI.
 
-    ``run_id`` is a uuid that no other run has; CLIs that accept a session id of the caller's get it.
-    ``resume`` is the id of a session to go on with. ``prompt_file`` and ``config_home`` are absolute paths.
-    ``fallback_model`` is for when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
+    ``run_id`` is a uuid that no other run has; CLIs that accept a session id from the caller get it.
+    ``resume`` is the id of the session to continue. ``prompt_file`` and ``config_home`` are absolute paths.
+    ``fallback_model`` is used when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
     ends a run that costs more, where the CLI counts that.
     """
 
@@ -48,24 +49,6 @@ class Invocation:
     stdin: Literal["prompt", "null"] = "prompt"
 
 
-@dataclass(frozen=True, slots=True)
-class PromptLimit:
-    """The longest prompt that a CLI takes whole; it refuses a longer one, or, which is worse, cuts it off."""
-
-    most: int
-    unit: Literal["bytes", "characters", "UTF-16 units"]
-
-    def length_of(self, prompt: str) -> int:
-        """The length of a prompt as the CLI counts it."""
-        match self.unit:
-            case "bytes":
-                return len(prompt.encode(errors="surrogatepass"))
-            case "characters":
-                return len(prompt)
-            case "UTF-16 units":
-                return len(prompt) + sum(character > "\uffff" for character in prompt)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens as the CLI itself counted them; ``input`` includes what came from a cache."""
@@ -88,7 +71,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the agent said to its user, for people who follow it; pieces come as they are, with their line ends."""
+    """What the agent said to its user, for people who follow it; pieces keep their line ends."""
 
     text: str
 
@@ -102,14 +85,14 @@ class SessionStarted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The final event was seen: nothing of worth follows, even if the process lives on."""
+    """The final event was seen: nothing that counts follows, even if the process lives on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The service asked the CLI to slow down, and it is going to wait for that by itself, in its slot.
+    """The service asked the CLI to slow down, and the CLI is going to wait for that by itself, in its slot.
 
-    ``worked`` tells whether the agent has done anything yet that would be lost if it began anew.
+    ``worked`` tells whether the agent has already done anything that a new start would lose.
     """
 
     worked: bool
@@ -122,24 +105,24 @@ Event = Activity | Said | SessionStarted | Finished | Waits
 class Ending:
     """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr.
 
-    ``evidence`` is the end of the file that :meth:`Parser.evidence` named, empty when there is none.
+    ``failure_file`` is the end of the file that :meth:`Parser.failure_file` named, empty when there is none.
     """
 
     exit_code: int | None
     stderr_tail: str = ""
-    evidence: bytes = b""
+    failure_file: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What the run came to.
 
-    ``error_class`` is None exactly when the run succeeded: its final event was there, said so, and came
-    with an answer. ``session_id`` is of a session that can be resumed. ``error_message`` is for people.
-    ``cost_usd`` is None where the CLI does not tell.
-    ``denials`` names what the agent wanted to do and was not allowed to, also in runs that succeeded.
+    ``error_class`` is None exactly when the run succeeded: its final event was there, reported success, and came
+    with an answer. ``session_id`` is a session that can be resumed. ``error_message`` is for people.
+    ``cost_usd`` is None where the CLI does not report it.
+    ``denials`` names what the agent tried to do and was not allowed to, also in runs that succeeded.
     ``limit_resets_at`` (seconds since the epoch) or ``limit_lasts_s`` (seconds from the end of the run) comes with the
-    class ``limit``, where the CLI tells.
+    class ``limit``, where the CLI reports it.
     All texts are valid UTF-8 without NUL, so that a database takes them.
     """
 
@@ -159,100 +142,178 @@ class Outcome:
 
 
 class Parser(ABC):
-    """Reads one run's output. Chunks may end anywhere, also inside a character."""
+    """Reads one run's output. Chunks may end anywhere, also inside a character. No method ever raises."""
 
     @abstractmethod
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """Take the next bytes of standard output; never raises, whatever they are."""
+    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
+        """Take the next bytes of standard output."""
 
-    def hear(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
-        """Take the next bytes of standard error, where some say that they wait; never raises, whatever they are."""
+    def feed_stderr(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
+        """Take the next bytes of standard error: some CLIs say only there that they wait."""
         return ()
 
-    def evidence(self) -> str | None:
-        """Name a file that may say more of a failure than the output, once all of that was fed.
+    def failure_file(self) -> str | None:
+        """Name a file that may say more about a failure than the output, once all output was fed.
 
-        It is a glob relative to the config home; None where nothing more is to be known.
+        It is a glob relative to the config home; None when no file says more.
         """
         return None
 
     @abstractmethod
     def finish(self, ending: Ending) -> Outcome:
-        """Say what the run came to, once all output was fed."""
+        """Return what the run came to, once all output was fed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimit:
+    """The longest prompt that a CLI takes whole; it refuses a longer one or, worse, cuts it off."""
+
+    most: int
+    unit: Literal["bytes", "characters", "UTF-16 units"]
+
+    def length_of(self, prompt: str) -> int:
+        """Return the length of a prompt as the CLI counts it."""
+        match self.unit:
+            case "bytes":
+                return len(prompt.encode(errors="surrogatepass"))
+            case "characters":
+                return len(prompt)
+            case "UTF-16 units":
+                return len(prompt) + sum(character > "\uffff" for character in prompt)
 
 
 @dataclass(frozen=True, slots=True)
 class GentleStop:
-    """The signal that lets a CLI end in order, and how long in seconds it deserves before SIGKILL."""
+    """The signal that lets a CLI end in order, and how many seconds it gets before SIGKILL."""
 
     signal: signal.Signals
     grace: float
 
 
-class Wrapper(Protocol):
-    """One agent CLI. ``name`` is the tool's name in the database, ``program`` what is looked up on PATH."""
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The oldest version that was seen to work, and the version that was measured, as ``--version`` prints them."""
 
-    @property
-    def name(self) -> str: ...
+    oldest: str
+    measured: str
 
-    @property
-    def program(self) -> str: ...
 
-    @property
-    def install_hint(self) -> str:
-        """The sentence that tells a person how to get the program."""
-        ...
+@dataclass(frozen=True, slots=True)
+class HomeFile(Generic[Found]):
+    """A file of the config home, and a pure function of its text. The text is empty where the file is missing."""
 
-    @property
-    def config_home_variable(self) -> str | None:
-        """The environment variable that moves the CLI's configuration and login elsewhere."""
-        ...
+    path: str
+    find: Callable[[str], Found]
 
-    @property
-    def default_config_home(self) -> str | None:
-        """Where these are without that variable, relative to the home directory; None where nobody knows."""
-        ...
 
-    @property
-    def credentials(self) -> Mapping[str, AuthMode] | None:
-        """The variables that prove who the agent is, the one that counts first; without any it is the login.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """How an account of the CLI proves who it is. `dispatcher check` looks at it without a request to the service.
 
-        None where nobody knows.
-        """
-        ...
+    ``variables``: each is a login by itself. Of several that are set the first one counts, and each of them goes
+    before a stored login. ``suggested`` is the one to recommend.
+    ``mistaken``: variables that people take for a key of this CLI, although it ignores them.
+    ``key_named_in`` finds the name of a variable that a config file adds to these.
+    ``status``: arguments with which the CLI ends with 0 exactly when it has a stored login. It must read files only.
+    ``files``, relative to the config home: where the login of a CLI without such a command is stored.
+    ``command`` is how a person logs in.
+    """
 
-    @property
-    def takes_fallback_model(self) -> bool: ...
+    variables: Mapping[str, AuthMode]
+    suggested: str
+    command: str
+    status: Sequence[str] = ()
+    files: Sequence[str] = ()
+    mistaken: Sequence[str] = ()
+    key_named_in: HomeFile[str | None] | None = None
 
-    @property
-    def longest_prompt(self) -> PromptLimit | None:
-        """What its standard input takes at most; None where nobody knows of a limit."""
-        ...
 
-    @property
-    def stop(self) -> GentleStop: ...
+@dataclass(frozen=True, slots=True)
+class NamespaceSandbox:
+    """In the profiles read and edit the CLI makes a sandbox of user namespaces; the arguments ``trial`` try that."""
 
-    @property
-    def steering_files(self) -> Sequence[str]:
-        """What in a work directory tells the CLI itself what to do: with which service and key, and what to run.
+    trial: Sequence[str]
 
-        A name with a slash at its end is a directory anywhere, any other a file at the top.
-        """
-        ...
 
-    def invocation(self, request: Request) -> Invocation: ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSandbox:
+    """The CLI makes a sandbox with one of ``programs``, if a variable or its settings ask for one.
 
-    def new_home(self, variables: Collection[str]) -> Mapping[str, str]:
-        """Settings for a config home that is made anew: texts by the names of their files, relative to it.
+    ``key`` is the name of that setting, and ``setting`` finds its value, in the words of the variable.
+    """
 
-        ``variables`` are the names of those that the account has.
-        """
-        ...
+    programs: Sequence[str]
+    variable: str
+    key: str
+    setting: HomeFile[str]
 
-    def parser(self) -> Parser: ...
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is wrong with a file of settings, as a sentence that begins with its name, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+def no_files(variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG001
+    """Return no files: the CLI needs no settings in its config home."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapper:
+    """Everything that the dispatcher knows about one agent CLI: data and pure functions. None: nobody knows.
+
+    How it starts and stops: ``name`` is the tool's name in the database. ``program`` is looked up on PATH;
+    ``install_hint`` tells a person how to get it. ``arguments`` returns the arguments of one run.
+
+    Its config home: ``config_home_variable`` moves it; without that variable it is ``default_config_home``, relative
+    to HOME. ``new_home`` takes the names of the account's variables, and returns the settings for a new config home:
+    texts by file name.
+
+    What a task may give to it: ``steering_files`` in a work directory tell the CLI itself what to do, such as which
+    service and key to use, and what to run. A name that ends with a slash means a directory anywhere, any other name
+    a file at the top.
+
+    What `dispatcher check` looks at: ``versions``, ``login`` and ``sandbox``. ``advice`` finds what is wrong with the
+    settings of a config home. ``env_files`` hold variables that the CLI reads by itself: it takes the first of them
+    that it finds in its directory, in the directories above it, and at last in its config home.
+    """
+
+    name: str
+    program: str
+    install_hint: str
+    arguments: Callable[[Request], Iterable[str]]
+    parser: Callable[[], Parser]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: Literal["prompt", "null"] = "prompt"
+    stop: GentleStop = GentleStop(signal.SIGTERM, 5.0)
+
+    config_home_variable: str | None = None
+    default_config_home: str | None = None
+    new_home: Callable[[Collection[str]], Mapping[str, str]] = no_files
+
+    takes_fallback_model: bool = False
+    longest_prompt: PromptLimit | None = None
+    steering_files: Sequence[str] = ()
+
+    versions: Versions | None = None
+    login: Login | None = None
+    sandbox: NamespaceSandbox | ContainerSandbox | None = None
+    advice: HomeFile[Advice | None] | None = None
+    env_files: Sequence[str] = ()
+    refuses_full_as_root: bool = False
+
+    def invocation(self, request: Request) -> Invocation:
+        variable, home = self.config_home_variable, request.config_home
+        moved = {variable: home} if variable and home else {}
+        return Invocation(
+            argv=(self.program, *self.arguments(request)), env={**self.environment, **moved}, stdin=self.stdin
+        )
 
 
 def is_among(names: Sequence[str], path: str) -> bool:
-    """Whether a path in a work directory is one that names such as those of :attr:`Wrapper.steering_files` mean."""
+    """Whether names such as those in :attr:`Wrapper.steering_files` mean this path in a work directory."""
     *directories, _ = path.split("/")
     return path in names or any(f"{directory}/" in names for directory in directories)

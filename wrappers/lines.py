@@ -12,12 +12,12 @@ from wrappers.base import Ending, Event, Outcome, Parser
 
 Line = TypeVar("Line")
 
-# codex put an answer of 4 MB into one line; what is longer than this is no event of any CLI.
+# Bytes. codex put an answer of 4 MB into one line; no CLI prints an event that is longer than this.
 LONGEST_LINE = 64 * 1024 * 1024
 
 
 class LineCutter:
-    """Cuts a stream into lines. A line longer than ``longest`` bytes is passed over, so memory is bounded."""
+    """Cuts a stream into lines. It skips a line longer than ``longest`` bytes, so memory is bounded."""
 
     def __init__(self, longest: int = LONGEST_LINE) -> None:
         self._longest = longest
@@ -34,7 +34,7 @@ class LineCutter:
         self._keep(beginning)
 
     def rest(self) -> bytes:
-        """What stands after the last newline; empties the cutter."""
+        """Return what stands after the last newline, and empty the cutter."""
         line = b"" if self._too_long else bytes(self._begun)
         self._begun.clear()
         self._too_long = False
@@ -49,7 +49,7 @@ class LineCutter:
 
 
 def decode(line: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Line]) -> Line | None:
-    """The JSON value on a line, or None if the line holds no such thing."""
+    """Return the JSON value on a line, or None if there is none of this type."""
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
@@ -80,7 +80,7 @@ def _decode_leniently(line: bytes, decoder: msgspec.json.Decoder[Line]) -> Line 
 
 
 def _whole_number(digits: str) -> int | float:
-    """Python refuses to read more than 4,300 digits; a number of more than 300 is more than any float, too."""
+    """Python refuses to read more than 4,300 digits; more than 300 are read as a float, and 308 exceed any."""
     return int(digits) if len(digits) <= 300 else _number(digits)
 
 
@@ -91,14 +91,14 @@ def _number(digits: str) -> float:
 class JsonLinesParser(Parser, Generic[Line]):
     """A `wrappers.base.Parser` for a CLI that prints one JSON object of the union ``Line`` on each line.
 
-    Lines that hold anything else are passed over.
+    It skips lines that hold anything else.
     """
 
     def __init__(self, decoder: msgspec.json.Decoder[Line]) -> None:
         self._decoder = decoder
         self._cutter = LineCutter()
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
+    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
         return [event for line in self._cutter.feed(chunk) for event in self._take(line)]
 
     def finish(self, ending: Ending) -> Outcome:
@@ -116,4 +116,4 @@ class JsonLinesParser(Parser, Generic[Line]):
 
     @abstractmethod
     def outcome(self, ending: Ending) -> Outcome:
-        """What all the lines taken in come to."""
+        """Return what all the lines taken in come to."""

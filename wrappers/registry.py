@@ -1,39 +1,50 @@
 """Which tools there are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from wrappers.base import Wrapper
-from wrappers.claude import Claude
-from wrappers.codex import Codex
-from wrappers.command import Command, ToolSettings
-from wrappers.gemini import Gemini
+if TYPE_CHECKING:
+    from wrappers.base import Wrapper
+    from wrappers.command.settings import ToolSettings
 
-BUILT_IN: Mapping[str, type[Claude] | type[Codex] | type[Gemini]] = {
-    "claude": Claude,
-    "codex": Codex,
-    "gemini": Gemini,
+BUILT_IN: Mapping[str, str] = {
+    "claude": "wrappers.claude",
+    "codex": "wrappers.codex",
+    "gemini": "wrappers.gemini",
 }
+"""The packages of the tools that need no configuration, by the tools' names. Each package has a module ``wrapper`` that
+defines ``WRAPPER``. It is imported only when it is needed: the command line often needs no more than the names."""
 
 
-def built_in() -> dict[str, Wrapper]:
-    """The wrappers of the tools that need no configuration, by name."""
-    return {name: wrapper() for name, wrapper in BUILT_IN.items()}
+def wrapper_of(name: str) -> "Wrapper":
+    """Return the wrapper of a tool that is built in."""
+    wrapper: Wrapper = import_module(f"{BUILT_IN[name]}.wrapper").WRAPPER
+    return wrapper
 
 
-def configured(tools: Mapping[str, ToolSettings]) -> dict[str, Wrapper]:
-    """All wrappers, by name: those built in, and one for each entry of the configuration's `tools:`.
+def built_in() -> "dict[str, Wrapper]":
+    """Return the wrappers of the tools that need no configuration, by name."""
+    return {name: wrapper_of(name) for name in BUILT_IN}
+
+
+def configured(tools: "Mapping[str, ToolSettings]") -> "dict[str, Wrapper]":
+    """Return all wrappers, by name: those built in, and one for each entry of the configuration's `tools:`.
 
     Raises ValueError, with a sentence for a person, for an entry that makes no sense.
     """
+    from wrappers.command.settings import ToolSettings
+    from wrappers.command.wrapper import command
+
     wrappers = built_in()
     for name, settings in tools.items():
-        known = BUILT_IN.get(name)
-        if known is None:
-            wrappers[name] = Command(name=name, settings=settings)
+        if name not in BUILT_IN:
+            wrappers[name] = command(name, settings)
         elif settings != ToolSettings(command=settings.command):
             raise ValueError(
                 f"tools.{name}: {name} is built in and takes command only, the path of its program"
             )
         elif settings.command is not None:
-            wrappers[name] = known(program=settings.command)
+            wrappers[name] = replace(wrappers[name], program=settings.command)
     return wrappers

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dispatcher.terminal import harmless
 from wrappers.base import Activity, Event, Parser, Said
-from wrappers.registry import BUILT_IN
+from wrappers.registry import BUILT_IN, wrapper_of
 
 
 class View(Protocol):
@@ -25,7 +25,7 @@ def view_of(tool: str, stream: str, *, raw: bool) -> View:
     if raw:
         return Raw()
     if stream == "stdout" and tool in BUILT_IN:
-        return Retold(BUILT_IN[tool]().parser())
+        return Retold(wrapper_of(tool).parser())
     return Lines()
 
 
@@ -62,7 +62,9 @@ class Retold:
         self._at_line_start = True
 
     def feed(self, content: bytes) -> bytes:
-        return "".join(self._tell(event) for event in self._parser.feed(content)).encode(errors="replace")
+        return "".join(self._tell(event) for event in self._parser.feed_stdout(content)).encode(
+            errors="replace"
+        )
 
     def end(self) -> bytes:
         return b"" if self._at_line_start else b"\n"

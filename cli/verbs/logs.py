@@ -44,7 +44,7 @@ def logs(
 ) -> None:
     """Print what a task's agent prints.
 
-    What claude, codex and gemini print for programs is retold: what the agent says, and in brackets what it
+    What the built-in tools print for programs is retold: what the agent says, and in brackets what it
     does. Secrets are masked. Remarks, such as why a run failed, are on standard error.
     """
     from cli.database.log_reading import LogReader

@@ -13,6 +13,7 @@ from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.verbs import logs
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
+from wrappers.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
@@ -22,7 +23,7 @@ app = family()
 
 
 def _tool_names() -> list[str]:
-    return ["claude", "codex", "gemini"]
+    return list(BUILT_IN)
 
 
 @app.command()
@@ -30,7 +31,7 @@ def submit(
     tool: Annotated[
         str | None,
         typer.Argument(
-            help="claude, codex, gemini or one of config.yaml.",
+            help=f"{', '.join(BUILT_IN)} or one of config.yaml.",
             show_default=False,
             autocompletion=_tool_names,
         ),

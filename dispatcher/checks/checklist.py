@@ -51,7 +51,7 @@ def check(settings: Settings) -> list[Finding]:
             findings += _findings_of(lambda: check_work(usable, groups))
     findings += _findings_of(lambda: check_tools(wrappers, here), "tools")
     findings += _findings_of(lambda: check_logins(wrappers, here), "groups")
-    findings += _findings_of(lambda: check_env_files(here, root), "groups")
+    findings += _findings_of(lambda: check_env_files(wrappers, here, root), "groups")
     findings += _findings_of(lambda: check_machine(wrappers, here), "machine")
     return findings
 

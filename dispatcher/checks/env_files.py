@@ -1,36 +1,41 @@
-"""Files of variables that gemini reads by itself, beside what its group gives to it."""
+"""Files of variables that a CLI reads by itself, in addition to what its group gives to it."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from dispatcher.checks.config_homes import config_home_of
 from dispatcher.checks.finding import Finding, warning
 from dispatcher.checks.groups import Group
-
-NAMES = (".gemini/.env", ".env")
+from wrappers.base import Wrapper
 
 
 def check_env_files(
-    groups: Sequence[Group], work_dir: Path, inherited: Mapping[str, str] = os.environ
+    wrappers: Mapping[str, Wrapper],
+    groups: Sequence[Group],
+    work_dir: Path,
+    inherited: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
-    """Name each file from which a gemini of this host takes the variables that its group does not have.
+    """Name each file from which a CLI of this host takes the variables that its group does not have.
 
-    It looks for one in its directory, in all above it, and at last in its home (0.61.0), and takes the first. So a
-    key that somebody put there for himself pays for the tasks of an account that has a login.
+    The CLI looks for one in its directory, in all directories above it, and at last in its home (gemini 0.61.0), and
+    takes the first. So a key that a person put there for private use pays for the tasks of an account with a login.
     """
-    accounts = [group for group in groups if group.tool == "gemini"]
-    found = {file: group for group in reversed(accounts) for file in _read_by(group, work_dir, inherited)}
+    found: dict[Path, Group] = {}
+    for group in groups:
+        if group.tool in wrappers:
+            for file in _read_by(wrappers[group.tool], group, work_dir, inherited):
+                found.setdefault(file, group)
     return [
         warning(
             f"group {group.name}",
-            f"gemini takes variables from {file} that its group does not have, maybe another account's key",
+            f"{group.tool} takes variables from {file} that its group does not have, maybe another account's key",
             "name in the group's env what is to count, or move the file away",
         )
         for file, group in found.items()
     ]
 
 
-def _read_by(group: Group, work_dir: Path, inherited: Mapping[str, str]) -> Iterator[Path]:
-    home = group.home or Path(inherited.get("HOME", "/"))
-    places = (work_dir, *work_dir.parents, home)
-    return (place / name for place in places for name in NAMES if (place / name).is_file())
+def _read_by(wrapper: Wrapper, group: Group, work_dir: Path, inherited: Mapping[str, str]) -> Iterator[Path]:
+    places = (work_dir, *work_dir.parents, config_home_of(wrapper, group, inherited))
+    return (place / name for place in places for name in wrapper.env_files if (place / name).is_file())

@@ -11,7 +11,6 @@ from dispatcher.checks.sandboxes import check_sandboxes
 from dispatcher.host import cgroups
 from dispatcher.run.environment import INHERITED
 from wrappers.base import Wrapper
-from wrappers.logins import LOGINS
 
 SUBJECT = "machine"
 
@@ -20,7 +19,7 @@ def check_machine(
     wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str] = os.environ
 ) -> list[Finding]:
     return [
-        *_user(),
+        *_user(wrappers),
         *_control_groups(),
         *check_sandboxes(wrappers, groups, inherited),
         *check_environment(wrappers, groups, inherited),
@@ -37,7 +36,8 @@ def check_environment(
         for value in group.env.values()
         if value.startswith("env:")
     }
-    names = {key for login in LOGINS.values() for key in (*login.keys, *login.ignored)} | {
+    logins = [wrapper.login for wrapper in wrappers.values() if wrapper.login is not None]
+    names = {name for login in logins for name in (*login.variables, *login.mistaken)} | {
         wrapper.config_home_variable for wrapper in wrappers.values() if wrapper.config_home_variable
     }
     findings = [
@@ -64,13 +64,15 @@ def check_environment(
     return findings
 
 
-def _user() -> list[Finding]:
+def _user(wrappers: Mapping[str, Wrapper]) -> list[Finding]:
     if os.geteuid() != 0:
         return []
+    refusing = [wrapper.name for wrapper in wrappers.values() if wrapper.refuses_full_as_root]
     return [
         warning(
             SUBJECT,
-            "the dispatcher runs as root, and so do agents; claude refuses permission full for root",
+            "the dispatcher runs as root, and so do agents"
+            + (f"; permission full does not work as root with {', '.join(refusing)}" if refusing else ""),
             "run the dispatcher as a separate user",
         )
     ]

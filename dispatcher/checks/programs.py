@@ -1,4 +1,4 @@
-"""Asking a program a question that it answers from what is on this machine."""
+"""Running a program that reports something from what is on this machine."""
 
 import os
 import signal
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PATIENCE = 30.0
-"""Seconds. `gemini --version`, the slowest question, takes 2 to 5 (0.61.0, on two busy cores)."""
+"""Seconds. `gemini --version`, the slowest, takes 2 to 5 (0.61.0, on two busy cores)."""
 
-# Whatever would still go to the network fails at once: nobody listens on the discard port.
+# Any access to the network fails at once: nothing listens on the discard port.
 NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a program said; ``exit_code`` is None when it took too long, or could not be started."""
+    """What a program printed; ``exit_code`` is None when it took too long or could not be started."""
 
     exit_code: int | None
     output: str
 
 
 def ask(argv: Sequence[str], env: Mapping[str, str], directory: Path, patience: float = PATIENCE) -> Answer:
-    """Run a program to its end without input, in a session of its own that is killed when it takes too long.
+    """Run a program without input, in a session of its own that is killed when it takes too long.
 
-    Its temporary files are gone afterwards.
+    Its temporary files are removed afterwards.
     """
     with tempfile.TemporaryDirectory(prefix="llmctl-check-", ignore_cleanup_errors=True) as temporary:
         return _ask(argv, {**env, **NO_NETWORK, "TMPDIR": temporary}, directory, patience)

@@ -1,4 +1,4 @@
-"""Whether each tool's program is there, and whether it is a version whose output we have measured."""
+"""Whether each tool's program is there, and whether the output of its version was measured."""
 
 import re
 import shutil
@@ -11,25 +11,21 @@ from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.programs import ask
 from dispatcher.run import environment
-from wrappers import claude, codex, gemini
-from wrappers.base import Request, Wrapper
+from wrappers.base import Request, Versions, Wrapper
 
 Version = tuple[int, ...]
-
-OLDEST_SEEN = {"claude": "2.1.197", "codex": codex.VERSION, "gemini": gemini.VERSION}
-MEASURED = {"claude": claude.VERSION, "codex": codex.VERSION, "gemini": gemini.VERSION}
 
 _VERSION = re.compile(r"(?<![\d.])(\d+)\.(\d+)\.(\d+)")
 
 
 def check_tools(wrappers: Mapping[str, Wrapper], groups: Sequence[Group]) -> list[Finding]:
-    """Look for the program of each tool; ``groups`` are those of this host, which need theirs."""
+    """Look for the program of each tool; those that the ``groups`` of this host use must be there."""
     needed = {group.tool for group in groups}
     findings = [
         problem(
             f"tool {tool}",
-            "is no tool of this configuration, but has a group here",
-            f"describe it: tools.{tool}",
+            "is not in this configuration, but has a group here",
+            f"describe it under tools.{tool}",
         )
         for tool in sorted(needed - wrappers.keys())
     ]
@@ -44,7 +40,7 @@ def _check(wrapper: Wrapper, needed: bool) -> Finding:
         return problem(subject, f"{wrapper.program} is not installed on this host", wrapper.install_hint)
     if program is None:
         return ok(subject, "is not installed, and no group here needs it")
-    if wrapper.name not in MEASURED:
+    if wrapper.versions is None:
         return ok(subject, program)
     with tempfile.TemporaryDirectory(prefix="llmctl-check-") as home:
         env = environment.build(
@@ -57,24 +53,24 @@ def _check(wrapper: Wrapper, needed: bool) -> Finding:
         return problem(
             subject, f"`{program} --version` failed ({answer.exit_code}): {why}", wrapper.install_hint
         )
-    return judge(wrapper.name, program, tuple(map(int, found.groups())), wrapper.install_hint)
+    version = tuple(map(int, found.groups()))
+    return judge(subject, program, version, wrapper.versions, wrapper.install_hint)
 
 
-def judge(tool: str, program: str, version: Version, install_hint: str) -> Finding:
-    """Compare with what was measured: from the oldest that was seen to the last release of the same minor version."""
-    subject, words = f"tool {tool}", ".".join(map(str, version))
-    oldest, measured = _parse(OLDEST_SEEN[tool]), _parse(MEASURED[tool])
-    if version < oldest:
+def judge(subject: str, program: str, version: Version, known: Versions, install_hint: str) -> Finding:
+    """Accept a version from the oldest that was seen to the last release of the minor version that was measured."""
+    found = f"{program} is {'.'.join(map(str, version))}"
+    if version < _parse(known.oldest):
         return warning(
-            subject, f"{program} is {words}, older than any that we know ({OLDEST_SEEN[tool]})", install_hint
+            subject, f"{found}, older than any version that was seen ({known.oldest})", install_hint
         )
-    if version[:2] > measured[:2]:
+    if version[:2] > _parse(known.measured)[:2]:
         return warning(
             subject,
-            f"{program} is {words}, newer than what we measured ({MEASURED[tool]})",
+            f"{found}, newer than the version that was measured ({known.measured})",
             f"try one task; if its end is misread: {install_hint}",
         )
-    return ok(subject, f"{program} {words}")
+    return ok(subject, f"{program} {'.'.join(map(str, version))}")
 
 
 def _parse(version: str) -> Version:

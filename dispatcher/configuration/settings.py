@@ -16,9 +16,8 @@ from dispatcher.configuration import bounded_yaml, paths, strict_yaml
 from dispatcher.configuration.secret_references import why_secret
 from dispatcher.errors import UsageError
 from dispatcher.host import own_environment
-from wrappers.command import ToolSettings
-
-BUILT_IN_TOOLS = ("claude", "codex", "gemini")
+from wrappers.command.settings import ToolSettings
+from wrappers.registry import BUILT_IN
 
 LONGEST = 1e10
 """Seconds; 317 years. PostgreSQL and file systems fail above a thousand times as much."""
@@ -190,7 +189,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     logging: LoggingSettings = field(default_factory=LoggingSettings)
 
     def __post_init__(self) -> None:
-        known = {*BUILT_IN_TOOLS, *self.tools}
+        known = {*BUILT_IN, *self.tools}
         for scope in self.limits:
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(

@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, translated
-from wrappers.registry import configured
+from wrappers.registry import BUILT_IN, configured
 
 DETECTED_MAX_CONCURRENT = 2
 
@@ -18,7 +18,7 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
     database, each CLI on PATH gets one. All or nothing. Raises :class:`DispatchError` for what the database refuses.
     """
     with translated(), connection.transaction():
-        for name in settings.tools:
+        for name in {**BUILT_IN, **settings.tools}:
             connection.execute("SELECT put_tool(%s)", [name])
         for name, group in settings.groups.items():
             connection.execute(

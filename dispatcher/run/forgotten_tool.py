@@ -1,32 +1,28 @@
 """A tool that was taken out of the configuration while its agents ran."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from wrappers.base import Ending, Event, Outcome, Parser
-from wrappers.command import Command, ToolSettings
-
-
-class ForgottenTool(Command):
-    """Watches over an adopted agent to its end and can stop it, but understands nothing of what it says."""
-
-    def parser(self) -> Parser:
-        return _Unreadable(self.name)
+from wrappers.base import Ending, Event, Outcome, Parser, Wrapper
 
 
-def forgotten_tool(name: str) -> ForgottenTool:
-    return ForgottenTool(name=name, settings=ToolSettings(argv=(name,)))
+def forgotten_tool(name: str) -> Wrapper:
+    """Make a wrapper that can follow an adopted agent to its end and stop it, but cannot read what it prints."""
+    return Wrapper(
+        name=name, program=name, install_hint="", arguments=lambda _: (), parser=lambda: _Unreadable(name)
+    )
 
 
+@dataclass
 class _Unreadable(Parser):
-    def __init__(self, name: str) -> None:
-        self._name = name
+    name: str
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
+    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:  # noqa: ARG002
         return ()
 
     def finish(self, ending: Ending) -> Outcome:  # noqa: ARG002
         return Outcome(
             error_class="agent_error",
-            error_message=f"the agent ran, but its answer could not be read: {self._name} is not described under "
-            "tools: in the configuration any more",
+            error_message=f"the agent ran, but its answer could not be read: {self.name} is no longer described "
+            "under tools: in the configuration",
         )

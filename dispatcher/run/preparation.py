@@ -200,7 +200,7 @@ def check_session(claimed: ClaimedRun, workspace: Workspace) -> None:
 
 def check_credentials(claimed: ClaimedRun, wrapper: Wrapper, built: Environment) -> None:
     """Refuse a key that a reference found to be empty, as NotStartedError: the CLI would use a login of its home."""
-    for name in wrapper.credentials or ():
+    for name in wrapper.login.variables if wrapper.login is not None else ():
         if claimed.env.get(name) and not built.variables[name].strip():
             raise unusable(claimed, f"{name} is {claimed.env[name]}, which is empty")
 
@@ -285,9 +285,9 @@ def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
 
 def auth_mode_of(claimed: ClaimedRun, wrapper: Wrapper) -> AuthMode | None:
     """Say how the agent proves who it is, by the variables that its group has; None where nobody knows."""
-    if wrapper.credentials is None:
+    if wrapper.login is None:
         return None
-    return next((mode for name, mode in wrapper.credentials.items() if claimed.env.get(name)), "login")
+    return next((mode for name, mode in wrapper.login.variables.items() if claimed.env.get(name)), "login")
 
 
 def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:

@@ -175,7 +175,7 @@ def test_an_end_that_meets_a_dispatcher_without_descriptors_loses_nothing(site: 
 )
 def test_trouble_of_the_host_anywhere_in_a_run_uses_up_no_attempt(site: Site, trouble: str) -> None:
     broken = with_fault(f"""
-from wrappers.command_output import TextParser
+from wrappers.command.parser import TextParser
 original, left = TextParser.finish, [1]
 def finish(self, ending):
     if left[0]:

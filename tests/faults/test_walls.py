@@ -17,7 +17,7 @@ FAILED = "failed unexpectedly"
 def parser_that_raises(method: str) -> Sequence[str]:
     """A dispatcher whose parser of texts raises in this method, once the word poison was printed."""
     return with_fault(f"""
-from wrappers.command_output import TextParser
+from wrappers.command.parser import TextParser
 original = TextParser.{method}
 def poisoned(self, given):
     answer = original(self, given)
@@ -88,13 +88,13 @@ def test_a_session_that_no_database_can_store_costs_no_result(site: Site) -> Non
     site.wait_for("succeeded", *numbers)
 
 
-@pytest.mark.parametrize("method", ["feed", "finish"])
+@pytest.mark.parametrize("method", ["feed_stdout", "finish"])
 def test_an_error_in_a_run_ends_that_run_and_frees_its_slot(site: Site, method: str) -> None:
     site.configure("groups", sh={"max_concurrent": 2})
     gate = site.gate()
     beside = site.submit(f"{gate.pass_through}; echo done")
     dispatcher = site.start(prefix=parser_that_raises(method))
-    ending = "exec sleep 1000" if method == "feed" else "true"
+    ending = "exec sleep 1000" if method == "feed_stdout" else "true"
     number = site.submit(f"echo poison; echo words >&2; {ending}", max_attempts=1)
     site.wait_for("failed", number)
     after = site.submit("echo done")
@@ -153,7 +153,7 @@ def test_an_error_before_the_record_of_an_adopted_run_is_read_leaves_nothing_in_
 def test_a_secret_that_an_error_names_is_not_logged(site: Site) -> None:
     site.configure("groups", sh={"env": {"SITE": str(site.directory), "KEY": "env:GIVEN"}})
     failing = with_fault("""
-from wrappers.command_output import TextParser
+from wrappers.command.parser import TextParser
 def finish(self, ending):
     raise ValueError(f"cannot read {self._text.decode()}")
 TextParser.finish = finish

@@ -8,7 +8,7 @@ from pathlib import Path
 from dispatcher.run.failure_file import newest
 from tests.agents.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
-from wrappers.command import ToolSettings
+from wrappers.command.settings import ToolSettings
 from wrappers.registry import configured
 
 # claude checks nothing, codex warns of unknown models, gemini has special rules for some.
@@ -16,7 +16,7 @@ MODELS = {"claude": "claude-sonnet-4-5", "codex": "test-model", "gemini": "gemin
 
 
 BUSY = 5
-"""How often gemini is started that does not get its prompt in time."""
+"""How often gemini is started again when it does not get its prompt in time."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Desk:
         return self.agents.run(invocation, self.account, prompt_file, self.work)
 
     def run_without_prompt(self) -> Ran:
-        """Run it on a FIFO that somebody holds open and nobody writes to: the prompt does not come in time."""
+        """Run it on a FIFO that is held open and never written: the prompt does not arrive in time."""
         invocation, prompt_file = self.request("never read")
         prompt_file.unlink()
         os.mkfifo(prompt_file)
@@ -88,7 +88,7 @@ class Desk:
             prompt_file.unlink()
 
     def run(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Story:
-        """Run it, and once more if this host was too busy for it, as a dispatcher would."""
+        """Run it, and run it again if this host was too busy for it, as a dispatcher would."""
         for _ in range(BUSY):
             story = self.read(self.run_raw(prompt, permission, resume))
             if story.outcome.error_class != "no_resources":
@@ -96,9 +96,15 @@ class Desk:
         return story
 
     def read(self, ran: Ran) -> Story:
-        """What the wrapper makes of a run."""
+        """Return what the wrapper reads from a run."""
         parser = self.wrapper.parser()
-        events = list(parser.feed(ran.stdout))
-        wanted = parser.evidence()
-        evidence = newest(self.account.config_home, wanted) if wanted else b""
-        return Story(parser.finish(replace(ran.ending, evidence=evidence)), events)
+        events = list(parser.feed_stdout(ran.stdout))
+        wanted = parser.failure_file()
+        failure_file = newest(self.account.config_home, wanted) if wanted else b""
+        return Story(parser.finish(replace(ran.ending, failure_file=failure_file)), events)
+
+
+def prompt_of(length: int, mark: str) -> str:
+    """Return a prompt of this many bytes; its lines differ, so no CLI takes them for a loop."""
+    lines = "".join(f"line {number}\n" for number in range(length // 6))
+    return f"{mark} [[say: read it]]\n{lines}"[:length]

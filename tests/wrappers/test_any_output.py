@@ -1,4 +1,4 @@
-"""Whatever an agent prints, its parser says what the run came to, and a database can hold what it says."""
+"""Whatever an agent prints, its parser returns an outcome that a database can store."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from dispatcher.database.rows import Report
 from dispatcher.run.conclusion import report
 from dispatcher.workspaces.run_record import Reading
 from wrappers.base import Ending, Outcome, Wrapper
-from wrappers.command import ToolSettings
+from wrappers.command.settings import ToolSettings
 from wrappers.registry import configured
 
 JSON = ToolSettings(
@@ -116,11 +116,11 @@ DEEP = "[" * 100_000
 def outcome(wrapper: Wrapper, stdout: bytes, stderr: bytes = b"", exit_code: int | None = 0) -> Outcome:
     parser = wrapper.parser()
     for start in range(0, len(stdout), 64 * 1024):
-        parser.feed(stdout[start : start + 64 * 1024])
-    parser.hear(stderr)
-    parser.evidence()
+        parser.feed_stdout(stdout[start : start + 64 * 1024])
+    parser.feed_stderr(stderr)
+    parser.failure_file()
     tail = stderr.decode(errors="replace")
-    return parser.finish(Ending(exit_code=exit_code, stderr_tail=tail, evidence=stdout[:10_000]))
+    return parser.finish(Ending(exit_code=exit_code, stderr_tail=tail, failure_file=stdout[:10_000]))
 
 
 def assert_storable(outcome: Outcome) -> None:

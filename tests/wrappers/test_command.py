@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrappers.base import Ending, Outcome, Request, Usage
-from wrappers.command import Command, ToolSettings
+from wrappers.base import Ending, Outcome, Request, Usage, Wrapper
+from wrappers.command.settings import ToolSettings
+from wrappers.command.wrapper import command
 from wrappers.registry import built_in, configured
 
 
-def tool(settings: str) -> Command:
+def tool(settings: str) -> Wrapper:
     """The tool `mytool` from its settings in JSON, decoded as strictly as the configuration is."""
-    return Command(name="mytool", settings=msgspec.json.decode(settings, type=ToolSettings))
+    return command("mytool", msgspec.json.decode(settings, type=ToolSettings))
 
 
 def argv(settings: str, model: str | None = None, session: str | None = None) -> list[str]:
@@ -26,7 +27,7 @@ def outcome(settings: str, output: str | bytes, exit_code: int | None = 0, stder
     parser = tool(settings).parser()
     stream = output if isinstance(output, bytes) else output.encode()
     for start in range(0, len(stream), 7):
-        parser.feed(stream[start : start + 7])
+        parser.feed_stdout(stream[start : start + 7])
     return parser.finish(Ending(exit_code=exit_code, stderr_tail=stderr))
 
 
@@ -70,7 +71,7 @@ def test_values_are_never_taken_for_templates(value: str) -> None:
         ("{}", "tools.mytool.argv is missing"),
         (
             '{"argv": ["mytool", "{promt_file}"]}',
-            "{promt_file} is not known; there are {prompt_file}, {run_id}",
+            "{promt_file} is not a valid placeholder: expected {prompt_file}, {run_id}",
         ),
         ('{"argv": ["mytool", "--model", "{model}"]}', 'write [--model, "{model}"] as a list of its own'),
         ('{"argv": ["{model}", "x"]}', "the first element is the program"),
@@ -123,10 +124,10 @@ def test_the_prompt_comes_by_file_or_by_stdin() -> None:
 
 
 def test_the_config_home_goes_into_the_variable_of_the_tool() -> None:
-    command = tool('{"argv": ["mytool"], "config_home_variable": "MYTOOL_HOME"}')
+    mytool = tool('{"argv": ["mytool"], "config_home_variable": "MYTOOL_HOME"}')
     request = Request(run_id="the-run", prompt_file="/run/prompt", config_home="/accounts/a")
 
-    assert command.invocation(request).env == {"MYTOOL_HOME": "/accounts/a"}
+    assert mytool.invocation(request).env == {"MYTOOL_HOME": "/accounts/a"}
 
 
 TEXT = '{"argv": ["mytool"]}'
@@ -231,7 +232,7 @@ def test_no_bytes_make_a_parser_raise(output: bytes, exit_code: int | None) -> N
 def test_of_a_text_without_end_the_end_is_kept() -> None:
     parser = tool(TEXT).parser()
     for number in range(2_000):
-        parser.feed(f"{number:>10}".encode() * 1_000)
+        parser.feed_stdout(f"{number:>10}".encode() * 1_000)
     text = parser.finish(Ending(exit_code=0)).final_text
 
     assert len(text) <= 4 * 1024 * 1024

@@ -1,65 +1,13 @@
 """The arguments and variables with which each CLI is started."""
 
-import json
-import shlex
 from typing import Literal, get_args
 
 import pytest
 
-from wrappers.base import Permission, PromptLimit, Request
-from wrappers.claude import Claude
-from wrappers.codex import Codex
-from wrappers.command import ToolSettings
-from wrappers.gemini import Gemini
+from tests.wrappers.replay import PROMPT_FILE, RUN_ID, request
+from wrappers.base import Permission, PromptLimit
+from wrappers.command.settings import ToolSettings
 from wrappers.registry import built_in, configured
-
-RUN_ID = "0b8f4f8e-3c63-4f0e-9d0e-6a3f4f1f2a11"
-PROMPT_FILE = "/runs/812-1/prompt"
-
-
-def request(
-    model: str | None = None,
-    permission: Permission = "edit",
-    resume: str | None = None,
-    config_home: str | None = None,
-) -> Request:
-    return Request(
-        run_id=RUN_ID,
-        prompt_file=PROMPT_FILE,
-        model=model,
-        permission=permission,
-        resume=resume,
-        config_home=config_home,
-    )
-
-
-def test_claude_streams_json_and_edits_files() -> None:
-    invocation = Claude().invocation(request(model="opus"))
-
-    assert shlex.join(invocation.argv) == (
-        "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus "
-        f"--session-id {RUN_ID}"
-    )
-    assert invocation.env["CLAUDE_CODE_MAX_RETRIES"] == "2"
-
-
-def test_codex_streams_json_in_its_sandbox() -> None:
-    invocation = Codex().invocation(request(model="gpt-5"))
-
-    assert shlex.join(invocation.argv) == (
-        "codex exec --json --skip-git-repo-check -s workspace-write --disable plugins "
-        "-c check_for_update_on_startup=false -c analytics.enabled=false -m gpt-5 -"
-    )
-
-
-def test_gemini_streams_json_and_edits_files() -> None:
-    invocation = Gemini().invocation(request(model="gemini-2.5-pro"))
-
-    assert shlex.join(invocation.argv) == (
-        "gemini --skip-trust --approval-mode auto_edit -o stream-json -m gemini-2.5-pro "
-        f"--session-id {RUN_ID}"
-    )
-    assert invocation.env == {"GEMINI_CLI_NO_RELAUNCH": "true"}
 
 
 @pytest.mark.parametrize("cli", built_in())
@@ -104,15 +52,6 @@ def test_a_prompt_is_measured_as_its_cli_does(
     unit: Literal["bytes", "characters", "UTF-16 units"], length: int
 ) -> None:
     assert PromptLimit(1, unit).length_of("aü€🎉") == length
-
-
-def test_a_new_home_of_gemini_keeps_it_from_retrying_for_minutes() -> None:
-    keyed, other = (Gemini().new_home(names) for names in (["GEMINI_API_KEY", "HOME"], ["HOME"]))
-
-    settings = json.loads(keyed[".gemini/settings.json"])
-    assert settings["general"] == {"maxAttempts": 2, "enableAutoUpdate": False}
-    assert settings["security"] == {"auth": {"selectedType": "gemini-api-key"}}
-    assert "security" not in json.loads(other[".gemini/settings.json"])
 
 
 @pytest.mark.parametrize("cli", built_in())

@@ -1,4 +1,4 @@
-"""What each permission profile lets each real CLI do: what it offers to the model, and what happens all the same."""
+"""What each permission profile lets each real CLI do: which tools the model is offered, and what really happens."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ DONE: Mapping[tuple[str, Permission], set[str]] = {
     ("gemini", "edit"): {"write"},
     ("gemini", "full"): {"write", "command", "connect"},
 }
-# Of the tools that write or run anything. codex offers its shell always, and its sandbox decides.
+# The offered tools that write or run anything. codex always offers its shell, and its sandbox decides.
 OFFERED: Mapping[tuple[str, Permission], set[str]] = {
     ("claude", "read"): {"Bash"},
     ("claude", "edit"): {"Bash", "Edit", "Write"},
@@ -39,7 +39,7 @@ OFFERED: Mapping[tuple[str, Permission], set[str]] = {
     ("gemini", "full"): {"replace", "write_file", "web_fetch", "run_shell_command"},
 }
 DANGEROUS = set().union(*OFFERED.values()) | {"NotebookEdit", "MultiEdit"}
-# What the CLI itself calls denied; codex tells of nothing, and claude not of a tool that it does not offer.
+# How much the CLI itself reports as denied. codex reports nothing, claude does not report a tool that it did not offer.
 DENIED: Mapping[tuple[str, Permission], int] = {
     **dict.fromkeys(DONE, 0),
     ("claude", "read"): 2,
@@ -101,17 +101,6 @@ def test_no_cli_lets_its_agent_write_what_would_steer_the_next_run(
     assert story.outcome.final_text == "not allowed"
     assert not (desk.work / path).exists()
     assert len(story.outcome.denials) == 1
-
-
-def test_codex_obeys_no_settings_of_a_directory_that_nobody_trusts(agents: Agents, tmp_path: Path) -> None:
-    desk = Desk(agents, "codex", tmp_path)
-    (desk.work / ".codex").mkdir()
-    server = '[mcp_servers.x]\ncommand = "sh"\nargs = ["-c", "touch steered"]\n'
-    (desk.work / ".codex" / "config.toml").write_text(server)
-    story = desk.run("[[slow 1]] [[say: not steered]]")
-
-    assert story.outcome.final_text == "not steered"
-    assert not (desk.work / "steered").exists()
 
 
 class Tool(msgspec.Struct, rename="camel"):

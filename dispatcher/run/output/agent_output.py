@@ -175,13 +175,13 @@ class AgentOutput:
 
     @property
     def evidence(self) -> str | None:
-        """The file that the parser asks for, see :meth:`wrappers.base.Parser.evidence`."""
-        return self._parser.evidence()
+        """The file that the parser asks for, see :meth:`wrappers.base.Parser.failure_file`."""
+        return self._parser.failure_file()
 
     async def outcome(self, exit_code: int | None, evidence: bytes = b"") -> Outcome:
         """What the run came to. Call it once, after the last :meth:`catch_up`."""
         stderr_tail = await when_there_is_room("reading output", self.stderr_tail)
-        ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, evidence=evidence)
+        ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, failure_file=evidence)
         if self._parsed > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
@@ -261,14 +261,14 @@ class AgentOutput:
     def _parse(self) -> None:
         end = self._stdout.log.written
         for piece in self._stdout.log.pieces(self._parsed, end):
-            for event in self._parser.feed(piece):
+            for event in self._parser.feed_stdout(piece):
                 self._note(event)
             line_end = piece.rfind(b"\n")
             self._open_line = len(piece) - line_end - 1 + (self._open_line if line_end < 0 else 0)
         self._parsed = end
         end = self._stderr.log.written
         for piece in self._stderr.log.pieces(self._heard, end):
-            for event in self._parser.hear(piece):
+            for event in self._parser.feed_stderr(piece):
                 self._note(event)
         self._heard = end
 

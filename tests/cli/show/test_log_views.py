@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cli.show.log_views import Lines, Raw, Retold, Tail, View, view_of
 from tests.wrappers.record import RECORDED
-from wrappers.registry import BUILT_IN
+from wrappers.registry import BUILT_IN, wrapper_of
 
 
 def shown(view: View, content: bytes, cuts: list[int] | None = None) -> str:
@@ -58,7 +58,7 @@ def test_control_sequences_are_taken_out_even_when_they_are_cut() -> None:
 
 def test_what_an_agent_says_cannot_move_the_cursor() -> None:
     line = b'{"type":"assistant","message":{"content":[{"type":"text","text":"a\\u001b[2Jb\\u0007"}]}}\n'
-    assert shown(Retold(BUILT_IN["claude"]().parser()), line) == "ab\n"
+    assert shown(Retold(wrapper_of("claude").parser()), line) == "ab\n"
 
 
 def test_invalid_bytes_are_replaced() -> None:

@@ -1,4 +1,4 @@
-"""What findings about a machine are tried on. Stand-ins for CLIs are scripts that answer as the real do."""
+"""Groups, programs and wrappers for tests of checks. Scripts that behave like the real CLIs stand in for them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,8 @@ from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
 from wrappers.base import Wrapper
 from wrappers.registry import built_in
+
+SECRET = "sk-ant-not-to-be-printed-0123456789"
 
 
 def group(tool: str, **fields: object) -> Group:

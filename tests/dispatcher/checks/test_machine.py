@@ -1,8 +1,5 @@
-"""Findings about this machine, its programs and logins. Stand-ins for CLIs are scripts that answer as the real do."""
+"""Findings about this machine, its environment and its database server."""
 
-import json
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,13 +9,7 @@ from dispatcher.checks import work_directory
 from dispatcher.checks.checklist import check
 from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
 from dispatcher.checks.env_files import check_env_files
-from dispatcher.checks.finding import Finding
-from dispatcher.checks.groups import Group
-from dispatcher.checks.logins import check_logins
 from dispatcher.checks.machine import check_environment
-from dispatcher.checks.programs import ask
-from dispatcher.checks.sandboxes import check_sandboxes
-from dispatcher.checks.tools import check_tools, judge
 from dispatcher.checks.work_directory import (
     check_work_directory,
     file_system_type,
@@ -26,234 +17,9 @@ from dispatcher.checks.work_directory import (
     judge_space,
 )
 from dispatcher.configuration.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
-from tests.agents.real_agents import find
-from tests.dispatcher.checks.machine import group, only, script, wrappers
+from tests.dispatcher.checks.machine import SECRET, group, only
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.registry import built_in
-
-SECRET = "sk-ant-not-to-be-printed-0123456789"
-
-
-def logins(bin_dir: Path, checked: Group, **inherited: str) -> list[Finding]:
-    findings = check_logins(
-        wrappers(checked.tool),
-        [checked],
-        {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **inherited},
-    )
-    assert SECRET not in repr(findings)
-    return findings
-
-
-# Tools
-
-
-def test_a_tool_that_a_group_here_needs_and_that_is_missing_is_a_problem(bin_dir: Path) -> None:
-    missing = only(check_tools(wrappers("claude"), [group("claude")]))
-    assert (missing.level, missing.what) == ("problem", "claude is not installed on this host")
-    assert "npm install -g @anthropic-ai/claude-code@" in (missing.remedy or "")
-    assert only(check_tools(wrappers("claude"), [])).level == "ok"
-
-
-def test_a_group_of_a_tool_that_nobody_described_is_a_problem(bin_dir: Path) -> None:
-    assert only(check_tools({}, [group("aider")])).remedy == "describe it: tools.aider"
-
-
-@pytest.mark.parametrize(
-    ("tool", "version", "level"),
-    [
-        ("claude", (2, 1, 330), "ok"),
-        ("claude", (2, 1, 999), "ok"),
-        ("claude", (2, 1, 196), "warning"),
-        ("claude", (1, 9, 999), "warning"),
-        ("claude", (2, 2, 0), "warning"),
-        ("codex", (0, 169, 0), "ok"),
-        ("codex", (0, 168, 9), "warning"),
-        ("codex", (1, 0, 0), "warning"),
-        ("gemini", (0, 61, 3), "ok"),
-    ],
-)
-def test_versions_are_known_up_to_the_next_minor_one(tool: str, version: tuple[int, ...], level: str) -> None:
-    assert judge(tool, tool, version, "install it").level == level
-
-
-def test_a_version_is_asked_for_without_our_environment_network_or_home(
-    bin_dir: Path, tmp_path: Path
-) -> None:
-    script(bin_dir, "codex", f'env > {tmp_path}/env; echo "codex-cli 0.169.0"')
-    os.environ["CODEX_API_KEY"] = SECRET
-    try:
-        assert only(check_tools(wrappers("codex"), [])).what == f"{bin_dir}/codex 0.169.0"
-    finally:
-        del os.environ["CODEX_API_KEY"]
-    seen = (tmp_path / "env").read_text()
-    assert SECRET not in seen
-    assert "HTTPS_PROXY=http://127.0.0.1:9" in seen
-    assert f"HOME={tmp_path}\n" not in seen
-
-
-def test_a_program_that_fails_is_a_problem_with_its_own_words(bin_dir: Path) -> None:
-    script(bin_dir, "claude", "echo claude native binary not installed >&2; exit 1")
-    failed = only(check_tools(wrappers("claude"), []))
-    assert failed.level == "problem"
-    assert "claude native binary not installed" in failed.what
-
-
-def test_a_program_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
-    script(tmp_path, "hangs", f"sleep 1000 & echo $! > {tmp_path}/child; wait")
-    started = time.monotonic()
-    answer = ask([str(tmp_path / "hangs")], {"PATH": "/usr/bin:/bin"}, tmp_path, patience=1.0)
-    assert answer.exit_code is None
-    assert answer.output == "did not answer within 1 s"
-    assert time.monotonic() - started < 20
-    child = int((tmp_path / "child").read_text())
-    try:
-        descriptor = os.pidfd_open(child)
-    except ProcessLookupError:
-        return
-    # Killed, and perhaps not reaped yet by whoever adopted it.
-    os.close(descriptor)
-    assert Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
-# Logins
-
-
-def test_a_reference_that_does_not_resolve_is_a_problem_that_names_it(bin_dir: Path) -> None:
-    missing = only(logins(bin_dir, group("claude", env={"ANTHROPIC_API_KEY": "env:NOT_THERE"})))
-    assert missing.level == "problem"
-    assert "the dispatcher has no variable NOT_THERE" in missing.what
-
-
-def test_a_key_is_a_login_and_its_value_is_not_shown(bin_dir: Path) -> None:
-    found = only(logins(bin_dir, group("claude", env={"ANTHROPIC_API_KEY": "env:KEY"}), KEY=SECRET))
-    assert (found.level, found.what) == ("ok", "uses ANTHROPIC_API_KEY from env:KEY")
-    assert (
-        only(logins(bin_dir, group("claude", env={"ANTHROPIC_API_KEY": "env:KEY"}), KEY=" ")).level
-        == "problem"
-    )
-
-
-def test_a_key_file_that_others_can_read_is_a_problem(bin_dir: Path, tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text(SECRET)
-    file.chmod(0o644)
-    found = only(logins(bin_dir, group("codex", env={"CODEX_API_KEY": f"file:{file}"})))
-    assert found.level == "problem"
-    file.chmod(0o600)
-    assert only(logins(bin_dir, group("codex", env={"CODEX_API_KEY": f"file:{file}"}))).level == "ok"
-
-
-@pytest.mark.parametrize(("tool", "question"), [("claude", "auth status"), ("codex", "login status")])
-def test_a_stored_login_is_what_the_tool_says_in_the_groups_environment(
-    bin_dir: Path, tmp_path: Path, tool: str, question: str
-) -> None:
-    home = tmp_path / "login"
-    home.mkdir()
-    script(
-        bin_dir,
-        tool,
-        f'[ "$*" = "{question}" ] && [ "$CLAUDE_CONFIG_DIR$CODEX_HOME" = "{home}" ] && test -e "{home}/yes"',
-    )
-    account = group(tool, config_home=str(home))
-    asked = only(logins(bin_dir, account))
-    assert asked.level == "problem"
-    assert f"{home} {tool} " in (asked.remedy or "")
-    (home / "yes").touch()
-    assert only(logins(bin_dir, account)).level == "ok"
-
-
-def test_a_key_that_lies_around_in_the_environment_is_said_not_to_count(bin_dir: Path) -> None:
-    script(bin_dir, "codex", "exit 1")
-    found = only(logins(bin_dir, group("codex"), OPENAI_API_KEY=SECRET))
-    assert "`llmctl group set codex-main --env CODEX_API_KEY=env:OPENAI_API_KEY`" in (found.remedy or "")
-
-
-def test_a_provider_of_codex_with_a_key_of_its_own_needs_that_one(bin_dir: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('model_provider = "x"\n[model_providers.x]\nenv_key = "X_KEY"\n')
-    home = str(tmp_path)
-    assert only(logins(bin_dir, group("codex", config_home=home))).level == "problem"
-    with_key = group("codex", config_home=home, env={"X_KEY": "env:X_KEY"})
-    assert only(logins(bin_dir, with_key, X_KEY=SECRET)).level == "ok"
-
-
-def test_gemini_has_a_stored_login_and_settings_that_do_not_wait_for_minutes(
-    bin_dir: Path, tmp_path: Path
-) -> None:
-    home = tmp_path / "g"
-    (home / ".gemini").mkdir(parents=True)
-    account = group("gemini", config_home=str(home))
-    assert [finding.level for finding in logins(bin_dir, account)] == ["problem", "warning"]
-    (home / ".gemini/oauth_creds.json").write_text("{}")
-    [_, advice] = logins(bin_dir, account)
-    assert advice.remedy is not None
-    (home / ".gemini/settings.json").write_text(advice.remedy.removeprefix("put into it: "))
-    assert [finding.level for finding in logins(bin_dir, account)] == ["ok"]
-
-
-def test_a_config_home_that_is_missing_is_a_problem(bin_dir: Path, tmp_path: Path) -> None:
-    found = only(logins(bin_dir, group("claude", config_home=str(tmp_path / "gone"))))
-    assert found.level == "problem"
-    assert f"mkdir -p {tmp_path}/gone && CLAUDE_CONFIG_DIR={tmp_path}/gone claude /login" in (
-        found.remedy or ""
-    )
-
-
-def test_a_config_home_of_a_user_whom_this_host_does_not_know_is_a_problem(bin_dir: Path) -> None:
-    account = group("gemini", config_home="~no-such-user/account")
-    found = only(logins(bin_dir, account))
-    assert (found.level, found.what) == ("problem", "its config home ~no-such-user/account is no directory")
-    assert check_env_files([account], bin_dir, {}) == []
-    assert check_sandboxes({}, [account], {}) == []
-
-
-@needs_root
-def test_a_config_home_that_is_not_ours_to_look_at_is_a_problem_of_its_group_alone(
-    home_of_nobody: Path,
-) -> None:
-    home_of_nobody.chmod(0)
-    closed = group("claude", config_home=str(home_of_nobody / "account"))
-    known = wrappers("claude", "gemini")
-    env = {"PATH": os.environ["PATH"], "HOME": "/", "KEY": SECRET}
-    open_one = group("gemini", env={"GEMINI_API_KEY": "env:KEY"})
-
-    found = as_user(NOBODY, lambda: check_logins(known, [closed, open_one], env))
-
-    assert found[0].subject == "group claude-main"
-    assert found[0].what == f"[Errno 13] Permission denied: '{home_of_nobody}/account'"
-    assert found[1].what == "uses GEMINI_API_KEY from env:KEY"
-
-
-@pytest.mark.parametrize("tool", ["claude", "codex"])
-def test_the_real_cli_says_whether_it_is_logged_in(
-    tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = find(tool)
-    if program is None:
-        pytest.skip(f"{tool} is not installed")
-    monkeypatch.setenv("PATH", f"{Path(program).parent}:{os.environ['PATH']}")
-    assert only(check_tools(wrappers(tool), [group(tool)])).level == "ok"
-    account = group(tool, config_home=str(tmp_path))
-    assert only(check_logins(wrappers(tool), [account])).level == "problem"
-    oauth = {"accessToken": "a", "refreshToken": "r", "expiresAt": 1, "scopes": ["user:inference"]}
-    stored: dict[str, tuple[str, dict[str, object]]] = {
-        "claude": (".credentials.json", {"claudeAiOauth": oauth}),
-        "codex": ("auth.json", {"OPENAI_API_KEY": SECRET}),
-    }
-    name, content = stored[tool]
-    (tmp_path / name).write_text(json.dumps(content))
-    found = only(check_logins(wrappers(tool), [account]))
-    assert found.level == "ok"
-    assert SECRET not in repr(found)
-
-
-def test_a_config_home_that_is_missing_is_none_for_an_account_with_a_key(
-    bin_dir: Path, tmp_path: Path
-) -> None:
-    """Its first run makes it."""
-    account = group("gemini", config_home=str(tmp_path / "new"), env={"GEMINI_API_KEY": "env:KEY"})
-    assert only(logins(bin_dir, account, KEY=SECRET)).level == "ok"
-    assert only(logins(bin_dir, account, KEY=" ")).level == "problem"
-
 
 # Environment
 
@@ -271,11 +37,11 @@ def test_a_file_from_which_gemini_takes_variables_by_itself_is_named(tmp_path: P
     work, home = tmp_path / "user" / "work", tmp_path / "home"
     (home / ".gemini").mkdir(parents=True)
     account = group("gemini", config_home=str(home))
-    assert check_env_files([account], work, {}) == []
+    assert check_env_files(built_in(), [account], work, {}) == []
     (tmp_path / "user").mkdir()
     (tmp_path / "user" / ".env").write_text(f"GEMINI_API_KEY={SECRET}")
     (home / ".gemini" / ".env").touch()
-    findings = check_env_files([account, group("claude")], work, {})
+    findings = check_env_files(built_in(), [account, group("claude")], work, {})
     assert [finding.what.split()[4] for finding in findings] == [
         f"{tmp_path}/user/.env",
         f"{home}/.gemini/.env",

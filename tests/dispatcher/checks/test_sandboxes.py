@@ -1,6 +1,7 @@
 """Findings about the sandboxes that CLIs make around what they run."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from dispatcher.checks.groups import Group
 from dispatcher.checks.sandboxes import check_sandboxes
 from tests.agents.real_agents import find
 from tests.dispatcher.checks.machine import group, only, script, wrappers
-from wrappers.codex import Codex
+from wrappers.registry import wrapper_of
 
 
 def sandboxes(bin_dir: Path, checked: Group) -> list[Finding]:
@@ -41,7 +42,9 @@ def test_the_real_codex_says_why_it_cannot_make_its_sandbox(tmp_path: Path) -> N
     without.chmod(0o755)
     finding = only(
         check_sandboxes(
-            {"codex": Codex(program=str(without))}, [group("codex")], {"PATH": os.environ["PATH"]}
+            {"codex": replace(wrapper_of("codex"), program=str(without))},
+            [group("codex")],
+            {"PATH": os.environ["PATH"]},
         )
     )
     assert finding.level == "warning"

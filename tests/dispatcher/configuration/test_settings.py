@@ -128,7 +128,11 @@ def test_a_work_directory_in_a_home_that_nobody_has_is_named(tmp_path: Path) -> 
 
 
 def test_the_built_in_tools_are_those_that_have_a_wrapper() -> None:
-    assert set(settings.BUILT_IN_TOOLS) == set(registry.BUILT_IN)
+    wrappers = registry.built_in()
+    assert {name: wrapper.name for name, wrapper in wrappers.items()} == {
+        name: name for name in registry.BUILT_IN
+    }
+    assert settings.Settings(limits={f"tool:{name}": 1 for name in wrappers}).limits
 
 
 def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

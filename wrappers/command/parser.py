@@ -1,22 +1,21 @@
-"""What tools from the configuration print: a text, a JSON document, or one document on each line."""
+"""Reads what tools from the configuration print: a text, a JSON document, or one document on each line."""
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from wrappers import failure
 from wrappers.base import Ending, Event, Outcome, Parser, Usage
+from wrappers.command.settings import Paths
 from wrappers.lines import LineCutter, decode
 from wrappers.text import last_words, one_line, storable
 
-Paths = Mapping[str, Sequence[str]]
-
 DOCUMENT: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 
-# Of a longer text the end is kept; a document that is longer cannot be read at all.
+# Bytes. The end of a longer text is kept; a longer document cannot be read at all.
 LONGEST_TEXT = 4 * 1024 * 1024
 LONGEST_DOCUMENT = 64 * 1024 * 1024
 
@@ -30,7 +29,7 @@ class TextParser(Parser):
         self._name = name
         self._text = bytearray()
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
+    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
         self._text += chunk
         if len(self._text) > 2 * LONGEST_TEXT:
             del self._text[:-LONGEST_TEXT]
@@ -46,7 +45,7 @@ class TextParser(Parser):
 
 
 class JsonParser(Parser):
-    """Takes what each path leads to; where several lines have it, the last one counts."""
+    """Takes what each path leads to. Of several lines that have it, the last one counts."""
 
     def __init__(self, name: str, paths: Paths, *, lines: bool) -> None:
         self._name = name
@@ -56,7 +55,7 @@ class JsonParser(Parser):
         self._too_long = False
         self._found: dict[str, object] = {}
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
+    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
         if self._lines is not None:
             for line in self._lines.feed(chunk):
                 self._read(line)
@@ -95,7 +94,7 @@ class JsonParser(Parser):
         return storable(value if isinstance(value, str) else as_json(value))
 
     def _number(self, field: str) -> float | None:
-        """Return what counts tokens or money; None for anything that cannot."""
+        """Return a number of tokens or of money; None for a value that cannot be one."""
         value = self._found.get(field)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
@@ -113,7 +112,7 @@ class JsonParser(Parser):
 
 
 def look_up(document: object, path: Sequence[str]) -> Iterator[object]:
-    """What the path leads to, if anything. A number is a place in a list, from the end if negative."""
+    """Yield what the path leads to, if anything. A number is a place in a list, from the end if negative."""
     value = document
     for step in path:
         if isinstance(value, dict):
@@ -127,7 +126,7 @@ def look_up(document: object, path: Sequence[str]) -> Iterator[object]:
 
 
 def as_json(value: object) -> str:
-    """Return a value as JSON; an empty text for one that is nested too deeply to be written."""
+    """Return a value as JSON, or an empty text if it is nested too deeply to be written."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
@@ -135,9 +134,10 @@ def as_json(value: object) -> str:
 
 
 def failed(name: str, ending: Ending, said: str = "") -> str:
-    code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
     words = one_line(said, failure.LONGEST) or last_words(ending.stderr_tail)
-    return f"{name} failed{code}" + (f": {words}" if words else " and did not say why")
+    return f"{name} failed{failure.with_exit_code(ending)}" + (
+        f": {words}" if words else " and did not say why"
+    )
 
 
 def empty(name: str, path: Sequence[str] = ()) -> str:

@@ -1,0 +1,132 @@
+"""What only claude does: recorded output, and the real CLI against the model server."""
+
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.agents.real_agents import Agents
+from tests.wrappers.desk import Desk
+from tests.wrappers.replay import RUN_ID, replay, request, said
+from wrappers.base import Usage
+from wrappers.registry import wrapper_of
+
+
+def test_claude_tells_the_cost_of_the_run_and_not_of_the_session() -> None:
+    first, _ = replay("claude/ok")
+    resumed, _ = replay("claude/resumed")
+    in_vain, _ = replay("claude/resumed-in-vain")
+
+    assert first.cost_usd == pytest.approx(0.000405)
+    assert resumed.cost_usd == pytest.approx(0.00036)  # its own total is 0.000705
+    assert in_vain.cost_usd == 0  # its own total is 0.000345, which the run before cost
+    assert in_vain.usage == Usage()
+
+
+UNUSUAL = [
+    ("invalid_request", "provider_credentials", "auth"),
+    ("invalid_request", "gateway_signin_required", "auth"),
+    ("authentication_failed", "gateway_session_expired", "auth"),
+    ("invalid_request", "message_over_context_limit", "context_too_long"),
+    ("rate_limit", "model_requires_usage_credits", "invalid_request"),
+    ("rate_limit", "usage_limit_reached", "limit"),
+    ("rate_limit", "a kind of a later version", "throttled"),
+    ("account_on_hold", None, "auth"),
+    ("verification_required", None, "auth"),
+    ("a class of a later version", None, "agent_error"),
+]
+"""Errors that the model server cannot provoke, from claude's own description: error, api_error, and their class."""
+
+
+@pytest.mark.parametrize(("error", "kind", "error_class"), UNUSUAL)
+def test_the_kind_of_an_error_of_claude_decides(error: str, kind: str | None, error_class: str) -> None:
+    outcome = said(
+        "claude",
+        {"type": "assistant", "message": {"content": []}, "error": error},
+        {"type": "result", "is_error": True, "subtype": "success", "result": "why", "api_error": kind},
+    )
+
+    assert (outcome.error_class, outcome.limit_resets_at) == (error_class, None)
+
+
+def test_a_recorded_limit_of_a_subscription_says_when_it_ends() -> None:
+    outcome, _ = replay("claude/subscription-limit")
+
+    assert outcome.limit_resets_at is not None
+    assert outcome.limit_resets_at > 1_700_000_000
+
+
+def test_the_limit_of_a_subscription_says_when_it_ends(agents: Agents, tmp_path: Path) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    desk.subscribe()
+    outcome = desk.run("[[fail quota resets=7200]]").outcome
+
+    assert outcome.error_class == "limit"
+    assert outcome.limit_resets_at is not None
+
+
+def test_of_two_limits_of_a_subscription_the_one_counts_that_ends_last(
+    agents: Agents, tmp_path: Path
+) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    desk.subscribe()
+    outcome = desk.run("[[fail quota resets=3000 week=90000]]").outcome
+
+    assert outcome.error_class == "limit"
+    assert outcome.limit_resets_at == pytest.approx(time.time() + 90000, abs=120)
+
+
+LIMIT_OF_AN_API_KEY = (
+    "[[fail 400: You have reached your specified API usage limits. "
+    "You will regain access on 2040-02-01 at 06:30 UTC.]]"
+)
+
+
+TROUBLES: Sequence[tuple[str, str, str, float | None]] = [
+    ("key", LIMIT_OF_AN_API_KEY, "limit", datetime(2040, 2, 1, 6, 30, tzinfo=UTC).timestamp()),
+    ("key", LIMIT_OF_AN_API_KEY.replace("-02-", "-13-"), "limit", None),
+    ("key", "[[fail 402]]", "no_credit", None),
+    ("key", "[[fail 400: This organization has been disabled.]]", "auth", None),
+    ("key", "[[fail 403: API key authentication is disabled for this organization.]]", "auth", None),
+    ("key", "[[fail 400: Something else is wrong.]]", "agent_error", None),
+    ("subscription", "[[fail 429]]", "throttled", None),
+    ("subscription", "[[fail 400: This organization has been disabled.]]", "auth", None),
+    ("subscription", "[[fail 400: You're out of extra usage. Add more.]]", "no_credit", None),
+    ("subscription", "[[fail 429: Usage credits are required for long context.]]", "context_too_long", None),
+]
+
+
+@pytest.mark.parametrize(("account", "directive", "error_class", "resets_at"), TROUBLES)
+def test_what_is_wrong_with_an_account_of_claude_is_not_blamed_on_its_tasks(
+    agents: Agents, tmp_path: Path, account: str, directive: str, error_class: str, resets_at: float | None
+) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    if account == "subscription":
+        desk.subscribe()
+    outcome = desk.run(directive).outcome
+
+    assert (outcome.error_class, outcome.limit_resets_at) == (error_class, resets_at)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="claude refuses only root")
+def test_claude_as_root_says_that_it_refuses_the_profile_full(agents: Agents, tmp_path: Path) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    outcome = desk.run("hello", permission="full").outcome
+
+    assert outcome.error_class == "permission_denied"
+    assert outcome.error_message is not None
+    assert "refuses the permission profile `full` as root" in outcome.error_message
+
+
+def test_claude_streams_json_and_edits_files() -> None:
+    invocation = wrapper_of("claude").invocation(request(model="opus"))
+
+    assert shlex.join(invocation.argv) == (
+        "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus "
+        f"--session-id {RUN_ID}"
+    )
+    assert invocation.env["CLAUDE_CODE_MAX_RETRIES"] == "2"

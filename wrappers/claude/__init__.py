@@ -1,0 +1,1 @@
+"""Anthropic's `claude`, npm package @anthropic-ai/claude-code."""

@@ -1,0 +1,1 @@
+"""OpenAI's `codex`, npm package @openai/codex."""

@@ -1,0 +1,1 @@
+"""Any other CLI, described under `tools:` in config.yaml."""

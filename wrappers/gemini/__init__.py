@@ -1,0 +1,1 @@
+"""Google's `gemini`, npm package @google/gemini-cli."""
