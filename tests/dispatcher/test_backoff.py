@@ -1,4 +1,4 @@
-"""Pauses between attempts grow, and begin anew after success."""
+"""Pauses between attempts grow, and start again after success."""
 
 from dispatcher.backoff import Backoff
 
@@ -8,7 +8,7 @@ def test_pauses_double_up_to_the_longest() -> None:
     assert [backoff.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
 
 
-def test_pauses_begin_anew_after_a_reset() -> None:
+def test_pauses_start_again_after_a_reset() -> None:
     backoff = Backoff(1, 60)
     backoff.next()
     backoff.reset()

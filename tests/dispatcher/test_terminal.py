@@ -1,4 +1,4 @@
-"""Nothing that is printed for people holds what a terminal obeys, or what nobody sees."""
+"""Text for people holds nothing that a terminal obeys or that nobody sees."""
 
 import io
 import sys
@@ -41,7 +41,7 @@ text = st.lists(hidden | escapes | emoji | st.text(max_size=3) | st.characters()
 
 
 def shows_all(shown: str) -> bool:
-    """Whether each character is one that can be seen, but for what joins emoji."""
+    """Return whether every character is visible, except those that join emoji."""
     without_emoji = shown
     for sequence in (FAMILY, HEART, "\u2764\ufe0f"):
         without_emoji = without_emoji.replace(sequence, "")
@@ -53,7 +53,7 @@ def shows_all(shown: str) -> bool:
 
 
 def _beside_emoji(special: str, shown: str) -> bool:
-    """Each of them stands behind an emoji, and a joiner also before one."""
+    """Return whether each of them follows an emoji, and each joiner also precedes one."""
     return all(
         at > 0
         and (is_emoji(shown[at - 1]) or (special == "\u200d" and shown[at - 1] == "\ufe0f"))

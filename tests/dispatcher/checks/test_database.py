@@ -105,7 +105,7 @@ def test_tasks_that_no_group_serves_are_a_problem(database_settings: Settings, d
     ]
     assert "`llmctl group add claude gone --max 1`" in (found[0].remedy or "")
 
-    # What the file says is brought into the database by the next start.
+    # The next start applies the file to the database.
     groups = {"codex-main": GroupSettings(tool="codex"), "gone": GroupSettings(tool="claude", account="gone")}
     to_be_added = replace(database_settings, groups=groups)
     assert [finding for finding in work(to_be_added) if finding.subject == "tasks"] == []

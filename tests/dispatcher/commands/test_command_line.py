@@ -16,7 +16,7 @@ from tests.fixtures.postgres import PostgresServer
 
 
 class CommandLine:
-    """Runs `dispatcher` with a home of its own."""
+    """Runs `dispatcher` with a home for the test."""
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -1,4 +1,4 @@
-"""Runs of a host that does not come back are given up late, or when a person says so; never for a lease alone."""
+"""Runs of a host that does not come back are given up late or by a person, and never only because a lease ended."""
 
 import re
 
@@ -13,7 +13,7 @@ from tests.fixtures.dispatchers import Site
 
 @pytest.fixture
 def away(site: Site) -> int:
-    """The number of a task whose agent ran on another host, of which nothing was heard for ten minutes."""
+    """The number of a task whose agent ran on another host, which was last heard of ten minutes ago."""
     number = site.submit("echo done", timeout_s=60)
     (row,) = site.sql(
         "SELECT register_dispatcher('far away', 'another boot', 1, 'x', gen_random_uuid(), 60)::text AS id"

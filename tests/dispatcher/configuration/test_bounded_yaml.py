@@ -1,4 +1,4 @@
-"""Whatever stands in config.yaml, or is called so, is settings or one sentence: nothing hangs, grows or falls over."""
+"""Any file that is given as config.yaml becomes settings or a message: nothing hangs, grows or crashes."""
 
 import contextlib
 import os
@@ -98,7 +98,7 @@ def test_anchors_and_merges_say_a_thing_once(tmp_path: Path) -> None:
 def test_only_a_regular_file_is_a_configuration(
     tmp_path: Path, make: Callable[[Path], None], what: str
 ) -> None:
-    """A pipe into which nobody writes would hold up the start, and a hang-up all agents of a dispatcher."""
+    """A pipe without a writer would hold up the start, and after SIGHUP the dispatcher and all its agents."""
     file = tmp_path / "config.yaml"
     make(file)
     with pytest.raises(UsageError, match=f"cannot read .*: it is {what}, not a regular file"):

@@ -1,4 +1,4 @@
-"""Where our files are, and what happens when that is not clear."""
+"""Where our files are, and what is refused when that is not clear."""
 
 from pathlib import Path
 

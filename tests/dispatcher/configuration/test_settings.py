@@ -1,4 +1,4 @@
-"""What a person writes into config.yaml, and what they are told when it is wrong."""
+"""What people write into config.yaml, and the message when it is wrong."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Each run has a place of its own for temporary files, which is gone with it."""
+"""Each run has its own directory for temporary files, which is deleted with it."""
 
 import os
 import signal
