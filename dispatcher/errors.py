@@ -39,6 +39,11 @@ class DispatchError(Exception):
         super().__init__(shortened(message))
         self.hint = hint
 
+    @property
+    def with_hint(self) -> str:
+        """The message and the hint in one line."""
+        return f"{self} ({self.hint})" if self.hint else str(self)
+
 
 class UsageError(DispatchError):
     """The request itself is wrong: a bad value, an unknown key, an unknown name."""

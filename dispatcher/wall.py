@@ -1,7 +1,7 @@
 """The wall between the dispatcher and what it runs: an error behind it is logged and goes no further.
 
-A run, a service or a signal may meet an unforeseen error. It may end that run, or interrupt that service for a moment,
-but never the dispatcher with all its other runs.
+A run, a service or a signal may meet an error that nobody foresaw. Such an error may end that run or interrupt that
+service, but never the dispatcher with all its other runs.
 """
 
 import traceback
@@ -25,17 +25,17 @@ LONGEST_SENTENCE = 300
 
 
 class Wall:
-    """A context manager that holds errors back. ``error`` is what its block raised and the wall held, or None.
+    """Use it as a context manager. ``error`` is the error of its block that the wall held back, None if there is none.
 
-    ``what`` names the block in the log, beside ``told`` and the traceback, which ``masked`` cleans first.
-    Cancellation, the end of the program and :class:`SupersededError` pass, because they concern the whole dispatcher.
+    The log names the block by ``what``, with ``details`` and the traceback, which goes through ``masked`` first.
+    Cancellation, the end of the program and :class:`SupersededError` pass: they concern the whole dispatcher.
     """
 
-    def __init__(self, what: str, *, masked: Callable[[str], str] = str, **told: object) -> None:
+    def __init__(self, what: str, *, masked: Callable[[str], str] = str, **details: object) -> None:
         self.error: Exception | None = None
         self._what = what
         self._masked = masked
-        self._told = told
+        self._details = details
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +49,8 @@ class Wall:
         if held is None:
             return False
         self.error = held
-        told = "".join(traceback.format_exception(held))[-LONGEST_TRACE:]
-        log.error("failed unexpectedly", what=self._what, **self._told, exception=self._masked(told))
+        trace_text = "".join(traceback.format_exception(held))[-LONGEST_TRACE:]
+        log.error("failed unexpectedly", what=self._what, **self._details, exception=self._masked(trace_text))
         if passing is not None:
             raise passing
         return True
@@ -59,7 +59,7 @@ class Wall:
 async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | None = None) -> Result:
     """Call behind a wall, with growing pauses, until it does not raise.
 
-    ``task`` is the number of the call's task, for the log.
+    ``task`` is the number of a task, for the log.
     """
     backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
     while True:
@@ -70,7 +70,7 @@ async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | 
 
 
 def in_a_sentence(error: BaseException) -> str:
-    """Return an error in one sentence, for people who do not read its traceback."""
+    """Return what an error says in one short line, for people who do not read its traceback."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     words = " ".join(str(error).split())[:LONGEST_SENTENCE]
@@ -78,7 +78,7 @@ def in_a_sentence(error: BaseException) -> str:
 
 
 def _divide(error: BaseException) -> tuple[Exception | None, BaseException | None]:
-    """Return what stays behind the wall, and what passes."""
+    """Return the part of an error that stays behind the wall, and the part that passes."""
     if not isinstance(error, BaseExceptionGroup):
         return (error, None) if isinstance(error, Exception) and _stays(error) else (None, error)
     held, passing = error.split(_stays)

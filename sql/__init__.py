@@ -1,4 +1,8 @@
-"""The schema and every function of it, as package data; no other package holds SQL text beyond a call."""
+"""The schema and its functions as package data, and the typed client of these functions.
+
+Other packages call a function with ``calls`` (a dispatcher also with ``dispatcher_calls``) and hold no SQL of their own
+but what concerns a connection, such as LISTEN.
+"""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable

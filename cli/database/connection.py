@@ -1,27 +1,21 @@
-"""Calls of the SQL functions. The functions hold the logic and the SQL; here are only names and arguments."""
+"""The connection on which a command calls the SQL functions."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import msgspec
-import psycopg
-from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composed, Identifier
-
 from dispatcher.configuration import settings
-from dispatcher.database.connection import LAST_PATIENCE, BoundedConnection, translate
+from dispatcher.database.connection import LAST_PATIENCE, BoundedConnection, execute, translated
 from dispatcher.database.migrate import open_database
+from sql.call import Call
 
-Row = TypeVar("Row", bound=msgspec.Struct)
+Result = TypeVar("Result")
 
 STATEMENT_SECONDS = 60.0
-"""No call of ours is slow; one that is waits behind somebody's lock, and a person wants to know."""
-LARGEST_TEXT = 64 * 2**20
-"""Bytes that a prompt or an answer may have."""
+"""No call of ours is slow: one that takes longer waits for somebody's lock, and a person wants to know."""
 SLOWEST_LINE = 32 * 2**10
-"""Bytes a second: what is large may take so long as well."""
+"""Bytes a second: a large call gets as much more time as this line needs for it."""
 
 
 class Database:
@@ -30,37 +24,24 @@ class Database:
     def __init__(self, connection: BoundedConnection) -> None:
         self.connection = connection
 
-    def rows(self, kind: type[Row], function: str, *, binary: bool = False, **arguments: object) -> list[Row]:
-        """Call ``function`` with its parameters named (``tool=`` is ``p_tool``); each row as a ``kind``.
+    def call(self, call: Call[Result]) -> Result:
+        """Make a call of the SQL interface.
 
-        ``binary`` is for rows with a bytea, which as text takes twice as many bytes.
         Raises the :class:`dispatcher.errors.DispatchError` that fits what the database says.
         """
-        self.allow(_size(arguments))
-        with self._bounded(), self.connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(_call(function, arguments), list(arguments.values()), binary=binary)
-            return [msgspec.convert(row, kind) for row in cursor]
-
-    def one(self, kind: type[Row], function: str, **arguments: object) -> Row:
-        """Call a ``function`` that answers one object of JSON."""
-        return msgspec.convert(self.value(function, **arguments), kind)
-
-    def value(self, function: str, **arguments: object) -> object:
-        """Call a ``function`` that answers one value."""
+        self._allow(call.size)
         with self._bounded():
-            row = self.connection.execute(_call(function, arguments), list(arguments.values())).fetchone()
-        assert row is not None
-        return row[0]
+            return execute(self.connection, call)
 
-    def allow(self, size: int) -> None:
+    def _allow(self, size: int) -> None:
         """Give the next statements the time in which a slow line moves so many bytes."""
         if size < 2**20:
-            return  # which it does anyway
+            return  # it moves these within the usual time
         seconds = STATEMENT_SECONDS + size / SLOWEST_LINE
         self.connection.patience = seconds + LAST_PATIENCE
         self.connection.statement_timeout = seconds
-        with told_to_people():
-            # Of a shared connection it holds in this transaction, if there is one, and then in each of ours.
+        with translated():
+            # On a shared connection it holds in this transaction, if there is one; and from then on in each of ours.
             self.connection.execute(
                 "SELECT set_config('statement_timeout', %s, %s)",
                 [str(round(seconds * 1000)), self.connection.shared],
@@ -68,52 +49,30 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the block or nothing; inside of another one, a savepoint. Raises as :meth:`rows` does."""
-        with told_to_people(), self.connection.transaction():
+        """Commit all of the block or nothing; a savepoint inside another transaction. Raises like :meth:`call`."""
+        with translated(), self.connection.transaction():
             self.connection.bound_transaction()
             yield
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
-        """The block's statement, under the statement_timeout also where only a transaction keeps it."""
+        """Run the block's statement under the statement_timeout, also where only a transaction keeps that."""
         if self.connection.shared:
             with self.transaction():
                 yield
         else:
-            with told_to_people():
+            with translated():
                 yield
 
 
 @contextmanager
 def opened(*, application_name: str = "llmctl") -> Iterator[Database]:
-    """The database of the configuration; the embedded server is started on need."""
-    # Times are shown in the zone of who reads them, and printed for programs in UTC.
+    """Connect to the database of the configuration; the embedded server is started where it does not run."""
+    # People see times in their own zone, and programs in UTC.
     os.environ["PGTZ"] = "UTC"
-    with told_to_people():
+    with translated():
         connection = open_database(
             settings.load(), application_name=application_name, statement_timeout=STATEMENT_SECONDS
         )
     with connection:
         yield Database(connection)
-
-
-@contextmanager
-def told_to_people() -> Iterator[None]:
-    """Raise errors of the driver as errors whose message, hint and exit code are meant for people."""
-    try:
-        yield
-    except psycopg.Error as error:
-        told = translate(error)
-        hint = error.diag.message_hint
-        if hint is None:
-            raise told from error
-        raise type(told)(str(told).removesuffix(f" ({hint})"), hint=hint) from error
-
-
-def _size(arguments: Mapping[str, object]) -> int:
-    return sum(len(value) for value in arguments.values() if isinstance(value, str | bytes))
-
-
-def _call(function: str, arguments: Iterable[str]) -> Composed:
-    named = SQL(", ").join(SQL("{} => %s").format(Identifier(f"p_{argument}")) for argument in arguments)
-    return SQL("SELECT * FROM {}({})").format(Identifier(function), named)

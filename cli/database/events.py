@@ -1,6 +1,6 @@
-"""Hearing of changes: a connection that only listens, so that nobody has to ask whether something is new.
+"""Hearing of changes: a connection that only listens, so that no command has to poll.
 
-Only behind a pooler in transaction mode, where nobody can listen, one asks now and then.
+Only behind a pooler in transaction mode, where no connection can listen, commands poll.
 """
 
 import math
@@ -12,27 +12,27 @@ import msgspec
 from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
-from cli.database.connection import told_to_people
 from dispatcher.backoff import Backoff
 from dispatcher.configuration import settings
-from dispatcher.database.connection import Connection, connect
+from dispatcher.database.connection import Connection, connect, translated
 from dispatcher.database.pooler import keeps_session
 
 ASK_SECONDS = 2.0
-"""How often one asks whether something is new where notifications do not arrive."""
+"""How often a command looks for changes where notifications do not arrive."""
 
 PROOF_SECONDS = 60.0
-"""After so much silence the server has to show that it is still there."""
+"""After this much silence the server has to show that it is still there."""
 
 STATEMENT_SECONDS = 10.0
-"""How long it may take to do so."""
+"""How long the server may take to show that."""
 
 
 class Listener:
     """Notifications of some channels. Another connection is needed to read what they are about.
 
-    ``silence`` is for how long hearing nothing means that there is nothing: for ever, unless notifications are lost on
-    the way. Then :meth:`wait` returns a change that it has not heard of; who waits for :meth:`fileno` has to look.
+    ``silence`` is how long no notification means no change: for ever, unless notifications are lost on the way. Where
+    they are, :meth:`wait` returns a notification that was not heard after so many seconds; a caller that waits for
+    :meth:`fileno` instead has to look for changes itself.
     """
 
     def __init__(self, connection: Connection, silence: float = math.inf) -> None:
@@ -41,7 +41,7 @@ class Listener:
 
     @property
     def hears(self) -> bool:
-        """Whether changes are heard of, not only asked for."""
+        """Whether notifications arrive; otherwise the caller polls."""
         return math.isinf(self.silence)
 
     @property
@@ -49,20 +49,20 @@ class Listener:
         return self._connection.broken
 
     def fileno(self) -> int:
-        """Readable when :meth:`drain` has something to answer, or to raise."""
+        """Readable when :meth:`drain` has something to return, or to raise."""
         return self._connection.fileno()
 
     def drain(self) -> Sequence[Notify]:
-        """What has come since the last call; never waits. Raises :class:`dispatcher.errors.DatabaseError`."""
-        with told_to_people():
+        """Return what has come since the last call, at once. Raises :class:`dispatcher.errors.DatabaseError`."""
+        with translated():
             return list(self._connection.notifies(timeout=0))
 
     def wait(self, seconds: float = math.inf) -> Sequence[Notify]:
-        """Sleep until something comes, at most ``seconds``. The answer may be empty.
+        """Sleep until something comes, at most ``seconds``; returns what came, which may be nothing.
 
-        Raises :class:`dispatcher.errors.DatabaseError` also where something between us swallows what the server says.
+        Raises :class:`dispatcher.errors.DatabaseError`, also when something on the way swallows what the server sends.
         """
-        # What came along with an answer to LISTEN is in memory already, and leaves the socket unreadable.
+        # What came together with the response to LISTEN is in memory already, so the socket is not readable.
         if came := self.drain():
             return came
         select.select([self], [], [], min(seconds, self.silence, PROOF_SECONDS))
@@ -71,14 +71,14 @@ class Listener:
         if self.silence < seconds:
             return [_ANYTHING]
         if seconds > PROOF_SECONDS:
-            with told_to_people():
+            with translated():
                 self._connection.execute("SELECT")
         return []
 
 
 @contextmanager
 def listening(*channels: str) -> Iterator[Listener]:
-    """Raises :class:`dispatcher.errors.DatabaseError`. What happens from here on is heard."""
+    """Listen to channels: what happens from here on is heard. Raises :class:`dispatcher.errors.DatabaseError`."""
     configuration = settings.load()
     with connect(
         configuration, application_name="llmctl listener", statement_timeout=STATEMENT_SECONDS
@@ -86,14 +86,14 @@ def listening(*channels: str) -> Iterator[Listener]:
         if not keeps_session(configuration, connection):
             yield Listener(connection, ASK_SECONDS)
             return
-        with told_to_people():
+        with translated():
             for channel in channels:
                 connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
         yield Listener(connection)
 
 
-class Told(msgspec.Struct):
-    """``numbers`` of tasks; None: it may be any."""
+class EventPayload(msgspec.Struct):
+    """What a notification says. ``numbers`` are those of tasks; with None it may be about any task."""
 
     status: str = ""
     numbers: list[int] | None = None
@@ -105,17 +105,17 @@ def concerns(event: Notify, numbers: Collection[int]) -> bool:
 
 
 def named(event: Notify, numbers: Collection[int]) -> Collection[int]:
-    """Those of the tasks that a ``task_event`` may be about; of very many tasks it tells only how many."""
-    told = told_by(event)
-    return numbers if told.numbers is None else set(numbers).intersection(told.numbers)
+    """Return those of the tasks that a ``task_event`` may be about: about very many tasks it says only how many."""
+    payload = payload_of(event)
+    return numbers if payload.numbers is None else set(numbers).intersection(payload.numbers)
 
 
-def told_by(event: Notify) -> Told:
-    """What a ``task_event`` or ``run_output`` says; nothing, if it is none of ours: everybody can notify."""
+def payload_of(event: Notify) -> EventPayload:
+    """Read a ``task_event`` or ``run_output``. One that is not ours says nothing: everybody can notify."""
     try:
-        return msgspec.json.decode(event.payload, type=Told)
+        return msgspec.json.decode(event.payload, type=EventPayload)
     except msgspec.MsgspecError:
-        return Told()
+        return EventPayload()
 
 
 def pauses() -> Backoff:

@@ -4,65 +4,26 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-
-from msgspec import Struct
 
 from cli.database.connection import Database, opened
 from cli.database.events import Listener, concerns, listening, pauses
 from cli.database.waiting import AWAY_SECONDS
 from cli.show.output import say
 from dispatcher.errors import DatabaseError
-
-
-class LogState(Struct, frozen=True):
-    """The row of log_state(): a run, None before the first one, and what its task came to so far."""
-
-    number: int
-    tool: str
-    task_status: str
-    last_run_no: int
-    run_no: int | None
-    run_status: str | None
-    error_message: str | None
-    stdout_bytes: int | None
-    stdout_stored: int | None
-    stderr_bytes: int | None
-    stderr_stored: int | None
-    output_pruned_at: datetime | None
-
-    @property
-    def run_ended(self) -> bool:
-        return self.run_status not in (None, "running")
-
-    def printed(self, stream: str) -> tuple[int, int]:
-        """How many bytes the agent printed on a stream, and how many of them were stored."""
-        if stream == "stderr":
-            return self.stderr_bytes or 0, self.stderr_stored or 0
-        return self.stdout_bytes or 0, self.stdout_stored or 0
-
-    @property
-    def task_ended(self) -> bool:
-        return self.task_status in ("succeeded", "failed", "canceled")
-
-
-class Piece(Struct, frozen=True):
-    """One row of read_output()."""
-
-    seq: int
-    content: bytes
+from sql import calls
+from sql.rows import LogState
 
 
 @dataclass(frozen=True)
 class RunBegins:
-    """What comes next is the output of this run."""
+    """The output of this run comes next."""
 
     state: LogState
 
 
 @dataclass(frozen=True)
 class CaughtUp:
-    """All that is there was told: more may come, of this run or of the first or next one."""
+    """Everything that is there was read. More may come, of this run or of the first or next one."""
 
     state: LogState
 
@@ -78,7 +39,7 @@ News = RunBegins | bytes | CaughtUp | RunEnded
 
 
 class LogReader:
-    """Reads a stream of one run: that with ``run_no``, or the last one and, with ``follow``, those after it."""
+    """Reads a stream of the run ``run_no``; without it of the last run and, with ``follow``, of those after it."""
 
     def __init__(self, task: str, run_no: int | None, stream: str, *, follow: bool) -> None:
         self._task = task
@@ -91,7 +52,7 @@ class LogReader:
         self._last_read: float | None = None
 
     def news(self) -> Iterator[News]:
-        """Everything once. With ``follow``, ends when the task (or the one run) has ended.
+        """Yield everything once. With ``follow`` this ends when the task, or the run ``run_no``, has ended.
 
         Raises :class:`dispatcher.errors.NotFoundError` when there is no such task or run; :class:`DatabaseError` when
         the database cannot be reached at the start, or later for some minutes.
@@ -103,7 +64,7 @@ class LogReader:
         waits = pauses()
         while True:
             try:
-                # Listening first and reading then: nothing falls between.
+                # Listen first and read then, so that no output is missed.
                 with listening("run_output", "task_event") as listener, opened() as db:
                     yield from self._read(db, listener)
                     return
@@ -139,19 +100,12 @@ class LogReader:
                 self._last_read = time.monotonic()
 
     def _state(self, db: Database) -> LogState:
-        (state,) = db.rows(LogState, "log_state", task=self._task, run_no=self._current or self._given)
+        state = db.call(calls.log_state(self._task, self._current or self._given))
         self._last_read = time.monotonic()
         return state
 
     def _pieces(self, db: Database) -> Iterator[bytes]:
-        while pieces := db.rows(
-            Piece,
-            "read_output",
-            task=self._task,
-            run_no=self._current,
-            stream=self._stream,
-            after=self._after,
-        ):
+        while pieces := db.call(calls.read_output(self._task, self._current, self._stream, self._after)):
             for piece in pieces:
                 self._after = piece.seq
                 yield piece.content

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 from cli.database.connection import Database, opened
 from cli.database.events import Listener, listening, named, pauses
 from cli.show.output import say
-from cli.show.records import TaskState
 from dispatcher.errors import DatabaseError
+from sql import calls
+from sql.rows import TaskState
 
 AWAY_SECONDS = 300.0
 """How long the database may be away before waiting for it is given up."""
 
 
 class Waiter:
-    """Answers tasks as they end. ``timeout`` is in seconds (None: for ever); ``pending`` is what is left.
+    """Waits for tasks, at most ``timeout`` seconds, or for ever with None; ``pending`` are those that have not ended.
 
-    Of a single task it says why it waits again, whenever that happens: a paused account can take for ever.
+    Of a single task it says why it waits, whenever it is queued again: a paused account can take for ever.
     """
 
     def __init__(self, tasks: Sequence[str], timeout: float | None) -> None:
@@ -28,7 +29,7 @@ class Waiter:
         self.pending: set[int] = set()
 
     def ended(self) -> Iterator[TaskState]:
-        """Each task once, until none is left.
+        """Yield each task once, as it ends, until none is left.
 
         Raises :class:`TimeoutError`; :class:`dispatcher.errors.NotFoundError` when there is no such task;
         :class:`DatabaseError` when the database cannot be reached at the start, or later for some minutes.
@@ -36,7 +37,7 @@ class Waiter:
         waits = pauses()
         while True:
             try:
-                # Listening first and reading then: nothing falls between.
+                # Listen first and read then, so that no change is missed.
                 with listening("task_event") as listener, opened() as db:
                     yield from self._ended(db, listener)
                     return
@@ -51,11 +52,11 @@ class Waiter:
         asked = self._tasks
         seen: Sequence[TaskState] = ()
         while True:
-            states = db.rows(TaskState, "task_states", tasks=asked)
+            states = db.call(calls.task_states(asked))
             self._last_read = time.monotonic()
             if asked is self._tasks:
                 self.pending = {state.number for state in states}
-            # Who only asks is told nothing, and knows that a task is queued again by what has changed.
+            # Where no notification arrives, only a change of the state shows that a task was queued again.
             news = asked is not self._tasks and (listener.hears or states != seen)
             for state in states:
                 if state.ended:
@@ -71,8 +72,9 @@ class Waiter:
             asked = self._told(listener)
 
     def _told(self, listener: Listener) -> list[str]:
-        """Sleep until something is told of tasks that have not ended, and answer which. Only of these is read then:
-        reading all of 1,000 tasks at the end of each of them is a million look-ups.
+        """Sleep until there is news of tasks that have not ended; returns these tasks.
+
+        Only their states are read then: to read all of 1,000 tasks at the end of each is a million look-ups.
         """
         told: set[int] = set()
         while not told:
@@ -91,6 +93,6 @@ class Waiter:
 
 
 def _say_why(db: Database, number: int) -> None:
-    why = db.value("why_waiting", task=str(number))
+    why = db.call(calls.why_waiting(str(number)))
     if why not in (None, "about to start"):
         say(f"task {number} is queued again: {why}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from cli.database.connection import Database
-from cli.database.events import Listener, listening, told_by
+from cli.database.events import Listener, listening, payload_of
 from cli.live.snapshot import take
 from cli.live.table import LiveTable, until_told_to_end
 from cli.show.output import has_screen, write
@@ -85,7 +85,7 @@ async def _print_events(listener: Listener, names: Mapping[int, str]) -> None:
 
 def _print_what_came(listener: Listener, names: Mapping[int, str]) -> None:
     for event in listener.drain():
-        told = told_by(event)
+        told = payload_of(event)
         for number in told.numbers or ():
             write(f"task {number} {names.get(number, '')}: {told.status}")
 

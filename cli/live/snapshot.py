@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from cli.show.records import DispatcherRow, GroupRow, StateCount, TaskRow
+from sql import calls
+from sql.rows import DispatcherRow, GroupRow, TaskRow
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
@@ -45,12 +46,12 @@ class Snapshot:
 
 def take(db: "Database", tool: str | None, limit: int) -> Snapshot:
     """Read it. Raises :class:`dispatcher.errors.DatabaseError`."""
-    groups = db.rows(GroupRow, "list_groups")
+    groups = db.call(calls.list_groups())
     return Snapshot(
-        dispatchers=db.rows(DispatcherRow, "list_dispatchers"),
+        dispatchers=db.call(calls.list_dispatchers()),
         groups=[group for group in groups if tool in (None, group.tool)],
-        counts={row.state: row.tasks for row in db.rows(StateCount, "count_tasks", tool=tool)},
-        tasks=db.rows(TaskRow, "list_tasks", tool=tool, limit=limit),
+        counts={row.state: row.tasks for row in db.call(calls.count_tasks(tool))},
+        tasks=db.call(calls.list_tasks(tool=tool, limit=limit)),
     )
 
 

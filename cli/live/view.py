@@ -6,11 +6,11 @@ from rich.text import Text
 
 from cli.live.snapshot import Snapshot
 from cli.show.group_tables import WATCHED_GROUPS
-from cli.show.records import DispatcherRow, TaskRow
 from cli.show.tables import Column, table
 from cli.show.task_tables import STYLES, TASKS, remark
 from dispatcher.durations import duration
 from dispatcher.terminal import one_line
+from sql.rows import DispatcherRow, TaskRow
 
 NARROW = 100
 """Cells; below this tokens and cost make way for what a task waits for."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from cli.show.records import GroupRow, LimitRow, StatsRow
 from cli.show.tables import Column
 from cli.show.text import count, money
 from dispatcher.durations import duration
+from sql.rows import GroupRow, LimitRow, StatsRow
 
 STYLES = {
     "paused": "blue",

@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 from cli.database.connection import opened
 from cli.database.waiting import Waiter
 from cli.show.output import TextOrJson, interrupts_say, say, to_json, write
-from cli.show.records import Task
 from dispatcher.errors import ExitCode
 from dispatcher.terminal import one_line
+from sql import calls
+from sql.rows import Task
 
 MOST_NAMED = 50
 """Tasks that a message names, rather than counts."""
@@ -46,7 +47,7 @@ def wait_for_result(number: int, timeout: float | None, output: TextOrJson) -> E
     except TimeoutError:
         return _gave_up(waiter.pending)
     with opened() as db:
-        return show_result(db.one(Task, "show_task", task=str(number), prompt_characters=0), output)
+        return show_result(db.call(calls.show_task(str(number), 0)), output)
 
 
 def show_result(task: Task, output: TextOrJson) -> ExitCode:

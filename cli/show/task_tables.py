@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from cli.show.records import FileRow, RunRow, Task, TaskRow
 from cli.show.tables import Column, table
 from cli.show.text import age, count, first_lines, money, size, stopwatch
 from dispatcher.durations import duration
 from dispatcher.terminal import one_line
+from sql.rows import FileRow, RunRow, Task, TaskRow
 
 STYLES = {
     "running": "green",

@@ -18,7 +18,7 @@ from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from cli.show.records import Submitted
+    from sql.rows import Submitted
 
 app = family()
 
@@ -64,10 +64,10 @@ def demo() -> int:
 
 
 def _show_results(db: "Database", names: Mapping[int, str]) -> None:
-    from cli.show.records import Task
+    from sql import calls
 
     for number, name in names.items():
-        task = db.one(Task, "show_task", task=str(number), prompt_characters=0)
+        task = db.call(calls.show_task(str(number), 0))
         text = str((task.result or {}).get("text", task.error_message))
         write(f"task {number} {name} {task.status}: {text}")
         for file in task.files:
@@ -132,10 +132,9 @@ def _configuration(home: Path) -> Mapping[str, object]:
 
 
 def _submit(db: "Database") -> "list[Submitted]":
-    from cli.show.records import Submitted
     from dispatcher.configuration import settings
     from dispatcher.database.apply_settings import apply_settings
+    from sql import calls
 
     apply_settings(db.connection, settings.load())
-    tasks = [{"tool": TOOL, **task} for task in TASKS]
-    return db.rows(Submitted, "submit_tasks", tasks=to_json(tasks, indent=False))
+    return db.call(calls.submit_tasks([{"tool": TOOL, **task} for task in TASKS]))

@@ -15,7 +15,7 @@ from dispatcher.terminal import harmless
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from cli.show.records import StoredFile
+    from sql.rows import StoredFile
 
 app = family("List and fetch the files of a task.")
 
@@ -25,11 +25,12 @@ app = family("List and fetch the files of a task.")
 def list_files(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
     """List the files of a task. Those that it was given, and those that its last run wrote."""
     from cli.database.connection import opened
-    from cli.show.records import FileRow
     from cli.show.task_tables import FILES
+    from sql import calls
+    from sql.rows import FileRow
 
     with opened() as db:
-        rows = db.rows(FileRow, "list_files", task=task)
+        rows = db.call(calls.list_files(task))
     show_rows(FileRow, rows, FILES, output, empty=f"task {task} has no files")
 
 
@@ -72,9 +73,9 @@ def get(
 
 
 def _outputs(db: "Database", task: str) -> Sequence[str]:
-    from cli.show.records import FileRow
+    from sql import calls
 
-    outputs = [file.path for file in db.rows(FileRow, "list_files", task=task) if not file.is_input]
+    outputs = [file.path for file in db.call(calls.list_files(task)) if not file.is_input]
     if not outputs:
         raise NotFoundError(
             f"task {task} has no output files", hint=f"`llmctl files ls {task}` lists what it was given"
@@ -83,12 +84,9 @@ def _outputs(db: "Database", task: str) -> Sequence[str]:
 
 
 def _stored(db: "Database", task: str, path: str) -> "StoredFile":
-    from cli.show.records import StoredFile
-    from dispatcher.workspaces.large_files import INLINE_BYTES
+    from sql import calls
 
-    db.allow(INLINE_BYTES)
-    [stored] = db.rows(StoredFile, "read_file", binary=True, task=task, path=path)
-    return stored
+    return db.call(calls.read_file(task, path))
 
 
 def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:

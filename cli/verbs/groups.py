@@ -8,7 +8,7 @@ import typer
 
 from cli.input.times import parse_duration, parse_time
 from cli.registry import family
-from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
+from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, write
 from dispatcher.errors import UsageError
 
 app = family("Accounts of tools, and how many agents each bears at a time.")
@@ -47,10 +47,11 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
     """List worker groups. Each with its slots, and what keeps it from taking work."""
     from cli.database.connection import opened
     from cli.show.group_tables import GROUPS
-    from cli.show.records import GroupRow
+    from sql import calls
+    from sql.rows import GroupRow
 
     with opened() as db:
-        rows = db.rows(GroupRow, "list_groups")
+        rows = db.call(calls.list_groups())
     show_rows(GroupRow, rows, GROUPS, output, empty="no worker groups yet; `llmctl group add` makes one")
 
 
@@ -69,24 +70,26 @@ def add(
 ) -> None:
     """Add an account of a tool as a worker group."""
     from cli.database.connection import opened
+    from sql import calls
 
     variables = environment(env or [])
     _require_good(tool, variables, config_home)
     group = name if name is not None else f"{tool}-{account}"
     with opened() as db:
-        db.value(
-            "put_group",
-            group=group,
-            tool=tool,
-            account=account,
-            max_concurrent=most,
-            env_vars=to_json(variables, indent=False),
-            config_home=config_home,
-            hosts=host,
-            only_new=True,
-            failover=failover,
-            daily_budget_usd=daily_budget or None,
-            task_budget_usd=task_budget or None,
+        db.call(
+            calls.put_group(
+                group,
+                tool,
+                account,
+                most,
+                variables,
+                config_home=config_home,
+                hosts=host,
+                only_new=True,
+                failover=failover,
+                daily_budget_usd=daily_budget or None,
+                task_budget_usd=task_budget or None,
+            )
         )
     write(f"group {group} added")
 
@@ -117,19 +120,21 @@ def change(
     if both := sorted(variables.keys() & removed.keys()):
         raise UsageError(f"{both[0]} is in --env and in --unset")
     from cli.database.connection import opened
+    from sql import calls
 
     _require_good(group, variables, config_home)
     with opened() as db:
-        db.value(
-            "change_group",
-            group=group,
-            max_concurrent=most,
-            env_vars=to_json({**variables, **removed}, indent=False),
-            config_home=config_home,
-            hosts=host,
-            failover=failover,
-            daily_budget_usd=daily_budget,
-            task_budget_usd=task_budget,
+        db.call(
+            calls.change_group(
+                group,
+                max_concurrent=most,
+                env_vars={**variables, **removed},
+                config_home=config_home,
+                hosts=host,
+                failover=failover,
+                daily_budget_usd=daily_budget,
+                task_budget_usd=task_budget,
+            )
         )
     write(f"group {group} changed")
 
@@ -141,9 +146,10 @@ def pause(
 ) -> None:
     """Start nothing more in a group; what runs goes on."""
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        db.value("pause_group", group=group, reason=reason)
+        db.call(calls.pause_group(group, reason))
     write(f"group {group} paused")
 
 
@@ -151,9 +157,10 @@ def pause(
 def resume(group: GroupArgument) -> None:
     """End a pause or a cool-down of a group."""
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        db.value("resume_group", group=group)
+        db.call(calls.resume_group(group))
     write(f"group {group} resumed")
 
 
@@ -186,14 +193,11 @@ def cool(
         raise UsageError(
             "that is over already", hint=f"`llmctl group clear-cooldown {group}` ends a cool-down"
         )
-    from msgspec import convert
-
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        until = None if end is None else end.isoformat()
-        told = db.value("cool_down_group", group=group, until=until, reason=reason, for_s=length)
-    end = convert(told, datetime)
+        end = db.call(calls.cool_down_group(group, end, reason, length))
     write(f"group {group} cools down until {end.astimezone():%Y-%m-%d %H:%M:%S}")
 
 
@@ -201,9 +205,10 @@ def cool(
 def clear_cooldown(group: GroupArgument) -> None:
     """End a cool-down of a group at once. No task goes first, and a pause stays."""
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        db.value("clear_cooldown", group=group)
+        db.call(calls.clear_cooldown(group))
     write(f"group {group} cools down no more")
 
 
@@ -211,9 +216,10 @@ def clear_cooldown(group: GroupArgument) -> None:
 def remove(group: GroupArgument) -> None:
     """Remove a worker group that nothing needs. One that config.yaml names comes back with the next start."""
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        db.value("remove_group", group=group)
+        db.call(calls.remove_group(group))
     write(f"group {group} removed")
 
 

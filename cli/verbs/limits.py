@@ -20,10 +20,11 @@ def list_limits(output: FormatOption = Format.TABLE) -> None:
     """List the limits with what they count at the moment."""
     from cli.database.connection import opened
     from cli.show.group_tables import LIMITS
-    from cli.show.records import LimitRow
+    from sql import calls
+    from sql.rows import LimitRow
 
     with opened() as db:
-        rows = db.rows(LimitRow, "list_limits")
+        rows = db.call(calls.list_limits())
     show_rows(LimitRow, rows, LIMITS, output, empty="no limits")
 
 
@@ -38,9 +39,10 @@ def put(
     One that config.yaml names comes back with the next start of a dispatcher, or when it reads the file anew.
     """
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        db.value("set_limit", scope=scope, max_concurrent=most)
+        db.call(calls.set_limit(scope, most))
     write(f"limit {scope} is {most}")
 
 
@@ -48,7 +50,8 @@ def put(
 def remove(scope: ScopeArgument) -> None:
     """Remove a limit. One that config.yaml names comes back with the next start."""
     from cli.database.connection import opened
+    from sql import calls
 
     with opened() as db:
-        db.value("remove_limit", scope=scope)
+        db.call(calls.remove_limit(scope))
     write(f"limit {scope} removed")

@@ -14,8 +14,9 @@ from dispatcher.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.database.log_reading import LogReader, LogState
+    from cli.database.log_reading import LogReader
     from cli.show.log_views import Tail, View
+    from sql.rows import LogState
 
 app = family()
 

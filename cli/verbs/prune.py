@@ -11,7 +11,7 @@ from cli.show.text import size
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from cli.show.records import Pruned
+    from sql.rows import Pruned
 
 app = family()
 
@@ -42,19 +42,19 @@ def prune(
 
 
 def _would_go(db: "Database", older_than: int) -> "Pruned":
-    from cli.show.records import Pruned
+    from sql import calls
 
-    [found] = db.rows(Pruned, "count_prunable", older_than_s=older_than)
-    return found
+    return db.call(calls.count_prunable(older_than))
 
 
 def _delete(db: "Database", older_than: int) -> "Pruned":
     """Delete in batches, each for good as soon as it is done, until nothing is left."""
-    from cli.show.records import Pruned
+    from sql import calls
+    from sql.rows import Pruned
 
     total = Pruned(tasks=0, runs=0, bytes=0)
     while True:
-        [some] = db.rows(Pruned, "prune_tasks", older_than_s=older_than)
+        some = db.call(calls.prune_tasks(older_than))
         if not some.tasks:
             return total
         total = Pruned(total.tasks + some.tasks, total.runs + some.runs, total.bytes + some.bytes)

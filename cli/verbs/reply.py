@@ -44,18 +44,18 @@ def reply(
     """
     text = read_prompt("reply TASK", prompt, file)
     from cli.database.connection import opened
-    from cli.show.records import Submitted
+    from sql import calls
 
     with opened() as db:
-        [submitted] = db.rows(
-            Submitted,
-            "reply_task",
-            task=task,
-            prompt=text,
-            name=name,
-            priority=priority,
-            timeout_s=timeout,
-            output_files=to_json(output, indent=False) if output else None,
+        submitted = db.call(
+            calls.reply_task(
+                task,
+                text,
+                name=name,
+                priority=priority,
+                timeout_s=timeout,
+                output_files=output or None,
+            )
         )
         said = str(submitted.number) if quiet else f"task {submitted.number} goes on with task {task}"
         if wait:

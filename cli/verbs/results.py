@@ -26,13 +26,12 @@ def result(task: TaskArgument, output_format: TextOrJsonOption = TextOrJson.TEXT
 
     Exit code 8: it has not ended yet. 1: it failed or was canceled; the error is on standard error.
     """
-    from cli.database.connection import LARGEST_TEXT, opened
-    from cli.show.records import Task
+    from cli.database.connection import opened
     from cli.show.results import show_result
+    from sql import calls
 
     with opened() as db:
-        db.allow(LARGEST_TEXT)
-        return show_result(db.one(Task, "show_task", task=task, prompt_characters=0), output_format)
+        return show_result(db.call(calls.show_task(task, 0)), output_format)
 
 
 @app.command()

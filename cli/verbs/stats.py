@@ -35,9 +35,10 @@ def stats(
     """
     from cli.database.connection import opened
     from cli.show.group_tables import stats_by
-    from cli.show.records import StatsRow
+    from sql import calls
+    from sql.rows import StatsRow
 
     start = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
     with opened() as db:
-        rows = db.rows(StatsRow, "stats", by=by.value, since=start.isoformat() if start else None)
+        rows = db.call(calls.stats(by.value, start))
     show_rows(StatsRow, rows, stats_by(by.value), output, empty="no runs have ended")

@@ -17,7 +17,7 @@ from wrappers.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from cli.show.records import Submitted
+    from sql.rows import Submitted
 
 app = family()
 
@@ -234,10 +234,10 @@ def submit(
         return show_task(task, output_format)
 
     from cli.database.connection import opened
-    from cli.show.records import Submitted
+    from sql import calls
 
     with opened() as db:
-        [submitted] = db.rows(Submitted, "submit_tasks", tasks=to_json([task], indent=False))
+        [submitted] = db.call(calls.submit_tasks([task]))
         if not submitted.same:
             say(
                 f"warning: task {submitted.number} has this key but another tool, model or prompt;"
@@ -284,15 +284,15 @@ def _submit_file(
 
 
 def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) -> str:
-    why = db.value("why_waiting", task=str(submitted.number))
+    from sql import calls
+
+    why = db.call(calls.why_waiting(str(submitted.number)))
     if output is TextOrJson.JSON:
         import msgspec
 
         return to_json({**msgspec.to_builtins(submitted), "why": why})
     if not submitted.created:
-        from cli.show.records import Task
-
-        known = db.one(Task, "show_task", task=str(submitted.number), prompt_characters=0)
+        known = db.call(calls.show_task(str(submitted.number), 0))
         known_for = datetime.now(UTC) - known.created_at
         since = duration(known_for.total_seconds())
         return f"known since {since}: task {submitted.number} ({submitted.status})"

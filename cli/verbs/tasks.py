@@ -54,20 +54,21 @@ def list_tasks(
 ) -> None:
     """List tasks: what runs, what waits and why, what has ended."""
     from cli.database.connection import opened
-    from cli.show.records import TaskRow
     from cli.show.task_tables import TASKS
+    from sql import calls
+    from sql.rows import TaskRow
 
     with opened() as db:
-        rows = db.rows(
-            TaskRow,
-            "list_tasks",
-            statuses=[one.value for one in status] if status else None,
-            tool=tool,
-            tenant_id=tenant,
-            queue=queue,
-            group=group,
-            name=name,
-            limit=limit,
+        rows = db.call(
+            calls.list_tasks(
+                statuses=[one.value for one in status] if status else None,
+                tool=tool,
+                tenant_id=tenant,
+                queue=queue,
+                group=group,
+                name=name,
+                limit=limit,
+            )
         )
     show_rows(TaskRow, rows, TASKS, output, empty="no tasks")
 
@@ -75,36 +76,37 @@ def list_tasks(
 @app.command()
 def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Show all about one task: its state, why it waits, its runs with their errors, its files."""
-    from cli.database.connection import LARGEST_TEXT, opened
-    from cli.show.records import Task
+    from cli.database.connection import opened
     from cli.show.task_tables import describe
+    from sql import calls
 
     with opened() as db:
-        db.allow(LARGEST_TEXT)
         if output is TextOrJson.JSON:
-            write(to_json(db.value("show_task", task=task)))
+            write(to_json(db.call(calls.show_task_as_json(task))))
         else:
-            write(describe(db.one(Task, "show_task", task=task)))
+            write(describe(db.call(calls.show_task(task))))
 
 
 @app.command()
 def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
     """List the runs of a task, first to last: one for each time that it was started."""
     from cli.database.connection import opened
-    from cli.show.records import RunRow
     from cli.show.task_tables import RUNS
+    from sql import calls
+    from sql.rows import RunRow
 
     with opened() as db:
-        rows = db.rows(RunRow, "list_runs", task=task)
+        rows = db.call(calls.list_runs(task))
     show_rows(RunRow, rows, RUNS, output, empty=f"task {task} has not been started yet")
 
 
 @app.command()
 def cancel(tasks: TasksArgument) -> ExitCode:
     """Cancel tasks that wait, and ask those that run to stop."""
+    from sql import calls
 
     def cancel_one(db: "Database", task: str) -> str:
-        status = db.value("cancel_task", task=task)
+        status = db.call(calls.cancel_task(task))
         return f"task {task} canceled" if status == "canceled" else f"task {task} is asked to stop ({status})"
 
     return _each(tasks, cancel_one)
@@ -113,9 +115,10 @@ def cancel(tasks: TasksArgument) -> ExitCode:
 @app.command()
 def retry(tasks: TasksArgument) -> ExitCode:
     """Queue tasks again that failed or were canceled; those that wait for a time go now."""
+    from sql import calls
 
     def retry_one(db: "Database", task: str) -> str:
-        db.value("retry_task", task=task)
+        db.call(calls.retry_task(task))
         return f"task {task} queued"
 
     return _each(tasks, retry_one)

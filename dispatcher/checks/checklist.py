@@ -15,9 +15,10 @@ from dispatcher.checks.tools import check_tools
 from dispatcher.checks.work import check_groups_of_file, check_work
 from dispatcher.checks.work_directory import SUBJECT, check_work_directory
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection, NoSuchDatabaseError, connect, translate
+from dispatcher.database.connection import Connection, NoSuchDatabaseError, connect, execute, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, NotFoundError
+from sql import calls
 from wrappers.base import Wrapper
 from wrappers.registry import configured
 
@@ -127,7 +128,9 @@ def _findings_of(look: Callable[[], list[Finding] | None], subject: str = "datab
     except psycopg.Error as error:
         return [
             problem(
-                subject, str(translate(error)), "grant this login llmctl_dispatcher, or see the server's log"
+                subject,
+                translate(error).with_hint,
+                "grant this login llmctl_dispatcher, or see the server's log",
             )
         ]
     except DispatchError as error:
@@ -138,7 +141,6 @@ def _findings_of(look: Callable[[], list[Finding] | None], subject: str = "datab
 
 def _database_id(connection: Connection) -> str | None:
     try:
-        row = connection.execute("SELECT database_id()::text").fetchone()
+        return execute(connection, calls.database_id())
     except psycopg.Error:
         return None
-    return str(row[0]) if row else None

@@ -12,10 +12,18 @@ from psycopg.sql import SQL, Identifier, Literal
 import sql
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection, connect, embedded_server, server_name, translated
+from dispatcher.database.connection import (
+    Connection,
+    connect,
+    embedded_server,
+    execute,
+    server_name,
+    translated,
+)
 from dispatcher.database.migrate import Schema, schema_state
 from dispatcher.database.pooler import REMEDY as POOLER_REMEDY
 from dispatcher.database.pooler import keeps_session, transaction_mode
+from sql import calls
 
 SUBJECT = "database"
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
@@ -136,16 +144,17 @@ def check_notifications(settings: Settings) -> list[Finding]:
 def check_counters(connection: Connection) -> list[Finding]:
     """Compare the counters of limits and groups with the runs that are active."""
     try:
-        drifted = connection.execute("SELECT scope, counted, stored FROM check_counters()").fetchall()
+        drifted = execute(connection, calls.check_counters())
     except psycopg.errors.InsufficientPrivilege:
         return [ok(SUBJECT, "counters are not checked: this login may not read them")]
     return [
         problem(
             SUBJECT,
-            f"the counter of {scope} says {stored}, but {counted} are active; this is a bug, please report it",
+            f"the counter of {counter.scope} says {counter.stored}, but {counter.counted} are active;"
+            " this is a bug, please report it",
             "remove a limit with `llmctl limit rm SCOPE` and set it again, so that it is counted again",
         )
-        for scope, counted, stored in drifted
+        for counter in drifted
     ] or [ok(SUBJECT, "counters agree with what is active")]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection
+from dispatcher.database.connection import Connection, execute
+from sql import calls
 from wrappers.base import Wrapper
 
 
@@ -67,8 +68,16 @@ def served_here(groups: Sequence[Group], settings: Settings) -> list[Group]:
 
 
 def _stored(connection: Connection) -> list[Group]:
-    rows = connection.execute(
-        "SELECT group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts, state FROM list_groups()"
-    )
-    names = ("name", "tool", "account", "max_concurrent", "env", "config_home", "hosts", "state")
-    return [msgspec.convert(dict(zip(names, row, strict=True)), Group) for row in rows]
+    return [
+        Group(
+            name=row.group_name,
+            tool=row.tool,
+            account=row.account_name,
+            max_concurrent=row.max_concurrent,
+            env=row.env_vars,
+            config_home=row.config_home,
+            hosts=None if row.hosts is None else tuple(row.hosts),
+            state=row.state,
+        )
+        for row in execute(connection, calls.list_groups())
+    ]

@@ -7,7 +7,8 @@ import psycopg
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection
+from dispatcher.database.connection import Connection, execute
+from sql import calls
 
 
 def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
@@ -24,14 +25,17 @@ def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]
 
 
 def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
-    alive = connection.execute("SELECT host, groups FROM list_dispatchers() WHERE alive").fetchall()
+    alive = [dispatcher for dispatcher in execute(connection, calls.list_dispatchers()) if dispatcher.alive]
     if not alive:
         return [warning("dispatchers", "none is running", "start one: `dispatcher run`")]
-    findings = [ok("dispatchers", f"running on {', '.join(sorted({host for host, _ in alive}))}")]
+    findings = [
+        ok("dispatchers", f"running on {', '.join(sorted({dispatcher.host for dispatcher in alive}))}")
+    ]
     for group in groups:
         if not any(
-            (chosen is None or group.name in chosen) and (group.hosts is None or host in group.hosts)
-            for host, chosen in alive
+            (dispatcher.groups is None or group.name in dispatcher.groups)
+            and (group.hosts is None or dispatcher.host in group.hosts)
+            for dispatcher in alive
         ):
             where = f" (its hosts: {', '.join(group.hosts)})" if group.hosts is not None else ""
             findings.append(
@@ -46,7 +50,8 @@ def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Findin
 
 def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     findings, never_reached = [], []
-    for scope, maximum in connection.execute("SELECT scope, max_concurrent FROM list_limits()"):
+    for limit in execute(connection, calls.list_limits()):
+        scope, maximum = limit.scope, limit.max_concurrent
         kind, _, name = scope.partition(":")
         slots = sum(group.max_concurrent for group in groups if kind == "tool" and group.tool == name)
         if maximum == 0:
@@ -78,7 +83,7 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
 def _tasks(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     """Look for tasks that no group takes, including the groups that config.yaml adds at the next start."""
     try:
-        unserved = connection.execute("SELECT tool, account, tasks FROM unserved_tasks()").fetchall()
+        unserved = execute(connection, calls.unserved_tasks())
     except psycopg.errors.InsufficientPrivilege:
         return []
     served = {
@@ -87,11 +92,12 @@ def _tasks(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     return [
         problem(
             "tasks",
-            f"{tasks} queued for {tool}{f' with account {account}' if account else ''}, which no group serves",
-            f"`llmctl group add {tool} {account or 'main'} --max 1`, or cancel them",
+            f"{some.tasks} queued for {some.tool}{f' with account {some.account}' if some.account else ''},"
+            " which no group serves",
+            f"`llmctl group add {some.tool} {some.account or 'main'} --max 1`, or cancel them",
         )
-        for tool, account, tasks in unserved
-        if (tool, account) not in served
+        for some in unserved
+        if (some.tool, some.account) not in served
     ]
 
 

@@ -64,7 +64,7 @@ def main() -> None:
     try:
         app(prog_name="dispatcher")
     except DispatchError as error:
-        say(f"error: {error}")
+        say(f"error: {error.with_hint}")
         sys.exit(error.exit_code)
     except Exception as error:
         complaint = _complaint_about_host(error)

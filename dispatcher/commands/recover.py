@@ -4,7 +4,6 @@ A run is never given up because its lease ended: agents outlive dispatchers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ from dispatcher.commands.options import name_given, say, settings_of
 if TYPE_CHECKING:
     from dispatcher.configuration.settings import Settings
     from dispatcher.database.connection import Connection
+    from sql.rows import LostRun
 
 
 def recover(
@@ -44,30 +44,18 @@ def recover(
     say(f"{len(lost)} runs {'would be' if dry_run else 'were'} given up")
 
 
-@dataclass(frozen=True, slots=True)
-class LostRun:
-    """A run that was given up. ``away_s`` is how many seconds ago its dispatcher was last heard of."""
-
-    number: int
-    run_no: int
-    host: str
-    away_s: float
-
-
 def recover_lost(
     connection: "Connection", settings: "Settings", *, forget_host: str | None = None, dry_run: bool = False
-) -> Sequence[LostRun]:
+) -> "Sequence[LostRun]":
     """Give up the open runs of lost hosts, or with ``forget_host`` all runs of that host. Their tasks are tried again.
 
     A host is lost when ``dispatcher.host_lost_after`` has passed since its last heartbeat and since its runs had to
     end. Its agents may still run there: then what they do happens twice. With ``dry_run`` nothing is changed.
     Raises :class:`NotFoundError` for an unknown host, :class:`WrongStateError` while its dispatcher is alive.
     """
-    from dispatcher.database.connection import translated
+    from dispatcher.database.connection import execute, translated
+    from sql import calls
 
+    after, timeout = settings.dispatcher.host_lost_after, settings.execution.timeout
     with translated():
-        rows = connection.execute(
-            "SELECT number, run_no, host, away_s FROM recover_lost(%s, %s, %s, %s)",
-            [forget_host, settings.dispatcher.host_lost_after, settings.execution.timeout, dry_run],
-        ).fetchall()
-    return [LostRun(*row) for row in rows]
+        return execute(connection, calls.recover_lost(forget_host, after, timeout, dry_run=dry_run))

@@ -2,48 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-from uuid import UUID
 
 import msgspec
-from psycopg.rows import dict_row
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection, description, embedded_server, translated
+from dispatcher.database.connection import Connection, description, embedded_server, execute, translated
 from dispatcher.database.migrate import open_database
 from dispatcher.durations import duration
 from dispatcher.terminal import escaped, one_line
-
-Row = TypeVar("Row", bound=msgspec.Struct)
-
-
-class ActiveTask(msgspec.Struct, frozen=True):
-    """One row of list_active()."""
-
-    dispatcher_id: UUID
-    number: int
-    status: str
-    tool: str
-    group_name: str
-    name: str | None
-    pid: int | None
-    elapsed_s: float
-    activity: str | None
-    stops: bool
-
-
-class DispatcherState(msgspec.Struct, frozen=True):
-    """One row of list_dispatchers()."""
-
-    id: UUID
-    host: str
-    pid: int
-    version: str
-    groups: tuple[str, ...] | None
-    heartbeat_age_s: float
-    lease_left_s: float
-    alive: bool
-    active: int
+from sql import calls
+from sql.rows import ActiveTask, DispatcherRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +19,14 @@ class Status:
     """``database`` names the server. ``tasks`` are those that a dispatcher has claimed and not ended."""
 
     database: str
-    dispatchers: Sequence[DispatcherState]
+    dispatchers: Sequence[DispatcherRow]
     tasks: Sequence[ActiveTask]
 
     @property
     def alive(self) -> bool:
         return any(dispatcher.alive for dispatcher in self.dispatchers)
 
-    def tasks_of(self, dispatcher: DispatcherState) -> list[ActiveTask]:
+    def tasks_of(self, dispatcher: DispatcherRow) -> list[ActiveTask]:
         return [task for task in self.tasks if task.dispatcher_id == dispatcher.id]
 
 
@@ -67,13 +35,13 @@ def read_status(settings: Settings) -> Status:
     with open_database(settings, application_name="dispatcher status") as connection, translated():
         return Status(
             _database(connection, settings),
-            _rows(connection, DispatcherState, b"SELECT * FROM list_dispatchers()"),
-            _rows(connection, ActiveTask, b"SELECT * FROM list_active()"),
+            execute(connection, calls.list_dispatchers()),
+            execute(connection, calls.list_active()),
         )
 
 
 def as_lines(status: Status) -> list[str]:
-    """Return lines for people. What hosts, agents and producers wrote is made harmless."""
+    """Return a line for each dispatcher and task. What hosts, agents and producers wrote is made harmless."""
     lines = [f"database    {one_line(status.database)}"]
     for dispatcher in status.dispatchers:
         lines.append(f"dispatcher  {one_line(_in_words(dispatcher))}")
@@ -94,7 +62,7 @@ def as_json(status: Status) -> str:
     return escaped(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
 
 
-def _in_words(dispatcher: DispatcherState) -> str:
+def _in_words(dispatcher: DispatcherRow) -> str:
     life = "alive" if dispatcher.alive else "away, its agents may still run"
     serves = ", ".join(dispatcher.groups) if dispatcher.groups is not None else "all groups"
     return (
@@ -115,8 +83,3 @@ def _database(connection: Connection, settings: Settings) -> str:
     if settings.database.url is None:
         words += f", process {embedded_server().status().pid}"
     return words
-
-
-def _rows(connection: Connection, kind: type[Row], query: bytes) -> list[Row]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return [msgspec.convert(row, kind) for row in cursor.execute(query)]

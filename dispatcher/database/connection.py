@@ -19,6 +19,7 @@ from dispatcher.configuration.settings import Settings
 from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, UsageError, WrongStateError
 from dispatcher.host import own_environment
+from sql.call import Call
 
 Connection = psycopg.Connection[TupleRow]
 Result = TypeVar("Result")
@@ -251,16 +252,22 @@ def url_for_people(settings: Settings) -> str:
     return f"postgresql://{user}/{database}{query}"
 
 
+def execute(connection: Connection, call: Call[Result]) -> Result:
+    """Make a call of the SQL interface. Raises :class:`psycopg.Error` as it comes."""
+    return call.read(connection.execute(call.statement, call.values, binary=call.binary).fetchall())
+
+
 def translate(error: psycopg.Error) -> DispatchError:
     """Return ``error`` as an error for people: with its message and hint, and with the exit code that fits."""
     state = error.sqlstate or ""
     message = error.diag.message_primary or _joined(str(error))
-    if error.diag.message_hint:
-        message = f"{message} ({error.diag.message_hint})"
+    hint = error.diag.message_hint
     if state.startswith("LD"):
-        return _BY_SQLSTATE.get(state, DispatchError)(message)
+        return _BY_SQLSTATE.get(state, DispatchError)(message, hint=hint)
     meaning = _MEANINGS.get(state) or _MEANINGS.get(state[:2])
-    return DatabaseError(f"{meaning}: {message}") if meaning else DispatchError(f"{message} ({state})")
+    if meaning:
+        return DatabaseError(f"{meaning}: {message}", hint=hint)
+    return DispatchError(f"{message} ({state})", hint=hint)
 
 
 def will_pass(error: psycopg.DatabaseError) -> bool:

@@ -29,11 +29,13 @@ from dispatcher.database.connection import (
     Connection,
     NoSuchDatabaseError,
     connect,
+    execute,
     server_name,
     translated,
 )
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DatabaseError
+from sql import calls
 
 _ADVISORY_LOCK = 0x6C6C6D63746C  # "llmctl"; advisory locks are per database
 
@@ -280,7 +282,7 @@ def schema_state(connection: Connection) -> tuple[int, str | None]:
     """The last migration of the database and the digest of its definitions; 0 and None without a schema."""
     with translated():
         try:
-            row = connection.execute("select number, digest from schema_version()").fetchone()
+            version = execute(connection, calls.schema_version())
         except psycopg.errors.UndefinedFunction:
             return _state_without_function(connection)
         except psycopg.errors.InsufficientPrivilege:
@@ -289,8 +291,7 @@ def schema_state(connection: Connection) -> tuple[int, str | None]:
                 f" {connection.info.dbname!r}; let an administrator grant it llmctl_producer, llmctl_reader,"
                 " llmctl_dispatcher or llmctl_admin"
             ) from None
-    number, digest = row or (0, None)
-    return number, digest
+    return version.number, version.digest
 
 
 def _state_without_function(connection: Connection) -> tuple[int, str | None]:

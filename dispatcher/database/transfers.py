@@ -1,7 +1,7 @@
-"""Prompts, files and answers on their way to and from the database, each in pieces that a slow line brings in time.
+"""Prompts, files and answers on their way to and from the database, in pieces that a slow line moves in time.
 
-A statement that takes longer than its time-out is given up, so what is sent in one must fit the line. How much that is
-is learned from each piece. What fits into one piece is one statement, as if there were no pieces.
+A statement that takes longer than its time-out is given up, so what it moves must fit the line. Each piece teaches how
+much that is. What fits into one piece is one statement, as if there were no pieces.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,12 +11,15 @@ from functools import partial
 from io import BytesIO
 from typing import BinaryIO, TypeVar
 
+import msgspec
 import psycopg
 import trio
 
-from dispatcher.database.rows import InputFile, OutputFile
 from dispatcher.database.store import INCOMPLETE, Store
 from dispatcher.host.threads import in_thread
+from sql import dispatcher_calls
+from sql.call import Call
+from sql.dispatcher_rows import InputFile
 
 Answer = TypeVar("Answer")
 
@@ -27,16 +30,28 @@ QUICK, SLOW = 0.5, 2.0
 """Seconds that a piece may take before pieces stop growing, and begin to shrink."""
 
 
+class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that an agent made: its content, an open copy of it, or the URL of the copy that we keep."""
+
+    path: str
+    size: int
+    sha256: str
+    mode: int
+    content: bytes | None = None
+    copy: BinaryIO | None = None
+    storage_url: str | None = None
+
+
 class Pace:
-    """The bytes that go into one statement, by what the last ones took."""
+    """How many bytes go into one statement: learned from how long the last ones took."""
 
     def __init__(self) -> None:
         self.size = FIRST_PIECE
 
     @contextmanager
     def measured(self) -> Iterator["Moved"]:
-        """Learn from a statement inside, which tells how many bytes it moved; of few that were quick there is nothing
-        to learn.
+        """Learn from the statement inside, which says how many bytes it moved. A quick one with few bytes teaches
+        nothing.
         """
         moved, began = Moved(), trio.current_time()
         try:
@@ -71,9 +86,9 @@ class _Upload:
 class Transfers:
     """The transfers of all runs of a dispatcher.
 
-    One piece is on its way at a time: more of them would be late together, and would hold the connections that
-    heartbeats need. The transfers take turns, so that a small file is there before a large one that began earlier.
-    Whoever cancels one waits for a piece at most.
+    One piece is on its way at a time: several would be late together, and would hold the connections that heartbeats
+    need. Transfers take turns, so a small file arrives before a large one that began earlier. To cancel a transfer
+    takes as long as one piece at most.
     """
 
     def __init__(self, store: Store) -> None:
@@ -86,26 +101,26 @@ class Transfers:
         """List the input files of a task, the smallest ones with their content."""
 
         async def ask(size: int) -> tuple[list[InputFile], int]:
-            files = await self._store.input_files(task_id, size)
+            files = await self._store.call(dispatcher_calls.input_files_of(task_id, size))
             return files, sum(len(file.content or b"") for file in files)
 
         return await self._store.patiently("fetching inputs", partial(_timed, self._down, ask))
 
     async def fetch_input(self, run_id: str, path: str, take: Callable[[bytes], object]) -> None:
         """Give ``take`` an input file, piece by piece, in a thread."""
-        await self._fetch("fetching an input file", partial(self._store.read_input, run_id, path), take)
+        read = partial(dispatcher_calls.read_input, self._store.dispatcher_id, run_id, path)
+        await self._fetch("fetching an input file", read, take)
 
     async def fetch_prompt(self, run_id: str, take: Callable[[bytes], object]) -> None:
         """Give ``take`` the prompt of a run, piece by piece, in a thread."""
-        await self._fetch("fetching a prompt", partial(self._store.read_prompt, run_id), take)
+        read = partial(dispatcher_calls.read_prompt, self._store.dispatcher_id, run_id)
+        await self._fetch("fetching a prompt", read, take)
 
     async def store_file(self, run_id: str, file: OutputFile) -> None:
         """Store an output file."""
         source = BytesIO(file.content) if file.content is not None else file.copy
         if source is None:
-            await self._store.patiently(
-                "storing an output file", partial(self._store.store_output, run_id, file, None)
-            )
+            await self._store.patiently("storing an output file", self._store_output(run_id, file, None))
             return
         upload = _Upload(run_id, file.path, source, file.size)
         step = partial(self._store_some, upload, file)
@@ -119,12 +134,12 @@ class Transfers:
             await self._store.patiently("storing an answer", partial(self._send_piece, upload))
 
     async def _store_some(self, upload: _Upload, file: OutputFile) -> bool:
-        """Store the whole file if it fits into a statement, else its next piece; returns whether that was all."""
+        """Store the whole file if it fits into a statement, or else its next piece; returns whether that was all."""
         if not upload.position and upload.size <= self._up.size:
 
             async def send(_: int) -> tuple[None, int]:
                 content = file.content if file.content is not None else await _read(upload, upload.size)
-                await self._store.store_output(upload.run_id, file, content)
+                await self._store.call(self._store_output(upload.run_id, file, content))
                 return None, upload.size
 
             await _timed(self._up, send)
@@ -133,7 +148,16 @@ class Transfers:
             await self._send_piece(upload)
             return False
         try:
-            await self._store.keep_pieces(upload.run_id, file)
+            await self._store.call(
+                dispatcher_calls.keep_pieces(
+                    self._store.dispatcher_id,
+                    upload.run_id,
+                    file.path,
+                    size_bytes=file.size,
+                    sha256=file.sha256,
+                    mode=file.mode,
+                )
+            )
         except psycopg.DatabaseError as error:
             if error.sqlstate != INCOMPLETE:
                 raise
@@ -141,23 +165,38 @@ class Transfers:
             return False
         return True
 
+    def _store_output(self, run_id: str, file: OutputFile, content: bytes | None) -> Call[None]:
+        return dispatcher_calls.store_output(
+            self._store.dispatcher_id,
+            run_id,
+            file.path,
+            content=content,
+            storage_url=file.storage_url,
+            size_bytes=file.size,
+            sha256=file.sha256,
+            mode=file.mode,
+        )
+
     async def _send_piece(self, upload: _Upload) -> None:
         async def send(size: int) -> tuple[int, int]:
             piece = await _read(upload, size)
-            await self._store.store_piece(upload.run_id, upload.name, upload.position, piece, upload.size)
+            call = dispatcher_calls.store_piece(
+                self._store.dispatcher_id, upload.run_id, upload.name, upload.position, piece, upload.size
+            )
+            await self._store.call(call)
             return len(piece), len(piece)
 
         async with self._turn:
             upload.position += await _timed(self._up, send)
 
     async def _fetch(
-        self, what: str, read: Callable[[int, int], Awaitable[bytes]], take: Callable[[bytes], object]
+        self, what: str, read: Callable[[int, int], Call[bytes]], take: Callable[[bytes], object]
     ) -> None:
         position = 0
         whole = False
 
         async def ask(size: int) -> tuple[tuple[bytes, bool], int]:
-            piece = await read(position, size)
+            piece = await self._store.call(read(position, size))
             return (piece, len(piece) < size), len(piece)
 
         async def take_turn() -> tuple[bytes, bool]:
@@ -171,7 +210,7 @@ class Transfers:
 
 
 async def _timed(pace: Pace, call: Callable[[int], Awaitable[tuple[Answer, int]]]) -> Answer:
-    """Return what ``call`` does with so many bytes; it also tells how many were moved."""
+    """Call with the number of bytes that fit now; ``call`` returns its result and how many bytes it moved."""
     with pace.measured() as moved:
         answer, moved.size = await call(pace.size)
     return answer

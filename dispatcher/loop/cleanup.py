@@ -1,59 +1,56 @@
-"""Getting rid of workspaces that are done with, and keeping those in which a session may go on."""
+"""Deleting workspaces that are done with, and keeping those in which a session may continue."""
 
 import contextlib
 import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
 
 import structlog
 import trio
 
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import ExecutionSettings
-from dispatcher.database.rows import Report
 from dispatcher.database.store import Store
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
+from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.life import Run
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
+from sql import dispatcher_calls
+from sql.dispatcher_rows import Report
 
 log = structlog.get_logger()
 
 EXPIRY_PAUSE = 3600.0
-"""Seconds between two looks, when runs end, for directories of sessions that are kept no longer."""
+"""Least time in seconds between two looks for directories of sessions that need not be kept any longer."""
 TRASH_PAUSE = 1.0
-"""Seconds in which workspaces that are done with gather to be deleted together."""
+"""Seconds in which workspaces gather, to be deleted together."""
 MOUNT_PAUSE = 60.0
-"""Seconds between two looks whether what is mounted in the trash is gone. A look costs half a millisecond."""
+"""Seconds between two looks whether a mount in the trash is gone. A look costs half a millisecond."""
 
 
 class Cleanup:
-    """Does what ``execution.cleanup`` and ``execution.keep_sessions`` say.
-
-    ``settings`` and ``active`` answer those in force and the runs there are at that moment; from ``adopted`` on these
-    are all that use a workspace.
-    """
+    """Does what ``execution.cleanup`` and ``execution.keep_sessions`` say."""
 
     def __init__(
         self,
         work_directory: WorkDirectory,
         store: Store,
-        settings: Callable[[], ExecutionSettings],
-        active: Callable[[], Sequence[Run]],
-        adopted: trio.Event,
+        configuration: CurrentConfiguration,
+        active: ActiveRuns,
     ) -> None:
         self._work_directory = work_directory
         self._store = store
-        self._settings = settings
+        self._configuration = configuration
         self._active = active
-        self._adopted = adopted
-        self._trash = trio.Event()
+        self._discarded = AutoResetEvent()
         self._emptying = trio.Lock()
 
     async def run(self) -> None:
-        """Delete what was discarded, away from everything that somebody waits for."""
-        await self._adopted.wait()
+        """Delete what was discarded, at a time when nobody waits for it."""
+        await self._active.adopted.wait()
         await self._discard_leftovers()
         looked = -math.inf
         while True:
@@ -61,23 +58,22 @@ class Cleanup:
                 await in_thread(self._discard_expired)
                 looked = trio.current_time()
             held = await self.empty_trash()
-            with trio.move_on_after(MOUNT_PAUSE if held else math.inf):
-                await self._trash.wait()
+            await self._discarded.wait(until=trio.current_time() + MOUNT_PAUSE if held else math.inf)
             await trio.sleep(TRASH_PAUSE)
-            self._trash = trio.Event()
+            self._discarded.clear()
 
     async def empty_trash(self) -> bool:
-        """Delete now what was discarded. Prompts and output must not lie on the disk until the next start.
+        """Delete now what was discarded. Prompts and output must not stay on the disk until the next start.
 
-        Returns whether something that is mounted there keeps a part of it.
+        Returns whether a mount keeps a part of it.
         """
         async with self._emptying:
             return await self._work_directory.trash.empty()
 
     def ended(self, run: Run, report: Report) -> None:
-        """Mark what is kept of a run, before the database hears of its end.
+        """Mark what is kept of a run, before its end is reported to the database.
 
-        Whoever starts after a crash takes a directory without a mark for done with.
+        After a crash, the next start takes a directory without a mark for one that is done with.
         """
         if (keep_for := self._keeps_session(run, report)) > 0:
             try:
@@ -86,54 +82,58 @@ class Cleanup:
                 log.warning("a session cannot be kept", task=run.claimed.number, error=str(error))
 
     def reported(self, run: Run, report: Report) -> None:
-        """Let go of a run whose end the database knows."""
+        """Discard what is not needed of a run whose end the database knows."""
         if not self._is_done_with(report):
             return
         try:
             self._let_go(run, report)
         except OSError as error:
             log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
-        self._trash.set()
+        self._discarded.set()
+
+    @property
+    def _settings(self) -> ExecutionSettings:
+        return self._configuration.settings.execution
 
     def _is_done_with(self, report: Report) -> bool:
-        cleanup = self._settings().cleanup
+        cleanup = self._settings.cleanup
         return cleanup == "always" or (cleanup == "on_success" and report.error_class is None)
 
     def _keeps_session(self, run: Run, report: Report) -> float:
-        """For how many seconds the directory of a run's session is kept when the rest of its workspace is not."""
+        """Return for how many seconds the session's directory is kept when the rest of the workspace is not."""
         if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
             return 0
-        keep_for = self._settings().keep_sessions
+        keep_for = self._settings.keep_sessions
         return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
 
     def _let_go(self, run: Run, report: Report) -> None:
-        """Discard a workspace, but for what its session needs to go on in. Raises OSError."""
+        """Discard a workspace, except the directory in which its session may continue. Raises OSError."""
         if self._keeps_session(run, report) > 0:
             run.workspace.strip()
             return
         run.workspace.discard()
         if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
-            # It went on in the directory of an earlier run, which nobody needs any more either.
+            # The session continued in the directory of an earlier run, which is not needed any more either.
             home = Workspace(run.workspace.work.parent, run.workspace.work)
             home.discard()
 
     async def _discard_leftovers(self) -> None:
-        """Discard workspaces of runs that ended while a dispatcher died, before it could do so.
+        """Discard workspaces that a dispatcher could not discard because it died.
 
-        Those without an exit record stay, unless the database has their result: such a run was given up for lost, and
-        its files may be all that is left. An agent may have destroyed that record.
+        A workspace without an exit record stays, unless the database has the result of its run: if the run was given
+        up as lost, the files may be all that is left of it. The agent may have destroyed the record.
         """
-        if self._settings().cleanup != "always":
+        if self._settings.cleanup != "always":
             return
         doubtful = await in_thread(self._discard_ended)
         settled = await self._store.patiently(
-            "looking for results", lambda: self._store.settled_runs(list(doubtful))
+            "looking for results", dispatcher_calls.settled_runs(list(doubtful))
         )
         for run_id in settled:
             self._discard(doubtful[run_id])
 
     def _discard_ended(self) -> dict[str, Workspace]:
-        """Discard those that have an exit record; returns the others, by the runs that they say they are of."""
+        """Discard workspaces with an exit record; return the others, by the id of the run in their record."""
         doubtful = {}
         for workspace in self._workspaces():
             try:
@@ -151,7 +151,7 @@ class Cleanup:
         return doubtful
 
     def _discard(self, workspace: Workspace) -> None:
-        # Asked last: a run that is new is known before its workspace is made.
+        # Asked last: a new run is active before its workspace is made.
         if self._is_in_use(workspace):
             return
         try:
@@ -160,7 +160,7 @@ class Cleanup:
             log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
 
     def _discard_expired(self) -> None:
-        """Discard what was kept for sessions longer than it had to be."""
+        """Discard directories of sessions whose time is over."""
         now = time.time()
         for workspace in self._workspaces():
             try:
@@ -182,10 +182,10 @@ class Cleanup:
             return []
 
     def _is_in_use(self, workspace: Workspace) -> bool:
-        """Whether a run has its files there, or works there: going on with a session, it does so in another's."""
+        """Return whether a run has its files there, or works there because it continues the session of another run."""
         return any(
             workspace.directory in (run.workspace.directory, run.workspace.work.parent)
-            for run in self._active()
+            for run in self._active
         )
 
 

@@ -1,48 +1,47 @@
 """Deleting what nobody needs any more: old output, old tasks, files that belonged to them, and lanes without tasks.
 
-A few rows at a time, then nothing for a while: it is in no hurry, and everything else is.
+Each step takes a few rows and then rests, because everything else is more urgent.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from random import random
 
 import psycopg
 import structlog
 import trio
 
-from dispatcher.configuration.settings import RetentionSettings
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
-from dispatcher.database.rows import Pruned
 from dispatcher.database.store import Store
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.large_files import LargeFiles
+from sql import calls, dispatcher_calls
+from sql.call import Call
+from sql.dispatcher_rows import PrunedOutput
+from sql.rows import Pruned
 
 log = structlog.get_logger()
 
 SHARE = 0.05
-"""The part of the time for which a statement of ours may be under way while there is something to delete."""
+"""The share of the time in which a statement of ours may run while there is something to delete."""
 FILE_SECONDS = 86400.0
-"""How old a file without a row has to be; one that is younger may be of a run that is not reported yet."""
+"""The least age of a file without a row; a younger file may belong to a run that is not reported yet."""
 DIGESTS = 1000
-"""Files to ask for in one statement."""
+"""Files that one statement asks about."""
 LANES = 200
 """Lanes to remove in one statement, for which a claim may have to wait: 3 ms."""
 
 
 class Retention:
-    """Looks at the start, and then about once in ``retention.interval``.
+    """Looks at the start, and then about once in ``retention.interval``."""
 
-    ``settings`` answers those in force at that moment.
-    """
-
-    def __init__(self, store: Store, settings: Callable[[], RetentionSettings], files: LargeFiles) -> None:
+    def __init__(self, store: Store, configuration: CurrentConfiguration, files: LargeFiles) -> None:
         self._store = store
-        self._settings = settings
+        self._configuration = configuration
         self._files = files
 
     async def run(self) -> None:
-        """Prune for ever. Nothing waits for it, so while the database is away it waits for its next time."""
+        """Prune for ever. While the database is away, wait for the next interval: nothing depends on it."""
         while True:
             try:
                 await self._prune()
@@ -51,39 +50,40 @@ class Retention:
                     raise
                 log.warning("old data is deleted later", error=str(error).strip())
             # Dispatchers that were started together drift apart, and then share the work best.
-            await trio.sleep(self._settings().interval * (0.9 + random() / 5))  # noqa: S311
+            interval = self._configuration.settings.retention.interval
+            await trio.sleep(interval * (0.9 + random() / 5))  # noqa: S311
 
     async def _prune(self) -> None:
-        keep = self._settings()
+        keep = self._configuration.settings.retention
         if keep.tasks is not None:
-            await self._all("tasks", partial(self._store.prune_tasks, keep.tasks))
+            await self._all("tasks", calls.prune_tasks(keep.tasks))
         if keep.output is not None:
-            await self._all("output of tasks", partial(self._store.prune_output, keep.output))
+            await self._all("output of tasks", dispatcher_calls.prune_output(keep.output))
         await self._remove_lanes()
         await self._remove_files()
 
-    async def _all(self, what: str, prune: Callable[[], Awaitable[Pruned]]) -> None:
+    async def _all(self, what: str, prune: Call[Pruned | PrunedOutput]) -> None:
         count = size = 0
         while True:
             began = trio.current_time()
-            pruned = await prune()
-            count += pruned.count
-            size += pruned.size
-            if not pruned.count:
+            pruned = await self._store.call(prune)
+            count += pruned.tasks
+            size += pruned.bytes
+            if not pruned.tasks:
                 break
             await _rest(began)
         if count:
-            log.info("deleted what is not kept any longer", what=what, count=count, bytes=size)
+            log.info("deleted old data", what=what, count=count, bytes=size)
 
     async def _remove_lanes(self) -> None:
-        """Remove what the claim knows of lanes without tasks.
+        """Remove lanes without tasks, and what the claim stores for them.
 
-        Those that empty meanwhile are for the next time: where work comes and goes there are always some.
+        Lanes that become empty meanwhile are left for the next time: busy systems always have some.
         """
         count = 0
         while True:
             began = trio.current_time()
-            removed = await self._store.prune_lanes(LANES)
+            removed = await self._store.call(dispatcher_calls.prune_lanes(LANES))
             count += removed
             if removed < LANES:
                 break
@@ -92,11 +92,13 @@ class Retention:
             log.info("removed lanes without tasks", count=count)
 
     async def _remove_files(self) -> None:
-        """Remove files that no row names, unless a run keeps one at this moment: then the next time."""
+        """Remove files that no row names. If a run is storing one at this moment, leave all for the next time."""
         with self._files.alone() as alone:
             old = await in_thread(self._files.older_than, FILE_SECONDS) if alone else []
             for start in range(0, len(old), DIGESTS):
-                unneeded = await self._store.unreferenced_files(old[start : start + DIGESTS])
+                unneeded = await self._store.call(
+                    dispatcher_calls.unreferenced_files(old[start : start + DIGESTS])
+                )
                 await in_thread(self._remove, unneeded)
                 if unneeded:
                     log.info("removed large files of tasks that are gone", count=len(unneeded))
@@ -107,5 +109,5 @@ class Retention:
 
 
 async def _rest(began: float) -> None:
-    """Do nothing for so long that the step that ``began`` then has had our share of the time."""
+    """Sleep until the step that began at ``began`` has taken no more than our share of the time."""
     await trio.sleep((trio.current_time() - began) * (1 / SHARE - 1))

@@ -5,52 +5,45 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import TypeVar
 
 import psycopg
 import structlog
 import trio
 from msgspec.structs import replace
-from psycopg_pool import ConnectionPool
 
 from dispatcher import __version__
 from dispatcher.configuration import paths
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.apply_settings import apply_settings
 from dispatcher.database.connection import (
-    BoundedConnection,
     connect,
-    conninfo,
-    prepare,
+    execute,
     translate,
     translated,
 )
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
-from dispatcher.database.rows import Registration
-from dispatcher.database.store import Store, register
 from dispatcher.errors import DispatchError, UsageError
-from dispatcher.host import cgroups, linux
-from dispatcher.host.threads import SerialThread, in_thread
+from dispatcher.host import linux
+from dispatcher.host.threads import in_thread
 from dispatcher.loop import logs
+from dispatcher.loop.assembly import STATEMENT_TIMEOUT, assembled
 from dispatcher.loop.event_loop import EventLoop
-from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, in_a_sentence
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
+from sql import calls, dispatcher_calls
+from sql.call import Call
 from wrappers.base import Wrapper
 from wrappers.registry import configured
 
 log = structlog.get_logger()
 Failure = TypeVar("Failure", bound=Exception)
 
-STATEMENT_TIMEOUT = 10.0
-"""Seconds. A statement that takes longer is given up and tried again."""
 FEWEST_OPEN_FILES = 32
 """What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for more runs."""
-RECONNECT_TIMEOUT = 2.0
-"""Seconds. The pool doubles its pauses up to this. With longer ones it would notice too late that a server is back."""
 
 
 def serve(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
@@ -89,56 +82,19 @@ async def _run_loop(settings: Settings, reread: Callable[[], Settings], until_em
             for group in apply_settings(connection, settings):
                 log.info("made a worker group for a program found on PATH", group=group)
             with translated():
-                row = connection.execute("SELECT database_id()::text").fetchone()
-            assert row is not None
-            database_id = str(row[0])
+                database_id = execute(connection, calls.database_id())
             work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
             with translated():
-                dispatcher_id = register(connection, _registration(settings, work_directory.id))
+                dispatcher_id = execute(connection, _registration(settings, work_directory.id))
         log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
-        parent = cgroups.parent_of_runs()
-        if parent is None:
-            log.info("no control groups: an agent's processes that clear their environment are not found")
-
         files = LargeFiles(paths.home() / "files" / database_id)
-
-        def listen() -> psycopg.Connection:
-            return connect(
-                settings,
-                application_name="dispatcher listener",
-                statement_timeout=STATEMENT_TIMEOUT,
-                own_session=True,
-            )
-
-        with (
-            _pool(settings, settings.database.pool_size) as pool,
-            _pool(settings, 1) as claims,
-            SerialThread() as claiming,
-            SerialThread() as launching,
-        ):
-            loop = EventLoop(
-                settings, wrappers, Store(pool, claims, claiming, dispatcher_id), listen, work_directory,
-                Sweeper(work_directory.mark, parent), launching, files, linux.raise_open_files(),
-            )  # fmt: skip
+        configuration = CurrentConfiguration(settings, wrappers)
+        with assembled(configuration, work_directory, files, dispatcher_id) as loop:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, loop, settings, reread)
                 await loop.run(until_empty=until_empty)
                 nursery.cancel_scope.cancel()
         work_directory.release()
-
-
-def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
-    return ConnectionPool(
-        conninfo(settings, application_name="dispatcher"),
-        connection_class=BoundedConnection,
-        kwargs={"autocommit": True},
-        configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT, own_session=True),
-        min_size=1,
-        max_size=size,
-        timeout=5,
-        reconnect_timeout=RECONNECT_TIMEOUT,
-        open=False,
-    )
 
 
 async def _obey(
@@ -180,7 +136,7 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
             wrappers = _wrappers(new)
             await in_thread(apply, new)
         except DispatchError as error:
-            log.error("the configuration is not taken over", error=str(error))
+            log.error("the configuration is not taken over", error=error.with_hint)
             return settings
     if wall.error is not None:
         log.error("the configuration is not taken over", error=in_a_sentence(wall.error))
@@ -209,8 +165,8 @@ def _wrappers(settings: Settings) -> dict[str, Wrapper]:
         raise UsageError(str(error)) from error
 
 
-def _registration(settings: Settings, work_directory_id: str) -> Registration:
-    return Registration(
+def _registration(settings: Settings, work_directory_id: str) -> Call[str]:
+    return dispatcher_calls.register_dispatcher(
         host=settings.dispatcher.host or socket.gethostname(),
         boot_id=linux.boot_id(),
         pid=os.getpid(),

@@ -1,4 +1,4 @@
-"""A started agent: the shell that watches over it, held by a pidfd, so that no signal ever meets a stranger."""
+"""A started agent: the shell that watches it, held by a pidfd, so that no signal reaches another process."""
 
 import contextlib
 import errno
@@ -12,18 +12,24 @@ import trio
 
 from dispatcher.host import linux, pidfd, survivors
 from dispatcher.host.survivors import Marks
-from dispatcher.run.launch import Child
+from dispatcher.run.launch import Child, Launch, launch
+from dispatcher.run.refusals import NotStartedError, cannot
 from dispatcher.workspaces import run_record
+from dispatcher.workspaces.run_record import Header, RunRecord
 
 _TO_THE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9."""
 
 
-class AgentProcess:
-    """Use it as a context manager: that gives the descriptor back, and leaves the process alone.
+class NotWatchedError(NotStartedError):
+    """The agent was started, and its shell killed because nobody could watch it: the rest must be killed as well."""
 
-    ``run_id`` is the mark of an adopted one, of which only the descriptor is certain: its number is free for anybody
-    once it has ended. The number of our own child stays its own until :meth:`exit_code` reaps it.
+
+class AgentProcess:
+    """Use it as a context manager: at the end the descriptor is closed, and the process goes on.
+
+    The pid of our own child stays its own until :meth:`exit_code` reaps it. The pid of an adopted shell may be reused
+    once that has ended, so only the descriptor is certain; ``run_id`` is the mark of its processes.
     """
 
     def __init__(self, pid: int, descriptor: int, child: Child | None = None, run_id: str = "") -> None:
@@ -34,25 +40,47 @@ class AgentProcess:
         self._reaped = False
 
     @classmethod
+    def start(cls, directory: Path, header: Header, what: Launch) -> Self:
+        """Create the run record and start the shell. Belongs in a thread. Raises :class:`NotStartedError`."""
+        try:
+            record = RunRecord.create(directory, header)
+            try:
+                child = launch(what, record)
+            finally:
+                record.close()
+        except OSError as error:
+            raise cannot("no process could be started", error) from error
+        try:
+            return cls.of_child(child)
+        except OSError as error:
+            child.kill()
+            child.wait()
+            refusal = cannot("the process could not be watched", error)
+            raise NotWatchedError(refusal.error_class, str(refusal)) from error
+
+    @classmethod
     def of_child(cls, child: Child) -> Self:
-        """Hold a process that we started. Raises OSError when there is no descriptor for it."""
+        """Hold a process that we started. Raises OSError when no descriptor is free."""
         return cls(child.pid, os.pidfd_open(child.pid), child)
 
     @classmethod
     def adopt(cls, directory: Path, pid: int, marks: Marks) -> Self | None:
-        """Hold the shell of a run that somebody else started; None when it has ended, or ``pid`` is not its number.
+        """Hold the shell of a run that somebody else started; None when it has ended, or ``pid`` is not its pid.
 
-        The number comes from the run record, where an agent may write any number. So the process must prove by its
-        environment that it is of this run, and lead a session; what an agent can make pass is a process of its own.
-        The lock is tested once more after the descriptor was opened: only then the number was still its own.
-        Raises OSError when the host has no room for a look.
+        The pid comes from the run record, where an agent may write any number. So the process must prove by its
+        environment that it belongs to this run, and it must lead a session; an agent can only pass off a process of
+        its own. The lock is tested again after the descriptor was opened: if it is still held, the pid was not reused.
+        Raises OSError when the host has no room to look.
         """
         try:
             descriptor = os.pidfd_open(pid)
         except (ProcessLookupError, ValueError):
             return None
         except OSError as error:
-            if error.errno in (errno.EINVAL, errno.ENOENT):  # no number of a process, but perhaps of a thread
+            if error.errno in (
+                errno.EINVAL,
+                errno.ENOENT,
+            ):  # not the pid of a process, but perhaps of a thread
                 return None
             raise
         adopted = cls(pid, descriptor, run_id=marks.run)
@@ -77,7 +105,7 @@ class AgentProcess:
 
     @property
     def began(self) -> float:
-        """When it was started, in seconds since boot; now, if it has ended."""
+        """When it was started, in seconds since boot; the present time if it has ended."""
         try:
             return linux.place_of(self.pid).began
         except (FileNotFoundError, ProcessLookupError):
@@ -94,20 +122,20 @@ class AgentProcess:
     def exit_code(self) -> int | None:
         """Reap our own child, which has ended, and return its exit code; None when a signal ended it.
 
-        None, too, of an adopted one: only its parent is told.
+        Also None for an adopted process: the kernel tells the code only to the parent.
         """
         code = self._child.wait() if self._child is not None else -1
         self._reaped = True
         return code if code >= 0 else None
 
     def reap(self) -> None:
-        """Take note of the end of our own child, if it has ended, so that its number becomes free."""
+        """Reap our own child if it has ended, so that its pid becomes free."""
         if self._child is not None and not self._reaped:
             pid, _ = os.waitpid(self.pid, os.WNOHANG)
             self._reaped = pid == self.pid
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Signal the shell and all that is in its process group; nothing happens once the shell has ended."""
+        """Signal the shell and its process group; do nothing once the shell has ended."""
         if self.has_ended:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -117,7 +145,7 @@ class AgentProcess:
                 self._signal_adopted_group(number)
 
     def _signal_adopted_group(self, number: signal.Signals) -> None:
-        """Its number may be another's since the last look, so nothing is signaled by number."""
+        """Signal without using the pid: since the last look another process may have it."""
         try:
             signal.pidfd_send_signal(self._descriptor, number, None, _TO_THE_GROUP)
         except OSError as error:

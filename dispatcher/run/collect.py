@@ -1,4 +1,4 @@
-"""Taking an agent's output files out of its work directory without being led out of it."""
+"""Taking an agent's output files out of its work directory, without following a link out of it."""
 
 import contextlib
 import hashlib
@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.database.rows import OutputFile
+from dispatcher.database.transfers import OutputFile
 from dispatcher.host.host_trouble import HOST_TROUBLE
 from dispatcher.run.output.masking import Masking
-from dispatcher.workspaces.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.workspaces.large_files import LargeFiles
+from sql.calls import INLINE_BYTES
 
 IN_MEMORY_BYTES = 256 * 2**10
 _PIECE = 2**20
@@ -20,7 +21,7 @@ _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class CollectError(Exception):
-    """An output file is not what was asked for. ``error_class`` says how."""
+    """An output file is missing, too large or not a file. ``error_class`` says which."""
 
     def __init__(self, error_class: str, message: str) -> None:
         super().__init__(message)
@@ -30,13 +31,13 @@ class CollectError(Exception):
 def collect(
     work: Path, paths: Iterable[str], max_bytes: int, store: LargeFiles, masking: Masking, ours: Path
 ) -> Iterator[OutputFile]:
-    """Yield the files that are there, in order, then raise :class:`CollectError` for all that are missing.
+    """Yield the files that exist, in order, then raise :class:`CollectError` for all that are missing.
 
-    ``max_bytes`` bounds all of them together. A file above 256 KiB is copied to a file without a name in the directory
-    ``ours``, so that memory holds none, however many are on their way; one above 16 MiB to ``store``. A copy is there
-    until the next file is asked for: by then its row must be written. ``masking`` is for their content. Links and
-    special files are refused in every part of a path: the agent may have put them there. Raises OSError when
-    this host cannot read or keep any file.
+    ``max_bytes`` bounds the sum of their sizes. A file above 256 KiB is copied to an unnamed file in the directory
+    ``ours``, so that memory never holds it; a file above 16 MiB goes to ``store``. A copy exists until the caller asks
+    for the next file: by then its row must be written. ``masking`` is applied to their content. Links and special
+    files are refused in every part of a path: the agent may have put them there. Raises OSError when this host cannot
+    read or keep a file.
     """
     missing = []
     left = max_bytes
@@ -64,7 +65,7 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
             for parent in parents:
                 place = os.open(parent, _STEP | os.O_DIRECTORY, dir_fd=place)
                 opened.callback(os.close, place)
-            # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+            # O_NONBLOCK: opening a FIFO without a writer would wait for ever.
             descriptor = os.open(name, _STEP | os.O_NONBLOCK, dir_fd=place)
         except FileNotFoundError:
             raise
@@ -111,7 +112,7 @@ def _take(
 
 
 def _copy(content: Iterable[bytes], target: BinaryIO) -> tuple[int, str]:
-    """Write ``content``; returns its size and its SHA-256."""
+    """Write ``content``; return its size and its SHA-256."""
     size, digest = 0, hashlib.sha256()
     for piece in content:
         target.write(piece)
@@ -122,7 +123,7 @@ def _copy(content: Iterable[bytes], target: BinaryIO) -> tuple[int, str]:
 
 
 def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:
-    """Read so many bytes, and no more: what the agent left running may still write."""
+    """Read at most ``left`` bytes: a process that the agent left running may still write."""
     while piece := file.read(min(_PIECE, left)):
         left -= len(piece)
         yield piece

@@ -1,4 +1,4 @@
-"""From what a run left behind to the report of its end."""
+"""From what a run left behind to the report of how it ended."""
 
 import math
 import signal
@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dispatcher.database.rows import Output, Report
 from dispatcher.host.host_trouble import tells_of_host_trouble
 from dispatcher.run.launch import SHELL_NAME
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.run_record import Reading, StopReason
+from sql.dispatcher_rows import Output, Report
 from wrappers.base import AuthMode, Outcome
 from wrappers.text import storable
 
@@ -32,10 +32,10 @@ LONGEST_LIMIT = 8 * 86400.0
 """Seconds. The longest window of an account's usage is a week: a later reset is a mistake, or another clock."""
 
 CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"})
-"""Errors of agents that use up no attempt: their tasks go on with their sessions."""
+"""Errors of agents that use up no attempt: the next run of the task continues the session."""
 
 MOST_TOKENS = 10**15
-"""A larger count is a mistake. The sum of two must fit into a bigint: one number makes a whole report be refused."""
+"""A larger count is a mistake. The sum of two must fit into a bigint, or the database refuses the whole report."""
 MOST_USD = 1e9
 LONGEST_RUN = 10 * 365 * 86400.0
 LONGEST_SESSION = 1000
@@ -45,11 +45,11 @@ _NO_SECRETS = Masking(())
 
 
 def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
-    """Put the cause in place of the symptom: an agent that was stopped, or never came to run, only looks failed.
+    """Replace the symptom by the cause: an agent that was stopped, or never started, looks like one that failed.
 
-    A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded.
-    Without a final event nobody knows whether what it printed is all. A run that was stopped because it lived on after
-    its final event came to whatever that event said; and what one waited for in its slot may be the end of a limit.
+    A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded;
+    without a final event nobody knows whether its output is complete. A run that was stopped because it lived on after
+    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit.
     """
     if reading.stop_reason == "lingering":
         return outcome
@@ -75,11 +75,11 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 
 
 def _complaint(reading: Reading, stderr: str) -> str | None:
-    """What the shell said when it could not run the agent.
+    """Return what the shell said if it could not run the agent.
 
-    About the files and the directory it complains in the run record, about the program and about a process that it
-    cannot make where the agent's stderr goes by then. Above 128 it only tells by which signal the agent died. But when
-    it cannot fork, bash exits with 254, and dash at once, before it writes down any exit code.
+    It complains about the files and the directory in the run record. About the program, and about a process that it
+    cannot make, it complains in the agent's stderr. An exit code above 128 only tells which signal ended the agent.
+    When it cannot fork, bash exits with 254, and dash exits at once, before it writes an exit code.
     """
     if reading.exit_code == 0:
         return None
@@ -106,9 +106,9 @@ def report(
     auth_mode: AuthMode | None = None,
     output: Output | None = None,
 ) -> Report:
-    """Write the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already.
+    """Return the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already.
 
-    Whatever the agent printed, the database can store it: what is no possible number is left out.
+    The database can store it, whatever the agent printed: impossible numbers are left out.
     """
 
     def masked(text: str | None) -> str | None:
@@ -145,7 +145,7 @@ def _tokens(count: int) -> int | None:
 
 
 def _limit_lasts(outcome: Outcome) -> float | None:
-    """The seconds until a limit is reset; the service may tell that by the clock, as we hope, of this host."""
+    """Return the seconds until a limit is reset. Some services name a time: this host's clock should be right."""
     lasts = outcome.limit_lasts_s
     if outcome.limit_resets_at is not None:
         lasts = outcome.limit_resets_at - time.time()

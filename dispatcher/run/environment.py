@@ -1,4 +1,4 @@
-"""The environment of an agent: an allow-list of ours, its group's variables, and marks to find its processes by.
+"""The environment of an agent: variables on our allow-list, those of its group, and marks that identify its processes.
 
 Nothing else is inherited, so no agent sees the database's address or the key of another account.
 """
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher.configuration.secret_references import holds_password, why_secret
+from dispatcher.host import survivors
 from dispatcher.host.host_trouble import SCARCE
 from dispatcher.host.own_environment import GIVEN
+from sql.dispatcher_rows import ClaimedRun
+from wrappers.base import Wrapper
 
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
@@ -19,23 +22,23 @@ INHERITED = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 TEMPORARY = ("TMPDIR", "TMP", "TEMP")
-"""What programs ask, in this order, for where to put temporary files: each run has a place of its own."""
+"""The variables that name the directory for temporary files, in the order in which programs read them."""
 
 
 class SecretError(Exception):
-    """A reference of a group's variables cannot be resolved on this host; the message never holds a secret."""
+    """A reference in a group's variables cannot be resolved on this host. The message never contains a secret."""
 
 
 SHORTEST_KEY = 8
-"""Characters. A shorter value may be a key all the same, but it may as well be a word that people use."""
+"""Characters. A shorter value may be a key, but it may also be an ordinary word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
     """The variables of one run, and the secret values among them, which must not be stored or logged.
 
-    Whatever a reference stood for is taken for a secret, and so is an inherited address with a password in it; ``keys``
-    are those that are keys beyond doubt.
+    Every value of a reference counts as a secret, and so does an inherited address with a password in it. ``keys`` are
+    the secrets that are certainly keys.
     """
 
     variables: Mapping[str, str]
@@ -49,7 +52,7 @@ def build(
     marks: Mapping[str, str],
     inherited: Mapping[str, str] = GIVEN,
 ) -> Environment:
-    """Put an agent's environment together; ``group`` may hold references, which are resolved here and now.
+    """Return an agent's environment. ``group`` may hold references, which are resolved now.
 
     Raises :class:`SecretError`, and OSError when this host has no room to read anything.
     """
@@ -64,20 +67,28 @@ def build(
     return Environment(variables | dict(marks), tuple(longest_first), keys_among(secrets.items()))
 
 
+def for_run(
+    claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str], owner: str
+) -> Environment:
+    home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
+    marks = {survivors.RUN: claimed.run_id, survivors.OWNER: owner}
+    return build(claimed.env, {**extra, **home}, marks)
+
+
 def passwords_among(variables: Mapping[str, str]) -> dict[str, str]:
-    """Of an agent's variables those that it has from us and that hold a password, as the address of a proxy may."""
+    """Return the inherited variables that hold a password, as the address of a proxy may."""
     return {name: variables[name] for name in INHERITED if holds_password(variables.get(name, ""))}
 
 
 def keys_among(secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Of values of variables those that are keys, by the name of the variable or by how they look."""
+    """Return the values that are keys, by the name of their variable or by how they look."""
     return tuple(
         value for name, value in secrets if len(value) >= SHORTEST_KEY and why_secret(name, value) is not None
     )
 
 
 def resolve(name: str, value: str, inherited: Mapping[str, str] = GIVEN) -> str:
-    """Resolve ``env:NAME`` and ``file:/path``; any other value stands for itself.
+    """Resolve ``env:NAME`` and ``file:/path``; return any other value as it is.
 
     Raises :class:`SecretError`, and OSError when this host has no room to read anything.
     """
@@ -94,22 +105,22 @@ def resolve(name: str, value: str, inherited: Mapping[str, str] = GIVEN) -> str:
 def _read_secret(name: str, place: str) -> str:
     try:
         path = Path(place).expanduser()
-        # Without O_NONBLOCK, a FIFO would hold up the whole dispatcher.
+        # Without O_NONBLOCK, a FIFO would block the whole dispatcher.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, encoding="utf-8") as file:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
-                raise SecretError(f"{name}: {path} is no plain file")
+                raise SecretError(f"{name}: {path} is not a regular file")
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise SecretError(
                     f"{name}: {path} can be read by others (mode {stat.S_IMODE(mode):04o}): chmod 600 it"
                 )
             secret = file.read().strip()
             if "\0" in secret:
-                raise SecretError(f"{name}: {path} holds NUL, which no variable can")
+                raise SecretError(f"{name}: {path} contains a NUL byte, which no variable can hold")
             return secret
-    except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: nobody has such a home directory
+    except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: no user has such a home directory
         if isinstance(error, OSError) and error.errno in SCARCE:
-            raise  # the account is not to blame
-        why = getattr(error, "strerror", None) or error  # else the path is told twice
+            raise  # the host is to blame, not the account
+        why = getattr(error, "strerror", None) or error  # otherwise the path appears twice
         raise SecretError(f"{name}: cannot read {place}: {why}") from error

@@ -1,4 +1,4 @@
-"""Bringing the prompt and the input files of a run that are too large for one statement into its workspace."""
+"""Fetching a prompt and input files that are too large for one statement, piece by piece, into the workspace."""
 
 import codecs
 import os
@@ -7,17 +7,18 @@ from collections.abc import Sequence
 
 import psycopg
 
-from dispatcher.database.rows import ClaimedRun, InputFile
 from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
-from dispatcher.run.preparation import GO_ON, NotStartedError, cannot, check_length
+from dispatcher.run.preparation import GO_ON
+from dispatcher.run.refusals import NotStartedError, cannot, check_length
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, InputFile
 from wrappers.base import Wrapper
 
 
 def is_missing(claimed: ClaimedRun, inputs: Sequence[InputFile]) -> bool:
-    """Whether anything is to be fetched in pieces."""
+    """Return whether anything is to be fetched in pieces."""
     return claimed.prompt is None or any(file.content is None for file in inputs)
 
 
@@ -76,7 +77,7 @@ async def _fetch_input(
     workspace: Workspace,
     transfers: Transfers,
 ) -> None:
-    """Nothing is in the work directory before all of the file is there: the next attempt would find a part of it."""
+    """Put the file into the work directory only when it is complete, so that no attempt finds a part of it."""
     with tempfile.TemporaryFile(dir=workspace.directory) as draft:
         await transfers.fetch_input(claimed.run_id, file.path, draft.write)
         await in_thread(workspace.place, file.path, draft, file.mode)

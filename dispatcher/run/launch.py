@@ -1,4 +1,4 @@
-"""Starting an agent so that it needs nothing of us any more: files instead of pipes, and its own session."""
+"""Starting an agent that does not need the dispatcher to go on: files instead of pipes, and its own session."""
 
 import contextlib
 import subprocess
@@ -10,11 +10,11 @@ from typing import Protocol
 from dispatcher.host import linux
 from dispatcher.workspaces.run_record import RunRecord
 
-# The shell opens the files and changes directory itself: on a dead network mount it hangs, and the dispatcher
-# does not. Trapped signals (not ignored ones) are the default again in the agent, while the shell survives a
-# signal to the group and lives to write the exit code. Its own complaints go to the run record, too. Unless it was
-# born in its control group ($1 is "in") it joins it before it starts anything. The limit of open files was raised for
-# the dispatcher only.
+# The shell itself opens the files and changes the directory: on a dead network mount it hangs, and the dispatcher
+# does not. It traps signals, so that it survives a signal to the group and can write the exit code. Unlike ignored
+# signals, trapped ones have their default action again in the agent. The shell's own complaints go to the run record.
+# Unless the shell was born in its control group ($1 is "in"), it joins that before it starts anything. The limit of
+# open files was raised for the dispatcher only, so the shell lowers it again.
 SCRIPT = """\
 trap : HUP INT QUIT TERM
 [ -n "$1" ] && { [ "$1" = in ] || echo $$ >"$1"; } 2>/dev/null && echo contained
@@ -28,7 +28,7 @@ exit $code
 
 
 SHELL_NAME = "llmctl-run"
-"""What the shell calls itself in its complaints, and ``ps`` calls the shell."""
+"""The name of the shell in its complaints and in ``ps``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +61,11 @@ class Child(Protocol):
 def launch(what: Launch, record: RunRecord) -> Child:
     """Start the shell that runs the agent; it leads a session and a process group of its own.
 
-    Waits until the shell is executed (0.3 to 0.7 ms), so it belongs in a thread. Raises OSError when no process can be
+    Waits until the shell is executed (0.3 to 0.7 ms), so call it in a thread. Raises OSError when no process can be
     made.
     """
     if what.group is not None and linux.can_spawn_into_groups():
-        # Where the kernel or a sandbox does not let it, the shell joins the group by itself.
+        # If the kernel or a sandbox forbids this, the shell joins the group itself.
         with contextlib.suppress(OSError):
             return linux.spawn(_argv(what, "in"), what.env, record.descriptor, what.group)
     return subprocess.Popen(

@@ -1,161 +1,117 @@
-"""One run's life: prepare, launch, watch, stop, collect, conclude."""
+"""One run's life: prepare, launch, watch, stop, collect results, report."""
 
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import structlog
 import trio
 
-from dispatcher.configuration.settings import Settings
-from dispatcher.database.rows import ClaimedRun, InputFile, OpenRun, Report, Started
-from dispatcher.database.store import Store
-from dispatcher.database.transfers import Transfers
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
 from dispatcher.host.survivors import Marks
-from dispatcher.host.threads import SerialThread, in_thread
-from dispatcher.run.adoption import began, find_process
-from dispatcher.run.agent_process import AgentProcess
+from dispatcher.host.threads import in_thread
+from dispatcher.run.adoption import find_process, forgotten_tool, secrets_of, start_time
+from dispatcher.run.agent_process import AgentProcess, NotWatchedError
 from dispatcher.run.conclusion import STOPPED, explain, report
-from dispatcher.run.failure_file import newest
+from dispatcher.run.config_home import auth_mode_of, read_failure_file
+from dispatcher.run.context import RunContext
 from dispatcher.run.fetching import fetch, is_missing
-from dispatcher.run.forgotten_tool import forgotten_tool
-from dispatcher.run.launch import launch
 from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
-from dispatcher.run.output.output_store import Following
-from dispatcher.run.preparation import (
-    NotStartedError,
-    Prepared,
-    auth_mode_of,
-    cannot,
-    config_home_of,
-    prepare,
-    secrets_of,
-)
+from dispatcher.run.preparation import Prepared, prepare
+from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
-from dispatcher.run.sweeping import Sweeper
+from dispatcher.run.stop_request import StopRequest
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.large_files import LargeFiles
-from dispatcher.workspaces.run_record import Header, Reading, RunRecord, StopReason
+from dispatcher.workspaces.run_record import Header, Reading, StopReason
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report, Started
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all runs of a dispatcher share.
-
-    ``following`` takes in what agents print; ``transfers`` brings prompts, files and answers from and to the database;
-    ``may_launch`` answers whether a new process may be started, and ``launching`` is the thread that starts it;
-    ``on_started`` hears of each agent; ``files`` is where large output files are kept; ``open_files`` is the soft limit
-    of an agent, None for the dispatcher's own.
-    """
-
-    settings: Settings
-    wrappers: Mapping[str, Wrapper]
-    store: Store
-    following: Following
-    transfers: Transfers
-    files: LargeFiles
-    sweeper: Sweeper
-    may_launch: Callable[[], Awaitable[bool]]
-    launching: SerialThread
-    on_started: Callable[[Started], None]
-    open_files: int | None = None
-
-
 class Run:
-    """A run in our hands, from its claim to the report of its end.
+    """A run that is ours, from its claim to the report of its end.
 
-    Whatever the agent, its task or its configuration did wrong ends in the report, never in an exception.
-    ``contained`` tells after its end whether all of its processes were in its control group.
+    Whatever the agent, its task or its configuration does wrong goes into the report and never raises.
+    After the run, ``contained`` says whether all of its processes were in its control group.
     """
 
-    def __init__(self, claimed: ClaimedRun, workspace: Workspace, around: Surroundings) -> None:
+    def __init__(self, claimed: ClaimedRun, workspace: Workspace, context: RunContext) -> None:
         self.claimed = claimed
         self.workspace = workspace
         self.contained = False
-        self._around = around
-        self._stop_asked = trio.Event()
-        self._stop_reason: StopReason | None = None
+        self._context = context
+        self._settings = context.configuration.settings
+        self._wrappers = context.configuration.wrappers
+        self._stop = StopRequest()
         self._stopped: StopReason | None = None
         self._masking = Masking(())
         self._began = linux.seconds_since_boot()
-        self._clock = trio.CancelScope()
-        self._settling = trio.CancelScope()
-        self._launched = False
         self._process: AgentProcess | None = None
         self._output: AgentOutput | None = None
-        self._fetching = trio.CancelScope()
-        self._results = Results(claimed, workspace, around.transfers, around.files)
+        self._results = Results(claimed, workspace, context.transfers, context.files)
 
     def stop(self, reason: StopReason) -> None:
-        """Ask the run to end; the first reason counts, and once the agent has ended none does."""
+        """Ask the run to end. The first reason counts; none counts once the agent has ended."""
         if reason == "canceled":
             self._results.cancel()
-        if self._stop_reason is None:
-            self._stop_reason = reason
-            self._stop_asked.set()
-            self._settling.cancel()
-            self._fetching.cancel()
+        self._stop.ask(reason)
 
     def look_at_clock(self) -> None:
-        """See anew how long the run may go on: trio's clock stood still while the machine was suspended."""
-        self._clock.cancel()
+        """Work out again how long the run may go on, after the machine was suspended."""
+        self._stop.look_at_clock()
 
     async def live(self) -> Report:
-        """Start the agent and answer how it ended."""
+        """Start the agent; return the report of how it ended."""
         try:
             wrapper = self._wrapper()
             prepared = await self._prepare(wrapper)
-            if self._stop_reason is None and not await self._around.may_launch():
+            if self._stop.reason is None and not await self._context.may_launch():
                 self.stop("interrupted")
             self._refuse_if_stopped()
-            process = await self._around.launching.call(self._launch, prepared)
+            process = await self._context.launching.call(self._launch, prepared)
         except NotStartedError as error:
-            if self._launched:
-                await self._around.sweeper.kill(self.claimed.run_id)
+            if isinstance(error, NotWatchedError):
+                await self._context.sweeper.kill(self.claimed.run_id)
             log.warning("run not started", task=self.claimed.number, reason=str(error))
             return self._report_not_started(error.error_class, str(error))
         self._process = process
         with process:
             log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
             ago_s = linux.seconds_since_boot() - self._began
-            self._around.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
-            output = self._follow(wrapper)
+            self._context.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
+            output = self._begin_output(wrapper)
             exit_code = await self._watch(process, wrapper, output)
         reading = replace(await self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
         return await self._conclude(wrapper, output, reading)
 
     async def resume(self, known: OpenRun) -> Report:
-        """Go on with a run that another dispatcher claimed, wherever it got to; returns how it ended.
+        """Continue a run that another dispatcher claimed, however far it got; return the report of how it ended.
 
-        The run record is within reach of the agent. So what it says of a process must be proven, and whatever it
-        says, nothing is concluded before every process of the run is gone.
+        The agent can write to the run record. So what the record says about a process must be proven, and whatever
+        the record says, nothing is reported before every process of the run is gone.
         """
-        wrapper = self._around.wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
+        wrapper = self._wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
         reading, process = await self._find_process(known)
-        self._began = began(known, self._began, reading.header, process)
+        self._began = start_time(known, self._began, reading.header, process)
         group = reading.header.group if reading.header is not None else None
-        self._around.sweeper.adopt_group(self.claimed.run_id, group)
+        self._context.sweeper.adopt_group(self.claimed.run_id, group)
         if process is None:
-            await self._around.sweeper.kill(self.claimed.run_id)
+            await self._context.sweeper.kill(self.claimed.run_id)
         same_boot = known.boot_id == linux.boot_id()
         if reading.state == "never_started" and same_boot and not known.started:
             return self._report_not_started(
                 "interrupted", "its dispatcher ended before the agent was started"
             )
-        look = partial(secrets_of, self.claimed, process.pid if process is not None else None)
-        self._masking = Masking(*await when_there_is_room("looking for secrets", look))
-        output = self._follow(wrapper, adopted=True)
+        find_secrets = partial(secrets_of, self.claimed, process.pid if process is not None else None)
+        self._masking = Masking(*await when_there_is_room("looking for secrets", find_secrets))
+        output = self._begin_output(wrapper, adopted=True)
         if process is not None:
             with process:
                 log.info("run adopted", task=self.claimed.number, pid=process.pid)
@@ -168,23 +124,22 @@ class Run:
         return await self._conclude(wrapper, output, reading)
 
     async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
-        """Find out how far the run got; a record that says nothing for ever holds up neither a stop nor the timeout."""
-        marks = Marks(self.claimed.run_id, self._around.sweeper.owner)
-        self._settling.deadline = trio.current_time() + self._timeout - known.ran_s
-        with self._settling:
+        """Find out how far the run got; a stop and the timeout end the wait for a record that stays silent."""
+        marks = Marks(self.claimed.run_id, self._context.sweeper.owner)
+        with self._stop.preliminary(trio.current_time() + self._timeout - known.ran_s):
             return await find_process(self.workspace.directory, marks)
-        self._stopped = self._stop_reason or "timeout"
+        self._stopped = self._stop.reason or "timeout"
         return Reading("dead"), None
 
     def masked(self, text: str) -> str:
-        """Return a text without what is known to be a secret of this run."""
+        """Return the text without the known secrets of this run."""
         return self._masking.text(text)
 
     async def give_up(self, error: Exception) -> Report:
-        """End a run with which our own code cannot go on; returns the report once nothing of it lives any more."""
+        """End a run in which our own code failed; return the report once no process of the run is left."""
         claimed, output = self.claimed, self._output
         await persist(
-            "killing a run", partial(self._around.sweeper.kill, claimed.run_id), task=claimed.number
+            "killing a run", partial(self._context.sweeper.kill, claimed.run_id), task=claimed.number
         )
         if self._process is not None:
             self._process.reap()
@@ -193,7 +148,7 @@ class Run:
             ran_s = linux.seconds_since_boot() - self._began
             with Wall("the last output of a run", masked=self.masked, task=claimed.number):
                 output.measure()
-                last_output = await self._around.following.end(output)
+                last_output = await self._context.output_store.end(output)
                 stdout, stderr = output.excerpts()
         error_class, what = "agent_error", "the dispatcher failed at this run, and its log says where"
         if is_host_trouble(error):
@@ -222,7 +177,7 @@ class Run:
 
     def _wrapper(self) -> Wrapper:
         try:
-            return self._around.wrappers[self.claimed.tool]
+            return self._wrappers[self.claimed.tool]
         except KeyError:
             raise NotStartedError(
                 "spawn_failed",
@@ -231,27 +186,27 @@ class Run:
             ) from None
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
-        claimed, transfers = self.claimed, self._around.transfers
+        claimed, transfers = self.claimed, self._context.transfers
         inputs: list[InputFile] = []
         if claimed.has_input_files and not claimed.goes_on:
             inputs = await transfers.inputs(claimed.task_id)
-        security, owner = self._around.settings.security, self._around.sweeper.owner
+        security, owner = self._settings.security, self._context.sweeper.owner
         make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
         if is_missing(claimed, inputs):
             self._refuse_if_stopped()
-            with trio.CancelScope() as self._fetching:
+            with self._stop.preliminary():
                 await fetch(claimed, wrapper, self.workspace, inputs, transfers)
             self._refuse_if_stopped()
         self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
 
     def _refuse_if_stopped(self) -> None:
-        if self._stop_reason is not None:
-            raise NotStartedError(self._stop_reason, STOPPED[self._stop_reason])
+        if self._stop.reason is not None:
+            raise NotStartedError(self._stop.reason, STOPPED[self._stop.reason])
 
     def _launch(self, prepared: Prepared) -> AgentProcess:
-        group = self._around.sweeper.group_for(self.claimed.run_id)
+        group = self._context.sweeper.group_for(self.claimed.run_id)
         self._began = linux.seconds_since_boot()
         header = Header(
             run_id=self.claimed.run_id,
@@ -262,30 +217,15 @@ class Run:
             launched=self._began,
             group=str(group) if group is not None else None,
         )
-        try:
-            record = RunRecord.create(self.workspace.directory, header)
-            try:
-                child = launch(
-                    replace(prepared.launch, group=group, open_files=self._around.open_files), record
-                )
-            finally:
-                record.close()
-        except OSError as error:
-            raise cannot("no process could be started", error) from error
-        self._launched = True
-        try:
-            return AgentProcess.of_child(child)
-        except OSError as error:
-            child.kill()  # nobody could watch it
-            child.wait()
-            raise cannot("the process could not be watched", error) from error
+        what = replace(prepared.launch, group=group, open_files=self._context.open_files)
+        return AgentProcess.start(self.workspace.directory, header, what)
 
     @property
     def _timeout(self) -> float:
-        return self.claimed.timeout_s or self._around.settings.execution.timeout
+        return self.claimed.timeout_s or self._settings.execution.timeout
 
-    def _follow(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
-        self._output = self._around.following.begin(
+    def _begin_output(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
+        self._output = self._context.output_store.begin(
             self.claimed,
             self.workspace,
             wrapper.parser(),
@@ -296,58 +236,53 @@ class Run:
         return self._output
 
     async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> int | None:
-        """Return when the agent's shell has ended, by itself or because the run was stopped: its exit code, if known.
+        """Return the shell's exit code, if known, once it has ended by itself or because the run was stopped.
 
-        A shell that ended by itself has seen the agent end. One that was killed has not: the agent may go on, and must
-        not when the task begins anew.
+        A shell that ended by itself has seen the agent end. A shell that was killed has not: the agent may go on, so
+        it is killed before the task can begin again.
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
-            nursery.start_soon(self._around.following.follow, output, self.stop)
+            nursery.start_soon(self._context.output_store.follow, output, self.stop)
             await process.end()
             nursery.cancel_scope.cancel()
         exit_code = process.exit_code()
         if self._stopped is not None or exit_code is None:
-            await self._around.sweeper.kill(self.claimed.run_id)
+            await self._context.sweeper.kill(self.claimed.run_id)
         return exit_code
 
     async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
-        """Stop the agent when somebody asks for it or its time is over: gently, then for good."""
-        due = self._began + self._timeout
-        while not self._stop_asked.is_set() and (left := due - linux.seconds_since_boot()) > 0:
-            with trio.move_on_after(left) as self._clock:
-                await self._stop_asked.wait()
-        self.stop("timeout")
-        self._stopped = self._stop_reason
+        """Stop the agent when somebody asks for it or its time is over: first gently, then with SIGKILL."""
+        self._stopped = await self._stop.wait(self._began + self._timeout)
         log.info("stopping run", task=self.claimed.number, reason=self._stopped)
         try:
-            run_record.note_stop(self.workspace.directory, self._stopped or "timeout")
+            run_record.note_stop(self.workspace.directory, self._stopped)
         except OSError as error:
             log.error("cannot note the stop of a run", task=self.claimed.number, error=str(error))
         process.signal_group(wrapper.stop.signal)
         await trio.sleep(wrapper.stop.grace)
         process.signal_group(signal.SIGKILL)
-        await self._around.sweeper.kill(self.claimed.run_id)
+        await self._context.sweeper.kill(self.claimed.run_id)
 
     async def _read(self) -> Reading:
-        """Read the run record, or what is left where the agent put something else in its place."""
-        look = partial(run_record.read, self.workspace.directory)
+        """Read the run record; if the agent put something else in its place, the run counts as dead."""
+        read = partial(run_record.read, self.workspace.directory)
         try:
-            return await when_there_is_room("reading a run record", look)
+            return await when_there_is_room("reading a run record", read)
         except OSError:
             return Reading("dead")
 
     async def _conclude(self, wrapper: Wrapper, output: AgentOutput, reading: Reading) -> Report:
-        """Take in the last output, keep the run's output files, and say how it ended."""
+        """Read the last output, store the output files, and return the report."""
         ran_s = linux.seconds_since_boot() - self._began
         self.contained = reading.contained
         await output.catch_up()
         stdout, stderr = await when_there_is_room("reading output", output.excerpts)
-        evidence = await self._evidence(wrapper, output.evidence)
-        told = await output.outcome(reading.exit_code, evidence)
-        outcome = explain(told, reading, finished=output.final_event_seen, stderr=stderr)
-        had_no_room = outcome.error_class == "no_resources" != told.error_class
-        max_bytes = self._around.settings.execution.max_output_bytes
+        failure_file = await read_failure_file(self.claimed, wrapper, output.failure_file)
+        said = await output.outcome(reading.exit_code, failure_file)
+        outcome = explain(said, reading, finished=output.final_event_seen, stderr=stderr)
+        had_no_room = outcome.error_class == "no_resources" != said.error_class
+        max_bytes = self._settings.execution.max_output_bytes
         kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
         log.info(
             "run ended",
@@ -356,7 +291,7 @@ class Run:
             seconds=round(ran_s, 3),
             exit_code=reading.exit_code,
         )
-        made = report(
+        ended = report(
             self.claimed.run_id,
             outcome,
             reading,
@@ -367,19 +302,6 @@ class Run:
             ran_s=ran_s,
             retry_after_s=TASK_PAUSE if had_no_room else None,
             auth_mode=auth_mode_of(self.claimed, wrapper),
-            output=await self._around.following.end(output),
+            output=await self._context.output_store.end(output),
         )
-        return await self._results.send_answer(made)
-
-    async def _evidence(self, wrapper: Wrapper, wanted: str | None) -> bytes:
-        if wanted is None:
-            return b""
-        what = "looking for what a CLI noted"
-        home = await when_there_is_room(what, partial(config_home_of, self.claimed, wrapper))
-        if home is None:
-            return b""
-        try:
-            return await when_there_is_room(what, partial(newest, home, wanted), thread=True)
-        except OSError as error:
-            log.warning("cannot look for what a CLI noted", task=self.claimed.number, error=str(error))
-            return b""
+        return await self._results.send_answer(ended)

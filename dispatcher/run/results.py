@@ -1,4 +1,4 @@
-"""What a run made, on its way into the database: its output files, and an answer that no report can carry."""
+"""Storing what a run made: its output files, and an answer that is too large for a report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -9,9 +9,8 @@ import structlog
 import trio
 from msgspec import structs
 
-from dispatcher.database.rows import ClaimedRun, OutputFile, Report
 from dispatcher.database.store import NOT_OURS
-from dispatcher.database.transfers import Transfers
+from dispatcher.database.transfers import OutputFile, Transfers
 from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.host.threads import in_thread
 from dispatcher.run.collect import CollectError, collect
@@ -19,6 +18,7 @@ from dispatcher.run.conclusion import STOPPED
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import Workspace
+from sql.dispatcher_rows import ClaimedRun, Report
 from wrappers.base import Outcome
 
 log = structlog.get_logger()
@@ -28,11 +28,11 @@ LARGEST_ANSWER = 64 * 2**10
 
 
 class _CanceledError(Exception):
-    """The run was canceled while something large that it made was on its way."""
+    """The run was canceled while a large result was being stored."""
 
 
 class Results:
-    """The results of one run. After :meth:`cancel` nothing large is stored any more, nor waited for."""
+    """The results of one run. After :meth:`cancel` nothing large is stored or waited for."""
 
     def __init__(
         self, claimed: ClaimedRun, workspace: Workspace, transfers: Transfers, files: LargeFiles
@@ -45,14 +45,14 @@ class Results:
         self._storing = trio.CancelScope()
 
     def cancel(self) -> None:
-        """Give up at once what is on its way."""
+        """Give up what is being stored now."""
         self._canceled = True
         self._storing.cancel()
 
     async def keep_files(
         self, outcome: Outcome, max_bytes: int, masking: Masking
     ) -> tuple[list[str], Outcome]:
-        """Store the declared files that are there, also of a failed run; a missing one fails a run that succeeded.
+        """Store the declared files that exist, also those of a failed run; a missing file fails a successful run.
 
         While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
         """
@@ -96,7 +96,7 @@ class Results:
         return kept, outcome
 
     async def send_answer(self, report: Report) -> Report:
-        """Send an answer in pieces that is too large for its report; returns what is to be reported."""
+        """Send an answer in pieces if it is too large for its report; return what is to be reported."""
         answer = (report.final_text or "").encode()
         if len(answer) <= LARGEST_ANSWER:
             return report
@@ -109,11 +109,11 @@ class Results:
         except psycopg.DatabaseError as error:
             if error.sqlstate != NOT_OURS:
                 raise
-            return report  # which is refused as well
+            return report  # the database refuses that as well
         return structs.replace(report, answer_bytes=len(answer))
 
     async def _store(self, file: OutputFile) -> bool:
-        """Store a file; returns False when it is given up. A small one is stored whatever happens."""
+        """Store a file; return False if a cancel made us give it up. A small file is always stored."""
         try:
             with self._while_wanted() if file.copy is not None else nullcontext():
                 await self._transfers.store_file(self._claimed.run_id, file)
@@ -123,7 +123,7 @@ class Results:
 
     @contextmanager
     def _while_wanted(self) -> Iterator[None]:
-        """Give up what is on its way inside when the run is canceled, as _CanceledError."""
+        """Give up what is stored inside when the run is canceled, and raise _CanceledError."""
         with trio.CancelScope() as self._storing:
             if self._canceled:
                 self._storing.cancel()

@@ -1,4 +1,4 @@
-"""Nothing of a run outlives it: what agents leave behind is found and killed, also after a crash of ours."""
+"""No process outlives its run: those that agents leave behind are found and killed, also after a crash of ours."""
 
 import math
 from pathlib import Path
@@ -8,6 +8,7 @@ import trio
 
 from dispatcher.backoff import Backoff
 from dispatcher.host import cgroups
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.survivors import kill_left_over, kill_run
 from dispatcher.host.threads import in_thread
 
@@ -16,37 +17,40 @@ log = structlog.get_logger()
 LOOK_PAUSE = 1.0
 """Seconds between two looks at all processes of the machine; runs that end meanwhile share the next look."""
 RARE_LOOK_PAUSE = 10.0
-"""Seconds that a run whose processes were all in its control group waits for that look: of these only one that went
-to another group can be left. On a machine with 2,000 processes a look is 10 to 28 ms, twice in this time."""
+"""Seconds until that look if all processes of a run began in its control group and the group is empty.
+
+Only a process that moved to another group can be left then. On a machine with 2,000 processes a look takes 10 to
+28 ms, twice in this time.
+"""
 KILL_SECONDS = 2.0
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts to kill what does not die."""
 
 
 class Sweeper:
-    """Knows which runs may have processes, and ends all others of the same work directory.
+    """Knows which runs may have processes, and kills all others of the same work directory.
 
-    ``owner`` marks the processes of this work directory and database. ``parent`` is where control groups are made,
-    None where they cannot be.
+    ``owner`` marks the processes of this work directory and database. ``parent`` is the group in which the control
+    groups of runs are made, None where none can be made.
     """
 
     def __init__(self, owner: str, parent: Path | None) -> None:
         self.owner = owner
-        self._parent = parent
+        self.parent = parent
         self._alive: dict[str, Path | None] = {}
         self._groups_left: list[Path] = []
-        self._look_at = math.inf
-        self._news = trio.Event()
+        self._next_look = math.inf
+        self._rescheduled = AutoResetEvent()
 
     def begin(self, run_id: str) -> None:
-        """From now on processes of this run are wanted."""
+        """Leave the processes of this run alone from now on."""
         self._alive[run_id] = None
 
     def group_for(self, run_id: str) -> Path | None:
-        """Make the control group of a run that begins."""
-        if self._parent is None:
+        """Make the control group of a run that begins; None if that is not possible."""
+        if self.parent is None:
             return None
-        group = self._parent / f"{self._prefix}{run_id}"
+        group = self.parent / f"{self._prefix}{run_id}"
         try:
             group.mkdir(exist_ok=True)
         except OSError as error:
@@ -56,18 +60,18 @@ class Sweeper:
         return group
 
     def adopt_group(self, run_id: str, group: str | None) -> None:
-        """Take the control group that an earlier dispatcher made for a run; None where its record does not tell.
+        """Use the control group that an earlier dispatcher made for a run; ``group`` is what the run record says.
 
-        That record is within reach of the agent: what it says must not make us kill a group of somebody else.
+        The agent can write to that record: it must not make us kill a group of somebody else.
         """
         name = f"{self._prefix}{run_id}"
         if group is not None and Path(group).name == name and cgroups.is_one(Path(group)):
             self._alive[run_id] = Path(group)
-        elif self._parent is not None:
-            self._alive[run_id] = self._parent / name
+        elif self.parent is not None:
+            self._alive[run_id] = self.parent / name
 
     async def kill(self, run_id: str) -> None:
-        """Kill all processes of a run, and return when none is left; until then the run must keep its slot."""
+        """Kill all processes of a run; return when none is left. Until then the run must keep its slot."""
         backoff = Backoff(LOOK_PAUSE, LONGEST_PAUSE)
         while not await self._kill(run_id):
             pause = backoff.next()
@@ -75,7 +79,7 @@ class Sweeper:
             await trio.sleep(pause)
 
     async def _kill(self, run_id: str) -> bool:
-        """Answers whether none is left: one that hangs in the kernel is, and where we cannot look one may be."""
+        """Return whether no process is left: one may hang in the kernel, and where we cannot look one may be left."""
         group = self._alive.get(run_id)
         try:
             emptied = group is None or await in_thread(cgroups.kill, group, KILL_SECONDS)
@@ -85,7 +89,7 @@ class Sweeper:
             return False
 
     def over(self, run_id: str, *, contained: bool) -> None:
-        """The run has ended: what is left of it goes. ``contained``: all of its processes began in its group."""
+        """Kill what is left of a run that has ended. ``contained``: all of its processes began in its control group."""
         group = self._alive.pop(run_id, None)
         if group is not None and not cgroups.remove_childless(group):
             self._groups_left.append(group)
@@ -93,27 +97,25 @@ class Sweeper:
         self._look_within(RARE_LOOK_PAUSE if contained else 0)
 
     def look_for_leftovers(self) -> None:
-        """End what runs left that ended while nobody watched, such as those that were given up for lost."""
-        if self._parent is not None:
-            for group in self._parent.glob(f"{self._prefix}*"):
+        """Kill what is left of runs that ended while nobody watched, such as those that were given up as lost."""
+        if self.parent is not None:
+            for group in self.parent.glob(f"{self._prefix}*"):
                 if group.name.removeprefix(self._prefix) not in self._alive:
                     self._groups_left.append(group)
         self._look_within(0)
 
     async def run(self) -> None:
         while True:
-            with trio.move_on_at(self._look_at):
-                await self._news.wait()
-            self._news = trio.Event()
-            if self._look_at <= trio.current_time():
+            await self._rescheduled.wait(until=self._next_look)
+            if self._next_look <= trio.current_time():
                 await self.finish()
                 await trio.sleep(LOOK_PAUSE)
 
     async def finish(self) -> None:
-        """Do now what there is to do."""
-        if self._look_at == math.inf:
+        """Do now what would be due later."""
+        if self._next_look == math.inf:
             return
-        self._look_at = math.inf
+        self._next_look = math.inf
         groups, self._groups_left = self._groups_left, []
         try:
             while groups:
@@ -149,9 +151,9 @@ class Sweeper:
 
     def _look_within(self, seconds: float) -> None:
         look_at = trio.current_time() + seconds
-        if look_at < self._look_at:
-            self._look_at = look_at
-            self._news.set()
+        if look_at < self._next_look:
+            self._next_look = look_at
+            self._rescheduled.set()
 
     def _is_over(self, run_id: str) -> bool:
         return run_id not in self._alive

@@ -25,8 +25,6 @@ from pathlib import Path
 
 from dispatcher.host import mounts
 
-INLINE_BYTES = 16 * 2**20
-"""The largest file that is kept in the database."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

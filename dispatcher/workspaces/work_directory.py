@@ -23,10 +23,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from dispatcher.database.rows import InputFile
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host.host_trouble import SCARCE
 from dispatcher.workspaces.trash import Trash
+from sql.dispatcher_rows import InputFile
 
 KEPT = "kept"
 TRASH = "trash"

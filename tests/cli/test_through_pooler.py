@@ -8,6 +8,7 @@ from cli.database.connection import Database
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
 from dispatcher.errors import DatabaseError
+from sql import calls
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.terminal import terminal
 from tests.fixtures.pooler import StartPooler
@@ -57,7 +58,7 @@ def test_a_call_that_waits_for_a_lock_gives_up_and_does_nothing_later(
     ):
         holder.execute("SELECT FROM tasks WHERE number = %s FOR UPDATE", [number])
         with pytest.raises(DatabaseError, match="took too long"):
-            Database(connection).value("cancel_task", task=number)
+            Database(connection).call(calls.cancel_task(number))
     assert "queued" in llmctl.ok("show", number)
 
 

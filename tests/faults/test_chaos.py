@@ -29,8 +29,8 @@ SEED = int(os.environ.get("LLMCTL_CHAOS_SEED", str(random.SystemRandom().randran
 
 LIMIT = 12
 
-# Locks tell of two runs of one task at a time, and of more agents than there are slots, whatever the database believes.
-# Their descriptors are closed for sleep, so that nothing but the agent itself holds them.
+# Locks show two runs of one task at a time, and more agents than slots, whatever the database believes. Their
+# descriptors are closed for sleep, so that only the agent itself holds them.
 AGENT = """\
 exec 9>>"$SITE/lock-{key}"
 flock -n 9 || {{ echo "overlap {key}" >>"$SITE/journal"; exit 1; }}
@@ -46,7 +46,7 @@ echo answer {key}
 """
 
 FORGERIES = [
-    "cat forged >../run",  # the shell that watches over the agent goes on to hold the lock
+    "cat forged >../run",  # the shell that watches the agent keeps the lock
     "mv forged ../run",
 ]
 VICTIMS = [
@@ -78,7 +78,7 @@ class Chaos:
         self._database = psycopg.connect(sites[0].database.info.dsn, autocommit=True)
 
     def submit(self) -> None:
-        """Queue a handful of tasks, each by a key, so that a submit whose answer was lost may be repeated."""
+        """Queue some tasks, each with a key, so that a submit whose answer was lost may be repeated."""
         for _ in range(self._dice.randint(1, 12)):
             key = str(self.counts["tasks"])
             forgery = self._forgery(key) if self._dice.random() < 0.2 else ":"
@@ -97,7 +97,7 @@ class Chaos:
         return f'{{ head -n 1 ../run; echo "started {victim}"; }} >forged; {put}'
 
     def kill_a_shell(self) -> None:
-        """As the kernel does it for want of memory: whoever watches over an agent dies, and the agent does not."""
+        """As the kernel does when memory runs out: kill the shell that watches an agent, and not the agent."""
         self._kill_one_of("shells killed", lambda command: b"\0llmctl-run\0" in command)
 
     def kill_an_agent(self) -> None:
@@ -129,21 +129,21 @@ class Chaos:
 
     def stop_a_dispatcher(self) -> None:
         dispatcher = self._dispatchers[self._dice.randrange(len(self._sites))]
-        # Once only: a second signal stops agents, and one that has just said "done" would rightly run again.
+        # Only once: a second signal stops agents, and a task whose agent has just said "done" would rightly run again.
         if dispatcher is not None and dispatcher.process.poll() is None and dispatcher not in self._stopped:
             self._stopped.add(dispatcher)
             dispatcher.signal(signal.SIGTERM)
             self.counts["dispatchers stopped"] += 1
 
     def kill_the_database(self) -> None:
-        """Let PostgreSQL crash: SIGQUIT is its immediate shutdown."""
+        """Crash PostgreSQL: SIGQUIT is its immediate shutdown."""
         pid = self._server.embedded.status().pid
         if pid is not None:
             os.kill(pid, signal.SIGQUIT)
             self.counts["databases killed"] += 1
 
     def tend(self) -> None:
-        """Start whatever does not run, as a service manager would."""
+        """Start everything that does not run, as a service manager would."""
         self._server.embedded.start()
         for number, site in enumerate(self._sites):
             dispatcher = self._dispatchers[number]
@@ -169,7 +169,7 @@ class Chaos:
         return [(str(name), int(str(number))) for name, number in self.ask(query)]
 
     def story(self, lines: Iterable[str]) -> list[tuple[object, ...]]:
-        """The runs of the tasks that these lines of the journal are about."""
+        """Return the runs of the tasks that these lines of the journal name."""
         return self.ask(
             "SELECT t.idempotency_key, r.run_no, r.status, r.error_message, r.exit_code, r.started_at, r.finished_at "
             "FROM task_runs AS r JOIN tasks AS t ON t.id = r.task_id WHERE t.idempotency_key = ANY(%s) "
@@ -266,7 +266,7 @@ def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_p
         "SELECT t.idempotency_key, r.id, r.error_class FROM task_runs AS r JOIN tasks AS t ON t.id = r.task_id "
         "WHERE r.status NOT IN ('succeeded', 'interrupted')"
     )
-    # A run that was killed after its last word is no success, and its task begins anew.
+    # A run that was killed after its last word is not a success, and its task begins again.
     wrong = journal - Counter(f"done {key} {run_id}" for key, run_id, *_ in (*successes, *unlucky))
     assert not wrong, f"{wrong}: {chaos.story(wrong)}"
     missing = Counter(f"done {key} {run_id}" for key, run_id in successes) - journal

@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dispatcher.database.rows import ClaimedRun
 from dispatcher.host import linux
 from dispatcher.run.launch import Child, Launch, launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, RunRecord
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
+from sql.dispatcher_rows import ClaimedRun
 from tests.fixtures.dispatchers import Site
 
 AGENTS = 50
@@ -83,7 +83,7 @@ class Former:
         return run, workspace, agent
 
     def marks(self, run: ClaimedRun) -> dict[str, str]:
-        """What tells the processes of a run from others."""
+        """What identifies the processes of a run."""
         return {"LLMCTL_RUN": run.run_id, "LLMCTL_OWNER": self._held.mark}
 
     def started(self, run: ClaimedRun, pid: int) -> None:
@@ -225,7 +225,7 @@ def test_killed_after_the_agent_ended(site: Site, former: Former) -> None:
 def test_what_ended_while_no_dispatcher_ran_for_a_day_is_collected_and_not_lost(
     site: Site, former: Former
 ) -> None:
-    """However long the adoption takes: others may hold a dispatcher of the work directory, here the first."""
+    """The adoption may take long, here because somebody else holds a row that it needs."""
     number = site.submit("echo finished alone", timeout_s=60)
     _, _, agent = former.launch()
     agent.wait()
@@ -243,7 +243,7 @@ def test_what_ended_while_no_dispatcher_ran_for_a_day_is_collected_and_not_lost(
         holder.execute("SELECT FROM dispatchers WHERE closed FOR UPDATE")
         listener.execute("LISTEN dispatcher_heartbeat")
         site.start()
-        heartbeats = 3  # of the registration, and of two intervals in which all services were at work
+        heartbeats = 3  # one at the registration, and two intervals in which all services were at work
         assert len(list(listener.notifies(timeout=30, stop_after=heartbeats))) == heartbeats
     site.wait_for("succeeded", number)
 
@@ -375,7 +375,7 @@ def test_a_run_whose_record_was_destroyed_is_lost_and_leaves_nothing(site: Site)
 def test_after_a_reboot_what_was_not_proven_to_end_is_lost(site: Site) -> None:
     former = Former(site, boot_id="00000000-0000-0000-0000-000000000000")
     begun, done = site.submit("echo half", max_attempts=1), site.submit("echo all")
-    # The page cache may have been lost: the record of a run that was started can be missing.
+    # The page cache may be lost, so the record of a run that was started can be missing.
     former.lay_out()
     _, _, agent = former.launch()
     agent.wait()

@@ -1,4 +1,4 @@
-"""The database stops, breaks off or goes silent at any moment: what runs goes on, and what ended arrives."""
+"""The database may stop, break off or go silent at any moment: agents go on, and results arrive."""
 
 import os
 import random
@@ -6,9 +6,7 @@ import select
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import LiteralString
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -17,21 +15,21 @@ from psycopg import sql
 from dispatcher.database.migrate import migrate
 from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
 from tests.fixtures.postgres import PostgresServer, serving
-from tests.fixtures.proxy import Proxy, proxy
+from tests.fixtures.proxy import Proxy, start_over
 
 TASKS = 120
 CRASHES = 4
 
 
 class Crashing:
-    """A site on a server of its own, which the test may kill."""
+    """A site on its own server, which the test may kill."""
 
     def __init__(self, server: PostgresServer, site: Site) -> None:
         self.server = server
         self.site = site
 
     def kill(self) -> None:
-        """Stop the server like `pg_ctl stop -m immediate`: every backend dies in the middle of what it does."""
+        """Stop the server like `pg_ctl stop -m immediate`: every backend dies in the middle of its work."""
         pid = self.server.embedded.status().pid
         assert pid is not None
         watch = os.pidfd_open(pid)
@@ -143,7 +141,7 @@ def test_while_the_database_is_away_nothing_spins(crashing: Crashing) -> None:
 
 
 def test_a_database_that_cannot_be_written_to_for_a_while_ends_nothing(site: Site) -> None:
-    """As after a failover, until the standby is the primary."""
+    """As after a failover, until the standby has become the primary."""
     site.configure("dispatcher", heartbeat_interval=0.1, lease_interval=60)
     gate = site.gate()
     number = site.submit(f"{gate.pass_through}; echo told at last")
@@ -179,7 +177,7 @@ def test_a_standby_is_listened_to_as_soon_as_it_is_the_primary(crashing: Crashin
 
 
 def become_read_only(site: Site, value: LiteralString) -> None:
-    """For all connections but the test's own, which are made anew."""
+    """Set it for all connections except the test's own: they are closed and made again."""
     database = sql.Identifier(str(site.sql("SELECT current_database() AS name")[0]["name"]))
     site.database.execute(
         sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(database, value)
@@ -190,31 +188,16 @@ def become_read_only(site: Site, value: LiteralString) -> None:
     )
 
 
-@pytest.fixture
-def between(site: Site) -> Iterator[Proxy]:
-    server = psycopg.conninfo.conninfo_to_dict(site.url)["host"]
-    with (
-        TemporaryDirectory(prefix="llmctl-proxy-") as directory,
-        proxy(Path(directory), Path(str(server))) as made,
-    ):
-        yield made
-
-
-def start_through(site: Site, between: Proxy) -> Dispatcher:
+def start_with_heartbeats(site: Site, line: Proxy) -> Dispatcher:
     site.configure("dispatcher", heartbeat_interval=1, lease_interval=60)
-    user = psycopg.conninfo.conninfo_to_dict(site.url)["user"]
-    dispatcher = site.start(
-        url=f"postgresql://{user}@/postgres?host={quote(str(between.directory), safe='')}"
-    )
-    dispatcher.wait_for("dispatcher started")
-    return dispatcher
+    return start_over(site, line)
 
 
-def test_a_listener_that_went_deaf_is_replaced_and_misses_nothing(site: Site, between: Proxy) -> None:
-    dispatcher = start_through(site, between)
+def test_a_listener_that_went_deaf_is_replaced_and_misses_nothing(site: Site, line: Proxy) -> None:
+    dispatcher = start_with_heartbeats(site, line)
     first = site.submit("echo heard")
     site.wait_for("succeeded", first)
-    between.swallow("dispatcher listener")
+    line.swallow("dispatcher listener")
     second = site.submit("echo not heard")
     (sent,) = site.sql("SELECT clock_timestamp() AS at")
 
@@ -225,9 +208,9 @@ def test_a_listener_that_went_deaf_is_replaced_and_misses_nothing(site: Site, be
     assert (run["claimed_at"] - sent["at"]).total_seconds() < 2 + 1, "two heartbeats, and a slow machine"
 
 
-def test_after_one_silence_every_connection_is_replaced(site: Site, between: Proxy) -> None:
-    """Else each call finds a dead connection of its own, one patience after the other."""
-    dispatcher = start_through(site, between)
+def test_after_one_silence_every_connection_is_replaced(site: Site, line: Proxy) -> None:
+    """Otherwise each call would find another dead connection, and wait for each in turn."""
+    dispatcher = start_with_heartbeats(site, line)
     many = site.submit_many([{"tool": "sh", "prompt": "echo x | tee made", "output_files": ["made"]}] * 4)
     with site.elsewhere() as holder, holder.transaction():
         holder.execute(
@@ -237,8 +220,8 @@ def test_after_one_silence_every_connection_is_replaced(site: Site, between: Pro
             site.sql("SELECT pg_sleep(0.02)")
     site.wait_for("succeeded", *many)
 
-    between.swallow("dispatcher")
-    between.swallow("dispatcher listener")
+    line.swallow("dispatcher")
+    line.swallow("dispatcher listener")
     number = site.submit("echo at last")
 
     site.wait_for("succeeded", number, within=45)
@@ -246,7 +229,7 @@ def test_after_one_silence_every_connection_is_replaced(site: Site, between: Pro
 
 
 def connections(site: Site) -> list[int]:
-    """The server processes that serve the pool and the claims of a dispatcher."""
+    """Return the server processes that serve the pool and the claims of a dispatcher."""
     return [
         int(row["pid"])
         for row in site.sql(
@@ -256,14 +239,14 @@ def connections(site: Site) -> list[int]:
     ]
 
 
-def test_connections_that_are_silent_are_given_up(site: Site, between: Proxy) -> None:
-    dispatcher = start_through(site, between)
+def test_connections_that_are_silent_are_given_up(site: Site, line: Proxy) -> None:
+    dispatcher = start_with_heartbeats(site, line)
     gate = site.gate()
     number = site.submit(f"{gate.pass_through}; echo said at last")
     site.wait_for("running", number)
 
-    between.swallow("dispatcher")
-    between.swallow("dispatcher listener")
+    line.swallow("dispatcher")
+    line.swallow("dispatcher listener")
     gate.open()
 
     site.wait_for("succeeded", number, within=60)

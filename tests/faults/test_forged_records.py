@@ -14,18 +14,18 @@ from tests.fixtures.starving import freezer
 from tests.fixtures.users import needs_root
 
 NOTHING_TWICE = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; "
-"""Two agents at a time find each other out, whatever anybody believes of them."""
+"""Two agents of one task at a time notice each other, whatever the database believes."""
 FORGE = "{ head -n 1 ../run; echo %s; } >forged && "
-"""A record with the real first line, and a lie for the rest."""
+"""A record with the real first line and a false rest."""
 IN_PLACE = "cat forged >../run; echo >$SITE/forged; exec sleep 1000"
-"""The shell that watches over the agent goes on to hold the lock."""
+"""The shell that watches the agent keeps the lock."""
 REPLACED = "mv forged ../run; exec 8<../run; flock 8; echo >$SITE/forged; sleep 1000"
 """The agent holds the lock of another file."""
 
 
 @pytest.fixture
 def inside(site: Site, pid_namespace: PidNamespace) -> PidNamespace:
-    """Dispatchers and their agents are in a namespace of their own. An agent says `echo >$SITE/forged`."""
+    """Dispatchers and their agents are in a separate namespace. An agent says `echo >$SITE/forged`."""
     site.pids = pid_namespace
     return pid_namespace
 
@@ -51,7 +51,7 @@ def adopt(site: Site) -> Dispatcher:
 def test_a_record_that_names_every_process_has_none_of_them_signaled(
     site: Site, inside: PidNamespace, way: str
 ) -> None:
-    """To signal the group of process 1 is to signal every process: kill(-1)."""
+    """Signaling the group of process 1 would signal every process: kill(-1)."""
     bystander = inside.start("sleep", "1000")
     gate = site.gate()
     other = site.submit(f"{gate.pass_through}; echo unharmed")

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.fixtures.dispatchers import Site
+from tests.fixtures.scarcity import PidsGroup
 from tests.fixtures.users import needs_root
 
 
@@ -246,7 +245,7 @@ def test_few_file_descriptors_hold_agents_up_but_lose_none(site: Site) -> None:
     gate.open()
 
     def all_done() -> bool:
-        # What was held up is not waited for: it goes at once.
+        # Do not wait for the tasks that are held up: they start at once.
         site.sql(
             "UPDATE tasks SET next_attempt_at = now() WHERE wait_reason = 'retry' AND next_attempt_at > now()"
         )
@@ -258,29 +257,19 @@ def test_few_file_descriptors_hold_agents_up_but_lose_none(site: Site) -> None:
     assert site.sql("SELECT * FROM check_counters()") == []
 
 
-PIDS = Path("/sys/fs/cgroup/pids")
+def test_no_more_processes_hold_agents_up_but_lose_none(site: Site, pids_group: PidsGroup) -> None:
+    dispatcher = site.start(prefix=pids_group.prefix)
+    dispatcher.wait_for("dispatcher started")
+    number = site.submit("echo done")
+    site.wait_for("succeeded", number)
+    pids_group.limit(pids_group.count())
+    numbers = site.submit_many([{"tool": "sh", "prompt": "echo done"}] * 3)
+    site.wait_until(lambda: any(site.task(number)["error_class"] == "no_resources" for number in numbers))
 
+    pids_group.limit(None)
 
-@pytest.mark.skipif(not os.access(PIDS / "cgroup.procs", os.W_OK), reason="cannot limit processes here")
-def test_no_more_processes_hold_agents_up_but_lose_none(site: Site) -> None:
-    group = PIDS / f"llmctl-test-{os.getpid()}"
-    group.mkdir()
-    try:
-        dispatcher = site.start(prefix=["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"])
-        dispatcher.wait_for("dispatcher started")
-        number = site.submit("echo done")
-        site.wait_for("succeeded", number)
-        (group / "pids.max").write_text((group / "pids.current").read_text())
-        numbers = site.submit_many([{"tool": "sh", "prompt": "echo done"}] * 3)
-        site.wait_until(lambda: any(site.task(number)["error_class"] == "no_resources" for number in numbers))
-
-        (group / "pids.max").write_text("max")
-
-        for number in numbers:
-            site.sql(
-                "UPDATE tasks SET next_attempt_at = now() WHERE number = %s AND wait_reason = 'retry'", number
-            )
-        site.wait_for("succeeded", *numbers)
-        dispatcher.kill()
-    finally:
-        group.rmdir()
+    for number in numbers:
+        site.sql(
+            "UPDATE tasks SET next_attempt_at = now() WHERE number = %s AND wait_reason = 'retry'", number
+        )
+    site.wait_for("succeeded", *numbers)

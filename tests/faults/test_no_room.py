@@ -4,11 +4,8 @@ import errno
 import os
 import pwd
 import resource
-import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from dispatcher.host.host_trouble import is_host_trouble, when_there_is_room
 from dispatcher.run import environment
 from dispatcher.run.collect import collect
 from dispatcher.run.conclusion import explain
-from dispatcher.run.failure_file import newest
+from dispatcher.run.config_home import newest_file
 from dispatcher.run.launch import Launch, launch
 from dispatcher.run.output.log_file import LogFile
 from dispatcher.run.output.masking import Masking
@@ -27,7 +24,7 @@ from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.run_record import Header, Reading, RunRecord
 from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.faults import with_fault
-from tests.fixtures.scarcity import no_descriptors, no_descriptors_for
+from tests.fixtures.scarcity import PidsGroup, no_descriptors, no_descriptors_for
 from tests.fixtures.users import as_user, needs_root
 from wrappers.base import Outcome
 
@@ -35,7 +32,7 @@ FAILED = Outcome(error_class="agent_error", error_message="failed")
 
 
 def run_in_shell(directory: Path, *, open_files: int | None = None) -> Outcome:
-    """Let the shell that watches over agents run one here; returns what a run comes to that ended so."""
+    """Run an agent in the shell that watches agents; return the outcome of a run that ended so."""
     header = Header(run_id="run", number=1, run_no=1, tool="sh", boot_id="boot", launched=0.0)
     record = RunRecord.create(directory, header)
     (directory / "prompt").touch()
@@ -57,7 +54,7 @@ def run_in_shell(directory: Path, *, open_files: int | None = None) -> Outcome:
 
 @pytest.fixture
 def stranger() -> Iterator[tuple[pwd.struct_passwd, Path]]:
-    """A user who runs nothing yet, and a directory of his own."""
+    """A user who runs nothing yet, and that user's own directory."""
     number = 1_000_000 + os.getpid()
     with tempfile.TemporaryDirectory(prefix="llmctl-test-", dir="/tmp") as directory:
         os.chown(directory, number, number)
@@ -120,12 +117,12 @@ def look_for_secret(directory: Path) -> object:
     return lambda: environment.resolve("KEY", f"file:{directory}/key")
 
 
-def look_for_evidence(directory: Path) -> object:
+def look_for_failure_file(directory: Path) -> object:
     (directory / "note").write_text("x")
-    return lambda: newest(directory, "note")
+    return lambda: newest_file(directory, "note")
 
 
-@pytest.mark.parametrize("prepare", [look_for_output, look_into_log, look_for_secret, look_for_evidence])
+@pytest.mark.parametrize("prepare", [look_for_output, look_into_log, look_for_secret, look_for_failure_file])
 def test_what_cannot_be_opened_for_want_of_descriptors_is_not_missing(
     tmp_path: Path, prepare: Callable[[Path], Callable[[], object]]
 ) -> None:
@@ -195,51 +192,28 @@ TextParser.finish = finish
     site.wait_for("succeeded", number)
 
 
-PIDS = Path("/sys/fs/cgroup/pids")
-needs_pids = pytest.mark.skipif(
-    not os.access(PIDS / "cgroup.procs", os.W_OK), reason="cannot limit processes here"
-)
+def test_room_for_the_shell_and_not_for_its_agent_fails_no_task(site: Site, pids_group: PidsGroup) -> None:
+    site.start(prefix=pids_group.prefix)
+    site.wait_for("succeeded", site.submit("echo done"))
+    pids_group.limit(pids_group.count() + 1)
+    numbers = site.submit_many([{"tool": "sh", "prompt": "echo done", "max_attempts": 1}] * 4)
+    site.wait_until(lambda: all(site.runs(number) for number in numbers))
+    site.wait_until(lambda: site.sql("SELECT FROM task_runs WHERE error_class = 'no_resources'"))
+    pids_group.limit(None)
 
+    def all_done() -> bool:
+        site.sql("UPDATE tasks SET next_attempt_at = now() WHERE wait_reason = 'retry'")
+        return all(site.task(number)["status"] == "succeeded" for number in numbers)
 
-@contextmanager
-def group_of_processes() -> Iterator[Path]:
-    group = PIDS / f"llmctl-test-{os.getpid()}-{time.monotonic_ns()}"
-    group.mkdir()
-    try:
-        yield group
-    finally:
-        (group / "pids.max").write_text("max")
-        for pid in (group / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
-        while (group / "cgroup.procs").read_text():
-            os.sched_yield()
-        group.rmdir()
-
-
-@needs_pids
-def test_room_for_the_shell_and_not_for_its_agent_fails_no_task(site: Site) -> None:
-    with group_of_processes() as group:
-        site.start(prefix=["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"])
-        site.wait_for("succeeded", site.submit("echo done"))
-        (group / "pids.max").write_text(str(int((group / "pids.current").read_text()) + 1))
-        numbers = site.submit_many([{"tool": "sh", "prompt": "echo done", "max_attempts": 1}] * 4)
-        site.wait_until(lambda: all(site.runs(number) for number in numbers))
-        site.wait_until(lambda: site.sql("SELECT FROM task_runs WHERE error_class = 'no_resources'"))
-        (group / "pids.max").write_text("max")
-
-        def all_done() -> bool:
-            site.sql("UPDATE tasks SET next_attempt_at = now() WHERE wait_reason = 'retry'")
-            return all(site.task(number)["status"] == "succeeded" for number in numbers)
-
-        site.wait_until(all_done)
-        assert {row["error_class"] for row in site.sql("SELECT error_class FROM task_runs")} == {
-            None,
-            "no_resources",
-        }
+    site.wait_until(all_done)
+    assert {row["error_class"] for row in site.sql("SELECT error_class FROM task_runs")} == {
+        None,
+        "no_resources",
+    }
 
 
 def assert_no_traceback(dispatcher: Dispatcher) -> None:
-    """What it logs may hold one, in a line of JSON, once it works and meets trouble."""
+    """A line of the log, which is JSON, may contain a traceback; what people see may not."""
     story = dispatcher.story()
     assert not any(line.startswith("Traceback") for line in story.splitlines()), story
 
@@ -254,15 +228,14 @@ def test_a_start_without_descriptors_says_so_in_a_sentence(site: Site, files: in
     assert "error: this " in limited.story()
 
 
-@needs_pids
 @pytest.mark.parametrize("processes", [1, 2, 4, 6])
-def test_a_start_without_threads_says_so_in_a_sentence(site: Site, processes: int) -> None:
-    with group_of_processes() as group:
-        (group / "pids.max").write_text(str(processes))
-        into_group = ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"]
-        limited = site.start("--until-empty", prefix=into_group)
+def test_a_start_without_threads_says_so_in_a_sentence(
+    site: Site, pids_group: PidsGroup, processes: int
+) -> None:
+    pids_group.limit(processes)
+    limited = site.start("--until-empty", prefix=pids_group.prefix)
 
-        assert limited.wait() == 1, limited.story()
+    assert limited.wait() == 1, limited.story()
 
-        assert_no_traceback(limited)
-        assert "error: this host has no room for the dispatcher" in limited.story()
+    assert_no_traceback(limited)
+    assert "error: this host has no room for the dispatcher" in limited.story()

@@ -1,39 +1,19 @@
 """A slow line to the database slows things down, and stops nothing.
 
-The line is so slow that what is large could not pass in one statement, however often it is tried.
+The line is so slow that a large value could never pass in one statement.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.parse import quote
-
-import psycopg
-import pytest
-
-from dispatcher.loop.service import STATEMENT_TIMEOUT
+from dispatcher.loop.assembly import STATEMENT_TIMEOUT
 from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
-from tests.fixtures.proxy import Proxy, proxy
+from tests.fixtures.proxy import Proxy, start_over
 
 RATE = 64 * 2**10
 TOO_LARGE = int(RATE * STATEMENT_TIMEOUT * 1.05)
 """Bytes that take longer than a statement may."""
 
 
-@pytest.fixture
-def line(site: Site) -> Iterator[Proxy]:
-    server = psycopg.conninfo.conninfo_to_dict(site.url)["host"]
-    with (
-        TemporaryDirectory(prefix="llmctl-proxy-") as directory,
-        proxy(Path(directory), Path(str(server))) as made,
-    ):
-        yield made
-
-
-def start_over(site: Site, line: Proxy) -> Dispatcher:
-    user = psycopg.conninfo.conninfo_to_dict(site.url)["user"]
-    dispatcher = site.start(url=f"postgresql://{user}@/postgres?host={quote(str(line.directory), safe='')}")
-    dispatcher.wait_for("dispatcher started")
+def start_slow(site: Site, line: Proxy) -> Dispatcher:
+    dispatcher = start_over(site, line)
     line.throttle(RATE)
     return dispatcher
 
@@ -50,7 +30,7 @@ def text(size: int) -> str:
 def test_a_large_input_file_arrives_over_a_slow_line_and_the_task_says_how_far_it_is(
     site: Site, line: Proxy
 ) -> None:
-    dispatcher = start_over(site, line)
+    dispatcher = start_slow(site, line)
     files = [{"path": "data.csv", "content": text(TOO_LARGE)}, {"path": "small", "content": "x"}]
 
     number = site.submit("cat small; wc -c <data.csv", input_files=files)
@@ -65,7 +45,7 @@ def test_a_large_input_file_arrives_over_a_slow_line_and_the_task_says_how_far_i
 
 
 def test_a_large_prompt_arrives_over_a_slow_line_and_stops_no_other_task(site: Site, line: Proxy) -> None:
-    start_over(site, line)
+    start_slow(site, line)
     large, small = site.submit_many(
         [{"tool": "cat", "prompt": text(TOO_LARGE)}, {"tool": "sh", "prompt": "echo overtakes"}]
     )
@@ -80,7 +60,7 @@ def test_a_large_prompt_arrives_over_a_slow_line_and_stops_no_other_task(site: S
 
 
 def test_a_large_output_file_arrives_over_a_slow_line_whole_or_not_at_all(site: Site, line: Proxy) -> None:
-    start_over(site, line)
+    start_slow(site, line)
     gate = site.gate()
     number = site.submit(
         f"{gate.pass_through}; head -c {TOO_LARGE} /dev/urandom >report.md; sha256sum report.md; echo b >b",
@@ -101,7 +81,7 @@ def test_a_large_output_file_arrives_over_a_slow_line_whole_or_not_at_all(site: 
 
 
 def test_a_cancel_ends_a_task_whose_output_file_is_on_its_way(site: Site, line: Proxy) -> None:
-    start_over(site, line)
+    start_slow(site, line)
     number = site.submit(
         "head -c 15000000 /dev/zero | tr '\\0' x >report.md; echo done", output_files=["report.md"]
     )
@@ -116,7 +96,7 @@ def test_a_cancel_ends_a_task_whose_output_file_is_on_its_way(site: Site, line: 
 
 def test_a_large_answer_arrives_over_a_slow_line(site: Site, line: Proxy) -> None:
     site.configure("execution", max_log_bytes=80_000)
-    start_over(site, line)
+    start_slow(site, line)
 
     number = site.submit(f"yes 0123456789 | head -c {TOO_LARGE}")
 
@@ -128,7 +108,7 @@ def test_a_large_answer_arrives_over_a_slow_line(site: Site, line: Proxy) -> Non
 
 
 def test_all_that_an_agent_printed_arrives_over_a_slow_line(site: Site, line: Proxy) -> None:
-    start_over(site, line)
+    start_slow(site, line)
 
     size = int(TOO_LARGE * 0.8)  # it travels as base64
     number = site.submit(f"yes 0123456789 | head -c {size} >&2; echo done")
@@ -138,14 +118,14 @@ def test_all_that_an_agent_printed_arrives_over_a_slow_line(site: Site, line: Pr
 
 
 def test_many_ends_at_once_are_told_over_a_slow_line(site: Site, line: Proxy) -> None:
-    """Together they would be too large for a statement."""
+    """Together they are too large for one statement."""
     site.configure("groups", sh={"max_concurrent": 8})
     gate = site.gate()
     printed = 50_000
     numbers = site.submit_many(
         [{"tool": "sh", "prompt": f"{gate.pass_through}; yes | head -c {printed}"}] * 7
     )
-    start_over(site, line)
+    start_slow(site, line)
     site.wait_for("running", *numbers)
 
     gate.open()

@@ -1,4 +1,4 @@
-"""`dispatcher run` through PgBouncer: all of it in session mode, nothing and a clear word in transaction mode."""
+"""`dispatcher run` through PgBouncer: it works in session mode, and is refused with a reason in transaction mode."""
 
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.pooler import StartPooler

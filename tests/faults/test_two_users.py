@@ -1,4 +1,4 @@
-"""Accounts that are kept apart, as docs/security.md says: a dispatcher and a user for each, on one database."""
+"""Separate accounts, as docs/security.md describes: a dispatcher and a user for each, on one database."""
 
 import encodings.ascii
 import encodings.idna
@@ -28,14 +28,14 @@ from tests.fixtures.users import NOBODY, as_user, needs_root, running_as
 pytestmark = needs_root
 
 PRELOADED = (encodings.ascii, encodings.idna, service)
-"""Python itself may stand below a home that others cannot enter, so what the fork needs is imported before it."""
+"""Python may be installed below a home that others cannot enter, so everything is imported before the fork."""
 
 ALICE, BOB = NOBODY, pwd.getpwnam("games")
 
 
 @dataclass(frozen=True)
 class Account:
-    """One account of `sh`, whose dispatcher and agents are a user of their own."""
+    """One account of `sh`, whose dispatcher and agents run as a separate user."""
 
     site: Site
     user: pwd.struct_passwd
@@ -82,7 +82,7 @@ class Account:
 
     @contextmanager
     def dispatching(self) -> Iterator[int]:
-        """Run `dispatcher run` as the user; gives its pid."""
+        """Run `dispatcher run` as the user; return its pid."""
         places = dict.fromkeys(("HOME", "LLMCTL_HOME"), str(self.home))
         env = {"PATH": os.environ["PATH"], **places}
         if self.gives_password:
@@ -105,7 +105,7 @@ class Account:
         return self.site.submit(prompt, account=self.user.pw_name, max_attempts=1)
 
     def said(self, prompt: str) -> str:
-        """Return what an agent of this account answers."""
+        """Return the answer of an agent of this account."""
         number = self.submit(prompt)
         self.site.wait_for("succeeded", number)
         return str(self.site.task(number)["result"]["text"])
@@ -238,7 +238,7 @@ def test_who_may_stop_a_dispatcher_finds_it_although_it_cannot_look_into_it(
 
 
 def test_a_dispatcher_of_an_ordinary_user_looks_into_its_agents(accounts: tuple[Account, Account]) -> None:
-    """Into their environment: to end what they leave, and to know the key of one that it adopts."""
+    """It reads their environment: to kill what they leave, and to know the key of an adopted run."""
     alice, _ = accounts
     site = alice.site
     with alice.dispatching():

@@ -1,4 +1,4 @@
-"""A new version of the program on a database that works: nothing is lost, and what is too old for it says so."""
+"""A new version of the program on a database in use: nothing is lost, and a program that is too old says so."""
 
 import psycopg
 import pytest
@@ -8,7 +8,7 @@ from dispatcher.configuration.settings import Settings
 from dispatcher.database.migrate import Schema, migrate
 from tests.fixtures.dispatchers import Site
 
-# Two tasks run and three wait, written without today's functions: these belong to today's tables.
+# Two tasks run and three wait. They are written without today's functions, which need today's tables.
 FIRST_VERSION_AT_WORK = """
     INSERT INTO worker_groups (group_name, tool, account_name, max_concurrent, current_concurrent)
     VALUES ('g', 'claude', 'a', 2, 2);
@@ -57,7 +57,7 @@ def test_migrating_a_database_with_live_rows_loses_nothing(empty_database: Setti
 
 @pytest.mark.parametrize("version", range(1, 9))
 def test_rows_that_the_table_takes_no_more_are_put_right(empty_database: Settings, version: int) -> None:
-    """Each of these was once inserted by hand; an update of one of them must not fail the claim of others."""
+    """Each of these rows was inserted by hand; an update of one must not make the claim of others fail."""
     migrate(empty_database, Schema(Schema().migrations[:version], definitions=()))
     assert empty_database.database.url is not None
     with psycopg.connect(
@@ -94,7 +94,7 @@ def test_a_dispatcher_that_is_too_old_for_the_database_ends_and_leaves_its_agent
     old = site.start()
     old.wait_for("run started", task=number)
 
-    # What a newer version does to a function that it has no use for any more.
+    # What a newer version does to a function that it no longer needs.
     site.sql("ALTER FUNCTION report_and_claim RENAME TO claim_of_another_version")
     site.submit("echo wakes the dispatcher")
 

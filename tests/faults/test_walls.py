@@ -1,4 +1,4 @@
-"""Nothing that one run, one service or one signal meets reaches anything else."""
+"""An error in one run, one service or one signal reaches nothing else."""
 
 import os
 import select
@@ -15,7 +15,7 @@ FAILED = "failed unexpectedly"
 
 
 def parser_that_raises(method: str) -> Sequence[str]:
-    """A dispatcher whose parser of texts raises in this method, once the word poison was printed."""
+    """Return a prefix for a dispatcher whose text parser raises in this method after the word poison was printed."""
     return with_fault(f"""
 from wrappers.command.parser import TextParser
 original = TextParser.{method}
@@ -29,7 +29,7 @@ TextParser.{method} = poisoned
 
 
 def unreadable_records() -> Sequence[str]:
-    """A dispatcher that raises as soon as it looks at the record of an adopted run."""
+    """Return a prefix for a dispatcher that raises as soon as it looks at the record of an adopted run."""
     return with_fault("""
 from dispatcher.workspaces import run_record
 async def read_settled(directory):
@@ -225,7 +225,7 @@ WorkDirectory.workspace = workspace
 
 
 def failing(method: str, times: int) -> str:
-    """Code that lets a method, such as `module:Class.method`, raise so many times before it does what it should."""
+    """Return code that makes a method, such as `module:Class.method`, raise so many times before it works."""
     place, _, name = method.partition(":")
     owner, _, name = name.partition(".")
     return f"""
@@ -251,7 +251,7 @@ else:
 @pytest.mark.parametrize(
     "method",
     [
-        "dispatcher.run.output.output_store:Following._deliver",
+        "dispatcher.run.output.output_store:OutputStore._deliver",
         "dispatcher.host.linux:DirectoryWatch.run",
         "dispatcher.loop.cleanup:Cleanup._discard_leftovers",
         "dispatcher.loop.cleanup:Cleanup.ended",
@@ -260,11 +260,11 @@ else:
         "dispatcher.run.sweeping:Sweeper.over",
         "dispatcher.run.sweeping:Sweeper.look_for_leftovers",
         "dispatcher.loop.retention:Retention._prune",
-        "dispatcher.database.store:Store.recover_lost",
+        "sql:calls.recover_lost",
     ],
 )
 def test_a_service_that_fails_begins_again_and_holds_nothing_up(site: Site, method: str) -> None:
-    # More than goes with the report of its end: the run waits until its output is stored.
+    # More than the report can carry: the run waits until its output is stored.
     number = site.submit("head -c 300000 /dev/zero | tr '\\0' x; echo; echo done")
     dispatcher = site.start(prefix=with_fault(failing(method, times=1)))
 
@@ -297,7 +297,9 @@ cgroups.kill, sweeping.kill_left_over = once(cgroups.kill), once(sweeping.kill_l
     dispatcher = site.start(prefix=broken)
     leaving = "setsid sleep 1000 >/dev/null 2>&1 & echo done"
     site.wait_for("succeeded", site.submit(leaving))
-    dispatcher.wait_for("killed what an agent left behind")  # so the look at the start is over
+    dispatcher.wait_for(
+        "killed what an agent left behind"
+    )  # so the look at the start of the dispatcher is over
     site.wait_for("succeeded", site.submit(f"touch {fault}; {leaving}"))
 
     dispatcher.wait_for("killed what an agent left behind", times=2)
@@ -333,7 +335,7 @@ def test_cancels_are_obeyed_although_obeying_one_failed(site: Site) -> None:
     gate = site.gate()
     number = site.submit(f"{gate.pass_through}; echo done")
     dispatcher = site.start(
-        prefix=with_fault(failing("dispatcher.loop.event_loop:EventLoop._stop_canceled", 1))
+        prefix=with_fault(failing("dispatcher.loop.active_runs:ActiveRuns.stop_canceled", 1))
     )
     site.wait_for("running", number)
 

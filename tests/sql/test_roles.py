@@ -1,7 +1,6 @@
 """What each database role may do, and above all what it may not."""
 
 import hashlib
-import re
 from pathlib import Path
 from typing import LiteralString
 
@@ -18,7 +17,6 @@ from tests.sql.conftest import LogIn
 from tests.sql.refused import refused
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [file.read_text() for package in ("cli", "dispatcher") for file in (ROOT / package).rglob("*.py")]
 FUNCTIONS = sorted(file.stem for file in (ROOT / "sql" / "functions").glob("*/*.sql"))
 FORBIDDEN = "42501"
 
@@ -225,24 +223,6 @@ def test_a_tenant_is_given_to_a_role_that_exists_by_a_name_that_can_be(acme: Cli
     for impossible in ("a\nb", None, ""):
         with refused("LD400", "a tenant has a name"):
             db.run("select grant_tenant(%s, %s)", name, impossible)
-
-
-def test_what_our_programs_call_is_granted_to_some_role(db: Client) -> None:
-    """A new function that people or dispatchers call belongs into sql/grants.sql, else only its owner can call it."""
-    granted = {row[0] for row in db.rows(
-        "select proname from pg_proc, aclexplode(proacl) where grantee::regrole::text like 'llmctl\\_%%'"
-        " and grantee <> 'llmctl_owner'::regrole")}  # fmt: skip
-    called_from_python = {
-        name
-        for source in SOURCES
-        for found in re.findall(
-            r"""(?:SELECT|FROM) (\w+)\(|(?:value|rows)\(\s*(?:\w+,\s*)?"(\w+)\"""", source
-        )
-        for name in found
-        if name in FUNCTIONS
-    }
-    assert {"report_and_claim", "submit_tasks", "list_tasks"} <= called_from_python
-    assert called_from_python - granted == set()
 
 
 def test_no_function_of_ours_is_everybodys_or_runs_as_a_superuser(db: Client) -> None:

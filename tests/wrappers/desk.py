@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher.run.failure_file import newest
+from dispatcher.run.config_home import newest_file
 from tests.agents.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
 from wrappers.command.settings import ToolSettings
@@ -100,7 +100,7 @@ class Desk:
         parser = self.wrapper.parser()
         events = list(parser.feed_stdout(ran.stdout))
         wanted = parser.failure_file()
-        failure_file = newest(self.account.config_home, wanted) if wanted else b""
+        failure_file = newest_file(self.account.config_home, wanted) if wanted else b""
         return Story(parser.finish(replace(ran.ending, failure_file=failure_file)), events)
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from dispatcher.database.rows import Report
 from dispatcher.run.conclusion import report
 from dispatcher.workspaces.run_record import Reading
+from sql.dispatcher_rows import Report
 from wrappers.base import Ending, Outcome, Wrapper
 from wrappers.command.settings import ToolSettings
 from wrappers.registry import configured

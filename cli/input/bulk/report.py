@@ -13,7 +13,8 @@ from msgspec import structs
 from cli.database.connection import Database
 from cli.input.bulk.spool import IN_MEMORY, Batch
 from cli.show.output import TextOrJson, say, to_json, write
-from cli.show.records import Submitted
+from sql import calls
+from sql.rows import Submitted
 
 MOST_WARNINGS = 10
 
@@ -115,8 +116,8 @@ class Report:
     def ask_why_waiting(self, db: Database) -> None:
         """Find out why the first task does not start, if that is to be said."""
         if self._printing.is_summary and self._committed.first_number is not None:
-            why = db.value("why_waiting", task=str(self._committed.first_number))
-            self._why = None if why in (None, "about to start") else str(why)
+            why = db.call(calls.why_waiting(str(self._committed.first_number)))
+            self._why = None if why == "about to start" else why
 
     def end(self, unused: Collection[str]) -> None:
         """The summary, where one is wanted."""

@@ -1,11 +1,13 @@
 """A batch of tasks to the database, and of one that it refuses, the task to blame."""
 
+import msgspec
 import psycopg
 
 from cli.database.connection import Database
 from cli.input.bulk.spool import Batch
-from cli.show.records import Submitted
 from dispatcher.errors import DispatchError, UsageError
+from sql import calls
+from sql.rows import Submitted
 
 
 def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
@@ -16,7 +18,7 @@ def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
     """
     try:
         with db.transaction():
-            return db.rows(Submitted, "submit_tasks", tasks=batch.json())
+            return db.call(calls.submit_tasks(batch.json()))
     except DispatchError as error:
         if not _blames_a_task(error):
             raise
@@ -47,10 +49,10 @@ def _first_refused(db: Database, batch: Batch, error: DispatchError) -> tuple[in
     return accepted, _refusal(db, batch.json(accepted, refused)) or error
 
 
-def _refusal(db: Database, tasks: str) -> DispatchError | None:
+def _refusal(db: Database, tasks: msgspec.Raw) -> DispatchError | None:
     try:
         with db.transaction():
-            db.rows(Submitted, "submit_tasks", tasks=tasks)
+            db.call(calls.submit_tasks(tasks))
             raise psycopg.Rollback
     except DispatchError as error:
         if not _blames_a_task(error):

@@ -21,9 +21,9 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     lines: list[int]
     tasks: list[bytes]
 
-    def json(self, begin: int = 0, end: int | None = None) -> str:
-        """The array of all tasks, or of some."""
-        return f"[{b','.join(self.tasks[begin:end]).decode()}]"
+    def json(self, begin: int = 0, end: int | None = None) -> msgspec.Raw:
+        """Return the array of all tasks, or of some."""
+        return msgspec.Raw(b"[%b]" % b",".join(self.tasks[begin:end]))
 
 
 class Spool:

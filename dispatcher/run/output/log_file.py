@@ -17,11 +17,11 @@ BLOCK = 64 * 2**10
 
 
 class LogFile:
-    """Positions in it count every byte that was ever written.
+    """Positions count every byte that was ever written.
 
-    The file is in the hands of the agent: it may be removed, truncated or replaced. Then there is less to read, and
-    what comes later counts on, and nothing is raised. OSError means that this host has no descriptors: nothing was
-    read, and the same call may be repeated.
+    The agent may remove, truncate or replace the file. Then there is less to read, later bytes get higher positions,
+    and nothing is raised. An OSError means that this host has no descriptors: nothing was read, and the same call may
+    be repeated.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class LogFile:
         self._truncated = 0  # bytes that were cut off: where the file begins
 
     def measure(self) -> bool:
-        """Look how much is written; answers whether that is more than at the last look."""
+        """Look how much is written; return whether that is more than at the last look."""
         before = self.written
         try:
             status = os.lstat(self.path)
@@ -45,7 +45,7 @@ class LogFile:
         return self.written > before
 
     def last_write(self) -> float | None:
-        """When it was last written to, in seconds since the epoch; None if nothing was ever written."""
+        """Return when it was last written to, in seconds since the epoch; None if nothing was ever written."""
         try:
             status = os.lstat(self.path)
         except OSError:
@@ -53,7 +53,7 @@ class LogFile:
         return status.st_mtime if status.st_size else None
 
     def read(self, start: int, end: int) -> tuple[bytes, int]:
-        """Read from ``start``, or from where the file begins now, to ``end``; answers also where that was begun."""
+        """Read from ``start``, or from where the file begins now, to ``end``; return the bytes and their position."""
         first = max(start, self._truncated)
         if end <= first:
             return b"", start
@@ -63,9 +63,10 @@ class LogFile:
             return os.pread(file, end - first, first - self._truncated), first
 
     def pieces(self, start: int, end: int) -> Iterator[bytes]:
-        """Read from ``start`` to ``end``, piece by piece. What was released is passed over with a line end.
+        """Read from ``start`` to ``end``, piece by piece. A hole reads as a single line end.
 
-        So is what an agent never wrote: a file of terabytes is made in no time, and would take hours to read.
+        Holes are what was released, and what an agent skipped: it can make a sparse file of terabytes in no time,
+        which would take hours to read.
         """
         with self._opened(os.O_RDONLY) as file:
             position, last = max(0, start - self._truncated), end - self._truncated
@@ -82,7 +83,7 @@ class LogFile:
                 position = data + len(piece)
 
     def release(self, start: int, end: int) -> int:
-        """Give what is between back to the disk; answers to where that was done. Some file systems cannot."""
+        """Give the bytes between back to the disk, if the file system can; return the position where to go on."""
         first = -(-(start - self._truncated) // BLOCK) * BLOCK
         last = (end - self._truncated) // BLOCK * BLOCK
         if first < 0 or last <= first:
@@ -99,7 +100,7 @@ class LogFile:
     @contextmanager
     def _opened(self, flags: int) -> Iterator[int | None]:
         try:
-            # Without O_NONBLOCK, a FIFO in its place would hold us up.
+            # Without O_NONBLOCK, a FIFO in its place would block us.
             file = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in SCARCE:
@@ -113,7 +114,7 @@ class LogFile:
 
 
 def _next_data(file: int, position: int) -> tuple[int, int]:
-    """Where the next bytes are that were not released, and where they end."""
+    """Return where the next data begins that was not released, and where it ends."""
     try:
         data = os.lseek(file, position, os.SEEK_DATA)
         return data, os.lseek(file, data, os.SEEK_HOLE)

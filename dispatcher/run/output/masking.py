@@ -1,4 +1,4 @@
-"""Taking secrets out of what is stored, logged or shown, wherever a stream of output happens to be cut.
+"""Masking secrets in what is stored, logged or shown, wherever a stream of output is cut into pieces.
 
 Where secrets overlap, the one that begins first counts, then the longest: so none is left whole.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 MASK = "***"
 
 _CLIP = "…".encode()
-_TELLING = 4  # so many bytes of a secret may be more than chance
+_TELLING = 4  # bytes of a secret; fewer may match by chance
 
 
 class Masking:
     """Knows the secrets of one run. Without any, everything passes as it is.
 
-    ``keys`` are those among them that are keys beyond doubt, which alone are masked in files, see :attr:`of_files`.
+    ``keys`` are the secrets that are certainly keys. Only these are masked in files, see :attr:`of_files`.
     """
 
     def __init__(self, secrets: Iterable[str], keys: Iterable[str] = ()) -> None:
@@ -27,7 +27,7 @@ class Masking:
 
     @property
     def of_files(self) -> "Masking":
-        """The masking of what an agent wrote for others: a region or an address that a group names must stay in it."""
+        """The masking for output files, in which a region or an address that a group names must stay readable."""
         return Masking(self._keys)
 
     @property
@@ -36,7 +36,7 @@ class Masking:
         return len(self._secrets[0]) if self._secrets else 0
 
     def text(self, text: str) -> str:
-        """Mask a whole text, also a secret of which a clipped text shows only the beginning before its ``…``."""
+        """Mask a whole text, also the beginning of a secret before the ``…`` of a clipped text."""
         if self._pattern is None or not text:
             return text
         raw = self._pattern.sub(MASK.encode(), text.encode(errors="replace"))
@@ -44,10 +44,10 @@ class Masking:
         return _CLIP.join([*map(self._without_beginning, clipped), last]).decode(errors="replace")
 
     def beginning(self, raw: bytes, *, final: bool) -> tuple[bytes, int]:
-        """Mask what can be judged of ``raw``; answers that and the length of raw that it stands for.
+        """Mask as much of ``raw`` as can be judged; return that, and the length of raw that it stands for.
 
-        What is left begins like a secret: give it again, with what follows it. With ``final``, nothing follows and
-        nothing is left. So a stream comes out the same, in whatever pieces it is given.
+        The rest begins like a secret: pass it again, with what follows it. With ``final``, nothing follows and there is
+        no rest. So the result does not depend on how a stream is cut.
         """
         out = []
         position = 0
@@ -59,7 +59,7 @@ class Masking:
         return b"".join(out), undecided
 
     def stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Mask a whole stream, piece by piece; what comes out does not depend on where they end."""
+        """Mask a whole stream, piece by piece; the result does not depend on where the pieces end."""
         left = b""
         for piece in pieces:
             left += piece
@@ -69,7 +69,7 @@ class Masking:
         yield self.beginning(left, final=True)[0]
 
     def end(self, raw: bytes, skipped: int) -> bytes:
-        """Mask ``raw`` without its first ``skipped`` bytes, which may hold the beginning of a secret."""
+        """Mask ``raw`` and return it without its first ``skipped`` bytes, which may hold the beginning of a secret."""
         out = []
         position = skipped
         for start, end in self._decided(raw, final=True):
@@ -79,7 +79,7 @@ class Masking:
         return b"".join([*out, raw[position:]])
 
     def _decided(self, raw: bytes, *, final: bool) -> Iterator[tuple[int, int]]:
-        """Where secrets stand that no further byte can change."""
+        """Yield where secrets begin and end, as far as no further byte can change that."""
         if self._pattern is None:
             return
         position = 0
@@ -90,7 +90,7 @@ class Masking:
             position = match.end()
 
     def _possible_secret(self, raw: bytes, position: int) -> int:
-        """Where in ``raw[position:]`` an unfinished secret begins; the end of raw if nowhere."""
+        """Return where in ``raw[position:]`` an unfinished secret begins; the end of raw if nowhere."""
         for start in range(max(position, len(raw) - self.longest + 1), len(raw)):
             if self._begins_secret(raw[start:]):
                 return start
@@ -105,7 +105,7 @@ class Masking:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, and as JSON writes it: most agents print JSON."""
+    """Yield a secret as it is, and as JSON writes it: most agents print JSON."""
     yield secret
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]

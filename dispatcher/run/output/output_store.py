@@ -1,7 +1,7 @@
-"""Following the output of all runs: hearing of it, and storing it in batches.
+"""Storing the output of all runs in batches.
 
-Each batch is one statement and at most one notification, whatever the number of runs: a NOTIFY makes all commits of the
-server wait for each other. So batches have at least INTERVAL between them, but for the last output of runs that ended.
+Each batch is one statement and at most one notification, whatever the number of runs, because a NOTIFY makes all
+commits of the server wait for each other. At least INTERVAL lies between two batches, except when a run has ended.
 """
 
 import errno
@@ -14,11 +14,11 @@ import structlog
 import trio
 
 from dispatcher.backoff import Backoff
-from dispatcher.configuration.settings import ExecutionSettings
+from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
-from dispatcher.database.rows import ClaimedRun, Output
 from dispatcher.database.store import NOT_OURS, UNSTORABLE, Store
 from dispatcher.database.transfers import Pace
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
 from dispatcher.host.linux import DirectoryWatch
 from dispatcher.host.threads import in_thread
@@ -27,6 +27,8 @@ from dispatcher.run.output.masking import Masking
 from dispatcher.wall import Wall, persist
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
+from sql import dispatcher_calls
+from sql.dispatcher_rows import ClaimedRun, Output
 from wrappers.base import Parser
 
 log = structlog.get_logger()
@@ -37,23 +39,22 @@ LAST_PIECE = 64 * 2**10
 """Bytes of output that go with the report of a run's end."""
 
 
-class Following:
-    """Follows runs from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
+class OutputStore:
+    """Stores the output of each run from :meth:`begin` to :meth:`end`, while :meth:`run` runs.
 
-    ``execution`` answers the settings in force at that moment. A statement has as many bytes as the line brings in
-    time; the rest goes with the next.
+    A statement has as many bytes as the line can carry in time; the rest goes with the next.
     """
 
-    def __init__(self, store: Store, execution: Callable[[], ExecutionSettings]) -> None:
+    def __init__(self, store: Store, configuration: CurrentConfiguration) -> None:
         self._store = store
-        self._execution = execution
+        self._configuration = configuration
         self._pace = Pace()
         self._watch = DirectoryWatch()
         self._waiting: dict[str, AgentOutput] = {}
-        self._on_their_way: frozenset[str] = frozenset()
+        self._in_flight: frozenset[str] = frozenset()
         self._settled: dict[str, trio.Event] = {}
-        self._news = trio.Event()
-        self._an_end = trio.Event()
+        self._news = AutoResetEvent()
+        self._run_ended = AutoResetEvent()
 
     def begin(
         self,
@@ -65,21 +66,21 @@ class Following:
         began: float,
         adopted: bool = False,
     ) -> AgentOutput:
-        """Take a run in whose agent was started at ``began`` on trio's clock, by us or by another dispatcher."""
-        execution = self._execution()
+        """Return the output of an agent that was started at ``began`` on trio's clock, by us or another dispatcher."""
+        execution = self._configuration.settings.execution
         bounds = Bounds(
             stored=execution.max_log_bytes,
             written=10 * execution.max_log_bytes,
             stall_timeout=claimed.stall_timeout_s or execution.stall_timeout,
         )
         return AgentOutput(
-            claimed.run_id, workspace, parser, masking, bounds, self._tell, began=began, adopted=adopted
+            claimed.run_id, workspace, parser, masking, bounds, self._queue, began=began, adopted=adopted
         )
 
     async def follow(self, output: AgentOutput, stop: Callable[[StopReason], None]) -> None:
-        """Take in output as it comes, until cancelled; call ``stop`` when a bound is passed.
+        """Read output as it comes, until cancelled; call ``stop`` when a bound is passed.
 
-        Begins late by as much as any news comes late: a run that ends sooner is read at its end and needs no watch.
+        Begins late by the delay of the watch: a shorter run is read at its end and needs no watch.
         """
         await trio.sleep(self._watch.DEBOUNCE)
         watch = None
@@ -98,26 +99,26 @@ class Following:
                 self._watch.remove(watch)
 
     async def end(self, output: AgentOutput) -> Output | None:
-        """Answer the last output, which is to be stored with the report of the run's end.
+        """Return the last output, which is to be stored with the report of the run's end.
 
-        What is more than a report can carry is stored first: while the database is away, so long does this wait.
+        If it is more than a report can carry, the rest is stored first; this waits while the database is away.
         """
         output.ended = True
-        if output.readable and (output.run_id in self._on_their_way or output.backlog > LAST_PIECE):
+        if output.readable and (output.run_id in self._in_flight or output.backlog > LAST_PIECE):
             settled = self._settled[output.run_id] = trio.Event()
-            self._tell(output)
-            self._an_end.set()
+            self._queue(output)
+            self._run_ended.set()
             await settled.wait()
         self._waiting.pop(output.run_id, None)
         return await when_there_is_room("reading output", partial(output.to_store, trio.current_time()))
 
     async def run(self) -> None:
-        """Hear of output and store it. Each begins anew after it failed; what was not stored is told again."""
+        """Notice output and store it. Both begin again after a failure, and what was not stored is sent again."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(persist, "hearing of output", self._watch.run)
+            nursery.start_soon(persist, "watching output", self._watch.run)
             nursery.start_soon(persist, "storing output", self._store_batches)
 
-    def _tell(self, output: AgentOutput) -> None:
+    def _queue(self, output: AgentOutput) -> None:
         if not output.readable:
             self._settle(output)
             return
@@ -128,11 +129,10 @@ class Following:
         backoff = Backoff(INTERVAL, LONGEST_PAUSE)
         while True:
             await self._news.wait()
-            with trio.move_on_after(backoff.pause):
-                await self._an_end.wait()
-            self._news, self._an_end = trio.Event(), trio.Event()
+            await self._run_ended.wait(until=trio.current_time() + backoff.pause)
+            self._news.clear()
             outputs, self._waiting = list(self._waiting.values()), {}
-            self._on_their_way = frozenset(output.run_id for output in outputs)
+            self._in_flight = frozenset(output.run_id for output in outputs)
             delivered = False
             try:
                 await self._deliver(outputs)
@@ -146,11 +146,11 @@ class Following:
                     )
                     log.warning(f"output waits on disk: {why}", error=str(error).strip())
             finally:
-                # Whoever waits for the end of an output waits until that is settled, whatever fails here.
+                # end() waits until an output is settled, whatever fails here.
                 if not delivered:
                     for output in outputs:
-                        self._tell(output)
-                self._on_their_way = frozenset()
+                        self._queue(output)
+                self._in_flight = frozenset()
             if delivered:
                 backoff.reset()
             else:
@@ -159,13 +159,13 @@ class Following:
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
         read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)
         for output in outputs[len(read) :]:
-            self._tell(output)
+            self._queue(output)
         try:
-            stored = await self._append([told for told in read if told is not None])
+            stored = await self._append([output for output in read if output is not None])
         except UNSTORABLE as error:
             if isinstance(error, psycopg.DatabaseError) and will_pass(error):
                 raise
-            # What the database cannot take of one run must not hold up the others, and no run's end.
+            # Output of one run that the database cannot take must not hold up other runs, nor the end of its own.
             if getattr(error, "sqlstate", None) != NOT_OURS and len(outputs) > 1:
                 for output in outputs:
                     await self._deliver([output])
@@ -183,16 +183,16 @@ class Following:
             return {}
         with self._pace.measured() as moved:
             moved.size = sum(len(chunk.content) for output in unstored for chunk in output.chunks)
-            return await self._store.append_output(unstored)
+            return await self._store.call(dispatcher_calls.append_output(self._store.dispatcher_id, unstored))
 
     def _go_on(self, output: AgentOutput, stdout: int, stderr: int) -> None:
         advanced = output.stored(stdout, stderr)
         if not output.incomplete:
             self._settle(output)
             return
-        self._tell(output)
+        self._queue(output)
         if output.ended and advanced:
-            self._an_end.set()
+            self._run_ended.set()
 
     def _settle(self, output: AgentOutput) -> None:
         if output.ended and (settled := self._settled.pop(output.run_id, None)) is not None:
@@ -200,7 +200,7 @@ class Following:
 
 
 def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output | None]:
-    """Read what is to be stored of the first outputs, up to about so many bytes; None where nothing is.
+    """Read what is to be stored of the first outputs, up to about ``most`` bytes; None for an output without any.
 
     Raises OSError when this host has no descriptors.
     """
@@ -208,20 +208,20 @@ def _read(outputs: Sequence[AgentOutput], now: float, most: int) -> list[Output 
     size = 0
     for output in outputs:
         try:
-            told = _read_one(output, now, most // 2)
+            unstored = _read_one(output, now, most // 2)
         except OSError:
             if not read:
                 raise
             break
-        read.append(told)
-        size += sum(len(chunk.content) for chunk in told.chunks) if told else 0
+        read.append(unstored)
+        size += sum(len(chunk.content) for chunk in unstored.chunks) if unstored else 0
         if size >= most:
             break
     return read
 
 
 def _read_one(output: AgentOutput, now: float, most: int) -> Output | None:
-    """Read what is to be stored of one output. Where that fails nothing more of it is, and the others go on."""
+    """Read what is to be stored of one output. If that fails, none of it is stored any more, and the others go on."""
     no_room = None
     with Wall("reading output", run=output.run_id) as wall:
         try:

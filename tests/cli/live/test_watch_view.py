@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from cli.live.snapshot import Snapshot
 from cli.live.view import everything, frame
 from cli.show.group_tables import GROUPS
-from cli.show.records import DispatcherRow, GroupRow, TaskRow
 from cli.show.tables import fit, table
 from cli.show.task_tables import TASKS
+from sql.rows import DispatcherRow, GroupRow, TaskRow
 
 NOW = datetime(2031, 1, 31, tzinfo=UTC)
 ID = UUID(int=1)
@@ -42,7 +42,7 @@ def group(**given: object) -> GroupRow:
 
 def dispatcher(**given: object) -> DispatcherRow:
     usual: dict[str, object] = {
-        "id": ID, "host": "host-a", "pid": 1, "version": "0", "groups": None, "started_at": NOW,
+        "id": ID, "host": "host-a", "pid": 1, "version": "0", "groups": None,
         "heartbeat_age_s": 5.0, "lease_left_s": 55.0, "alive": True, "active": 0,
     }  # fmt: skip
     return DispatcherRow(**(usual | given))  # type: ignore[arg-type]

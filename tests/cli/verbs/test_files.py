@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from cli.database.connection import STATEMENT_SECONDS, Database
-from cli.show.records import Submitted
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import BoundedConnection, connect
 from dispatcher.errors import UsageError
+from sql import calls
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 
 pytestmark = one_postgres
@@ -205,10 +205,9 @@ def test_what_is_large_may_take_as_long_as_a_slow_line_needs(database_settings: 
         db = Database(connection)
         assert isinstance(connection, BoundedConnection)
         with pytest.raises(UsageError, match="no-such-tool"):
-            db.rows(
-                Submitted, "submit_tasks", tasks=f'[{{"tool": "no-such-tool", "prompt": "{"x" * 2**25}"}}]'
-            )
-        db.allow(2**20 - 1)
+            db.call(calls.submit_tasks([{"tool": "no-such-tool", "prompt": "x" * 2**25}]))
+        with pytest.raises(UsageError, match="no-such-tool"):
+            db.call(calls.submit_tasks([{"tool": "no-such-tool", "prompt": "x" * (2**20 - 100)}]))
 
         [allowed] = connection.execute(
             "SELECT setting::integer / 1000 FROM pg_settings WHERE name = 'statement_timeout'"

@@ -125,7 +125,8 @@ def test_errors_of_our_functions_keep_their_message_and_hint(
     with connection.connect(empty_database) as opened, pytest.raises(kind) as caught, connection.translated():
         opened.execute(raising.encode())
     assert type(caught.value) is kind
-    assert str(caught.value) == "no such thing (look)"
+    assert (str(caught.value), caught.value.hint) == ("no such thing", "look")
+    assert caught.value.with_hint == "no such thing (look)"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import trio
 from trio.testing import MockClock
 
 from dispatcher.database.transfers import FIRST_PIECE, LARGEST_PIECE, SMALLEST_PIECE, Pace
-from dispatcher.loop.service import STATEMENT_TIMEOUT
+from dispatcher.loop.assembly import STATEMENT_TIMEOUT
 
 
 async def move(pace: Pace, size: int, rate: float) -> bool:

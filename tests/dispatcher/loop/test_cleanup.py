@@ -1,4 +1,4 @@
-"""What is left of runs on the disk once the database has their results."""
+"""What is left of runs on the disk when the database has their results."""
 
 import signal
 
@@ -8,7 +8,7 @@ from tests.fixtures.dispatchers import Site
 
 
 def entries(site: Site) -> set[str]:
-    """All that is below the work directory; the database's own directory is called D."""
+    """Return every path below the work directory, with D for the directory of the database."""
     runs = site.workspace(1).parent
     return {
         str(path.relative_to(site.work_dir)).replace(runs.name, "D", 1) for path in site.work_dir.rglob("*")
@@ -16,7 +16,7 @@ def entries(site: Site) -> set[str]:
 
 
 OWN = {".id", "D", "D/.lock", "D/trash"}
-"""What is there before the first run, too."""
+"""What exists before the first run."""
 
 
 def test_a_dispatcher_that_ends_leaves_nothing_of_runs_whose_results_are_stored(site: Site) -> None:

@@ -12,7 +12,7 @@ SetClock = Callable[[int], None]
 
 @pytest.fixture
 def set_clock(site: Site) -> SetClock:
-    """Lets clock() go so many hours before the real time, or behind it."""
+    """Set clock() so many hours ahead of the real time, or behind it."""
     site.sql("CREATE TABLE test_clock (ahead interval)")
     site.sql("INSERT INTO test_clock VALUES ('0')")
     site.sql("GRANT SELECT ON test_clock TO PUBLIC")  # functions run as their owner, not as the superuser
@@ -28,7 +28,7 @@ def set_clock(site: Site) -> SetClock:
 
 
 def heartbeats(site: Site, count: int) -> None:
-    """Return after so many more."""
+    """Return after so many further heartbeats."""
 
     def last() -> object:
         return site.sql("SELECT last_heartbeat_at FROM dispatchers")
@@ -64,7 +64,7 @@ def test_nothing_breaks_when_the_clock_is_set_back(site: Site, set_clock: SetClo
     set_clock(-2)
 
     site.wait_for("succeeded", site.submit("echo not delayed"))
-    heartbeats(site, 6)  # the timer for the delayed one went off meanwhile
+    heartbeats(site, 6)  # the timer for the delayed task has expired by then
     assert site.task(number)["status"] == "queued"
     set_clock(0)
     site.wait_for("succeeded", number)

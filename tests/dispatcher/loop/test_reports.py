@@ -1,4 +1,4 @@
-"""Whatever a run came to, the database takes the report of it whole."""
+"""The database stores every report of a run whole, whatever the outcome."""
 
 import json
 import math

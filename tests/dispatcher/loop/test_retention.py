@@ -7,7 +7,7 @@ from typing import LiteralString
 
 import pytest
 
-from dispatcher.workspaces.large_files import INLINE_BYTES
+from sql.calls import INLINE_BYTES
 from tests.fixtures.dispatchers import Site
 
 WEEK = 7 * 86_400.0
@@ -19,7 +19,7 @@ def files_of(site: Site) -> list[Path]:
 
 
 def grow_old(site: Site, number: int) -> None:
-    """Let the task have ended a week ago, and all large files have been written then."""
+    """Pretend that the task ended a week ago, and that all large files were written then."""
     site.sql("UPDATE tasks SET finished_at = now() - interval '7 days' WHERE number = %s", number)
     for file in files_of(site):
         os.utime(file, (time.time() - WEEK, time.time() - WEEK))
@@ -34,7 +34,7 @@ def test_old_tasks_go_with_their_files_and_young_ones_stay(site: Site) -> None:
 
     site.configure("retention", tasks=6 * 86_400, interval=0.1)
     dispatcher = site.start()
-    dispatcher.wait_for("deleted what is not kept any longer", what="tasks", count=1)
+    dispatcher.wait_for("deleted old data", what="tasks", count=1)
     dispatcher.wait_for("removed large files of tasks that are gone", count=1)
 
     assert [row["number"] for row in site.summary()] == [young]
@@ -49,7 +49,7 @@ def test_output_goes_after_a_month_and_tasks_stay_unless_somebody_says_otherwise
     site.sql("UPDATE tasks SET finished_at = now() - interval '31 days' WHERE number = %s", old)
 
     site.configure("retention", interval=0.1)
-    site.start().wait_for("deleted what is not kept any longer", what="output of tasks", count=1)
+    site.start().wait_for("deleted old data", what="output of tasks", count=1)
 
     left = site.sql(
         "SELECT number, content FROM run_output JOIN task_runs AS r ON r.id = run_id JOIN tasks AS t ON t.id = task_id"
@@ -75,7 +75,7 @@ def test_pruning_goes_on_after_the_database_was_away(site: Site, trouble: Litera
     with site.database.transaction():
         site.sql("DROP FUNCTION prune_output(double precision)")
         site.sql("ALTER FUNCTION prune_output_later RENAME TO prune_output")
-    dispatcher.wait_for("deleted what is not kept any longer", count=1)
+    dispatcher.wait_for("deleted old data", count=1)
 
 
 def test_a_dispatcher_removes_what_the_claim_knew_of_queues_that_are_done(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""Directories of agents that have a session: kept for whoever goes on with it, and no longer than that."""
+"""The directory of an agent with a session is kept as long as the session may be continued, and no longer."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ else
     exec sleep 1000
 fi
 """
-"""The first run of it waits to be stopped; the one that goes on with its session ends."""
+"""Its first run waits until it is stopped; the run that continues the session ends."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def reports_are_waiting(site: Site) -> bool:
 
 
 def wait_for_cleaning(site: Site) -> None:
-    """Return when a dispatcher that was started now has looked for all that is left over and all that has expired."""
+    """Return when a dispatcher that was just started has looked for leftovers and for expired directories."""
     site.wait_until(lambda: not expired(site).exists())
 
 
@@ -78,7 +78,7 @@ def test_a_session_outlives_a_crash_between_its_report_and_the_cleaning_up(site:
         stop_now(dispatcher)
         site.wait_until(lambda: reports_are_waiting(site))
         dispatcher.kill()
-    # The report was under way: nobody hears that the database took it.
+    # The report was being sent: the dispatcher never learns that the database stored it.
     site.wait_until(lambda: site.runs(number)[0]["status"] == "interrupted")
     site.sql("SELECT pause_group('talker', 'until all is cleaned up')")
     leave_expired(site)
@@ -146,7 +146,7 @@ def test_what_is_left_of_runs_that_a_restored_database_forgot_is_in_nobody_s_way
     site.run()
     assert (site.workspace(number) / "work" / "old").exists()
 
-    # As after a restore of what was dumped before: the number is given once more.
+    # As after a restore from an older dump: the number is given again.
     site.sql("DELETE FROM tasks")
     site.sql("ALTER TABLE tasks ALTER number RESTART")
     assert site.submit(f"test ! -e old && {end}", tool="talker", max_attempts=1) == number

@@ -1,4 +1,4 @@
-"""Several dispatchers, changing limits, and one that has nothing to do."""
+"""Several dispatchers, changing limits, and a dispatcher that has nothing to do."""
 
 import os
 import signal
@@ -16,11 +16,11 @@ FIXED = {
     "tool:sh": 7, "tool:twin": 4, "model:m": 3, "tenant:t": 5, "queue:q": 2, "group:sh": 6, "group:second": 5,
     "group:twin": 5,
 }  # fmt: skip
-"""Nobody changes these, so no moment may show more."""
+"""Nobody changes these, so they hold at every moment."""
 
 
 def test_two_dispatchers_share_every_limit_exactly_while_others_change_and_a_group_pauses(site: Site) -> None:
-    """What an outsider can see: a line when an agent begins, and one before it ends."""
+    """What agents write: a line when an agent begins, and a line before it ends."""
     site.configure("tools", twin={"argv": ["sh", "{prompt_file}"]})
     for name, tool in (("sh", "sh"), ("second", "sh"), ("twin", "twin")):
         env = {"SITE": str(site.directory), "GROUP": name}
@@ -59,7 +59,7 @@ def test_two_dispatchers_share_every_limit_exactly_while_others_change_and_a_gro
 
 
 def _observed(n: int) -> dict[str, object]:
-    """A task of many scopes that says so when it begins and before it ends; those of the queue r change."""
+    """A task of many scopes that writes a line when it begins and before it ends; the limit of queue r changes."""
     fields: dict[str, object] = {"tool": "sh" if n % 3 else "twin"}
     if n % 5 == 0:
         fields["model"] = "m"
@@ -74,7 +74,7 @@ def _observed(n: int) -> dict[str, object]:
 
 
 def _change_and_pause(site: Site) -> None:
-    """Until half of the tasks have ended: change a limit, and pause a group while others go on."""
+    """Change a limit, and pause a group while others go on, until half of the tasks have ended."""
 
     def ended() -> int:
         return int(site.sql("SELECT count(*) AS n FROM tasks WHERE status = 'succeeded'")[0]["n"])
@@ -120,7 +120,7 @@ def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(s
     number = site.submit("echo warm")
     site.start()
     site.wait_for("succeeded", number)
-    # The freed slot made it look for more once: after two more heartbeats that is over.
+    # The freed slot made it look for work once: two heartbeats later that is over.
     one_more()
     one_more()
     site.sql("SELECT pg_stat_statements_reset()")
@@ -135,7 +135,7 @@ def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(s
         }
         return sum(row["calls"] for row in statements)
 
-    # Each heartbeat notifies, and the test looks after each of them.
+    # Each heartbeat notifies, and the test looks after each one.
     site.wait_until(lambda: heartbeats() >= 4)
 
 
@@ -153,7 +153,7 @@ def test_a_raised_limit_takes_effect_at_once(site: Site) -> None:
 
 
 def test_a_running_task_that_is_moved_into_a_limit_by_hand_ends_no_dispatcher(site: Site) -> None:
-    """The claim had seen room; the guard of the limit refuses it then, and it is made anew."""
+    """The claim saw room, but then the guard of the limit refuses it, and it is repeated."""
     dispatcher = site.start()
     gate = site.gate()
     running = site.submit(f"{gate.pass_through}; echo done", queue="day")

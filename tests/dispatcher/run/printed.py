@@ -1,10 +1,10 @@
-"""What the database has of an agent's output."""
+"""What the database has stored of an agent's output."""
 
 from tests.fixtures.dispatchers import Site
 
 
 def printed(site: Site, number: int, stream: str = "stdout", run_no: int = 1) -> bytes:
-    """A stream of a run, which must have no gap and no double."""
+    """Return a stream of a run; check that it has no gap and no overlap."""
     rows = site.sql(
         "SELECT o.* FROM run_output AS o JOIN task_runs AS r ON r.id = o.run_id JOIN tasks AS t ON t.id = r.task_id "
         "WHERE t.number = %s AND r.run_no = %s AND o.stream = %s ORDER BY o.seq",

@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlparse
 import pytest
 from msgspec.structs import replace
 
-from dispatcher.database.rows import OutputFile
+from dispatcher.database.transfers import OutputFile
 from dispatcher.run.collect import IN_MEMORY_BYTES, CollectError, collect
 from dispatcher.run.output.masking import Masking
-from dispatcher.workspaces.large_files import INLINE_BYTES, LargeFiles
+from dispatcher.workspaces.large_files import LargeFiles
+from sql.calls import INLINE_BYTES
 
 NO_SECRETS = Masking(())
 
@@ -30,7 +31,7 @@ def take(work: Path, *paths: str, max_bytes: int = 2**30, masking: Masking = NO_
 
 
 def with_content(file: OutputFile) -> OutputFile:
-    """The file with the content of its copy, which is gone when the next one is taken."""
+    """Return the file with the content of its copy: the copy is gone when the next file is taken."""
     if file.copy is None:
         return file
     file.copy.seek(0)

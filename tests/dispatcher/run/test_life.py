@@ -210,7 +210,7 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
         site.submit("hello", workdir="/usr"): ("permission_denied", "allowed_roots"),
         site.submit("hello", workdir=str(site.work_dir)): (
             "permission_denied",
-            "reply to a task to go on in",
+            "reply to a task to continue in",
         ),
         site.submit("hello", workdir="/" + "x" * 300): ("spawn_failed", "File name too long"),
         site.submit("hello", workdir=str(project), input_files=[{"path": "one/file", "content": "x"}]): (
@@ -237,7 +237,7 @@ def test_an_account_whose_key_or_home_is_missing_pauses_and_fails_none_of_its_ta
     reasons = {
         "keyless": "API_KEY is env:NOT_SET_ANYWHERE, but the dispatcher has no variable NOT_SET_ANYWHERE",
         "nobodys_key": "API_KEY: cannot read ~no-such-user/key",
-        "fifo_key": f"API_KEY: {fifo} is no plain file",
+        "fifo_key": f"API_KEY: {fifo} is not a regular file",
         "homeless": "'~no-such-user/home' names a home directory that does not exist",
     }
     site.configure("tools", **{tool: {"argv": ["cat"]} for tool in reasons})

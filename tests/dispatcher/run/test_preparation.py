@@ -1,4 +1,4 @@
-"""What is decided before an agent is started: its account's home, and prompts that its CLI would not take whole."""
+"""What happens before an agent is started: its config home is made, and prompts that do not fit are refused."""
 
 import json
 import stat
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from dispatcher.run.preparation import NotStartedError, check_inputs, check_prompt, make_config_home
+from dispatcher.run.config_home import make_config_home
+from dispatcher.run.refusals import NotStartedError, check_inputs, check_prompt
 from tests.fixtures.dispatchers import Site
 from wrappers.registry import built_in
 
@@ -55,7 +56,7 @@ def test_a_prompt_is_refused_from_the_first_character_on_that_its_cli_would_not_
     assert limit is not None
     check_prompt("x" * limit.most, CLIS[cli])
     with pytest.raises(
-        NotStartedError, match=rf"{cli} takes {limit.most:,} at most: put the text into"
+        NotStartedError, match=rf"{cli} takes at most {limit.most:,}: put the text into"
     ) as refusal:
         check_prompt("x" * (limit.most + 1), CLIS[cli])
     assert refusal.value.error_class == "invalid_request"
@@ -100,13 +101,13 @@ def test_a_task_whose_prompt_would_be_cut_fails_at_once_and_says_what_to_do(site
     task = site.task(number)
     assert (task["error_class"], task["attempt"], task["run_no"]) == ("invalid_request", 1, 1)
     assert str(task["error_message"]).startswith(
-        "the prompt has 8,388,609 bytes, and gemini takes 8,388,608 at most"
+        "the prompt has 8,388,609 bytes, and gemini takes at most 8,388,608"
     )
 
 
 @pytest.mark.parametrize("column", ["model", "asked_session"])
 def test_a_row_by_hand_gives_its_cli_no_options(site: Site, column: str) -> None:
-    """Else a producer could take permissions that the configuration does not allow."""
+    """Otherwise a producer could get permissions that the configuration does not allow."""
     statement = SQL("INSERT INTO tasks (tool, prompt, max_attempts, {}) VALUES ('sh', 'true', 1, '--yolo')")
     site.database.execute(statement.format(Identifier(column)))
 

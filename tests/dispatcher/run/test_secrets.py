@@ -1,4 +1,4 @@
-"""Nobody finds the secrets of an account: not in a table, a notification, a log, a process list or a workspace."""
+"""The secrets of an account appear in no table, notification, log, process list or workspace."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Stop means stopped: whatever an agent started is gone, wherever it hides."""
+"""A stopped run is gone with every process that its agent started, wherever it hides."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.starving import freezer
 from tests.fixtures.users import needs_root
 
-# It ignores the gentle signal and scatters children: in its own group, in a session of their own, orphaned by a
-# double fork, and with nothing in their environment. Each writes its pid down; the last act is to say "ready".
+# It ignores the gentle signal and starts children: in its own group, in a session of their own, orphaned by a double
+# fork, and with an empty environment. Each writes its pid to a file; at the end it says "ready".
 STUBBORN = f"""
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -48,7 +48,7 @@ def is_alive(pid: int) -> bool:
 
 
 NO_CGROUPS = ["unshare", "--mount", "sh", "-c", 'umount --lazy /sys/fs/cgroup && exec "$@"', "sh"]
-"""In front of a command: it finds no control groups. Only root can do that; elsewhere there are none anyway."""
+"""A prefix for a command that then finds no control groups. Only root can do that; others have none anyway."""
 
 
 def start_stubborn(site: Site, *, hide: bool, **fields: object) -> tuple[Dispatcher, int]:
@@ -127,7 +127,7 @@ def test_a_daemon_that_left_its_control_group_is_killed(site: Site) -> None:
 def test_an_agent_whose_shell_was_killed_is_gone_before_its_slot_is_free_and_its_task_begins_anew(
     site: Site, prefix: list[str]
 ) -> None:
-    """As the kernel does it for want of memory."""
+    """As the kernel does when memory runs out."""
     if prefix and parent_of_runs() is None:
         pytest.skip("there are no control groups to be without")
     alone = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; "
@@ -207,14 +207,14 @@ def test_a_queued_task_is_canceled_at_once_and_never_starts(site: Site) -> None:
 
 
 def test_a_task_canceled_while_it_is_leased_never_starts_its_agent(site: Site) -> None:
-    # Its input cannot be fetched as long as the test holds the table.
+    # Its input cannot be fetched while the test holds the table.
     number = site.submit("echo never >>$SITE/journal", input_files=[{"path": "in", "content": "x"}])
     with site.elsewhere() as other, other.transaction():
         other.execute("LOCK task_files IN ACCESS EXCLUSIVE MODE")
         site.start()
         site.wait_for("leased", number)
         site.cancel(number)
-        # Heard is what the dispatcher asks about: its next heartbeat by the clock is half a minute away.
+        # The dispatcher asks because of the notification: its next regular heartbeat is half a minute away.
         site.wait_until(
             lambda: site.sql("SELECT FROM dispatchers, tasks WHERE last_heartbeat_at > cancel_requested_at")
         )
@@ -226,7 +226,7 @@ def test_a_task_canceled_while_it_is_leased_never_starts_its_agent(site: Site) -
 
 
 def test_a_cancel_that_nobody_but_a_notification_asked_for_stops_nothing(site: Site) -> None:
-    """Every role may notify, also one that may not see the task."""
+    """Every role may notify, even one that may not see the task."""
     gate = site.gate()
     number = site.submit(f"{gate.pass_through}; echo done")
     site.start()
@@ -260,7 +260,7 @@ def test_a_cancel_that_was_sent_while_nobody_listened_is_obeyed_at_the_next_conn
     site.wait_for("running", number)
 
     with site.database.transaction():
-        # The notification is sent at the commit: after the connection was told to end, before there is another.
+        # The commit sends the notification: after the old connection was told to end, before there is a new one.
         site.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name = 'dispatcher listener' AND datname = current_database()"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.database.rows import OutputFile
+from dispatcher.database.transfers import OutputFile
 from dispatcher.run.collect import collect
 from dispatcher.run.output.masking import Masking
-from dispatcher.workspaces.large_files import INLINE_BYTES, Kept, LargeFiles
+from dispatcher.workspaces.large_files import Kept, LargeFiles
+from sql.calls import INLINE_BYTES
 
 PATIENCE = 60
 

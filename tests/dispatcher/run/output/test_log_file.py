@@ -1,4 +1,4 @@
-"""Reading a file that is in the hands of somebody else."""
+"""Reading a file that somebody else may change at any time."""
 
 import os
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_a_long_log_is_read_in_pieces(path: Path) -> None:
 
 
 def test_positions_count_on_when_the_agent_truncates_its_log(path: Path) -> None:
-    """`echo … > /dev/stderr` does that when stderr is a file."""
+    """`echo … > /dev/stderr` does this when stderr is a file."""
     log = LogFile(path)
     append(path, b"a long beginning")
     log.measure()

@@ -44,7 +44,7 @@ def test_what_is_held_back_is_shorter_than_the_longest_secret(known: list[str], 
 
 @given(secrets, texts, texts)
 def test_the_end_of_a_text_shows_no_end_of_a_secret(known: list[str], before: bytes, after: bytes) -> None:
-    """A reader of the end alone reads a little more than it keeps; what it keeps is masked as in the whole."""
+    """A reader of the end reads a little more than it keeps; what it keeps is masked as in the whole stream."""
     masking = Masking(known)
     end = masking.end(before + after, len(before))
     assert masking.beginning(before + after, final=True)[0].endswith(end.removeprefix(b"***"))

@@ -17,7 +17,7 @@ def has_printed(site: Site, number: int, size: int) -> bool:
 
 
 def most_memory(dispatcher: Dispatcher) -> int:
-    """The most bytes of memory that it had so far."""
+    """Return the peak of its memory in bytes."""
     status = Path(f"/proc/{dispatcher.pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
 
@@ -184,7 +184,7 @@ FAILURE = RESULT | {"is_error": True, "terminal_reason": "prompt_too_long"}
 
 
 def simulate_claude(site: Site, script: str) -> None:
-    """Have a script in claude's place. In it, $INIT, $USES, $RESULT and $FAILURE are lines as claude prints them."""
+    """Put a script in place of claude. In it, $INIT, $USES, $RESULT and $FAILURE are lines as claude prints them."""
     program = site.directory / "claude"
     lines = {"INIT": INIT, "USES": USES, "RESULT": RESULT, "FAILURE": FAILURE}
     program.write_text(

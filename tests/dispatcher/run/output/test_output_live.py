@@ -30,7 +30,7 @@ def test_lines_arrive_while_the_agent_runs(site: Site) -> None:
 
 
 def test_every_byte_is_kept_as_it_was_printed(site: Site) -> None:
-    """NUL, escape sequences, invalid UTF-8, and a character of which the halves come apart."""
+    """NUL, escape sequences, invalid UTF-8, and a character that is cut in two."""
     gate = site.gate()
     number = site.submit(f"printf '\\0\\033[31mred\\377 \\303'; {gate.pass_through}; printf '\\244\\303'")
     dispatcher = site.start("--until-empty")
@@ -106,7 +106,7 @@ def test_output_waits_on_disk_while_the_database_is_away(site: Site) -> None:
 
 
 def switches(dispatcher: Dispatcher) -> int:
-    """How often its main thread has gone to sleep so far."""
+    """Return how often its main thread has gone to sleep so far."""
     status = Path(f"/proc/{dispatcher.pid}/task/{dispatcher.pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_"))
 

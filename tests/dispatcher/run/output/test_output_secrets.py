@@ -17,7 +17,7 @@ def give_secret(site: Site, *tools: str) -> None:
 
 
 def all_text(site: Site) -> str:
-    """Everything in the tables that a run may have left, as text; bytes as they are."""
+    """Return everything that a run may have left in the tables, as text."""
     found = []
     for table in ("tasks", "task_runs", "worker_groups"):
         found += [str(row) for row in site.sql(f"SELECT * FROM {table}")]
@@ -47,7 +47,7 @@ def test_a_secret_that_is_printed_in_halves_is_masked(site: Site) -> None:
 
 
 def test_a_secret_across_every_bound_is_masked(site: Site) -> None:
-    """At the end of the first 10,000 characters, of what is stored, and where the kept end of stderr begins."""
+    """The bounds: the first 10,000 characters, the end of what is stored, and the beginning of the kept stderr."""
     give_secret(site, "python")
     site.configure("execution", max_log_bytes=20_000)
     number = site.submit(
@@ -71,7 +71,7 @@ def test_a_secret_across_every_bound_is_masked(site: Site) -> None:
 
 
 def adopter(site: Site, number: int, env: Mapping[str, str], event: str) -> Dispatcher:
-    """The dispatcher, without ``env``, that adopted a run of one that was killed, once it has logged ``event``."""
+    """Kill a dispatcher, and return its successor without ``env`` once that has logged ``event``."""
     first = site.start(env=env)
     site.wait_until(lambda: printed(site, number))
     first.kill()
@@ -158,7 +158,7 @@ def test_a_secret_that_was_taken_away_is_masked_as_long_as_the_agent_lives(site:
     give_secret(site, "sh")
     gate = site.gate()
     number = site.submit(f'echo begun; {gate.pass_through}; echo "$KEY"')
-    second = adopter(site, number, ENV, "a secret of an adopted run is not known any more")
+    second = adopter(site, number, ENV, "a secret of an adopted run is no longer known")
     gate.open()
 
     assert second.wait() == 0

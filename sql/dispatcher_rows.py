@@ -1,20 +1,23 @@
 """What the SQL functions of a dispatcher take and return.
 
-Each run is read by itself: one that nobody can read, as of a task that was inserted by hand, must not cost the others.
+Each run is read by itself: one that cannot be read, as of a task that was inserted by hand, must not cost the others.
 """
 
-from typing import BinaryIO, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
-from wrappers.base import AuthMode, Permission
+Permission = Literal["read", "edit", "full"]
+AuthMode = Literal["key", "token", "login"]
+"""Both are the words of the schema; the wrappers have the same ones."""
 
 
 class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run that the database gave to us: the task, and the group whose slot it takes.
 
-    ``session_id`` is a session to go on with, and ``directory`` the workspace where it is at home; ``goes_on``: it is
-    the task's own one, which was cut short. ``prompt`` is None when it is to be read in pieces.
+    ``session_id`` is a session to go on with, and ``directory`` the workspace that it belongs to. ``goes_on`` says that
+    it is the task's own session, which was cut short. ``prompt`` is None when it is to be read in pieces.
     """
 
     run_id: str
@@ -44,7 +47,7 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnreadableRun(msgspec.Struct, frozen=True):
-    """A run that is ours and that nobody can begin; ``why`` says what is wrong with its task, for people."""
+    """A run that is ours and that cannot begin; ``why`` tells people what is wrong with its task."""
 
     run_id: str
     number: int
@@ -52,10 +55,11 @@ class UnreadableRun(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The answer to a claim. ``next_deadline_s``: when time alone makes another claim succeed, None for never.
+    """The result of a claim.
 
-    ``verdicts`` are those on the reports that went with it, see ``Store.report_runs``. ``shared``:
-    the slots that these freed were not claimed, so that other dispatchers have a chance, too; claim them now.
+    ``next_deadline_s`` is when time alone makes another claim succeed; None for never. ``verdicts`` are those on the
+    reports that went with the claim, as finish_runs() returns them. ``shared`` says that nothing was claimed, so that
+    other dispatchers have a chance at the slots that the reports freed, too: claim again now.
     """
 
     runs: tuple[ClaimedRun | UnreadableRun, ...]
@@ -64,8 +68,8 @@ class Claim(msgspec.Struct, frozen=True):
     shared: bool
 
 
-class _Answer(msgspec.Struct):
-    """A claim's answer whose runs are still to be read, each by itself: one of them must not cost the others."""
+class _UnreadClaim(msgspec.Struct):
+    """A claim whose runs are still to be read."""
 
     runs: tuple[msgspec.Raw, ...]
     next_deadline_s: float | None
@@ -85,9 +89,10 @@ class _OpenName(msgspec.Struct):
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is ours already: adopted, or claimed by a call whose answer was lost.
+    """A run that is ours already: adopted, or claimed by a call whose result was lost.
 
-    ``started``: the database heard that its agent runs, ``ran_s`` seconds long. ``boot_id``: of the machine then.
+    ``started`` says that the database heard of the start of its agent, ``ran_s`` seconds ago. ``boot_id`` is that of
+    the machine when the run was claimed.
     """
 
     run: ClaimedRun
@@ -98,19 +103,19 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def number(self) -> int:
-        """That of its task."""
+        """The number of its task."""
         return self.run.number
 
 
-class Heartbeat(NamedTuple):
-    """The answer to a heartbeat: the runs that somebody asked to stop, and the next deadline as in :class:`Claim`."""
+class Heartbeat(msgspec.Struct, frozen=True):
+    """The row of heartbeat(): the runs that somebody asked to stop, and the next deadline as in :class:`Claim`."""
 
-    cancel_requested: tuple[str, ...]
+    cancel_requested: Sequence[str]
     next_deadline_s: float | None
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent that was started ``ago_s`` seconds before this is told."""
+    """An agent that was started ``ago_s`` seconds before this is reported."""
 
     run_id: str
     pid: int
@@ -121,7 +126,7 @@ Stream = Literal["stdout", "stderr"]
 
 
 class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of a log, masked. Positions are those of the log; ``content`` goes over as base64."""
+    """A masked piece of a log. Positions are those of the log; ``content`` is sent as base64."""
 
     stream: Stream
     starts_at: int
@@ -130,8 +135,8 @@ class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run printed lately, and how it looks: when it printed last (``ago_s`` seconds before this is told), how
-    much in all, and what it does. ``live`` False: its end is reported next, and watchers hear of that.
+    """What a run printed lately, when it printed last (``ago_s`` seconds before this is reported), how much it printed
+    in all, and what it does. ``live`` is False when its end is reported next: watchers hear of that.
     """
 
     run_id: str
@@ -144,30 +149,18 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputFile(msgspec.Struct, frozen=True):
-    """A file to lay into a work directory; ``content`` is None when it is to be read in pieces."""
+    """One row of input_files_of(); ``content`` is None when it is to be read in pieces."""
 
     path: str
     content: bytes | None
     mode: int
-    size: int
-
-
-class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that an agent made: its content, an open copy of it, or the URL of the copy that we keep."""
-
-    path: str
-    size: int
-    sha256: str
-    mode: int
-    content: bytes | None = None
-    copy: BinaryIO | None = None
-    storage_url: str | None = None
+    size_bytes: int
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL.
 
-    ``answer_bytes``: the size of an answer that was sent in pieces, in place of ``final_text``.
+    ``answer_bytes`` is the size of an answer that was sent in pieces; it takes the place of ``final_text``.
     """
 
     run_id: str
@@ -193,30 +186,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: Output | None = None
 
 
-class Pruned(msgspec.Struct, frozen=True):
-    """What one call deleted: how many, and about how many bytes; nothing means that nothing old is left."""
+class PrunedOutput(msgspec.Struct, frozen=True):
+    """The row of prune_output(): of how many tasks it deleted the output, and about how many bytes."""
 
-    count: int
-    size: int
-
-
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """What the database knows of a dispatcher's start. ``groups`` None serves every group."""
-
-    host: str
-    boot_id: str
-    pid: int
-    version: str
-    work_dir_id: str
-    lease_s: float
-    groups: tuple[str, ...] | None
+    tasks: int
+    bytes: int
 
 
-def read_claim(answer: object) -> Claim:
-    """Read what report_and_claim() returns."""
-    told = msgspec.json.decode(str(answer), type=_Answer)
-    runs = tuple(_read_claimed(row) for row in told.runs)
-    return Claim(runs, told.next_deadline_s, told.verdicts, told.shared)
+def read_claim(document: str) -> Claim:
+    """Read the JSON that report_and_claim() returns."""
+    claim = msgspec.json.decode(document, type=_UnreadClaim)
+    runs = tuple(_read_claimed(row) for row in claim.runs)
+    return Claim(runs, claim.next_deadline_s, claim.verdicts, claim.shared)
 
 
 def _read_claimed(row: msgspec.Raw) -> ClaimedRun | UnreadableRun:
@@ -227,9 +208,9 @@ def _read_claimed(row: msgspec.Raw) -> ClaimedRun | UnreadableRun:
         return UnreadableRun(name.run_id, name.number, str(error))
 
 
-def read_open_runs(answer: object) -> list[OpenRun | UnreadableRun]:
-    """Read a page of what adopt_runs() and open_runs() return."""
-    return [_read_open(row) for row in msgspec.json.decode(str(answer), type=list[msgspec.Raw])]
+def read_open_runs(document: str) -> list[OpenRun | UnreadableRun]:
+    """Read the JSON that adopt_runs() and open_runs() return."""
+    return [_read_open(row) for row in msgspec.json.decode(document, type=list[msgspec.Raw])]
 
 
 def _read_open(row: msgspec.Raw) -> OpenRun | UnreadableRun:

@@ -1,4 +1,4 @@
-"""What the database answers, a struct for each function's row. Lengths of time are seconds, sizes bytes."""
+"""The rows that the SQL functions return, a struct for each. Lengths of time are in seconds, sizes in bytes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,11 @@ from msgspec import Struct
 
 
 class Submitted(Struct, frozen=True):
-    """One row of submit_tasks(). ``created`` is False for a known key, and ``same`` False if it asked for else."""
+    """One row of submit_tasks() and of reply_task().
+
+    ``created`` is False when the idempotency key is known already. ``same`` is False when that first task has another
+    tool, model or prompt.
+    """
 
     id: UUID
     number: int
@@ -62,8 +66,46 @@ class TaskState(Struct, frozen=True):
         return self.status in ("succeeded", "failed", "canceled")
 
 
+class LogState(Struct, frozen=True):
+    """The row of log_state(): one run and what became of its task so far. ``run_no`` is None before the first run."""
+
+    number: int
+    tool: str
+    task_status: str
+    last_run_no: int
+    run_no: int | None
+    run_status: str | None
+    error_message: str | None
+    stdout_bytes: int | None
+    stdout_stored: int | None
+    stderr_bytes: int | None
+    stderr_stored: int | None
+    output_pruned_at: datetime | None
+
+    @property
+    def run_ended(self) -> bool:
+        return self.run_status not in (None, "running")
+
+    def printed(self, stream: str) -> tuple[int, int]:
+        """Return how many bytes the agent printed on a stream, and how many of them were stored."""
+        if stream == "stderr":
+            return self.stderr_bytes or 0, self.stderr_stored or 0
+        return self.stdout_bytes or 0, self.stdout_stored or 0
+
+    @property
+    def task_ended(self) -> bool:
+        return self.task_status in ("succeeded", "failed", "canceled")
+
+
+class OutputPiece(Struct, frozen=True):
+    """One row of read_output()."""
+
+    seq: int
+    content: bytes
+
+
 class StateCount(Struct, frozen=True):
-    """One row of count_tasks(): ``state`` is the status, or what a queued task waits for."""
+    """One row of count_tasks(). ``state`` is the status, or what a queued task waits for."""
 
     state: str
     tasks: int
@@ -98,12 +140,12 @@ class RunRow(Struct, frozen=True):
 
     @property
     def is_notional(self) -> bool:
-        """Whether the cost is a list price only, since a subscription paid."""
+        """Whether the cost is only a list price, since a subscription paid."""
         return self.auth_mode in ("token", "login")
 
 
 class FileRow(Struct, frozen=True):
-    """One row of list_files(): ``stored`` is "database" or the URL of a file that is kept elsewhere."""
+    """One row of list_files(). ``stored`` is "database", or the URL of a file that is kept elsewhere."""
 
     path: str
     is_input: bool
@@ -115,7 +157,7 @@ class FileRow(Struct, frozen=True):
 
 
 class StoredFile(Struct, frozen=True):
-    """The answer of read_file(): either ``content`` or ``storage_url``."""
+    """The row of read_file(). Either ``content`` or ``storage_url`` is there."""
 
     content: bytes | None
     storage_url: str | None
@@ -125,7 +167,7 @@ class StoredFile(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """The answer of show_task(), as far as it is shown to people; ``-o json`` prints all of it."""
+    """What show_task() returns, as far as it is shown to people."""
 
     id: UUID
     number: int
@@ -163,12 +205,14 @@ class Task(Struct, frozen=True):
     runs: Sequence[RunRow]
     files: Sequence[FileRow]
     run_count: int = 0
-    """All that there were; ``runs`` are the last ones."""
+    """How many runs there were; ``runs`` holds the last ones."""
 
 
 class GroupRow(Struct, frozen=True):
-    """One row of list_groups(): ``state`` is open, full, paused, cooling, budget or probing; ``env_vars`` holds no
-    secrets. ``spent_usd`` is what the runs of today (UTC) cost.
+    """One row of list_groups().
+
+    ``state`` is open, full, paused, cooling, budget or probing. ``env_vars`` holds no secrets. ``spent_usd`` is what
+    the runs of today (UTC) cost.
     """
 
     group_name: str
@@ -190,7 +234,7 @@ class GroupRow(Struct, frozen=True):
 
 
 class StatsRow(Struct, frozen=True):
-    """One row of stats(): ``notional_usd`` is the list price of what subscriptions covered."""
+    """One row of stats(). ``notional_usd`` is the list price of what subscriptions covered."""
 
     key: str | None
     runs: int
@@ -206,7 +250,7 @@ class StatsRow(Struct, frozen=True):
 
 
 class Pruned(Struct, frozen=True):
-    """The row of prune_tasks() and count_prunable(); ``bytes`` is about what the tasks took."""
+    """The row of prune_tasks() and of count_prunable(). ``bytes`` is about what the tasks took."""
 
     tasks: int
     runs: int
@@ -222,15 +266,61 @@ class LimitRow(Struct, frozen=True):
 
 
 class DispatcherRow(Struct, frozen=True):
-    """One row of list_dispatchers(): ``lease_left_s`` is negative once it is away."""
+    """One row of list_dispatchers(). ``lease_left_s`` is negative once the dispatcher is away."""
 
     id: UUID
     host: str
     pid: int
     version: str
     groups: Sequence[str] | None
-    started_at: datetime
     heartbeat_age_s: float
     lease_left_s: float
     alive: bool
     active: int
+
+
+class ActiveTask(Struct, frozen=True):
+    """One row of list_active(): a task in the hands of a dispatcher."""
+
+    dispatcher_id: UUID
+    number: int
+    status: str
+    tool: str
+    group_name: str
+    name: str | None
+    pid: int | None
+    elapsed_s: float
+    activity: str | None
+    stops: bool
+
+
+class LostRun(Struct, frozen=True):
+    """One row of recover_lost(): a run that was given up. Its dispatcher was last heard of ``away_s`` seconds ago."""
+
+    number: int
+    run_no: int
+    host: str
+    away_s: float
+
+
+class DriftedCounter(Struct, frozen=True):
+    """One row of check_counters(): ``stored`` should be what was ``counted``."""
+
+    scope: str
+    counted: int
+    stored: int
+
+
+class UnservedTasks(Struct, frozen=True):
+    """One row of unserved_tasks(): how many queued tasks of a tool, and perhaps of an account, no group can take."""
+
+    tool: str
+    account: str | None
+    tasks: int
+
+
+class SchemaVersion(Struct, frozen=True):
+    """The row of schema_version(): the last migration, or 0, and the digest of the functions."""
+
+    number: int
+    digest: str | None

@@ -1,0 +1,115 @@
+"""Building the event loop: every part once, each from the parts it needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import structlog
+from psycopg_pool import ConnectionPool
+
+from dispatcher.configuration.current import CurrentConfiguration
+from dispatcher.configuration.settings import Settings
+from dispatcher.database.connection import BoundedConnection, connect, conninfo, prepare
+from dispatcher.database.store import Store
+from dispatcher.database.transfers import Transfers
+from dispatcher.host import cgroups, linux
+from dispatcher.host.threads import SerialThread
+from dispatcher.loop.active_runs import ActiveRuns
+from dispatcher.loop.agenda import Agenda
+from dispatcher.loop.cancels import Cancels
+from dispatcher.loop.cleanup import Cleanup
+from dispatcher.loop.event_loop import EventLoop
+from dispatcher.loop.lease import Lease
+from dispatcher.loop.notifications import Notifications
+from dispatcher.loop.refill import Refill
+from dispatcher.loop.retention import Retention
+from dispatcher.loop.supervisor import Supervisor
+from dispatcher.run.context import RunContext
+from dispatcher.run.output.output_store import OutputStore
+from dispatcher.run.sweeping import Sweeper
+from dispatcher.workspaces.large_files import LargeFiles
+from dispatcher.workspaces.work_directory import WorkDirectory
+
+log = structlog.get_logger()
+
+STATEMENT_TIMEOUT = 10.0
+"""Seconds. A statement that takes longer is given up and tried again: better late than never."""
+RECONNECT_TIMEOUT = 2.0
+"""Seconds. The pool doubles its pauses up to this; with longer ones it would notice late that the server is back."""
+
+
+@contextmanager
+def assembled(
+    configuration: CurrentConfiguration,
+    work_directory: WorkDirectory,
+    files: LargeFiles,
+    dispatcher_id: str,
+) -> Iterator[EventLoop]:
+    """Build the event loop of a registered dispatcher; its connections and threads end with the ``with`` block."""
+    settings = configuration.settings
+    with (
+        _pool(settings, settings.database.pool_size) as pool,
+        _pool(settings, 1) as claims,
+        SerialThread() as claiming,
+        SerialThread() as launching,
+    ):
+        store = Store(pool, claims, claiming, dispatcher_id)
+        agenda, active = Agenda(), ActiveRuns()
+        cancels = Cancels(store, agenda, active)
+        listen = partial(
+            connect,
+            settings,
+            application_name="dispatcher listener",
+            statement_timeout=STATEMENT_TIMEOUT,
+            own_session=True,
+        )
+        notifications = Notifications(store, listen, agenda, cancels)
+        lease = Lease(store, configuration, agenda, active, cancels, notifications)
+        output_store = OutputStore(store, configuration)
+        sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
+        if sweeper.parent is None:
+            log.info("no control groups: an agent's processes that clear their environment are not found")
+        context = RunContext(
+            configuration=configuration,
+            store=store,
+            output_store=output_store,
+            transfers=Transfers(store),
+            files=files,
+            sweeper=sweeper,
+            may_launch=lease.may_launch,
+            launching=launching,
+            on_started=agenda.started,
+            open_files=linux.raise_open_files(),
+        )
+        cleanup = Cleanup(work_directory, store, configuration, active)
+        supervisor = Supervisor(context, work_directory, active, agenda, cleanup)
+        yield EventLoop(
+            configuration=configuration,
+            store=store,
+            work_directory=work_directory,
+            agenda=agenda,
+            active=active,
+            cancels=cancels,
+            notifications=notifications,
+            lease=lease,
+            supervisor=supervisor,
+            refill=Refill(store, agenda, supervisor),
+            output_store=output_store,
+            cleanup=cleanup,
+            sweeper=sweeper,
+            retention=Retention(store, configuration, files),
+        )
+
+
+def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:
+    return ConnectionPool(
+        conninfo(settings, application_name="dispatcher"),
+        connection_class=BoundedConnection,
+        kwargs={"autocommit": True},
+        configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT, own_session=True),
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        reconnect_timeout=RECONNECT_TIMEOUT,
+        open=False,
+    )

@@ -1,0 +1,92 @@
+"""The lease of all our runs: heartbeats extend it, and without it no agent may be started."""
+
+import psycopg
+import structlog
+import trio
+
+from dispatcher.configuration.current import CurrentConfiguration
+from dispatcher.database.connection import will_pass
+from dispatcher.database.store import Store
+from dispatcher.host import linux
+from dispatcher.loop.active_runs import ActiveRuns
+from dispatcher.loop.agenda import Agenda
+from dispatcher.loop.cancels import Cancels
+from dispatcher.loop.notifications import Notifications
+from sql import dispatcher_calls
+
+log = structlog.get_logger()
+
+LEASE_MARGIN = 0.25
+"""The part of the lease that must be left when a new process is started."""
+
+
+class Lease:
+    """Begins with the registration of the dispatcher; :meth:`run` extends it."""
+
+    def __init__(
+        self,
+        store: Store,
+        configuration: CurrentConfiguration,
+        agenda: Agenda,
+        active: ActiveRuns,
+        cancels: Cancels,
+        notifications: Notifications,
+    ) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._agenda = agenda
+        self._active = active
+        self._cancels = cancels
+        self._notifications = notifications
+        self._extended_at = linux.seconds_since_boot()
+
+    async def run(self) -> None:
+        """Send heartbeats, learn of cancels that were missed, and find out whether the listener is deaf.
+
+        Also notice that the machine was suspended: trio's clock stood still, so the deadline is late.
+        """
+        awake, since_boot = trio.current_time(), linux.seconds_since_boot()
+        while True:
+            await trio.sleep(self._configuration.settings.dispatcher.heartbeat_interval)
+            if self._notifications.echo_due:
+                log.warning("the listening connection is deaf and is replaced")
+                self._notifications.replace_connections()
+            try:
+                await self._extend()
+            except psycopg.DatabaseError as error:
+                if not will_pass(error):
+                    raise
+                log.warning("heartbeat failed", error=str(error).strip())
+            slept = (linux.seconds_since_boot() - since_boot) - (trio.current_time() - awake)
+            if slept > 1:
+                log.info("the machine was suspended", seconds=round(slept))
+                self._agenda.claim_now()
+                for run in self._active:
+                    run.look_at_clock()
+                awake, since_boot = trio.current_time(), linux.seconds_since_boot()
+
+    async def may_launch(self) -> bool:
+        """Return whether a process may be started now: without a lease somebody may have taken our runs.
+
+        Wait until it is known whether a cancel that was noted is one of this run.
+        """
+        lease = self._configuration.settings.dispatcher.lease_interval
+        if linux.seconds_since_boot() - self._extended_at >= lease * (1 - LEASE_MARGIN):
+            await self._store.patiently("renewing the lease", self._extend)
+        await trio.lowlevel.checkpoint()  # notifications that have arrived are read now
+        await self._cancels.obeyed()
+        return not self._active.draining
+
+    async def _extend(self) -> None:
+        before = linux.seconds_since_boot()
+        was_due, self._notifications.echo_due = self._notifications.echo_due, True
+        try:
+            heartbeat = await self._store.call(dispatcher_calls.heartbeat(self._store.dispatcher_id))
+        except psycopg.DatabaseError as error:
+            # A heartbeat that the server refused has no echo. If nobody knows what became of it, wait for the echo.
+            if error.sqlstate is not None:
+                self._notifications.echo_due = self._notifications.echo_due and was_due
+            raise
+        self._extended_at = before
+        self._agenda.claim_within(heartbeat.next_deadline_s)
+        self._active.stop_canceled(heartbeat.cancel_requested)

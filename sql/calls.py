@@ -1,0 +1,322 @@
+"""The SQL functions that people's programs call, one Python function for each. A dispatcher's are in dispatcher_calls.
+
+Each returns a description of the call; whoever has a connection executes it. An argument that is not given takes the
+default of the SQL function. What a function does, locks and raises is said in its file, ``functions/*/NAME.sql``.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Raw
+
+from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
+from sql.rows import (
+    ActiveTask,
+    DispatcherRow,
+    DriftedCounter,
+    FileRow,
+    GroupRow,
+    LimitRow,
+    LogState,
+    LostRun,
+    OutputPiece,
+    Pruned,
+    RunRow,
+    SchemaVersion,
+    StateCount,
+    StatsRow,
+    StoredFile,
+    Submitted,
+    Task,
+    TaskRow,
+    TaskState,
+    UnservedTasks,
+)
+
+INLINE_BYTES = 16 * 2**20
+"""Bytes of the largest file that is kept in the database."""
+LARGEST_TEXT = 64 * 2**20
+"""Bytes that a prompt or an answer may have."""
+
+
+def submit_tasks(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[list[Submitted]]:
+    """Queue all tasks or none; returns a row for each, in order. ``Raw`` is a JSON array that is encoded already."""
+    return Call("submit_tasks", {"tasks": as_json(tasks)}, many(Submitted))
+
+
+def reply_task(
+    task: str,
+    prompt: str,
+    *,
+    name: str | None = None,
+    priority: int | None = None,
+    timeout_s: int | None = None,
+    permission: str | None = None,
+    output_files: Sequence[str] | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Submitted]:
+    """Queue a task that goes on with the session of one that has ended."""
+    return Call(
+        "reply_task",
+        {
+            "task": task,
+            "prompt": prompt,
+            **given(
+                name=name,
+                priority=priority,
+                timeout_s=timeout_s,
+                permission=permission,
+                output_files=None if output_files is None else as_json(output_files),
+                idempotency_key=idempotency_key,
+            ),
+        },
+        one(Submitted),
+    )
+
+
+def cancel_task(task: str) -> Call[str]:
+    """Cancel a task, or ask its agent to stop; returns its status."""
+    return Call("cancel_task", {"task": task}, value(str))
+
+
+def retry_task(task: str) -> Call[None]:
+    return Call("retry_task", {"task": task}, NOTHING)
+
+
+def show_task(task: str, prompt_characters: int | None = None) -> Call[Task]:
+    """Show everything about a task, with its whole prompt or only so many characters of it."""
+    arguments = {"task": task, **given(prompt_characters=prompt_characters)}
+    return Call("show_task", arguments, value(Task), result_size=LARGEST_TEXT)
+
+
+def show_task_as_json(task: str, prompt_characters: int | None = None) -> Call[dict[str, object]]:
+    """Call show_task() for a program: the whole object as PostgreSQL returns it."""
+    arguments = {"task": task, **given(prompt_characters=prompt_characters)}
+    return Call("show_task", arguments, value(dict[str, object]), result_size=LARGEST_TEXT)
+
+
+def list_tasks(
+    *,
+    statuses: Sequence[str] | None = None,
+    tool: str | None = None,
+    tenant_id: str | None = None,
+    queue: str | None = None,
+    group: str | None = None,
+    name: str | None = None,
+    limit: int | None = None,
+) -> Call[list[TaskRow]]:
+    filters = given(
+        statuses=as_array(statuses),
+        tool=tool,
+        tenant_id=tenant_id,
+        queue=queue,
+        group=group,
+        name=name,
+        limit=limit,
+    )
+    return Call("list_tasks", filters, many(TaskRow))
+
+
+def count_tasks(tool: str | None = None) -> Call[list[StateCount]]:
+    return Call("count_tasks", given(tool=tool), many(StateCount))
+
+
+def task_states(tasks: Sequence[str]) -> Call[list[TaskState]]:
+    return Call("task_states", {"tasks": as_array(tasks)}, many(TaskState))
+
+
+def why_waiting(task: str) -> Call[str | None]:
+    """Say in one sentence why a queued task does not run; None for other tasks."""
+    return Call("why_waiting", {"task": task}, OPTIONAL_TEXT)
+
+
+def list_runs(task: str) -> Call[list[RunRow]]:
+    return Call("list_runs", {"task": task}, many(RunRow))
+
+
+def stats(by: str, since: datetime | None = None) -> Call[list[StatsRow]]:
+    return Call("stats", {"by": by, **given(since=since)}, many(StatsRow))
+
+
+def log_state(task: str, run_no: int | None = None) -> Call[LogState]:
+    """Say which log there is of a run, or of the last one, and whether more may come."""
+    return Call("log_state", {"task": task, **given(run_no=run_no)}, one(LogState))
+
+
+def read_output(
+    task: str, run_no: int | None, stream: str, after: int | None = None
+) -> Call[list[OutputPiece]]:
+    """Read some 1 MB of a stream from behind the piece ``after``; nothing when there is no more."""
+    arguments = {"task": task, "run_no": run_no, "stream": stream, **given(after=after)}
+    return Call("read_output", arguments, many(OutputPiece))
+
+
+def list_files(task: str) -> Call[list[FileRow]]:
+    return Call("list_files", {"task": task}, many(FileRow))
+
+
+def read_file(task: str, path: str) -> Call[StoredFile]:
+    arguments = {"task": task, "path": path}
+    return Call("read_file", arguments, one(StoredFile), binary=True, result_size=INLINE_BYTES)
+
+
+def prune_tasks(older_than_s: float, most: int | None = None) -> Call[Pruned]:
+    """Delete some tasks that ended so many seconds ago; call it again until it deletes none."""
+    return Call("prune_tasks", {"older_than_s": older_than_s, **given(most=most)}, one(Pruned))
+
+
+def count_prunable(older_than_s: float) -> Call[Pruned]:
+    """Count what prune_tasks() would delete in all."""
+    return Call("count_prunable", {"older_than_s": older_than_s}, one(Pruned))
+
+
+def put_tool(name: str) -> Call[None]:
+    return Call("put_tool", {"name": name}, NOTHING)
+
+
+def list_groups() -> Call[list[GroupRow]]:
+    return Call("list_groups", {}, many(GroupRow))
+
+
+def put_group(
+    group: str,
+    tool: str,
+    account: str,
+    max_concurrent: int | None = None,
+    env_vars: Mapping[str, str] | None = None,
+    *,
+    config_home: str | None = None,
+    hosts: Sequence[str] | None = None,
+    only_new: bool | None = None,
+    failover: bool | None = None,
+    daily_budget_usd: float | None = None,
+    task_budget_usd: float | None = None,
+) -> Call[None]:
+    """Create a worker group, or unless ``only_new`` bring one to what is given."""
+    return Call(
+        "put_group",
+        {
+            "group": group,
+            "tool": tool,
+            "account": account,
+            **given(
+                max_concurrent=max_concurrent,
+                env_vars=None if env_vars is None else as_json(env_vars),
+                config_home=config_home,
+                hosts=as_array(hosts),
+                only_new=only_new,
+                failover=failover,
+                daily_budget_usd=daily_budget_usd,
+                task_budget_usd=task_budget_usd,
+            ),
+        },
+        NOTHING,
+    )
+
+
+def change_group(
+    group: str,
+    *,
+    max_concurrent: int | None = None,
+    env_vars: Mapping[str, str | None] | None = None,
+    config_home: str | None = None,
+    hosts: Sequence[str] | None = None,
+    failover: bool | None = None,
+    daily_budget_usd: float | None = None,
+    task_budget_usd: float | None = None,
+) -> Call[None]:
+    """Change what is given. A variable that is None is removed, and a budget of 0 takes the budget away."""
+    return Call(
+        "change_group",
+        {
+            "group": group,
+            **given(
+                max_concurrent=max_concurrent,
+                env_vars=None if env_vars is None else as_json(env_vars),
+                config_home=config_home,
+                hosts=as_array(hosts),
+                failover=failover,
+                daily_budget_usd=daily_budget_usd,
+                task_budget_usd=task_budget_usd,
+            ),
+        },
+        NOTHING,
+    )
+
+
+def pause_group(group: str, reason: str | None = None) -> Call[None]:
+    return Call("pause_group", {"group": group, **given(reason=reason)}, NOTHING)
+
+
+def resume_group(group: str) -> Call[None]:
+    return Call("resume_group", {"group": group}, NOTHING)
+
+
+def cool_down_group(
+    group: str, until: datetime | None, reason: str | None = None, for_s: float | None = None
+) -> Call[datetime]:
+    """Start nothing more in a group before a time, or for so many seconds; returns that time."""
+    arguments = {"group": group, "until": until, **given(reason=reason, for_s=for_s)}
+    return Call("cool_down_group", arguments, value(datetime))
+
+
+def clear_cooldown(group: str) -> Call[None]:
+    return Call("clear_cooldown", {"group": group}, NOTHING)
+
+
+def remove_group(group: str) -> Call[None]:
+    return Call("remove_group", {"group": group}, NOTHING)
+
+
+def list_limits() -> Call[list[LimitRow]]:
+    return Call("list_limits", {}, many(LimitRow))
+
+
+def set_limit(scope: str, max_concurrent: int) -> Call[None]:
+    return Call("set_limit", {"scope": scope, "max_concurrent": max_concurrent}, NOTHING)
+
+
+def remove_limit(scope: str) -> Call[None]:
+    return Call("remove_limit", {"scope": scope}, NOTHING)
+
+
+def check_counters() -> Call[list[DriftedCounter]]:
+    """Return the counters of limits and groups that differ from what is active."""
+    return Call("check_counters", {}, many(DriftedCounter))
+
+
+def unserved_tasks() -> Call[list[UnservedTasks]]:
+    return Call("unserved_tasks", {}, many(UnservedTasks))
+
+
+def list_dispatchers() -> Call[list[DispatcherRow]]:
+    return Call("list_dispatchers", {}, many(DispatcherRow))
+
+
+def list_active() -> Call[list[ActiveTask]]:
+    return Call("list_active", {}, many(ActiveTask))
+
+
+def recover_lost(
+    host: str | None = None,
+    host_lost_after_s: float | None = None,
+    default_timeout_s: float | None = None,
+    *,
+    dry_run: bool | None = None,
+) -> Call[list[LostRun]]:
+    """Give up the open runs of hosts that are lost, or all of one host; with ``dry_run`` only return them."""
+    arguments = given(
+        host=host,
+        host_lost_after_s=host_lost_after_s,
+        default_timeout_s=default_timeout_s,
+        dry_run=dry_run,
+    )
+    return Call("recover_lost", arguments, many(LostRun))
+
+
+def database_id() -> Call[str]:
+    return Call("database_id", {}, value(str, "text"))
+
+
+def schema_version() -> Call[SchemaVersion]:
+    return Call("schema_version", {}, one(SchemaVersion))

@@ -1,0 +1,217 @@
+"""The SQL functions that only a dispatcher calls, one Python function for each; as in calls otherwise.
+
+Those that take a dispatcher's id raise SQLSTATE ``LD410`` when that dispatcher was closed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from sql.call import NOTHING, Call, Reading, Rows, as_array, as_json, given, many, one, value
+from sql.dispatcher_rows import (
+    Claim,
+    Heartbeat,
+    InputFile,
+    OpenRun,
+    Output,
+    PrunedOutput,
+    Report,
+    Started,
+    UnreadableRun,
+    read_claim,
+    read_open_runs,
+)
+
+Result = TypeVar("Result")
+
+
+def register_dispatcher(
+    host: str,
+    boot_id: str,
+    pid: int,
+    version: str,
+    work_dir_id: str,
+    lease_s: float,
+    groups: Sequence[str] | None = None,
+) -> Call[str]:
+    """Tell the database that a dispatcher started; returns its id. Without ``groups`` it serves all of them."""
+    return Call(
+        "register_dispatcher",
+        {
+            "host": host,
+            "boot_id": boot_id,
+            "pid": pid,
+            "version": version,
+            "work_dir_id": work_dir_id,
+            "lease_s": lease_s,
+            **given(groups=as_array(groups)),
+        },
+        value(str, "text"),
+    )
+
+
+def heartbeat(dispatcher: str) -> Call[Heartbeat]:
+    """Extend the lease."""
+    reading = Reading("SELECT cancel_requested::text[], next_deadline_s FROM {}", one(Heartbeat).read)
+    return Call("heartbeat", {"dispatcher": dispatcher}, reading)
+
+
+def close_dispatcher(dispatcher: str) -> Call[None]:
+    return Call("close_dispatcher", {"dispatcher": dispatcher}, NOTHING)
+
+
+def has_work(dispatcher: str) -> Call[bool]:
+    return Call("has_work", {"dispatcher": dispatcher}, value(bool))
+
+
+def adopt_runs(dispatcher: str) -> Call[list[OpenRun | UnreadableRun]]:
+    """Take over the open runs of all who held our work directory before; returns the first of them."""
+    return Call("adopt_runs", {"dispatcher": dispatcher}, _document(read_open_runs))
+
+
+def open_runs(dispatcher: str, after: int | None = None) -> Call[list[OpenRun | UnreadableRun]]:
+    """List some 256 KiB of our open runs, of tasks with a number above ``after``; nothing when there are no more."""
+    return Call("open_runs", {"dispatcher": dispatcher, **given(after=after)}, _document(read_open_runs))
+
+
+def report_and_claim(dispatcher: str, reports: Sequence[Report], max_tasks: int | None = None) -> Call[Claim]:
+    """Report ends, and claim into the slots that are free then, in one transaction unless they are shared."""
+    arguments = {"dispatcher": dispatcher, "reports": as_json(reports), **given(max_tasks=max_tasks)}
+    return Call("report_and_claim", arguments, _document(read_claim))
+
+
+def finish_runs(dispatcher: str, reports: Sequence[Report]) -> Call[dict[str, str]]:
+    """Report ends; returns the verdict on each run: finished, already or stale."""
+    arguments = {"dispatcher": dispatcher, "reports": as_json(reports)}
+    return Call("finish_runs", arguments, Reading("SELECT run_id::text, verdict FROM {}", _verdicts))
+
+
+def start_runs(dispatcher: str, started: Sequence[Started]) -> Call[None]:
+    """Report that agents were started. Runs that are not ours any more are left alone."""
+    return Call("start_runs", {"dispatcher": dispatcher, "started": as_json(started)}, NOTHING)
+
+
+def append_output(dispatcher: str, outputs: Sequence[Output]) -> Call[dict[str, tuple[int, int]]]:
+    """Store output; returns how much of stdout and stderr is stored now of each run that is still ours.
+
+    A chunk that does not begin where the stored output ends is left out, so anything may be repeated.
+    """
+    arguments = {"dispatcher": dispatcher, "outputs": as_json(outputs)}
+    reading = Reading("SELECT run_id::text, stdout_stored, stderr_stored FROM {}", _stored)
+    return Call("append_output", arguments, reading)
+
+
+def input_files_of(task: str, most: int | None = None) -> Call[list[InputFile]]:
+    """List the input files, the smallest ones with their content: up to so many bytes in all."""
+    return Call("input_files_of", {"task": task, **given(most=most)}, many(InputFile), binary=True)
+
+
+def read_input(dispatcher: str, run: str, path: str, start: int, length: int) -> Call[bytes]:
+    """Read a piece of an input file; it is shorter than ``length`` at the end of the file."""
+    arguments = {"dispatcher": dispatcher, "run": run, "path": path, "from": start, "length": length}
+    return Call("read_input", arguments, value(bytes), binary=True)
+
+
+def read_prompt(dispatcher: str, run: str, start: int, length: int) -> Call[bytes]:
+    """Read a piece of a prompt in UTF-8; it is shorter than ``length`` at the end of the prompt."""
+    arguments = {"dispatcher": dispatcher, "run": run, "from": start, "length": length}
+    return Call("read_prompt", arguments, value(bytes), binary=True)
+
+
+def store_output(
+    dispatcher: str,
+    run: str,
+    path: str,
+    *,
+    content: bytes | None,
+    storage_url: str | None,
+    size_bytes: int,
+    sha256: str,
+    mode: int,
+) -> Call[None]:
+    """Store an output file: its content, or the URL of the copy that we keep."""
+    return Call(
+        "store_output",
+        {
+            "dispatcher": dispatcher,
+            "run": run,
+            "path": path,
+            "content": content,
+            "storage_url": storage_url,
+            "size_bytes": size_bytes,
+            "sha256": sha256,
+            "mode": mode,
+        },
+        NOTHING,
+    )
+
+
+def store_piece(
+    dispatcher: str, run: str, name: str, starts_at: int, content: bytes, total: int
+) -> Call[None]:
+    """Store a piece of an output file, or under the name "" of the run's answer; in order, or once more."""
+    return Call(
+        "store_piece",
+        {
+            "dispatcher": dispatcher,
+            "run": run,
+            "name": name,
+            "starts_at": starts_at,
+            "content": content,
+            "total": total,
+        },
+        NOTHING,
+    )
+
+
+def keep_pieces(
+    dispatcher: str, run: str, path: str, *, size_bytes: int, sha256: str, mode: int
+) -> Call[None]:
+    """Make an output file of its pieces. Raises SQLSTATE ``LD413`` when one of them is missing."""
+    return Call(
+        "keep_pieces",
+        {
+            "dispatcher": dispatcher,
+            "run": run,
+            "path": path,
+            "size_bytes": size_bytes,
+            "sha256": sha256,
+            "mode": mode,
+        },
+        NOTHING,
+    )
+
+
+def settled_runs(runs: Sequence[str]) -> Call[list[str]]:
+    """Return those of the runs that have ended with their results stored; a lost one has none."""
+    return Call("settled_runs", {"runs": [UUID(run) for run in runs]}, value(list[str], "text[]"))
+
+
+def unreferenced_files(digests: Sequence[str]) -> Call[list[str]]:
+    """Return those of the SHA-256s that no file kept outside the database has."""
+    return Call("unreferenced_files", {"digests": as_array(digests)}, value(list[str]))
+
+
+def prune_output(older_than_s: float, most: int | None = None) -> Call[PrunedOutput]:
+    """Delete what agents printed for some tasks that ended so many seconds ago."""
+    return Call("prune_output", {"older_than_s": older_than_s, **given(most=most)}, one(PrunedOutput))
+
+
+def prune_lanes(most: int | None = None) -> Call[int]:
+    """Remove up to ``most`` lanes without tasks, and what belonged to them; returns how many there were."""
+    return Call("prune_lanes", given(most=most), value(int))
+
+
+def _document(read: Callable[[str], Result]) -> Reading[Result]:
+    """Select JSON as text, which is decoded once and into structs, not by the driver."""
+    return Reading("SELECT {}::text", lambda rows: read(str(rows[0][0])))
+
+
+def _verdicts(rows: Rows) -> dict[str, str]:
+    return {str(run): str(verdict) for run, verdict in rows}
+
+
+def _stored(rows: Rows) -> dict[str, tuple[int, int]]:
+    return msgspec.convert({run: sizes for run, *sizes in rows}, dict[str, tuple[int, int]])
