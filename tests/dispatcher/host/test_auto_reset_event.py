@@ -9,18 +9,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from dispatcher.host.auto_reset_event import AutoResetEvent
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 async def ends_at_once(event: AutoResetEvent) -> bool:
     with trio.move_on_after(1) as patience:
         await event.wait()
     return not patience.cancelled_caught
 
 
-def test_what_was_set_before_ends_one_wait(autojump_clock: MockClock) -> None:
+def test_what_was_set_before_ends_one_wait() -> None:
     async def scenario() -> None:
         event = AutoResetEvent()
         event.set()
@@ -29,10 +24,10 @@ def test_what_was_set_before_ends_one_wait(autojump_clock: MockClock) -> None:
         assert await ends_at_once(event)
         assert not await ends_at_once(event)
 
-    trio.run(scenario, clock=autojump_clock)
+    trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
 
-def test_what_is_set_while_the_task_works_ends_its_next_wait(autojump_clock: MockClock) -> None:
+def test_what_is_set_while_the_task_works_ends_its_next_wait() -> None:
     async def scenario() -> None:
         event = AutoResetEvent()
         wakes = 0
@@ -54,11 +49,11 @@ def test_what_is_set_while_the_task_works_ends_its_next_wait(autojump_clock: Moc
             nursery.cancel_scope.cancel()
         assert wakes == 2
 
-    trio.run(scenario, clock=autojump_clock)
+    trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
 
 @pytest.mark.parametrize("seconds", [5.0, 0.0, -math.inf])
-def test_a_wait_ends_at_its_time_and_leaves_nothing_set(autojump_clock: MockClock, seconds: float) -> None:
+def test_a_wait_ends_at_its_time_and_leaves_nothing_set(seconds: float) -> None:
     async def scenario() -> None:
         event = AutoResetEvent()
         began = trio.current_time()
@@ -70,10 +65,10 @@ def test_a_wait_ends_at_its_time_and_leaves_nothing_set(autojump_clock: MockCloc
         assert trio.current_time() - began == pytest.approx(max(0.0, seconds))
         assert not event.is_set()
 
-    trio.run(scenario, clock=autojump_clock)
+    trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
 
-def test_what_was_cleared_ends_no_wait(autojump_clock: MockClock) -> None:
+def test_what_was_cleared_ends_no_wait() -> None:
     async def scenario() -> None:
         event = AutoResetEvent()
         event.set()
@@ -81,4 +76,4 @@ def test_what_was_cleared_ends_no_wait(autojump_clock: MockClock) -> None:
 
         assert not await ends_at_once(event)
 
-    trio.run(scenario, clock=autojump_clock)
+    trio.run(scenario, clock=MockClock(autojump_threshold=0))

@@ -65,7 +65,8 @@ def test_pruning_goes_on_after_the_database_was_away(site: Site, trouble: Litera
     site.sql("UPDATE tasks SET finished_at = now() - interval '31 days' WHERE number = %s", old)
     site.sql("ALTER FUNCTION prune_output RENAME TO prune_output_later")
     site.sql(
-        "CREATE FUNCTION prune_output(double precision, OUT tasks bigint, OUT bytes bigint) LANGUAGE plpgsql AS"
+        "CREATE FUNCTION prune_output(p_older_than_s double precision, OUT tasks bigint, OUT bytes bigint)"
+        " LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{trouble}'; END $$"
     )
     site.configure("retention", interval=0.1)

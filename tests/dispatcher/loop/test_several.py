@@ -131,7 +131,7 @@ def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(s
             "WHERE datname = current_database() AND query !~ 'pg_stat_statements'"
         )
         assert {row["query"] for row in statements} <= {
-            "SELECT cancel_requested::text[], next_deadline_s FROM heartbeat($1)"
+            "SELECT cancel_requested::text[], next_deadline_s FROM heartbeat(p_dispatcher => $1)"
         }
         return sum(row["calls"] for row in statements)
 
