@@ -1,4 +1,4 @@
-"""Errors that a person is meant to read, with the exit code that a script is meant to read."""
+"""Errors with a message for people and an exit code for scripts."""
 
 from enum import IntEnum
 
@@ -18,11 +18,11 @@ class ExitCode(IntEnum):
 
 
 LONGEST_MESSAGE = 2_000
-"""Characters. Messages quote what somebody gave us, which may be anything."""
+"""Characters. Messages quote input, which may be of any length."""
 
 
 def shortened(message: str) -> str:
-    """The message; without its middle where it is far too long: what was wrong, and what to do, stand at its ends."""
+    """Return the message without its middle if it is too long: what was wrong and what to do are at its ends."""
     if len(message) <= LONGEST_MESSAGE:
         return message
     begin, end = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
@@ -31,7 +31,7 @@ def shortened(message: str) -> str:
 
 
 class DispatchError(Exception):
-    """A failure whose message says what is wrong; ``hint`` says what to do about it, where the message does not."""
+    """A failure whose message says what is wrong. ``hint`` says what to do, if the message does not."""
 
     exit_code = ExitCode.FAILED
 
@@ -46,7 +46,7 @@ class DispatchError(Exception):
 
 
 class UsageError(DispatchError):
-    """The request itself is wrong: a bad value, an unknown key, a name that is not known."""
+    """The request itself is wrong: a bad value, an unknown key, an unknown name."""
 
     exit_code = ExitCode.USAGE
 
@@ -58,18 +58,18 @@ class NotFoundError(DispatchError):
 
 
 class DatabaseError(DispatchError):
-    """The database cannot be reached, refuses us, or has a schema that this program does not know."""
+    """The database cannot be reached, refuses the login, or has a schema that this program does not know."""
 
     exit_code = ExitCode.DATABASE
 
 
 class WrongStateError(DispatchError):
-    """The verb does not fit the state that the task or group is in."""
+    """The task or group is in a state in which the verb is not possible."""
 
     exit_code = ExitCode.WRONG_STATE
 
 
 class SupersededError(DispatchError):
-    """Another dispatcher took our runs over, or a person declared us dead: every write of ours is refused."""
+    """Another dispatcher took our runs over, or a person gave us up: the database refuses our writes."""
 
     exit_code = ExitCode.WRONG_STATE

@@ -1,4 +1,4 @@
-"""The one place that decides which characters may reach a terminal. Programs get everything as it is."""
+"""Decides which characters may reach a terminal. Programs get the text unchanged."""
 
 import re
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ _ESCAPE_SEQUENCE = re.compile(
 )
 _ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-# Letters, marks and symbols that show nothing: fillers, variation selectors (which can carry any bytes), Braille blank.
+# Letters, marks and symbols that show nothing: fillers, variation selectors (which can hide any bytes), Braille blank.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
-# Between emoji the joiner makes one picture of them, and behind one the selector makes it colourful.
+# Between emoji the joiner makes one picture of them. After an emoji the selector makes it colourful.
 _EMOJI = "[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
 _ONLY_IN_EMOJI = "\u200d\ufe0f"
 _OUTSIDE_EMOJI = re.compile(
@@ -27,10 +27,10 @@ _OUTSIDE_EMOJI = re.compile(
 
 
 def harmless(text: str) -> str:
-    """``text`` without what a terminal obeys and what nobody sees; line ends and tabs stay.
+    """Return ``text`` without what a terminal obeys and what nobody sees. Line ends and tabs stay.
 
-    Taken out are escape sequences, control and format characters (also those that reorder text), tag characters and
-    other invisible ones; what Unicode gives no meaning becomes U+FFFD. Sequences of emoji stay.
+    It removes escape sequences, control and format characters (also those that reorder text), tag characters and other
+    invisible characters. Characters without a meaning in Unicode become U+FFFD. Sequences of emoji stay.
     """
     text = _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n"))
     if text.isascii():
@@ -42,17 +42,17 @@ def harmless(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """:func:`harmless`, with each run of white space as one blank."""
+    """Return :func:`harmless` text on one line: each run of white space becomes one blank."""
     return " ".join(harmless(text).split())
 
 
 def message(text: str) -> str:
-    """:func:`harmless`, and no longer than a message may be."""
+    """Return :func:`harmless` text, cut to the longest message."""
     return harmless(shortened(text))
 
 
 def escaped(json: str) -> str:
-    r"""JSON with the same meaning, in which the characters that :func:`harmless` takes out are written ``\uXXXX``."""
+    r"""Return equal JSON in which the characters that :func:`harmless` removes are written as ``\uXXXX``."""
     if json.isascii() and "\x7f" not in json:
         return json
     return json.translate({ord(one): _in_json(one) for one in set(json) if _is_hidden(one)})
@@ -73,7 +73,7 @@ def _replacement(hidden: str) -> str:
 
 
 def _is_hidden(character: str) -> bool:
-    # str.isprintable() is false for the categories of "other" and for separators but the blank.
+    # str.isprintable() is false for the categories "other", and for all separators except the blank.
     if character.isprintable():
         return _INVISIBLE.match(character) is not None
     return character not in "\n\t" and category(character) != "Zs"

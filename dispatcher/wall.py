@@ -12,13 +12,14 @@ from typing import Self, TypeVar
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.errors import SupersededError
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds until something that failed begins again. What held for longer than the longest starts with the shortest."""
+"""Seconds until a call that failed is tried again. The pauses start again after a call that lasted longer."""
 LONGEST_TRACE = 20_000
 LONGEST_SENTENCE = 300
 
@@ -56,19 +57,16 @@ class Wall:
 
 
 async def persist(what: str, call: Callable[[], Awaitable[Result]], task: int | None = None) -> Result:
-    """Call behind a wall, again and again with growing pauses, until it raises nothing.
+    """Call behind a wall, with growing pauses, until it does not raise.
 
     ``task`` is the number of a task, for the log.
     """
-    pause = SHORTEST_PAUSE
+    backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
     while True:
         began = trio.current_time()
-        with Wall(what, task=task, retry_in_s=pause):
+        with Wall(what, task=task, retry_in_s=backoff.pause):
             return await call()
-        if trio.current_time() - began > LONGEST_PAUSE:
-            pause = SHORTEST_PAUSE
-        await trio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        await trio.sleep(backoff.next(trio.current_time() - began))
 
 
 def in_a_sentence(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
+from dispatcher.backoff import Backoff
 from dispatcher.configuration import settings
 from dispatcher.database.connection import Connection, connect, translated
 from dispatcher.database.pooler import keeps_session
@@ -117,12 +118,9 @@ def payload_of(event: Notify) -> EventPayload:
         return EventPayload()
 
 
-def pauses() -> Iterator[float]:
-    """Yield the seconds to wait before each next attempt to connect: 0.5, 1, 2, 4, 8, then always 10."""
-    pause = 0.5
-    while True:
-        yield pause
-        pause = min(10.0, pause * 2)
+def pauses() -> Backoff:
+    """Return the pauses between attempts to connect again: 0.5, 1, 2, 4, 8, then always 10 seconds."""
+    return Backoff(0.5, 10.0)
 
 
 _ANYTHING = Notify("task_event", "{}", 0)

@@ -72,7 +72,7 @@ class LogReader:
                 if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
                     raise
                 say(f"{error}; trying again")
-                time.sleep(next(waits))
+                time.sleep(waits.next())
 
     def _read(self, db: Database, listener: Listener | None) -> Iterator[News]:
         while True:

@@ -45,7 +45,7 @@ class Waiter:
                 if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
                     raise
                 say(f"the database is away, trying again: {error}")
-                time.sleep(min(next(waits), self._left()))
+                time.sleep(min(waits.next(), self._left()))
                 self._require_time()
 
     def _ended(self, db: Database, listener: Listener) -> Iterator[TaskState]:

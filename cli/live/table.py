@@ -81,7 +81,7 @@ class LiveTable:
                 what = "the database is away, " if isinstance(error, DatabaseError) else ""
                 self._notice = f"{what}trying again: {error}"
                 draw()
-            await trio.sleep(next(waits))
+            await trio.sleep(waits.next())
 
     async def _follow(self, db: Database, listener: Listener, draw: Callable[[], None]) -> None:
         while True:

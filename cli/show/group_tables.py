@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from cli.show.tables import Column
-from cli.show.text import count, duration, money
+from cli.show.text import count, money
+from dispatcher.durations import duration
 from sql.rows import GroupRow, LimitRow, StatsRow
 
 STYLES = {

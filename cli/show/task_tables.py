@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.tables import Column, table
-from cli.show.text import age, count, duration, first_lines, money, size, stopwatch
+from cli.show.text import age, count, first_lines, money, size, stopwatch
+from dispatcher.durations import duration
 from dispatcher.terminal import one_line
 from sql.rows import FileRow, RunRow, Task, TaskRow
 

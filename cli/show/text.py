@@ -17,18 +17,6 @@ def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:
     return "\n".join([*shown, f"… {rest} more line{'' if rest == 1 else 's'}"] if rest > 0 else shown)
 
 
-def duration(seconds: float) -> str:
-    """The same words as in_words() of the database: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
-    whole = max(0, round(seconds))
-    if whole < 90:
-        return f"{whole} s"
-    if whole < 5400:
-        return f"{whole // 60} min"
-    if whole < 172_800:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
-
-
 def age(seconds: float) -> str:
     """How old something is, in one unit: ``45s``, ``12m``, ``3h``, ``2d``."""
     whole = max(0, int(seconds))

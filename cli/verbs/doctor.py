@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.registry import family
-from cli.show.output import TextOrJson, TextOrJsonOption, write
+from cli.show.output import TextOrJson, TextOrJsonOption
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
 
     Exit code 1 if there is a problem. No request is sent to a service and no token is spent.
     """
-    from dispatcher.commands.check import check
+    from dispatcher.checks.checklist import check
     from dispatcher.configuration import settings
 
     show(check(settings.load()), output)
@@ -33,13 +33,7 @@ def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
     from dispatcher.checks import report
     from dispatcher.checks.finding import has_problem
 
-    if output is TextOrJson.JSON:
-        write(report.as_json(findings))
-    else:
-        for line in report.lines(
-            findings, colour=report.wants_colour(sys.stdout), width=report.width_of(sys.stdout)
-        ):
-            # Colours are ours; texts are clean already.
-            typer.echo(line)
+    # Not write(), which would take out the colours.
+    typer.echo(report.rendered(findings, sys.stdout, as_json=output is TextOrJson.JSON))
     if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)

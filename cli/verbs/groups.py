@@ -168,7 +168,7 @@ def resume(group: GroupArgument) -> None:
 def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Look on this host for a group's tool and login. Exit code 1 if one is missing; no request is sent."""
     from cli.verbs.doctor import show
-    from dispatcher.commands.check import check_group
+    from dispatcher.checks.checklist import check_group
     from dispatcher.configuration import settings
 
     show(check_group(settings.load(), group), output)

@@ -10,8 +10,8 @@ from cli.input.prompts import read_prompt
 from cli.input.times import parse_duration
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.show.text import duration
 from cli.verbs import logs
+from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
 from wrappers.registry import BUILT_IN
 

@@ -47,7 +47,7 @@ class ServerFacts(NamedTuple):
 def check_server(
     connection: Connection, settings: Settings, long_transaction: float = LONG_TRANSACTION_SECONDS
 ) -> list[Finding]:
-    """Look at version, schema, settings, roles and old transactions. Raises :class:`DatabaseError`."""
+    """Check version, settings, roles and old transactions. Raises :class:`DatabaseError`."""
     with translated():
         facts = msgspec.convert(connection.execute(sql.query("server_facts")).fetchone(), ServerFacts)
         old = connection.execute(sql.query("oldest_transactions")).fetchall()
@@ -59,7 +59,7 @@ def check_server(
             warning(
                 SUBJECT,
                 f"{what} has been in a transaction for {age / 60:.0f} min: dead rows pile up, claims slow down",
-                "end it; idle_in_transaction_session_timeout ends such by itself",
+                "end it; idle_in_transaction_session_timeout ends such sessions automatically",
             )
             for what, age in old
             if age > long_transaction
@@ -68,79 +68,49 @@ def check_server(
 
 
 def judge_version(number: int, server: str) -> Finding:
-    """``number`` is that of ``server_version_num``, as 150012."""
+    """``number`` is ``server_version_num``, such as 150012."""
     major = number // 10_000
     words = f"PostgreSQL {major}.{number % 10_000}"
     if major < OLDEST_MAJOR:
         return problem(SUBJECT, f"{server} is {words}", f"PostgreSQL {OLDEST_MAJOR} or newer is needed")
     if major > NEWEST_MAJOR:
-        return warning(
-            SUBJECT, f"{server} is {words}", f"nobody has tried this with more than {NEWEST_MAJOR}"
-        )
+        return warning(SUBJECT, f"{server} is {words}", f"versions above {NEWEST_MAJOR} are not tested")
     return ok(SUBJECT, f"{server} answers, {words}")
 
 
 def judge_facts(facts: ServerFacts) -> list[Finding]:
-    """Say what of the server's state and settings is in the way; nothing where all is well."""
-    findings = []
-    if facts.is_standby:
-        findings.append(
-            problem(SUBJECT, "it is a standby, which takes no writes", "point database.url to the primary")
-        )
-    if not facts.fsync:
-        findings.append(
-            problem(
-                SUBJECT, "fsync is off: a power cut destroys it", "ALTER SYSTEM SET fsync = on, and reload"
-            )
-        )
-    if not facts.commits_are_durable:
-        findings.append(
-            warning(
-                SUBJECT,
-                "synchronous_commit is off: after a crash, tasks that were just submitted are gone",
-                "ALTER ROLE ... SET synchronous_commit = on",
-            )
-        )
-    if not facts.autovacuum:
-        findings.append(
-            problem(
-                SUBJECT, "autovacuum is off: claims slow down by the hour", "ALTER SYSTEM SET autovacuum = on"
-            )
-        )
-    if facts.notification_queue > 0.1:
-        findings.append(
-            (problem if facts.notification_queue > 0.5 else warning)(
-                SUBJECT,
-                f"the notification queue is {facts.notification_queue:.0%} full; full, every submit fails",
-                "end the session that listens inside an old transaction (pg_stat_activity, oldest xact_start)",
-            )
-        )
-    if facts.everybody_creates:
-        findings.append(
-            warning(
-                SUBJECT,
-                "every role may create objects in the schema of our functions",
-                "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-            )
-        )
-    if facts.missing_roles:
-        statements = "; ".join(f"CREATE ROLE {name} NOLOGIN" for name in facts.missing_roles)
-        findings.append(
-            warning(
-                SUBJECT,
-                f"we could not make the roles {', '.join(facts.missing_roles)}, so only the owner can use it",
-                f"let an administrator do: {statements}; then run `dispatcher migrate`",
-            )
-        )
-    findings += [
+    """Return what is wrong with the server's state and settings; an empty list if nothing is."""
+    no_roles = ", ".join(facts.missing_roles)
+    make_roles = "; ".join(f"CREATE ROLE {name} NOLOGIN" for name in facts.missing_roles)
+    queue_level = problem if facts.notification_queue > 0.5 else warning
+    judgements = (
+        (facts.is_standby, problem,
+         "it is a standby, which takes no writes", "point database.url to the primary"),
+        (not facts.fsync, problem,
+         "fsync is off: a power cut destroys it", "ALTER SYSTEM SET fsync = on, and reload"),
+        (not facts.commits_are_durable, warning,
+         "synchronous_commit is off: a crash loses tasks that were just submitted",
+         "ALTER ROLE ... SET synchronous_commit = on"),
+        (not facts.autovacuum, problem,
+         "autovacuum is off: claims slow down by the hour", "ALTER SYSTEM SET autovacuum = on"),
+        (facts.notification_queue > 0.1, queue_level,
+         f"the notification queue is {facts.notification_queue:.0%} full; when it is full, every submit fails",
+         "end the session that listens inside an old transaction (pg_stat_activity, oldest xact_start)"),
+        (facts.everybody_creates, warning,
+         "every role may create objects in the schema of our functions",
+         "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+        (bool(facts.missing_roles), warning,
+         f"the roles {no_roles} could not be created, so only the owner can use the database",
+         f"ask an administrator to run: {make_roles}; then run `dispatcher migrate`"),
+    )  # fmt: skip
+    return [finding(SUBJECT, what, remedy) for is_wrong, finding, what, remedy in judgements if is_wrong] + [
         warning(SUBJECT, f"replication slot {slot} keeps dead rows", "let its consumer catch up, or drop it")
         for slot in facts.pinning_slots
     ]
-    return findings
 
 
 def check_notifications(settings: Settings) -> list[Finding]:
-    """Listen on one connection, notify on another, unless a pooler in between keeps no session that could listen."""
+    """Listen on one connection and notify on another, unless a pooler between them does not keep sessions."""
     channel = f"llmctl_check_{secrets.token_hex(6)}"
     with (
         connect(settings, application_name="dispatcher check") as listener,
@@ -151,7 +121,7 @@ def check_notifications(settings: Settings) -> list[Finding]:
             return [
                 problem(
                     SUBJECT,
-                    f"{transaction_mode(settings)}: no dispatcher can run, and `llmctl wait` has to ask",
+                    f"{transaction_mode(settings)}: no dispatcher can run, and `llmctl wait` has to poll",
                     POOLER_REMEDY,
                 )
             ]
@@ -172,24 +142,24 @@ def check_notifications(settings: Settings) -> list[Finding]:
 
 
 def check_counters(connection: Connection) -> list[Finding]:
-    """Compare the counters of limits and groups with what is active."""
+    """Compare the counters of limits and groups with the runs that are active."""
     try:
         drifted = execute(connection, calls.check_counters())
     except psycopg.errors.InsufficientPrivilege:
-        return [ok(SUBJECT, "counters are not looked at: this login may not")]
+        return [ok(SUBJECT, "counters are not checked: this login may not read them")]
     return [
         problem(
             SUBJECT,
             f"the counter of {counter.scope} says {counter.stored}, but {counter.counted} are active;"
             " this is a bug, please report it",
-            "for a limit: `llmctl limit rm SCOPE` and set it again, which counts anew",
+            "remove a limit with `llmctl limit rm SCOPE` and set it again, so that it is counted again",
         )
         for counter in drifted
     ] or [ok(SUBJECT, "counters agree with what is active")]
 
 
 def check_schema(connection: Connection) -> list[Finding]:
-    """Compare the schema with this program's; with a problem nothing else in the database makes sense."""
+    """Compare the schema with this program's. After a problem here, no other check of the database makes sense."""
     wanted = Schema()
     number, digest = schema_state(connection)
     if number > wanted.number:
@@ -213,7 +183,7 @@ def check_schema(connection: Connection) -> list[Finding]:
 
 
 def _running_binaries(connection: Connection, settings: Settings) -> list[Finding]:
-    """Compare what the embedded server runs with what is installed: an update counts from the next start on."""
+    """Compare the embedded server that runs with the version that is installed: an update needs a restart."""
     if settings.database.url is not None:
         return []
     running = (connection.info.parameter_status("server_version") or "").partition(" ")[0]
@@ -221,13 +191,13 @@ def _running_binaries(connection: Connection, settings: Settings) -> list[Findin
 
 
 def judge_running(running: str, installed: str) -> list[Finding]:
-    """Both are versions as ``18.6``."""
+    """Both are versions such as ``18.6``."""
     if running == installed:
         return []
     return [
         warning(
             SUBJECT,
             f"the embedded server runs PostgreSQL {running}, but {installed} is installed",
-            "`dispatcher db stop`; the next command starts the new one, agents go on meanwhile",
+            "`dispatcher db stop`; the next command starts the new version, and agents keep running",
         )
     ]

@@ -1,4 +1,4 @@
-"""What a check answers."""
+"""What a check returns."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,7 +11,7 @@ Level = Literal["ok", "warning", "problem"]
 class Finding(Struct, frozen=True, omit_defaults=True):
     """One line for a person: what was looked at, what was found, and what to do about it.
 
-    A ``problem`` keeps something from working, a ``warning`` may bite later. Neither text holds a secret.
+    A ``problem`` keeps something from working; a ``warning`` may do so later. No text of a finding holds a secret.
     """
 
     level: Level

@@ -1,4 +1,4 @@
-"""The worker groups that are looked at: the database's, as config.yaml will change them at the next start."""
+"""The worker groups that are checked: those of the database, as config.yaml will change them at the next start."""
 
 import os
 import shutil
@@ -28,14 +28,14 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def home(self) -> Path | None:
-        """``config_home`` on this host, where a user whom it names need not be known."""
+        """``config_home`` on this host. A ``~NAME`` of an unknown user stays as it is."""
         return Path(os.path.expanduser(self.config_home)) if self.config_home else None  # noqa: PTH111 - never raises
 
 
 def groups_of(
     connection: Connection | None, settings: Settings, wrappers: Mapping[str, Wrapper]
 ) -> list[Group]:
-    """Answer all groups; without any, those that `dispatcher run` would make for what is on PATH."""
+    """Return all groups. If there are none, return those that `dispatcher run` would make for programs on PATH."""
     found = {group.name: group for group in (_stored(connection) if connection else ())}
     for name, group in settings.groups.items():
         found[name] = Group(
@@ -57,7 +57,7 @@ def groups_of(
 
 
 def served_here(groups: Sequence[Group], settings: Settings) -> list[Group]:
-    """Of ``groups``, those that a dispatcher of these settings on this host runs."""
+    """Return the groups that a dispatcher with these settings serves on this host."""
     host = settings.dispatcher.host or socket.gethostname()
     chosen = settings.dispatcher.groups
     return [

@@ -1,4 +1,4 @@
-"""This machine, this user and this environment, as agents will find them."""
+"""Checks of this machine, this user and this environment, as agents will find them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from wrappers.base import Wrapper
 SUBJECT = "machine"
 
 
-def check_surroundings(
+def check_machine(
     wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str] = os.environ
 ) -> list[Finding]:
     return [
@@ -29,7 +29,7 @@ def check_surroundings(
 def check_environment(
     wrappers: Mapping[str, Wrapper], groups: Sequence[Group], inherited: Mapping[str, str]
 ) -> list[Finding]:
-    """Say of each key in our environment whether it reaches an agent: only a group's reference passes it on."""
+    """Report keys in our environment that no agent gets: only a group's reference (``env:NAME``) passes a key on."""
     used = {
         value.removeprefix("env:")
         for group in groups
@@ -41,14 +41,14 @@ def check_environment(
         wrapper.config_home_variable for wrapper in wrappers.values() if wrapper.config_home_variable
     }
     findings = [
-        ok("environment", f"{name} is set here, and ignored: agents get only what their group names")
+        ok("environment", f"{name} is set here but not used: agents get only what their group names")
         for name in sorted(names & inherited.keys() - used)
     ]
     findings += [
         warning(
             "environment",
             f"{name} holds a password, which every agent gets and may print",
-            "use a proxy without one",
+            "use a proxy without a password",
         )
         for name in INHERITED
         if "proxy" in name.lower() and urlsplit(inherited.get(name, "")).password
@@ -58,7 +58,7 @@ def check_environment(
             warning(
                 "environment",
                 "PATH has a part that is not absolute: what an agent starts then depends on the task's files",
-                "take it out where the dispatcher is started",
+                "remove it where the dispatcher is started",
             )
         )
     return findings
@@ -71,16 +71,18 @@ def _user(wrappers: Mapping[str, Wrapper]) -> list[Finding]:
     return [
         warning(
             SUBJECT,
-            "this is root, and so are agents"
+            "the dispatcher runs as root, and so do agents"
             + (f"; permission full does not work as root with {', '.join(refusing)}" if refusing else ""),
-            "run the dispatcher as a user of its own",
+            "run the dispatcher as a separate user",
         )
     ]
 
 
 def _control_groups() -> list[Finding]:
     if cgroups.parent_of_runs() is not None:
-        return [ok(SUBJECT, "control groups can be made: nothing of an agent escapes when it is stopped")]
+        return [
+            ok(SUBJECT, "control groups can be made: every process of an agent is found when it is stopped")
+        ]
     return [
         warning(
             SUBJECT,

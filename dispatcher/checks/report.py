@@ -1,4 +1,4 @@
-"""Findings as lines for people, or as JSON: pure functions of their arguments."""
+"""Findings as lines for people, or as JSON."""
 
 import os
 import shutil
@@ -14,11 +14,22 @@ from dispatcher.terminal import escaped, one_line
 _COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "problem": "\x1b[31m"}
 _END = "\x1b[0m"
 _NARROWEST = 24
-"""With less room than that beside its subject, the terminal itself may break a finding."""
+"""Columns. If a finding has fewer beside its subject, the terminal breaks the line itself."""
+
+
+def rendered(findings: Sequence[Finding], stream: TextIO, *, as_json: bool) -> str:
+    """Return the findings as text that fits ``stream``, or as JSON."""
+    if as_json:
+        return to_json(findings)
+    is_terminal = stream.isatty()
+    colour = is_terminal and not os.environ.get("NO_COLOR")
+    # A program finds each finding on one line.
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    return "\n".join(lines(findings, colour=colour, width=width))
 
 
 def lines(findings: Sequence[Finding], *, colour: bool = False, width: int | None = None) -> list[str]:
-    """One line a finding, and one that counts them. What is longer than ``width`` goes on below itself."""
+    """Return a line for each finding and one that counts them. A line longer than ``width`` is wrapped."""
     wide = max((len(one_line(finding.subject)) for finding in findings), default=0)
     return [*(_line(finding, wide, colour, width) for finding in findings), summary(findings)]
 
@@ -32,16 +43,7 @@ def summary(findings: Sequence[Finding]) -> str:
     )
 
 
-def wants_colour(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR")
-
-
-def width_of(stream: TextIO) -> int | None:
-    """Of its window; None if it is no terminal, so that a program finds each finding on one line."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
-
-
-def as_json(findings: Sequence[Finding]) -> str:
+def to_json(findings: Sequence[Finding]) -> str:
     return escaped(msgspec.json.format(msgspec.json.encode(findings), indent=2).decode())
 
 

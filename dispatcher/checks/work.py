@@ -1,4 +1,4 @@
-"""Tasks, groups and limits that can never come together."""
+"""Checks for tasks that no group or limit ever lets run."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from sql import calls
 
 
 def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
-    """Look for what waits for ever, although nothing is wrong with it."""
+    """Look for tasks that wait for ever although nothing is wrong with them."""
     if not groups:
         return [
             problem(
                 "groups",
                 "there are none, so nothing runs",
-                "install a CLI, or make one: `llmctl group add TOOL NAME`",
+                "install an agent CLI, or add a group: `llmctl group add TOOL NAME`",
             )
         ]
     return [*_dispatchers(connection, groups), *_limits(connection, groups), *_tasks(connection, groups)]
@@ -41,8 +41,8 @@ def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Findin
             findings.append(
                 warning(
                     f"group {group.name}",
-                    f"no dispatcher that is running serves it{where}",
-                    "start one there, or change it: `llmctl group set`",
+                    f"no running dispatcher serves it{where}",
+                    "start a dispatcher there, or change the group: `llmctl group set`",
                 )
             )
     return findings
@@ -61,7 +61,7 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
             never_reached.append(f"{scope} ({maximum}, its groups have {slots})")
     if never_reached:
         findings.append(
-            ok("limits", f"never reached, since groups have fewer slots: {', '.join(never_reached)}")
+            ok("limits", f"never reached, because groups have fewer slots: {', '.join(never_reached)}")
         )
     findings += [
         warning(
@@ -72,7 +72,7 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     ]
     findings += [
         warning(
-            f"group {group.name}", "is paused", f"when its cause is gone: `llmctl group resume {group.name}`"
+            f"group {group.name}", "is paused", f"fix the cause, then run `llmctl group resume {group.name}`"
         )
         for group in groups
         if group.state == "paused"
@@ -81,7 +81,7 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
 
 
 def _tasks(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
-    """Look for tasks that no group takes, not even one that config.yaml adds at the next start."""
+    """Look for tasks that no group takes, including the groups that config.yaml adds at the next start."""
     try:
         unserved = execute(connection, calls.unserved_tasks())
     except psycopg.errors.InsufficientPrivilege:
@@ -102,11 +102,13 @@ def _tasks(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
 
 
 def check_groups_of_file(settings: Settings, groups: Sequence[Group]) -> list[Finding]:
-    """Look for a dispatcher that is told to serve groups that there are not."""
+    """Look for names in dispatcher.groups that are not worker groups."""
     known = {group.name for group in groups}
     return [
         problem(
-            "config", f"dispatcher.groups names {name}, which is no group", "correct it, or add the group"
+            "config",
+            f"dispatcher.groups names {name}, which is not a worker group",
+            "correct it, or add the group",
         )
         for name in settings.dispatcher.groups or ()
         if name not in known

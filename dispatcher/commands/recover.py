@@ -1,22 +1,61 @@
-"""Giving up runs whose host does not come back; never because of a lease alone, for agents outlive dispatchers."""
+"""`dispatcher recover`: gives up runs whose host does not come back.
+
+A run is never given up because its lease ended: agents outlive dispatchers.
+"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
-from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection, execute, translated
-from sql import calls
-from sql.rows import LostRun
+import typer
+
+from dispatcher import terminal
+from dispatcher.commands.options import name_given, say, settings_of
+
+if TYPE_CHECKING:
+    from dispatcher.configuration.settings import Settings
+    from dispatcher.database.connection import Connection
+    from sql.rows import LostRun
+
+
+def recover(
+    context: typer.Context,
+    forget_host: Annotated[
+        str | None,
+        typer.Option(
+            help="Give up all runs of this host now, because it never comes back.", callback=name_given
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only list the runs that would be given up.")] = False,
+) -> None:
+    """Give up runs whose host does not come back. Their tasks are tried again elsewhere.
+
+    A host counts as lost `dispatcher.host_lost_after` seconds after its runs had to end. Dispatchers give up such
+    runs by themselves; use --forget-host when you know better. A host that only restarts needs neither.
+    """
+    from dispatcher.database.connection import connect
+
+    settings = settings_of(context)
+    with connect(settings) as connection:
+        lost = recover_lost(connection, settings, forget_host=forget_host, dry_run=dry_run)
+    for run in lost:
+        typer.echo(
+            f"{run.number}-{run.run_no}\t{terminal.one_line(run.host)}\taway for {round(run.away_s)} s"
+        )
+    say(f"{len(lost)} runs {'would be' if dry_run else 'were'} given up")
 
 
 def recover_lost(
-    connection: Connection, settings: Settings, *, forget_host: str | None = None, dry_run: bool = False
-) -> Sequence[LostRun]:
-    """Give up the open runs of hosts that are lost, or all of ``forget_host``; their tasks are tried again.
+    connection: "Connection", settings: "Settings", *, forget_host: str | None = None, dry_run: bool = False
+) -> "Sequence[LostRun]":
+    """Give up the open runs of lost hosts, or with ``forget_host`` all runs of that host. Their tasks are tried again.
 
-    A host is lost when ``dispatcher.host_lost_after`` has passed since its last word and since its runs had to end.
-    Its agents may still run there: then what they do happens twice. With ``dry_run`` nothing is changed.
+    A host is lost when ``dispatcher.host_lost_after`` has passed since its last heartbeat and since its runs had to
+    end. Its agents may still run there: then what they do happens twice. With ``dry_run`` nothing is changed.
     Raises :class:`NotFoundError` for an unknown host, :class:`WrongStateError` while its dispatcher is alive.
     """
+    from dispatcher.database.connection import execute, translated
+    from sql import calls
+
     after, timeout = settings.dispatcher.host_lost_after, settings.execution.timeout
     with translated():
         return execute(connection, calls.recover_lost(forget_host, after, timeout, dry_run=dry_run))

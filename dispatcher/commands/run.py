@@ -1,176 +1,50 @@
-"""`dispatcher run`: from settings to a running event loop, and its answer to signals."""
+"""`dispatcher run`."""
 
-import os
-import signal
-import socket
-import sys
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-import psycopg
-import structlog
-import trio
-from msgspec.structs import replace
+import typer
 
-from dispatcher import __version__, logs
-from dispatcher.configuration import paths
-from dispatcher.configuration.current import CurrentConfiguration
-from dispatcher.configuration.settings import Settings
-from dispatcher.database.apply_settings import apply_settings
-from dispatcher.database.connection import (
-    connect,
-    execute,
-    translate,
-    translated,
-)
-from dispatcher.database.migrate import open_database
-from dispatcher.database.pooler import require_session
-from dispatcher.errors import DispatchError, UsageError
-from dispatcher.host import linux
-from dispatcher.host.threads import in_thread
-from dispatcher.loop.assembly import STATEMENT_TIMEOUT, assembled
-from dispatcher.loop.event_loop import EventLoop
-from dispatcher.wall import Wall, in_a_sentence
-from dispatcher.workspaces.large_files import LargeFiles
-from dispatcher.workspaces.work_directory import WorkDirectory
-from sql import calls, dispatcher_calls
-from sql.call import Call
-from wrappers.base import Wrapper
-from wrappers.registry import configured
+from dispatcher.commands.options import name_given, settings_of
+from dispatcher.host import own_environment, standard_streams
 
-log = structlog.get_logger()
-Failure = TypeVar("Failure", bound=Exception)
-
-FEWEST_OPEN_FILES = 32
-"""What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for some runs."""
+if TYPE_CHECKING:
+    from dispatcher.configuration.settings import Settings
 
 
-def run(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
-    """Dispatch until a signal ends it; ``reread`` reads the settings anew at a hang-up.
-
-    Raises :class:`DispatchError` when it cannot start or was superseded; agents live on then.
-    """
-    if linux.most_open_files() < FEWEST_OPEN_FILES:
-        raise DispatchError(
-            f"this process may open only {linux.most_open_files()} files, and a dispatcher needs {FEWEST_OPEN_FILES} "
-            "and some for each agent: raise the hard limit (ulimit -Hn)"
-        )
-    logs.configure(settings.logging)
-    # Who starts us may ignore this signal, and we would inherit that: then the kernel tells nobody how children ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    try:
-        trio.run(_serve, settings, reread, until_empty)
-    except* DispatchError as group:
-        raise _first(group) from group
-    except* psycopg.Error as group:
-        raise translate(_first(group)) from group
-
-
-def _first(group: BaseExceptionGroup[Failure]) -> Failure:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-async def _serve(settings: Settings, reread: Callable[[], Settings], until_empty: bool) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        wrappers = _wrappers(settings)
-        with open_database(
-            settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
-        ) as connection:
-            require_session(settings, connection)
-            for group in apply_settings(connection, settings):
-                log.info("made a worker group for a program found on PATH", group=group)
-            with translated():
-                database_id = execute(connection, calls.database_id())
-            work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
-            with translated():
-                dispatcher_id = execute(connection, _registration(settings, work_directory.id))
-        log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
-        files = LargeFiles(paths.home() / "files" / database_id)
-        configuration = CurrentConfiguration(settings, wrappers)
-        with assembled(configuration, work_directory, files, dispatcher_id) as loop:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_obey, signals, loop, settings, reread)
-                await loop.run(until_empty=until_empty)
-                nursery.cancel_scope.cancel()
-        work_directory.release()
-
-
-async def _obey(
-    signals: AsyncIterator[int], loop: EventLoop, settings: Settings, reread: Callable[[], Settings]
-) -> None:
-    """First signal: let the agents end. Second: stop them. A hang-up reads the configuration file anew.
-
-    But where we log to a terminal, a hang-up says that it was closed, and that ends us like any other signal.
-    """
-    told = False
-    on_terminal = sys.stderr.isatty()  # one that was closed says that it is none
-    async for number in signals:
-        log.info("received signal", signal=signal.Signals(number).name)
-        with Wall("obeying a signal", signal=signal.Signals(number).name):
-            if number == signal.SIGHUP and not on_terminal:
-                settings = await _reload(loop, settings, reread)
-            elif told:
-                loop.stop_all()
-            else:
-                told = True
-                loop.drain()
-
-
-async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Settings]) -> Settings:
-    """Bring what the file says now into the database and to runs that begin; returns what is in force then.
-
-    Where that fails, whatever the reason, the old configuration stays in force.
-    """
-
-    def apply(new: Settings) -> None:
-        with connect(
-            settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
-        ) as connection:
-            apply_settings(connection, new)
-
-    with Wall("reading the configuration anew") as wall:
-        try:
-            new = reread()
-            wrappers = _wrappers(new)
-            await in_thread(apply, new)
-        except DispatchError as error:
-            log.error("the configuration is not taken over", error=error.with_hint)
-            return settings
-    if wall.error is not None:
-        log.error("the configuration is not taken over", error=in_a_sentence(wall.error))
-        return settings
-    fixed = {
-        "database": settings.database,
-        "dispatcher": replace(
-            new.dispatcher,
-            host=settings.dispatcher.host,
-            groups=settings.dispatcher.groups,
-            lease_interval=settings.dispatcher.lease_interval,
+def run(
+    context: typer.Context,
+    until_empty: Annotated[
+        bool,
+        typer.Option(
+            help="Exit with code 0 as soon as no task runs and none is queued, except those that wait for a person."
         ),
-        "execution": replace(new.execution, work_dir=settings.execution.work_dir),
-        "logging": settings.logging,
-    }
-    in_force = replace(new, **fixed)
-    log.info("configuration taken over", needs_a_restart=new != in_force)
-    loop.reload(in_force, wrappers)
-    return in_force
+    ] = False,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="Serve only these worker groups, separated by commas.", callback=name_given),
+    ] = None,
+    host_id: Annotated[
+        str | None,
+        typer.Option(help="Use this name for this host instead of the machine's own.", callback=name_given),
+    ] = None,
+) -> None:
+    """Dispatch tasks to agents until a signal ends it.
 
+    The first signal gives running agents up to `dispatcher.grace` seconds to end. Agents that still run then keep
+    running until the next start takes them over. A second signal stops the agents and queues their tasks again,
+    with the attempt given back. SIGHUP reads tools, groups and limits from the configuration file again.
+    """
+    standard_streams.insist_on_utf8()  # first: it starts this program again, with the environment as it is
+    own_environment.conceal()
 
-def _wrappers(settings: Settings) -> dict[str, Wrapper]:
-    try:
-        return configured(settings.tools)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    from msgspec.structs import replace
 
+    from dispatcher.loop.service import serve
 
-def _registration(settings: Settings, work_directory_id: str) -> Call[str]:
-    return dispatcher_calls.register_dispatcher(
-        host=settings.dispatcher.host or socket.gethostname(),
-        boot_id=linux.boot_id(),
-        pid=os.getpid(),
-        version=__version__,
-        work_dir_id=work_directory_id,
-        lease_s=settings.dispatcher.lease_interval,
-        groups=settings.dispatcher.groups,
-    )
+    def read_settings() -> "Settings":
+        settings = settings_of(context)
+        served = tuple(name.strip() for name in groups.split(",")) if groups else settings.dispatcher.groups
+        host = host_id or settings.dispatcher.host
+        return replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
+
+    serve(read_settings(), read_settings, until_empty=until_empty)

@@ -1,93 +1,16 @@
-"""`dispatcher status`: which dispatchers live, what each runs, and the state of the embedded server."""
+"""`dispatcher status`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import typer
 
-import msgspec
-
-from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import Connection, embedded_server, execute, server_name, translated
-from dispatcher.database.migrate import open_database
-from dispatcher.terminal import escaped, one_line
-from sql import calls
-from sql.rows import ActiveTask, DispatcherRow
+from dispatcher.commands.options import Output, OutputOption, settings_of
+from dispatcher.errors import ExitCode
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """``database`` names the server. ``tasks`` are those that a dispatcher has."""
+def status(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
+    """Show which dispatchers are alive and what each of them runs. The exit code is 1 if none is alive."""
+    from dispatcher.commands.status_report import as_json, as_lines, read_status
 
-    database: str
-    dispatchers: Sequence[DispatcherRow]
-    tasks: Sequence[ActiveTask]
-
-    @property
-    def alive(self) -> bool:
-        return any(dispatcher.alive for dispatcher in self.dispatchers)
-
-    def tasks_of(self, dispatcher: DispatcherRow) -> list[ActiveTask]:
-        return [task for task in self.tasks if task.dispatcher_id == dispatcher.id]
-
-
-def read_status(settings: Settings) -> Status:
-    """Read which dispatchers there are, except those that said goodbye. Raises :class:`DispatchError`."""
-    with open_database(settings, application_name="dispatcher status") as connection, translated():
-        return Status(
-            _database(connection, settings),
-            execute(connection, calls.list_dispatchers()),
-            execute(connection, calls.list_active()),
-        )
-
-
-def as_lines(status: Status) -> list[str]:
-    """Return a line for each dispatcher and task. What hosts, agents and producers wrote is made harmless."""
-    lines = [f"database    {one_line(status.database)}"]
-    for dispatcher in status.dispatchers:
-        lines.append(f"dispatcher  {one_line(_in_words(dispatcher))}")
-        lines += [f"  {_task_in_words(task)}" for task in status.tasks_of(dispatcher)]
-    if not status.dispatchers:
-        lines.append("dispatcher  none is running; start one: `dispatcher run`")
-    return lines
-
-
-def as_json(status: Status) -> str:
-    told = {
-        "database": status.database,
-        "dispatchers": [
-            {**msgspec.structs.asdict(dispatcher), "tasks": status.tasks_of(dispatcher)}
-            for dispatcher in status.dispatchers
-        ],
-    }
-    return escaped(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
-
-
-def _in_words(dispatcher: DispatcherRow) -> str:
-    life = "alive" if dispatcher.alive else "away, its agents may live on"
-    serves = ", ".join(dispatcher.groups) if dispatcher.groups is not None else "all groups"
-    return (
-        f"{dispatcher.host}, process {dispatcher.pid}, version {dispatcher.version}: {life},"
-        f" heartbeat {_ago(dispatcher.heartbeat_age_s)} ago; runs {dispatcher.active}, serves {serves}"
-    )
-
-
-def _task_in_words(task: ActiveTask) -> str:
-    state = "is stopped" if task.stops else "starts" if task.status == "leased" else "runs"
-    name = f" {one_line(task.name)}" if task.name else ""
-    doing = f": {one_line(task.activity)}" if task.activity else ""
-    return f"{task.number}{name}  {one_line(task.group_name)}, {state} for {_ago(task.elapsed_s)}{doing}"
-
-
-def _ago(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    for unit, length, most in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3600, 48 * 3600)):
-        if whole < most:
-            return f"{whole // length} {unit}"
-    return f"{whole // 86_400} d"
-
-
-def _database(connection: Connection, settings: Settings) -> str:
-    version = connection.info.parameter_status("server_version")
-    words = f"{settings.database.name} on {server_name(settings)} (PostgreSQL {version})"
-    if settings.database.url is None:
-        words += f", process {embedded_server().status().pid}"
-    return words
+    found = read_status(settings_of(context))
+    typer.echo(as_json(found) if output is Output.JSON else "\n".join(as_lines(found)))
+    if not found.alive:
+        raise typer.Exit(ExitCode.FAILED)

@@ -1,28 +1,36 @@
 """`dispatcher stop`: asks the dispatcher of this work directory to end, and waits until it has."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
-from dispatcher.configuration.settings import Settings
+import typer
+
+from dispatcher.commands.options import say, settings_of
 from dispatcher.errors import DispatchError, UsageError
-from dispatcher.workspaces.lock_holder import Holder, find_holder
+from dispatcher.workspaces.lock_holder import LockHolder, find_lock_holder
 
 
-def stop(settings: Settings, *, now: bool, say: Callable[[str], None]) -> None:
-    """Let the dispatcher drain, or with ``now`` stop its agents, too; return when its process is gone.
+def stop(
+    context: typer.Context,
+    now: Annotated[
+        bool, typer.Option("--now", help="Also stop its agents and queue their tasks again.")
+    ] = False,
+) -> None:
+    """End the dispatcher of this work directory, and wait for its end.
 
-    Raises :class:`DispatchError` when it may not be signalled, or cannot be seen from here.
+    Its agents have up to `dispatcher.grace` seconds to end. Those that do not end keep running until the next start.
     """
-    root = settings.execution.work_directory()
-    holder = _holder(root)
+    settings = settings_of(context)
+    work_dir = settings.execution.work_directory()
+    holder = _only_holder(work_dir)
     if holder is None:
-        say(f"no dispatcher holds {root}")
+        say(f"no dispatcher holds {work_dir}")
         return
     try:
         holder.signal(signal.SIGTERM)
         if now:
-            # Not SIGTERM again: two of the same may be heard as one.
+            # Another signal, since the kernel may merge two of the same.
             holder.signal(signal.SIGINT)
     except PermissionError as error:
         raise DispatchError(f"process {holder.pid} is another user's; stop it as that user") from error
@@ -37,14 +45,16 @@ def stop(settings: Settings, *, now: bool, say: Callable[[str], None]) -> None:
     holder.wait()
 
 
-def _holder(root: Path) -> Holder | None:
-    """The databases that share a work directory have a directory each in it; as a rule one of them is in use."""
-    held = [
-        holder for lock in sorted(root.glob("*/.lock")) if (holder := find_holder(lock.parent)) is not None
-    ]
-    if len(held) > 1:
+def _only_holder(work_dir: Path) -> LockHolder | None:
+    """Find the one dispatcher that works there.
+
+    Each database that uses a work directory has a directory of its own in it. As a rule only one of them is in use.
+    """
+    found = [find_lock_holder(lock.parent) for lock in sorted(work_dir.glob("*/.lock"))]
+    holders = [holder for holder in found if holder is not None]
+    if len(holders) > 1:
         raise UsageError(
-            f"several dispatchers, of different databases, work in {root}: processes"
-            f" {', '.join(str(holder.pid) for holder in held)}; end the one that you mean with `kill -TERM`"
+            f"several dispatchers, of different databases, work in {work_dir}: processes"
+            f" {', '.join(str(holder.pid) for holder in holders)}; end the one that you mean with `kill -TERM`"
         )
-    return held[0] if held else None
+    return holders[0] if holders else None

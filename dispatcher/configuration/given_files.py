@@ -1,4 +1,4 @@
-"""Files that somebody names: opened so that none of them holds us up, and read to a bound."""
+"""Opens files that a person names, so that none of them makes us wait."""
 
 import os
 import stat
@@ -17,12 +17,12 @@ _KINDS = {
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """The file, if it is a regular one or /dev/null. Raises :class:`UsageError`.
+    """Open a file for reading, if it is a regular one or /dev/null. Raises :class:`UsageError`.
 
-    Nobody waits for a pipe into which nobody writes, and no device is read, which may have no end.
+    A pipe could make us wait for a writer, and a device could have no end: both are refused.
     """
     try:
-        # Without O_NONBLOCK to open a pipe is to wait for its writer.
+        # Without O_NONBLOCK, opening a pipe waits for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
@@ -35,7 +35,7 @@ def open_regular(path: str | Path) -> BinaryIO:
 
 
 def unreadable(path: str | Path, error: OSError | ValueError) -> UsageError:
-    """The refusal of a file that cannot be read. ValueError is what Python says of a NUL in its name."""
+    """Return the error for a file that cannot be read. Python raises ValueError for a NUL in its name."""
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return UsageError(f"cannot read {str(path)!r}: {reason}")
 

@@ -1,4 +1,4 @@
-"""Where our own files are: everything hangs below one directory, so that one variable moves it all."""
+"""Where our own files are. Everything is below one directory, so that one variable moves it all."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ from dispatcher.errors import UsageError
 
 
 def home() -> Path:
-    """``LLMCTL_HOME``, or the platform's directory for a user's data. It need not exist yet.
+    """Return ``LLMCTL_HOME``, or the platform's directory for a user's data. It need not exist yet.
 
-    Without ``HOME`` nothing is guessed from the password file: a cron job or a service that lost its ``HOME``
-    would quietly work on a second, empty database. Raises :class:`UsageError` then.
+    Raises :class:`UsageError` if neither ``LLMCTL_HOME`` nor ``HOME`` is set. The password file is not asked: a cron
+    job or a service that lost its ``HOME`` would silently work on a second, empty database.
     """
     if given := os.environ.get("LLMCTL_HOME"):
         return _absolute(given, "LLMCTL_HOME")
@@ -21,9 +21,9 @@ def home() -> Path:
 
 
 def default_config_file() -> Path:
-    """Where ``config.yaml`` is when nobody names it: in ``LLMCTL_HOME``, else in the user's config directory.
+    """Return where ``config.yaml`` is by default: in ``LLMCTL_HOME``, else in the user's config directory.
 
-    Never in the current directory: a repository that agents work on could then choose what we start.
+    The current directory is never searched: a repository that agents work on could then choose what we start.
     """
     if given := os.environ.get("LLMCTL_HOME"):
         return _absolute(given, "LLMCTL_HOME") / "config.yaml"
@@ -34,30 +34,32 @@ def default_config_file() -> Path:
 
 
 def private_directory(path: Path) -> Path:
-    """Create ``path`` and its missing parents, each with mode 0700; what exists already stays as it is."""
+    """Create ``path`` and its missing parents with mode 0700. What already exists stays as it is."""
     try:
         if not path.parent.exists():
             private_directory(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        remedy = "set LLMCTL_HOME to a place of yours"
+        remedy = "set LLMCTL_HOME to a directory that you can write to"
         raise UsageError(f"cannot create the directory {path}: {error.strerror}; {remedy}") from error
     return path
 
 
 def expanded(given: str) -> Path:
-    """``given`` with ``~`` and ``~NAME`` replaced; raises :class:`UsageError` where nobody has such a home."""
+    """Replace ``~`` and ``~NAME`` in a path. Raises :class:`UsageError` if there is no such home directory."""
     try:
         return Path(given).expanduser()
-    except (RuntimeError, ValueError):  # the latter for a NUL in it
-        raise UsageError(f"there is no such home directory as in {given!r}; write the path in full") from None
+    except (RuntimeError, ValueError):  # ValueError: it holds a NUL
+        raise UsageError(
+            f"{given!r} names a home directory that does not exist; write the path in full"
+        ) from None
 
 
 def _absolute(given: str, name: str) -> Path:
     path = expanded(given)
     if not path.is_absolute():
         raise UsageError(
-            f"{name} must be an absolute path, not {given!r}: it would change with the current directory"
+            f"{name} must be an absolute path, not {given!r}: that would depend on the current directory"
         )
     return path
 

@@ -1,4 +1,4 @@
-"""Secrets are named, never written down: ``env:NAME`` and ``file:/path`` stand for them in the settings."""
+"""References to secrets in the settings: ``env:NAME`` and ``file:/path``. A secret itself is never written down."""
 
 import math
 import re
@@ -14,20 +14,20 @@ _RUN_OF_LETTERS_AND_DIGITS = re.compile(r"[A-Za-z0-9]{20,}")
 
 
 def is_reference(value: str) -> bool:
-    """Whether ``value`` names a secret (``env:NAME``, ``file:/path``) instead of being one."""
+    """Return whether ``value`` is a reference to a secret (``env:NAME``, ``file:/path``)."""
     return _REFERENCE.fullmatch(value) is not None
 
 
 def holds_password(value: str) -> bool:
-    """Whether ``value`` is an address with a password in it."""
+    """Return whether ``value`` is a URL with a password in it."""
     return _PASSWORD_IN_URL.search(value) is not None
 
 
 def why_secret(variable: str, value: str) -> str | None:
-    """Say why ``value`` of the environment variable ``variable`` must not be written down, or None.
+    """Say why ``value`` of the environment variable ``variable`` looks like a secret. Return None if it does not.
 
-    The sentence never repeats the value. A wrong suspicion costs one line in a file, a missed key ends in a
-    table of the database, so the test is on the strict side.
+    The sentence never repeats the value. A false alarm costs one line in a file, but a missed key ends up in a table
+    of the database, so the test is strict.
     """
     if not value or is_reference(value):
         return None
@@ -43,7 +43,7 @@ def why_secret(variable: str, value: str) -> str | None:
 
 
 def _is_random(run: str) -> bool:
-    """Letters and digits mixed with more than 3 bits a character; 40 hexadecimal digits have about 3.7."""
+    """Return whether letters and digits are mixed with over 3 bits a character; 40 hexadecimal digits have 3.7."""
     if run.isalpha() or run.isdigit():
         return False
     shares = [count / len(run) for count in Counter(run).values()]

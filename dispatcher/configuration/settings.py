@@ -1,7 +1,7 @@
-"""What a person decides in ``config.yaml``: one frozen struct for each section, with the defaults.
+"""The settings in ``config.yaml``: one frozen struct for each section, with the defaults.
 
-Durations are seconds, sizes are bytes. No file at all means all defaults: the embedded server, one group for
-each CLI found. :func:`load` says where the file is looked for.
+Durations are in seconds and sizes in bytes. Without a file all defaults hold: the embedded server, and one group for
+each agent CLI on PATH. :func:`load` says where the file is searched for.
 """
 
 import os
@@ -20,9 +20,9 @@ from wrappers.command.settings import ToolSettings
 from wrappers.registry import BUILT_IN
 
 LONGEST = 1e10
-"""Seconds; 317 years. With more than a thousand times as much neither PostgreSQL nor a file system can reckon."""
+"""Seconds; 317 years. PostgreSQL and file systems fail above a thousand times as much."""
 MOST_SLOTS = 2**31 - 1
-"""The largest integer of a column of PostgreSQL."""
+"""The largest value of a PostgreSQL integer column."""
 _SECONDS = "a number of seconds, such as 600"
 _BYTES = "a number of bytes, such as 1048576"
 
@@ -43,11 +43,10 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which PostgreSQL. Without ``url`` it is the embedded server.
+    """Which PostgreSQL server to use. Without ``url`` it is the embedded server.
 
-    ``name`` replaces only the database's name in ``url``, so that an existing server's account, password and
-    host can be reused. ``url`` is a URI or a keyword string of libpq; the
-    password may stand in ``~/.pgpass`` instead.
+    ``name`` replaces only the database's name in ``url``, so that the account, password and host of an existing server
+    can be used again. ``url`` is a URI or a keyword string of libpq; the password can be in ``~/.pgpass`` instead.
     """
 
     url: str | None = None
@@ -55,20 +54,20 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     pool_size: PoolSize = 4
 
     def __post_init__(self) -> None:
-        # PostgreSQL would cut a longer name off and then not find it again.
+        # PostgreSQL would truncate a longer name and then not find the database again.
         if len(self.name.encode()) > 63 or _CONTROL.search(self.name):
             raise ValueError("name must have at most 63 bytes and no control character")
 
     def __repr__(self) -> str:
-        """Leave out the URL: it may hold a password, and what is printed ends in logs."""
+        """Leave out the URL: it may hold a password, and this text may be logged."""
         server = "embedded" if self.url is None else "external"
         return f"DatabaseSettings({server} server, name={self.name!r}, pool_size={self.pool_size})"
 
 
 class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One dispatcher process. ``host`` None is the host's own name; ``groups`` None serves every group.
+    """One dispatcher process. ``host`` None is the machine's own name; ``groups`` None serves every group.
 
-    ``host_lost_after``: how long another host may be away before its runs are given up and tried again elsewhere.
+    ``host_lost_after``: how long another host may be silent before its runs are given up and tried again elsewhere.
     """
 
     host: Name | None = None
@@ -81,17 +80,17 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.lease_interval <= self.heartbeat_interval:
             raise ValueError(
-                "lease_interval must be longer than heartbeat_interval, else every lease runs out"
+                "lease_interval must be longer than heartbeat_interval, otherwise every lease expires"
             )
 
 
 class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Defaults for each run. ``stall_timeout`` None lets an agent be silent until ``timeout``.
+    """Defaults for each run. With ``stall_timeout`` None an agent may be silent until ``timeout``.
 
-    ``max_output_bytes`` bounds the declared output files of one run, ``max_log_bytes`` what is stored of its stdout,
-    and of its stderr; ten times as much on both together ends it. ``keep_sessions``: how long the directory of an
-    agent with a session is kept after its run, whatever ``cleanup`` says, so that a reply finds it. ``work_dir`` None
-    is ``work`` below our home directory.
+    ``max_output_bytes`` limits the declared output files of one run. ``max_log_bytes`` limits what is stored of its
+    stdout, and of its stderr; a run that prints ten times as much on both together is stopped. ``keep_sessions``: how
+    long the directory of an agent with a session is kept after its run, whatever ``cleanup`` says, so that a reply
+    finds it. ``work_dir`` None is ``work`` below our home directory.
     """
 
     timeout: Seconds = 600.0
@@ -106,15 +105,16 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _require_absolute("work_dir", self.work_dir)
 
     def work_directory(self) -> Path:
-        """The directory of all runs, absolute; not created here. Raises :class:`UsageError`."""
+        """Return the absolute path of the directory of all runs, without creating it. Raises :class:`UsageError`."""
         return paths.expanded(self.work_dir) if self.work_dir else paths.home() / "work"
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long what has ended is kept, None for ever. Each ``interval`` the dispatcher looks for what is older.
+    """How long ended tasks and their output are kept; None keeps them for ever.
 
-    ``tasks``: tasks that have ended, with runs, answers and files. ``output``: what their agents printed; the beginning
-    of stdout and the end of stderr stay with the task. Both count from the end of the task.
+    ``tasks`` is for tasks with their runs, answers and files. ``output`` is for what their agents printed; the
+    beginning of stdout and the end of stderr stay with the task. Both count from the end of the task. Every
+    ``interval`` the dispatcher deletes what is older.
     """
 
     tasks: Seconds | None = None
@@ -135,13 +135,13 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One account of one tool, and how many agents it bears at a time. ``hosts`` None: any host serves it.
+    """One account of one tool, and how many agents it may run at a time. ``hosts`` None: any host serves it.
 
     ``env`` holds plain values and references to secrets (``env:NAME``, ``file:/path``), never a secret. ``~``
     in ``config_home`` and in references is the home directory on the dispatcher's host. With ``failover`` a task
-    that the account's usage limit stopped may go on with another account of the tool. ``daily_budget_usd`` closes
-    the group until midnight UTC when its runs cost that much, ``task_budget_usd`` ends a run: both where the CLI
-    tells its cost, as claude does.
+    that the account's usage limit stopped may continue with another account of the tool. ``daily_budget_usd`` closes
+    the group until midnight UTC when its runs have cost that much; ``task_budget_usd`` ends a run that has. Both work
+    only with a CLI that reports its cost, as claude does.
     """
 
     tool: str
@@ -158,16 +158,18 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _require_absolute("config_home", self.config_home)
         for variable, value in self.env.items():
             if not _VARIABLE.fullmatch(variable):
-                raise ValueError(f"env.{variable} is no name of an environment variable")
+                raise ValueError(
+                    f"env.{variable} is not a valid variable name: expected letters, digits and '_'"
+                )
             if reason := why_secret(variable, value):
                 raise ValueError(
-                    f"env.{variable} must not stand here in plain text ({reason}); write "
+                    f"env.{variable} must not be written in plain text ({reason}); write "
                     f'"env:{variable}" and set that variable for the dispatcher, or "file:/path/to/secret"'
                 )
 
 
 class LoggingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `dispatcher run` writes to stderr. ``format`` None: text on a terminal, JSON elsewhere."""
+    """What `dispatcher run` writes to stderr. ``format`` None is text on a terminal and JSON elsewhere."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "text"] | None = None
@@ -191,15 +193,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         for scope in self.limits:
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(
-                    f"limits.{scope} is no scope; write tool:NAME, model:NAME, tenant:NAME or queue:NAME"
+                    f"limits.{scope} is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME"
                 )
             kind, _, name = scope.partition(":")
             if kind == "tool" and name not in known:
                 raise ValueError(_unknown_tool(f"limits.{scope}:", name, known))
         if self.retention.tasks is not None and self.retention.tasks < self.execution.keep_sessions:
             raise ValueError(
-                "retention.tasks must not be less than execution.keep_sessions: directories would be kept for "
-                "replies to tasks that are gone"
+                "retention.tasks must not be less than execution.keep_sessions: otherwise directories are kept for "
+                "replies to tasks that no longer exist"
             )
         owners: dict[tuple[str, str], str] = {}
         for name, group in self.groups.items():
@@ -217,10 +219,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(file: Path | None = None) -> Settings:
-    """Read the settings. Raises :class:`UsageError` naming the file, the key and what is expected there.
+    """Read the settings. Raises :class:`UsageError` with the file, the key and what is expected there.
 
-    The first of these that is given counts: ``file`` (the option ``--config``), ``LLMCTL_CONFIG``,
-    :func:`dispatcher.configuration.paths.default_config_file` where that exists. ``LLMCTL_DATABASE_URL`` overrides
+    The file is the first of these: ``file`` (the option ``--config``), ``LLMCTL_CONFIG``, and
+    :func:`dispatcher.configuration.paths.default_config_file` if that exists. ``LLMCTL_DATABASE_URL`` overrides
     ``database.url``.
     """
     settings = _read(file)
@@ -245,7 +247,7 @@ def _read(file: Path | None) -> Settings:
 def _is_there(file: Path) -> bool:
     try:
         return file.exists()
-    except OSError as error:  # such as a directory that is not ours to enter
+    except OSError as error:  # such as a directory that this user may not enter
         raise UsageError(f"cannot read {file}: {error.strerror}") from error
 
 
@@ -253,7 +255,7 @@ def _require_absolute(key: str, path: str | None) -> None:
     if path is not None and not path.startswith(("/", "~")):
         raise ValueError(f"{key} must be an absolute path, not {path!r}")
     if path is not None and _CONTROL.search(path):
-        raise ValueError(f"{key} must hold no line end or other control character, as {path!r} does")
+        raise ValueError(f"{key} must not hold a line end or another control character, as {path!r} does")
 
 
 def _unknown_tool(where: str, tool: str, known: Iterable[str]) -> str:
@@ -262,4 +264,4 @@ def _unknown_tool(where: str, tool: str, known: Iterable[str]) -> str:
 
 def _require_name(section: str, name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
-        raise ValueError(f"{section}.{name} is no name; use letters, digits, '.', '_' and '-'")
+        raise ValueError(f"{section}.{name} is not a valid name: expected letters, digits, '.', '_' and '-'")

@@ -1,4 +1,4 @@
-"""What was read from YAML into frozen msgspec structs, strictly: what is not understood is an error with its key."""
+"""Builds frozen msgspec structs from what was read from YAML. What is not understood is an error with its key."""
 
 import difflib
 import re
@@ -20,11 +20,11 @@ _PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `\$(?P<place>.*)`$")
 
 
 def build(kind: type[SomeStruct], content: Mapping[str, object], file: str) -> SomeStruct:
-    """Make a ``kind`` of ``content``; ``file`` is what error messages call the source.
+    """Build a ``kind`` from ``content``; ``file`` is the name of the source in error messages.
 
     In every string ``${NAME}`` and ``${NAME:-default}`` are replaced from the environment (``$${`` is a plain
-    ``${``); only such a string may also become a number or a boolean. A struct refuses values that do not go
-    together by a ValueError whose message begins with the key.
+    ``${``). Only such a string may become a number or a boolean. A struct refuses values that contradict each other
+    with a ValueError whose message begins with the key.
     """
     return _Builder(kind, file).struct(kind, content, "")
 
@@ -72,7 +72,7 @@ class _Builder:
             if not isinstance(key, str):
                 raise self._error(where, f"the key {key!r} must be text; put it into quotes")
             if not is_storable(key):
-                raise self._error(where, f"the key {key!r} holds a character that no database can hold")
+                raise self._error(where, f"the key {key!r} holds a character that a database cannot store")
         return value
 
     def _leaf(self, kind: object, value: object, where: str) -> object:
@@ -97,7 +97,7 @@ class _Builder:
                 return "${"
             if match["name"] is None:
                 raise self._error(
-                    where, "`${` must begin `${NAME}` or `${NAME:-default}`; write `$${` for the text"
+                    where, "after `${` expected `NAME}` or `NAME:-default}`; write `$${` for a plain `${`"
                 )
             found = variable(match["name"])
             if match["default"] is not None:
@@ -108,7 +108,7 @@ class _Builder:
 
         expanded = _REFERENCE.sub(replace, value)
         if not is_storable(expanded):
-            raise self._error(where, f"{expanded!r} holds a character that no path and no database can hold")
+            raise self._error(where, f"{expanded!r} holds a character that a path or a database cannot hold")
         return expanded
 
     def _unknown(self, where: str, key: str, known: list[str]) -> UsageError:
@@ -128,7 +128,7 @@ class _Builder:
 
 
 def is_storable(text: str) -> bool:
-    """Whether it holds neither NUL nor half of a surrogate pair: no argument, path or column can hold these."""
+    """Return whether it holds neither NUL nor half of a surrogate pair: no argument, path or column can hold these."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -145,7 +145,7 @@ def _dotted_keys(kind: type[msgspec.Struct], where: str) -> Iterator[str]:
 
 
 def _remedy(kind: object) -> str:
-    """What to write, where the type has a description (the type itself, or one of a union)."""
+    """Return what to write, if the type or a member of its union has a description."""
     for part in (kind, *get_args(kind)):
         for meta in getattr(part, "__metadata__", ()):
             if meta.description:

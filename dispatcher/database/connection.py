@@ -1,4 +1,4 @@
-"""From settings to a connection, and from what PostgreSQL says to what a person can act on."""
+"""Connects to the database of the settings, and turns errors of PostgreSQL into messages that people can act on."""
 
 import math
 import os
@@ -25,15 +25,15 @@ Connection = psycopg.Connection[TupleRow]
 Result = TypeVar("Result")
 
 LAST_PATIENCE = 5.0
-"""Seconds after its statement_timeout in which a server has to say that it gave up."""
+"""Seconds after the statement_timeout in which a server has to report that it gave up."""
 
 MAINTENANCE_DATABASES = ("postgres", "template1")
-"""Where one connects to make a database or to ask for one; some providers drop the first."""
+"""Databases to connect to in order to create or find another one. Some providers drop the first."""
 
 _DEFAULTS = {
     "client_encoding": "UTF8",
     "connect_timeout": "10",
-    # A peer that vanished without a word is noticed after a minute of silence, unsent data after half of one.
+    # A peer that vanished silently is noticed after a minute, and with unsent data after half a minute.
     "keepalives": "1",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -55,21 +55,20 @@ _MEANINGS = {
     "57014": "the database took too long",
     "": "the connection to the database broke",
     "08": "the connection to the database broke",
-    "28": "the database does not let us in",
-    "53": "the database has no more room",
-    "57": "the database does not serve us now",
+    "28": "the database refuses this login",
+    "53": "the database has no room left",
+    "57": "the database is not available now",
     "58": "the database's system failed",
     "XX": "the database is damaged",
 }
-"""Of SQLSTATEs and of their classes (the first two characters), for the end of the sentence."""
-
+"""What an SQLSTATE or its class (the first two characters) means, for the beginning of a sentence."""
 
 _OF_PASSWORDS = re.compile(r"pass|auth?enti|SASL", re.IGNORECASE)
-"""Found in what a server says about a wrong password, in most languages; libpq does not tell us the SQLSTATE."""
+"""Matches messages about a wrong password in most languages, because libpq does not return the SQLSTATE."""
 
 
 class SilentServerError(psycopg.OperationalError):
-    """The server said nothing to a statement. ``since`` is when that was sent, of time.monotonic()."""
+    """The server did not answer a statement. ``since`` is when it was sent, on time.monotonic()."""
 
     def __init__(self, message: str, since: float) -> None:
         super().__init__(message)
@@ -77,14 +76,14 @@ class SilentServerError(psycopg.OperationalError):
 
 
 class BoundedConnection(psycopg.Connection[TupleRow]):
-    """Gives up on a server that says nothing for ``patience`` seconds to a statement.
+    """Gives up on a server that does not answer a statement for ``patience`` seconds.
 
-    The server ends a statement itself after its statement_timeout; where not even that is heard, something between
-    us swallows what is sent, and acknowledges it, so that TCP notices nothing.
+    The server itself ends a statement after the statement_timeout. If not even that is heard, something between us
+    drops what is sent but acknowledges it, so that TCP notices nothing.
 
-    ``server_pid`` is the server process that we talk to. Behind a pooler that is not the one that the connection names,
-    and each transaction may have another one: then the connection is ``shared``, and no setting of ours outlives a
-    transaction. All three are set by :func:`prepare`.
+    ``server_pid`` is the server process that we talk to. Behind a pooler it differs from the one that the protocol
+    names, and each transaction may have another one. Then the connection is ``shared``, and settings last only for a
+    transaction. :func:`prepare` sets all three.
     """
 
     patience = math.inf
@@ -93,7 +92,7 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
     shared = False
 
     def bound_transaction(self) -> None:
-        """Bring the statement_timeout into a transaction that has begun, where the session does not keep it."""
+        """Set the statement_timeout for the current transaction, if the session does not keep it."""
         if self.shared and self.statement_timeout is not None:
             self.execute(
                 "SELECT set_config('statement_timeout', %s, true)", [_milliseconds(self.statement_timeout)]
@@ -121,8 +120,17 @@ class NoSuchDatabaseError(DatabaseError):
 
 
 def embedded_server() -> EmbeddedServer:
-    """The server that is used when ``database.url`` is not set."""
+    """Return the server that is used when ``database.url`` is not set."""
     return EmbeddedServer(paths.home())
+
+
+def controllable_server(settings: Settings) -> EmbeddedServer:
+    """Return the embedded server. Raises :class:`UsageError` when ``database.url`` names another server."""
+    if settings.database.url is not None:
+        raise UsageError(
+            f"database.url names {server_name(settings)}, but this command controls the embedded server only"
+        )
+    return embedded_server()
 
 
 def conninfo(
@@ -131,10 +139,11 @@ def conninfo(
     database: str | None = None,
     application_name: str = "llmctl",
 ) -> str:
-    """The connection string for ``settings``; nothing is started or connected to.
+    """Return the connection string for ``settings``, without connecting.
 
-    ``database`` replaces ``settings.database.name``. What the URL itself says, such as ``connect_timeout``, stays.
-    No ``options`` of ours: a pooler refuses them. Raises :class:`UsageError` when the URL is none.
+    ``database`` replaces ``settings.database.name``. Parameters of the URL, such as ``connect_timeout``, have
+    precedence over ours. We set no ``options``, because a pooler refuses them. Raises :class:`UsageError` when
+    ``database.url`` cannot be parsed.
     """
     parameters = {
         **_DEFAULTS,
@@ -147,10 +156,10 @@ def conninfo(
 def prepare(
     connection: BoundedConnection, statement_timeout: float | None, *, own_session: bool = False
 ) -> None:
-    """Ask which server process serves a new connection, and bound its statements (in seconds), in one statement.
+    """Ask for the server process of a new connection and set its statement_timeout (in seconds), in one statement.
 
-    ``own_session``: it is known that a pooler leaves us our session (:func:`dispatcher.database.pooler.keeps_session`).
-    The connection is closed where this fails.
+    ``own_session`` is true if no pooler takes our session away (:func:`dispatcher.database.pooler.keeps_session`).
+    If this fails, the connection is closed.
     """
     if statement_timeout is not None:
         connection.patience = statement_timeout + LAST_PATIENCE
@@ -160,7 +169,7 @@ def prepare(
         if statement_timeout is None:
             row = connection.execute("SELECT pg_backend_pid()").fetchone()
         else:
-            # A setting would stay on a shared server process, for whoever is served by it next.
+            # On a shared server process a setting would stay for the next client.
             row = connection.execute(
                 "SELECT pg_backend_pid(), CASE WHEN %s OR pg_backend_pid() = %s"
                 " THEN set_config('statement_timeout', %s, false) END",
@@ -173,7 +182,9 @@ def prepare(
     connection.server_pid = int(row[0])
     connection.shared = not own_session and connection.server_pid != named
     if connection.shared:
-        connection.prepare_threshold = None  # the next statement may meet a process that has not prepared it
+        connection.prepare_threshold = (
+            None  # the next statement may run in a process that has not prepared it
+        )
 
 
 def connect(
@@ -184,11 +195,11 @@ def connect(
     statement_timeout: float | None = None,
     own_session: bool = False,
 ) -> BoundedConnection:
-    """Connect in autocommit mode; the embedded server is started first where it does not run.
+    """Connect in autocommit mode. Start the embedded server first if it is used and does not run.
 
-    With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all;
-    ``own_session`` as in :func:`prepare`.
-    Raises :class:`DatabaseError` (a :class:`NoSuchDatabaseError` where only the database is missing).
+    With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all.
+    ``own_session`` is the one of :func:`prepare`.
+    Raises :class:`DatabaseError`, or :class:`NoSuchDatabaseError` if only the database is missing.
     """
 
     def attempt() -> BoundedConnection:
@@ -210,7 +221,7 @@ def connect(
 
 
 def server_name(settings: Settings) -> str:
-    """Which server, in words for people; never with a password."""
+    """Return the name of the server for people, without a password."""
     if settings.database.url is None:
         return f"the embedded server in {embedded_server().place.directory}"
     parameters = _server_parameters(settings, settings.database.name)
@@ -222,8 +233,14 @@ def server_name(settings: Settings) -> str:
     return f"PostgreSQL at {host}, port {port}{user}"
 
 
+def description(settings: Settings, connection: Connection) -> str:
+    """Return the database, its server and the server's version, in words for people."""
+    version = connection.info.parameter_status("server_version")
+    return f"{settings.database.name} on {server_name(settings)} (PostgreSQL {version})"
+
+
 def url_for_people(settings: Settings) -> str:
-    """A URL for ``psql``. The password is left out: arguments of programs can be seen by every user."""
+    """Return a URL for ``psql``, without the password: every user can see the arguments of programs."""
     if settings.database.url is None:
         return embedded_server().url(settings.database.name)
     parameters = _server_parameters(settings, settings.database.name)
@@ -241,9 +258,9 @@ def execute(connection: Connection, call: Call[Result]) -> Result:
 
 
 def translate(error: psycopg.Error) -> DispatchError:
-    """Return what a person is told about ``error``: its message and hint, as the error whose exit code fits."""
+    """Return ``error`` as an error for people: with its message and hint, and with the exit code that fits."""
     state = error.sqlstate or ""
-    message = error.diag.message_primary or _one_line(str(error))
+    message = error.diag.message_primary or _joined(str(error))
     hint = error.diag.message_hint
     if state.startswith("LD"):
         return _BY_SQLSTATE.get(state, DispatchError)(message, hint=hint)
@@ -254,18 +271,18 @@ def translate(error: psycopg.Error) -> DispatchError:
 
 
 def will_pass(error: psycopg.DatabaseError) -> bool:
-    """Whether the same call may succeed later: the server is away, busy, full, or a standby for the moment.
+    """Return whether the same call may succeed later: the server is away, busy, full, or a standby at the moment.
 
-    Or somebody moved a running task by hand into a limit in which a claim had just seen room.
+    It may also succeed later if somebody moved a running task by hand into a limit in which a claim had seen room.
     """
-    if error.sqlstate in ("25006", "LD429"):  # read only, after a failover; a limit was about to be passed
+    if error.sqlstate in ("25006", "LD429"):  # read-only after a failover; a limit would have been exceeded
         return True
     return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "")[:2] != "54"
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise each :class:`psycopg.Error` of the block as the error that :func:`translate` returns."""
+    """Raise each :class:`psycopg.Error` of the block as :func:`translate` returns it."""
     try:
         yield
     except psycopg.Error as error:
@@ -278,12 +295,12 @@ def _server_parameters(settings: Settings, database: str) -> dict[str, str]:
     try:
         given = libpq.conninfo_to_dict(settings.database.url)
     except psycopg.ProgrammingError:
-        # libpq quotes the part that it does not understand, and that may be the password.
+        # libpq quotes the part that it does not understand, which may be the password.
         raise UsageError(
-            "database.url (or LLMCTL_DATABASE_URL) is no connection string;"
-            " write postgresql://USER@HOST:PORT or host=HOST user=USER"
+            "database.url (or LLMCTL_DATABASE_URL) is not a valid connection string:"
+            " expected postgresql://USER@HOST:PORT or host=HOST user=USER"
         ) from None
-    # Else libpq would look for it in the environment itself.
+    # libpq would look for it in the environment, from which it was removed.
     password = own_environment.concealed("PGPASSWORD")
     found = {"password": password} if password else {}
     return found | {key: str(value) for key, value in given.items()} | {"dbname": database}
@@ -292,21 +309,21 @@ def _server_parameters(settings: Settings, database: str) -> dict[str, str]:
 def _unreachable(settings: Settings, database: str | None, error: psycopg.OperationalError) -> DatabaseError:
     name = database or settings.database.name
     where = server_name(settings)
-    # Only an answer of the server names the database, in whatever language the rest of it is.
+    # Only a message of the server names the database, in any language.
     if name in str(error) and name not in MAINTENANCE_DATABASES and _is_missing(settings, name):
         return NoSuchDatabaseError(f"{where} has no database {name!r} yet; run `dispatcher migrate`")
-    return DatabaseError(f"cannot connect to {where}: {_one_line(str(error))}; {_remedy(settings, error)}")
+    return DatabaseError(f"cannot connect to {where}: {_joined(str(error))}; {_remedy(settings, error)}")
 
 
 def _remedy(settings: Settings, error: psycopg.OperationalError) -> str:
-    """What to do about it. Of the password only if the server asked for one and that is what it complains about."""
+    """Return what to do. It mentions the password only if the server asked for one and refused it."""
     if settings.database.url is None:
         return "`dispatcher db status` shows more"
     message = str(error)
-    if "startup parameter" in message:  # words of PgBouncer, which speaks English only
+    if "startup parameter" in message:  # PgBouncer's message, which is always English
         return (
-            "a connection pooler does not pass this on: leave it out of database.url and of PGOPTIONS,"
-            " or name it in its ignore_startup_parameters"
+            "a connection pooler refuses this parameter: remove it from database.url and PGOPTIONS,"
+            " or add it to the pooler's ignore_startup_parameters"
         )
     remedy = "check database.url in config.yaml (or LLMCTL_DATABASE_URL)"
     attempt = error.pgconn
@@ -334,5 +351,5 @@ def _is_missing(settings: Settings, name: str) -> bool:
     return False
 
 
-def _one_line(message: str) -> str:
+def _joined(message: str) -> str:
     return "; ".join(" ".join(line.split()) for line in message.splitlines() if line.strip())

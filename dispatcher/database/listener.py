@@ -1,9 +1,11 @@
-"""The one place that listens: a connection of its own that runs nothing but LISTEN, and no thread.
+"""Listens for notifications on a connection of its own, without a thread. The connection runs only LISTEN.
 
-Two facts of psycopg 3 decide the shape (measured with 3.3.9). A notification that arrives while another statement
-runs leaves the socket unreadable, so the connection is drained before every wait. And leaving the generator of
-``notifies()`` early loses what it held, so it is always read to its end. A connection whose server died first drains
-to nothing and raises only at the next try, so an empty drain is normal.
+Facts about psycopg 3 decide the shape (measured with 3.3.9):
+
+* A notification that arrives while another statement runs does not make the socket readable. So the connection is
+  drained before every wait.
+* Leaving the generator of ``notifies()`` early loses notifications. So it is always read to its end.
+* A connection whose server died first drains to nothing and raises only at the next try. So an empty drain is normal.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +15,7 @@ import structlog
 import trio
 from psycopg import Notify, sql
 
+from dispatcher.backoff import Backoff
 from dispatcher.database.connection import will_pass
 from dispatcher.errors import DatabaseError
 from dispatcher.host.host_trouble import is_host_trouble
@@ -21,15 +24,15 @@ from dispatcher.host.threads import in_thread
 log = structlog.get_logger()
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-"""Seconds between two connections; the pauses double until one has held for longer than the longest."""
+"""Seconds between two connections. The pauses start again after a connection that lasted longer than the longest."""
 
 Connect = Callable[[], psycopg.Connection]
 
 
 class Listener:
-    """Hears ``channels`` for as long as :meth:`run` runs, over as many connections as it takes.
+    """Listens to ``channels`` while :meth:`run` runs, and connects again when a connection breaks.
 
-    ``on_connected`` is called after each LISTEN: what was missed before must be looked for then.
+    ``on_connected`` is called after each LISTEN, so that the caller looks for what was missed before.
     """
 
     def __init__(
@@ -46,11 +49,11 @@ class Listener:
         self._hearing = trio.CancelScope()
 
     def replace(self) -> None:
-        """Give up the connection and make a new one: this one is deaf. One that is being made is new already."""
+        """Replace the connection, because it hears nothing. A connection that is being made stays: it is new."""
         self._hearing.cancel()
 
     async def run(self) -> None:
-        pause = SHORTEST_PAUSE
+        backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
         while True:
             began = trio.current_time()
             try:
@@ -61,14 +64,12 @@ class Listener:
                     raise
                 if isinstance(error, OSError) and not is_host_trouble(error):
                     raise
+                pause = backoff.next(trio.current_time() - began)
                 log.warning("does not hear the database", error=str(error).strip(), retry_in_s=pause)
-            if trio.current_time() - began > LONGEST_PAUSE:
-                pause = SHORTEST_PAUSE
             await trio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
-        """Return when the connection is to be replaced."""
+        """Call the callbacks until :meth:`replace` is called, and return then. Raises when the connection breaks."""
         connection = await in_thread(self._open)
         try:
             self._on_connected()

@@ -1,4 +1,4 @@
-"""A pooler such as PgBouncer between us and the server: whether it leaves each connection a session of its own."""
+"""Finds out whether a pooler such as PgBouncer leaves each connection a session of its own."""
 
 import secrets
 
@@ -10,16 +10,15 @@ from dispatcher.database.connection import BoundedConnection, connect, server_na
 from dispatcher.errors import DatabaseError
 
 ECHO_SECONDS = 3.0
-"""How long a notification may take through a pooler. On the way are two sockets of one machine, or of two."""
+"""How long a notification may take through a pooler, which adds one socket to the way."""
 
 
 def keeps_session(settings: Settings, connection: BoundedConnection) -> bool:
-    """Whether ``connection`` has a server process of its own, so that LISTEN and SET last.
+    """Return whether ``connection`` has a server process of its own, so that LISTEN and SET last.
 
-    Without a pooler this costs nothing.
-    In transaction mode two connections meet the same process, or one meets two; where neither shows, as chance has it,
-    the echo of a notification does not come. That another connection sends it matters: a connection hears its own one
-    in transaction mode, too. Raises :class:`DatabaseError`.
+    Without a pooler this costs nothing. In transaction mode two connections share a server process, or one connection
+    has two. If chance shows neither, the echo of a notification does not come. Another connection has to send it,
+    because a connection hears its own notification in transaction mode, too. Raises :class:`DatabaseError`.
     """
     if not connection.shared:
         return True
@@ -41,7 +40,7 @@ def keeps_session(settings: Settings, connection: BoundedConnection) -> bool:
 
 
 def require_session(settings: Settings, connection: BoundedConnection) -> None:
-    """Raise :class:`DatabaseError` unless :func:`keeps_session`."""
+    """Raise :class:`DatabaseError` if a pooler takes the session away."""
     if not keeps_session(settings, connection):
         raise DatabaseError(f"{transaction_mode(settings)}; {REMEDY}")
 
@@ -50,15 +49,15 @@ REMEDY = "point database.url to the server itself, or set pool_mode = session in
 
 
 def transaction_mode(settings: Settings) -> str:
-    """What is wrong, in words for people."""
+    """Return what is wrong, in words for people."""
     return (
         f"{server_name(settings)} is a connection pooler (such as PgBouncer) in transaction mode,"
-        " in which notifications are lost"
+        " which loses notifications"
     )
 
 
 def _listens(connection: BoundedConnection, channel: Identifier) -> bool:
-    """Listen, on the server process that the connection has met before; False, and nothing done, if it is another."""
+    """Listen on the server process that the connection had before. If it has another one, return False."""
     with connection.transaction():
         if _server_pid(connection) != connection.server_pid:
             raise psycopg.Rollback

@@ -16,6 +16,7 @@ import structlog
 import trio
 from psycopg_pool import ConnectionPool
 
+from dispatcher.backoff import Backoff
 from dispatcher.database.connection import BoundedConnection, SilentServerError, execute, will_pass
 from dispatcher.errors import SupersededError
 from dispatcher.host.threads import SerialThread, in_thread
@@ -95,18 +96,18 @@ class Store:
 
     async def patiently(self, what: str, call: Call[Result] | Callable[[], Awaitable[Result]]) -> Result:
         """Repeat ``call`` until the database returns a result, with growing pauses: late is better than never."""
-        pause = 0.1
+        backoff = Backoff(0.1, 5.0)
         while True:
             try:
                 return await (self.call(call) if isinstance(call, Call) else call())
             except psycopg.DatabaseError as error:
                 if not will_pass(error):
                     raise
+                pause = backoff.next()
                 log.warning(
                     "the database is away", while_doing=what, error=str(error).strip(), retry_in_s=pause
                 )
             await trio.sleep(pause)
-            pause = min(pause * 2, 5.0)
 
     def replace_connections(self) -> None:
         """Give up all connections: idle ones at once, the others when their call has ended."""

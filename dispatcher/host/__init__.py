@@ -1,1 +1,1 @@
-"""What the operating system offers and refuses. What only Linux has is here, and nowhere else."""
+"""What the operating system offers and refuses. Code that works only on Linux is here and nowhere else."""

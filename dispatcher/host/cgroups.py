@@ -1,8 +1,9 @@
-"""A control group for each run: whatever its agent starts is in it, wherever it hides, and dies by one write.
+"""A control group for each run. Whatever the run's agent starts is in it, and one write kills all of it.
 
-Works where a group can be made beneath our own one of the unified hierarchy (cgroup v2, also beside v1): as root, or
-in a systemd unit with Delegate=yes. Measured on Linux 6.18: to make and remove a group 0.1 ms, to kill all in it 0.2
-to 3 ms; to be born in it nothing, to join it 0.4 ms (one after the other) to 16 ms (now and then).
+This works where a group can be made below our own group of the unified hierarchy (cgroup v2, also beside v1): as root,
+or in a systemd unit with Delegate=yes. Measured on Linux 6.18: making and removing a group takes 0.1 ms, and killing
+all processes in it 0.2 to 3 ms. Starting a process in it costs nothing; joining it takes 0.4 ms (in a sequence) to
+16 ms (occasionally).
 """
 
 import contextlib
@@ -18,7 +19,7 @@ _GONE = (errno.ENOENT, errno.ENODEV)
 
 
 def parent_of_runs() -> Path | None:
-    """Find our own group if others can be made beneath it, and can be killed as a whole (Linux 5.14)."""
+    """Return our own group if others can be made below it and killed as a whole (Linux 5.14); None if not."""
     own = _own_group()
     if own is None:
         return None
@@ -33,9 +34,9 @@ def parent_of_runs() -> Path | None:
 
 
 def is_one(group: Path) -> bool:
-    """Whether a path names a control group, and no link or directory that somebody put in its place.
+    """Return whether a path names a control group, and not a link or a directory that somebody put in its place.
 
-    Only beneath a mount of control groups there are none of either.
+    Below a mount of control groups nobody can put either of these.
     """
     try:
         trees = [mount.point for mount in mounts.table() if mount.kind == "cgroup2"]
@@ -45,9 +46,9 @@ def is_one(group: Path) -> bool:
 
 
 def is_populated(group: Path) -> bool:
-    """Whether any process is in the group or beneath it; a group that is gone has none.
+    """Return whether any process is in the group or below it. A group that is gone has none.
 
-    One at which the host does not let us look may have some.
+    The answer is also true when the host does not let us look.
     """
     try:
         return "populated 1" in (group / "cgroup.events").read_text()
@@ -56,9 +57,9 @@ def is_populated(group: Path) -> bool:
 
 
 def kill(group: Path, within: float) -> bool:
-    """Kill all processes of the group and remove it; answers whether it is empty after ``within`` seconds.
+    """Kill all processes of the group and remove it. Return whether it is empty within ``within`` seconds.
 
-    Waits in the kernel, so it belongs in a thread. What is killed and stays hangs in the kernel itself.
+    Call it in a thread, since it waits in the kernel. A process that stays after SIGKILL hangs in the kernel itself.
     """
     try:
         descriptor = os.open(group / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
@@ -69,13 +70,13 @@ def kill(group: Path, within: float) -> bool:
         changes.register(descriptor, select.POLLPRI)
         deadline = time.monotonic() + within
         while is_populated(group):
-            # Again in each round: a process may have joined from outside.
+            # Again in each round, because a process may have joined from outside.
             with contextlib.suppress(OSError):
                 (group / "cgroup.kill").write_text("1")
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            os.pread(descriptor, 1000, 0)  # the next change is told only to who has read
+            os.pread(descriptor, 1000, 0)  # poll() reports the next change only after a read
             if is_populated(group):
                 changes.poll(left * 1000)
     finally:
@@ -85,7 +86,7 @@ def kill(group: Path, within: float) -> bool:
 
 
 def remove_childless(group: Path) -> bool:
-    """Remove a group that has nothing in it and nothing beneath it, as most; returns whether it is gone (30 us)."""
+    """Remove a group without processes and without groups below it, as most are (30 us). Return whether it is gone."""
     try:
         group.rmdir()
     except FileNotFoundError:
@@ -96,16 +97,18 @@ def remove_childless(group: Path) -> bool:
 
 
 def remove(group: Path) -> bool:
-    """Remove a group, and those that the agent made beneath it; returns whether it is gone: not with processes in it.
+    """Remove a group and the groups that the agent made below it. Return whether it is gone.
 
-    There may be any number of them, so it belongs in a thread.
+    A group with processes in it stays. Call it in a thread, since there may be any number of groups.
     """
     if remove_childless(group):
         return True
     if is_populated(group):
         return False
     found = [group]
-    for place in found:  # grows on the way: an agent can make them deeper than functions can call themselves
+    for (
+        place
+    ) in found:  # grows meanwhile; no recursion, because an agent can nest groups deeper than Python's limit
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             found += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
     gone = [remove_childless(place) for place in reversed(found)]

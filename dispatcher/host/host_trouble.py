@@ -1,6 +1,7 @@
 """Trouble of this host that any task would meet: no room for processes, memory, descriptors or files.
 
-It is no failure of the task. What can wait for room waits; what cannot is tried again later and uses up no attempt.
+It is not a failure of the task. What can wait for room waits. What cannot wait is tried again later and uses up no
+attempt.
 """
 
 import errno
@@ -17,18 +18,18 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 SCARCE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-"""What there is more of as soon as something else on this host ends."""
+"""Errors about resources that become free when something else on this host ends."""
 HOST_TROUBLE = SCARCE | {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 TASK_PAUSE = 10.0
-"""Seconds until a task is tried again that this host had no room for."""
+"""Seconds until a task is tried again after this host had no room for it."""
 PAUSE = 1.0
-"""Seconds until a call is tried again that costs nobody anything."""
+"""Seconds until a cheap call is tried again."""
 
 _WORDS = ("Cannot fork", "can't fork", *map(os.strerror, HOST_TROUBLE))
 
 
 def is_host_trouble(error: BaseException) -> bool:
-    """Whether an error, or all of a group, is trouble of the host."""
+    """Return whether an error, or every error of a group, is trouble of the host."""
     match error:
         case BaseExceptionGroup():
             return all(map(is_host_trouble, error.exceptions))
@@ -41,14 +42,14 @@ def is_host_trouble(error: BaseException) -> bool:
 
 
 def tells_of_host_trouble(complaint: str) -> bool:
-    """Whether a shell complains of trouble of the host: in its own words, or in those of the C library."""
+    """Return whether a shell complains about trouble of the host, in its own words or in those of the C library."""
     return any(words in complaint for words in _WORDS)
 
 
 async def when_there_is_room(what: str, call: Callable[[], Result], *, thread: bool = False) -> Result:
-    """Return what ``call`` returns, as soon as this host has the descriptors and memory for it.
+    """Call until this host has the descriptors and memory for it, and return what ``call`` returns.
 
-    ``what`` is for the log. Raises any other OSError.
+    ``what`` is for the log. Any other OSError is raised.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What only Linux offers; another platform would be another module with these functions."""
+"""Functions that only Linux offers. For another platform, write another module with the same functions."""
 
 import contextlib
 import ctypes
@@ -19,33 +19,33 @@ from inotify_simple import INotify, flags
 
 _FALLOC_FL_KEEP_SIZE, _FALLOC_FL_PUNCH_HOLE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
-# Else it looks for the library by itself, with a compiler, a linker and a temporary file of theirs.
+# Otherwise inotify_simple searches for the library with a compiler, a linker and a temporary file.
 inotify_simple._libc = _libc
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 _PR_SET_DUMPABLE = 4
 _ENV_START = 47
-"""The place of ``env_start`` in /proc/PID/stat, counted from behind the name of the program."""
+"""The index of ``env_start`` in /proc/PID/stat, counted after the name of the program."""
 
 _SPAWN_SETSIGDEF, _SPAWN_SETSID, _SPAWN_SETCGROUP = 0x04, 0x80, 0x100
 _OPAQUE_BYTES = 1024
-"""More than any of the structures has of which only glibc knows the inside (the largest: 336 bytes)."""
+"""Room for any of the structures whose layout only glibc knows (the largest has 336 bytes)."""
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 @functools.cache
 def boot_id() -> str:
-    """The id that the kernel drew at boot: processes of another boot id are certainly dead."""
+    """Return the random id that the kernel chose at boot. Processes of another boot id are certainly dead."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def seconds_since_boot() -> float:
-    """A clock that goes on while the machine is suspended, unlike trio's."""
+    """Return the time of a clock that, unlike trio's, also runs while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """The variables that a process of ours was started with; none if it has ended. Raises OSError."""
+    """Return the variables that a process of ours was started with; none if it has ended. Raises OSError."""
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -55,9 +55,9 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 def make_undumpable() -> None:
-    """Let nobody but root look into this process: memory, environment, descriptors. A program that it starts is open.
+    """Let only root read the memory, environment and descriptors of this process.
 
-    To other processes its files in /proc belong to root from now on. Raises OSError.
+    From now on its files in /proc belong to root. Programs that it starts are not protected. Raises OSError.
     """
     if _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         number = ctypes.get_errno()
@@ -65,9 +65,9 @@ def make_undumpable() -> None:
 
 
 def blank_variables(is_meant: Callable[[str], bool]) -> None:
-    """Write NUL over the values of variables where `/proc/PID/environ` shows them.
+    """Overwrite the values of variables with NUL where `/proc/PID/environ` shows them.
 
-    That is the memory in which the kernel put them at the start. To remove a variable takes away a pointer to it only.
+    That is the memory where the kernel put them at the start. Removing a variable only removes a pointer to it.
     """
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     start, end = int(fields[_ENV_START]), int(fields[_ENV_START + 1])
@@ -81,7 +81,7 @@ def blank_variables(is_meant: Callable[[str], bool]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a process stands among others: its process group, its session, and when it began, in seconds since boot."""
+    """The process group and the session of a process, and when it began, in seconds since boot."""
 
     group: int
     session: int
@@ -89,32 +89,32 @@ class Place:
 
 
 def place_of(pid: int) -> Place:
-    """Raises OSError when it has ended."""
-    # The name before the bracket is the program's own choice, brackets and blanks included.
+    """Return the place of a process. Raises OSError when it has ended."""
+    # The program chooses the name before the bracket, and may put brackets and blanks into it.
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return Place(int(fields[2]), int(fields[3]), int(fields[19]) / os.sysconf("SC_CLK_TCK"))
 
 
 def most_open_files() -> int:
-    """Return how many files this process may have open at most."""
+    """Return the maximum number of files that this process may have open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def raise_open_files() -> int:
-    """Allow this process as many open files as it may have; answers how many it was allowed before."""
+    """Raise the limit of open files to the maximum. Return the limit before."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return soft
 
 
 class Child:
-    """A process that :func:`spawn` started; reap it with :meth:`wait`."""
+    """A process that :func:`spawn` started. Reap it with :meth:`wait`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
 
     def wait(self) -> int:
-        """Wait for the end; answers the exit code, or the negative number of the signal that ended it."""
+        """Wait for its end. Return the exit code, or the negative number of the signal that ended it."""
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status)
 
@@ -123,15 +123,15 @@ class Child:
 
 
 def can_spawn_into_groups() -> bool:
-    """Whether :func:`spawn` works: glibc has what it needs since 2.39."""
+    """Return whether :func:`spawn` works: it needs glibc 2.39."""
     return hasattr(_libc, "posix_spawnattr_setcgroup_np")
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], descriptor: int, group: Path) -> Child:
-    """Start a program inside a control group, as leader of a session; ``descriptor`` becomes its standard ones.
+    """Start a program inside a control group, as leader of a session. ``descriptor`` becomes its standard streams.
 
-    A process that joins a group later waits for the whole kernel to take notice: 13 to 16 ms on an idle machine, where
-    to be born in it costs nothing (Linux 6.18). Python's own calls cannot do it. Raises OSError.
+    A process that joins a group later waits for the whole kernel: 13 to 16 ms on an idle machine. Starting inside the
+    group costs nothing (Linux 6.18), but Python's own calls cannot do it. Raises OSError.
     """
     arguments = [os.fsencode(argument) for argument in argv]
     variables = [os.fsencode(f"{name}={value}") for name, value in env.items()]
@@ -170,31 +170,31 @@ def _strings(texts: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
 
 
 class Changes:
-    """Tells of writes to a file."""
+    """Reports writes to a file."""
 
     def __init__(self, inotify: INotify) -> None:
         self._inotify = inotify
 
     async def wait(self) -> None:
-        """Return when the file was written to or closed by a writer since the last wait."""
+        """Return once the file was written to, or closed by a writer, since the last wait."""
         await trio.lowlevel.wait_readable(self._inotify.fileno())
         self._inotify.read(timeout=0)
 
 
 @contextmanager
 def changes_of(path: Path) -> Iterator[Changes]:
-    """Watch a file. Look at it after entering: what happened before is not told. Raises OSError."""
+    """Watch a file. Read it after entering, because earlier changes are not reported. Raises OSError."""
     with INotify() as inotify:
         inotify.add_watch(path, flags.MODIFY | flags.CLOSE_WRITE)
         yield Changes(inotify)
 
 
 class DirectoryWatch:
-    """Tells of writes to the files of many directories, by one inotify: there are 128 for each user.
+    """Reports writes to the files of many directories with one inotify instance: a user has only 128 of them.
 
-    What it tells is a hint that comes late by DEBOUNCE, and again and again in a flood: 16 chatty agents make 6,100
-    events a second, and with the debounce 19 wake-ups. Look at the files after :meth:`add`: what happened before is
-    not told. When events were lost, everybody is told.
+    A report is a hint that comes DEBOUNCE late and repeats during a flood: 16 chatty agents cause 6,100 events a
+    second, and 19 wake-ups with the debounce. Read the files after :meth:`add`, because earlier writes are not
+    reported. When the kernel lost events, every listener is called.
     """
 
     DEBOUNCE = 0.05
@@ -204,7 +204,7 @@ class DirectoryWatch:
         self._listeners: dict[int, Callable[[], None]] = {}
 
     def add(self, directory: Path, on_write: Callable[[], None]) -> int:
-        """Call ``on_write`` from now on; answers the watch, for :meth:`remove`. Raises OSError."""
+        """Call ``on_write`` from now on. Return the watch, for :meth:`remove`. Raises OSError."""
         watch: int = self._inotify.add_watch(directory, flags.MODIFY | flags.ONLYDIR | flags.DONT_FOLLOW)
         self._listeners[watch] = on_write
         return watch
@@ -226,9 +226,9 @@ class DirectoryWatch:
 
 
 def punch_hole(descriptor: int, start: int, end: int) -> None:
-    """Give the bytes from ``start`` to ``end`` of a file back to the disk; they read as NUL, its size stays.
+    """Free the disk space of the bytes from ``start`` to ``end`` of a file. They read as NUL, and its size stays.
 
-    Raises OSError, with EOPNOTSUPP on a file system that cannot do it.
+    Raises OSError, with EOPNOTSUPP on a file system that cannot do this.
     """
     mode = _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE
     if _libc.fallocate(descriptor, mode, start, end - start) != 0:

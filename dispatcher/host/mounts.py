@@ -1,7 +1,7 @@
-"""What is mounted where, and removing directories without reaching through a mount into what is not ours.
+"""The table of mounts, and removing directories without deleting through a mount what is not ours.
 
-`rm --one-file-system` and `st_dev` are not enough: a bind mount of the same file system has the same device. So the
-kernel's own table is asked, which names every mount of our namespace.
+`rm --one-file-system` and `st_dev` are not enough, because a bind mount of the same file system has the same device.
+The kernel's own table names every mount of our namespace.
 """
 
 import errno
@@ -19,8 +19,8 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 class Mount:
     """One line of mountinfo, see proc_pid_mountinfo(5).
 
-    ``device`` is that of the file system as the kernel counts (``8:1``), which stat(2) does not tell on btrfs;
-    ``root`` is the part of the file system that is mounted, ``kind`` its type.
+    ``device`` is the kernel's number of the file system (``8:1``), which stat(2) does not return on btrfs. ``root`` is
+    the part of the file system that is mounted. ``kind`` is the type of the file system.
     """
 
     id: int
@@ -31,7 +31,7 @@ class Mount:
 
 
 def table() -> Iterator[Mount]:
-    """Read the mounts of our namespace (20 mounts: 0.1 ms). Raises OSError."""
+    """Read the mounts of our namespace (0.1 ms for 20 mounts). Raises OSError."""
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         # id parent major:minor root mount_point options [tags] - type source options
         where, _, what = line.partition(b" - ")
@@ -41,18 +41,18 @@ def table() -> Iterator[Mount]:
 
 
 def below(directory: Path) -> list[Path]:
-    """List the mount points in ``directory``, at any depth, but not itself. Raises OSError."""
+    """Return the mount points below ``directory``, at any depth. Raises OSError."""
     real = Path(os.path.realpath(directory))
     return [mount.point for mount in table() if real in mount.point.parents]
 
 
 def remove_tree(tree: Path) -> None:
-    """Remove a directory with all that is in it. Raises OSError, and removes nothing, if something is mounted there."""
+    """Remove a directory and its content. If something is mounted there, raise OSError and remove nothing."""
     if mounted := below(tree):
-        raise OSError(errno.EBUSY, "something is mounted there; umount it and try again", str(mounted[0]))
+        raise OSError(errno.EBUSY, "something is mounted there; unmount it and try again", str(mounted[0]))
     shutil.rmtree(tree)
 
 
 def _text(path: bytes) -> str:
-    """Blanks, line ends, backslashes and ``#`` stand as octal numbers in mountinfo."""
+    """Decode a path: mountinfo writes blanks, line ends, backslashes and ``#`` as octal numbers."""
     return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), path))

@@ -1,7 +1,7 @@
-"""The environment that this process was given, and keeping it from agents.
+"""The environment that this process was given, and how agents are kept from reading it.
 
-Who runs as the same user can read `/proc/PID/environ` of a process, and so can root, as which agents may run. So a
-dispatcher keeps its variables in memory, and takes out of its environment what no program of ours needs.
+A process of the same user can read `/proc/PID/environ`, and so can root, and agents may run as either. So a dispatcher
+keeps its variables in memory, and removes from its environment what our programs do not need.
 """
 
 import os
@@ -9,34 +9,34 @@ import re
 from collections.abc import Mapping
 
 GIVEN: Mapping[str, str] = dict(os.environ)
-"""What we were started with: what references (``env:NAME``) of groups and of agents' environments mean."""
+"""The variables that we were started with. References (``env:NAME``) of groups are resolved from it."""
 
 _NEEDED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|TMPDIR|TMP|TEMP"
     r"|LLMCTL_HOME|LLMCTL_CONFIG|XDG_(RUNTIME_DIR|(CONFIG|DATA|STATE|CACHE)_(HOME|DIRS))"
-    # Of libpq, whose names have no underscore, and of what it is linked with.
+    # Variables of libpq, whose names have no underscore, and of the libraries that it uses.
     r"|(?!PGPASSWORD$)PG[A-Z]+|KRB5[A-Z_]*|SSL_CERT_(FILE|DIR)|OPENSSL_CONF|LD_LIBRARY_PATH|PSYCOPG_[A-Z]+|PYTHON[A-Z]+"
 )
-"""Variables that we and our programs look at themselves, and that are no secrets."""
+"""Variables that we and our programs read themselves, and that are not secrets."""
 
 _concealed: dict[str, str] = {}
 
 
 def variable(name: str) -> str | None:
-    """Return a variable of our environment, also one that was taken out of it; None if it is not set."""
+    """Return a variable of our environment, including one that was removed from it. None if it is not set."""
     return os.environ.get(name, _concealed.get(name))
 
 
 def concealed(name: str) -> str | None:
-    """Return a variable that was taken out of our environment, where C code such as libpq finds it no more."""
+    """Return a variable that was removed from our environment, so that C code such as libpq does not find it."""
     return _concealed.get(name)
 
 
 def conceal() -> None:
-    """Close this process to others of its user, and take out of its environment what may be a secret.
+    """Close this process to others of its user, and remove from its environment what may be a secret.
 
-    What a child process of ours inherits is then none. Called once, before there are threads: it writes over memory
-    that C code may read.
+    Then child processes inherit no secret. Call it once, before threads start: it overwrites memory that C code may
+    read.
     """
     from dispatcher.host import linux
 

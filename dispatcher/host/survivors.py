@@ -1,25 +1,24 @@
-"""Finding the processes of runs: they carry our marks in their environment.
+"""Finds and kills the processes of runs. They carry our marks in their environment.
 
-A process group is not enough: claude, gemini and unsandboxed codex start tools in sessions of their own. What this
-cannot find is a process that cleared its environment; a control group (`cgroups`) does.
+A process group is not enough: claude, gemini and unsandboxed codex start tools in their own sessions. A process that
+cleared its environment is not found here; its control group (`cgroups`) finds it.
 """
 
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from dispatcher.host import linux
+from dispatcher.host import linux, pidfd
 
 RUN = "LLMCTL_RUN"
 OWNER = "LLMCTL_OWNER"
-"""The marks of our processes: which run, and of which work directory and database."""
+"""The variables that mark our processes: the run, and its work directory and database."""
 ROUNDS = 20
 DEATH = 2.0
-"""Seconds that the processes that one look found have to die; only one that hangs inside the kernel needs longer."""
+"""Seconds that processes have to die. Only a process that hangs inside the kernel needs longer."""
 
 _RUN, _OWNER = (f"{name}=".encode() for name in (RUN, OWNER))
 _PIECE = 128 * 2**10
@@ -27,7 +26,7 @@ _PIECE = 128 * 2**10
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Which run a process is of, and of which work directory and database; empty if it is none of ours."""
+    """The run of a process, and the mark of its work directory and database. Both are empty if it is not ours."""
 
     run: str = ""
     owner: str = ""
@@ -35,16 +34,16 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """``killed``: the run of each process that was killed. ``alive``: runs of which something may be left."""
+    """``killed`` has the run of each process that was killed, ``alive`` the runs whose processes may still live."""
 
     killed: Sequence[str]
     alive: frozenset[str]
 
 
 def marks_of(pid: int) -> Marks:
-    """Read the marks of a process; none if it has ended or is another user's.
+    """Read the marks of a process. They are empty if it has ended or belongs to another user.
 
-    Raises OSError when the host lets us open no file: then nothing is known of it.
+    Raises OSError when the host lets us open no file: then nothing is known about the process.
     """
     try:
         environment = _read(f"/proc/{pid}/environ")
@@ -62,7 +61,7 @@ def marks_of(pid: int) -> Marks:
 
 
 def signal_group(group: int, run_id: str, number: signal.Signals) -> None:
-    """Signal the processes of a run that are in a process group, each by a descriptor. Raises OSError."""
+    """Signal the processes of a run that are in a process group, each through a pidfd. Raises OSError."""
 
     def is_meant(pid: int) -> bool:
         return linux.place_of(pid).group == group and marks_of(pid).run == run_id
@@ -70,16 +69,7 @@ def signal_group(group: int, run_id: str, number: signal.Signals) -> None:
     for pid in _processes():
         with suppress(ProcessLookupError, FileNotFoundError, PermissionError):
             if is_meant(pid):
-                _signal(pid, number, is_meant)
-
-
-def _signal(pid: int, number: signal.Signals, is_meant: Callable[[int], bool]) -> None:
-    process = os.pidfd_open(pid)
-    try:
-        if is_meant(pid):  # a second look: the number may be somebody else's by now
-            signal.pidfd_send_signal(process, number)
-    finally:
-        os.close(process)
+                pidfd.signal_if(pid, number, is_meant)
 
 
 def kill_run(run_id: str) -> Sweep:
@@ -90,16 +80,16 @@ def kill_run(run_id: str) -> Sweep:
 def kill_left_over(owner: str, is_over: Callable[[str], bool]) -> Sweep:
     """Kill every process of the owner's runs that are over.
 
-    ``is_over`` is asked for each process, so it may know of runs that begin in the meantime.
+    ``is_over`` is called for each process, so it can take into account runs that begin meanwhile.
     """
     return _kill_until_quiet(lambda marks: marks.owner == owner and is_over(marks.run))
 
 
 def _kill_until_quiet(is_meant: Callable[[Marks], bool]) -> Sweep:
-    """Kill until two looks in a row find nothing.
+    """Kill until two searches in a row find nothing.
 
-    A look takes 5 us for each process of an idle machine and 14 on a busy one, so it belongs in a thread. It gives up
-    when something does not die, or after 20 looks starts processes faster than we can look.
+    Call it in a thread: a search takes 5 us for each process on an idle machine, and 14 us on a busy one. It gives up
+    when a process does not die, or when 20 searches each found new processes.
     Raises OSError when the host lets us open no file.
     """
     killed: list[str] = []
@@ -116,9 +106,9 @@ def _kill_until_quiet(is_meant: Callable[[Marks], bool]) -> Sweep:
 
 
 def _kill(pids: Iterable[int], is_meant: Callable[[Marks], bool]) -> tuple[list[str], bool]:
-    """Kill each and wait for its end; returns the run of each that ended, and whether one has not.
+    """Kill processes and wait for their end. Return the runs of those that ended, and whether one did not.
 
-    On a busy machine a process lives on for a while after the signal: a look in that time would find it again.
+    On a busy machine a process lives on for a moment after the signal, and a search in that time would find it again.
     """
     with ExitStack() as stack:
         dying: dict[int, str] = {}
@@ -126,27 +116,24 @@ def _kill(pids: Iterable[int], is_meant: Callable[[Marks], bool]) -> tuple[list[
             try:
                 process = os.pidfd_open(pid)
                 stack.callback(os.close, process)
-                marks = marks_of(pid)  # a second look: the number may be somebody else's by now
+                marks = marks_of(pid)  # check again: the pid may belong to another process by now
             except ProcessLookupError:
                 continue
             except OSError:
                 if not dying:
                     raise
-                break  # no more descriptors: the next look finds the others
+                break  # no more descriptors: the next search finds the others
             if is_meant(marks):
                 with suppress(ProcessLookupError, PermissionError):
                     signal.pidfd_send_signal(process, signal.SIGKILL)
                 dying[process] = marks.run
         deadline = time.monotonic() + DEATH
-        dead = [run_id for process, run_id in dying.items() if _ends(process, deadline)]
+        dead = [
+            run_id
+            for process, run_id in dying.items()
+            if pidfd.has_ended(process, within=deadline - time.monotonic())
+        ]
         return dead, len(dead) < len(dying)
-
-
-def _ends(process: int, deadline: float) -> bool:
-    """Wait for the end of a process until ``deadline``, of the monotonic clock."""
-    end = select.poll()
-    end.register(process, select.POLLIN)
-    return bool(end.poll(max(0.0, deadline - time.monotonic()) * 1000))
 
 
 def _processes() -> Iterator[int]:
@@ -155,7 +142,7 @@ def _processes() -> Iterator[int]:
 
 
 def _read(path: str) -> bytes:
-    """Read a whole file of /proc; three times as fast as pathlib, which counts in a look at all processes."""
+    """Read a whole file of /proc. It is three times as fast as pathlib, which matters for a search of all processes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         content = piece = os.read(descriptor, _PIECE)

@@ -1,4 +1,4 @@
-"""Calls that block, in worker threads."""
+"""Blocking calls in worker threads."""
 
 import threading
 from collections.abc import Callable
@@ -19,10 +19,10 @@ PAUSE = 1.0
 
 
 async def in_thread(call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-    """Answer what ``call`` does. A cancelled call runs to its end, and its answer counts.
+    """Return what ``call`` returns. A cancelled call runs to its end, and its result counts.
 
-    The one difference to trio's own: while the host lets nobody start a thread (a limit of processes, no memory) this
-    tries again each second, for agents are not to die of it, nor results to be lost.
+    Unlike trio's own function, this one tries again every second while the host lets nobody start a thread (because of
+    a process limit or missing memory): agents must not die of that, and results must not be lost.
     """
     while True:
         try:
@@ -35,9 +35,9 @@ async def in_thread(call: Callable[[*Arguments], Result], *arguments: *Arguments
 
 
 class SerialThread:
-    """A thread that makes calls one after the other, inside of its ``with`` block.
+    """A thread that runs calls one after the other inside its ``with`` block.
 
-    It costs 0.1 ms of CPU time a call, where :func:`in_thread` costs 0.35: made for calls that are short and many.
+    It is for many short calls: a call costs 0.1 ms of CPU time, and 0.35 ms with :func:`in_thread`.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class SerialThread:
         self._calls.put(None)
 
     async def call(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        """Answer what ``call`` does. A cancelled call runs to its end, and its answer counts."""
+        """Return what ``call`` returns. A cancelled call runs to its end, and its result counts."""
         task = trio.lowlevel.current_task()
 
         def work() -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import select
 import signal
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +10,7 @@ from typing import Self
 
 import trio
 
-from dispatcher.host import linux, survivors
+from dispatcher.host import linux, pidfd, survivors
 from dispatcher.host.survivors import Marks
 from dispatcher.run.launch import Child, Launch, launch
 from dispatcher.run.refusals import NotStartedError, cannot
@@ -114,9 +113,7 @@ class AgentProcess:
 
     @property
     def has_ended(self) -> bool:
-        watch = select.poll()
-        watch.register(self._descriptor, select.POLLIN)
-        return bool(watch.poll(0))
+        return pidfd.has_ended(self._descriptor)
 
     async def end(self) -> None:
         """Return when the shell has ended; one task may wait at a time."""

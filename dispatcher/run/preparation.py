@@ -16,7 +16,7 @@ from dispatcher.run.environment import SecretError
 from dispatcher.run.launch import Launch
 from dispatcher.run.refusals import NotStartedError, cannot, unusable
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.short_paths import shortened
+from dispatcher.workspaces.short_paths import short_path
 from dispatcher.workspaces.work_directory import Workspace
 from sql.dispatcher_rows import ClaimedRun, InputFile
 from wrappers.base import Request, Wrapper
@@ -133,5 +133,5 @@ def put_aside_leftovers(workspace: Workspace, run_id: str) -> None:
 
 def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
     """Return the variables that name the run's own directory for temporary files, by a short path."""
-    place = shortened(workspace.tmp, workspace.directory.parent, owner)
+    place = short_path(workspace.tmp, workspace.directory.parent, owner)
     return dict.fromkeys(environment.TEMPORARY, place)

@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.host import cgroups
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.survivors import kill_left_over, kill_run
@@ -71,11 +72,11 @@ class Sweeper:
 
     async def kill(self, run_id: str) -> None:
         """Kill all processes of a run; return when none is left. Until then the run must keep its slot."""
-        pause = LOOK_PAUSE
+        backoff = Backoff(LOOK_PAUSE, LONGEST_PAUSE)
         while not await self._kill(run_id):
+            pause = backoff.next()
             log.error("processes of a run do not die: it keeps its slot", run=run_id, again_in_s=pause)
             await trio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _kill(self, run_id: str) -> bool:
         """Return whether no process is left: one may hang in the kernel, and where we cannot look one may be left."""

@@ -1,1 +1,1 @@
-"""The directory in which runs live, and what is kept, moved or deleted in it."""
+"""The work directory with the files of all runs: what is made, kept, moved and deleted in it."""

@@ -1,11 +1,15 @@
-"""Output files too large for the database: each content once, named by its SHA-256, in a directory for each database.
+"""Output files that are too large for the database. Each database has a directory of them.
 
-The rows in ``task_files`` say which are needed; a file that no row names is removed some time later. That is safe
-because of one lock, that of the directory. Whoever keeps a file shares it from before the file is written until its row
-is there (:meth:`LargeFiles.in_use`); whoever removes files has it alone from before he asks which are needed until the
-others are gone (:meth:`LargeFiles.alone`). So no file is taken away between its writing and its row, not even where the
-same content was there before, unneeded. The kernel drops the lock of a process that dies. Then a file may be there
-whose row is still to come: it is young, and the next dispatcher, which collects that run anew, writes it once more.
+A file is named by its SHA-256, so each content is stored once. The rows in ``task_files`` say which files are needed. A
+file that no row names is removed some time later. A lock on the directory makes that safe:
+
+* A writer shares the lock from before it writes a file until the file's row exists (:meth:`LargeFiles.in_use`).
+* A remover holds it alone from before it asks which files are needed until it has removed the others
+  (:meth:`LargeFiles.alone`).
+
+So no file is removed between its writing and its row, not even if the same content was there before and not needed. The
+kernel drops the lock of a process that dies. Then a file may exist whose row is still to come. It is young, and the
+next dispatcher collects that run again and writes the file once more.
 """
 
 import contextlib
@@ -26,7 +30,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file that was written: where it is and what it holds."""
+    """A file that was written: its URL, SHA-256 and size in bytes."""
 
     url: str
     digest: str
@@ -34,21 +38,24 @@ class Kept:
 
 
 class LargeFiles:
-    """The files below ``directory``, which is made when there is one. All methods raise OSError."""
+    """The files below ``directory``, which the first file creates. All methods raise OSError."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Nothing is removed meanwhile; waits for who removes."""
+        """Keep files from being removed inside the ``with`` block. Wait for a removal that is under way."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock(fcntl.LOCK_SH):
             yield
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
-        """Nothing is kept meanwhile. Waits for nobody: answers False when the lock is taken, or nothing is there."""
+        """Keep files from being written inside the ``with`` block.
+
+        Never waits: yields False when the lock is taken, or when there are no files.
+        """
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB))
@@ -58,18 +65,18 @@ class LargeFiles:
                 yield True
 
     def put(self, content: Iterable[bytes]) -> Kept:
-        """Write the file, under the lock of :meth:`in_use`. The content is read once: it may change all the time."""
+        """Write a file; the caller holds :meth:`in_use`. The content is read only once, because it may change."""
         drafts = self._directory / "00"
         drafts.mkdir(mode=0o700, exist_ok=True)
         draft = drafts / str(uuid.uuid4())
-        size, sum_of_all = 0, hashlib.sha256()
+        size, checksum = 0, hashlib.sha256()
         try:
             with open(draft, "xb", opener=_private) as target:
                 for piece in content:
                     target.write(piece)
-                    sum_of_all.update(piece)
+                    checksum.update(piece)
                     size += len(piece)
-            digest = sum_of_all.hexdigest()
+            digest = checksum.hexdigest()
             file = self._directory / digest[:2] / digest
             file.parent.mkdir(mode=0o700, exist_ok=True)
             draft.replace(file)
@@ -78,13 +85,13 @@ class LargeFiles:
         return Kept(file.as_uri(), digest, size)
 
     def older_than(self, seconds: float) -> list[str]:
-        """List the digests of files that were written so long ago, and remove drafts that nobody finished since."""
+        """Return the digests of files that were written so long ago. Remove unfinished drafts of that age."""
         before = time.time() - seconds
         old = []
         elsewhere = set(mounts.below(self._directory))
         for file in self._directory.resolve().glob("[0-9a-f][0-9a-f]/*"):
             if not elsewhere.isdisjoint((file, file.parent)):
-                continue  # what is mounted there is not ours
+                continue  # something is mounted there, which is not ours
             with contextlib.suppress(FileNotFoundError):
                 if file.stat().st_mtime >= before:
                     continue
@@ -95,7 +102,7 @@ class LargeFiles:
         return old
 
     def remove(self, digest: str) -> None:
-        """Remove a file, under the lock of :meth:`alone`."""
+        """Remove a file; the caller holds :meth:`alone`."""
         (self._directory / digest[:2] / digest).unlink(missing_ok=True)
 
     @contextlib.contextmanager

@@ -1,20 +1,19 @@
-"""Who holds a work directory, and how to ask it to stop. None of this needs the database."""
+"""The dispatcher that holds the lock of a work directory, and how to signal it. The database is not needed."""
 
 import fcntl
 import os
-import select
 import signal
 from pathlib import Path
 
 from dispatcher.errors import DispatchError
-from dispatcher.host import mounts
+from dispatcher.host import mounts, pidfd
 
 
-def recorded_holder(runs: Path) -> int | None:
-    """The process that holds ``<work_dir>/<database id>``, as it wrote down itself; None when nobody holds it.
+def recorded_pid(runs: Path) -> int | None:
+    """Return the pid that the holder of ``<work_dir>/<database id>`` wrote into the lock; None when nobody holds it.
 
-    The number is that of its own container, 0 when it is not written down yet. Raises OSError when the lock cannot
-    be looked at.
+    It is the pid in the holder's own container, and 0 while nothing is written yet. Raises OSError when the lock
+    cannot be read.
     """
     try:
         lock = os.open(runs / ".lock", os.O_RDONLY | os.O_CLOEXEC)
@@ -24,48 +23,46 @@ def recorded_holder(runs: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         written = os.pread(lock, 20, 0).strip()
-        # Process ids of Linux have 7 digits; agents can write there, too.
+        # Pids of Linux have up to 7 digits. Agents can write there, too.
         return int(written) if written.isdigit() and len(written) <= 7 else 0
     finally:
         os.close(lock)
     return None
 
 
-class Holder:
-    """The living process that holds a work directory, by a descriptor that no other process can inherit."""
+class LockHolder:
+    """The living process that holds a work directory, by its pidfd: its pid may be reused, the pidfd is not."""
 
     def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
         self._descriptor = descriptor
 
     def signal(self, number: signal.Signals) -> None:
-        """Raises ProcessLookupError when it has ended, PermissionError when it is another user's."""
+        """Signal it. Raises ProcessLookupError when it has ended, PermissionError when it is another user's."""
         signal.pidfd_send_signal(self._descriptor, number)
 
     def wait(self) -> None:
         """Return when it has ended."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        poll.poll()
+        pidfd.has_ended(self._descriptor, within=None)
 
 
-def find_holder(runs: Path) -> Holder | None:
-    """Find the process that has the lock; its number alone might be another's by now.
+def find_lock_holder(runs: Path) -> LockHolder | None:
+    """Return the process that has the lock, and not another one that has its pid by now; None if nobody has it.
 
-    Raises :class:`DispatchError` when somebody holds it whom we cannot see: in another container, or of another user.
+    Raises :class:`DispatchError` when we cannot see the holder, because of its container or its user.
     """
     try:
-        pid = recorded_holder(runs)
+        pid = recorded_pid(runs)
         if pid is None:
             return None
         descriptor = os.pidfd_open(pid)
     except OSError as error:
         raise _unseen(runs, str(error)) from error
-    why = f"process {pid} here is another one"
+    why = f"process {pid} is a different one here"
     try:
         with (runs / ".lock").open("rb") as lock:
             if _has_locked(pid, lock.fileno()):
-                return Holder(pid, descriptor)
+                return LockHolder(pid, descriptor)
     except OSError as error:
         why = str(error)
     os.close(descriptor)
@@ -73,9 +70,9 @@ def find_holder(runs: Path) -> Holder | None:
 
 
 def _has_locked(pid: int, lock: int) -> bool:
-    """Whether the kernel's list of locks says so of the file that is open as ``lock``. Raises OSError.
+    """Return whether the kernel's list of locks names that process for the open file ``lock``. Raises OSError.
 
-    The descriptors of a dispatcher are closed to all but root.
+    Only root can read the descriptors of a dispatcher, so they cannot show it.
     """
     # 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
     wanted = ["FLOCK", "ADVISORY", "WRITE", str(pid), _kernel_name(lock)]
@@ -83,15 +80,15 @@ def _has_locked(pid: int, lock: int) -> bool:
 
 
 def _kernel_name(descriptor: int) -> str:
-    """Name an open file as /proc/locks does, by file system and inode.
+    """Return the name of an open file in /proc/locks: its file system and inode.
 
-    On btrfs and overlayfs stat(2) tells others; what the kernel means are those of fdinfo and of the table of mounts.
+    On btrfs and overlayfs stat(2) returns other numbers. The kernel uses those of fdinfo and of the table of mounts.
     """
     lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
     opened = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     devices = [mount.device for mount in mounts.table() if str(mount.id) == opened["mnt_id"]]
     major, minor = map(int, devices[0].split(":")) if devices else (0, 0)
-    inode = opened.get("ino", str(os.fstat(descriptor).st_ino))  # Linux 5.14 says it
+    inode = opened.get("ino", str(os.fstat(descriptor).st_ino))  # there since Linux 5.14
     return f"{major:02x}:{minor:02x}:{inode}"
 
 

@@ -1,9 +1,9 @@
 """The `run` file: one run's header, pid record, exit record and lock, in one append-only file.
 
-The dispatcher creates and locks it, then hands it to a small shell as its standard descriptors. The lock lives
-in the open file description, so it passes to the shell at fork without a gap and is dropped by the kernel when
-the shell dies, however it dies. The shell appends ``started PID`` and, once the agent ended, ``exit CODE``. So
-every state that a crash can leave is read off this one file, without trusting any process id.
+The dispatcher creates and locks the file and passes it to a small shell as its standard streams. The lock belongs to
+the open file description. So it passes to the shell at fork without a gap, and the kernel drops it when the shell dies
+for any reason. The shell appends ``started PID`` and, after the agent has ended, ``exit CODE``. So this one file shows
+every state that a crash can leave, and no pid has to be trusted.
 """
 
 import errno
@@ -21,9 +21,9 @@ from dispatcher.host import linux
 
 NAME = "run"
 _CAREFULLY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""An agent that knows where to look may have put a link or a FIFO in its place."""
+"""An agent may have replaced the file by a link or a FIFO."""
 _LONGEST = 64 * 2**10
-"""Bytes that are read at the beginning and at the end; what we write ourselves fits in many times."""
+"""Bytes that are read at the beginning and at the end. What we write is much shorter."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 StopReason = Literal[
     "canceled", "timeout", "stalled", "throttled", "output_too_large", "interrupted", "lingering"
 ]
-"""Why a dispatcher stops a run. All but lingering (the agent had printed its final event) are error classes, too."""
+"""Why a dispatcher stops a run. All except lingering (the agent had printed its final event) are error classes."""
 
 State = Literal["never_started", "starting", "alive", "ended", "dead"]
 
@@ -53,11 +53,15 @@ State = Literal["never_started", "starting", "alive", "ended", "dead"]
 class Reading:
     """What a `run` file says.
 
-    never_started: the agent was not and will not be executed. starting: the shell lives and has not said so yet.
-    alive: the shell lives. ended: the agent ended and left ``exit_code``. dead: the shell died without a word, so
-    nothing is known of the agent. ``stop_reason`` is why a dispatcher stopped the run, if one did; ``complaint``
-    is what the shell itself had to say (no such directory, or by which signal the agent died); ``contained`` is
-    whether all processes of the run were in its control group.
+    * never_started: the agent was not executed and will not be.
+    * starting: the shell is alive, but has not written ``started`` yet.
+    * alive: the shell is alive.
+    * ended: the agent ended and left ``exit_code``.
+    * dead: the shell died without writing ``exit``, so nothing is known about the agent.
+
+    ``stop_reason`` is why a dispatcher stopped the run, if one did. ``complaint`` is what the shell itself printed (a
+    missing directory, or the signal that ended the agent). ``contained`` is true if all processes of the run were in
+    its control group.
     """
 
     state: State
@@ -77,7 +81,7 @@ class RunRecord:
 
     @classmethod
     def create(cls, directory: Path, header: Header) -> Self:
-        """Create the file, lock it, and write its header; raises FileExistsError for a run that was here before."""
+        """Create and lock the file, and write its header. Raises FileExistsError if the run was launched before."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(directory / NAME, flags, 0o600)
         try:
@@ -92,12 +96,12 @@ class RunRecord:
         return cls(descriptor)
 
     def close(self) -> None:
-        """Give up our hold; the lock goes on as long as the shell lives."""
+        """Close our descriptor. The shell keeps the lock as long as it lives."""
         os.close(self.descriptor)
 
 
 def note_stop(directory: Path, reason: StopReason) -> None:
-    """Write down, before the first signal, that and why the run is stopped: a killed shell leaves no exit code.
+    """Write why the run is stopped, before its first signal, because a killed shell leaves no exit code.
 
     Raises OSError.
     """
@@ -109,9 +113,9 @@ def note_stop(directory: Path, reason: StopReason) -> None:
 
 
 def read(directory: Path) -> Reading:
-    """Read the state of the run whose directory this is. Raises OSError.
+    """Read the state of the run in this directory. Raises OSError.
 
-    The lock is tested first, so `exit` cannot be missed.
+    It tests the lock before it reads, so it cannot miss `exit`.
     """
     try:
         descriptor = os.open(directory / NAME, os.O_RDONLY | _CAREFULLY)
@@ -119,7 +123,7 @@ def read(directory: Path) -> Reading:
         return Reading("never_started")
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no plain file any more", str(directory / NAME))
+            raise OSError(errno.EINVAL, "is not a regular file any more", str(directory / NAME))
         held = not _try_shared_lock(descriptor)
         content = _read_all(descriptor)
     finally:
@@ -128,12 +132,12 @@ def read(directory: Path) -> Reading:
 
 
 async def read_settled(directory: Path) -> Reading:
-    """Read the state once the shell has said that it started, or is gone: a matter of milliseconds."""
+    """Wait, for milliseconds, until the shell has started the agent or is gone, and read the state."""
     reading = read(directory)
     if reading.state == "starting":
         with linux.changes_of(directory / NAME) as changes:
             while (reading := read(directory)).state == "starting":
-                # The kernel tells of a close a moment before it drops the lock: look again soon after.
+                # The kernel reports the close a moment before it drops the lock, so read again soon after.
                 with trio.move_on_after(0.05):
                     await changes.wait()
     return reading
@@ -154,9 +158,9 @@ def _read_all(descriptor: int) -> bytes:
 
 
 def _interpret(content: bytes, *, held: bool) -> Reading:
-    """Only whole lines count: a full disk or a crash may have cut the last one.
+    """Return what the content means. Only whole lines count: a full disk or a crash may have cut the last one.
 
-    The shell's own word of its pid is the first one: it comes before the agent can say anything.
+    Only the first ``started`` is the shell's: it is written before the agent can write anything.
     """
     first, *lines = [line.decode(errors="replace") for line in content.split(b"\n")[:-1]] or [""]
     header = _header(first)
@@ -186,7 +190,7 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
 
 
 def _is_number(text: str, digits: int) -> bool:
-    """Whether it is one of so many digits at most: process ids of Linux have 7, exit codes 3, and agents write on."""
+    """Return whether it is a number of at most so many digits: pids have 7, exit codes 3. Agents can write here."""
     return text.isdecimal() and len(text) <= digits
 
 

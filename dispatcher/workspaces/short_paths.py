@@ -1,8 +1,8 @@
-"""Short names for what is in a long directory: the path of a Unix socket has at most 107 bytes.
+"""Short paths for temporary directories, because the path of a Unix socket has at most 107 bytes.
 
-A workspace below a home has 80 already, and what agents make in TMPDIR has long names: a socket of Chromium needs 47
-bytes, one of VS Code 53, one of Python's multiprocessing 33. claude puts its own into /tmp, beside those of all others,
-where they would be too long (2.1.330). So a link in /tmp leads to the work directory.
+The path of a workspace in a home directory has about 80 bytes. Sockets that agents make in TMPDIR have long names: 47
+bytes for Chromium, 53 for VS Code, 33 for Python's multiprocessing. claude falls back to /tmp, which everybody shares,
+when the path would be too long (2.1.330). So a link in /tmp leads to the work directory.
 """
 
 import contextlib
@@ -12,17 +12,17 @@ import uuid
 from pathlib import Path
 
 LONGEST = 50
-"""Bytes of a directory that leave enough for the names of sockets."""
+"""Bytes of a directory's path that leave enough for the names of sockets."""
 FRESH = 86400.0
-"""Seconds. systemd removes from /tmp what is older than ten days."""
-_PLACE = "/tmp"  # noqa: S108 - a fixed and short place; whose link it is is looked at
+"""Seconds after which the link is touched: systemd removes from /tmp what is older than ten days."""
+_PLACE = "/tmp"  # noqa: S108 - fixed and short; the owner of the link is checked
 
 
-def shortened(path: Path, base: Path, mark: str) -> str:
-    """Return a name for ``path``, which is below ``base``: its own, or if that is long one by the link of ``mark``.
+def short_path(path: Path, base: Path, mark: str) -> str:
+    """Return ``path``, or if it is long, a short one through the link of ``mark``. ``path`` is below ``base``.
 
-    Where the link cannot be made, or another user took its name, it is its own. Costs three calls of the system, for
-    each start of an agent, so it is done on strings.
+    If the link cannot be made, or another user has its name, the result is ``path``. Every start of an agent calls
+    this, so it uses strings and only three system calls.
     """
     name = str(path)
     if len(os.fsencode(name)) <= LONGEST:
@@ -36,7 +36,7 @@ def shortened(path: Path, base: Path, mark: str) -> str:
 
 
 def forget(mark: str) -> None:
-    """Remove the link, when nobody uses it any more."""
+    """Remove the link of ``mark``, once nobody uses it."""
     with contextlib.suppress(OSError):
         link_of(mark).unlink()
 

@@ -1,4 +1,4 @@
-"""Deleting what was discarded, and nothing that only shows in it: what is mounted there is left, and named."""
+"""Deletes discarded workspaces, but nothing that is mounted in one: such a workspace stays and is logged."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from dispatcher.host.threads import in_thread
 log = structlog.get_logger()
 
 BATCH = 1000
-"""Directories for one `rm`: their names fit in its arguments."""
+"""Directories for one `rm`: their names fit into its arguments."""
 
 
 class Trash:
@@ -25,22 +25,22 @@ class Trash:
         self._told: set[Path] = set()
 
     def make(self) -> None:
-        """Create it, also where an agent put a link in its place: what that leads to is not ours. Raises OSError."""
+        """Create the directory, and remove a link that an agent put in its place. Raises OSError."""
         if self.directory.is_symlink():
-            log.warning("a link in the place of the trash is removed", path=str(self.directory))
+            log.warning("removed a link in the place of the trash", path=str(self.directory))
             self.directory.unlink()
         self.directory.mkdir(mode=0o700, exist_ok=True)
 
     async def empty(self) -> bool:
-        """Delete what can be deleted; returns whether something that is mounted there keeps a part of it.
+        """Delete what can be deleted. Return whether a mount keeps some of it from being deleted.
 
-        A directory in which something is mounted stays as a whole until that is unmounted. What stays is logged once,
-        not at each call.
+        A directory in which something is mounted stays as a whole until it is unmounted. What stays is logged once, and
+        not again at each call.
         """
         left: set[Path] = set()
         try:
             while True:
-                # Looked at before each `rm`. The agents are dead, so nothing more is mounted meanwhile.
+                # Mounts are read before each `rm`. The agents are dead, so they mount nothing meanwhile.
                 entries, held = await in_thread(self._look)
                 left |= held.keys()
                 batch = [entry for entry in entries if entry not in left][:BATCH]
@@ -49,13 +49,13 @@ class Trash:
                 if not await _delete(batch):
                     left |= {*await in_thread(lambda: list(self.directory.iterdir()))} & {*batch}
         except OSError as error:
-            log.warning("what was discarded cannot be deleted", error=str(error))
+            log.warning("a discarded workspace cannot be deleted", error=str(error))
             return False
         self._tell(left, held)
         return bool(held)
 
     def _look(self) -> tuple[Sequence[Path], Mapping[Path, Path]]:
-        """List what is there, and of the entries in which something is mounted, a mount point in each."""
+        """Return all entries, and a mount point for each entry in which something is mounted."""
         self.make()
         real = Path(os.path.realpath(self.directory))
         held = {self.directory / point.relative_to(real).parts[0]: point for point in mounts.below(real)}
@@ -65,20 +65,20 @@ class Trash:
         for entry in left - self._told:
             if entry in held:
                 log.warning(
-                    "something is mounted in a workspace that is done with: the workspace is deleted once it is gone",
+                    "something is mounted in a discarded workspace: the workspace is deleted once it is unmounted",
                     mounted=str(held[entry]),
                     remedy=f"umount {held[entry]}",
                 )
             else:
-                log.warning("what was discarded cannot be deleted", path=str(entry))
+                log.warning("a discarded workspace cannot be deleted", path=str(entry))
         self._told = left
 
 
 async def _delete(directories: Sequence[Path]) -> bool:
-    """Delete by `rm`, which leaves the processor to us (40 us a run, Python's rmtree 200); returns whether all is gone.
+    """Delete directories with `rm`, which costs us 40 us a run; Python's rmtree costs 200. Return whether all are gone.
 
-    It does not delete from directories that are read-only, as caches of Go modules are, so these are opened first where
-    it failed.
+    `rm` does not delete from read-only directories, such as caches of Go modules. If it fails, they are made writable
+    and it is called again.
     """
     remove = ["rm", "-rf", "--one-file-system", "--", *map(str, directories)]
     if await _succeeds(remove):

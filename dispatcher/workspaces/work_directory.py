@@ -1,10 +1,10 @@
-"""The directory in which runs live: its own id, its one holder, and one workspace for each run.
+"""The work directory: its id, its one lock holder, and a workspace for each run.
 
-<work_dir>/.id                                 names the directory, wherever it is mounted
+<work_dir>/.id                                 identifies the directory, wherever it is mounted
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
 <work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · tmp/ · work/
-                                               or, for whoever goes on with the session: kept · work/
-<work_dir>/<database id>/trash/                what was discarded and is deleted soon
+                                               or, kept for a later run of the session: kept · work/
+<work_dir>/<database id>/trash/                discarded workspaces, which are deleted soon
 """
 
 import contextlib
@@ -35,9 +35,9 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True)
 class Workspace:
-    """The files of one run. Only ``work`` is the agent's; what surrounds it is ours.
+    """The files of one run. Only ``work`` is the agent's; everything else in ``directory`` is ours.
 
-    ``work`` is the agent's current directory: below ``directory``, unless the task chose one that exists.
+    ``work`` is the agent's current directory. It is below ``directory``, unless the task chose an existing one.
     """
 
     directory: Path
@@ -45,12 +45,12 @@ class Workspace:
 
     @property
     def has_own_work(self) -> bool:
-        """Whether the agent works in a directory of this run, and not in one that the task or a session has."""
+        """Whether the agent works in this run's own directory, and not in one of the task or of an earlier run."""
         return self.work.parent == self.directory
 
     @property
     def kept_until(self) -> float | None:
-        """When what is left for a session is removed, in seconds since the epoch; None if this is none."""
+        """When the directory kept for a session is removed, in seconds since the epoch; None if it is not kept."""
         try:
             return (self.directory / KEPT).lstat().st_mtime
         except FileNotFoundError:
@@ -62,7 +62,7 @@ class Workspace:
 
     @cached_property
     def tmp(self) -> Path:
-        """Where its agent has its temporary files, which so are removed with the workspace."""
+        """The agent's directory for temporary files, which is removed with the workspace."""
         return self.directory / "tmp"
 
     @cached_property
@@ -75,24 +75,24 @@ class Workspace:
 
     @property
     def _discarded(self) -> Path:
-        """A new name in the trash. To get there takes a rename, which never reaches through a mount."""
+        """A new path in the trash. A rename moves the workspace there, and never moves what is mounted in it."""
         return self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}"
 
     def discard(self) -> None:
-        """Put it aside, at the cost of one rename; :attr:`WorkDirectory.trash` deletes it. Raises OSError."""
+        """Move it to the trash with one rename; :attr:`WorkDirectory.trash` deletes it. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             _move(self.directory, self._discarded)
 
     def strip(self) -> None:
-        """Discard it but for the directory that its agent worked in, and the mark of that. Raises OSError.
+        """Discard all except the directory that its agent worked in, and the mark that keeps it. Raises OSError.
 
-        What cannot be moved, since the agent mounted something there, does not hold up the rest.
+        If an entry cannot be moved, because the agent mounted something there, the others are moved nevertheless.
         """
         if not self.has_own_work:
             self.discard()
             return
         with _opened(self.directory):
-            pass  # an agent may have put a link in its place, and what that leads to is not ours
+            pass  # fails if an agent put a link in its place
         discarded = self._discarded
         discarded.mkdir(mode=0o700)
         failure: OSError | None = None
@@ -106,12 +106,12 @@ class Workspace:
             raise failure
 
     def lay_out(self, prompt: str | None, inputs: Iterable[InputFile]) -> None:
-        """Create the directory, that of temporary files, the prompt, and the input files whose content is there.
+        """Create the directory, the one for temporary files, the prompt, and the input files that have content.
 
-        The others come later.
+        :meth:`place` adds the other input files later.
 
-        Raises OSError: FileExistsError when this very run was laid out before, or when an input file would replace
-        another file of a directory that the task chose; PermissionError when a link leads out of it.
+        Raises OSError: FileExistsError when this run was laid out before, or when an input file would replace another
+        file of a directory that the task chose; PermissionError when a link leads out of that directory.
         """
         self.directory.mkdir(mode=0o700)
         self.tmp.mkdir(mode=0o700)
@@ -132,17 +132,17 @@ class Workspace:
         try:
             _write(target, _blocks(content), mode & 0o777)
         except FileExistsError:
-            # A directory that the task chose still has it from an earlier attempt.
+            # An earlier attempt may have left the same file in a directory that the task chose.
             if target.is_symlink() or not target.is_file() or not _holds(target, content):
                 raise
 
 
 class WorkDirectory:
-    """The work directory of one database, held by us until :meth:`release`."""
+    """The work directory of one database. We hold its lock until :meth:`release`."""
 
     def __init__(self, id: str, runs: Path, lock: int) -> None:  # noqa: A002
         self.id = id
-        # Names this directory and database to the outside, wherever both are mounted.
+        # Identifies this directory and database on the host, wherever the directory is mounted.
         self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
         self._runs = runs
         self.trash = Trash(runs / TRASH)
@@ -150,10 +150,10 @@ class WorkDirectory:
 
     @classmethod
     def hold(cls, root: Path, database_id: str) -> Self:
-        """Create what is missing and become the one holder.
+        """Create what is missing and take the lock.
 
-        Raises :class:`DispatchError` when another dispatcher holds it, :class:`UsageError` when it cannot be used, and
-        OSError when this host has no room for anything.
+        Raises :class:`DispatchError` when another dispatcher holds the lock, :class:`UsageError` when the directory
+        cannot be used, and OSError when this host has no room.
         """
         runs = root / database_id
         try:
@@ -186,10 +186,10 @@ class WorkDirectory:
     def workspace(
         self, number: int, run_no: int, chosen: Path | None = None, session: str | None = None
     ) -> Workspace:
-        """Name the workspace of a run.
+        """Return the workspace of a run, without creating it.
 
-        ``chosen`` is the directory that its task chose to work in, ``session`` names the workspace whose agent it
-        goes on from.
+        ``chosen`` is the directory that its task chose to work in. ``session`` is the name of the workspace in which
+        the session of its agent began.
         """
         name = f"{number}-{run_no}"
         directory = self._runs / name
@@ -197,10 +197,10 @@ class WorkDirectory:
         return Workspace(directory, chosen or home / "work")
 
     def mark_kept(self, workspace: Workspace, seconds: float) -> None:
-        """Mark the directory that an agent worked in, which may be that of another run, to be kept so long.
+        """Mark the directory that an agent worked in to be kept so long, for a later run of its session.
 
-        That is for whoever goes on with its session. The agent could put a link in the place of the mark, or of the
-        whole workspace: no file elsewhere is made or touched. Raises OSError.
+        It may be the directory of an earlier run. The agent can replace the mark, or the whole workspace, by a link:
+        then no file elsewhere is made or touched. Raises OSError.
         """
         until = time.time() + seconds
         with _opened(workspace.work.parent) as home:
@@ -210,21 +210,21 @@ class WorkDirectory:
                 status = os.fstat(kept)
                 if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
                     raise OSError(
-                        errno.EINVAL, "is no plain file of its own", str(workspace.work.parent / KEPT)
+                        errno.EINVAL, "is not a regular file with one name", str(workspace.work.parent / KEPT)
                     )
                 os.utime(kept, (until, until))
             finally:
                 os.close(kept)
 
     def workspaces(self) -> list[Workspace]:
-        """List the workspaces that are there, whoever left them. Raises OSError."""
+        """Return the workspaces that exist, including those of earlier dispatchers. Raises OSError."""
         found = (entry for entry in self._runs.iterdir() if re.fullmatch(r"\d+-\d+", entry.name))
         return [Workspace(directory, directory / "work") for directory in found]
 
 
 @contextlib.contextmanager
 def _opened(directory: Path) -> Iterator[int]:
-    """Open a directory that is one itself, and no link to another one. Raises OSError."""
+    """Open a directory that is not a link. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -233,7 +233,7 @@ def _opened(directory: Path) -> Iterator[int]:
 
 
 def _identity(root: Path) -> str:
-    """Read the directory's id, or draw one; two who do so at once agree, since only one link succeeds."""
+    """Read the id of the directory, or make one. Two processes at once agree, because only one link succeeds."""
     file = root / ".id"
     if not file.exists():
         draft = root / f".id-{uuid.uuid4()}"
@@ -249,23 +249,23 @@ def _identity(root: Path) -> str:
         return str(uuid.UUID(content))
     except ValueError:
         raise UsageError(
-            f"{file} should hold a uuid, not {content[:40]!r}: is {root} a work directory?"
+            f"{file} must hold a uuid, not {content[:40]!r}: is {root} a work directory?"
         ) from None
 
 
 def _move(entry: Path, target: Path) -> None:
-    """Rename an entry that its agent may have closed, or mounted something on. Raises OSError."""
+    """Rename an entry that its agent may have made read-only, or mounted something on. Raises OSError."""
     try:
         try:
             entry.rename(target)
         except PermissionError:
             if entry.is_symlink():
                 raise
-            entry.chmod(0o700)  # to move a directory takes the right to write in it
+            entry.chmod(0o700)  # moving a directory needs the right to write in it
             entry.rename(target)
     except OSError as error:
         if error.errno in (errno.EBUSY, errno.EXDEV):
-            raise OSError(error.errno, "something is mounted there: umount it", str(entry)) from error
+            raise OSError(error.errno, "something is mounted there: unmount it", str(entry)) from error
         raise
 
 

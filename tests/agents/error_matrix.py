@@ -1,7 +1,7 @@
-"""`python -m tests.agents.error_matrix`: what each failure of each real CLI comes to, as a table from real runs.
+"""`python -m tests.agents.error_matrix`: the result of each failure of each real CLI, as a table from real runs.
 
-Each CLI meets each failure once, started by a real dispatcher, with an account of its own for each, so that what
-happens to the account is seen, too. The model server on loopback fails as its prompt says.
+Each CLI meets each failure once. A real dispatcher starts it, with an account for each failure, so that the table also
+shows what happens to the account. The model server on loopback fails as the prompt says.
 """
 
 import tempfile
@@ -53,7 +53,7 @@ MODES: Mapping[str, str] = {
     "task budget": "[[write a.md: x]] [[write b.md: x]] [[say: too dear]]",
 }
 
-# Where the three differ, it is because the CLI does not let more be known.
+# The three differ only where a CLI reports less.
 CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "answer": (None, None, None),
     "writes a file": (None, None, None),
@@ -88,7 +88,7 @@ ONLY_CLAUDE = (*SUBSCRIPTIONS, "task budget")
 
 
 class Policy(NamedTuple):
-    """What a class does: attempts used, what becomes of the task, what of the group."""
+    """The effect of an error class: attempts used, and what happens to the task and the group."""
 
     attempts: int
     task: str
@@ -113,7 +113,7 @@ POLICY: Mapping[str | None, Policy] = {
 
 @dataclass(frozen=True)
 class Row:
-    """What one failure of one CLI came to. ``reset_s``: how long its group cools down."""
+    """The result of one failure of one CLI. ``reset_s`` is how long its group cools down."""
 
     cli: str
     mode: str
@@ -158,7 +158,7 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
         if mode in ("logged out", *SUBSCRIPTIONS):
             variables = {name: value for name, value in variables.items() if value != "env:MATRIX_KEY"}
         if mode in SUBSCRIPTIONS:
-            variables["CLAUDE_CODE_OAUTH_TOKEN"] = "env:MATRIX_KEY"  # a name, no secret
+            variables["CLAUDE_CODE_OAUTH_TOKEN"] = "env:MATRIX_KEY"  # a name, not a secret
         groups[group_of(cli, mode)] = {
             "tool": cli,
             "account": mode,
@@ -182,7 +182,7 @@ def play(site: Site, agents: Agents, directory: Path) -> list[Row]:
     site.start(env={"MATRIX_KEY": KEY})
 
     def all_ended() -> bool:
-        # Nothing is to begin a second run, however short its back-off is, unless the host was too busy for the first.
+        # Nothing may begin a second run, however short its back-off is, unless the host was too busy for the first.
         site.sql(
             """
             SELECT change_group(group_name, slots) FROM (

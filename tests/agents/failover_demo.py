@@ -29,7 +29,7 @@ def add_accounts(site: Site, agents: Agents, home: Path, cli: str, *names: str) 
         env = {key: "env:ACCOUNT_KEY" if value == KEY else value for key, value in account.env.items()}
         if cli == "claude":
             del env["ANTHROPIC_API_KEY"]
-            env["CLAUDE_CODE_OAUTH_TOKEN"] = "env:ACCOUNT_KEY"  # a name, no secret
+            env["CLAUDE_CODE_OAUTH_TOKEN"] = "env:ACCOUNT_KEY"  # a name, not a secret
         groups[name] = {"tool": cli, "account": name, "env": env, "config_home": str(account.config_home)}
     site.configure("tools", **{cli: {"command": str(agents.program(cli))}})
     site.configure("groups", **groups)
@@ -45,7 +45,7 @@ def group_state(site: Site, name: str) -> str:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a person would have seen at one moment: the state of the limited account, and why a task waits for it."""
+    """What a person would see at one moment: the state of the limited account, and why a task waits for it."""
 
     at: datetime
     state: str
@@ -54,7 +54,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """``hit`` met the limit of the account ``cooled``; the two ``probes`` may run there only."""
+    """``hit`` met the limit of the account ``cooled``. The two ``probes`` may only run there."""
 
     hit: int
     cooled: str
@@ -91,7 +91,7 @@ def look(site: Site, group: str, number: int) -> Seen:
 
 
 def story(site: Site, played: Demonstration) -> Iterator[str]:
-    """What happened, as the audit of all runs tells it, in its order."""
+    """Yield what happened, from the records of all runs, in order."""
     events: list[tuple[datetime, str]] = []
     for number in (played.hit, *played.probes):
         for run in site.runs(number):

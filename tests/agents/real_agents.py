@@ -1,8 +1,7 @@
-"""The real agent CLIs, for tests: each runs against a model server, where nothing else can be reached.
+"""The real agent CLIs for tests: they can reach a model server and nothing else.
 
-One process holds a network namespace with only loopback, and serves the model there. A CLI is started
-through a small script that first enters that namespace, so that a dispatcher under test can start it like
-any program.
+One process holds a network namespace that has only loopback, and serves the model there. A small script enters that
+namespace and starts the CLI, so a dispatcher under test can start it like any program.
 """
 
 import contextlib
@@ -46,13 +45,13 @@ exec "$0" "$@"' {program} "$@"
 
 
 def find(cli: str) -> str | None:
-    """The path of a real CLI: from the tests' own installation, else from PATH."""
+    """Return the path of a real CLI: from the tests' own installation, or else from PATH."""
     installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)) / "node_modules" / ".bin"
     return shutil.which(cli, path=str(installed)) or shutil.which(cli)
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skip the test, or fail it where the real CLIs are required."""
+    """Skip the test, or fail it if the real CLIs are required."""
     if os.environ.get("LLMCTL_REQUIRE_AGENTS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -73,7 +72,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a run of a CLI left."""
+    """The result of a run of a CLI."""
 
     stdout: bytes
     ending: Ending
@@ -92,14 +91,14 @@ class Agents:
     journal: Path
 
     def program(self, cli: str) -> Path:
-        """What to start in place of the CLI. Skips or fails the test if the CLI is not installed."""
+        """Return the program to start instead of the CLI. Skip or fail the test if the CLI is not installed."""
         shim = self.bin / cli
         if not shim.exists():
             unavailable(f"{cli} is not installed ({HOW_TO_INSTALL})")
         return shim
 
     def requests(self, containing: str = "") -> list[RecordedRequest]:
-        """The requests that reached the server so far with this text in the prompt, in their order."""
+        """Return the requests so far that have this text in the prompt, in their order."""
         lines = self.journal.read_bytes().splitlines()
         recorded = (msgspec.json.decode(line, type=RecordedRequest) for line in lines)
         return [request for request in recorded if containing in request.prompt]
@@ -181,7 +180,7 @@ class Agents:
             return Ran(stdout=stdout.read(), ending=ending)
 
 
-# The built-in provider would do, but its retries cannot be cut: each failure would take half a minute.
+# The built-in provider would work, but its retries cannot be limited: each failure would take half a minute.
 CODEX_CONFIG = """\
 model = "test-model"
 model_provider = "tests"
@@ -195,7 +194,7 @@ request_max_retries = 1
 stream_max_retries = 1
 """
 
-# The type of login must be named: gemini takes a base URL in the environment for a gateway of another kind.
+# The type of login must be named: gemini takes a base URL in the environment for another kind of gateway.
 GEMINI_SETTINGS = {
     "general": {"enableAutoUpdate": False, "maxAttempts": 2},
     "privacy": {"usageStatisticsEnabled": False},
@@ -223,7 +222,7 @@ def serving(directory: Path) -> Iterator[Agents]:
 
 
 def start_server(journal: Path, log: int) -> subprocess.Popen[str]:
-    """Start the model server in a namespace; it ends with its standard input."""
+    """Start the model server in a namespace. It ends when its standard input is closed."""
     python = (sys.executable, "-m")
     return subprocess.Popen(
         [
@@ -264,7 +263,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
 
 
 def summary() -> str | None:
-    """One line for the end of a test run that lacked a CLI."""
+    """Return a line for the end of a test run in which a CLI was missing."""
     missing = [cli for cli in CLIS if find(cli) is None]
     if not missing:
         return None

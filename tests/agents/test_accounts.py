@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def stop(dispatcher: Dispatcher) -> None:
-    """Wait until a dispatcher has done all it has to, also on disk."""
+    """Wait until a dispatcher has finished its work, also on disk."""
     dispatcher.signal(signal.SIGTERM)
     assert dispatcher.wait() == 0
 
@@ -252,7 +252,7 @@ def test_full_needs_two_consents_and_claude_as_root_a_third_and_none_is_tried_ag
 
 
 def test_an_input_file_cannot_send_an_accounts_key_elsewhere(site: Site, agents: Agents, home: Path) -> None:
-    """claude asks nobody whether it may trust a directory: such a file would move its service, and run commands."""
+    """claude trusts a directory without asking: such a file could redirect its service and run commands."""
     add_accounts(site, agents, home, "claude", "only")
     elsewhere = agents.url.replace("127.0.0.1", "localhost")
     mark = uuid.uuid4().hex

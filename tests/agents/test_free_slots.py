@@ -15,7 +15,7 @@ FAILURES = {"told to wait": "[[fail 429 retry-after=600]]", "down": "[[fail 500]
 
 @pytest.fixture
 def accounts(site: Site, agents: Agents, tmp_path: Path) -> None:
-    """An account of each CLI as somebody has it who gave it a key, and no settings for how it retries."""
+    """An account of each CLI with a key, and without settings for its retries."""
     groups: dict[str, object] = {}
     for cli in CLIS:
         prepared = agents.account(cli, tmp_path / "prepared" / cli, KEY)
@@ -63,7 +63,7 @@ def test_no_cli_waits_long_in_its_slot(site: Site, accounts: None) -> None:
         ("gemini", "told to wait"): "throttled",
         ("gemini", "down"): "overloaded",
     }
-    # codex by itself: 10 minutes, and with its 30 requests 25 s; gemini 4 minutes, claude 3.
+    # Without our settings: codex 10 minutes, or 25 s with its 30 requests; gemini 4 minutes, claude 3.
     assert max(seconds.values()) < 60, seconds
     assert site.sql("SELECT sum(current_concurrent) AS taken FROM worker_groups")[0]["taken"] == 0
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import yaml
 
 from dispatcher.configuration.settings import Settings
 from tests.agents.real_agents import CLIS, PATIENCE, Agents
+from tests.fixtures.dispatchers import DISPATCHER
 from tests.fixtures.users import needs_root
 
 KEY = "sk-dummy-0123456789"
@@ -37,8 +37,8 @@ def config(tmp_path: Path, agents: Agents, database_settings: Settings) -> Path:
 
 
 def dispatch(config: Path, home: Path, prefix: Sequence[str] = ()) -> None:
-    """Run a dispatcher until nothing is left to do; ``prefix`` is a command in front of it."""
-    command = [sys.executable, "-m", "dispatcher.commands.main", "--config", str(config)]
+    """Run a dispatcher until nothing is left to do. ``prefix`` is a command that runs it."""
+    command = [*DISPATCHER, "--config", str(config)]
     subprocess.run(
         [*prefix, *command, "run", "--until-empty"],
         env={**os.environ, "LLMCTL_HOME": str(home), "TEST_KEY": KEY},

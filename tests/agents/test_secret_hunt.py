@@ -26,7 +26,7 @@ def hunt(site: Site) -> Iterator[Hunt]:
 
 @pytest.fixture
 def accounts(site: Site, agents: Agents, tmp_path: Path) -> None:
-    """Of each CLI one account whose key is in a variable of the dispatcher, and one whose key is in a file."""
+    """For each CLI, an account whose key is in a variable of the dispatcher, and one whose key is in a file."""
     file = tmp_path / "key"
     file.write_text(OF_FILE + "\n")
     file.chmod(0o600)
@@ -59,7 +59,7 @@ def submit_to_all(site: Site, prompt: str, **fields: object) -> list[int]:
 
 
 def said_by_llmctl(site: Site, *numbers: int) -> Iterator[str]:
-    """What a person is shown of these tasks, and of everything else."""
+    """Yield what a person is shown of these tasks and of everything else."""
     of_all = (("ls", "-o", "json"), ("group", "ls", "-o", "json"), ("watch",), ("stats",), ("doctor",))
     of_one = (
         ("show", "-o", "json"),

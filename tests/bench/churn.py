@@ -61,7 +61,7 @@ _UPDATES: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """What the server counted for a table since the beginning; ``dead`` rows are those that are left now."""
+    """What the server counted for a table since the beginning. ``dead`` counts the dead rows that are there now."""
 
     all: int
     hot: int
@@ -75,7 +75,7 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things are after so many tasks. Sizes are bytes by table or index, a claim's cost are medians."""
+    """The state after so many tasks. Sizes are bytes by table or index; the costs of a claim are medians."""
 
     tasks: int
     sizes: Mapping[str, int]
@@ -86,7 +86,7 @@ class Snapshot:
 
 
 def churn(stage: Stage) -> list[Result]:
-    """Answer the sizes, the cost of a claim and the share of HOT updates, at the end against the first stage."""
+    """Return sizes, the cost of a claim and the share of HOT updates at the end, compared with the first stage."""
     _, first, *_, last = watch(stage)
     tasks = f"{last.tasks:,} tasks"
     ratio = last.claim_ms / first.claim_ms
@@ -142,7 +142,7 @@ def watch(stage: Stage) -> Sequence[Snapshot]:
 
 
 class Mill:
-    """A producer and a dispatcher in one session, with a backlog that stays as it is."""
+    """A producer and a dispatcher in one session, with a backlog of constant size."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""P3: what a claim costs when much is queued, against the same claim on an empty backlog."""
+"""P3: the cost of a claim when much is queued, compared with the same claim on an empty backlog."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from tests.bench.stage import Stage
 from tests.bench.systems import submit
 
 Fill = Callable[[psycopg.Connection, int], None]
-"""Brings so many lanes, or whatever is counted, into a database where the tool `bench` has a group with room."""
+"""Adds so many lanes, tasks or groups to a database where the tool `bench` has a group with free slots."""
 
 WARM_UPS = 5
 ENOUGH_SECONDS = 20
@@ -32,12 +32,12 @@ def claim(stage: Stage) -> list[Result]:
 def claims_beside(
     stage: Stage, name: str, fill: Fill, count: int, *, without: str = "empty backlog"
 ) -> list[Result]:
-    """Claim by turns in a database that was filled and in one ``without``."""
+    """Claim alternately in a database that was filled and in one ``without``."""
     with stage.database("empty") as empty, stage.database("filled") as filled:
         dispatchers = {connection: register(connection) for connection in (empty, filled)}
         fill(filled, count)
         for connection in dispatchers:
-            connection.execute("VACUUM ANALYZE")  # else autovacuum does it while we measure
+            connection.execute("VACUUM ANALYZE")  # otherwise autovacuum does it while we measure
             connection.execute(
                 "SET synchronous_commit = off"
             )  # the disk would hide what the claim itself costs
@@ -57,7 +57,7 @@ def claims_beside(
 
 
 def register(connection: psycopg.Connection) -> object:
-    """Make a group with room for all, and a dispatcher without a process; answers its id."""
+    """Make a group with room for all tasks and a dispatcher without a process. Return the dispatcher's id."""
     connection.execute("SELECT put_tool('bench')")
     connection.execute("SELECT put_group('bench', 'bench', 'a', 1000000)")
     row = connection.execute(

@@ -1,4 +1,4 @@
-"""Where the time goes: P1 by the steps from the submit to the agent, P2 by who uses the processors.
+"""Where the time goes: P1 by the steps from the submit to the agent, P2 by the users of the processors.
 
 ``python -m tests.bench.profile`` prints both. Each step is measured alone, at rest as in P1, through the functions that
 the dispatcher calls; what is left between their sum and the whole is notifying, waking, preparing and Python.

@@ -1,18 +1,18 @@
-"""What a measure comes to, and what it is measured against."""
+"""The result of a measure, and its reference."""
 
 from dataclasses import dataclass
 
 
 class MissingError(Exception):
-    """Something that a measure needs is not installed; the message says what, and how to get it."""
+    """Something that a measure needs is not installed. The message says what, and how to install it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One row of the table. ``ratio`` is ours over the reference; it should be at most, or at least, the goal.
+    """One row of the table. ``ratio`` is ours divided by the reference. It should be at most, or at least, the goal.
 
-    ``ratio`` None: there is no reference, because something is not installed, and so the goal is not met.
-    ``goal`` None: the row informs only. ``notes`` are lines below the table.
+    ``ratio`` is None if there is no reference, because something is not installed; then the goal is not met.
+    ``goal`` is None if the row is only information. ``notes`` are lines below the table.
     """
 
     measure: str
@@ -25,7 +25,7 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """None where there is nothing to be met."""
+        """Whether the goal is met; None if there is none."""
         if self.ratio is None:
             return False
         if self.goal is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Counts, unless the name says seconds."""
+    """Counts, except where the name says seconds."""
 
     warm_ups: int
     starts: int
@@ -71,4 +71,4 @@ QUICK = Sizes(
     processes=3,
     passed=(0, 64, 128, 256),
 )
-"""Shows that everything still works; the figures mean nothing."""
+"""Only to show that everything still works: these figures mean nothing."""

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.database.migrate import migrate
 from tests.bench.result import MissingError
 from tests.bench.sizes import Sizes
+from tests.fixtures.dispatchers import DISPATCHER
 
 CONCURRENCY = 16
 
@@ -48,7 +48,7 @@ class Stage:
 
     @contextlib.contextmanager
     def empty_database(self, name: str) -> Iterator[str]:
-        """Make a database and answer its URL; it is dropped at the end, so that nothing vacuums it later."""
+        """Make a database and yield its URL. It is dropped at the end, so that nothing vacuums it later."""
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
             try:
@@ -58,7 +58,7 @@ class Stage:
 
     @contextlib.contextmanager
     def database(self, name: str) -> Iterator[psycopg.Connection]:
-        """Make a database with our schema and connect to it; dropped like :meth:`empty_database`."""
+        """Make a database with our schema and connect to it. It is dropped at the end."""
         with self.empty_database(name) as url:
             migrate(Settings(database=DatabaseSettings(url=url, name=name)))
             with psycopg.connect(url, autocommit=True) as connection:
@@ -104,7 +104,7 @@ class Stage:
                 }
             )
         )
-        command = [sys.executable, "-m", "dispatcher.commands.main", "--config", str(config), "run"]
+        command = [*DISPATCHER, "--config", str(config), "run"]
         with running(command, {"LLMCTL_HOME": str(home)}) as process:
             yield process
         shutil.rmtree(home)
@@ -128,7 +128,7 @@ def stage(sizes: Sizes) -> Iterator[Stage]:
 def running(
     command: Sequence[str], environment: Mapping[str, str], stdout: int | IO[bytes] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker, and ask it to end at the end."""
+    """Run a worker during the ``with`` block, and ask it to end then."""
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=stdout)
     try:
         yield process
@@ -143,9 +143,9 @@ def running(
 
 
 def settle(stage: Stage) -> None:
-    """Let whoever was measured before clean up, and the disk write what it has: nobody pays for another.
+    """Let the last measure clean up and the disk finish its writes, so that the next one does not pay for them.
 
-    A commit waits for the disk: behind the writes of 1,500 MB that somebody else left one took 194 ms.
+    A commit waits for the disk: behind 1,500 MB of writes of another program one took 194 ms.
     """
     time.sleep(1)
     with psycopg.connect(stage.server.url("postgres"), autocommit=True) as connection:
@@ -154,6 +154,6 @@ def settle(stage: Stage) -> None:
 
 
 def filesystem(directory: Path) -> str:
-    """The type of the file system below ``directory``, as ``tmpfs``."""
+    """Return the type of the file system of ``directory``, such as ``tmpfs``."""
     command: list[str | Path] = ["stat", "--file-system", "--format=%T", directory]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

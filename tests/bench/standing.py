@@ -1,4 +1,4 @@
-"""P5 and P6: what a dispatcher costs that has nothing to do, or nothing but to wait for its agents."""
+"""P5 and P6: the cost of a dispatcher that is idle, or that only waits for its agents."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MOST_HEARTBEATS_BEFORE_A_CLAIM = 5
 
 
 def idle(stage: Stage) -> list[Result]:
-    """P5: the statements and the CPU time of an idle dispatcher, from one heartbeat to another one minutes later."""
+    """P5: the statements and the CPU time of an idle dispatcher, between two heartbeats some minutes apart."""
     heartbeats, interval = stage.sizes.heartbeats, stage.sizes.heartbeat_seconds
     with (
         stage.database("idle") as connection,
@@ -116,9 +116,9 @@ def _cpu(measure: str, share: float, limit: float) -> Result:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, with that of its threads that have ended, to the nanosecond.
+    """Return the CPU time of a process in seconds, including its threads that have ended, exact to the nanosecond.
 
-    The number of a process's clock is made as in clock_getcpuclockid(3) of glibc for Linux.
+    The id of the clock is computed as clock_getcpuclockid(3) of glibc does for Linux.
     """
     return time.clock_gettime((~pid << 3) | 2)
 

@@ -1,4 +1,4 @@
-"""P7: what a command costs that ends at once, as a whole process."""
+"""P7: the cost of a short command, as a whole process."""
 
 import os
 import statistics
@@ -45,7 +45,7 @@ def start_up(stage: Stage) -> list[Result]:
             app = "--app=tests.bench.peers.procrastinate_app.app"
             commands["defer"] = _Command(
                 ["-m", "procrastinate", app, "defer", "agent", '{"prompt": "hello"}'],
-                # A pool for one job: to open sixteen connections is no part of a defer.
+                # A pool with one connection: opening sixteen is not part of a defer.
                 {**worker_environment(stage, defer_url), "BENCH_CONCURRENCY": "1"},
             )
         taken = _process_ms(commands, stage.sizes.processes)
@@ -77,7 +77,7 @@ def _result(what: str, ours: float, other: float, reference: str, goal: float | 
 
 
 def _process_ms(commands: Mapping[str, _Command], rounds: int) -> Mapping[str, float]:
-    """Median milliseconds of each, by turns, without the first, which reads files from the disk."""
+    """Return median milliseconds of each command. They take turns; the first round, which reads files, is left out."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():

@@ -1,4 +1,4 @@
-"""P4 and N: what it costs a producer to queue tasks, against writing the same rows into a table without triggers."""
+"""P4 and N: the cost of queueing tasks, compared with writing the same rows into a table without triggers."""
 
 import importlib.util
 import json
@@ -113,7 +113,7 @@ def _seconds(connection: psycopg.Connection, statement: str, tasks: str) -> floa
 
 
 def _pgbench(stage: Stage, database: str, statement: str, clients: int) -> float:
-    """Transactions per second."""
+    """Return transactions per second."""
     script = stage.directory / "pgbench.sql"
     script.write_text(statement)
     command: list[str | Path] = [_pgbench_program(), "--no-vacuum", "--protocol=prepared", f"--file={script}"]

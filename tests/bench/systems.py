@@ -1,6 +1,6 @@
-"""The systems that are compared on the same job: run the agent with a prompt on stdin, record what it prints.
+"""The systems that are compared on the same job: run the agent with a prompt on stdin and record what it prints.
 
-Each is at rest on a database of its own when the measure begins: its worker waits for work, its producer is connected.
+Each has a database of its own. It is at rest when the measure begins: its worker waits, its producer is connected.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class System(Protocol):
         """Submit one job over the connection that is open already."""
 
     def submit(self, count: int) -> None:
-        """Submit so many jobs in the way that the system recommends for many."""
+        """Submit so many jobs in the way that the system recommends for many jobs."""
 
     def wait(self, count: int) -> None:
         """Return when the results of so many jobs are stored. Raises RuntimeError if they never will be."""
@@ -182,7 +182,7 @@ def ours(stage: Stage, database: str) -> Iterator[Ours]:
 
 @contextlib.contextmanager
 def peers(stage: Stage, database: str, *, tuned_for: Goal) -> Iterator[list[System]]:
-    """Those peers that are installed, at rest, set up for what is measured."""
+    """Yield the peers that are installed, at rest and set up for the measure."""
     with ExitStack() as stack:
         found: list[System] = []
         if procrastinate_is_installed():
@@ -201,7 +201,7 @@ def graphile_is_installed() -> bool:
 
 
 def missing_peers() -> list[str]:
-    """The names of the peers that `just setup-bench` would install."""
+    """Return the names of the peers that `just setup-bench` would install."""
     installed = {Procrastinate.name: procrastinate_is_installed(), Graphile.name: graphile_is_installed()}
     return [name for name, there in installed.items() if not there]
 

@@ -1,4 +1,4 @@
-"""The benchmark still runs. What it measures is none of a test's business."""
+"""The benchmark still runs. Tests do not judge what it measures."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def bench(*arguments: str, environment: Mapping[str, str] | None = None) -> list[dict[str, object]]:
-    """The rows of a quick run."""
+    """Return the rows of a quick run."""
     ended = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--quick", "--json", *arguments],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Nothing that is printed for people holds what a terminal obeys, or what nobody sees."""
+"""Text for people holds nothing that a terminal obeys or that nobody sees."""
 
 import io
 import sys
@@ -10,10 +10,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher import logs, terminal
+from dispatcher import terminal
 from dispatcher.checks import report
 from dispatcher.checks.finding import Finding
 from dispatcher.configuration.settings import LoggingSettings
+from dispatcher.loop import logs
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 HEART = "\u2764\ufe0f\u200d\U0001f525"
@@ -40,7 +41,7 @@ text = st.lists(hidden | escapes | emoji | st.text(max_size=3) | st.characters()
 
 
 def shows_all(shown: str) -> bool:
-    """Whether each character is one that can be seen, but for what joins emoji."""
+    """Return whether every character is visible, except those that join emoji."""
     without_emoji = shown
     for sequence in (FAMILY, HEART, "\u2764\ufe0f"):
         without_emoji = without_emoji.replace(sequence, "")
@@ -52,7 +53,7 @@ def shows_all(shown: str) -> bool:
 
 
 def _beside_emoji(special: str, shown: str) -> bool:
-    """Each of them stands behind an emoji, and a joiner also before one."""
+    """Return whether each of them follows an emoji, and each joiner also precedes one."""
     return all(
         at > 0
         and (is_emoji(shown[at - 1]) or (special == "\u200d" and shown[at - 1] == "\ufe0f"))
@@ -112,7 +113,7 @@ def test_a_message_that_quotes_too_much_says_at_its_ends_what_was_wrong() -> Non
 def test_findings_hide_nothing(what: str, subject: str) -> None:
     found = [Finding("problem", subject, what, what)]
     assert all(shows_all(line) for line in report.lines(found, width=60))
-    assert shows_all(report.as_json([Finding("problem", "s", what.encode(errors="replace").decode())]))
+    assert shows_all(report.to_json([Finding("problem", "s", what.encode(errors="replace").decode())]))
 
 
 @given(event=text, value=text)

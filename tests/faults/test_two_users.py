@@ -18,9 +18,9 @@ import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
 from dispatcher.commands import main as command_line
-from dispatcher.commands import run as service
 from dispatcher.database.migrate import migrate
-from dispatcher.workspaces.lock_holder import find_holder
+from dispatcher.loop import service
+from dispatcher.workspaces.lock_holder import find_lock_holder
 from tests.fixtures.dispatchers import TOOLS, Gate, Site
 from tests.fixtures.postgres import PostgresServer, serving
 from tests.fixtures.users import NOBODY, as_user, needs_root, running_as
@@ -228,7 +228,7 @@ def test_who_may_stop_a_dispatcher_finds_it_although_it_cannot_look_into_it(
         [lock] = (alice.home / "work").glob("*/.lock")
 
         def find() -> int:
-            holder = find_holder(lock.parent)
+            holder = find_lock_holder(lock.parent)
             assert holder is not None
             holder.signal(signal.SIGTERM)
             holder.wait()

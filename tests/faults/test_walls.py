@@ -368,7 +368,7 @@ def test_a_file_that_cannot_be_read_at_a_hang_up_leaves_the_old_configuration_in
 
 
 def test_a_signal_whose_obeying_fails_is_obeyed_the_next_time(site: Site) -> None:
-    dispatcher = site.start(prefix=with_fault(failing("dispatcher.commands.run:EventLoop.reload", times=1)))
+    dispatcher = site.start(prefix=with_fault(failing("dispatcher.loop.service:EventLoop.reload", times=1)))
     dispatcher.wait_for("dispatcher started")
 
     dispatcher.signal(signal.SIGHUP)

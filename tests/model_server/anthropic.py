@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
+from tests.model_server.dialect import ErrorAnswer, Json, Turn, event, is_prompt
 from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 
 ERROR_TYPES = {
@@ -62,9 +62,6 @@ class Anthropic:
         return Turn(prompt=prompt, results=results, model=request.model, stream=request.stream)
 
     def stream(self, turn: Turn, reply: Reply) -> Sequence[str]:
-        def event(kind: str, **fields: object) -> str:
-            return server_sent({"type": kind, **fields}, kind)
-
         def events() -> Iterator[str]:
             message = {**self.whole(turn, reply), "content": [], "stop_reason": None}
             yield event("message_start", message=message)

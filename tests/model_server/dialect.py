@@ -40,21 +40,26 @@ class Dialect(Protocol):
     def read(self, path: str, body: bytes) -> Turn: ...
 
     def stream(self, turn: Turn, reply: Reply) -> Sequence[str]:
-        """The server-sent events that carry the reply; each but the last says that more will come."""
+        """Return the server-sent events that carry the reply."""
         ...
 
     def whole(self, turn: Turn, reply: Reply) -> Json:
-        """The same in one object."""
+        """Return the reply as one object."""
         ...
 
     def failure(self, failure: Failure) -> ErrorAnswer: ...
 
 
 def is_prompt(text: str) -> bool:
-    """Whether a user text of the conversation came from the user."""
+    """Return whether a user text of the conversation came from the user."""
     return bool(text.strip()) and not text.lstrip().startswith(CONTEXT)
 
 
 def server_sent(data: Json, event: str | None = None) -> str:
     name = f"event: {event}\n" if event else ""
     return f"{name}data: {msgspec.json.encode(data).decode()}\n\n"
+
+
+def event(kind: str, **fields: object) -> str:
+    """Return a server-sent event whose name is also its ``type``."""
+    return server_sent({"type": kind, **fields}, kind)

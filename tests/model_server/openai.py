@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
+from tests.model_server.dialect import ErrorAnswer, Json, Turn, event, is_prompt
 from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
 
 INPUT_TOKENS = 100
@@ -57,9 +57,6 @@ class OpenAI:
         return Turn(prompt=prompt, results=results, model=request.model, stream=request.stream)
 
     def stream(self, turn: Turn, reply: Reply) -> Sequence[str]:
-        def event(kind: str, **fields: object) -> str:
-            return server_sent({"type": kind, **fields}, kind)
-
         def events() -> Iterator[str]:
             response = self.whole(turn, reply)
             yield event("response.created", response={**response, "status": "in_progress", "output": []})

@@ -1,7 +1,7 @@
 """What a prompt asks the model server to do.
 
-Directives stand anywhere in the prompt, and each kind may stand there once, but `write` and `run`, which are
-carried out in their order before the final answer:
+Directives can be anywhere in the prompt. Each kind can be there once, except `write` and `run`, which are executed in
+their order before the final answer:
 
     [[write PATH: CONTENT]]   the CLI is told to write a file
     [[run: COMMAND]]          the CLI is told to run a shell command
@@ -12,7 +12,7 @@ carried out in their order before the final answer:
     [[slow SECONDS]]          the final answer arrives in pieces over that time
     [[silent SECONDS]]        nothing arrives for that time, then the final answer
     [[drop]]                  the stream of the final answer breaks in the middle
-    [[garbage]]               a 200 whose body is no answer at all
+    [[garbage]]               a 200 whose body is not an answer
     [[fail STATUS]]           the request fails with that HTTP status
     [[fail STATUS: TEXT]]     the same, with that text for its reason
     [[fail html]]             a proxy in front of the service answers 502, with a page of HTML
@@ -90,7 +90,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All that one prompt asks for; times in seconds."""
+    """Everything that one prompt asks for. Times are in seconds."""
 
     steps: tuple[Step, ...] = ()
     answer: Say | Refuse = field(default_factory=lambda: Say(("done",)))
@@ -101,12 +101,12 @@ class Script:
     garbage: bool = False
 
     def reply(self, steps_done: int) -> Reply:
-        """What comes next, when the results of so many steps have come back."""
+        """Return what comes next after the results of so many steps."""
         return self.steps[steps_done] if steps_done < len(self.steps) else self.answer
 
 
 def read(prompt: str) -> Script:
-    """The script in a prompt. Raises ScriptError for a directive that makes no sense."""
+    """Return the script in a prompt. Raises ScriptError for a directive that is not valid."""
     script = Script()
     found = False
     for name, argument, content in directives(prompt):
@@ -174,6 +174,6 @@ def in_pieces(text: str) -> tuple[str, ...]:
 
 
 def varied_text(length: int) -> str:
-    """Numbered words: gemini takes a text that repeats itself for a loop and cuts it off."""
+    """Return numbered words: gemini cuts off a text that repeats itself, because it takes it for a loop."""
     words = (f"word{number} " for number in range(length // 5 + 1))
     return "".join(words)[:length]

@@ -79,7 +79,7 @@ class ModelServer:
                 self._record(request)
 
     def times_failed_before(self, prompt: str) -> int:
-        """Counts the call: how often this was asked before for a prompt with the same end, from `fail` on."""
+        """Count the call and return how many came before with the same end of the prompt, from `fail` on."""
         end = prompt[max(0, prompt.rfind("[[fail")) :]
         with self._lock:
             self._seen[end] += 1
@@ -96,7 +96,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one connection; each response ends with the connection, so that no length need be known."""
+    """Answers one connection. The connection ends with the response, so the length need not be known."""
 
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer(dialect, turn, wanted)
         except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the CLI was stopped; there is nobody left to tell
+            self.close_connection = True  # the CLI was stopped
 
     def _answer(self, dialect: Dialect, turn: Turn, wanted: script.Script) -> None:
         failure = wanted.failure

@@ -1,4 +1,4 @@
-"""The model server itself; that the real CLIs accept its answers is shown by the tests of the wrappers."""
+"""The model server itself. The tests of the wrappers show that the real CLIs accept its answers."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ def server() -> Iterator[ModelServer]:
 
 
 def ask(url: str, prompt: str) -> str:
-    """The text that a prompt is answered with, by the simplest of the protocols."""
+    """Return the answer to a prompt, by the simplest of the protocols."""
     body = {"model": "m", "messages": [{"role": "user", "content": prompt}]}
     request = urllib.request.Request(f"{url}/v1/messages", json.dumps(body).encode())
     with urllib.request.urlopen(request) as response:

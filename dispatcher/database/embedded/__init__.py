@@ -1,1 +1,1 @@
-"""The PostgreSQL server that comes in a wheel: where it is, how it is configured, started and stopped."""
+"""The PostgreSQL server that is installed from a wheel: its place, its configuration, its start and its stop."""

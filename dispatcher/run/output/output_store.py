@@ -13,6 +13,7 @@ import psycopg
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
 from dispatcher.database.store import NOT_OURS, UNSTORABLE, Store
@@ -125,10 +126,10 @@ class OutputStore:
         self._news.set()
 
     async def _store_batches(self) -> None:
-        pause = INTERVAL
+        backoff = Backoff(INTERVAL, LONGEST_PAUSE)
         while True:
             await self._news.wait()
-            await self._run_ended.wait(until=trio.current_time() + pause)
+            await self._run_ended.wait(until=trio.current_time() + backoff.pause)
             self._news.clear()
             outputs, self._waiting = list(self._waiting.values()), {}
             self._in_flight = frozenset(output.run_id for output in outputs)
@@ -139,7 +140,7 @@ class OutputStore:
             except (psycopg.DatabaseError, OSError) as error:
                 if isinstance(error, psycopg.DatabaseError) and not will_pass(error):
                     raise
-                if pause == INTERVAL:
+                if backoff.pause == INTERVAL:
                     why = (
                         "the database is away" if isinstance(error, psycopg.Error) else "no room on this host"
                     )
@@ -150,7 +151,10 @@ class OutputStore:
                     for output in outputs:
                         self._queue(output)
                 self._in_flight = frozenset()
-            pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
+            if delivered:
+                backoff.reset()
+            else:
+                backoff.next()
 
     async def _deliver(self, outputs: Sequence[AgentOutput]) -> None:
         read = await in_thread(_read, outputs, trio.current_time(), self._pace.size)

@@ -218,7 +218,11 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
             "input: cannot read '/dev/zero': it is a device",
         ),
         ('{"input": "."}', ["claude", "x", *COLUMNS], "input: cannot read '.': it is a directory"),
-        ('{"workdir": "~\\u0000"}', ["claude", "x", *COLUMNS], "workdir: there is no such home directory"),
+        (
+            '{"workdir": "~\\u0000"}',
+            ["claude", "x", *COLUMNS],
+            "workdir: '~\\x00' names a home directory that does not exist",
+        ),
         ('{"workdir": "/a\\u0000"}', ["claude", "x", *COLUMNS], "there is a NUL character"),
         (
             '{"input": "/etc/passwd"}',

@@ -43,7 +43,7 @@ def test_one_task_is_shown_too_with_its_directory_from_here(without_database: Ll
     unknown = without_database("submit", "claude", "hi", "--workdir", "~no-such-user/x", "--dry-run")
     assert (unknown.code, unknown.err) == (
         2,
-        "error: there is no such home directory as in '~no-such-user/x'; write the path in full\n",
+        "error: '~no-such-user/x' names a home directory that does not exist; write the path in full\n",
     )
     said = without_database("submit", "claude", "hi", "--workdir", "sub/../other", "--dry-run")
     task = msgspec.json.decode(said.out, type=dict[str, object])

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def bin_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only directory of PATH but for the system's; scripts are put there."""
+    """The only directory of PATH besides the system's; tests put scripts there."""
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")

@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 from psycopg.sql import SQL, Identifier
 
+from dispatcher.checks.checklist import check
 from dispatcher.checks.database import check_counters, check_notifications, check_schema, check_server
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import groups_of
 from dispatcher.checks.work import check_groups_of_file, check_work
-from dispatcher.commands.check import check
 from dispatcher.configuration.settings import DatabaseSettings, DispatcherSettings, GroupSettings, Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.roles import MakeRole, acting_as
@@ -105,7 +105,7 @@ def test_tasks_that_no_group_serves_are_a_problem(database_settings: Settings, d
     ]
     assert "`llmctl group add claude gone --max 1`" in (found[0].remedy or "")
 
-    # What the file says is brought into the database by the next start.
+    # The next start applies the file to the database.
     groups = {"codex-main": GroupSettings(tool="codex"), "gone": GroupSettings(tool="claude", account="gone")}
     to_be_added = replace(database_settings, groups=groups)
     assert [finding for finding in work(to_be_added) if finding.subject == "tasks"] == []
@@ -123,8 +123,8 @@ def test_groups_and_limits_that_let_nothing_through_are_warned_of(
     assert "none is running" in texts(work(database_settings), "warning")
     db.dispatcher("here", ["elsewhere", "empty"])
     assert texts(work(database_settings), "warning") == [
-        "no dispatcher that is running serves it (its hosts: far-away)",
-        "no dispatcher that is running serves it",
+        "no running dispatcher serves it (its hosts: far-away)",
+        "no running dispatcher serves it",
         "is 0: its tasks wait for ever",
         "has no slot: it takes no task",
         "is paused",
@@ -148,7 +148,7 @@ def test_groups_are_those_that_the_file_will_make_of_the_database(
         groups = groups_of(connection, settings, built_in())
     assert {group.name: group.account for group in groups} == {"kept": "kept", "changed": "new", "new": "x"}
     [finding] = check_groups_of_file(settings, groups)
-    assert finding.what == "dispatcher.groups names missing, which is no group"
+    assert finding.what == "dispatcher.groups names missing, which is not a worker group"
 
 
 def test_a_login_without_rights_gets_findings_and_no_traceback(
@@ -176,7 +176,9 @@ def test_a_role_that_is_missing_is_named(database_settings: Settings, db: Client
     name = Identifier("llmctl_reader")
     db.connection.execute(SQL("alter role {} rename to llmctl_reader_away").format(name))
     try:
-        [missing] = [what for what in texts(server(database_settings), "warning") if "could not make" in what]
-        assert missing.startswith("we could not make the roles llmctl_reader,")
+        [missing] = [
+            what for what in texts(server(database_settings), "warning") if "could not be created" in what
+        ]
+        assert missing.startswith("the roles llmctl_reader")
     finally:
         db.connection.execute(SQL("alter role llmctl_reader_away rename to {}").format(name))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.checks import work_directory
+from dispatcher.checks.checklist import check
 from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
 from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.machine import check_environment
@@ -15,7 +16,6 @@ from dispatcher.checks.work_directory import (
     judge_file_system,
     judge_space,
 )
-from dispatcher.commands.check import check
 from dispatcher.configuration.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
 from tests.dispatcher.checks.machine import SECRET, group, only
 from tests.fixtures.users import NOBODY, as_user, needs_root
@@ -76,7 +76,7 @@ def test_a_work_directory_with_something_else_in_its_place_is_a_problem(tmp_path
     for place in (tmp_path / "file", tmp_path / "nowhere"):
         found = only(check_work_directory(place / "work", None))
         assert found.level == "problem"
-        assert found.what == f"{place / 'work'} cannot be made or written: {place} is no directory"
+        assert found.what == f"{place / 'work'} cannot be created or written: {place} is not a directory"
 
 
 def test_a_work_directory_in_memory_is_warned_of() -> None:
@@ -114,7 +114,7 @@ def test_a_work_directory_that_is_not_ours_to_write_is_a_problem(home_of_nobody:
     closed.chmod(0o755)
     finding = only(as_user(NOBODY, lambda: check_work_directory(closed / "work", None)))
     assert finding.level == "problem"
-    assert f"{closed} is not ours to write" in finding.what
+    assert f"{closed} is not writable for this user" in finding.what
 
 
 # The server

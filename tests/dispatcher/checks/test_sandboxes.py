@@ -1,4 +1,4 @@
-"""Findings about the sandboxes that CLIs make around what they run."""
+"""Findings about the sandboxes that CLIs make around their commands."""
 
 import os
 from dataclasses import replace

@@ -11,11 +11,12 @@ import pytest
 from dispatcher import __version__
 from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.errors import ExitCode
+from tests.fixtures.dispatchers import DISPATCHER
 from tests.fixtures.postgres import PostgresServer
 
 
 class CommandLine:
-    """Runs `dispatcher` with a home of its own."""
+    """Runs `dispatcher` with a home for the test."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -23,7 +24,7 @@ class CommandLine:
     def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         return subprocess.run(
-            [sys.executable, "-m", "dispatcher.commands.main", *arguments],
+            [*DISPATCHER, *arguments],
             env={**inherited, "LLMCTL_HOME": str(self.home), **variables},
             capture_output=True,
             text=True,
@@ -103,7 +104,7 @@ def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: 
     os.close(reader)
     with os.fdopen(writer, "wb") as gone:
         said = subprocess.run(
-            [sys.executable, "-m", "dispatcher.commands.main", "db", "url"],
+            [*DISPATCHER, "db", "url"],
             env={**os.environ, "LLMCTL_HOME": str(tmp_path / "home")},
             stdout=gone,
             stderr=subprocess.PIPE,
@@ -118,9 +119,9 @@ def test_a_reader_that_goes_away_is_no_error(dispatcher: CommandLine, tmp_path: 
         (["--config", "/dev/zero", "db", "url"], "cannot read '/dev/zero': it is a device"),
         (["--config", "/", "db", "url"], "cannot read '/': it is a directory"),
         (["--config", "a\nb", "db", "url"], "there is no configuration file a\nb"),
-        (["run", "--groups", "a,b\n"], "is no name"),
-        (["run", "--host-id", "\udcff"], "is no name"),
-        (["recover", "--forget-host", "a\nb"], "is no name"),
+        (["run", "--groups", "a,b\n"], "is not a valid name"),
+        (["run", "--host-id", "\udcff"], "is not a valid name"),
+        (["recover", "--forget-host", "a\nb"], "is not a valid name"),
     ],
 )
 def test_what_cannot_be_meant_is_wrong_usage(

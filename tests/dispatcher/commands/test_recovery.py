@@ -1,8 +1,6 @@
-"""Runs of a host that does not come back are given up late, or when a person says so; never for a lease alone."""
+"""Runs of a host that does not come back are given up late or by a person, and never only because a lease ended."""
 
 import re
-import subprocess
-import sys
 
 import psycopg
 import pytest
@@ -10,12 +8,12 @@ import pytest
 from dispatcher.commands.recover import recover_lost
 from dispatcher.configuration.settings import load
 from dispatcher.errors import NotFoundError, WrongStateError
-from tests.fixtures.dispatchers import ROOT, Site
+from tests.fixtures.dispatchers import Site
 
 
 @pytest.fixture
 def away(site: Site) -> int:
-    """The number of a task whose agent ran on another host, of which nothing was heard for ten minutes."""
+    """The number of a task whose agent ran on another host, which was last heard of ten minutes ago."""
     number = site.submit("echo done", timeout_s=60)
     (row,) = site.sql(
         "SELECT register_dispatcher('far away', 'another boot', 1, 'x', gen_random_uuid(), 60)::text AS id"
@@ -65,25 +63,12 @@ def test_an_agent_that_may_still_be_within_its_time_is_not_given_up(site: Site, 
 
 
 def test_a_person_may_forget_a_host_after_a_look(site: Site, away: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "dispatcher.commands.main",
-        "--config",
-        str(site.write_config()),
-        "recover",
-    ]
-    surroundings = {"LLMCTL_HOME": str(site.directory / "home"), "LLMCTL_DATABASE_URL": site.url}
-
-    look = subprocess.run(
-        [*command, "--forget-host", "far away", "--dry-run"],
-        cwd=ROOT, env=surroundings, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    look = site.command("recover", "--forget-host", "far away", "--dry-run")
     assert re.match(rf"{away}-1\tfar away\taway for 6\d\d", look.stdout)
     assert "1 runs would be given up" in look.stderr
     assert outcome(site, away) == ["running"]
 
-    subprocess.run([*command, "--forget-host", "far away"], cwd=ROOT, env=surroundings, check=True)
+    assert site.command("recover", "--forget-host", "far away").returncode == 0
 
     assert outcome(site, away) == ["lost"]
     assert site.task(away)["status"] == "queued"

@@ -1,4 +1,4 @@
-"""Whatever stands in config.yaml, or is called so, is settings or one sentence: nothing hangs, grows or falls over."""
+"""Any file that is given as config.yaml becomes settings or a message: nothing hangs, grows or crashes."""
 
 import contextlib
 import os
@@ -14,22 +14,13 @@ from hypothesis import strategies as st
 from dispatcher.configuration import settings
 from dispatcher.configuration.bounded_yaml import MOST_BYTES
 from dispatcher.errors import UsageError
+from tests.dispatcher.configuration.files import complaint
 
 one_directory = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 MANY_ALIASES = "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]\n" for n in range(1, 12))
 MANY_MERGES = "".join(f"a{n}: &a{n} {{<<: [{f'*a{n - 1}, ' * 9}]}}\n" for n in range(1, 12))
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 40))
-
-
-def complaint(tmp_path: Path, text: str) -> str:
-    file = tmp_path / "config.yaml"
-    file.write_text(text)
-    with pytest.raises(UsageError) as caught:
-        settings.load(file)
-    said = str(caught.value)
-    assert said.startswith(str(file))
-    return said
 
 
 @pytest.mark.parametrize(
@@ -44,27 +35,27 @@ def complaint(tmp_path: Path, text: str) -> str:
         (CHAIN, "nested more than 30 levels deep"),
         ("a0: &a0 [x, x]\n" + MANY_ALIASES, "this holds more than 50,000 values"),
         ("a0: &a0 {x: 1}\n" + MANY_MERGES, "this holds more than 50,000 values"),
-        ("a: &a [*a]", "line 1, column 8: the alias stands inside of what it stands for"),
-        ("a: &a {<<: *a}", "the alias stands inside of what it stands for"),
+        ("a: &a [*a]", "line 1, column 8: the alias is inside the value that it refers to"),
+        ("a: &a {<<: *a}", "the alias is inside the value that it refers to"),
         ("- a\n" * 100_000, "line 50000, column 3: this holds more than 50,000 values"),
         ("a: 1\n" * (MOST_BYTES // 5 + 1), "is larger than 1 MiB"),
-        ("a: 2031-02-31", "'2031-02-31' is no timestamp: day is out of range for month"),
+        ("a: 2031-02-31", "'2031-02-31' is not a valid timestamp: day is out of range for month"),
         ("a: !!timestamp soon", "the tag 'tag:yaml.org,2002:timestamp' is not understood; leave it out"),
         ("a: !!python/name:os.system", "is not understood; leave it out"),
         ("database: {pool_size: 99999999999999999999999}", "database.pool_size: expected `int` <= 1000"),
         ("execution: {max_log_bytes: 0x" + "f" * 90 + "}", "execution.max_log_bytes: expected `int` <="),
         ("groups: {a: {tool: claude, daily_budget_usd: .inf}}", "daily_budget_usd: expected `float` <= 1000000000.0"),
-        ('execution: {work_dir: "/a\\0b"}', r"execution.work_dir: '/a\x00b' holds a character that no path"),
-        ('execution: {work_dir: "/a\\ud800b"}', r"execution.work_dir: '/a\ud800b' holds a character that no path"),
-        ('execution: {work_dir: "/a\\nb"}', "execution.work_dir must hold no line end"),
+        ('execution: {work_dir: "/a\\0b"}', r"execution.work_dir: '/a\x00b' holds a character that a path"),
+        ('execution: {work_dir: "/a\\ud800b"}', r"execution.work_dir: '/a\ud800b' holds a character that a path"),
+        ('execution: {work_dir: "/a\\nb"}', "execution.work_dir must not hold a line end"),
         ('security: {allowed_roots: ["/a\\0b"]}', "security.allowed_roots[0]: "),
-        ('security: {allowed_roots: ["/a\\nb"]}', "security.allowed_roots must hold no line end"),
+        ('security: {allowed_roots: ["/a\\nb"]}', "security.allowed_roots must not hold a line end"),
         ('groups: {a: {tool: claude, config_home: "/a\\0"}}', "groups.a.config_home: "),
         ('groups: {a: {tool: claude, env: {A: "b\\0"}}}', "groups.a.env.A: "),
         ('groups: {a: {tool: claude, env: {"A\\0": b}}}', "groups.a.env: the key 'A\\x00' holds"),
         ('groups: {a: {tool: claude, account: "b\\n"}}', "groups.a.account: expected `str` matching regex"),
         ('groups: {a: {tool: claude, hosts: ["b\\n"]}}', "groups.a.hosts[0]: expected `str` matching regex"),
-        ('groups: {"a\\n": {tool: claude}}', "is no name"),
+        ('groups: {"a\\n": {tool: claude}}', "is not a valid name"),
         ('dispatcher: {host: "a\\n"}', "dispatcher.host: expected `str` matching regex"),
         ('dispatcher: {groups: ["a\\n"]}', "dispatcher.groups[0]: expected `str` matching regex"),
         ('database: {name: "a\\n"}', "database.name must have at most 63 bytes and no control character"),
@@ -80,7 +71,7 @@ def test_what_is_beyond_all_bounds_is_one_sentence(tmp_path: Path, text: str, ex
 
 def test_variables_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environb, b"BROKEN", b"/a\xff")
-    assert "holds a character that no path" in complaint(tmp_path, "execution: {work_dir: '${BROKEN}'}")
+    assert "holds a character that a path" in complaint(tmp_path, "execution: {work_dir: '${BROKEN}'}")
 
 
 def test_anchors_and_merges_say_a_thing_once(tmp_path: Path) -> None:
@@ -107,7 +98,7 @@ def test_anchors_and_merges_say_a_thing_once(tmp_path: Path) -> None:
 def test_only_a_regular_file_is_a_configuration(
     tmp_path: Path, make: Callable[[Path], None], what: str
 ) -> None:
-    """A pipe into which nobody writes would hold up the start, and a hang-up all agents of a dispatcher."""
+    """A pipe without a writer would hold up the start, and after SIGHUP the dispatcher and all its agents."""
     file = tmp_path / "config.yaml"
     make(file)
     with pytest.raises(UsageError, match=f"cannot read .*: it is {what}, not a regular file"):

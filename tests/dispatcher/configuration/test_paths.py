@@ -1,4 +1,4 @@
-"""Where our files are, and what happens when that is not clear."""
+"""Where our files are, and what is refused when that is not clear."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_a_home_that_nobody_has_is_named(variable: str, monkeypatch: pytest.Monk
     for name in ("LLMCTL_HOME", "LLMCTL_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "~no-such-user/llmctl")
-    with pytest.raises(UsageError, match="no such home directory as in '~no-such-user/llmctl'"):
+    with pytest.raises(UsageError, match="'~no-such-user/llmctl' names a home directory that does not exist"):
         settings.load()
 
 

@@ -1,4 +1,4 @@
-"""What a person writes into config.yaml, and what they are told when it is wrong."""
+"""What people write into config.yaml, and the message when it is wrong."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher.configuration import settings
 from dispatcher.errors import UsageError
+from tests.dispatcher.configuration.files import complaint, load
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers import registry
 
@@ -15,20 +16,6 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in ("LLMCTL_CONFIG", "LLMCTL_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLMCTL_HOME", str(tmp_path / "home"))
-
-
-def load(tmp_path: Path, text: str) -> settings.Settings:
-    file = tmp_path / "config.yaml"
-    file.write_text(text)
-    return settings.load(file)
-
-
-def complaint(tmp_path: Path, text: str) -> str:
-    with pytest.raises(UsageError) as caught:
-        load(tmp_path, text)
-    message = str(caught.value)
-    assert message.startswith(str(tmp_path / "config.yaml"))
-    return message
 
 
 def test_the_example_of_the_design_is_understood(tmp_path: Path) -> None:
@@ -107,7 +94,7 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: [a]", "groups: expected keys and values, not a list"),
         ("groups: {7: {tool: claude}}", "groups: the key 7 must be text"),
         ("tools: {mine: {argv: [mine, 7]}}", "tools.mine.argv[1]: expected `str"),
-        ("limits: {claude: 3}", "limits.claude is no scope; write tool:NAME"),
+        ("limits: {claude: 3}", "limits.claude is not a valid scope: expected tool:NAME"),
         (
             "limits: {'tool:cluade': 1}",
             "limits.tool:cluade: 'cluade' is not a known tool (claude, codex, gemini)",
@@ -126,7 +113,7 @@ def test_the_defaults_of_the_design() -> None:
             "groups.b and groups.a have the same account 'default' of claude",
         ),
         ("- a\n- b", "expected keys and values, such as `limits:`, not a list"),
-        ("database:\n  name: a\n  name: b\n", "line 3, column 3: the key 'name' stands here a second time"),
+        ("database:\n  name: a\n  name: b\n", "line 3, column 3: the key 'name' is here a second time"),
         ("database:\n  name: [a\nlimits: {}\n", "line 3, column 7: "),
     ],
 )
@@ -136,7 +123,7 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, expected
 
 def test_a_work_directory_in_a_home_that_nobody_has_is_named(tmp_path: Path) -> None:
     read = load(tmp_path, "execution: {work_dir: ~no-such-user/work}")
-    with pytest.raises(UsageError, match="no such home directory as in '~no-such-user/work'"):
+    with pytest.raises(UsageError, match="'~no-such-user/work' names a home directory that does not exist"):
         read.execution.work_directory()
 
 
@@ -239,7 +226,7 @@ def test_a_secret_in_plain_text_is_refused_and_not_repeated(
     tmp_path: Path, variable: str, value: str
 ) -> None:
     message = complaint(tmp_path, f"groups: {{a: {{tool: claude, env: {{{variable}: '{value}'}}}}}}")
-    assert f"groups.a.env.{variable} must not stand here in plain text" in message
+    assert f"groups.a.env.{variable} must not be written in plain text" in message
     assert f'"env:{variable}"' in message
     assert value not in message
 

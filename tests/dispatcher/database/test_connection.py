@@ -1,4 +1,4 @@
-"""From settings to a connection; and every way in which that fails says what to do."""
+"""Connections from settings. Each way to fail says what to do."""
 
 import socket
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_what_is_no_connection_string_is_not_repeated() -> None:
 
 
 def test_an_unreachable_server_is_named_without_the_password() -> None:
-    with socket.socket() as reserved:  # bound and not listening: whoever connects is refused
+    with socket.socket() as reserved:  # bound and not listening: connections are refused
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         with pytest.raises(DatabaseError) as caught:
@@ -135,7 +135,7 @@ def test_errors_of_our_functions_keep_their_message_and_hint(
         ("select no_such_function()", "run `dispatcher migrate`"),
         ("select * from no_such_table", "run `dispatcher migrate`"),
         ("select pg_sleep(9)", "took too long"),
-        ("select pg_terminate_backend(pg_backend_pid())", "the database does not serve us now"),
+        ("select pg_terminate_backend(pg_backend_pid())", "the database is not available now"),
     ],
 )
 def test_what_the_server_cannot_do_is_a_database_error(

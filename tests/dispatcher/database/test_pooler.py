@@ -1,9 +1,9 @@
-"""A pooler between us and the server: in session mode nothing is different, in transaction mode nothing goes wrong."""
+"""A pooler between us and the server: session mode changes nothing, and transaction mode loses nothing."""
 
 import psycopg
 import pytest
 
-from dispatcher.commands.check import check
+from dispatcher.checks.checklist import check
 from dispatcher.configuration.settings import DatabaseSettings, Settings
 from dispatcher.database import connection
 from dispatcher.database.connection import NoSuchDatabaseError
@@ -29,7 +29,7 @@ def pooler(start_pooler: StartPooler, postgres_server: PostgresServer, mode: str
 
 @pytest.fixture
 def behind(pooler: Pooler, database_settings: Settings) -> Settings:
-    """The test's database, reached through the pooler."""
+    """Settings that reach the test's database through the pooler."""
     return pooler.settings(database_settings.database.name)
 
 
@@ -61,7 +61,7 @@ def test_no_setting_of_ours_stays_on_a_server_process(pooler: Pooler, behind: Se
     with connection.connect(behind, statement_timeout=60) as opened:
         if keeps_session(behind, opened):
             connection.prepare(opened, 60, own_session=True)
-        for _ in range(10):  # more than after which the driver would prepare it
+        for _ in range(10):  # more often than the driver needs to prepare it
             with opened.transaction():
                 opened.bound_transaction()
                 opened.execute("SELECT %s::text", ["x"])
@@ -84,7 +84,7 @@ def test_the_mode_of_a_pooler_is_found_out(behind: Settings, mode: str) -> None:
 def two_in_turn(
     start_pooler: StartPooler, postgres_server: PostgresServer, database_settings: Settings
 ) -> Settings:
-    """Transaction mode with two server processes that serve in turn, so that two connections meet two of them."""
+    """Transaction mode with two server processes that take turns, so that two connections get different ones."""
     pooler = start_pooler(postgres_server, "transaction", server_round_robin=1, default_pool_size=2)
     settings = pooler.settings(database_settings.database.name)
     with (
@@ -157,9 +157,7 @@ def test_what_a_pooler_refuses_is_said_and_nothing_of_a_password(
     pooler: Pooler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c work_mem=8MB")
-    with pytest.raises(
-        DatabaseError, match=r"unsupported startup parameter.*leave it out.*PGOPTIONS"
-    ) as caught:
+    with pytest.raises(DatabaseError, match=r"unsupported startup parameter.*remove it.*PGOPTIONS") as caught:
         connection.connect(pooler.settings("postgres"))
     assert "password" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""A dispatcher whose database login has the rights of llmctl_dispatcher, and no others."""
+"""A dispatcher whose login has only the rights of llmctl_dispatcher."""
 
 import secrets
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is mounted in a workspace is not the agent's to have deleted: real bind mounts and file systems."""
+"""Files that are mounted in a workspace are not deleted with it: real bind mounts and file systems."""
 
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from sql.dispatcher_rows import InputFile
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.users import needs_root
 
-MOUNTED = "something is mounted in a workspace that is done with: the workspace is deleted once it is gone"
+MOUNTED = "something is mounted in a discarded workspace: the workspace is deleted once it is unmounted"
 IN_A_NAMESPACE = ("unshare", "--mount")
 
 
@@ -27,7 +27,7 @@ class Bind(Protocol):
 
 @pytest.fixture
 def mounting() -> Iterator[ExitStack]:
-    """What is mounted is gone at the end of the test, before pytest deletes anything."""
+    """Mounts things, and unmounts them at the end of the test before pytest deletes anything."""
     with ExitStack() as stack:
         yield stack
 
@@ -43,7 +43,7 @@ def bind(mounting: ExitStack) -> Bind:
 
 
 def unmount_all(source: Path) -> None:
-    """By what is mounted, for directories move to the trash."""
+    """Unmount by the mounted source, because directories move to the trash."""
     for place in mounts.below(Path("/tmp")):
         if place.exists() and source.samefile(place):
             umount(place)
@@ -55,7 +55,7 @@ def umount(place: Path) -> None:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A directory with a file, on the same file system: its device does not tell it apart."""
+    """A directory with a file on the same file system, which its device does not distinguish."""
     directory = tmp_path / "else where"
     directory.mkdir()
     (directory / "precious").write_text("mine")
@@ -140,10 +140,10 @@ def test_what_is_left_of_a_workspace_whose_session_is_kept_holds_no_file_of_a_mo
     bind(elsewhere, itself.directory)
 
     for workspace, place in ((inside, inside.directory / "beside"), (itself, itself.directory / "precious")):
-        with pytest.raises(OSError, match="something is mounted there: umount it") as caught:
+        with pytest.raises(OSError, match="something is mounted there: unmount it") as caught:
             workspace.strip()
         assert caught.value.filename == str(place)
-    with pytest.raises(OSError, match="something is mounted there: umount it"):
+    with pytest.raises(OSError, match="something is mounted there: unmount it"):
         itself.discard()
     trio.run(held.trash.empty)
 
@@ -160,7 +160,7 @@ def test_no_tree_is_removed_in_which_something_is_mounted(
     (tree / "file").touch()
     bind(elsewhere, tree / "deep" / "there")
 
-    with pytest.raises(OSError, match="something is mounted there; umount it and try again"):
+    with pytest.raises(OSError, match="something is mounted there; unmount it and try again"):
         mounts.remove_tree(tree)
     assert (tree / "file").exists()
     umount(tree / "deep" / "there")
@@ -199,11 +199,9 @@ def test_names_of_mount_points_are_read_whatever_they_hold(
 def test_an_agent_that_mounts_in_its_workspace_loses_nothing_but_its_workspace(
     site: Site, elsewhere: Path
 ) -> None:
-    """Seen through the life of a dispatcher: the mount of the one run does not keep those of others."""
+    """With a real dispatcher: the mount of one run does not keep the workspaces of others from being deleted."""
     place = site.directory / "place"
-    site.configure(
-        "dispatcher", heartbeat_interval=0.1
-    )  # each is an event after which the test looks at the trash
+    site.configure("dispatcher", heartbeat_interval=0.1)  # the test looks at the trash after each heartbeat
     mounting = site.submit(
         f"mkdir one two; mount --bind '{elsewhere}' one; mount -t tmpfs none two; echo x >two/file;"
         f" ln -s '{elsewhere}' three; echo done"

@@ -1,4 +1,4 @@
-"""What a dispatcher was given as environment stays in its memory, and is not for others to read."""
+"""The environment of a dispatcher stays in its memory, where no other process can read it."""
 
 import os
 import shutil

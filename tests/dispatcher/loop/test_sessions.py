@@ -173,7 +173,7 @@ def test_a_workspace_that_cannot_be_read_keeps_no_other_from_being_removed(site:
         dispatcher.wait_for(
             "an old workspace cannot be removed",
             path=str(site.workspace(number)),
-            error=f"[Errno 22] is no plain file any more: '{site.workspace(number)}/run'",
+            error=f"[Errno 22] is not a regular file any more: '{site.workspace(number)}/run'",
         )
 
 

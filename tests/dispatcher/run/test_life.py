@@ -238,7 +238,7 @@ def test_an_account_whose_key_or_home_is_missing_pauses_and_fails_none_of_its_ta
         "keyless": "API_KEY is env:NOT_SET_ANYWHERE, but the dispatcher has no variable NOT_SET_ANYWHERE",
         "nobodys_key": "API_KEY: cannot read ~no-such-user/key",
         "fifo_key": f"API_KEY: {fifo} is not a regular file",
-        "homeless": "there is no such home directory as in '~no-such-user/home'",
+        "homeless": "'~no-such-user/home' names a home directory that does not exist",
     }
     site.configure("tools", **{tool: {"argv": ["cat"]} for tool in reasons})
     site.configure(

@@ -1,4 +1,4 @@
-"""Large output files are removed when nobody needs them, and none is that a run is keeping at that moment."""
+"""Large output files are removed when no task needs them, but never while a run writes them."""
 
 import os
 import threading
@@ -87,7 +87,7 @@ def test_a_store_that_was_never_made_has_nothing_to_remove(store: LargeFiles) ->
 
 
 class Slow:
-    """A content that is not read to its end before the test lets it."""
+    """Content whose end is not read before the test allows it."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -1,4 +1,4 @@
-"""Every state that a crash can leave, read off one file that a real shell locks and writes."""
+"""One file, which a real shell locks and writes, shows every state that a crash can leave."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ HEADER = Header(run_id="r", number=1, run_no=1, tool="sh", boot_id=linux.boot_id
 
 
 def start(directory: Path, script: str, *, argv: list[str] | None = None) -> Child:
-    """Start a script as an agent is started, with a FIFO `gate` that it may read."""
+    """Start a script like an agent, with a FIFO `gate` that it may read."""
     (directory / "work").mkdir()
     (directory / "prompt").write_text("hello")
     os.mkfifo(directory / "gate")
@@ -41,7 +41,7 @@ def start(directory: Path, script: str, *, argv: list[str] | None = None) -> Chi
 
 
 def begun(directory: Path) -> None:
-    """Return when the agent has come to `echo >../gate`."""
+    """Wait until the agent has reached `echo >../gate`."""
     assert (directory / "gate").read_text() == "\n"
 
 
@@ -209,6 +209,6 @@ def test_a_shell_is_adopted_by_its_lock_and_not_by_its_number(tmp_path: Path) ->
         assert adopted.has_ended
 
     process.wait()
-    # The number may be anybody's now, such as ours.
+    # The pid may belong to any process now, such as ours.
     assert AgentProcess.adopt(tmp_path, os.getpid(), MARKS) is None
     assert AgentProcess.adopt(tmp_path, process.pid, MARKS) is None

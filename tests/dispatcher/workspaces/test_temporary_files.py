@@ -1,4 +1,4 @@
-"""Each run has a place of its own for temporary files, which is gone with it."""
+"""Each run has its own directory for temporary files, which is deleted with it."""
 
 import os
 import signal
@@ -110,10 +110,10 @@ def test_a_short_name_leads_to_the_directory_wherever_it_led_before(tmp_path: Pa
     (long / "1-1" / "tmp").mkdir(parents=True)
     try:
         short_paths.link_of(mark).symlink_to(tmp_path / "gone")
-        short = short_paths.shortened(long / "1-1" / "tmp", long, mark)
+        short = short_paths.short_path(long / "1-1" / "tmp", long, mark)
         assert len(short) <= short_paths.LONGEST
         assert Path(short).samefile(long / "1-1" / "tmp")
-        assert short_paths.shortened(Path("/short/tmp"), Path("/short"), mark) == "/short/tmp"
+        assert short_paths.short_path(Path("/short/tmp"), Path("/short"), mark) == "/short/tmp"
     finally:
         short_paths.forget(mark)
     assert not short_paths.link_of(mark).is_symlink()
@@ -124,7 +124,7 @@ def test_a_short_name_that_another_user_took_is_not_used(tmp_path: Path, mark: s
     path = tmp_path / ("x" * 60) / "tmp"
     short_paths.link_of(mark).symlink_to("/root")
     try:
-        found = as_user(NOBODY, lambda: short_paths.shortened(path, tmp_path, mark))
+        found = as_user(NOBODY, lambda: short_paths.short_path(path, tmp_path, mark))
         assert short_paths.link_of(mark).readlink() == Path("/root")
     finally:
         short_paths.forget(mark)

@@ -31,7 +31,7 @@ def test_a_work_directory_keeps_its_id_and_has_one_holder(tmp_path: Path) -> Non
 def test_a_directory_whose_id_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".id").write_bytes(content)
 
-    with pytest.raises(UsageError, match="should hold a uuid"):
+    with pytest.raises(UsageError, match="must hold a uuid"):
         WorkDirectory.hold(tmp_path, "database")
 
 

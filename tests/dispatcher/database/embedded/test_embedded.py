@@ -40,7 +40,7 @@ NewServer = Callable[..., EmbeddedServer]
 
 @pytest.fixture(params=list(BINARIES.values()), ids=list(BINARIES))
 def new_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewServer]:
-    """Makes server objects for homes; what they started is destroyed afterwards."""
+    """Makes server objects for homes, and destroys afterwards what they started."""
     made = []
 
     def make(home: Path = tmp_path / "home") -> EmbeddedServer:
@@ -139,7 +139,7 @@ def test_a_killed_server_starts_again_with_its_data(new_server: NewServer) -> No
     assert killed is not None
     with starved(
         killed
-    ):  # so that it still dies, and all its files say that it runs, when it is started again
+    ):  # so that it is still dying, with files that say that it runs, when it is started again
         os.kill(killed, signal.SIGKILL)
         server.start()
     assert server.status().pid != killed
@@ -150,7 +150,7 @@ def test_a_backend_that_outlives_its_killed_server_does_not_hinder_the_next(new_
     server = new_server()
     server.start()
     with ThreadPoolExecutor(1) as pool, psycopg.connect(conninfo(server)) as busy:
-        # Stopped, it cannot see that its server died; it gets SIGTERM and goes on when it is continued.
+        # A stopped process cannot see that its server died. It gets SIGTERM, and acts on it when it is continued.
         backend = busy.info.backend_pid
         os.kill(backend, signal.SIGSTOP)
         killed = server.status().pid
@@ -396,7 +396,7 @@ def test_programs_that_the_system_account_cannot_reach_are_copied_for_it(tmp_pat
 def test_a_system_account_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     place = dataclasses.replace(place_of(tmp_path), account="no:name", directory=tmp_path / "server")
     with pytest.raises(
-        DatabaseError, match=r"does not run as root, .* could not be made .*no:name.*ordinary user"
+        DatabaseError, match=r"does not run as root, .* could not be created .*no:name.*ordinary user"
     ):
         prepare(place)
 
@@ -404,7 +404,7 @@ def test_a_system_account_that_cannot_be_made_is_explained(tmp_path: Path) -> No
 def test_without_a_package_or_program_the_way_out_is_named(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "home", tmp_path)
     try:
-        with pytest.raises(DatabaseError, match="there is no PostgreSQL in"):
+        with pytest.raises(DatabaseError, match="has no PostgreSQL that uid"):
             server.start()
     finally:
         server.destroy()

@@ -13,7 +13,7 @@ from dispatcher.configuration.settings import LoggingSettings
 
 
 class _Logger:
-    """Writes to standard error. A full disk or a reader that went away is no reason to end, so nothing is raised."""
+    """Writes to standard error. It raises nothing: a full disk or a reader that has gone must not end us."""
 
     def msg(self, message: str) -> None:
         with contextlib.suppress(OSError):
@@ -24,7 +24,7 @@ class _Logger:
 
 
 def _harmless(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep what agents, tasks and servers wrote from steering the terminal, or from looking like a line of ours."""
+    """Keep text of agents, tasks and servers from controlling the terminal and from looking like a line of ours."""
     for key, value in event.items():
         if key == "exception":
             event[key] = terminal.harmless(str(value))
@@ -34,7 +34,7 @@ def _harmless(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def configure(settings: LoggingSettings) -> None:
-    """Set up logging for this process, also for libraries (the connection pool logs what it has to reconnect)."""
+    """Set up logging for this process and its libraries (the connection pool logs when it connects again)."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     as_text = settings.format == "text" or (settings.format is None and sys.stderr.isatty())
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if as_text else "iso", utc=not as_text)
