@@ -44,15 +44,11 @@ BEGIN
             HINT = format('wait for it, and reply to it: `llmctl reply %s PROMPT`', v_open);
     END IF;
 
-    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(jsonb_build_object(
-        'tool', v_task.tool, 'prompt', p_prompt, 'model', v_task.model, 'fallback_model', v_task.fallback_model,
-        'account', v_account, 'tenant_id', v_task.tenant_id, 'queue', v_task.queue,
-        'priority', coalesce(p_priority, v_task.priority), 'name', coalesce(p_name, v_task.name),
-        'labels', v_task.labels, 'output_files', p_output_files, 'workdir', v_task.workdir,
-        'permission', coalesce(p_permission, v_task.permission), 'timeout_s', coalesce(p_timeout_s, v_task.timeout_s),
-        'stall_timeout_s', v_task.stall_timeout_s, 'max_attempts', v_task.max_attempts,
-        'backoff_s', v_task.backoff_s, 'retry_on', to_jsonb(v_task.retry_on),
-        'idempotency_key', p_idempotency_key)));
+    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(settings_of(v_task)
+        || jsonb_strip_nulls(jsonb_build_object(
+            'name', p_name, 'priority', p_priority, 'timeout_s', p_timeout_s, 'permission', p_permission))
+        || jsonb_build_object('prompt', p_prompt, 'account', v_account, 'output_files', p_output_files,
+            'idempotency_key', p_idempotency_key)));
     IF v_reply.created THEN
         UPDATE tasks SET continues = v_run.id WHERE tasks.id = v_reply.id;
     END IF;

@@ -1,7 +1,6 @@
 -- submit_tasks(tasks): queues many tasks in one statement; all of them or none.
 --
--- tasks is a JSON array of objects with the keys of submit_task()'s parameters. Answers one row for each element,
--- in order. A task whose idempotency key its tenant has used before is not queued again: its row shows the first
+-- tasks is a JSON array of objects with the keys that c_keys lists. Returns one row for each element, in order. A task whose idempotency key its tenant has used before is not queued again: its row shows the first
 -- task with created = false, and same = false if tool, model or prompt differ from it.
 -- Waits, when two transactions submit the same key at once, for the first of them to end.
 -- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
@@ -18,6 +17,15 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    -- All keys of a task, and the kinds of their values, see complaint_about().
+    c_keys CONSTANT jsonb := '{
+        "tool": "text", "prompt": "prompt", "model": "argument", "fallback_model": "argument", "account": "word",
+        "tenant_id": "word", "queue": "word", "priority": "priority", "name": "text", "labels": "object",
+        "input_files": "input files", "output_files": "output files", "permission": ["read", "edit", "full"],
+        "workdir": "text", "timeout_s": "count", "stall_timeout_s": "count", "max_attempts": "count",
+        "backoff_s": "seconds", "retry_on": "error classes", "scheduled_at": "moment", "delay_s": "seconds",
+        "idempotency_key": "key", "session_id": "session"
+    }';
     v_complaint text;
     v_mine text [] := session_tenants();
     v_tenant text := default_tenant(v_mine);
@@ -29,7 +37,7 @@ BEGIN
     IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'submit_tasks takes a JSON array of tasks' USING ERRCODE = 'LD400';
     END IF;
-    v_complaint := first_complaint(p_tasks);
+    v_complaint := first_complaint(p_tasks, c_keys);
     IF v_complaint IS NOT NULL THEN
         RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
     END IF;
