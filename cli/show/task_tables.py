@@ -1,6 +1,6 @@
 """Tasks and their runs in words: pure functions of what the database answered."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.records import FileRow, RunRow, Task, TaskRow
@@ -152,9 +152,9 @@ def when(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def describe(task: Task) -> str:
-    """All that a person asks about one task, as lines of text."""
-    facts = [(title, text) for title, text in _facts(task) if text]
+def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
+    """All that a person asks about one task, as lines of text. ``settings`` are what was asked of it, with titles."""
+    facts = [(title, text) for title, text in _facts(task, settings) if text]
     broad = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title:<{broad}}  {one_line(text)}" for title, text in facts)]
     parts.append("prompt:\n" + _indented(first_lines(task.prompt, _PROMPT_LINES)))
@@ -170,7 +170,7 @@ def describe(task: Task) -> str:
     return "\n\n".join(parts)
 
 
-def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
+def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str | None]]:
     yield "task", f"{task.number} ({task.id})"
     yield "name", task.name
     yield "state", task.status + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
@@ -178,16 +178,8 @@ def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "doing", task.activity
     yield "error", ": ".join(part for part in (task.error_class, task.error_message) if part)
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
-    yield "account", task.account
     yield "group", task.group_name
-    yield "tenant", task.tenant_id if task.tenant_id != "default" else None
-    yield "queue", task.queue if task.queue != "default" else None
-    yield "priority", str(task.priority)
-    yield "permission", task.permission
-    yield "labels", ", ".join(f"{key}={value}" for key, value in task.labels.items())
-    yield "key", task.idempotency_key
-    yield "directory", task.workdir
-    yield "outputs", ", ".join(task.output_files)
+    yield from settings
     yield "failures", f"{task.attempt} of {task.max_attempts} attempts"
     yield "timeout", _limits(task)
     yield "session", task.session_id

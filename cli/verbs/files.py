@@ -54,7 +54,7 @@ def get(
     if output not in (None, "-"):
         raise UsageError(f"-o takes - only, for standard output, not {output!r}; -d DIR names a directory")
     from cli.database.connection import opened
-    from cli.show.destination import Destination
+    from cli.download import Destination
 
     with opened() as db:
         wanted = paths or _outputs(db, task)
@@ -92,7 +92,7 @@ def _stored(db: "Database", task: str, path: str) -> "StoredFile":
 
 
 def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:
-    from cli.show.destination import read_stored, verified
+    from cli.download import read_stored, verified
 
     if stored.storage_url is not None:
         return verified(read_stored(stored.storage_url), stored.sha256, path)

@@ -61,7 +61,7 @@ def reply(
         if wait:
             if output_format is TextOrJson.TEXT:
                 say(said)
-            from cli.show.results import wait_for_result
+            from cli.database.results import wait_for_result
 
             return wait_for_result(submitted.number, None, output_format)
         write(to_json(submitted) if output_format is TextOrJson.JSON and not quiet else said)

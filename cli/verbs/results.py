@@ -46,6 +46,6 @@ def wait(
     Exit code 0: all succeeded. 1: one failed or was canceled. 124: --timeout passed first. Ctrl-C ends the
     waiting only; the tasks go on.
     """
-    from cli.show.results import wait_for
+    from cli.database.results import wait_for
 
     return wait_for(tasks, timeout, TextOrJson.TEXT, any_=any_)

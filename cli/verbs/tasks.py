@@ -75,16 +75,20 @@ def list_tasks(
 @app.command()
 def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Show all about one task: its state, why it waits, its runs with their errors, its files."""
+    from msgspec import convert
+
     from cli.database.connection import LARGEST_TEXT, opened
+    from cli.input.task_fields import facts_of
     from cli.show.records import Task
     from cli.show.task_tables import describe
 
     with opened() as db:
         db.allow(LARGEST_TEXT)
-        if output is TextOrJson.JSON:
-            write(to_json(db.value("show_task", task=task)))
-        else:
-            write(describe(db.one(Task, "show_task", task=task)))
+        told = convert(db.value("show_task", task=task), dict[str, object])
+    if output is TextOrJson.JSON:
+        write(to_json(told))
+    else:
+        write(describe(convert(told, Task), facts_of(told)))
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """`llmctl submit --dry-run`: what would be queued, as far as that can be known without the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.task_files import FileKind, TaskFile
+from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
 from cli.show.text import size
@@ -15,20 +16,16 @@ MOST_SHOWN = 3
 
 
 def show_file(
-    path: str,
-    kind: FileKind | None,
-    defaults: Mapping[str, object],
-    allowed: Collection[str],
-    output: TextOrJson,
+    path: str, kind: FileKind | None, defaults: Mapping[str, object], options: SubmitOptions
 ) -> ExitCode:
     """Check every row, and show what comes of the first. Raises :class:`dispatcher.errors.UsageError`."""
     with TaskFile(path, kind) as file:
-        maker = TaskMaker(file, defaults, allowed)
+        maker = TaskMaker(file, defaults, options.allowed_columns)
         count = 0
         for row in file.rows():
             encoded = maker.encode(row)
             count += 1
-            if output is TextOrJson.JSON:
+            if options.output is TextOrJson.JSON:
                 write(escaped(encoded.decode()))
             elif count <= MOST_SHOWN:
                 write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")

@@ -19,14 +19,8 @@ MOST_RENDERED_CHARACTERS = MOST_PROMPT_BYTES + 2**20
 
 MOST_UNUSED_NAMED = 20
 
-BEYOND_THE_TASK = {
-    "input": "names files to read",
-    "workdir": "chooses the directory to work in",
-    "permission": "chooses what the agent may do",
-}
-"""Options that a file may set only where the command line says so: they reach files and directories that are not of the
-task, with the rights of whoever submits it or runs it. All others say what is asked, of whom, when and how often.
-"""
+BEYOND_THE_TASK = {option: field.reaches for option, field in FIELDS.items() if field.reaches is not None}
+"""The fields that a file may set only where the command line allows it, see :attr:`Field.reaches`."""
 
 _EITHER = {"at": "delay", "delay": "at"}
 """Of these, what a row says takes the place of both."""

@@ -4,53 +4,40 @@ Every part is read and checked to its end before anything of it is sent, so no t
 """
 
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain, islice
 from types import FrameType
 
 from cli.database.connection import Database, opened
+from cli.database.results import wait_for
 from cli.input.bulk.progress import Bar
 from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
 from cli.input.bulk.spool import Spool
 from cli.input.bulk.task_files import FileKind, TaskFile
-from cli.show.output import TextOrJson, say
-from cli.show.results import wait_for
+from cli.input.submit_options import SubmitOptions
+from cli.show.output import say
 from dispatcher.errors import DispatchError, ExitCode
 
 ROWS_BETWEEN_LOOKS = 1_000
 """After so many rows the bar is drawn anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How to submit: ``chunk`` tasks in each transaction (None: all in one), and what to do and print then.
-
-    ``allowed``: what rows may set, see :class:`TaskMaker`.
-    """
-
-    allowed: Collection[str]
-    chunk: int | None
-    quiet: bool
-    output: TextOrJson
-    wait: bool
-    wait_timeout: int | None
-
-
-def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object], ways: Ways) -> ExitCode:
+def submit_file(
+    path: str, kind: FileKind | None, defaults: Mapping[str, object], options: SubmitOptions
+) -> ExitCode:
     """Queue a task for each row. ``defaults`` are options for rows that do not name them, with templates.
 
     Raises :class:`DispatchError` with the line, and with what was queued nevertheless: nothing, unless in chunks.
     """
-    printing = Printing(ways.output, quiet=ways.quiet, aside=ways.wait)
+    printing = Printing(options.output, quiet=options.quiet, aside=options.wait)
     with TaskFile(path, kind) as file, Report(file.name, printing) as report:
-        maker = TaskMaker(file, defaults, ways.allowed)
+        maker = TaskMaker(file, defaults, options.allowed_columns)
         try:
-            with Bar(wanted=not ways.quiet) as bar:
-                _submit(file, maker, report, bar, ways.chunk)
+            with Bar(wanted=not options.quiet) as bar:
+                _submit(file, maker, report, bar, options.chunk)
         except KeyboardInterrupt:
             say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
             raise
@@ -62,8 +49,8 @@ def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object]
             queued = report.what_is_queued(keys=maker.all_have_keys)
             raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
-        if ways.wait:
-            return wait_for([str(number) for number in report.numbers], ways.wait_timeout, ways.output)
+        if options.wait:
+            return wait_for([str(number) for number in report.numbers], options.wait_timeout, options.output)
     return ExitCode.OK
 
 

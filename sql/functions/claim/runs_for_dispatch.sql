@@ -1,7 +1,8 @@
 -- runs_for_dispatch(tasks, prompts): what a dispatcher has to know of the open runs of these tasks, as a JSON array in the
--- order of the tasks given: their settings, less those that only the claim and people look at. session_id is a session to go on with; directory names the workspace to work in; goes_on
--- says that the session is the task's own, which was cut short. prompt is null when it is large, see prompt_in_claim(),
--- or when prompts are not wanted.
+-- order of the tasks given: their settings, less those that only the claim and people look at, and what the claim gave
+-- them. session_id is a session to go on with; directory names the workspace to work in; goes_on says that the session is
+-- the task's own, which was cut short. prompt is null when it is large, see prompt_in_claim(), or when prompts are not
+-- wanted.
 CREATE OR REPLACE FUNCTION runs_for_dispatch(p_tasks uuid [], p_prompts boolean DEFAULT true) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$

@@ -1,7 +1,8 @@
 -- submit_tasks(tasks): queues many tasks in one statement; all of them or none.
 --
--- tasks is a JSON array of objects with the keys that c_keys lists. Returns one row for each element, in order. A task whose idempotency key its tenant has used before is not queued again: its row shows the first
--- task with created = false, and same = false if tool, model or prompt differ from it.
+-- tasks is a JSON array of objects with the keys that c_keys lists. Returns one row for each element, in order.
+-- A task whose idempotency key its tenant has used before is not queued again: its row shows the first task with
+-- created = false, and same = false if tool, model or prompt differ from it.
 -- Waits, when two transactions submit the same key at once, for the first of them to end.
 -- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
 -- so that two batches cannot deadlock; numbers follow the order of the array all the same.

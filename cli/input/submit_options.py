@@ -1,0 +1,31 @@
+"""How `llmctl submit` submits, beside the fields of its tasks."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from cli.show.output import TextOrJson
+from dispatcher.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """What happens to the tasks, and what is printed.
+
+    ``wait_timeout`` is in seconds. Two are for a file of tasks: each transaction takes ``chunk`` tasks (None: all), and
+    ``allowed_columns`` are the fields that its rows may set although they reach beyond their task.
+    """
+
+    output: TextOrJson
+    quiet: bool = False
+    dry_run: bool = False
+    follow: bool = False
+    wait: bool = False
+    wait_timeout: int | None = None
+    chunk: int | None = None
+    allowed_columns: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.wait_timeout is not None and not self.wait:
+            raise UsageError("--wait-timeout goes with --wait")
+        if self.follow and (self.wait or self.output is TextOrJson.JSON):
+            raise UsageError("--follow prints a log: give it without --wait and -o json")
