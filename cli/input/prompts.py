@@ -2,11 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+import typer
 
 from dispatcher.configuration.given_files import unreadable
 from dispatcher.errors import UsageError
 
+PromptFileOption = Annotated[
+    str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
+]
 MOST_PROMPT_BYTES = 32 * 2**20
 """What tasks.prompt takes. CLIs take less (`Wrapper.longest_prompt`), which is known where they are configured."""
 

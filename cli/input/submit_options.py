@@ -2,9 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from cli.show.output import TextOrJson
 from dispatcher.errors import UsageError
+
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")]
 
 
 @dataclass(frozen=True, slots=True)

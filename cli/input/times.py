@@ -10,6 +10,11 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?", re.ASCII)
 _LONGEST = timedelta(days=3650)
 
 
+def duration_option(help_: str, *names: str) -> object:
+    """Return an option that takes a length of time, for Annotated[int | None, …]."""
+    return typer.Option(*names, parser=parse_duration, metavar="DURATION", help=help_)
+
+
 def parse_duration(given: str) -> int:
     """Seconds of ``90``, ``90s``, ``10m``, ``2h``, ``1d`` or a sum such as ``1h30m``; at most ten years."""
     found = _DURATION.fullmatch(given.strip())

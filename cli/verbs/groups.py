@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.input.times import parse_duration, parse_time
+from cli.input.times import duration_option, parse_time
 from cli.registry import family
 from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, to_json, write
 from dispatcher.errors import UsageError
@@ -173,9 +173,7 @@ def cool(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="22:00 (the next) or 2031-01-31T22:00.")
     ] = None,
-    length: Annotated[
-        int | None, typer.Option("--for", parser=parse_duration, metavar="DURATION", help="30m, 5h, 1d.")
-    ] = None,
+    length: Annotated[int | None, duration_option("30m, 5h, 1d.", "--for")] = None,
     reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
 ) -> None:
     """Start nothing more in a group for a time. Then one task goes first; what runs goes on."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.input.times import parse_duration
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, to_json, write
 from cli.show.text import size
@@ -18,10 +18,7 @@ app = family()
 
 @app.command()
 def prune(
-    older_than: Annotated[
-        int,
-        typer.Option(parser=parse_duration, metavar="DURATION", help="Since their end: 90d, 12h."),
-    ],
+    older_than: Annotated[int, duration_option("Since their end: 90d, 12h.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
     output: TextOrJsonOption = TextOrJson.TEXT,
 ) -> None:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.input.prompts import read_prompt
-from cli.input.times import parse_duration
+from cli.input.prompts import PromptFileOption, read_prompt
+from cli.input.submit_options import QuietOption, WaitOption
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.verbs.tasks import TaskArgument
@@ -20,21 +21,16 @@ def reply(
     prompt: Annotated[
         str | None, typer.Argument(help="What it is to do next; - reads standard input.")
     ] = None,
-    file: Annotated[
-        str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
-    ] = None,
+    file: PromptFileOption = None,
     name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
     priority: Annotated[int | None, typer.Option(metavar="N", min=1, max=9, help="9 is first.")] = None,
-    timeout: Annotated[
-        int | None,
-        typer.Option(parser=parse_duration, metavar="DURATION", help="The longest a run may take."),
-    ] = None,
+    timeout: Annotated[int | None, duration_option("The longest a run may take.")] = None,
     output: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH", help="A file the agent must write, and is kept. Repeatable."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")] = False,
+    wait: WaitOption = False,
+    quiet: QuietOption = False,
     output_format: TextOrJsonOption = TextOrJson.TEXT,
 ) -> ExitCode:
     """Go on with the session of a task that has ended, as a new task.

@@ -4,20 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cli.input.times import parse_duration
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption
 from cli.verbs.tasks import TaskArgument, TasksArgument
 from dispatcher.errors import ExitCode
 
 app = family()
-
-TimeoutOption = Annotated[
-    int | None,
-    typer.Option(
-        "--timeout", parser=parse_duration, metavar="DURATION", help="Then give up, with exit code 124."
-    ),
-]
 
 
 @app.command()
@@ -38,7 +31,7 @@ def result(task: TaskArgument, output_format: TextOrJsonOption = TextOrJson.TEXT
 @app.command()
 def wait(
     tasks: TasksArgument,
-    timeout: TimeoutOption = None,
+    timeout: Annotated[int | None, duration_option("Then give up, with exit code 124.")] = None,
     any_: Annotated[bool, typer.Option("--any", help="Until one of them has ended.")] = False,
 ) -> ExitCode:
     """Wait until tasks have ended, and print a line for each.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.input.times import parse_duration
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import Format, FormatOption, show_rows
 
@@ -24,9 +24,7 @@ class By(StrEnum):
 @app.command()
 def stats(
     by: Annotated[By, typer.Option(help="What to sum up by; days are those of UTC.")] = By.GROUP,
-    since: Annotated[
-        int | None, typer.Option(parser=parse_duration, metavar="DURATION", help="Only the last 24h, 7d, …")
-    ] = None,
+    since: Annotated[int | None, duration_option("Only the last 24h, 7d, …")] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Sum up the runs that have ended: how they ended, their tokens and costs.

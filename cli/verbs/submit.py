@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.input.prompts import read_prompt
-from cli.input.submit_options import SubmitOptions
+from cli.input.prompts import PromptFileOption, read_prompt
+from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
-from cli.input.times import parse_duration
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.show.text import duration
@@ -38,9 +38,6 @@ PromptArgument = Annotated[
     typer.Argument(
         help="What the agent is to do; - reads standard input. Write -- before one that begins with -."
     ),
-]
-PromptFileOption = Annotated[
-    str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
 ]
 FromOption = Annotated[
     str | None,
@@ -75,12 +72,7 @@ DryRunOption = Annotated[
 FollowOption = Annotated[
     bool, typer.Option("--follow", help="Print what the agent prints, until the task has ended.")
 ]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")]
-WaitTimeoutOption = Annotated[
-    int | None,
-    typer.Option(parser=parse_duration, metavar="DURATION", help="With --wait: then exit with 124."),
-]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")]
+WaitTimeoutOption = Annotated[int | None, duration_option("With --wait: then exit with 124.")]
 
 
 @app.command()

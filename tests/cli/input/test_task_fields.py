@@ -24,7 +24,7 @@ def test_the_database_takes_each_field() -> None:
 
 
 def test_settings_are_shown_unless_they_are_empty_or_usual() -> None:
-    task = {
+    task: dict[str, object] = {
         "tool": "claude",
         "account": None,
         "priority": 5,
