@@ -50,7 +50,7 @@ def demonstrate() -> int:
             if stopped_by is None:
                 _show_results(db, names)
     if stopped_by is None:
-        say("\nAll of this is removed again. Next: `dispatcher run`, and `llmctl submit claude 'PROMPT'`.")
+        say("\nAll of this has been removed. Next: `dispatcher run`, and `llmctl submit claude 'PROMPT'`.")
     return 128 + stopped_by if stopped_by else ExitCode.OK
 
 
@@ -65,7 +65,7 @@ def _show_results(db: Database, names: Mapping[int, str]) -> None:
 
 @contextmanager
 def _place_of_its_own() -> Iterator[Path]:
-    """A home with a configuration and a database for this process and its children; gone at the end."""
+    """Make a home with a configuration and a database for this process and its children, and remove it at the end."""
     home = Path(tempfile.mkdtemp(prefix="llmctl-demo-"))
     for sign in ENDING:
         signal.signal(sign, _leave)
@@ -76,7 +76,7 @@ def _place_of_its_own() -> Iterator[Path]:
         (home / "config.yaml").write_text(to_json(_configuration(home)))
         yield home
     finally:
-        # Whoever is impatient now would leave a server behind.
+        # An interrupt now would leave a server behind.
         for sign in ENDING:
             signal.signal(sign, signal.SIG_IGN)
         EmbeddedServer(home).destroy()
@@ -85,7 +85,7 @@ def _place_of_its_own() -> Iterator[Path]:
 
 @contextmanager
 def _signals_later() -> Iterator[None]:
-    """Obey signals at the end only: an interrupted initdb would go on to write what we remove."""
+    """Obey signals only at the end: an interrupted initdb would go on writing what we remove."""
     came: list[int] = []
     for sign in ENDING:
         signal.signal(sign, lambda number, _frame: came.append(number))
@@ -101,7 +101,7 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _configuration(home: Path) -> Mapping[str, object]:
-    """JSON is YAML. Four agents at a time, of one queue one at a time."""
+    """Return a configuration, as JSON is YAML: four agents run at a time, and one of the queue one-at-a-time."""
     return {
         "tools": {
             TOOL: {

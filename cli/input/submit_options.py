@@ -9,8 +9,8 @@ import typer
 from cli.show.output import TextOrJson
 from dispatcher.errors import UsageError
 
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until the task ends and print its result.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only the number of the task.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,6 @@ class SubmitOptions:
 
     def __post_init__(self) -> None:
         if self.wait_timeout is not None and not self.wait:
-            raise UsageError("--wait-timeout goes with --wait")
+            raise UsageError("--wait-timeout needs --wait")
         if self.follow and (self.wait or self.output is TextOrJson.JSON):
             raise UsageError("--follow prints a log: give it without --wait and -o json")

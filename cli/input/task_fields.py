@@ -63,70 +63,81 @@ def _duration(help_: str) -> object:
 FIELDS: Mapping[str, Field] = {
     "tool": Field("tool", values.text),
     "prompt": Field("prompt", values.prompt),
-    "model": Field("model", values.text, _text("Passed on to the tool.")),
+    "model": Field("model", values.text, _text("Run the tool with this model.")),
     "fallback-model": Field(
-        "fallback_model", values.text, _text("For when the model is overloaded; claude only.")
+        "fallback_model", values.text, _text("Use this model when the other is overloaded; claude only.")
     ),
-    "account": Field("account", values.text, _text("Only this account of the tool."), title="account"),
+    "account": Field("account", values.text, _text("Use only this account of the tool."), title="account"),
     "priority": Field(
-        "priority", values.whole(1, 9), _number(1, 9, "9 is first; 5 unless given."), title="priority"
+        "priority",
+        values.whole(1, 9),
+        _number(1, 9, "Start tasks with 9 first; 5 unless given."),
+        title="priority",
     ),
-    "name": Field("name", values.text, _text("What you call the task.")),
-    "label": Field("labels", values.labels, _texts("KEY=VALUE", "Repeatable."), title="labels"),
+    "name": Field("name", values.text, _text("Give the task a name.")),
+    "label": Field(
+        "labels", values.labels, _texts("KEY=VALUE", "Attach a label. Repeatable."), title="labels"
+    ),
     "input": Field(
         "input_files",
         values.input_files,
-        _texts("FILE[:NAME]", "Put FILE into the agent's directory (as NAME). Repeatable."),
+        _texts("FILE[:NAME]", "Copy FILE into the agent's directory (as NAME). Repeatable."),
         reaches="names files to read",
     ),
     "output": Field(
         "output_files",
         values.texts,
-        _texts("PATH", "A file the agent must write, and is kept. Repeatable."),
+        _texts("PATH", "Require the agent to write this file, and keep it. Repeatable."),
         title="outputs",
     ),
     "workdir": Field(
         "workdir",
         values.directory,
-        _text("Work in DIR, which is below security.allowed_roots of config.yaml.", "DIR"),
+        _text("Work in DIR, which must lie below security.allowed_roots of config.yaml.", "DIR"),
         title="directory",
         reaches="chooses the directory to work in",
     ),
     "at": Field(
         "scheduled_at",
         values.moment,
-        _text("Not before: 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
+        _text("Start not before 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
     ),
-    "delay": Field("delay_s", values.seconds, _duration("Not before: 10m, 2h from now.")),
-    "timeout": Field("timeout_s", values.seconds, _duration("The longest a run may take.")),
+    "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
+    "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
     "stall-timeout": Field(
-        "stall_timeout_s", values.seconds, _duration("The longest that it may print nothing.")
+        "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for so long.")
     ),
-    "retries": Field("max_attempts", values.attempts, _number(0, 99, "After failures; 2 unless given.")),
+    "retries": Field(
+        "max_attempts", values.attempts, _number(0, 99, "Retry N times after failures; 2 unless given.")
+    ),
     "retry-on": Field(
         "retry_on",
         values.classes,
-        _text("Errors worth another attempt: agent_error,timeout,… instead of the usual.", "CLASS,…"),
+        _text("Retry after these errors instead of the usual ones: agent_error,timeout,…", "CLASS,…"),
     ),
-    "retry-delay": Field("backoff_s", values.seconds, _duration("Before the first retry; it doubles. 30s.")),
+    "retry-delay": Field(
+        "backoff_s",
+        values.seconds,
+        _duration("Wait so long before the first retry, then twice as long each time; 30s unless given."),
+    ),
     "tenant": Field(
         "tenant_id",
         values.text,
-        _text("On whose behalf: turns are fair over tenants."),
+        _text("Run the task for this tenant; tenants take fair turns."),
         title="tenant",
         usual="default",
     ),
     "queue": Field(
         "queue",
         values.text,
-        _text("Can be limited: `llmctl limit set queue:NAME 2`."),
+        _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`."),
         title="queue",
         usual="default",
     ),
     "key": Field(
         "idempotency_key",
         values.text,
-        _text("Idempotency key: known already, nothing new is queued."),
+        _text("Queue nothing if a task has this idempotency key already."),
         title="key",
     ),
     "permission": Field(
@@ -135,7 +146,7 @@ FIELDS: Mapping[str, Field] = {
         Annotated[
             Permission | None,
             typer.Option(
-                help="What the agent may do; edit unless given. full must be allowed in config.yaml, too."
+                help="Set what the agent may do; edit unless given. config.yaml must allow full, too."
             ),
         ],
         title="permission",

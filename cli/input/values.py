@@ -20,7 +20,7 @@ from dispatcher.configuration.paths import expanded
 from dispatcher.errors import UsageError
 
 MOST_INPUT_BYTES = 128 * 2**20
-"""All input files of a task together. They travel as base64 in one JSON value of at most 256 MiB."""
+"""All input files of a task together. They travel as base64 in a JSON value of at most 256 MiB."""
 
 
 def text(value: object) -> str:
@@ -94,7 +94,7 @@ def labels(value: object) -> dict[str, object]:
     for label in texts(value):
         key, separator, meaning = label.partition("=")
         if not separator or not key:
-            raise UsageError(f"a label is KEY=VALUE, not {label!r}")
+            raise UsageError(f"{label!r} is not a label: expected KEY=VALUE")
         if key in found:
             raise UsageError(f"the label {key} is given twice")
         found[key] = meaning
@@ -119,7 +119,7 @@ def input_files(value: object) -> Sequence[Mapping[str, object]]:
         if room < 0:
             raise UsageError(
                 f"the input files are larger than {MOST_INPUT_BYTES // 2**20} MiB together",
-                hint="put them where the agent can read them, and name the place in the prompt",
+                hint="put them where the agent can read them, and name that place in the prompt",
             )
         files.append({"path": name, "content_base64": base64.b64encode(content).decode(), "mode": mode})
     return files

@@ -1,4 +1,4 @@
-"""What came of tasks, as people and scripts are told it."""
+"""The results of tasks, for people and scripts."""
 
 from collections.abc import Collection
 
@@ -7,11 +7,11 @@ from cli.show.records import Task
 from dispatcher.errors import ExitCode
 
 MOST_NAMED = 50
-"""Tasks that a message names, rather than counts."""
+"""A message names at most this many tasks, and counts more."""
 
 
 def show_result(task: Task, output: TextOrJson) -> ExitCode:
-    """The text on standard output, or on standard error why there is none."""
+    """Print the answer on standard output, or on standard error why there is none."""
     if output is TextOrJson.JSON:
         write(
             to_json(
@@ -39,7 +39,7 @@ def show_result(task: Task, output: TextOrJson) -> ExitCode:
 
 
 def waits_again(tasks: Collection[int | str]) -> str:
-    """That tasks go on, and how to wait for them again."""
+    """Say that tasks go on, and how to wait for them again."""
     if len(tasks) > MOST_NAMED:
         return "they go on; `llmctl ls` shows them"
     named = " ".join(str(task) for task in tasks)

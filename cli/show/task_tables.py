@@ -1,4 +1,4 @@
-"""Tasks and their runs in words: pure functions of what the database answered."""
+"""Tasks and their runs for people: pure functions of what the database returned."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ STYLES = {
 
 _PROMPT_LINES = 12
 SILENCE = 60.0
-"""Seconds without output that are worth a remark."""
+"""After this many seconds without output the table says so."""
 
 
 def state_style(task: TaskRow) -> str:
@@ -37,7 +37,7 @@ def state_style(task: TaskRow) -> str:
 
 
 def remark(task: TaskRow) -> str | None:
-    """What it does, why it waits, or what went wrong."""
+    """Return what the task does, why it waits, or what went wrong."""
     if task.status == "queued":
         return task.why
     if task.silent_s is not None and task.silent_s >= SILENCE:
@@ -48,7 +48,7 @@ def remark(task: TaskRow) -> str | None:
 
 
 def elapsed(task: TaskRow) -> str | None:
-    """How long the agent has been running, or ran; of a task that waits for its next attempt that is over."""
+    """Return how long the agent has been running, or ran. A task that waits for its next attempt has no such time."""
     return None if task.elapsed_s is None or task.status == "queued" else stopwatch(task.elapsed_s)
 
 
@@ -148,12 +148,12 @@ FILES: Sequence[Column[FileRow]] = (
 
 
 def when(moment: datetime) -> str:
-    """A time in the zone of who reads it."""
+    """Return a time in the local time zone."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
-    """All that a person asks about one task, as lines of text. ``settings`` are what was asked of it, with titles."""
+    """Return everything about one task as lines of text. ``settings`` are titles and values of what was asked of it."""
     facts = [(title, text) for title, text in _facts(task, settings) if text]
     broad = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title:<{broad}}  {one_line(text)}" for title, text in facts)]

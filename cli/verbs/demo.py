@@ -1,4 +1,4 @@
-"""`llmctl demo`: everything at work, with simulated agents."""
+"""`llmctl demo`: a demonstration with simulated agents."""
 
 from cli.registry import family
 
@@ -7,9 +7,9 @@ app = family()
 
 @app.command()
 def demo() -> int:
-    """Show it all at work: a database, a dispatcher and eight tasks, with simulated agents.
+    """See everything work: a database, a dispatcher and eight tasks, with simulated agents.
 
-    No key and no CLI is needed, and nothing is left behind. It takes less than half a minute.
+    It needs no key and no CLI, leaves nothing behind, and takes less than half a minute.
     """
     from cli.demo.demonstration import demonstrate
 

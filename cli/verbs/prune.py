@@ -18,14 +18,16 @@ app = family()
 
 @app.command()
 def prune(
-    older_than: Annotated[int, duration_option("Since their end: 90d, 12h.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    older_than: Annotated[int, duration_option("Delete tasks that ended 90d, 12h, … ago or earlier.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted, but delete nothing.")
+    ] = False,
     output: TextOrJsonOption = TextOrJson.TEXT,
 ) -> None:
     """Delete tasks that ended long ago, with their runs, answers, logs and files.
 
-    For good. Their idempotency keys are free again. Tasks with a reply stay until that is old, too. Dispatchers do
-    the same by themselves, where config.yaml says so: retention.tasks.
+    This cannot be undone. Their idempotency keys can be used again. A task with a reply stays until the reply is old
+    enough, too. Dispatchers do the same if config.yaml sets retention.tasks.
     """
     from cli.database.connection import opened
 
@@ -46,7 +48,7 @@ def _would_go(db: "Database", older_than: int) -> "Pruned":
 
 
 def _delete(db: "Database", older_than: int) -> "Pruned":
-    """Delete in batches, each for good as soon as it is done, until nothing is left."""
+    """Delete in batches, each in a transaction of its own, until nothing old is left."""
     from cli.show.records import Pruned
 
     total = Pruned(tasks=0, runs=0, bytes=0)

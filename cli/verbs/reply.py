@@ -1,4 +1,4 @@
-"""`llmctl reply`: the next prompt of a conversation that an agent has ended."""
+"""`llmctl reply`: continue the session of a task that has ended."""
 
 from typing import Annotated
 
@@ -19,24 +19,26 @@ app = family()
 def reply(
     task: TaskArgument,
     prompt: Annotated[
-        str | None, typer.Argument(help="What it is to do next; - reads standard input.")
+        str | None, typer.Argument(help="What the agent shall do next; - reads standard input.")
     ] = None,
     file: PromptFileOption = None,
-    name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
-    priority: Annotated[int | None, typer.Option(metavar="N", min=1, max=9, help="9 is first.")] = None,
-    timeout: Annotated[int | None, duration_option("The longest a run may take.")] = None,
+    name: Annotated[str | None, typer.Option(help="Give the new task a name.")] = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=9, help="Start tasks with 9 first.")
+    ] = None,
+    timeout: Annotated[int | None, duration_option("Stop a run that takes longer.")] = None,
     output: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="A file the agent must write, and is kept. Repeatable."),
+        typer.Option(metavar="PATH", help="Require the agent to write this file, and keep it. Repeatable."),
     ] = None,
     wait: WaitOption = False,
     quiet: QuietOption = False,
     output_format: TextOrJsonOption = TextOrJson.TEXT,
 ) -> ExitCode:
-    """Go on with the session of a task that has ended, as a new task.
+    """Continue the session of a task that has ended, as a new task.
 
-    It has the same account, model, permission and directory. The directory is kept for a day after each run, or
-    for as long as execution.keep_sessions says.
+    The new task has the same account, model, permission and directory. The directory is kept for a day after each run,
+    or for as long as execution.keep_sessions says.
     """
     text = read_prompt("reply TASK", prompt, file)
     from cli.database.connection import opened
@@ -53,7 +55,7 @@ def reply(
             timeout_s=timeout,
             output_files=to_json(output, indent=False) if output else None,
         )
-        said = str(submitted.number) if quiet else f"task {submitted.number} goes on with task {task}"
+        said = str(submitted.number) if quiet else f"task {submitted.number} continues task {task}"
         if wait:
             if output_format is TextOrJson.TEXT:
                 say(said)

@@ -1,4 +1,4 @@
-"""`llmctl submit`: from words and files to one task, or to many."""
+"""`llmctl submit`: make one task of the command line, or many of a file."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,13 +30,13 @@ def _tool_names() -> list[str]:
 ToolArgument = Annotated[
     str | None,
     typer.Argument(
-        help="claude, codex, gemini or one of config.yaml.", show_default=False, autocompletion=_tool_names
+        help="claude, codex, gemini or a tool of config.yaml.", show_default=False, autocompletion=_tool_names
     ),
 ]
 PromptArgument = Annotated[
     str | None,
     typer.Argument(
-        help="What the agent is to do; - reads standard input. Write -- before one that begins with -."
+        help="What the agent shall do; - reads standard input. Write -- before a prompt that begins with -."
     ),
 ]
 FromOption = Annotated[
@@ -44,17 +44,18 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="FILE",
-        help="A task for each row of a .jsonl, .csv or .tsv, see above; - reads JSON lines.",
+        help="Queue a task for each row of a .jsonl, .csv or .tsv file, see above; - reads JSON lines.",
     ),
 ]
 FromFormatOption = Annotated[
-    Literal["jsonl", "csv", "tsv"] | None, typer.Option(help="With --from: instead of what its name says.")
+    Literal["jsonl", "csv", "tsv"] | None,
+    typer.Option(help="With --from: read FILE in this format, whatever its name says."),
 ]
 ColumnsOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,…",
-        help="With --from: let its columns input, workdir or permission count; only for files that you trust.",
+        help="With --from: accept the columns input, workdir or permission; only for files that you trust.",
     ),
 ]
 ChunkOption = Annotated[
@@ -63,16 +64,16 @@ ChunkOption = Annotated[
         min=1,
         max=2**31 - 1,
         metavar="N",
-        help="With --from: commit every N tasks, instead of all of them or none.",
+        help="With --from: commit after every N tasks, instead of all tasks or none.",
     ),
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything and show it, but submit nothing.")
+    bool, typer.Option("--dry-run", help="Check the tasks and show them, but submit nothing.")
 ]
-FollowOption = Annotated[
-    bool, typer.Option("--follow", help="Print what the agent prints, until the task has ended.")
+FollowOption = Annotated[bool, typer.Option("--follow", help="Print the agent's output until the task ends.")]
+WaitTimeoutOption = Annotated[
+    int | None, duration_option("With --wait: stop waiting after this time, with exit code 124.")
 ]
-WaitTimeoutOption = Annotated[int | None, duration_option("With --wait: then exit with 124.")]
 
 
 @app.command()
@@ -96,13 +97,13 @@ def submit(
     r"""Queue a task. Prints its number; with --wait, its result.
 
     With --wait or --follow the exit code is 0 when the task succeeds, 1 when it fails or is canceled, and 124 when
-    --wait-timeout passes first; the task goes on then.
+    --wait-timeout passes first; the task then goes on.
 
-    With --from, each JSON object on a line of its own, or each row of a CSV file below its heading, is a task. Columns
-    that are called like an option (tool, prompt, priority, retry-on, ...) set it for their task; TOOL, PROMPT and
-    options are for rows that do not. In these, {{column}} is replaced by the value of any column, and \{{ is {{.
+    With --from, each line with a JSON object, or each row of a CSV file below its heading, is a task. A column that is
+    named like an option (tool, prompt, priority, retry-on, ...) sets this option for its task; TOOL, PROMPT and the
+    options apply to rows that do not set them. In these, {{column}} stands for the value of any column, and \{{ for {{.
     Columns that reach beyond the task (input, workdir, permission) are refused unless --columns names them.
-    Either all tasks are queued or, if anything is wrong, none.
+    If anything is wrong, no task is queued.
     """
     if fields["at"] is not None and fields["delay"] is not None:
         raise UsageError("give --at or --delay, not both")
@@ -110,14 +111,14 @@ def submit(
     options = SubmitOptions(output_format, quiet, dry_run, follow, wait, wait_timeout, chunk)
     if from_ is not None:
         if from_ == "-" and "-" in (prompt, file):
-            raise UsageError("standard input is either the prompt or the file of tasks")
+            raise UsageError("standard input can be the prompt or the file of tasks, not both")
         if prompt is not None or file is not None:
             given = {"prompt": read_prompt("submit TOOL", prompt, file), **given}
         if tool is not None:
             given = {"tool": tool, **given}
         return _submit_file(from_, from_format, columns, given, options)
     if any(one is not None for one in (columns, chunk, from_format)):
-        raise UsageError("--columns, --chunk and --from-format go with --from FILE")
+        raise UsageError("--columns, --chunk and --from-format need --from FILE")
     if tool is None:
         raise UsageError("Missing argument 'TOOL'", hint="`llmctl submit --help` shows how")
     return _submit_one({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}, options)
@@ -131,7 +132,7 @@ def _submit_file(
     options: SubmitOptions,
 ) -> ExitCode:
     if options.follow:
-        raise UsageError("--follow is for one task; `llmctl watch` shows many")
+        raise UsageError("--follow works for one task only; `llmctl watch` shows many")
     from dataclasses import replace
 
     from cli.input.bulk import dry_run, submission

@@ -1,5 +1,5 @@
--- complaint_about_files(kind, files): what is wrong with the input files or the output files of a task, to be read after
--- the key; null when nothing is. Part of complaint_about().
+-- complaint_about_files(kind, files): what is wrong with the input files or the output files of a task, as the rest of
+-- a sentence that begins with the key; null when nothing is. Part of complaint_about().
 CREATE OR REPLACE FUNCTION complaint_about_files(p_kind text, p_files jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$

@@ -1,7 +1,7 @@
--- reply_task(task, prompt, ...): queues a task that goes on with the session of one that has ended: with the same
--- account, model and permission, in the same directory. What is given takes the place of what that task had.
+-- reply_task(task, prompt, ...): queues a task that continues the session of one that has ended, with its settings and the
+-- same account, in the same directory. Arguments replace what that task had.
 --   SELECT * FROM reply_task('812', 'Now write the tests');
--- Locks: the task that is replied to, then the session, so that two replies are not queued at once.
+-- Locks: the task that has ended, then the session, so that two replies are not queued at once.
 -- Raises LD404; LD409 when it has not ended, has no session, or has a reply that has not ended; LD400 for bad input.
 CREATE OR REPLACE FUNCTION reply_task(
     p_task text, p_prompt text, p_name text DEFAULT NULL, p_priority integer DEFAULT NULL,

@@ -1,5 +1,5 @@
--- require_budgets(daily, task): raises LD400 for NaN and infinity. The constraints of worker_groups take them for more than
--- 0, but as JSON they are text: a claim that answered such a budget was understood by no dispatcher.
+-- require_budgets(daily, task): raises LD400 for NaN and infinity. The constraints of worker_groups accept both as more than
+-- 0, but JSON writes them as text: no dispatcher could read a claim with such a budget.
 CREATE OR REPLACE FUNCTION require_budgets(p_daily_usd double precision, p_task_usd double precision) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$

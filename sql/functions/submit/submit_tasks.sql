@@ -3,12 +3,12 @@
 -- tasks is a JSON array of objects with the keys that c_keys lists. Returns one row for each element, in order.
 -- A task whose idempotency key its tenant has used before is not queued again: its row shows the first task with
 -- created = false, and same = false if tool, model or prompt differ from it.
--- Waits, when two transactions submit the same key at once, for the first of them to end.
--- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
--- so that two batches cannot deadlock; numbers follow the order of the array all the same.
--- Its settings keep the cost of a call what it is when the table has grown since the session planned it.
--- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for and for a session that is none of
--- its tenants' (from the trigger), 40001 if the first task of a key was deleted at that moment (submit again).
+-- Locks: if two transactions submit the same key at once, the second waits for the end of the first; no other producer
+-- waits. Rows are inserted in the order of their tenants and keys, so that two batches cannot deadlock; numbers still
+-- follow the order of the array.
+-- Its settings keep the cost of a call the same when the table has grown since the session planned it.
+-- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for and (from the trigger) for a
+-- session that none of its tenants had, 40001 if the first task of a key was deleted at that moment (submit again).
 CREATE OR REPLACE FUNCTION submit_tasks(p_tasks jsonb)
 RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE plpgsql VOLATILE
