@@ -6,7 +6,7 @@
 CREATE OR REPLACE FUNCTION runs_for_dispatch(p_tasks uuid [], p_prompts boolean DEFAULT true) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
-    SELECT coalesce(jsonb_agg(settings_of(t) - ARRAY[
+    SELECT coalesce(jsonb_agg(settings_of(t.id) - ARRAY[
         'name', 'labels', 'tenant_id', 'queue', 'priority', 'backoff_s', 'retry_on'
     ] || jsonb_build_object(
         'run_id', t.run_id, 'task_id', t.id, 'number', t.number, 'run_no', t.run_no, 'attempt', t.attempt + 1,

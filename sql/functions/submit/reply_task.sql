@@ -44,7 +44,7 @@ BEGIN
             HINT = format('wait for it, and reply to it: `llmctl reply %s PROMPT`', v_open);
     END IF;
 
-    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(settings_of(v_task)
+    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(settings_of(v_task.id)
         || jsonb_strip_nulls(jsonb_build_object(
             'name', p_name, 'priority', p_priority, 'timeout_s', p_timeout_s, 'permission', p_permission))
         || jsonb_build_object('prompt', p_prompt, 'account', v_account, 'output_files', p_output_files,
