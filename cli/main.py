@@ -17,7 +17,7 @@ from dispatcher.host import standard_streams
 
 app = typer.Typer(
     cls=Verbs,
-    help="Submit tasks to LLM agents, see what becomes of them, and say how many may run.",
+    help="Submit tasks to LLM agents, follow their progress, and limit how many run.",
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -27,7 +27,7 @@ announce(app)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        # The package's metadata are made of it; reading them would cost more than all else that help imports.
+        # The package's metadata say the same, but reading them costs more than all other imports of the help.
         typer.echo(f"llmctl {__version__}")
         raise typer.Exit
 
@@ -35,20 +35,21 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="Instead of the usual config.yaml.")
+        str | None,
+        typer.Option("--config", metavar="FILE", help="Read FILE instead of the usual config.yaml."),
     ] = None,
     _version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    # The settings look there; demo's dispatcher inherits it.
+    # The settings read this variable, and the dispatcher of the demo inherits it.
     if config is not None:
         os.environ["LLMCTL_CONFIG"] = config
 
 
 def main() -> None:
-    """The one place where failures become exit codes: those of :class:`ExitCode`."""
+    """Run the command line. Only here failures become exit codes, see :class:`ExitCode`."""
     standard_streams.make_usable()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="llmctl", standalone_mode=False)
@@ -62,9 +63,9 @@ def main() -> None:
     except typer.Abort:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        code = ExitCode.FAILED  # whoever read our output has had enough
+        code = ExitCode.FAILED  # the reader of our output has closed the pipe
     except OSError as error:
-        # Of what is ours to read or write, errors say more; this is above all a disk that has no room for our output.
+        # Our own files raise errors that say more. This is usually a full disk, which has no room for our output.
         code = _complain(error.strerror or str(error), None, ExitCode.FAILED)
     except (MemoryError, RuntimeError) as error:
         from dispatcher.host.host_trouble import is_host_trouble
@@ -75,8 +76,8 @@ def main() -> None:
         code = _complain(f"this host has no room for the command: {said}", None, ExitCode.FAILED)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    # Not sys.exit(): all is closed and flushed by now, and taking a thousand modules apart costs a short command
-    # a tenth of its time (measured: 25 of 250 ms of a submit).
+    # Not sys.exit(): everything is closed and flushed by now, and taking a thousand modules apart costs a short
+    # command a tenth of its time (measured: 25 of 250 ms of a submit).
     os._exit(code or ExitCode.OK)
 
 
@@ -88,7 +89,7 @@ def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:
 
 
 def _about_encoding(error: UnicodeEncodeError) -> str:
-    """Say which argument is not UTF-8, or which name the locale has no bytes for; nothing that we print ends here."""
+    """Say which argument is not UTF-8, or which name the locale cannot encode. Our own output never fails like this."""
     if error.encoding == "utf-8":
         return f"{os.fsencode(error.object)!r} is not UTF-8"
     return (

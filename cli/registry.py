@@ -1,7 +1,7 @@
-"""The verbs of `llmctl`, and where each is: its module is imported when it is called, not before.
+"""The verbs of `llmctl`, and the module of each, which is imported only when the verb is called.
 
-The help of all verbs and the shell's completion so cost no more than typer itself: measured, building the
-options of all verbs would add a quarter.
+So the help of `llmctl` and the shell's completion cost no more than typer itself. Building the options of all verbs
+would add a quarter (measured).
 """
 
 from importlib import import_module
@@ -15,37 +15,37 @@ from typer.main import get_command
 class Verb(NamedTuple):
     name: str
     module: str
-    """Its ``app`` is a family of verbs, of which it is one, or with the name of the verb as a whole."""
+    """Its ``app`` is a family of verbs. The verb is a member of it or, if none has its name, the whole family."""
     help: str
     alias: str | None = None
 
 
 VERBS = (
     Verb("submit", "cli.verbs.submit", "Queue a task, or many from a file.", alias="enqueue"),
-    Verb("reply", "cli.verbs.reply", "Go on with the session of a task."),
+    Verb("reply", "cli.verbs.reply", "Continue the session of a task."),
     Verb("ls", "cli.verbs.tasks", "List tasks: what runs, what waits and why.", alias="list"),
-    Verb("show", "cli.verbs.tasks", "Show all about one task.", alias="get"),
+    Verb("show", "cli.verbs.tasks", "Show everything about one task.", alias="get"),
     Verb("watch", "cli.verbs.watch", "Watch tasks and groups live."),
-    Verb("logs", "cli.verbs.logs", "Print what an agent prints, also while it runs."),
+    Verb("logs", "cli.verbs.logs", "Print an agent's output, also while it runs."),
     Verb("result", "cli.verbs.results", "Print the final text of a task."),
     Verb("wait", "cli.verbs.results", "Wait until tasks have ended."),
-    Verb("cancel", "cli.verbs.tasks", "Cancel tasks, also those that run."),
-    Verb("retry", "cli.verbs.tasks", "Queue tasks again, or at once."),
+    Verb("cancel", "cli.verbs.tasks", "Cancel tasks, also running ones."),
+    Verb("retry", "cli.verbs.tasks", "Try tasks again, or start them early."),
     Verb("runs", "cli.verbs.tasks", "List the runs of a task."),
     Verb("files", "cli.verbs.files", "List and fetch the files of a task."),
     Verb("stats", "cli.verbs.stats", "Sum up runs, tokens and costs."),
     Verb("prune", "cli.verbs.prune", "Delete tasks that ended long ago."),
-    Verb("group", "cli.verbs.groups", "Accounts, and how many agents each bears."),
-    Verb("limit", "cli.verbs.limits", "Limits of tools, models, tenants, queues."),
-    Verb("doctor", "cli.verbs.doctor", "Look for what keeps tasks from running."),
+    Verb("group", "cli.verbs.groups", "Manage accounts: how many agents each runs."),
+    Verb("limit", "cli.verbs.limits", "Limit tools, models, tenants and queues."),
+    Verb("doctor", "cli.verbs.doctor", "Find out what keeps tasks from running."),
     Verb("demo", "cli.verbs.demo", "See it work, with simulated agents."),
 )
 
 
 class Verbs(TyperGroup):
-    """Knows each verb by name and help; what it takes is looked up in its module."""
+    """Knows the name and the help of each verb, and finds its options in its module when it is called."""
 
-    # Any: the types of typer that stand here in the base class have no public name.
+    # Any: the types that the base class names here are not public in typer.
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, known, rest = super().resolve_command(ctx, args)
         verb = next((verb for verb in VERBS if name in (verb.name, verb.alias)), None)
@@ -60,7 +60,7 @@ class Verbs(TyperGroup):
 
 
 def family(about: str | None = None) -> typer.Typer:
-    """An app for some verbs of one module, in the style of all others."""
+    """Return an app for the verbs of one module, in the style of all others."""
     return typer.Typer(
         help=about,
         rich_markup_mode=None,  # rich would be imported for each help page
@@ -70,7 +70,7 @@ def family(about: str | None = None) -> typer.Typer:
 
 
 def announce(app: typer.Typer) -> None:
-    """Make the verbs known to ``app`` by name and help."""
+    """Add the name and the help of each verb to ``app``."""
     for verb in VERBS:
         app.command(verb.name, help=verb.help)(_stands_for_the_verb)
         if verb.alias:

@@ -1,4 +1,4 @@
-"""A dispatcher as a child of ours, and a look at what it does, for as long as it has work."""
+"""Runs a dispatcher as a child process and shows what it does, as long as it has work."""
 
 import signal
 import sys
@@ -16,7 +16,7 @@ from cli.show.output import has_screen, write
 from dispatcher.errors import DispatchError
 
 STOP_SECONDS = 15.0
-"""How long a dispatcher may take to stop its agents."""
+"""Seconds that a dispatcher may take to stop its agents."""
 
 MOST_TASKS = 200
 
@@ -24,8 +24,8 @@ MOST_TASKS = 200
 def dispatch_until_empty(db: Database, names: Mapping[int, str], log: Path) -> int | None:
     """Run a dispatcher until nothing is queued or running, and show it; ``names`` are those of the tasks.
 
-    Answers None, or what ended it before: 0 for the key q, else the number of a signal. The dispatcher and its
-    agents have ended in any case. Raises :class:`DispatchError` with its last words when it fails.
+    Returns None, or what ended it early: 0 for the key q, else the number of a signal. The dispatcher and its agents
+    have ended in any case. Raises :class:`DispatchError` with its last words when it fails.
     """
     with listening("task_event") as listener:
         if has_screen():
@@ -41,7 +41,7 @@ def dispatch_until_empty(db: Database, names: Mapping[int, str], log: Path) -> i
 
 
 async def _dispatch(show: Callable[[], Awaitable[None]], log: Path) -> tuple[int | None, int | None]:
-    """Answer the dispatcher's exit code and what stopped it; one of them is None, unless it was both at once."""
+    """Return the dispatcher's exit code and what stopped it; one of them is None, unless both happen at once."""
     exit_code: int | None = None
     stopped_by: int | None = None
     async with trio.open_nursery() as nursery:
@@ -55,7 +55,7 @@ async def _dispatch(show: Callable[[], Awaitable[None]], log: Path) -> tuple[int
                     stderr=output,
                     check=False,
                     deliver_cancel=_stop,
-                    start_new_session=True,  # else Ctrl-C would reach it, too
+                    start_new_session=True,  # so that Ctrl-C does not reach it, too
                 )
             exit_code = ended.returncode
             nursery.cancel_scope.cancel()
@@ -68,7 +68,7 @@ async def _dispatch(show: Callable[[], Awaitable[None]], log: Path) -> tuple[int
 
 
 async def _stop(dispatcher: trio.Process) -> None:
-    """The first signal drains, the second stops the agents; two of a kind could be taken for one."""
+    """Drain with one signal and stop the agents with another: two signals of a kind could arrive as one."""
     dispatcher.send_signal(signal.SIGINT)
     dispatcher.send_signal(signal.SIGTERM)
     with trio.move_on_after(STOP_SECONDS):

@@ -1,8 +1,8 @@
-"""The agent of `llmctl demo`: it reads a prompt, takes its time and prints an answer. No model is behind it.
+"""The agent of `llmctl demo`: it reads a prompt, waits and prints an answer. It uses no model.
 
-Run as a program of its own, with a directory in which it notes what has failed once. In the prompt,
-``[takes 2 s]`` is how long it works, ``[fails once]`` lets its first run fail, and ``[writes FILE]`` has it write
-a file.
+It runs as a program of its own, with a directory in which it notes what has failed once. In the prompt,
+``[takes 2 s]`` says how long it works, ``[fails once]`` makes its first run fail, and ``[writes FILE]`` makes it
+write a file.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""What people and files give to `llmctl`: prompts, task fields, times, and files of tasks."""
+"""Input of `llmctl`: prompts, task fields, times, and files of tasks."""

@@ -2,17 +2,25 @@
 
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+import typer
 
 from dispatcher.configuration.given_files import unreadable
 from dispatcher.errors import UsageError
 
+PromptFileOption = Annotated[
+    str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
+]
 MOST_PROMPT_BYTES = 32 * 2**20
-"""What tasks.prompt takes. CLIs take less (`Wrapper.longest_prompt`), which is known where they are configured."""
+"""The longest prompt that tasks.prompt takes. CLIs take less: see `Wrapper.longest_prompt`."""
 
 
 def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
-    """The prompt that was given in one of these ways; ``verb`` is how the command begins. Raises UsageError."""
+    """Return the prompt that was given in one of these ways; ``verb`` is the beginning of the command, for hints.
+
+    Raises UsageError.
+    """
     if argument is not None and file is not None:
         raise UsageError("give the prompt as an argument or with -f, not both")
     if argument is not None and argument != "-":
@@ -34,21 +42,21 @@ def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
 
 
 def require_prompt(prompt: str) -> str:
-    """The prompt, if it can be one. Raises UsageError."""
+    """Return the prompt if a task can have it. Raises UsageError."""
     if not prompt or prompt.isspace():
         raise UsageError("the prompt is empty")
     if "\0" in prompt:
-        raise UsageError("the prompt holds a NUL character, which the database cannot keep")
+        raise UsageError("the prompt contains a NUL character, which the database cannot store")
     if len(prompt) > MOST_PROMPT_BYTES // 4 and len(prompt.encode()) > MOST_PROMPT_BYTES:
         raise too_long("the prompt")
     return prompt
 
 
 def too_long(what: str) -> UsageError:
-    """The refusal of a text that no task can have."""
+    """Return the error for a text that is too long for a task."""
     return UsageError(
         f"{what} is longer than {MOST_PROMPT_BYTES // 2**20} MiB",
-        hint="put long texts into files, and name these in the prompt: --input FILE",
+        hint="put long texts into files and name them in the prompt: --input FILE",
     )
 
 

@@ -1,37 +1,182 @@
-"""The fields of a task, under the names of the options of `llmctl submit`, and how each is read.
+"""The fields of a task.
 
-A value is what an option of the command line was parsed to, a cell of a CSV file, or a value of JSON.
+One entry of :data:`FIELDS` makes an option of `llmctl submit`, a column of `submit --from` and a line of `llmctl show`.
+submit_tasks.sql lists what the database takes under each key.
 """
 
-import base64
-import os
 import re
-import stat
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from inspect import Parameter, signature
+from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 
 import typer
 
-from cli.input.prompts import require_prompt
-from cli.input.times import parse_duration, parse_time
+from cli.input import values
+from cli.input.times import duration_option
 from cli.show.text import text_of
-from dispatcher.configuration.given_files import open_regular, unreadable
-from dispatcher.configuration.paths import expanded
-from dispatcher.errors import UsageError
 
-MOST_INPUT_BYTES = 128 * 2**20
-"""All input files of a task together. They travel as base64 in one JSON value of at most 256 MiB."""
-
-PERMISSIONS = ("read", "edit", "full")
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+Permission = Literal["read", "edit", "full"]
 
 
 class Field(NamedTuple):
     key: str
-    """What submit_tasks() calls it."""
+    """The name of the field in submit_tasks() and in what show_task() returns."""
 
     read: Callable[[object], object]
-    """From a value to what submit_tasks() takes; raises :class:`UsageError`."""
+    """Turns a parsed option, a cell of CSV or a value of JSON into what submit_tasks() takes; raises
+    :class:`dispatcher.errors.UsageError`.
+    """
+
+    option: object = None
+    """The option of `llmctl submit`; None for what is an argument there."""
+
+    title: str | None = None
+    """What `llmctl show` writes before the value; None where it is not shown, or together with something else."""
+
+    usual: object = None
+    """A value that `llmctl show` leaves out."""
+
+    reaches: str | None = None
+    """What the field does beyond its task, for fields that a file may set only where the command line allows it: they
+    reach other files and directories, with the rights of the user who submits or runs the task.
+    """
+
+
+def _text(help_: str, metavar: str | None = None) -> object:
+    return Annotated[str | None, typer.Option(metavar=metavar, help=help_)]
+
+
+def _texts(metavar: str, help_: str) -> object:
+    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=help_)]
+
+
+def _number(lowest: int, highest: int, help_: str) -> object:
+    return Annotated[int | None, typer.Option(metavar="N", min=lowest, max=highest, help=help_)]
+
+
+def _duration(help_: str) -> object:
+    return Annotated[int | None, duration_option(help_)]
+
+
+FIELDS: Mapping[str, Field] = {
+    "tool": Field("tool", values.text),
+    "prompt": Field("prompt", values.prompt),
+    "model": Field("model", values.text, _text("Run the tool with this model.")),
+    "fallback-model": Field(
+        "fallback_model", values.text, _text("Use this model when the other is overloaded; claude only.")
+    ),
+    "account": Field("account", values.text, _text("Use only this account of the tool."), title="account"),
+    "priority": Field(
+        "priority",
+        values.whole(1, 9),
+        _number(1, 9, "Start tasks with 9 first; 5 unless given."),
+        title="priority",
+    ),
+    "name": Field("name", values.text, _text("Give the task a name.")),
+    "label": Field(
+        "labels", values.labels, _texts("KEY=VALUE", "Attach a label. Repeatable."), title="labels"
+    ),
+    "input": Field(
+        "input_files",
+        values.input_files,
+        _texts("FILE[:NAME]", "Copy FILE into the agent's directory (as NAME). Repeatable."),
+        reaches="names files to read",
+    ),
+    "output": Field(
+        "output_files",
+        values.texts,
+        _texts("PATH", "Require the agent to write this file, and keep it. Repeatable."),
+        title="outputs",
+    ),
+    "workdir": Field(
+        "workdir",
+        values.directory,
+        _text("Work in DIR, which must lie below security.allowed_roots of config.yaml.", "DIR"),
+        title="directory",
+        reaches="chooses the directory to work in",
+    ),
+    "at": Field(
+        "scheduled_at",
+        values.moment,
+        _text("Start not before 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
+    ),
+    "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
+    "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
+    "stall-timeout": Field(
+        "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for so long.")
+    ),
+    "retries": Field(
+        "max_attempts", values.attempts, _number(0, 99, "Retry N times after failures; 2 unless given.")
+    ),
+    "retry-on": Field(
+        "retry_on",
+        values.classes,
+        _text("Retry after these errors instead of the usual ones: agent_error,timeout,…", "CLASS,…"),
+    ),
+    "retry-delay": Field(
+        "backoff_s",
+        values.seconds,
+        _duration("Wait so long before the first retry, then twice as long each time; 30s unless given."),
+    ),
+    "tenant": Field(
+        "tenant_id",
+        values.text,
+        _text("Run the task for this tenant; tenants take fair turns."),
+        title="tenant",
+        usual="default",
+    ),
+    "queue": Field(
+        "queue",
+        values.text,
+        _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`."),
+        title="queue",
+        usual="default",
+    ),
+    "key": Field(
+        "idempotency_key",
+        values.text,
+        _text("Queue nothing if a task has this idempotency key already."),
+        title="key",
+    ),
+    "permission": Field(
+        "permission",
+        values.one_of(*get_args(Permission)),
+        Annotated[
+            Permission | None,
+            typer.Option(
+                help="Set what the agent may do; edit unless given. config.yaml must allow full, too."
+            ),
+        ],
+        title="permission",
+        reaches="chooses what the agent may do",
+    ),
+}
+"""By the name of the option, in the order of the help; a column of a file is called the same."""
+
+
+def takes_fields(before: str) -> Callable[[Callable[Parameters, Returned]], Callable[Parameters, Returned]]:
+    """Give a verb an option for each field, in front of its option ``before``; ``**fields`` receives them."""
+
+    def with_options(verb: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+        own = signature(verb)
+        options: list[Parameter] = []
+        for parameter in own.parameters.values():
+            if parameter.name == before:
+                options += [
+                    Parameter(
+                        name.replace("-", "_"), Parameter.KEYWORD_ONLY, default=None, annotation=field.option
+                    )
+                    for name, field in FIELDS.items()
+                    if field.option is not None
+                ]
+            if parameter.kind is not Parameter.VAR_KEYWORD:
+                options.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+        vars(verb)["__signature__"] = own.replace(parameters=options)
+        return verb
+
+    return with_options
 
 
 def option_of(column: str) -> str | None:
@@ -50,127 +195,19 @@ def task_of(options: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool | list | dict):
-        raise UsageError(f"{text_of(value)} is no text")
-    return text_of(value)
+def facts_of(task: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The lines of `llmctl show` about the fields of a task, which is what show_task() returns."""
+    for field in FIELDS.values():
+        value = task.get(field.key)
+        if field.title is not None and value and value != field.usual:
+            yield field.title, _shown(value)
 
 
-def _prompt(value: object) -> str:
-    return require_prompt(_text(value))
-
-
-def _whole(lowest: int, highest: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        number = text_of(value).strip()
-        if not re.fullmatch(r"\d{1,9}", number, re.ASCII) or not lowest <= int(number) <= highest:
-            raise UsageError(f"{number!r} is no whole number from {lowest} to {highest}")
-        return int(number)
-
-    return read
-
-
-def _attempts(value: object) -> int:
-    return _whole(0, 99)(value) + 1
-
-
-def _seconds(value: object) -> int:
-    try:
-        return parse_duration(text_of(value))
-    except typer.BadParameter as error:
-        raise UsageError(error.message) from error
-
-
-def _moment(value: object) -> str:
-    try:
-        return parse_time(_text(value)).isoformat()
-    except typer.BadParameter as error:
-        raise UsageError(error.message) from error
-
-
-def _permission(value: object) -> str:
-    if value not in PERMISSIONS:
-        raise UsageError(f"{text_of(value)!r} is none of {', '.join(PERMISSIONS)}")
-    return str(value)
-
-
-def _directory(value: object) -> str:
-    # Of the dispatcher's host, so it cannot be looked for here.
-    return os.path.abspath(expanded(_text(value)))  # noqa: PTH100 - also without the directory
-
-
-def _texts(value: object) -> list[str]:
-    """A list as it is; one text may hold several, with ``;`` between them."""
-    if isinstance(value, list):
-        return [_text(one) for one in value]
-    return [part.strip() for part in _text(value).split(";") if part.strip()]
-
-
-def _classes(value: object) -> list[str]:
-    return [name.strip() for text in _texts(value) for name in text.split(",") if name.strip()]
-
-
-def _labels(value: object) -> dict[str, object]:
-    """``team=web`` and more of them as a mapping; an object of JSON is one already."""
-    if isinstance(value, dict):
-        return value
-    found: dict[str, object] = {}
-    for label in _texts(value):
-        key, separator, text = label.partition("=")
-        if not separator or not key:
-            raise UsageError(f"a label is KEY=VALUE, not {label!r}")
-        if key in found:
-            raise UsageError(f"the label {key} is given twice")
-        found[key] = text
-    return found
-
-
-def _input_files(value: object) -> Sequence[Mapping[str, object]]:
-    """Read each ``FILE[:NAME]``, regular files only; one whose own name has a colon is found as it is."""
-    files: list[Mapping[str, object]] = []
-    room = MOST_INPUT_BYTES
-    for one in _texts(value):
-        path, name = one, PurePath(one).name
-        if ":" in one and not os.path.exists(one):  # noqa: PTH110 - of Path it raises for a name that is too long
-            path, _, name = one.rpartition(":")
-        with open_regular(path) as source:
-            try:
-                content = source.read(room + 1)
-            except OSError as error:
-                raise unreadable(path, error) from error
-            mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777
-        room -= len(content)
-        if room < 0:
-            raise UsageError(
-                f"the input files are larger than {MOST_INPUT_BYTES // 2**20} MiB together",
-                hint="put them where the agent can read them, and name the place in the prompt",
-            )
-        files.append({"path": name, "content_base64": base64.b64encode(content).decode(), "mode": mode})
-    return files
-
-
-FIELDS: Mapping[str, Field] = {
-    "tool": Field("tool", _text),
-    "prompt": Field("prompt", _prompt),
-    "model": Field("model", _text),
-    "fallback-model": Field("fallback_model", _text),
-    "account": Field("account", _text),
-    "priority": Field("priority", _whole(1, 9)),
-    "name": Field("name", _text),
-    "label": Field("labels", _labels),
-    "input": Field("input_files", _input_files),
-    "output": Field("output_files", _texts),
-    "workdir": Field("workdir", _directory),
-    "at": Field("scheduled_at", _moment),
-    "delay": Field("delay_s", _seconds),
-    "timeout": Field("timeout_s", _seconds),
-    "stall-timeout": Field("stall_timeout_s", _seconds),
-    "retries": Field("max_attempts", _attempts),
-    "retry-on": Field("retry_on", _classes),
-    "retry-delay": Field("backoff_s", _seconds),
-    "tenant": Field("tenant_id", _text),
-    "queue": Field("queue", _text),
-    "key": Field("idempotency_key", _text),
-    "permission": Field("permission", _permission),
-}
-"""By the name of the option; a column of a file is called the same."""
+def _shown(value: object) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{key}={one}" for key, one in value.items())
+        case list():
+            return ", ".join(map(text_of, value))
+        case _:
+            return text_of(value)

@@ -1,4 +1,4 @@
-"""All that the live table shows, as it was at one moment, and how it ages until the next."""
+"""What the live table shows, as it was at one moment, and how it ages until the next one."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ ACTIVE = ("leased", "running")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """``counts`` are of all tasks that fit the filter, by state; ``tasks`` are the first of them."""
+    """``counts`` has the number of tasks in each state that fit the filter; ``tasks`` are the first of them."""
 
     dispatchers: Sequence[DispatcherRow] = ()
     groups: Sequence[GroupRow] = ()
@@ -26,7 +26,7 @@ class Snapshot:
     tasks: Sequence[TaskRow] = ()
 
     def aged(self, seconds: float) -> "Snapshot":
-        """The same, ``seconds`` later, as far as time alone can tell."""
+        """Return the same snapshot ``seconds`` later, as far as time alone changes it."""
         return replace(
             self,
             dispatchers=[_aged_dispatcher(row, seconds) for row in self.dispatchers],
@@ -35,7 +35,7 @@ class Snapshot:
         )
 
     def holds_for(self) -> float:
-        """Seconds until time alone changes what the database would answer; infinite if it never does."""
+        """Return the seconds until time alone changes what the database would return; infinite if it never does."""
         return min((moment for moment in self._moments() if moment > 0), default=math.inf)
 
     def _moments(self) -> Iterator[float]:
@@ -45,7 +45,7 @@ class Snapshot:
 
 
 def take(db: "Database", tool: str | None, limit: int) -> Snapshot:
-    """Read it. Raises :class:`dispatcher.errors.DatabaseError`."""
+    """Read a snapshot. Raises :class:`dispatcher.errors.DatabaseError`."""
     groups = db.call(calls.list_groups())
     return Snapshot(
         dispatchers=db.call(calls.list_dispatchers()),

@@ -1,4 +1,4 @@
-"""The live table on a terminal: who fetches, who draws, and when. Nothing here asks without an event."""
+"""The live table on a terminal: one task fetches and others draw. Nothing asks the database without an event."""
 
 import functools
 import os
@@ -23,14 +23,14 @@ from dispatcher.errors import DatabaseError, DispatchError
 CHANNELS = ("task_event", "task_ready", "run_output", "dispatcher_heartbeat")
 
 FETCH_SECONDS = 0.25
-"""The least between two fetches, however many events come."""
+"""The shortest time between two fetches, however many events come."""
 
 FETCH_SHARE = 0.1
-"""The most of its time that the database may spend on us when a fetch takes long."""
+"""The largest share of its time that the database spends on us if a fetch takes long."""
 
 
 class LiveTable:
-    """Shows ``first``, then what events lead to, until it is cancelled."""
+    """Shows ``first``, and then a new snapshot after each event, until it is cancelled."""
 
     def __init__(self, first: Snapshot, tool: str | None, limit: int) -> None:
         self._snapshot = first
@@ -41,8 +41,8 @@ class LiveTable:
         self._console = Console(highlight=False)
 
     async def run(self) -> None:
-        """Take the terminal's screen and give it back in any case."""
-        # redirect_*: what others print while we hold the screen is not ours to catch.
+        """Take over the screen of the terminal, and restore it in any case."""
+        # redirect_*: we do not catch what others print while we use the screen.
         with Live(
             console=self._console,
             screen=True,
@@ -58,7 +58,7 @@ class LiveTable:
                 nursery.start_soon(_each_resize, draw)
 
     def print(self) -> None:
-        """The table as it is, for who scrolls back."""
+        """Print the table as it is now, so that people can scroll back to it."""
         width, height = self._console.size
         for line in frame(self._now(), width, height):
             self._console.print(line, soft_wrap=True)
@@ -85,7 +85,7 @@ class LiveTable:
 
     async def _follow(self, db: Database, listener: Listener, draw: Callable[[], None]) -> None:
         while True:
-            listener.drain()  # all of it happened before what is read now
+            listener.drain()  # what is read next is newer than all these events
             begun = time.monotonic()
             self._snapshot = await trio.to_thread.run_sync(
                 take, db, self._tool, self._limit, abandon_on_cancel=True
@@ -101,7 +101,7 @@ class LiveTable:
 
 
 async def until_told_to_end() -> int:
-    """Return when somebody presses q (0), or at Ctrl-C or another signal that asks for it (its number)."""
+    """Wait until somebody presses q and return 0, or until Ctrl-C or another ending signal and return its number."""
     tell, told = trio.open_memory_channel[int](1)
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals, _keys_at_once():
         async with trio.open_nursery() as nursery:
@@ -161,8 +161,7 @@ async def _connected() -> AsyncIterator[tuple[Database, Listener]]:
     except Exception:
         opened.close()
         raise
-    # When we are cancelled a thread may be in the middle of a statement, so nothing is closed under it: the
-    # process is about to end.
+    # At a cancel nothing is closed: a thread may be in the middle of a statement, and the process is about to end.
 
 
 def _connect() -> tuple[Database, Listener, ExitStack]:

@@ -1,4 +1,4 @@
-"""The live table as lines of text: pure functions of a snapshot and of the room there is."""
+"""The live table as lines of text: pure functions of a snapshot and of the size of the window."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from dispatcher.terminal import one_line
 from sql.rows import DispatcherRow, TaskRow
 
 NARROW = 100
-"""Cells; below this tokens and cost make way for what a task waits for."""
+"""Below this many cells, tokens and cost are left out to show why a task waits."""
 
 _STATES = (
     *("running", "leased", "queued", "retry", "limit", "budget", "scheduled", "dependency", "held"),
@@ -22,7 +22,7 @@ _STATES = (
 
 
 def frame(snapshot: Snapshot, width: int, height: int, notice: str = "") -> list[Text]:
-    """At most ``height`` lines of at most ``width`` cells; ``notice`` is what went wrong, in red at the end."""
+    """Return at most ``height`` lines of at most ``width`` cells; ``notice`` says in red at the end what went wrong."""
     head = [dispatchers(snapshot.dispatchers), counts(snapshot), Text()]
     if snapshot.groups:
         # The tasks matter most: the groups get no more than a third.
@@ -38,7 +38,7 @@ def frame(snapshot: Snapshot, width: int, height: int, notice: str = "") -> list
 
 
 def everything(snapshot: Snapshot) -> list[Text]:
-    """The same for where there is no window: nothing is cut."""
+    """Return the table for output without a window: nothing is cut."""
     lines = [dispatchers(snapshot.dispatchers), counts(snapshot), Text()]
     if snapshot.groups:
         lines += [*table(snapshot.groups, WATCHED_GROUPS), Text()]
@@ -46,7 +46,7 @@ def everything(snapshot: Snapshot) -> list[Text]:
 
 
 def cut(lines: Sequence[Text], room: int, total: int, of_what: str) -> list[Text]:
-    """A table's heading and rows in ``room`` lines; what of ``total`` rows is left out is counted in the last."""
+    """Return the heading and the rows of a table in ``room`` lines; the last line counts the rows that are left out."""
     kept = list(lines[: max(room, 0)])
     if total <= len(kept) - 1 or not kept:
         return kept
@@ -57,7 +57,7 @@ def cut(lines: Sequence[Text], room: int, total: int, of_what: str) -> list[Text
 
 
 def dispatchers(rows: Sequence[DispatcherRow]) -> Text:
-    """Who dispatches, and whether it is alive: the line to look at first when nothing moves."""
+    """Return a line with the dispatchers and whether they are alive: the first thing to look at when nothing moves."""
     if not rows:
         return Text("no dispatcher is running: start one with `dispatcher run`", "red")
     return Text("   ").join(
@@ -78,7 +78,7 @@ def counts(snapshot: Snapshot) -> Text:
 
 
 def columns(width: int) -> Sequence[Column[TaskRow]]:
-    """Those of `llmctl ls`, less what there is no room for; why a task waits is said as of now."""
+    """Return the columns of `llmctl ls` that have room; the last one says why a task waits now."""
     left_out = {"TOOL", "MODEL", "TENANT", "QUEUE"} | ({"TOKENS", "COST"} if width < NARROW else set())
     kept = [column for column in TASKS if column.title not in left_out]
     place = next(place for place, column in enumerate(kept) if column.title == "GROUP")
@@ -87,7 +87,7 @@ def columns(width: int) -> Sequence[Column[TaskRow]]:
 
 
 def remark_now(task: TaskRow) -> str | None:
-    """Like :func:`remark`, but what counts down does so without asking the database."""
+    """Return the same as :func:`remark`, but count down without asking the database."""
     if task.waits_s is None:
         return remark(task)
     when = f"in {duration(task.waits_s)}" if task.waits_s > 0 else "now"

@@ -1,1 +1,1 @@
-"""What people and programs are shown: tables, records, logs and results."""
+"""Output for people and programs: tables, records, logs and results. Nothing here asks the database."""

@@ -1,4 +1,4 @@
-"""Worker groups and limits in words: pure functions of what the database answered."""
+"""Worker groups, limits and statistics for people: pure functions of what the database returned."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -19,7 +19,7 @@ STYLES = {
 
 
 def state_of(group: GroupRow) -> str:
-    """``open``, ``full``, or what stops it, for how long and why."""
+    """Return ``open``, ``full``, or what stops the group, for how long and why."""
     words = group.state
     if group.cooldown_s is not None and group.state == "cooling":
         words = f"cooling for {duration(group.cooldown_s)}"
@@ -27,7 +27,7 @@ def state_of(group: GroupRow) -> str:
 
 
 def spending(group: GroupRow) -> str | None:
-    """What its runs of today cost, and what they may."""
+    """Return what the group's runs of today cost, and what they may cost."""
     if group.daily_budget_usd is not None:
         return f"{money(float(group.spent_usd))} of {money(float(group.daily_budget_usd))}"
     return money(float(group.spent_usd)) if group.spent_usd else None
@@ -63,7 +63,7 @@ WATCHED_GROUPS = [column for column in GROUPS if column.title in ("GROUP", "SLOT
 
 
 def stats_by(what: str) -> Sequence[Column[StatsRow]]:
-    """The columns of stats, of which the first says what is summed up by."""
+    """Return the columns of stats; the first one shows ``what`` the sums are grouped by."""
     return (
         Column(what.upper(), lambda row: row.key or "-"),
         Column("RUNS", lambda row: str(row.runs), right=True),

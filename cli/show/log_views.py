@@ -1,4 +1,4 @@
-"""From what was stored of an agent's output to what a person reads: functions of bytes, without a database."""
+"""Turns the stored output of an agent into what a person reads. It works on bytes and needs no database."""
 
 import codecs
 from collections import deque
@@ -11,17 +11,17 @@ from wrappers.registry import BUILT_IN, wrapper_of
 
 
 class View(Protocol):
-    """Takes one run's output in pieces that may end anywhere; answers what can be shown by now."""
+    """Takes the output of one run in pieces that may end anywhere, and returns what can be shown by now."""
 
     def feed(self, content: bytes) -> bytes: ...
 
     def end(self) -> bytes:
-        """What is left once there is no more."""
+        """Return what is left at the end of the output."""
         ...
 
 
 def view_of(tool: str, stream: str, *, raw: bool) -> View:
-    """How the output of a tool is shown: what the built-in CLIs print is for programs, so they are retold."""
+    """Return the view for the output of a tool. The built-in CLIs print JSON for programs, which becomes text."""
     if raw:
         return Raw()
     if stream == "stdout" and tool in BUILT_IN:
@@ -40,7 +40,7 @@ class Raw:
 
 
 class Lines:
-    """Whole lines of text, harmless for a terminal; a control sequence that is never closed spoils one line only."""
+    """Whole lines of text, harmless for a terminal. A control sequence that is never closed spoils only one line."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -82,7 +82,7 @@ class Retold:
 
 
 class Tail:
-    """Keeps the last lines of what goes through it."""
+    """Keeps the last lines of the text that it is fed."""
 
     def __init__(self, most: int) -> None:
         self._lines: deque[bytes] = deque(maxlen=most)
@@ -96,7 +96,7 @@ class Tail:
         self._begun.append(begun)
 
     def lines(self) -> Sequence[bytes]:
-        """The last lines; one that has no end yet counts as one."""
+        """Return the last lines; a line that has no end yet counts, too."""
         begun = b"".join(self._begun)
         lines = deque(self._lines, self._lines.maxlen)
         if begun:

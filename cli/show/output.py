@@ -1,4 +1,4 @@
-"""What goes to standard output: a table for people, or JSON, JSON lines and CSV for programs."""
+"""Standard output: tables for people, and JSON, JSON lines and CSV for programs."""
 
 import os
 import sys
@@ -31,14 +31,14 @@ class TextOrJson(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[Format, typer.Option("-o", "--format", help="How to print it.")]
-TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="How to print it.")]
+FormatOption = Annotated[Format, typer.Option("-o", "--format", help="Print in this format.")]
+TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="Print in this format.")]
 
 
 def show_rows(
     kind: "type[Row]", rows: "Sequence[Row]", columns: "Sequence[Column[Row]]", output: Format, empty: str
 ) -> None:
-    """Print ``rows`` as asked; instead of a table without rows, ``empty`` is said on standard error."""
+    """Print ``rows`` in the given format; for a table without rows, print ``empty`` on standard error."""
     match output:
         case Format.JSON:
             write(to_json(rows))
@@ -68,7 +68,7 @@ def _show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]") -> None
 
 
 def to_json(value: object, *, indent: bool = True) -> str:
-    """JSON with times as RFC 3339 and money as a number; what a terminal would obey or hide is escaped in it."""
+    """Return JSON with times as RFC 3339 and money as numbers; what a terminal obeys or hides is escaped."""
     import msgspec
 
     encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
@@ -76,7 +76,7 @@ def to_json(value: object, *, indent: bool = True) -> str:
 
 
 def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
-    """A heading, then a line for each row; what has parts is JSON in its cell. RFC 4180 but for line ends."""
+    """Return a heading and a line for each row; lists and objects are JSON. As in RFC 4180, except for line ends."""
     import csv
     import io
     from decimal import Decimal
@@ -96,25 +96,25 @@ def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
 
 
 def has_screen() -> bool:
-    """Whether there is a terminal whose screen we can draw on."""
+    """Whether standard output is a terminal that we can draw on."""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def write(text: str, *, exact: bool = False) -> None:
-    """One line or more to standard output, at once, without what a terminal would obey or hide.
+    """Print lines to standard output at once, without characters that a terminal obeys or hides.
 
-    ``exact``: what is there for programs stays as it is, unless this is a terminal.
+    With ``exact`` the text stays as it is, unless standard output is a terminal.
     """
     print(text if exact and not sys.stdout.isatty() else harmless(text), flush=True)  # noqa: T201
 
 
 def say(text: str) -> None:
-    """A remark for people, which no pipe gets."""
+    """Print a remark for people to standard error."""
     print(harmless(text), file=sys.stderr)  # noqa: T201
 
 
 def complain(error: str, hint: str | None = None) -> None:
-    """What went wrong, and what to do, for people; what is quoted in it may be anything, and of any length."""
+    """Print what went wrong and what to do. Quoted input may contain anything and have any length."""
     say(f"error: {message(error)}")
     if hint:
         say(f"hint: {message(hint)}")
@@ -122,7 +122,7 @@ def complain(error: str, hint: str | None = None) -> None:
 
 @contextmanager
 def interrupts_say(what: Callable[[], str]) -> Iterator[None]:
-    """Ctrl-C ends the waiting only, and those who are used to other programs want to be told."""
+    """At Ctrl-C, say ``what`` goes on: it ends only the waiting, which people may not expect."""
     try:
         yield
     except KeyboardInterrupt:

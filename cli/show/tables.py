@@ -1,4 +1,4 @@
-"""Rows into lines of text, one line a row: pure functions of their arguments."""
+"""Tables: one line of text for each row. Pure functions of their arguments."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ Row = TypeVar("Row")
 
 _NARROWEST = 8
 _READABLE = 24
-"""So many cells of an elastic column say something; before it gets fewer, columns that can be spared make way."""
+"""Cells that an elastic column needs to be readable; before it gets fewer, columns that can be spared are left out."""
 
 _GAP = "  "
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """A column of a table for people. ``cell`` may answer anything: control sequences are taken out.
+    """A column of a table for people. ``cell`` may return any text: control sequences are removed.
 
-    ``style`` colours a row's cell; ``shown`` looks at all rows and leaves a column out that says nothing.
-    Where there is too little room, those with a number in ``spare`` make way, the highest first, and those that are
-    ``elastic`` are cut.
+    ``style`` colours the cell of a row. ``shown`` looks at all rows and decides whether the column appears.
+    If there is too little room, columns with a number in ``spare`` are left out, the highest first, and ``elastic``
+    columns are cut.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Column(Generic[Row]):
 
 
 def table(rows: Sequence[Row], columns: Sequence[Column[Row]], width: int | None = None) -> list["Text"]:
-    """A heading and a line for each row, at most ``width`` cells wide; None cuts nothing."""
+    """Return a heading and a line for each row, at most ``width`` cells wide; None cuts nothing."""
     from rich.cells import cell_len
     from rich.text import Text
 
@@ -74,7 +74,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column[Row]], width: int | None
 
 
 def _without_spare(columns: Sequence[Column[Row]], natural: Sequence[int], width: int) -> list[int]:
-    """The places of those columns that ``width`` has room for, or that cannot be spared."""
+    """Return the places of the columns that fit into ``width`` or cannot be spared."""
     least = [
         min(wide, _READABLE) if column.elastic else wide
         for column, wide in zip(columns, natural, strict=True)
@@ -88,7 +88,7 @@ def _without_spare(columns: Sequence[Column[Row]], natural: Sequence[int], width
 
 
 def fit(natural: Sequence[int], elastic: Sequence[bool], room: int | None) -> list[int]:
-    """Widths of at most ``room`` together, if cutting elastic columns is enough; the widest is cut first."""
+    """Return widths of at most ``room`` together, if cutting elastic columns is enough; the widest is cut first."""
     widths = list(natural)
     excess = 0 if room is None else sum(widths) - room
     while excess > 0:

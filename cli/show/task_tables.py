@@ -1,6 +1,6 @@
-"""Tasks and their runs in words: pure functions of what the database answered."""
+"""Tasks and their runs for people: pure functions of what the database returned."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.tables import Column, table
@@ -30,7 +30,7 @@ STYLES = {
 
 _PROMPT_LINES = 12
 SILENCE = 60.0
-"""Seconds without output that are worth a remark."""
+"""After this many seconds without output the table says so."""
 
 
 def state_style(task: TaskRow) -> str:
@@ -38,7 +38,7 @@ def state_style(task: TaskRow) -> str:
 
 
 def remark(task: TaskRow) -> str | None:
-    """What it does, why it waits, or what went wrong."""
+    """Return what the task does, why it waits, or what went wrong."""
     if task.status == "queued":
         return task.why
     if task.silent_s is not None and task.silent_s >= SILENCE:
@@ -49,7 +49,7 @@ def remark(task: TaskRow) -> str | None:
 
 
 def elapsed(task: TaskRow) -> str | None:
-    """How long the agent has been running, or ran; of a task that waits for its next attempt that is over."""
+    """Return how long the agent has been running, or ran. A task that waits for its next attempt has no such time."""
     return None if task.elapsed_s is None or task.status == "queued" else stopwatch(task.elapsed_s)
 
 
@@ -149,13 +149,13 @@ FILES: Sequence[Column[FileRow]] = (
 
 
 def when(moment: datetime) -> str:
-    """A time in the zone of who reads it."""
+    """Return a time in the local time zone."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def describe(task: Task) -> str:
-    """All that a person asks about one task, as lines of text."""
-    facts = [(title, text) for title, text in _facts(task) if text]
+def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
+    """Return everything about one task as lines of text. ``settings`` are titles and values of what was asked of it."""
+    facts = [(title, text) for title, text in _facts(task, settings) if text]
     broad = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title:<{broad}}  {one_line(text)}" for title, text in facts)]
     parts.append("prompt:\n" + _indented(first_lines(task.prompt, _PROMPT_LINES)))
@@ -171,7 +171,7 @@ def describe(task: Task) -> str:
     return "\n\n".join(parts)
 
 
-def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
+def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str | None]]:
     yield "task", f"{task.number} ({task.id})"
     yield "name", task.name
     yield "state", task.status + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
@@ -179,16 +179,8 @@ def _facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "doing", task.activity
     yield "error", ": ".join(part for part in (task.error_class, task.error_message) if part)
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
-    yield "account", task.account
     yield "group", task.group_name
-    yield "tenant", task.tenant_id if task.tenant_id != "default" else None
-    yield "queue", task.queue if task.queue != "default" else None
-    yield "priority", str(task.priority)
-    yield "permission", task.permission
-    yield "labels", ", ".join(f"{key}={value}" for key, value in task.labels.items())
-    yield "key", task.idempotency_key
-    yield "directory", task.workdir
-    yield "outputs", ", ".join(task.output_files)
+    yield from settings
     yield "failures", f"{task.attempt} of {task.max_attempts} attempts"
     yield "timeout", _limits(task)
     yield "session", task.session_id

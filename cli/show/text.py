@@ -4,7 +4,7 @@ from dispatcher.terminal import harmless
 
 
 def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:
-    """The first ``most`` lines of ``text``, harmless, and how many follow; less if they are long."""
+    """Return the first ``most`` lines of ``text``, made harmless, and how many follow; fewer if they are long."""
     lines = harmless(text).splitlines()
     shown, left = [], most_characters
     for line in lines[:most]:
@@ -18,7 +18,7 @@ def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:
 
 
 def age(seconds: float) -> str:
-    """How old something is, in one unit: ``45s``, ``12m``, ``3h``, ``2d``."""
+    """Return an age in one unit: ``45s``, ``12m``, ``3h``, ``2d``."""
     whole = max(0, int(seconds))
     for unit, length, most in (("s", 1, 100), ("m", 60, 100 * 60), ("h", 3600, 48 * 3600)):
         if whole < most:
@@ -27,7 +27,7 @@ def age(seconds: float) -> str:
 
 
 def stopwatch(seconds: float) -> str:
-    """How long something has been running: ``0:07``, ``12:45``, ``3:20:00``."""
+    """Return how long something has been running: ``0:07``, ``12:45``, ``3:20:00``."""
     minutes, second = divmod(max(0, int(seconds)), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
@@ -55,7 +55,7 @@ def money(dollars: float) -> str:
 
 
 def text_of(value: object) -> str:
-    """A value of JSON as text: a text is itself, numbers are as they were written, and lists are JSON."""
+    """Return a value of JSON as text: text stays itself, numbers stay as they were written, and lists become JSON."""
     match value:
         case str():
             return value

@@ -1,4 +1,4 @@
-"""`llmctl doctor`: `dispatcher check`, for those who look for it here."""
+"""`llmctl doctor`: the same as `dispatcher check`."""
 
 import sys
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ app = family()
 
 @app.command()
 def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """Look for what keeps tasks from running: database, tools, logins, work directory, machine.
+    """Find out what keeps tasks from running: database, tools, logins, work directory, machine.
 
-    Exit code 1 if there is a problem. No request is sent to a service and no token is spent.
+    The exit code is 1 if there is a problem. No request goes to a service and no token is spent.
     """
     from dispatcher.checks.checklist import check
     from dispatcher.configuration import settings
@@ -29,7 +29,7 @@ def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
 
 
 def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:
-    """Print findings; ends with exit code 1 if there is a problem among them."""
+    """Print findings, and end with exit code 1 if one of them is a problem."""
     from dispatcher.checks import report
     from dispatcher.checks.finding import has_problem
 

@@ -1,4 +1,4 @@
-"""`llmctl files`: what a task was given, and what it wrote."""
+"""`llmctl files`: the input files and the output files of a task."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ app = family("List and fetch the files of a task.")
 @app.command("list", hidden=True)
 @app.command("ls")
 def list_files(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
-    """List the files of a task. Those that it was given, and those that its last run wrote."""
+    """List the files of a task. Shows its input files and those that its last run wrote."""
     from cli.database.connection import opened
     from cli.show.task_tables import FILES
     from sql import calls
@@ -38,30 +38,36 @@ def list_files(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
 def get(
     task: TaskArgument,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH…]", help="All that it wrote, unless given.")
+        list[str] | None,
+        typer.Argument(metavar="[PATH…]", help="Fetch these files; all that the task wrote unless given."),
     ] = None,
     directory: Annotated[
-        Path, typer.Option("-d", "--directory", metavar="DIR", help="Where to write; made if missing.")
+        Path,
+        typer.Option(
+            "-d", "--directory", metavar="DIR", help="Write below DIR, which is created if missing."
+        ),
     ] = Path(),
     output: Annotated[
-        str | None, typer.Option("-o", metavar="-", help="- prints the file instead, when it is one.")
+        str | None, typer.Option("-o", metavar="-", help="Print a single file to standard output instead.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Write the files of a task below a directory, with their modes.
 
-    Nothing is written outside of that directory, and no link in it is followed.
+    Nothing is written outside of the directory, and no link in it is followed.
     """
     if output not in (None, "-"):
-        raise UsageError(f"-o takes - only, for standard output, not {output!r}; -d DIR names a directory")
+        raise UsageError(
+            f"{output!r} is not a valid -o: expected -, for standard output; -d DIR names a directory"
+        )
     from cli.database.connection import opened
-    from cli.show.destination import Destination
+    from cli.download import Destination
 
     with opened() as db:
         wanted = paths or _outputs(db, task)
         if output == "-":
             if len(wanted) > 1:
-                raise UsageError(f"-o - prints one file; name it: {', '.join(wanted)}")
+                raise UsageError(f"-o - prints a single file; name one of {', '.join(wanted)}")
             _print(_content(_stored(db, task, wanted[0]), wanted[0]))
             return
         destination = Destination(directory, force=force)
@@ -90,7 +96,7 @@ def _stored(db: "Database", task: str, path: str) -> "StoredFile":
 
 
 def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:
-    from cli.show.destination import read_stored, verified
+    from cli.download import read_stored, verified
 
     if stored.storage_url is not None:
         return verified(read_stored(stored.storage_url), stored.sha256, path)

@@ -1,4 +1,4 @@
-"""`llmctl group`: accounts, and how many agents each bears at a time."""
+"""`llmctl group`: worker groups, which are accounts of tools."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,45 +6,48 @@ from typing import Annotated
 
 import typer
 
-from cli.input.times import parse_duration, parse_time
+from cli.input.times import duration_option, parse_time
 from cli.registry import family
 from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, write
 from dispatcher.errors import UsageError
 
-app = family("Accounts of tools, and how many agents each bears at a time.")
+app = family("Manage worker groups: accounts of tools, and how many agents each runs at a time.")
 
 GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
-MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="How many agents at a time.")
+MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="Run at most N agents at a time.")
 MOST_USD = 1e9
 EnvOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="A variable for its agents. Secrets are named only: env:VARIABLE or file:/path. Repeatable.",
+        help="Set a variable for its agents. Give secrets by reference only: env:VARIABLE or file:/path. Repeatable.",
     ),
 ]
 HomeOption = Annotated[
-    str | None, typer.Option(metavar="DIR", help="Where the tool keeps this account's login and settings.")
+    str | None,
+    typer.Option(metavar="DIR", help="Let the tool keep this account's login and settings in DIR."),
 ]
 FailoverOption = typer.Option(
-    help="Whether a task that the account's usage limit stopped may go on with another account of the tool."
+    help="Let tasks that reach the account's usage limit go on with another account of the tool."
 )
 DailyBudgetOption = typer.Option(
     min=0,
     max=MOST_USD,
     metavar="USD",
-    help="Close the group until midnight UTC when its runs cost that much; 0 for none.",
+    help="Close the group until midnight UTC when its runs cost this much in a day; 0 for no budget.",
 )
 TaskBudgetOption = typer.Option(
-    min=0, max=MOST_USD, metavar="USD", help="End a run that costs more, where the tool can; 0 for none."
+    min=0, max=MOST_USD, metavar="USD", help="Stop a run that costs more, if the tool can; 0 for no budget."
 )
-HostOption = Annotated[list[str] | None, typer.Option(help="Only dispatchers on this host. Repeatable.")]
+HostOption = Annotated[
+    list[str] | None, typer.Option(help="Let only dispatchers on this host run its tasks. Repeatable.")
+]
 
 
 @app.command("ls", hidden=True)
 @app.command("list")
 def list_groups(output: FormatOption = Format.TABLE) -> None:
-    """List worker groups. Each with its slots, and what keeps it from taking work."""
+    """List worker groups. Shows their slots and what keeps them from taking work."""
     from cli.database.connection import opened
     from cli.show.group_tables import GROUPS
     from sql import calls
@@ -58,7 +61,7 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
 @app.command()
 def add(
     tool: Annotated[str, typer.Argument()],
-    account: Annotated[str, typer.Argument(help="What you call the account.")],
+    account: Annotated[str, typer.Argument(help="Your name for the account.")],
     most: Annotated[int, MaxOption] = 1,
     env: EnvOption = None,
     config_home: HomeOption = None,
@@ -66,7 +69,7 @@ def add(
     failover: Annotated[bool, FailoverOption] = True,
     daily_budget: Annotated[float | None, DailyBudgetOption] = None,
     task_budget: Annotated[float | None, TaskBudgetOption] = None,
-    name: Annotated[str | None, typer.Option(help="TOOL-ACCOUNT unless given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name the group; TOOL-ACCOUNT unless given.")] = None,
 ) -> None:
     """Add an account of a tool as a worker group."""
     from cli.database.connection import opened
@@ -100,7 +103,7 @@ def change(
     most: Annotated[int | None, MaxOption] = None,
     env: EnvOption = None,
     unset: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Take a variable out. Repeatable.")
+        list[str] | None, typer.Option(metavar="NAME", help="Remove a variable. Repeatable.")
     ] = None,
     config_home: HomeOption = None,
     host: HostOption = None,
@@ -108,17 +111,17 @@ def change(
     daily_budget: Annotated[float | None, DailyBudgetOption] = None,
     task_budget: Annotated[float | None, TaskBudgetOption] = None,
 ) -> None:
-    """Change a worker group at once. What is not given stays, and what runs goes on as it was started.
+    """Change a worker group at once. Other settings stay, and running agents go on as they started.
 
-    What config.yaml says of the group comes back with the next start of a dispatcher, or when it reads the file anew.
+    A dispatcher that starts or reloads config.yaml sets the group to what the file says.
     """
     variables = environment(env or [])
     removed = dict.fromkeys(unset or [])
     others = (most, config_home, host, failover, daily_budget, task_budget)
     if not variables and not removed and all(other is None for other in others):
-        raise UsageError("nothing to change", hint="`llmctl group set --help` tells what can be changed")
+        raise UsageError("nothing to change", hint="`llmctl group set --help` lists what can be changed")
     if both := sorted(variables.keys() & removed.keys()):
-        raise UsageError(f"{both[0]} is in --env and in --unset")
+        raise UsageError(f"{both[0]} is both in --env and in --unset")
     from cli.database.connection import opened
     from sql import calls
 
@@ -142,9 +145,9 @@ def change(
 @app.command()
 def pause(
     group: GroupArgument,
-    reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Show this reason to people who ask why.")] = None,
 ) -> None:
-    """Start nothing more in a group; what runs goes on."""
+    """Start no more tasks in a group. Running agents go on."""
     from cli.database.connection import opened
     from sql import calls
 
@@ -166,7 +169,7 @@ def resume(group: GroupArgument) -> None:
 
 @app.command()
 def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """Look on this host for a group's tool and login. Exit code 1 if one is missing; no request is sent."""
+    """Check a group's tool and login on this host. The exit code is 1 if one is missing; no request is sent."""
     from cli.verbs.doctor import show
     from dispatcher.checks.checklist import check_group
     from dispatcher.configuration import settings
@@ -178,20 +181,19 @@ def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> N
 def cool(
     group: GroupArgument,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="22:00 (the next) or 2031-01-31T22:00.")
+        str | None, typer.Option(metavar="TIME", help="End at 22:00 (the next) or 2031-01-31T22:00.")
     ] = None,
-    length: Annotated[
-        int | None, typer.Option("--for", parser=parse_duration, metavar="DURATION", help="30m, 5h, 1d.")
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="Shown to whoever asks why.")] = None,
+    length: Annotated[int | None, duration_option("End after 30m, 5h, 1d, …", "--for")] = None,
+    reason: Annotated[str | None, typer.Option(help="Show this reason to people who ask why.")] = None,
 ) -> None:
-    """Start nothing more in a group for a time. Then one task goes first; what runs goes on."""
+    """Start no tasks in a group for some time. Running agents go on; afterwards one task tries the account first."""
     if (until is None) == (length is None):
         raise UsageError("give --until or --for")
     end = None if until is None else parse_time(until)
     if length == 0 or (end is not None and end <= datetime.now(UTC)):
         raise UsageError(
-            "that is over already", hint=f"`llmctl group clear-cooldown {group}` ends a cool-down"
+            "this cool-down would be over already",
+            hint=f"`llmctl group clear-cooldown {group}` ends a cool-down",
         )
     from cli.database.connection import opened
     from sql import calls
@@ -203,18 +205,18 @@ def cool(
 
 @app.command("clear-cooldown")
 def clear_cooldown(group: GroupArgument) -> None:
-    """End a cool-down of a group at once. No task goes first, and a pause stays."""
+    """End a cool-down of a group at once. No task tries the account first, and a pause stays."""
     from cli.database.connection import opened
     from sql import calls
 
     with opened() as db:
         db.call(calls.clear_cooldown(group))
-    write(f"group {group} cools down no more")
+    write(f"group {group} no longer cools down")
 
 
 @app.command("rm")
 def remove(group: GroupArgument) -> None:
-    """Remove a worker group that nothing needs. One that config.yaml names comes back with the next start."""
+    """Remove a worker group that nothing needs. A dispatcher that starts brings it back if config.yaml names it."""
     from cli.database.connection import opened
     from sql import calls
 
@@ -224,13 +226,13 @@ def remove(group: GroupArgument) -> None:
 
 
 def environment(given: Sequence[str]) -> dict[str, str]:
-    """``["NAME=env:VARIABLE"]`` as a mapping."""
+    """Read ``["NAME=env:VARIABLE"]`` into a mapping."""
     variables: dict[str, str] = {}
     for one in given:
         name, separator, value = one.partition("=")
         if not separator or not name:
-            # Not repeated: it may be a secret.
-            raise UsageError("--env is NAME=VALUE, and one of them has no name or no =")
+            # The message does not repeat it, since it may be a secret.
+            raise UsageError("one --env is not valid: expected NAME=VALUE")
         if name in variables:
             raise UsageError(f"--env names {name} twice")
         variables[name] = value
@@ -238,7 +240,7 @@ def environment(given: Sequence[str]) -> dict[str, str]:
 
 
 def _require_good(tool: str, variables: Mapping[str, str], config_home: str | None) -> None:
-    """The same rules as for groups in config.yaml, above all that no secret is written down."""
+    """Apply the rules for groups in config.yaml, above all that no secret is written down."""
     from dispatcher.configuration.settings import GroupSettings
 
     try:

@@ -1,4 +1,4 @@
-"""`llmctl limit`: how many agents may run at a time for a tool, model, tenant or queue."""
+"""`llmctl limit`: limits on how many agents run at a time for a tool, model, tenant or queue."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from cli.registry import family
 from cli.show.output import Format, FormatOption, show_rows, write
 
-app = family("How many may run at a time for a tool, model, tenant or queue.")
+app = family("Limit how many agents run at a time for a tool, model, tenant or queue.")
 
 ScopeArgument = Annotated[
     str, typer.Argument(metavar="SCOPE", help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")
@@ -17,7 +17,7 @@ ScopeArgument = Annotated[
 @app.command("ls", hidden=True)
 @app.command("list")
 def list_limits(output: FormatOption = Format.TABLE) -> None:
-    """List the limits with what they count at the moment."""
+    """List the limits and how much of each is in use."""
     from cli.database.connection import opened
     from cli.show.group_tables import LIMITS
     from sql import calls
@@ -32,11 +32,14 @@ def list_limits(output: FormatOption = Format.TABLE) -> None:
 @app.command("set")
 def put(
     scope: ScopeArgument,
-    most: Annotated[int, typer.Argument(metavar="N", min=0, max=2**31 - 1, help="0 stops the scope.")],
+    most: Annotated[
+        int,
+        typer.Argument(metavar="N", min=0, max=2**31 - 1, help="Run at most N agents; 0 stops the scope."),
+    ],
 ) -> None:
-    """Make or change a limit. It takes effect at once; what runs above a lowered limit goes on.
+    """Set a limit at once. Agents that run above a lowered limit go on.
 
-    One that config.yaml names comes back with the next start of a dispatcher, or when it reads the file anew.
+    A dispatcher that starts or reloads config.yaml sets the limits that the file names.
     """
     from cli.database.connection import opened
     from sql import calls
@@ -48,7 +51,7 @@ def put(
 
 @app.command("rm")
 def remove(scope: ScopeArgument) -> None:
-    """Remove a limit. One that config.yaml names comes back with the next start."""
+    """Remove a limit. A dispatcher that starts brings it back if config.yaml names it."""
     from cli.database.connection import opened
     from sql import calls
 

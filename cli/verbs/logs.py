@@ -1,4 +1,4 @@
-"""`llmctl logs`: what agents print, while they run and afterwards."""
+"""`llmctl logs`: the output of agents, while they run and afterwards."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ app = family()
 def logs(
     task: TaskArgument,
     follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Go on until the task has ended, over all its runs.")
+        bool, typer.Option("-f", "--follow", help="Follow the output of all runs until the task ends.")
     ] = False,
     tail: Annotated[
         int | None,
@@ -34,19 +34,20 @@ def logs(
         ),
     ] = None,
     run: Annotated[
-        int | None, typer.Option(min=1, max=2**31 - 1, metavar="N", help="This run instead of the last one.")
+        int | None,
+        typer.Option(min=1, max=2**31 - 1, metavar="N", help="Print run N instead of the last one."),
     ] = None,
     stderr: Annotated[
-        bool, typer.Option("--stderr", help="Standard error instead of standard output.")
+        bool, typer.Option("--stderr", help="Print standard error instead of standard output.")
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Every byte as it was printed, control sequences, too.")
+        bool, typer.Option("--raw", help="Print every byte as it is, also control sequences.")
     ] = False,
 ) -> None:
-    """Print what a task's agent prints.
+    """Print the output of a task's agent.
 
-    What the built-in tools print for programs is retold: what the agent says, and in brackets what it
-    does. Secrets are masked. Remarks, such as why a run failed, are on standard error.
+    The JSON of claude, codex and gemini becomes text: what the agent says, and in brackets what it does. Secrets
+    are masked. Remarks, such as why a run failed, go to standard error.
     """
     from cli.database.log_reading import LogReader
     from cli.show.log_views import Tail
@@ -57,17 +58,17 @@ def logs(
 
 
 def follow(task: str) -> ExitCode:
-    """What `submit --follow` does: ``logs -f``, and 0 only if the task succeeds."""
+    """Print the log as ``logs -f`` does, for `submit --follow`; return 0 only if the task succeeds."""
     from cli.database.log_reading import LogReader
 
     reader = LogReader(task, None, "stdout", follow=True)
-    with interrupts_say(lambda: f"it goes on; `llmctl logs -f {task}` reads along again"):
+    with interrupts_say(lambda: f"it goes on; `llmctl logs -f {task}` follows it again"):
         last = print_log(reader, Printer(None), "stdout", raw=False)
     return ExitCode.OK if last.task_status == "succeeded" else ExitCode.FAILED
 
 
 def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool) -> "LogState":
-    """Print all that ``reader`` brings; answers the last state of the task. Raises what it raises."""
+    """Print everything that ``reader`` brings, and return the last state of the task. Raises what the reader raises."""
     from cli.database.log_reading import CaughtUp, RunBegins, RunEnded
     from cli.show.log_views import Raw, view_of
 
@@ -85,7 +86,7 @@ def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool
                 printer.flush()
                 if state.run_no is None and not waiting:
                     waiting = True
-                    say(f"task {state.number} is {state.task_status} and was not started yet")
+                    say(f"task {state.number} is {state.task_status} and has not started yet")
             case RunEnded(state):
                 ended += 1
                 printer.print(view.end())
@@ -96,7 +97,7 @@ def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool
 
 
 class Printer:
-    """Writes to standard output; the first time only the last lines, where there is a ``tail``."""
+    """Writes to standard output. With a ``tail``, what comes before the first flush is cut to its last lines."""
 
     def __init__(self, tail: "Tail | None") -> None:
         self._tail = tail
@@ -108,7 +109,7 @@ class Printer:
             sys.stdout.buffer.write(shown)
 
     def flush(self) -> None:
-        """Show all that was printed so far to whoever reads along."""
+        """Show everything that was printed so far."""
         if self._tail is not None:
             sys.stdout.buffer.writelines(self._tail.lines())
             self._tail = None
@@ -116,7 +117,7 @@ class Printer:
 
 
 def remarks(state: "LogState", stream: str) -> "Iterator[str]":
-    """What people should know of the log of a run that has ended."""
+    """Return what people should know about the log of a run that has ended."""
     printed, stored = state.printed(stream)
     if not printed:
         other = "stdout" if stream == "stderr" else "stderr"
@@ -129,6 +130,6 @@ def remarks(state: "LogState", stream: str) -> "Iterator[str]":
         day = f"{state.output_pruned_at.astimezone():%Y-%m-%d}"
         yield f"what run {state.run_no} of task {state.number} printed was deleted on {day} (retention.output)"
     elif printed > stored:
-        yield f"… {size(printed - stored)} more are not shown: execution.max_log_bytes was reached"
+        yield f"… {size(printed - stored)} more were not stored: execution.max_log_bytes was reached"
     if state.error_message:
         yield f"run {state.run_no} {(state.run_status or '').replace('_', ' ')}: {state.error_message}"

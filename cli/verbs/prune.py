@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.input.times import parse_duration
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, to_json, write
 from cli.show.text import size
@@ -18,17 +18,16 @@ app = family()
 
 @app.command()
 def prune(
-    older_than: Annotated[
-        int,
-        typer.Option(parser=parse_duration, metavar="DURATION", help="Since their end: 90d, 12h."),
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    older_than: Annotated[int, duration_option("Delete tasks that ended 90d, 12h, … ago or earlier.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted, but delete nothing.")
+    ] = False,
     output: TextOrJsonOption = TextOrJson.TEXT,
 ) -> None:
     """Delete tasks that ended long ago, with their runs, answers, logs and files.
 
-    For good. Their idempotency keys are free again. Tasks with a reply stay until that is old, too. Dispatchers do
-    the same by themselves, where config.yaml says so: retention.tasks.
+    This cannot be undone. Their idempotency keys can be used again. A task with a reply stays until the reply is old
+    enough, too. Dispatchers do the same if config.yaml sets retention.tasks.
     """
     from cli.database.connection import opened
 
@@ -48,7 +47,7 @@ def _would_go(db: "Database", older_than: int) -> "Pruned":
 
 
 def _delete(db: "Database", older_than: int) -> "Pruned":
-    """Delete in batches, each for good as soon as it is done, until nothing is left."""
+    """Delete in batches, each in a transaction of its own, until nothing old is left."""
     from sql import calls
     from sql.rows import Pruned
 

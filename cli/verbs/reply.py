@@ -1,11 +1,12 @@
-"""`llmctl reply`: the next prompt of a conversation that an agent has ended."""
+"""`llmctl reply`: continue the session of a task that has ended."""
 
 from typing import Annotated
 
 import typer
 
-from cli.input.prompts import read_prompt
-from cli.input.times import parse_duration
+from cli.input.prompts import PromptFileOption, read_prompt
+from cli.input.submit_options import QuietOption, WaitOption
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.verbs.tasks import TaskArgument
@@ -18,29 +19,26 @@ app = family()
 def reply(
     task: TaskArgument,
     prompt: Annotated[
-        str | None, typer.Argument(help="What it is to do next; - reads standard input.")
+        str | None, typer.Argument(help="What the agent shall do next; - reads standard input.")
     ] = None,
-    file: Annotated[
-        str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
+    file: PromptFileOption = None,
+    name: Annotated[str | None, typer.Option(help="Give the new task a name.")] = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=9, help="Start tasks with 9 first.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What you call the task.")] = None,
-    priority: Annotated[int | None, typer.Option(metavar="N", min=1, max=9, help="9 is first.")] = None,
-    timeout: Annotated[
-        int | None,
-        typer.Option(parser=parse_duration, metavar="DURATION", help="The longest a run may take."),
-    ] = None,
+    timeout: Annotated[int | None, duration_option("Stop a run that takes longer.")] = None,
     output: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="A file the agent must write, and is kept. Repeatable."),
+        typer.Option(metavar="PATH", help="Require the agent to write this file, and keep it. Repeatable."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare number.")] = False,
+    wait: WaitOption = False,
+    quiet: QuietOption = False,
     output_format: TextOrJsonOption = TextOrJson.TEXT,
 ) -> ExitCode:
-    """Go on with the session of a task that has ended, as a new task.
+    """Continue the session of a task that has ended, as a new task.
 
-    It has the same account, model, permission and directory. The directory is kept for a day after each run, or
-    for as long as execution.keep_sessions says.
+    The new task has the same account, model, permission and directory. The directory is kept for a day after each run,
+    or for as long as execution.keep_sessions says.
     """
     text = read_prompt("reply TASK", prompt, file)
     from cli.database.connection import opened
@@ -57,11 +55,11 @@ def reply(
                 output_files=output or None,
             )
         )
-        said = str(submitted.number) if quiet else f"task {submitted.number} goes on with task {task}"
+        said = str(submitted.number) if quiet else f"task {submitted.number} continues task {task}"
         if wait:
             if output_format is TextOrJson.TEXT:
                 say(said)
-            from cli.show.results import wait_for_result
+            from cli.database.results import wait_for_result
 
             return wait_for_result(submitted.number, None, output_format)
         write(to_json(submitted) if output_format is TextOrJson.JSON and not quiet else said)

@@ -1,4 +1,4 @@
-"""`llmctl stats`: what was done, and what it took."""
+"""`llmctl stats`: sums over the runs that have ended."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.input.times import parse_duration
+from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import Format, FormatOption, show_rows
 
@@ -23,15 +23,14 @@ class By(StrEnum):
 
 @app.command()
 def stats(
-    by: Annotated[By, typer.Option(help="What to sum up by; days are those of UTC.")] = By.GROUP,
-    since: Annotated[
-        int | None, typer.Option(parser=parse_duration, metavar="DURATION", help="Only the last 24h, 7d, …")
-    ] = None,
+    by: Annotated[By, typer.Option(help="Sum up by this; days are in UTC.")] = By.GROUP,
+    since: Annotated[int | None, duration_option("Count only runs of the last 24h, 7d, …")] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Sum up the runs that have ended: how they ended, their tokens and costs.
 
-    COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. Empty: no tool told.
+    COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. A cell is empty where no tool
+    reports the number.
     """
     from cli.database.connection import opened
     from cli.show.group_tables import stats_by

@@ -1,4 +1,4 @@
-"""`llmctl ls`, `show`, `runs`, `cancel` and `retry`: tasks as they are, and as they should be."""
+"""`llmctl ls`, `show`, `runs`, `cancel` and `retry`: look at tasks and change their state."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 app = family()
 
 TaskArgument = Annotated[
-    str, typer.Argument(metavar="TASK", help="Its number, or the beginning of its uuid.")
+    str, typer.Argument(metavar="TASK", help="Number of the task, or the beginning of its uuid.")
 ]
 TasksArgument = Annotated[
-    list[str], typer.Argument(metavar="TASK…", help="Their numbers, or the beginnings of their uuids.")
+    list[str], typer.Argument(metavar="TASK…", help="Numbers of the tasks, or the beginnings of their uuids.")
 ]
 
 
@@ -43,13 +43,17 @@ class Status(StrEnum):
 
 @app.command("ls")
 def list_tasks(
-    status: Annotated[list[Status] | None, typer.Option(help="Only these; repeatable.")] = None,
-    tool: Annotated[str | None, typer.Option(help="Only this tool.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
-    queue: Annotated[str | None, typer.Option(help="Only this queue.")] = None,
-    group: Annotated[str | None, typer.Option(help="The worker group that runs or ran it.")] = None,
-    name: Annotated[str | None, typer.Option(help="A part of its name.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=2**31 - 1, help="At most so many.")] = 50,
+    status: Annotated[
+        list[Status] | None, typer.Option(help="List only tasks in this state. Repeatable.")
+    ] = None,
+    tool: Annotated[str | None, typer.Option(help="List only tasks of this tool.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="List only tasks of this tenant.")] = None,
+    queue: Annotated[str | None, typer.Option(help="List only tasks of this queue.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="List only tasks that this worker group runs or ran.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="List only tasks whose name contains this.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=2**31 - 1, help="List at most N tasks.")] = 50,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List tasks: what runs, what waits and why, what has ended."""
@@ -75,21 +79,26 @@ def list_tasks(
 
 @app.command()
 def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """Show all about one task: its state, why it waits, its runs with their errors, its files."""
+    """Show everything about one task: its state, why it waits, its runs with their errors, its files."""
+    from msgspec import convert
+
     from cli.database.connection import opened
+    from cli.input.task_fields import facts_of
     from cli.show.task_tables import describe
     from sql import calls
+    from sql.rows import Task
 
     with opened() as db:
-        if output is TextOrJson.JSON:
-            write(to_json(db.call(calls.show_task_as_json(task))))
-        else:
-            write(describe(db.call(calls.show_task(task))))
+        told = db.call(calls.show_task_as_json(task))
+    if output is TextOrJson.JSON:
+        write(to_json(told))
+    else:
+        write(describe(convert(told, Task), facts_of(told)))
 
 
 @app.command()
 def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
-    """List the runs of a task, first to last: one for each time that it was started."""
+    """List the runs of a task from first to last: one for each time that it was started."""
     from cli.database.connection import opened
     from cli.show.task_tables import RUNS
     from sql import calls
@@ -102,7 +111,7 @@ def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
 
 @app.command()
 def cancel(tasks: TasksArgument) -> ExitCode:
-    """Cancel tasks that wait, and ask those that run to stop."""
+    """Cancel waiting tasks, and ask running ones to stop."""
     from sql import calls
 
     def cancel_one(db: "Database", task: str) -> str:
@@ -114,7 +123,7 @@ def cancel(tasks: TasksArgument) -> ExitCode:
 
 @app.command()
 def retry(tasks: TasksArgument) -> ExitCode:
-    """Queue tasks again that failed or were canceled; those that wait for a time go now."""
+    """Queue failed and canceled tasks again; start tasks that wait for a time now."""
     from sql import calls
 
     def retry_one(db: "Database", task: str) -> str:
@@ -125,7 +134,7 @@ def retry(tasks: TasksArgument) -> ExitCode:
 
 
 def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitCode:
-    """Do one after the other and report each; the exit code is the worst."""
+    """Handle one task after the other and report each; return the worst exit code."""
     from cli.database.connection import opened
 
     worst = ExitCode.OK

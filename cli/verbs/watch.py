@@ -1,4 +1,4 @@
-"""`llmctl watch`: tasks and groups, live."""
+"""`llmctl watch`: a live table of tasks and groups."""
 
 from typing import Annotated
 
@@ -13,13 +13,12 @@ app = family()
 
 @app.command()
 def watch(
-    tool: Annotated[str | None, typer.Option(help="Only this tool.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many tasks.")] = 200,
+    tool: Annotated[str | None, typer.Option(help="Show only tasks and groups of this tool.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Show at most N tasks.")] = 200,
 ) -> int:
     """Watch tasks and groups live, until q or Ctrl-C.
 
-    The table follows the database's events; it is cut to the window. Where there is no terminal, it is printed
-    once.
+    The table follows the events of the database and is cut to the window. Without a terminal it is printed once.
     """
     from cli.database.connection import opened
     from cli.live.snapshot import take

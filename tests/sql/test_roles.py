@@ -143,7 +143,7 @@ def test_tables_and_functions_of_a_producers_own_schema_are_not_taken_for_ours(
 ) -> None:
     acme.run("create temp table tasks (like pg_class)")
     acme.run("create temp table tenant_roles as select session_user as role_name, 'other'::text as tenant_id")
-    acme.run("create function pg_temp.first_complaint(jsonb) returns text language sql return null")
+    acme.run("create function pg_temp.first_complaint(jsonb, jsonb) returns text language sql return null")
     acme.run("set search_path = pg_temp, public")
     with refused(FORBIDDEN):
         acme.run("select public.submit_task('claude', 'p', p_tenant_id => 'other')")

@@ -1,1 +1,1 @@
-"""Many tasks from a file: read, filled in, sent in chunks, and told of."""
+"""Many tasks from a file: reading it, filling in templates, sending in chunks, and the report."""

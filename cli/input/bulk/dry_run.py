@@ -1,9 +1,10 @@
-"""`llmctl submit --dry-run`: what would be queued, as far as that can be known without the database."""
+"""`llmctl submit --dry-run`: show what would be queued, as far as that is known without the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.task_files import FileKind, TaskFile
+from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
 from cli.show.text import size
@@ -11,24 +12,20 @@ from dispatcher.errors import ExitCode
 from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3
-"""Tasks of a file that are shown to people; programs get all."""
+"""How many tasks of a file are shown to people; programs get all."""
 
 
 def show_file(
-    path: str,
-    kind: FileKind | None,
-    defaults: Mapping[str, object],
-    allowed: Collection[str],
-    output: TextOrJson,
+    path: str, kind: FileKind | None, defaults: Mapping[str, object], options: SubmitOptions
 ) -> ExitCode:
-    """Check every row, and show what comes of the first. Raises :class:`dispatcher.errors.UsageError`."""
+    """Check every row, and show the tasks of the first ones. Raises :class:`dispatcher.errors.UsageError`."""
     with TaskFile(path, kind) as file:
-        maker = TaskMaker(file, defaults, allowed)
+        maker = TaskMaker(file, defaults, options.allowed_columns)
         count = 0
         for row in file.rows():
             encoded = maker.encode(row)
             count += 1
-            if output is TextOrJson.JSON:
+            if options.output is TextOrJson.JSON:
                 write(escaped(encoded.decode()))
             elif count <= MOST_SHOWN:
                 write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")
@@ -39,14 +36,14 @@ def show_file(
 
 
 def show_task(task: Mapping[str, object], output: TextOrJson) -> ExitCode:
-    """The same for a task of the command line."""
+    """Show the task of a command line."""
     write(to_json(task, indent=False) if output is TextOrJson.JSON else _for_people(task))
     say("1 task would be submitted; the database was not asked")
     return ExitCode.OK
 
 
 def _for_people(task: Mapping[str, object]) -> str:
-    """As submit_tasks() takes it, but for the contents of files."""
+    """Return the task as submit_tasks() takes it, with sizes in place of the contents of files."""
     ordered = {field.key: task[field.key] for field in FIELDS.values() if field.key in task}
     files = task.get("input_files")
     if isinstance(files, list):

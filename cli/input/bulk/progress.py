@@ -1,4 +1,4 @@
-"""A bar on the terminal, for what takes longer than a moment."""
+"""A progress bar on the terminal, for what takes longer than a moment."""
 
 import os
 import sys
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 BLINK = 0.5
-"""Seconds that nobody minds to wait without a sign of life; drawing a bar costs 0.1 s of imports."""
+"""Seconds before the bar appears. Drawing one costs 0.1 s of imports, which a short command does not pay."""
 
 
 class Bar:
-    """Shown on standard error if that is a terminal, and gone at the end. A context manager."""
+    """A bar on standard error, if that is a terminal. A context manager, which removes the bar at its end."""
 
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
@@ -31,7 +31,7 @@ class Bar:
             self._drawn.stop()
 
     def show(self, what: str, done: int, total: int | None) -> None:
-        """``what`` is done to ``done`` of ``total``; None if nobody knows how much it is."""
+        """Show that ``done`` of ``total`` is done (None: nobody knows the total); ``what`` describes the step."""
         if not self._wanted or time.monotonic() < self._began + BLINK:
             return
         if self._drawn is None:

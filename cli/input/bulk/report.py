@@ -1,4 +1,4 @@
-"""What `llmctl submit --from` says: a line for each task or a summary, and what is queued when it ends early."""
+"""The report of `llmctl submit --from`: a line for each task or a summary, and what is queued when it ends early."""
 
 import shutil
 import sys
@@ -21,7 +21,7 @@ MOST_WARNINGS = 10
 
 @dataclass(frozen=True, slots=True)
 class Printing:
-    """``aside``: on standard error, since standard output is for what comes of the tasks."""
+    """How to print. ``aside`` prints on standard error, since standard output is for the results of the tasks."""
 
     output: TextOrJson
     quiet: bool
@@ -53,7 +53,7 @@ class Counts:
 
 
 class Report:
-    """Collects what became of tasks, and prints it once it is committed. A context manager."""
+    """Collects what became of tasks and prints it after the commit. A context manager."""
 
     def __init__(self, name: str, printing: Printing) -> None:
         self._name = name
@@ -65,10 +65,10 @@ class Report:
         self._lines = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, mode="w+")  # noqa: SIM115
         self._why: str | None = None
         self.is_committing = False
-        """Whether a commit was asked for whose answer is not there yet."""
+        """Whether a commit was sent and its answer has not arrived."""
 
         self.numbers = array("q")
-        """Of all tasks, where somebody waits for them."""
+        """The numbers of all tasks, if the command waits for them."""
 
     def __enter__(self) -> "Report":
         return self
@@ -79,7 +79,7 @@ class Report:
         self._lines.close()
 
     def add(self, batch: Batch, answers: list[Submitted]) -> None:
-        """What the database answered; nothing is said of it before :meth:`committed`."""
+        """Take in what the database returned; :meth:`committed` prints it."""
         self._sent.add(batch, answers)
         if self._printing.aside:
             self.numbers.extend(answer.number for answer in answers)
@@ -100,7 +100,7 @@ class Report:
             self._lines.writelines(f"{answer.number}\n" for answer in answers)
 
     def committed(self) -> None:
-        """All that was added is in the database for good: say so."""
+        """Print everything that was added: it is in the database for good."""
         self.is_committing = False
         self._committed = replace(self._sent)
         for warning in self._warnings:
@@ -114,13 +114,13 @@ class Report:
         self._lines.truncate()
 
     def ask_why_waiting(self, db: Database) -> None:
-        """Find out why the first task does not start, if that is to be said."""
+        """Find out why the first task does not start, if the summary says so."""
         if self._printing.is_summary and self._committed.first_number is not None:
             why = db.call(calls.why_waiting(str(self._committed.first_number)))
             self._why = None if why == "about to start" else why
 
     def end(self, unused: Collection[str]) -> None:
-        """The summary, where one is wanted."""
+        """Print the summary, if there is to be one."""
         counts = self._committed
         if counts.different > self._warned:
             say(f"warning: {counts.different - self._warned:,} more tasks have a key of another task")
@@ -134,7 +134,7 @@ class Report:
         (say if self._printing.aside else write)(summary)
 
     def what_is_queued(self, *, keys: bool) -> str:
-        """For an end before the end: what was done, and how to go on. ``keys``: all tasks have some."""
+        """Return what is queued after an early end, and how to go on. ``keys``: all tasks have idempotency keys."""
         counts = self._committed
         if self.is_committing:
             done = f"whether {_many(self._sent.tasks - counts.tasks)} are queued is not known"
@@ -155,7 +155,7 @@ def _summary(counts: Counts) -> str:
         if counts.created == 1:
             numbers = str(first)
         else:
-            # Between them are numbers of others who submitted at the same time, or gaps of known keys.
+            # Others who submit at the same time have numbers in between, and known keys leave gaps.
             numbers = f"{first} to {last}" if together else f"between {first} and {last}"
         parts.append(f"{counts.created:,} created ({numbers})")
     if counts.created < counts.tasks:

@@ -1,4 +1,4 @@
-"""From a row of a file to a task: its columns, and what the command line says for all rows."""
+"""Makes a task of a row of a file: of its columns, and of what the command line says for all rows."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -15,32 +15,26 @@ from dispatcher.errors import UsageError
 Value = TypeVar("Value")
 
 MOST_RENDERED_CHARACTERS = MOST_PROMPT_BYTES + 2**20
-"""That all templates together make of one row: the longest prompt, and what else there is."""
+"""The longest text that all templates together may make of one row: the longest prompt and some more."""
 
 MOST_UNUSED_NAMED = 20
 
-BEYOND_THE_TASK = {
-    "input": "names files to read",
-    "workdir": "chooses the directory to work in",
-    "permission": "chooses what the agent may do",
-}
-"""Options that a file may set only where the command line says so: they reach files and directories that are not of the
-task, with the rights of whoever submits it or runs it. All others say what is asked, of whom, when and how often.
-"""
+BEYOND_THE_TASK = {option: field.reaches for option, field in FIELDS.items() if field.reaches is not None}
+"""The fields that a file may set only where the command line allows it, see :attr:`Field.reaches`."""
 
 _EITHER = {"at": "delay", "delay": "at"}
-"""Of these, what a row says takes the place of both."""
+"""If a row sets one of these, it replaces both of the command line."""
 
 _CALLED_BY_SQL = {field.key.replace("_", "-"): option for option, field in FIELDS.items()}
 
 
 class TaskMaker:
-    """Makes tasks of rows. ``defaults`` are options for rows that do not name them, their texts templates.
+    """Makes tasks of rows. ``defaults`` are options for rows that do not set them; their texts are templates.
 
     ``allowed`` are those of :data:`BEYOND_THE_TASK` that rows may set, too.
 
-    What a row says is taken as it is, so braces in data mean nothing. Raises :class:`UsageError` for a template
-    that is none, and a default that cannot be right for any row.
+    Values of rows are taken as they are, so braces in them mean nothing. Raises :class:`UsageError` for a template that
+    cannot be parsed, and for a default that is wrong for every row.
     """
 
     def __init__(self, file: TaskFile, defaults: Mapping[str, object], allowed: Collection[str] = ()) -> None:
@@ -57,16 +51,16 @@ class TaskMaker:
             for name in one.names
         )
         self.unused: dict[str, None] = {}
-        """Columns so far that are no field, and that no template names, in their order."""
+        """The columns so far that are not a field and that no template names, in their order."""
 
         self.all_have_keys = True
-        """Of the tasks so far: then a file can be submitted again, and no task is queued twice."""
+        """Whether all tasks so far have keys. Then the file can be submitted again, and no task is queued twice."""
 
         self._fields_of = lru_cache(32)(self._look_at_columns)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def task(self, row: Row) -> dict[str, object]:
-        """The task for submit_tasks(). Raises :class:`UsageError` with the line of the row."""
+        """Return the task for submit_tasks(). Raises :class:`UsageError` with the line of the row."""
         fields, complaint = self._fields_of(tuple(row.values))
         if complaint is not None:
             raise self._file.wrong(row.line, str(complaint), hint=complaint.hint)
@@ -89,11 +83,11 @@ class TaskMaker:
         return task
 
     def encode(self, row: Row) -> bytes:
-        """:meth:`task` as JSON. Raises :class:`UsageError`."""
+        """Return :meth:`task` as JSON. Raises :class:`UsageError`."""
         encoded = self._encoder.encode(self.task(row))
-        # Seldom there, and then often behind a backslash that makes it harmless.
+        # This is rare, and often a backslash before it makes it harmless.
         if rb"\u0000" in encoded and rb"\u0000" in encoded.replace(rb"\\", b""):
-            raise self._file.wrong(row.line, "there is a NUL character, which the database cannot keep")
+            raise self._file.wrong(row.line, "there is a NUL character, which the database cannot store")
         return encoded
 
     def _add_default(self, option: str, value: object) -> None:
@@ -117,7 +111,7 @@ class TaskMaker:
             raise UsageError(f"{option}: {error}", hint=error.hint) from error
 
     def _fill_in(self, task: dict[str, object], given: set[str], row: Row) -> None:
-        """Add the defaults for what the row does not say; of labels, for each that it does not name."""
+        """Add the defaults for the fields that the row does not set, and for each label that it does not name."""
         for option, constant in self._constants.items():
             if option not in given and _EITHER.get(option) not in given:
                 task[FIELDS[option].key] = constant
@@ -134,7 +128,7 @@ class TaskMaker:
     def _rendered(
         self, row: Row, option: str, template: Template | Sequence[Template], room: int
     ) -> tuple[object, int]:
-        """The value of an option, and how many characters other templates may still make of this row."""
+        """Return the value of an option, and how many characters the other templates may still make of this row."""
 
         def render(values: Mapping[str, object]) -> object:
             nonlocal room
@@ -153,7 +147,7 @@ class TaskMaker:
             raise self._file.wrong(row.line, f"{name}: {error}", hint=error.hint) from error
 
     def _look_at_columns(self, columns: Sequence[str]) -> tuple[Sequence[tuple[str, str]], UsageError | None]:
-        """Which columns are which fields, and what is wrong with them."""
+        """Return which columns are which fields, and what is wrong with them."""
         fields: dict[str, str] = {}
         if forbidden := {
             option: column for column in columns if (option := option_of(column)) in self._forbidden
@@ -173,43 +167,43 @@ class TaskMaker:
         return [(column, option) for option, column in fields.items()], None
 
     def _complaint_about(self, column: str) -> UsageError | None:
-        """What is wrong with a column that is no field, and that no template names.
+        """Return what is wrong with a column that is not a field and that no template names.
 
-        Where templates are used, a file has columns for other purposes, too; without any, a column that is no field
-        is a mistake. One that is nearly a field's name is a mistake in both cases.
+        A file for templates may have columns for other purposes. Without templates such a column is a mistake. A column
+        whose name is close to that of a field is always a mistake.
         """
         name = column.casefold().replace("_", "-").replace(" ", "-")
         meant = _CALLED_BY_SQL.get(name) or nearest(name, FIELDS)
         if meant is not None:
             return UsageError(
-                f"{column!r} is no field of a task; did you mean {meant!r}?",
-                hint=f"if not, give it another name or use it in a template: {{{{{column}}}}}",
+                f"{column!r} is not a field of a task; did you mean {meant!r}?",
+                hint=f"if not, rename it or use it in a template: {{{{{column}}}}}",
             )
         if self._references:
             return None
         return UsageError(
-            f"{column!r} is no field of a task, and no template uses it",
+            f"{column!r} is not a field of a task, and no template uses it",
             hint=f"fields are {', '.join(FIELDS)}; a template on the command line names others: {{{{{column}}}}}",
         )
 
 
 def allowed_columns(given: str) -> Sequence[str]:
-    """The options that ``--columns`` names, separated by commas. Raises :class:`UsageError`."""
+    """Return the options that ``--columns`` names, separated by commas. Raises :class:`UsageError`."""
     named = [option_of(name.strip()) for name in given.split(",")]
     if not BEYOND_THE_TASK.keys() >= set(named):
         raise UsageError(
-            f"--columns takes {', '.join(BEYOND_THE_TASK)}, separated by commas, not {given!r}",
-            hint="all other columns need no such word",
+            f"{given!r} is not valid for --columns: expected {', '.join(BEYOND_THE_TASK)}, separated by commas",
+            hint="all other columns are accepted without it",
         )
     return [option for option in named if option is not None]
 
 
 def _forbidden(columns: Mapping[str, str]) -> UsageError:
-    """The refusal of these columns, by their options."""
+    """Return the error for these columns, by their options."""
     option, column = next(iter(columns.items()))
     return UsageError(
-        f"the column {column!r} {BEYOND_THE_TASK[option]}, which a file may do only where the command line says so",
-        hint=f"if you trust whoever wrote the file: --columns {','.join(columns)}; else take the column out",
+        f"the column {column!r} {BEYOND_THE_TASK[option]}, which a file may do only if the command line allows it",
+        hint=f"if you trust the author of the file: --columns {','.join(columns)}; else remove the column",
     )
 
 

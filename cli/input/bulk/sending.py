@@ -1,4 +1,4 @@
-"""A batch of tasks to the database, and of one that it refuses, the task to blame."""
+"""Sends a batch of tasks to the database, and finds the bad task of a batch that the database refuses."""
 
 import msgspec
 import psycopg
@@ -11,10 +11,10 @@ from sql.rows import Submitted
 
 
 def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
-    """Call submit_tasks(); a row for each task. ``name`` is that of the file, for errors.
+    """Call submit_tasks() and return a row for each task. ``name`` is the name of the file, for errors.
 
-    Raises the :class:`DispatchError` of the first bad task, with its line, or what is no fault of a task. Either way
-    a transaction around it can go on.
+    Raises the :class:`DispatchError` of the first bad task, with its line, or an error that no task caused. Either way
+    a transaction around the call can go on.
     """
     try:
         with db.transaction():
@@ -27,17 +27,17 @@ def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
 
 
 def _blames_a_task(error: DispatchError) -> bool:
-    """Bad input does, and so does a tenant that is not ours, which comes with a hint at those that are."""
+    """Whether a task caused the error: bad input, or a foreign tenant, which comes with a hint at our own tenants."""
     return isinstance(error, UsageError) or (
         isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege) and error.hint is not None
     )
 
 
 def _first_refused(db: Database, batch: Batch, error: DispatchError) -> tuple[int, DispatchError]:
-    """Which task the database does not take, and why.
+    """Return the place of the first task that the database refuses, and why.
 
-    Not all that it says names a task: an unknown tool or a forbidden tenant does not. So it is asked about shorter
-    and shorter beginnings of the batch: 13 times for 5,000 tasks. What it accepts is taken back.
+    Not every refusal names a task: one of an unknown tool or a forbidden tenant does not. So the database is asked
+    about shorter and shorter beginnings of the batch: 13 times for 5,000 tasks. What it accepts is rolled back.
     """
     accepted, refused = 0, len(batch.tasks)
     while refused - accepted > 1:

@@ -1,4 +1,4 @@
-"""Tasks on their way to the database: in batches of a statement each, and on disk when they are many."""
+"""Tasks on their way to the database: in batches of one statement each, and on disk when they are many."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from dispatcher.errors import DispatchError
 
 MOST_TASKS = 5_000
 MOST_BYTES = 16 * 2**20
-"""Of a statement: large enough that more gain nothing, and far from the 256 MiB that submit_tasks() takes."""
+"""The size of a statement: larger ones gain nothing, and submit_tasks() takes 256 MiB."""
 
 IN_MEMORY = 32 * 2**20
 
@@ -22,14 +22,14 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     tasks: list[bytes]
 
     def json(self, begin: int = 0, end: int | None = None) -> msgspec.Raw:
-        """Return the array of all tasks, or of some."""
+        """Return the JSON array of all tasks, or of some."""
         return msgspec.Raw(b"[%b]" % b",".join(self.tasks[begin:end]))
 
 
 class Spool:
-    """Batches in the order in which they came: in memory, and in a nameless file of ours what is too much for it.
+    """Batches in the order in which they came, in memory or, if they are too large, in a nameless file.
 
-    A context manager, which gives both back.
+    A context manager, which frees both at its end.
     """
 
     def __init__(self) -> None:
@@ -54,13 +54,13 @@ class Spool:
                 self._file.flush()
             except OSError as error:
                 raise DispatchError(
-                    f"the tasks cannot be kept in {tempfile.gettempdir()}: {error.strerror}",
+                    f"the tasks cannot be stored in {tempfile.gettempdir()}: {error.strerror}",
                     hint="set TMPDIR to a directory with room, or submit in parts: --chunk 5000",
                 ) from error
             self.tasks += len(batch.tasks)
 
     def batches(self) -> Iterator[Batch]:
-        """All that was taken in."""
+        """Return all batches."""
         self._file.seek(0)
         while length := self._file.read(8):
             yield msgspec.msgpack.decode(self._file.read(int.from_bytes(length)), type=Batch)

@@ -1,56 +1,43 @@
-"""`llmctl submit --from FILE`: from a file to many tasks, all of them or none, or a part at a time.
+"""`llmctl submit --from FILE`: queue the tasks of a file, all of them or none, or a part at a time.
 
-Every part is read and checked to its end before anything of it is sent, so no transaction waits for a slow pipe.
+Every part is read and checked to its end before any of it is sent, so no transaction waits for a slow pipe.
 """
 
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain, islice
 from types import FrameType
 
 from cli.database.connection import Database, opened
+from cli.database.results import wait_for
 from cli.input.bulk.progress import Bar
 from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
 from cli.input.bulk.spool import Spool
 from cli.input.bulk.task_files import FileKind, TaskFile
-from cli.show.output import TextOrJson, say
-from cli.show.results import wait_for
+from cli.input.submit_options import SubmitOptions
+from cli.show.output import say
 from dispatcher.errors import DispatchError, ExitCode
 
 ROWS_BETWEEN_LOOKS = 1_000
-"""After so many rows the bar is drawn anew."""
+"""The bar is drawn again after this many rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How to submit: ``chunk`` tasks in each transaction (None: all in one), and what to do and print then.
+def submit_file(
+    path: str, kind: FileKind | None, defaults: Mapping[str, object], options: SubmitOptions
+) -> ExitCode:
+    """Queue a task for each row. ``defaults`` are options for rows that do not set them; their texts are templates.
 
-    ``allowed``: what rows may set, see :class:`TaskMaker`.
+    Raises :class:`DispatchError` with the line, and with what is queued already: nothing, unless in chunks.
     """
-
-    allowed: Collection[str]
-    chunk: int | None
-    quiet: bool
-    output: TextOrJson
-    wait: bool
-    wait_timeout: int | None
-
-
-def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object], ways: Ways) -> ExitCode:
-    """Queue a task for each row. ``defaults`` are options for rows that do not name them, with templates.
-
-    Raises :class:`DispatchError` with the line, and with what was queued nevertheless: nothing, unless in chunks.
-    """
-    printing = Printing(ways.output, quiet=ways.quiet, aside=ways.wait)
+    printing = Printing(options.output, quiet=options.quiet, aside=options.wait)
     with TaskFile(path, kind) as file, Report(file.name, printing) as report:
-        maker = TaskMaker(file, defaults, ways.allowed)
+        maker = TaskMaker(file, defaults, options.allowed_columns)
         try:
-            with Bar(wanted=not ways.quiet) as bar:
-                _submit(file, maker, report, bar, ways.chunk)
+            with Bar(wanted=not options.quiet) as bar:
+                _submit(file, maker, report, bar, options.chunk)
         except KeyboardInterrupt:
             say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
             raise
@@ -58,12 +45,12 @@ def submit_file(path: str, kind: FileKind | None, defaults: Mapping[str, object]
             queued = report.what_is_queued(keys=maker.all_have_keys)
             raise type(error)(f"{error} ({queued})", hint=error.hint) from error
         except OSError as error:
-            # Who reads what we print had enough, or the disk is full.
+            # The reader of our output has closed the pipe, or the disk is full.
             queued = report.what_is_queued(keys=maker.all_have_keys)
             raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
-        if ways.wait:
-            return wait_for([str(number) for number in report.numbers], ways.wait_timeout, ways.output)
+        if options.wait:
+            return wait_for([str(number) for number in report.numbers], options.wait_timeout, options.output)
     return ExitCode.OK
 
 
@@ -79,7 +66,7 @@ def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: i
 
 
 def _checked_tasks(file: TaskFile, maker: TaskMaker, bar: Bar) -> Iterator[tuple[int, bytes]]:
-    """Line and JSON of each task."""
+    """Yield the line and the JSON of each task."""
     total = file.total_bytes
     for count, row in enumerate(file.rows(), 1):
         if count % ROWS_BETWEEN_LOOKS == 0:
@@ -88,7 +75,7 @@ def _checked_tasks(file: TaskFile, maker: TaskMaker, bar: Bar) -> Iterator[tuple
 
 
 def _parts(tasks: Iterator[tuple[int, bytes]], chunk: int | None) -> Iterator[Spool]:
-    """What belongs into one transaction each. Each is closed before the next one begins."""
+    """Yield the tasks of each transaction. Each part is closed before the next one begins."""
     while True:
         with Spool() as spool:
             spool.fill(islice(tasks, chunk))
@@ -107,7 +94,7 @@ def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar:
                 report.add(batch, send(db, batch, file.name))
                 sent += len(batch.tasks)
                 bar.show(f"{sent:,} of {part.tasks:,} tasks sent", sent, part.tasks)
-            # Whoever interrupts a commit cannot know what became of it.
+            # Somebody who interrupts a commit could not know what became of it.
             from_here_on()
             report.is_committing = True
         report.committed()
@@ -115,7 +102,7 @@ def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar:
 
 @contextmanager
 def _interrupts_can_wait() -> Iterator[Callable[[], None]]:
-    """From the call of what it answers on, Ctrl-C is obeyed at the end of the block."""
+    """Yield a function; after it is called, Ctrl-C takes effect only at the end of the block."""
     came: list[int] = []
     before = signal.getsignal(signal.SIGINT)
 

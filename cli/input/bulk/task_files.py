@@ -1,4 +1,4 @@
-"""Files of tasks: JSON lines, and CSV as Excel and databases write it. Read line by line, whatever their size."""
+"""Files of tasks: JSON lines, and CSV as Excel and databases write it. They are read line by line."""
 
 import csv
 import os
@@ -18,24 +18,23 @@ from dispatcher.configuration.given_files import unreadable
 from dispatcher.errors import UsageError
 
 MOST_LINE_BYTES = 64 * 2**20
-"""A prompt has at most 32 MiB, which JSON may write twice as long; a file without line ends is no surprise then."""
+"""A prompt has at most 32 MiB, and JSON may write it twice as long. A file without line ends stops here, too."""
 
 MOST_CELL_CHARACTERS = 32 * 2**20
-"""So that a quotation mark without its partner does not read the rest of a large file into memory."""
-
+"""A bound, so that a quotation mark without its partner does not read the rest of a large file into memory."""
 
 MOST_COLUMNS = 1_000
 MOST_NAME_CHARACTERS = 1_000
-"""Of a column. Every one is compared with the names of fields, and remembered."""
+"""The longest name of a column. Each name is compared with the names of fields, and remembered."""
 
 MOST_HEADER_CHARACTERS = 2**20
 
 MOST_LEVELS = 100
-"""Of lists and objects within each other; the database itself takes some thousands."""
+"""The most levels of lists and objects within each other. The database takes some thousands."""
 
 MOST_DIGITS = 100
 _LARGEST_EXPONENT = 308
-"""That of floating point, which all that reads JSON can take."""
+"""The largest exponent of floating point, which every reader of JSON takes."""
 
 
 class FileKind(StrEnum):
@@ -55,16 +54,16 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``values`` by column or key; cells of CSV are text, and those of JSON what it says. ``line`` is its first."""
+    """The ``values`` of a row by column or key: text in CSV, any type in JSON. ``line`` is its first line."""
 
     line: int
     values: Mapping[str, object]
 
 
 class TaskFile:
-    """A file of rows; ``path`` is - for standard input. A context manager, which closes it.
+    """A file of rows; ``path`` is - for standard input. A context manager, which closes the file.
 
-    Without ``kind`` the name says what it is; standard input is JSON lines then. Raises :class:`UsageError`.
+    Without ``kind`` the name says what the file is, and standard input is JSON lines. Raises :class:`UsageError`.
     """
 
     def __init__(self, path: str, kind: FileKind | None = None) -> None:
@@ -88,16 +87,16 @@ class TaskFile:
 
     @property
     def total_bytes(self) -> int | None:
-        """How much there is to read; None where nobody knows, as of a pipe."""
+        """The size of the file; None if nobody knows it, as for a pipe."""
         state = os.fstat(self._source.fileno())
         return state.st_size if stat.S_ISREG(state.st_mode) else None
 
     def wrong(self, line: int, message: str, *, hint: str | None = None) -> UsageError:
-        """The refusal of what stands in a line."""
+        """Return an error about a line."""
         return UsageError(f"{self.name}:{line}: {message}", hint=hint)
 
     def rows(self) -> Iterator[Row]:
-        """Each row that is not blank. Raises :class:`UsageError` with the line of what cannot be understood."""
+        """Yield each row that is not blank. Raises :class:`UsageError` with the line that cannot be read."""
         match self._kind:
             case FileKind.JSONL:
                 return self._json_rows()
@@ -122,8 +121,8 @@ class TaskFile:
                     array = "" if is_piped else f" {self.name}"
                     hint = f"write one object a line: `jq -c '.[]'{array}` turns an array into lines"
                 elif is_piped and number == 1:
-                    hint = "what is piped is read as JSON lines; for CSV say --from-format csv"
-                raise self.wrong(number, f"this is no JSON object: {error}", hint=hint) from error
+                    hint = "standard input is read as JSON lines; for CSV add --from-format csv"
+                raise self.wrong(number, f"this is not a JSON object: {error}", hint=hint) from error
             except RecursionError as error:
                 raise self._nested_too_deep(number) from error
             self._check_names(number, values)
@@ -165,7 +164,7 @@ class TaskFile:
             try:
                 cells = next(rows, None)
             except csv.Error as error:
-                raise self.wrong(began, f"the row that begins here is no CSV: {error}") from error
+                raise self.wrong(began, f"the row that begins here is not valid CSV: {error}") from error
             if cells is None:
                 return
             if columns is None:
@@ -175,7 +174,7 @@ class TaskFile:
                     raise self.wrong(
                         began,
                         f"{len(cells)} values, but the first line names {len(columns)} columns",
-                        hint="a value that holds a comma or a line end stands between quotation marks",
+                        hint="put a value with a comma or a line end between quotation marks",
                     )
                 yield Row(began, dict(zip(columns, cells, strict=True)))
             began = self._line + 1
@@ -198,11 +197,11 @@ class TaskFile:
             except UnicodeDecodeError as error:
                 raise self._not_utf8(number, line) from error
             if "\0" in text:
-                raise self.wrong(number, "there is a NUL character, which the database cannot keep")
+                raise self.wrong(number, "there is a NUL character, which the database cannot store")
             yield text
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Number and content of each line, without a byte order mark."""
+        """Yield the number and the content of each line, without a byte order mark."""
         number = 0
         try:
             while line := self._source.readline(MOST_LINE_BYTES + 1):
@@ -231,7 +230,7 @@ class TaskFile:
 
 
 def _decimal(number: str) -> Decimal:
-    """The number as it was written. Raises ValueError where nobody can reckon with it."""
+    """Return the number as it was written. Raises ValueError if it cannot be used as a number."""
     if len(number) > MOST_DIGITS:
         raise ValueError(f"a number of {len(number):,} characters; at most {MOST_DIGITS} are read")
     try:
@@ -244,7 +243,7 @@ def _decimal(number: str) -> Decimal:
 
 
 def _levels(value: object) -> int:
-    """How many lists and objects stand in each other."""
+    """Count the levels of lists and objects within each other."""
     levels, parts = 0, [value]
     while parts := [part for part in parts if isinstance(part, list | dict)]:
         levels += 1
@@ -259,7 +258,7 @@ def _kind_of(path: str) -> FileKind:
     if kind is None:
         raise UsageError(
             f"the name of {path!r} does not say what is in it",
-            hint="name it .jsonl, .csv or .tsv, or say --from-format",
+            hint="name it .jsonl, .csv or .tsv, or add --from-format",
         )
     return kind
 

@@ -1,4 +1,4 @@
-"""Templates: text in which ``{{name}}`` stands for a value of a row. Nothing more is a language here."""
+"""Templates: text in which ``{{name}}`` stands for a value of a row. There is no other syntax."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cli.show.text import text_of
 from dispatcher.errors import UsageError
 
-# Never looks at a character twice: neither at a run of backslashes from each of them, nor at blanks around a name.
+# Looks at no character twice: neither at each backslash of a run, nor at blanks around a name.
 _REFERENCE = re.compile(r"(?<!\\)(?P<slashes>\\*)\{\{(?!\{)(?:(?P<name>[^{}\r\n]{0,1000})\}\})?")
 
 _MOST_NAMES_SHOWN = 20
@@ -16,17 +16,17 @@ _MOST_NAMES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """``texts`` are what stands around the values of ``names``, so there is one more of them."""
+    """``texts`` surround the values of ``names``, so there is one more text than names."""
 
     texts: tuple[str, ...]
     names: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> "Template":
-        r"""Find each ``{{name}}``; blanks beside the name mean nothing, and ``{{{name}}}`` is one in braces.
+        r"""Find each ``{{name}}``; blanks beside the name mean nothing, and ``{{{name}}}`` is a value in braces.
 
         ``\{{`` is a literal ``{{``, and ``\\{{name}}`` a backslash before a value, as in Handlebars. A backslash
-        that stands elsewhere is itself. Raises :class:`UsageError` for ``{{`` without a name.
+        elsewhere is itself. Raises :class:`UsageError` for ``{{`` without a name.
         """
         texts: list[str] = []
         names: list[str] = []
@@ -45,15 +45,15 @@ class Template:
                 line = text.count("\n", 0, found.start()) + 1
                 raise UsageError(
                     f"line {line} of the template: {{{{ is not followed by a name and }}}}",
-                    hint=r"write \{{ for two braces that are meant as they are",
+                    hint=r"write \{{ for two literal braces",
                 )
         return cls((*texts, literal + text[done:]), tuple(names))
 
     def render(self, values: Mapping[str, object], most: int = sys.maxsize) -> str:
-        """The text with the values in their places.
+        """Return the text with the values in their places.
 
-        Raises :class:`UsageError` for a name without a value, and for a text of more than ``most`` characters before it
-        is made: a large value may be named many times.
+        Raises :class:`UsageError` for a name without a value, and for a text of more than ``most`` characters, before
+        the text is made: a template may name a large value many times.
         """
         found = {name: self._value(name, values) for name in dict.fromkeys(self.names)}
         length = sum(map(len, self.texts)) + sum(len(found[name]) for name in self.names)
@@ -73,7 +73,7 @@ class Template:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Which of the known names was probably meant."""
+    """Return the known name that was probably meant."""
     import difflib
 
     found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.8)
@@ -88,7 +88,5 @@ def _missing(name: str, values: Mapping[str, object]) -> UsageError:
     there = ", ".join(names[:_MOST_NAMES_SHOWN]) + (", …" if names[_MOST_NAMES_SHOWN:] else "")
     return UsageError(
         f"there is no {{{{{name}}}}}; there is {there or 'nothing'}",
-        hint=f"did you mean {{{{{meant}}}}}?"
-        if meant
-        else r"write \{{ for two braces that are meant as they are",
+        hint=f"did you mean {{{{{meant}}}}}?" if meant else r"write \{{ for two literal braces",
     )

@@ -1,17 +1,17 @@
--- INTERNAL complaint_about_files(key, files): what is wrong with a task's input_files or output_files, to be read after the
--- key; null when nothing is. Part of complaint_about().
-CREATE OR REPLACE FUNCTION complaint_about_files(p_key text, p_files jsonb) RETURNS text
+-- INTERNAL complaint_about_files(kind, files): what is wrong with the input files or the output files of a task, as the rest of
+-- a sentence that begins with the key; null when nothing is. Part of complaint_about().
+CREATE OR REPLACE FUNCTION complaint_about_files(p_kind text, p_files jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
     WITH files AS (
-        SELECT file, CASE p_key WHEN 'input_files' THEN file ->> 'path' ELSE file #>> '{}' END AS path,
-            jsonb_typeof(CASE p_key WHEN 'input_files' THEN file -> 'path' ELSE file END) AS path_type
+        SELECT file, CASE p_kind WHEN 'input files' THEN file ->> 'path' ELSE file #>> '{}' END AS path,
+            jsonb_typeof(CASE p_kind WHEN 'input files' THEN file -> 'path' ELSE file END) AS path_type
         FROM jsonb_array_elements(CASE jsonb_typeof(p_files) WHEN 'array' THEN p_files ELSE '[]' END) AS file
     ), bad_names AS (
         SELECT path FROM files WHERE path_type IS DISTINCT FROM 'string' OR NOT is_file_name(path)
     )
     SELECT CASE
-        WHEN jsonb_typeof(p_files) <> 'array' AND p_key = 'output_files' THEN 'is a list of file names'
+        WHEN jsonb_typeof(p_files) <> 'array' AND p_kind = 'output files' THEN 'is a list of file names'
         WHEN jsonb_typeof(p_files) <> 'array'
             THEN 'is a list of objects with path and content (or content_base64)'
         WHEN jsonb_array_length(p_files) > 1000 THEN 'names at most 1,000 files'
@@ -19,7 +19,7 @@ AS $$
             'holds a name that is not allowed: ' || (SELECT coalesce(quote_literal(min(path)), 'none') FROM bad_names)
             || '; name a file below the work directory, without "..", leading "/" or control bytes'
         WHEN (SELECT count(*) > count(DISTINCT path) FROM files) THEN 'names a file twice'
-        WHEN p_key = 'input_files' THEN (
+        WHEN p_kind = 'input files' THEN (
             SELECT min(CASE
                 WHEN (file ->> 'content' IS NULL) = (file ->> 'content_base64' IS NULL)
                     THEN 'gives ' || quote_literal(path) || ' either content or content_base64'

@@ -1,7 +1,8 @@
--- INTERNAL first_complaint(tasks): what is wrong with the first of the tasks that cannot be queued, as a sentence that a person
--- can act on; null when nothing is. It looks at no table.
--- One pass over the keys that are there: 100,000 small tasks take 0.4 s; a call for each of them took 0.9 s.
-CREATE OR REPLACE FUNCTION first_complaint(p_tasks jsonb) RETURNS text
+-- INTERNAL first_complaint(tasks, keys): what is wrong with the first of the tasks that cannot be queued, as a sentence that a
+-- person can act on; null when nothing is. `keys` are those of a task, each with the kind of its value, see
+-- complaint_about(). It looks at no table.
+-- It makes one pass over all keys: 100,000 small tasks take 0.4 s; a call for each task took 0.9 s.
+CREATE OR REPLACE FUNCTION first_complaint(p_tasks jsonb, p_keys jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
@@ -9,8 +10,12 @@ DECLARE
 BEGIN
     SELECT position, key, value, found.complaint INTO bad
     FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS given (task, position), LATERAL (
-        SELECT key, value, complaint_about(key, value) AS complaint
-        FROM jsonb_each(CASE jsonb_typeof(task) WHEN 'object' THEN task ELSE '{}' END)
+        SELECT key, value, complaint_about(kind, value) AS complaint
+        FROM (
+            SELECT key, value, p_keys ->> key AS kind
+            FROM jsonb_each(CASE jsonb_typeof(task) WHEN 'object' THEN task ELSE '{}' END)
+            OFFSET 0  -- so that the kind is looked up once, and not at each place where complaint_about() names it
+        ) AS pairs
         UNION ALL
         SELECT NULL, NULL, CASE
             WHEN jsonb_typeof(task) <> 'object' THEN 'a task is a JSON object, not ' || jsonb_typeof(task)

@@ -1,7 +1,7 @@
--- API reply_task(task, prompt, ...): queues a task that goes on with the session of one that has ended: with the same
--- account, model and permission, in the same directory. What is given takes the place of what that task had.
+-- API reply_task(task, prompt, ...): queues a task that continues the session of one that has ended, with its settings and the
+-- same account, in the same directory. Arguments replace what that task had.
 --   SELECT * FROM reply_task('812', 'Now write the tests');
--- Locks: the task that is replied to, then the session, so that two replies are not queued at once.
+-- Locks: the task that has ended, then the session, so that two replies are not queued at once.
 -- Raises LD404; LD409 when it has not ended, has no session, or has a reply that has not ended; LD400 for bad input.
 CREATE OR REPLACE FUNCTION reply_task(
     p_task text, p_prompt text, p_name text DEFAULT NULL, p_priority integer DEFAULT NULL,
@@ -44,15 +44,11 @@ BEGIN
             HINT = format('wait for it, and reply to it: `llmctl reply %s PROMPT`', v_open);
     END IF;
 
-    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(jsonb_build_object(
-        'tool', v_task.tool, 'prompt', p_prompt, 'model', v_task.model, 'fallback_model', v_task.fallback_model,
-        'account', v_account, 'tenant_id', v_task.tenant_id, 'queue', v_task.queue,
-        'priority', coalesce(p_priority, v_task.priority), 'name', coalesce(p_name, v_task.name),
-        'labels', v_task.labels, 'output_files', p_output_files, 'workdir', v_task.workdir,
-        'permission', coalesce(p_permission, v_task.permission), 'timeout_s', coalesce(p_timeout_s, v_task.timeout_s),
-        'stall_timeout_s', v_task.stall_timeout_s, 'max_attempts', v_task.max_attempts,
-        'backoff_s', v_task.backoff_s, 'retry_on', to_jsonb(v_task.retry_on),
-        'idempotency_key', p_idempotency_key)));
+    SELECT * INTO v_reply FROM submit_tasks(jsonb_build_array(settings_of(v_task.id)
+        || jsonb_strip_nulls(jsonb_build_object(
+            'name', p_name, 'priority', p_priority, 'timeout_s', p_timeout_s, 'permission', p_permission))
+        || jsonb_build_object('prompt', p_prompt, 'account', v_account, 'output_files', p_output_files,
+            'idempotency_key', p_idempotency_key)));
     IF v_reply.created THEN
         UPDATE tasks SET continues = v_run.id WHERE tasks.id = v_reply.id;
     END IF;

@@ -1,5 +1,5 @@
--- INTERNAL require_error_classes(names): raises LD400 for a name that is no class of errors which use up an attempt. Those are
--- the ones of which a task can say whether they are worth another attempt.
+-- INTERNAL require_error_classes(names): raises LD400 for a name that is not a class of errors which use up an attempt. A task can
+-- decide only for these whether they are worth another attempt.
 CREATE OR REPLACE FUNCTION require_error_classes(p_names text []) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
@@ -9,7 +9,7 @@ BEGIN
     SELECT name INTO v_unknown FROM unnest(p_names) AS name
     WHERE name NOT IN (SELECT error_classes.name FROM error_classes WHERE uses_attempt) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'retry_on: % is no error that a task may be tried again after; those are %',
+        RAISE EXCEPTION 'retry_on: % is not an error that a task may be tried again after: expected %',
             quote_literal(v_unknown),
             (SELECT string_agg(name, ', ' ORDER BY name) FROM error_classes WHERE uses_attempt)
             USING ERRCODE = 'LD400';

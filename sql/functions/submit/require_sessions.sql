@@ -1,8 +1,8 @@
--- INTERNAL require_sessions(sessions): refuses sessions to go on with that are not of a run of the session role's own tenants: an
--- agent in them knows, and may tell, what was said there. One that no run has is refused like another tenant's, so that
--- neither is told from the other, and so that a CLI's words for "the last one" open nothing.
--- Cost: one pass over task_runs (2 us a run, on a busy machine), for confined roles that name a session and nobody else.
--- There is no index on purpose: it would cost every run at its end. Raises 42501.
+-- INTERNAL require_sessions(sessions): refuses to continue sessions that no run of the session role's own tenants had. An agent
+-- in a foreign session knows, and may tell, what was said there. A session that no run had is refused like that of another
+-- tenant: so nobody can tell one from the other, and a CLI's words for "the last session" open nothing.
+-- Cost: one pass over task_runs (2 us a run, on a busy machine), but only for confined roles that name a session.
+-- There is no index on purpose, since every run would pay for it at its end. Raises 42501.
 CREATE OR REPLACE FUNCTION require_sessions(p_sessions text []) RETURNS void
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = on

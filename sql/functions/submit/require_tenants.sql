@@ -1,4 +1,4 @@
--- INTERNAL require_tenants(tenants): refuses what the session's role may not do for these tenants. Raises 42501.
+-- INTERNAL require_tenants(tenants): refuses tenants that the session's role may not act for. Raises 42501.
 CREATE OR REPLACE FUNCTION require_tenants(p_tenants text []) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$

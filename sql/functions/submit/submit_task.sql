@@ -1,5 +1,6 @@
 -- API submit_task(tool, prompt, ...): queues one task; see submit_tasks(). Runs at commit of the caller's transaction.
 --   SELECT * FROM submit_task('claude', 'Review the change', p_priority => 7, p_output_files => '["review.md"]');
+-- `more` is a JSON object of further keys: those of submit_tasks() that have no parameter here.
 CREATE OR REPLACE FUNCTION submit_task(
     p_tool text,
     p_prompt text,
@@ -23,7 +24,8 @@ CREATE OR REPLACE FUNCTION submit_task(
     p_idempotency_key text DEFAULT NULL,
     p_session_id text DEFAULT NULL,
     p_retry_on text [] DEFAULT NULL,
-    p_fallback_model text DEFAULT NULL
+    p_fallback_model text DEFAULT NULL,
+    p_more jsonb DEFAULT '{}'
 )
 RETURNS TABLE (id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE sql VOLATILE
@@ -35,5 +37,5 @@ AS $$
         'workdir', p_workdir, 'timeout_s', p_timeout_s, 'stall_timeout_s', p_stall_timeout_s,
         'max_attempts', p_max_attempts, 'backoff_s', p_backoff_s, 'scheduled_at', p_scheduled_at,
         'delay_s', p_delay_s, 'idempotency_key', p_idempotency_key, 'session_id', p_session_id,
-        'retry_on', to_jsonb(p_retry_on), 'fallback_model', p_fallback_model)))
+        'retry_on', to_jsonb(p_retry_on), 'fallback_model', p_fallback_model) || p_more))
 $$;

@@ -1,14 +1,14 @@
 -- API submit_tasks(tasks): queues many tasks in one statement; all of them or none.
 --
--- tasks is a JSON array of objects with the keys of submit_task()'s parameters. Answers one row for each element,
--- in order. A task whose idempotency key its tenant has used before is not queued again: its row shows the first
--- task with created = false, and same = false if tool, model or prompt differ from it.
--- Waits, when two transactions submit the same key at once, for the first of them to end.
--- Locks: none that another producer waits for, but for that. Rows are inserted in the order of their tenants and keys,
--- so that two batches cannot deadlock; numbers follow the order of the array all the same.
--- Its settings keep the cost of a call what it is when the table has grown since the session planned it.
--- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for and for a session that is none of
--- its tenants' (from the trigger), 40001 if the first task of a key was deleted at that moment (submit again).
+-- tasks is a JSON array of objects with the keys that c_keys lists. Returns one row for each element, in order.
+-- A task whose idempotency key its tenant has used before is not queued again: its row shows the first task with
+-- created = false, and same = false if tool, model or prompt differ from it.
+-- Locks: if two transactions submit the same key at once, the second waits for the end of the first; no other producer
+-- waits. Rows are inserted in the order of their tenants and keys, so that two batches cannot deadlock; numbers still
+-- follow the order of the array.
+-- Its settings keep the cost of a call the same when the table has grown since the session planned it.
+-- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for and (from the trigger) for a
+-- session that none of its tenants had, 40001 if the first task of a key was deleted at that moment (submit again).
 CREATE OR REPLACE FUNCTION submit_tasks(p_tasks jsonb)
 RETURNS TABLE (ordinal bigint, id uuid, number bigint, status text, created boolean, same boolean)
 LANGUAGE plpgsql VOLATILE
@@ -18,6 +18,15 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
+    -- All keys of a task, and the kinds of their values, see complaint_about().
+    c_keys CONSTANT jsonb := '{
+        "tool": "text", "prompt": "prompt", "model": "argument", "fallback_model": "argument", "account": "word",
+        "tenant_id": "word", "queue": "word", "priority": "priority", "name": "text", "labels": "object",
+        "input_files": "input files", "output_files": "output files", "permission": ["read", "edit", "full"],
+        "workdir": "text", "timeout_s": "count", "stall_timeout_s": "count", "max_attempts": "count",
+        "backoff_s": "seconds", "retry_on": "error classes", "scheduled_at": "moment", "delay_s": "seconds",
+        "idempotency_key": "key", "session_id": "session"
+    }';
     v_complaint text;
     v_mine text [] := session_tenants();
     v_tenant text := default_tenant(v_mine);
@@ -29,7 +38,7 @@ BEGIN
     IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'submit_tasks takes a JSON array of tasks' USING ERRCODE = 'LD400';
     END IF;
-    v_complaint := first_complaint(p_tasks);
+    v_complaint := first_complaint(p_tasks, c_keys);
     IF v_complaint IS NOT NULL THEN
         RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
     END IF;

@@ -34,7 +34,7 @@ def test_one_bad_row_of_thousands_is_found_though_the_database_names_none(
 @pytest.mark.parametrize(
     ("piped", "hint"),
     [
-        ("module,owner\nlogin,Ann\n", "what is piped is read as JSON lines; for CSV say --from-format csv"),
+        ("module,owner\nlogin,Ann\n", "standard input is read as JSON lines; for CSV add --from-format csv"),
         ('[{"n": 1}]\n', "write one object a line: `jq -c '.[]'` turns an array into lines"),
     ],
 )
@@ -51,7 +51,7 @@ def test_chunks_keep_what_was_committed_and_say_how_to_go_on(llmctl: Llmctl, dat
     submit = ("submit", "--from", "-", "claude", "{{n}}", "--chunk", "3")
     failed = llmctl(*submit, "--key", "k{{n}}", "-q", stdin="\n".join([*good[:7], "{", *good[7:]]))
     assert (failed.code, failed.out.split()) == (2, ["1", "2", "3", "4", "5", "6"])
-    assert failed.err.startswith("error: standard input:8: this is no JSON object")
+    assert failed.err.startswith("error: standard input:8: this is not a JSON object")
     assert "(6 tasks up to line 6 are queued; all have keys, so the file can be submitted again" in failed.err
     assert how_many(database) == 6
     again = llmctl(*submit, "--key", "k{{n}}", stdin="\n".join(good))

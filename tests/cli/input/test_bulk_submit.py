@@ -180,36 +180,36 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
 @pytest.mark.parametrize(
     ("row", "arguments", "complaint"),
     [
-        ('{"promt": "x"}', ["claude", "x"], "'promt' is no field of a task; did you mean 'prompt'?"),
+        ('{"promt": "x"}', ["claude", "x"], "'promt' is not a field of a task; did you mean 'prompt'?"),
         (
             '{"a": 1, "promt": "x"}',
             ["claude", "{{a}}"],
-            "'promt' is no field of a task; did you mean 'prompt'?",
+            "'promt' is not a field of a task; did you mean 'prompt'?",
         ),
         ('{"timeout_s": 1}', ["claude", "x"], "did you mean 'timeout'?"),
         ('{"max_attempts": 1}', ["claude", "x"], "did you mean 'retries'?"),
-        ('{"ticket": 1}', ["claude", "x"], "'ticket' is no field of a task, and no template uses it"),
+        ('{"ticket": 1}', ["claude", "x"], "'ticket' is not a field of a task, and no template uses it"),
         ('{"Key": "a", "key": "b"}', ["claude", "x"], "'Key' and 'key' both name the key"),
         ('{"a": 1}', ["claude", "{{b}}"], "prompt: there is no {{b}}; there is a"),
         ('{"a": null}', ["claude", "x", "--key", "{{a}}"], "key: {{a}} is null here"),
         ('{"a": " "}', ["claude", "{{a}}"], "prompt: the prompt is empty"),
-        ('{"a": "x\\u0000"}', ["claude", "{{a}}"], "prompt: the prompt holds a NUL character"),
+        ('{"a": "x\\u0000"}', ["claude", "{{a}}"], "prompt: the prompt contains a NUL character"),
         ('{"label": {"a": "\\u0000"}}', ["claude", "x"], "there is a NUL character"),
         ("{}", ["claude"], "there is no prompt"),
         ('{"prompt": "x"}', [], "there is no tool"),
-        ('{"priority": 0}', ["claude", "x"], "priority: '0' is no whole number from 1 to 9"),
-        ('{"priority": 1.5}', ["claude", "x"], "priority: '1.5' is no whole number"),
-        ('{"retries": true}', ["claude", "x"], "retries: 'true' is no whole number"),
-        ('{"name": ["x"]}', ["claude", "x"], 'name: ["x"] is no text'),
+        ('{"priority": 0}', ["claude", "x"], "priority: '0' is not a whole number from 1 to 9"),
+        ('{"priority": 1.5}', ["claude", "x"], "priority: '1.5' is not a whole number"),
+        ('{"retries": true}', ["claude", "x"], "retries: 'true' is not a whole number"),
+        ('{"name": ["x"]}', ["claude", "x"], 'name: ["x"] is not text'),
         (
             '{"permission": "root"}',
             ["claude", "x", *COLUMNS],
-            "permission: 'root' is none of read, edit, full",
+            "permission: 'root' is not one of read, edit, full",
         ),
-        ('{"delay": "soon"}', ["claude", "x"], "delay: 'soon' is no length of time"),
-        ('{"at": "soon"}', ["claude", "x"], "at: 'soon' is no time"),
+        ('{"delay": "soon"}', ["claude", "x"], "delay: 'soon' is not a length of time"),
+        ('{"at": "soon"}', ["claude", "x"], "at: 'soon' is not a time"),
         ('{"at": "22:00", "delay": 1}', ["claude", "x"], "give at or delay, not both"),
-        ('{"label": "alone"}', ["claude", "x"], "label: a label is KEY=VALUE"),
+        ('{"label": "alone"}', ["claude", "x"], "label: 'alone' is not a label: expected KEY=VALUE"),
         ('{"input": "missing"}', ["claude", "x", *COLUMNS], "input: cannot read 'missing'"),
         ('{"input": "a\\u0000b"}', ["claude", "x", *COLUMNS], "input: cannot read"),
         (
@@ -238,7 +238,7 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
         (
             '{"priority": ' + "9" * 5000 + "}",
             ["claude", "x"],
-            "this is no JSON object: Integer value out of range",
+            "this is not a JSON object: Integer value out of range",
         ),
         ('{"timeout": ' + "9" * 4000 + "}", ["claude", "x"], "timeout: '9999"),
         ('{"delay": 1e99999999999999999999}', ["claude", "x"], "is too large or too small for a number"),
@@ -249,7 +249,7 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
         # These only the database can know.
         ('{"tool": "clade"}', ["claude", "x"], "unknown tool 'clade'"),
         ('{"account": "other"}', ["claude", "x"], "no worker group serves tool claude with account 'other'"),
-        ('{"retry-on": "never"}', ["claude", "x"], "retry_on: 'never' is no error"),
+        ('{"retry-on": "never"}', ["claude", "x"], "retry_on: 'never' is not an error"),
         ('{"output": "../x"}', ["claude", "x"], "a name that is not allowed: '../x'"),
         ('{"queue": "a\\nb"}', ["claude", "x"], "queue must hold no control characters"),
     ],
@@ -277,9 +277,9 @@ def test_a_file_from_somebody_else_reads_no_file_and_chooses_no_directory_and_no
     refused = llmctl("submit", "--from", "-", "claude", stdin=rows)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.splitlines() == [
-        "error: standard input:2: the column 'input' names files to read, which a file may do only where the "
-        "command line says so (nothing was queued)",
-        "hint: if you trust whoever wrote the file: --columns input,permission; else take the column out",
+        "error: standard input:2: the column 'input' names files to read, which a file may do only if the "
+        "command line allows it (nothing was queued)",
+        "hint: if you trust the author of the file: --columns input,permission; else remove the column",
     ]
     assert how_many(database) == 0
     llmctl.ok("submit", "--from", "-", "claude", "--columns", "input,permission", stdin=rows)
@@ -306,16 +306,19 @@ def test_columns_that_are_not_used_are_named_up_to_a_bound(llmctl: Llmctl) -> No
     ("arguments", "complaint"),
     [
         (["claude", "Test {{module"], "prompt: line 1 of the template"),
-        (["claude", "x", "--label", "alone"], "label: a label is KEY=VALUE"),
+        (["claude", "x", "--label", "alone"], "label: 'alone' is not a label: expected KEY=VALUE"),
         (["claude", "x", "--input", "missing"], "input: cannot read 'missing'"),
-        (["claude", "x", "--follow"], "--follow is for one task"),
+        (["claude", "x", "--follow"], "--follow works for one task only"),
         (["claude", "x", "--chunk", "0"], "--chunk"),
         (["claude", "x", "--from-format", "xml"], "'xml' is not one of"),
         (
             ["claude", "x", "--columns", "input,prompt"],
-            "--columns takes input, workdir, permission, separated by",
+            "'input,prompt' is not valid for --columns: expected input, workdir, permission, separated by",
         ),
-        (["claude", "x", "--columns", ""], "--columns takes input, workdir, permission"),
+        (
+            ["claude", "x", "--columns", ""],
+            "'' is not valid for --columns: expected input, workdir, permission",
+        ),
         (["claude", "x", "-f", "modules.csv"], "as an argument or with -f"),
     ],
 )
@@ -332,10 +335,13 @@ def test_a_bad_command_line_is_refused(
     [
         (["--from", "missing.csv", "claude", "x"], "cannot read 'missing.csv'"),
         (["--from", ".", "claude", "x", "--from-format", "csv"], "cannot read '.': Is a directory"),
-        (["--from", "-", "claude", "-"], "standard input is either the prompt or the file of tasks"),
-        (["--from", "-", "claude", "-f", "-"], "standard input is either the prompt or the file of tasks"),
-        (["claude", "x", "--chunk", "5"], "--columns, --chunk and --from-format go with --from"),
-        (["claude", "x", "--columns", "input"], "--columns, --chunk and --from-format go with --from"),
+        (["--from", "-", "claude", "-"], "standard input can be the prompt or the file of tasks, not both"),
+        (
+            ["--from", "-", "claude", "-f", "-"],
+            "standard input can be the prompt or the file of tasks, not both",
+        ),
+        (["claude", "x", "--chunk", "5"], "--columns, --chunk and --from-format need --from"),
+        (["claude", "x", "--columns", "input"], "--columns, --chunk and --from-format need --from"),
         (["claude", "x", "--follow", "--wait"], "--follow prints a log"),
         (["claude", "x", "--follow", "-o", "json"], "--follow prints a log"),
     ],

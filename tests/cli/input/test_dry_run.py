@@ -36,7 +36,7 @@ def test_programs_get_all_tasks_as_submit_tasks_takes_them(without_database: Llm
 def test_a_bad_row_ends_with_2(without_database: Llmctl) -> None:
     said = without_database("submit", "--from", "-", "claude", "x", "--dry-run", stdin='{}\n{"priority": 0}')
     assert said.code == 2
-    assert said.err.startswith("error: standard input:2: priority: '0' is no whole number from 1 to 9")
+    assert said.err.startswith("error: standard input:2: priority: '0' is not a whole number from 1 to 9")
 
 
 def test_one_task_is_shown_too_with_its_directory_from_here(without_database: Llmctl) -> None:

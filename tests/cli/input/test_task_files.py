@@ -95,9 +95,9 @@ def test_excel_separates_by_semicolons_where_numbers_have_a_comma(tmp_path: Path
         (b"a,b\n1,2\n\n1,2,3\n", ":4: 3 values"),
         (b"a,a\n", ":1: two columns are named 'a'"),
         (b"a,,b\n", ":1: column 2 has no name"),
-        (b'a\n"1\n2\n3', ":2: the row that begins here is no CSV: unexpected end of data"),
-        (b'a\nx\n"1"2\n', ":3: the row that begins here is no CSV"),
-        (b"a\rb\r", ":1: the row that begins here is no CSV"),
+        (b'a\n"1\n2\n3', ":2: the row that begins here is not valid CSV: unexpected end of data"),
+        (b'a\nx\n"1"2\n', ":3: the row that begins here is not valid CSV"),
+        (b"a\rb\r", ":1: the row that begins here is not valid CSV"),
         (b"a\nx\ncaf\xe9\n", ":3: byte 4 of the line, 0xe9, is not UTF-8"),
         (b"a\nx\0y\n", ":2: there is a NUL character"),
         (b"\xff\xfea\0", ":1: this is UTF-16"),
@@ -111,7 +111,10 @@ def test_excel_separates_by_semicolons_where_numbers_have_a_comma(tmp_path: Path
         ),
         (b"a" * 1001 + b",b", ":1: the name of a column has 1,001 characters; at most 1,000 are read"),
         (b"a\n" + b"," * 1_000_000, ":2: 1000001 values, but the first line names 1 columns"),
-        (b'a\n"' + b"x" * (33 * 2**20) + b'"', ":2: the row that begins here is no CSV: field larger than"),
+        (
+            b'a\n"' + b"x" * (33 * 2**20) + b'"',
+            ":2: the row that begins here is not valid CSV: field larger than",
+        ),
     ],
 )
 def test_csv_that_cannot_be_right_is_refused_with_its_line(
@@ -125,10 +128,10 @@ def test_csv_that_cannot_be_right_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b'{"a": 1}\n{"a": 1\n', ":2: this is no JSON object: Input data was truncated"),
-        (b'[{"a": 1}]', ":1: this is no JSON object"),
+        (b'{"a": 1}\n{"a": 1\n', ":2: this is not a JSON object: Input data was truncated"),
+        (b'[{"a": 1}]', ":1: this is not a JSON object"),
         (b'{"a": "caf\xe9"}', ":1: byte 11 of the line, 0xe9, is not UTF-8"),
-        (b'{"a": "\\ud800"}', ":1: this is no JSON object"),
+        (b'{"a": "\\ud800"}', ":1: this is not a JSON object"),
         (b"{}\n" + b" " * (64 * 2**20 + 1), ":2: the line is longer than 64 MiB"),
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", ":1: there are more than 100 levels of lists and obj"),
         (b'{"a":' + b"[" * 100 + b"]" * 100 + b"}", ":1: there are more than 100 levels of lists and obj"),
@@ -136,8 +139,8 @@ def test_csv_that_cannot_be_right_is_refused_with_its_line(
             b"{" + b",".join(b'"k%d":1' % number for number in range(200_000)) + b"}",
             ":1: there are 200,000 col",
         ),
-        (b'{"a":' + b"9" * 5000 + b"}", ":1: this is no JSON object: Integer value out of range"),
-        (b'{"a":1.' + b"9" * 5000 + b"}", ":1: this is no JSON object: a number of 5,002 characters"),
+        (b'{"a":' + b"9" * 5000 + b"}", ":1: this is not a JSON object: Integer value out of range"),
+        (b'{"a":1.' + b"9" * 5000 + b"}", ":1: this is not a JSON object: a number of 5,002 characters"),
     ],
     ids=["truncated", "array", "not utf-8", "surrogate", "long", "nested", "101", "keys", "digits", "places"],
 )

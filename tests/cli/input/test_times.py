@@ -62,11 +62,11 @@ def test_a_task_never_starts_before_the_time_that_was_said(
 def test_a_time_that_no_clock_shows_is_refused(in_zone: InZone, zone: str) -> None:
     in_zone(zone)
     for said in ("24:01", "2031-02-30T00:00", "0000-01-01T00:00", "99999-01-01T00:00"):
-        with pytest.raises(typer.BadParameter, match="is no time"):
+        with pytest.raises(typer.BadParameter, match="is not a time"):
             parse_time(said)
 
 
 def test_a_time_at_the_end_of_the_calendar_is_refused_and_no_traceback(in_zone: InZone) -> None:
     in_zone("America/New_York")
-    with pytest.raises(typer.BadParameter, match="is no time"):
+    with pytest.raises(typer.BadParameter, match="is not a time"):
         parse_time("9999-12-31T23:59")

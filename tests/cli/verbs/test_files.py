@@ -67,7 +67,7 @@ def test_get_prints_one_file_byte_for_byte(llmctl: Llmctl, task: str) -> None:
     assert llmctl.ok("files", "get", task, "report.md", "-o", "-") == "# Report"
     several = llmctl("files", "get", task, "-o", "-")
     assert (several.code, several.out) == (2, "")
-    assert "-o - prints one file; name it: bin/tool, report.md" in several.err
+    assert "-o - prints a single file; name one of bin/tool, report.md" in several.err
     assert llmctl("files", "get", task, "-o", "somewhere").code == 2
 
 
@@ -146,7 +146,7 @@ def test_a_large_file_is_copied_from_where_it_is_kept(
     gone = llmctl("files", "get", number)
     assert gone.code == 1
     assert gone.err.startswith(f"error: the file is too large for the database and kept at {kept.as_uri()}")
-    assert "hint: get it on the dispatcher's host" in gone.err
+    assert "hint: fetch it on the dispatcher's host" in gone.err
     assert files_below(llmctl.directory) == []
 
 

@@ -51,7 +51,7 @@ def test_add_takes_a_name_of_your_own(llmctl: Llmctl) -> None:
         (["gemini", "x", "--max", "-1"], 2, "-1 is not in the range"),
         (["gemini", "x", "--max", "99999999999"], 2, "is not in the range"),
         (["gemini", "x", "--max", "many"], 2, "'many' is not a valid int"),
-        (["gemini", "x", "--env", "ALONE"], 2, "--env is NAME=VALUE"),
+        (["gemini", "x", "--env", "ALONE"], 2, "one --env is not valid: expected NAME=VALUE"),
         (["gemini", "x", "--env", "A=1", "--env", "A=2"], 2, "--env names A twice"),
         (["gemini", "x", "--env", "A B=1"], 2, "not a valid variable name"),
         (["gemini", "x", "--config-home", "relative"], 2, "must be an absolute path"),
@@ -82,7 +82,10 @@ SECRET = "sk-ant-api03-abcdefghijklmnop1234567890"
 def test_a_secret_is_refused_and_not_repeated(llmctl: Llmctl, arguments: list[str]) -> None:
     refused: Finished = llmctl("group", *arguments)
     assert (refused.code, refused.out) == (2, "")
-    assert "--env is NAME=VALUE" in refused.err or "must not be written in plain text" in refused.err
+    assert (
+        "one --env is not valid: expected NAME=VALUE" in refused.err
+        or "must not stand here in plain text" in refused.err
+    )
     assert SECRET not in refused.err
     assert "simple" not in refused.err
     assert SECRET not in llmctl.ok("group", "list", "-o", "json")
@@ -211,7 +214,8 @@ def test_a_cool_down_that_is_over_already_is_refused(llmctl: Llmctl, arguments: 
     refused = llmctl("group", "cool", "claude-main", *arguments)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        "error: that is over already\nhint: `llmctl group clear-cooldown claude-main` ends a cool-down\n"
+        "error: this cool-down would be over already\n"
+        "hint: `llmctl group clear-cooldown claude-main` ends a cool-down\n"
     )
     assert group(llmctl, "claude-main")["state"] == "open"
 

@@ -94,7 +94,7 @@ def test_what_was_not_stored_is_said(llmctl: Llmctl, dispatcher: PlayedDispatche
     dispatcher.finish(run, final_text="done")
     result = llmctl("logs", "--raw", number)
     assert (result.code, result.out) == (0, "noise\n")
-    assert result.err == "… 1.5 MB more are not shown: execution.max_log_bytes was reached\n"
+    assert result.err == "… 1.5 MB more were not stored: execution.max_log_bytes was reached\n"
 
 
 def test_a_run_that_printed_on_the_other_stream_only_says_so(
@@ -115,7 +115,7 @@ def test_a_task_that_was_not_started_has_no_log_yet(llmctl: Llmctl) -> None:
     assert (result.code, result.out, result.err) == (
         0,
         "",
-        f"task {number} is queued and was not started yet\n",
+        f"task {number} is queued and has not started yet\n",
     )
 
 

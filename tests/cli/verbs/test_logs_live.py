@@ -64,7 +64,7 @@ def test_following_goes_on_over_a_retry(site: Site) -> None:
     )
     with following(site, str(number)) as logs:
         assert logs.stderr is not None
-        assert logs.stderr.readline().decode() == f"task {number} is queued and was not started yet\n"
+        assert logs.stderr.readline().decode() == f"task {number} is queued and has not started yet\n"
         site.start()
         assert read(logs, 6) == b"first\n"
         gate.open()

@@ -172,7 +172,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_task(llmctl: Llmctl, dispatcher: Pl
     ("option", "reads", "again"),
     [
         ("--wait", "task_states", "`llmctl wait 1` waits"),
-        ("--follow", "log_state", "`llmctl logs -f 1` reads along"),
+        ("--follow", "log_state", "`llmctl logs -f 1` follows it"),
     ],
 )
 def test_ctrl_c_on_a_submit_that_waits_says_how_to_go_on(

@@ -180,17 +180,17 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--priority", "0"], "0 is not in the range 1<=x<=9"),
         (["claude", "x", "--priority", "99999999999"], "is not in the range"),
         (["claude", "x", "--priority", "high"], "'high' is not a valid int"),
-        (["claude", "x", "--delay", "soon"], "'soon' is no length of time"),
+        (["claude", "x", "--delay", "soon"], "'soon' is not a length of time"),
         (["claude", "x", "--delay", "4000d"], "longer than ten years"),
-        (["claude", "x", "--at", "25:00"], "'25:00' is no time"),
-        (["claude", "x", "--at", "tomorrow"], "'tomorrow' is no time"),
+        (["claude", "x", "--at", "25:00"], "'25:00' is not a time"),
+        (["claude", "x", "--at", "tomorrow"], "'tomorrow' is not a time"),
         (["claude", "x", "--at", "22:00", "--delay", "1h"], "--at or --delay, not both"),
         (["claude", "x", "--timeout", "0"], "timeout_s is a whole number"),
-        (["claude", "x", "--timeout", "-5"], "is no length of time"),
-        (["claude", "x", "--label", "alone"], "a label is KEY=VALUE, not 'alone'"),
+        (["claude", "x", "--timeout", "-5"], "is not a length of time"),
+        (["claude", "x", "--label", "alone"], "'alone' is not a label: expected KEY=VALUE"),
         (["claude", "x", "--label", "a=1", "--label", "a=2"], "the label a is given twice"),
         (["claude", "x", "--permission", "root"], "'root' is not one of"),
-        (["claude", "x", "--wait-timeout", "5"], "--wait-timeout goes with --wait"),
+        (["claude", "x", "--wait-timeout", "5"], "--wait-timeout needs --wait"),
         (["claude", "x", "--key", ""], "must not be empty"),
         (["claude", "x", "--queue", ""], "must not be empty"),
         (["claude", "x", "--tenant", "a\nb"], "no control characters"),
@@ -204,7 +204,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "-f", "there"], "as an argument or with -f, not both"),
         (["claude", "-f", "missing.md"], "cannot read 'missing.md'"),
         (["claude", "-f", "binary"], "the prompt in binary is not UTF-8"),
-        (["claude", "-f", "nul"], "the prompt holds a NUL character"),
+        (["claude", "-f", "nul"], "the prompt contains a NUL character"),
         (["claude", ""], "the prompt is empty"),
         (["claude", "  \n"], "the prompt is empty"),
         (["claude", "fix", "the", "bug"], "unexpected extra argument"),
@@ -240,7 +240,7 @@ def test_a_prompt_without_end_is_given_up(llmctl: Llmctl) -> None:
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
         "error: the prompt in /dev/zero is longer than 32 MiB\n"
-        "hint: put long texts into files, and name these in the prompt: --input FILE\n"
+        "hint: put long texts into files and name them in the prompt: --input FILE\n"
     )
     with Path("/dev/zero").open("rb") as endless:
         refused = llmctl("submit", "claude", stdin=endless.read(33 * 2**20))
@@ -293,4 +293,4 @@ def test_which_errors_are_worth_another_attempt_and_which_model_stands_in(
     assert "failed" in llmctl.ok("show", picky)
 
     refused = llmctl("submit", "claude", "x", "--retry-on", "never")
-    assert (refused.code, "'never' is no error" in refused.err) == (2, True)
+    assert (refused.code, "'never' is not an error" in refused.err) == (2, True)

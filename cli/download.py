@@ -1,4 +1,4 @@
-"""Writing files below a directory, whatever their names say and whatever links lie there."""
+"""Fetching files of tasks: reading stored copies, checking them, and writing them safely below a directory."""
 
 import contextlib
 import errno
@@ -18,14 +18,14 @@ _CHUNK_BYTES = 2**20
 
 
 class Destination:
-    """``directory`` may be a link of the reader's own; below it no link is followed."""
+    """A directory to write to. It may itself be a link; below it no link is followed."""
 
     def __init__(self, directory: Path, *, force: bool) -> None:
         self._directory = directory
         self._force = force
 
     def refuse_existing(self, paths: Iterable[str]) -> None:
-        """Raise :class:`WrongStateError` before anything is written, not in the middle."""
+        """Raise :class:`WrongStateError` if a path exists, before anything is written."""
         there = [] if self._force else [path for path in paths if os.path.lexists(self._directory / path)]
         if there:
             raise WrongStateError(
@@ -34,9 +34,10 @@ class Destination:
             )
 
     def write(self, path: str, content: Iterable[bytes], mode: int) -> None:
-        """Write all of ``content`` or nothing. Directories on the way are made.
+        """Write all of ``content`` or nothing, and create missing directories.
 
-        Raises :class:`UsageError` for a name that leads out, :class:`DispatchError` for what stands in the way.
+        Raises :class:`UsageError` for a name that leads out of the directory, :class:`DispatchError` if something is in
+        the way.
         """
         parts = path.split("/")
         if any(part in ("", ".", "..") for part in parts) or "\0" in path:
@@ -79,7 +80,7 @@ class Destination:
 
 
 def read_stored(url: str) -> Iterator[bytes]:
-    """The content of a file that a dispatcher keeps beside the database. Raises :class:`DispatchError`."""
+    """Yield the content of a file that a dispatcher keeps beside the database. Raises :class:`DispatchError`."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise DispatchError(f"the file is kept at {url}, which this program cannot read")
@@ -87,19 +88,19 @@ def read_stored(url: str) -> Iterator[bytes]:
         descriptor = os.open(unquote(parts.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise DispatchError(f"{url} is no regular file")
+                raise DispatchError(f"{url} is not a regular file")
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
     except OSError as error:
         raise DispatchError(
             f"the file is too large for the database and kept at {url}, which cannot be read here:"
             f" {error.strerror}",
-            hint="get it on the dispatcher's host, which `llmctl runs TASK` names, as the user who runs it",
+            hint="fetch it on the dispatcher's host, which `llmctl runs TASK` names, as the user of the dispatcher",
         ) from error
 
 
 def verified(content: Iterable[bytes], sha256: str, path: str) -> Iterator[bytes]:
-    """``content`` as it is; raises :class:`DispatchError` at its end when it is not what was stored."""
+    """Yield ``content`` as it is; raise :class:`DispatchError` at its end if it is not what was stored."""
     digest = hashlib.sha256()
     for chunk in content:
         digest.update(chunk)
