@@ -84,7 +84,7 @@ def test_a_secret_is_refused_and_not_repeated(llmctl: Llmctl, arguments: list[st
     assert (refused.code, refused.out) == (2, "")
     assert (
         "one --env is not valid: expected NAME=VALUE" in refused.err
-        or "must not stand here in plain text" in refused.err
+        or "must not be written in plain text" in refused.err
     )
     assert SECRET not in refused.err
     assert "simple" not in refused.err
