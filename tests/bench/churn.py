@@ -36,7 +36,7 @@ SMALL = (
     "lane_inbox",
     "lanes",
     "lanes_contended",
-    "lanes_of_kind",
+    "lanes_of_tenantless_lane",
     "lanes_of_tenant",
     "limit_inbox",
     "tasks_active",
