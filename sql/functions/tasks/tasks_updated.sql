@@ -2,7 +2,8 @@
 -- deadline changed, and tells watchers.
 --
 -- It never joins old and new rows. plpgsql keeps the plan that it made for one row, and with that the join is quadratic
--- (measured: 4,000 rows take 9.5 s). Instead both sides are stacked and grouped.
+-- (measured: 4,000 rows take 9.5 s). Instead both sides are stacked and grouped. The planner drops the columns that a
+-- statement does not need, so they are stacked whole at no cost (measured on 1,000 rows).
 -- Locks: those of move_counters(), when a counter moves.
 CREATE OR REPLACE FUNCTION tasks_updated() RETURNS trigger
 LANGUAGE plpgsql
