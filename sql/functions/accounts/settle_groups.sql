@@ -1,7 +1,7 @@
 -- INTERNAL settle_groups(finished, reports, now): applies to worker groups what error_classes says of runs that have
 -- just ended. A usage limit cools the group down until its reset, see limit_wait(). A refused account pauses it. A run
 -- that reached the service proves that a cool-down is over. What a run cost is added to the spending of the day. A
--- longer cool-down and the reason of an earlier pause stay. Only end_runs() calls this.
+-- longer cool-down and the reason of an earlier pause stay. Only write_outcomes() calls this.
 -- Locks: none that the status trigger has not taken already in this transaction.
 CREATE OR REPLACE FUNCTION settle_groups(p_finished uuid [], p_reports jsonb, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -1,7 +1,7 @@
 -- INTERNAL decide_outcomes(dispatcher, reports, run_ids, task_ids, now): returns what becomes of the tasks whose runs
 -- have ended: the outcome, which is the status of the task from now on; for a task that is queued again, its wait, and
 -- the account and the session (session_run) that it stays with. `reports` has each run once. end_runs() says by which
--- rules, and alone calls this.
+-- rules. Only write_outcomes() calls this.
 CREATE OR REPLACE FUNCTION decide_outcomes(
     p_dispatcher uuid, p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz
 ) RETURNS TABLE (

@@ -7,9 +7,7 @@
 -- and host_lost_after has passed since both that and the last heartbeat. A dispatcher that said goodbye may have left
 -- agents running for its next start, so while it has runs it counts as away like any other. Dispatchers that are left
 -- with nothing are closed, so that whatever they still report is refused. With dry_run nothing changes.
--- Runs end once for each dispatcher, so the counters are moved several times, each time in the order of their names.
--- This holds the counters lock alone, so that it cannot deadlock with somebody who moves them once.
--- Locks: the dispatchers that are away, by id; their tasks by id; counters lock (exclusive); then as end_runs().
+-- Locks: the dispatchers that are away, by id; their tasks by id; then as give_up_runs().
 -- Raises LD404 when no dispatcher of that host is away, LD409 while one is alive.
 CREATE OR REPLACE FUNCTION recover_lost(
     p_host text DEFAULT NULL, p_host_lost_after_s double precision DEFAULT 3600,
@@ -23,7 +21,6 @@ DECLARE
     v_left uuid [];
     v_away uuid [];
     v_lost uuid [];
-    v_report record;
 BEGIN
     v_left := ARRAY(SELECT DISTINCT leased_by FROM tasks WHERE status IN ('leased', 'running'));
     IF p_host IS NOT NULL AND NOT EXISTS (
@@ -51,7 +48,7 @@ BEGIN
             ELSE dispatchers.host = p_host
         END
     );
-    -- All of them now: each end_runs() below moves counters, and must not wait for a task afterwards.
+    -- All of them now: give_up_runs() moves counters several times, and must not wait for a task in between.
     PERFORM FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running') ORDER BY id FOR NO KEY UPDATE;
     v_lost := ARRAY(
         SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id
@@ -60,15 +57,7 @@ BEGIN
                 + make_interval(secs => coalesce(tasks.timeout_s, p_default_timeout_s) + p_host_lost_after_s) < v_now)
     );
     IF NOT p_dry_run THEN
-        PERFORM lock_counters(true);
-        FOR v_report IN
-            SELECT runs.dispatcher_id, jsonb_agg(jsonb_build_object(
-                'run_id', runs.id, 'error_class', 'lost', 'error_message',
-                format('host %s was given up: nothing is known of the agent', runs.host))) AS reports
-            FROM task_runs AS runs WHERE runs.id = ANY(v_lost) GROUP BY runs.dispatcher_id
-        LOOP
-            PERFORM end_runs(v_report.dispatcher_id, v_report.reports);
-        END LOOP;
+        PERFORM give_up_runs(v_lost);
         UPDATE dispatchers SET closed = true
         WHERE id = ANY(v_away) AND NOT closed AND NOT EXISTS (
             SELECT FROM tasks WHERE leased_by = dispatchers.id AND status IN ('leased', 'running')
