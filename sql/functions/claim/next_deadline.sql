@@ -23,6 +23,7 @@ BEGIN
     WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1;
     -- A group may wait for the end of its cool-down and for a new day: then it opens with the later one.
     -- Closed turns are left out: a limit opens them, and not time. So the index of the turns in order is enough.
+    -- The first condition follows from the second. It is cheap, and true of few groups (of 1,000: 6 % of a claim).
     SELECT min(opens.at) INTO v_opens
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
     CROSS JOIN LATERAL (
@@ -30,7 +31,8 @@ BEGIN
             CASE WHEN g.cooldown_until > v_since THEN g.cooldown_until END,
             CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
     ) AS opens
-    WHERE opens.at IS NOT NULL AND NOT g.paused AND group_is_served_by(g, d)
+    WHERE (g.cooldown_until IS NOT NULL OR g.daily_budget_usd IS NOT NULL) AND opens.at IS NOT NULL
+        AND NOT g.paused AND group_is_served_by(g, d)
         AND EXISTS (SELECT FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';

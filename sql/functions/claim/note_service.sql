@@ -7,14 +7,14 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_taken_from text [] := ARRAY(SELECT tool || chr(31) || priority FROM unnest(p_steps));
-    v_tenant text;
-    v_turn bigint;
+    v_numbers bigint [] := ARRAY(SELECT nextval('turn_numbers') FROM unnest(p_tenants));
 BEGIN
-    FOREACH v_tenant IN ARRAY p_tenants LOOP
-        v_turn := nextval('turn_numbers');
-        UPDATE tenant_turns SET last_served = v_turn,
-            turn = CASE WHEN waiting AND tool || chr(31) || priority = ANY(v_taken_from) THEN v_turn ELSE turn END
-        WHERE tenant_id = v_tenant;
-    END LOOP;
+    UPDATE tenant_turns SET last_served = v_numbers[array_position(p_tenants, tenant_id)],
+        turn = CASE
+            WHEN waiting AND tool || chr(31) || priority = ANY(v_taken_from)
+                THEN v_numbers[array_position(p_tenants, tenant_id)]
+            ELSE turn
+        END
+    WHERE tenant_id = ANY(p_tenants);
 END
 $$;

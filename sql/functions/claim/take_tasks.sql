@@ -4,13 +4,13 @@
 -- `bytes` are taken (see bytes_in_claim()).
 --
 -- Returns nulls when the lane has nothing to take now: it is empty; or its head was a task that is gone, and the next
--- one is younger, so that another lane may come first; or others hold its first c_held tasks in open transactions.
--- Such a lane is contended and steps aside, since a rollback tells nobody.
+-- one is younger, so that another lane may come first; or others hold its first tasks in open transactions (see
+-- take_behind_held()). Such a lane is contended and steps aside, since a rollback tells nobody.
 --
 -- Nothing ready in the lane is older than its `oldest`, so a probe begins there. Before it lie, until VACUUM comes
 -- by, the index entries of what was taken or canceled (200,000 are 2,000 pages). Whatever becomes ready with an
 -- earlier time says so in the inbox.
--- Locks: the tasks that it returns. Only lease_tasks() calls this, under the claim lock.
+-- Locks: the tasks that it returns. Only pick_tasks() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION take_tasks(
     p_lane candidate_lane, p_most integer, p_bytes bigint, p_picked uuid [], p_now timestamptz,
     OUT task_ids uuid [], OUT resumes uuid [], OUT taken_bytes bigint
@@ -18,7 +18,6 @@ CREATE OR REPLACE FUNCTION take_tasks(
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_held CONSTANT integer := 50;
     v_oldest timestamptz := (SELECT oldest FROM lanes WHERE lane = p_lane.lane);
     v_ready ready_task [];
     v_wanted uuid [];
@@ -55,25 +54,14 @@ BEGIN
         IF task_ids[1] = v_wanted[1] THEN
             v_head := NULL;
             FOR i IN 2 .. cardinality(v_ready) LOOP
-                IF v_ready[i].id <> ALL(task_ids) THEN
-                    v_head := v_ready[i].number;
-                    v_oldest := v_ready[i].created_at;
-                    EXIT;
-                END IF;
+                CONTINUE WHEN v_ready[i].id = ANY(task_ids);
+                v_head := v_ready[i].number;
+                v_oldest := v_ready[i].created_at;
+                EXIT;
             END LOOP;
         ELSIF task_ids IS NULL THEN
-            SELECT ARRAY[id], ARRAY[tasks.resumes], bytes_in_claim(prompt, output_files)
-            INTO task_ids, resumes, taken_bytes
-            FROM tasks
-            WHERE lane = p_lane.lane AND created_at >= v_oldest AND status = 'queued' AND wait_reason IS NULL
-                AND id = ANY(ARRAY(
-                    SELECT id FROM tasks
-                    WHERE lane = p_lane.lane AND created_at >= v_oldest AND status = 'queued' AND wait_reason IS NULL
-                        AND id <> ALL(p_picked)
-                    ORDER BY created_at, number LIMIT c_held
-                ))
-            ORDER BY created_at, number LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-            v_contended := NOT FOUND;
+            SELECT * INTO task_ids, resumes, taken_bytes FROM take_behind_held(p_lane.lane, v_oldest, p_picked);
+            v_contended := task_ids IS NULL;
         END IF;
     END IF;
     UPDATE lanes SET head = v_head, oldest = coalesce(v_oldest, oldest),

@@ -4,7 +4,7 @@
 -- After a cancel of everything a claim meets nothing but empty lanes. take_tasks() finds that out one at a time; this
 -- takes a tenth of that time for each.
 -- A lane is not empty if somebody else holds its tasks, or if the claim at hand has taken one of them. Only
--- lease_tasks() calls this, under the claim lock and with its settings.
+-- count_fruitless_lane() calls this, under the claim lock and with the settings of lease_tasks().
 CREATE OR REPLACE FUNCTION note_emptied_lanes(p_tool text, p_priority smallint, p_most integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -7,7 +7,7 @@
 -- c_turns of them the order over tenants is given up: first_lane_of_all() is the last resort.
 -- Of a turn the first c_lanes lanes are looked at. If these are blocked, first_lane_of_tenant() looks at those of
 -- open tenantless lanes. So thousands of lanes that are blocked, each by a limit of its own, cost no more than a few.
--- Only lease_tasks() calls this, under the claim lock and with its settings.
+-- Only pick_tasks() calls this, under the claim lock and with the settings of lease_tasks().
 CREATE OR REPLACE FUNCTION next_lane(
     p_dispatcher dispatchers, p_now timestamptz, p_open_tools text [], p_filled text [], p_served text [],
     INOUT blocked_turns text [], OUT candidate candidate_lane
@@ -20,7 +20,7 @@ DECLARE
     -- Mostly the first turn has something to take, so it is fetched alone.
     v_width integer := 1;
     v_turn record;
-    v_turns_seen integer;
+    v_blocked_before integer;
     v_settled_priority smallint;
     v_lane record;
     v_lanes_seen integer;
@@ -28,45 +28,18 @@ DECLARE
 BEGIN
     <<walk>>
     WHILE cardinality(blocked_turns) < c_turns LOOP
-        v_turns_seen := 0;
-        FOR v_turn IN
-            SELECT t.priority, t.tenant_id, t.priority || chr(31) || t.tenant_id AS key, t.last_served > t.turn AS late,
-                lead(t.priority) OVER in_order IS DISTINCT FROM t.priority AS only_tenant_at_priority
-            FROM unnest(p_open_tools) AS open_tool
-            CROSS JOIN LATERAL (
-                SELECT tenant_turns.* FROM tenant_turns
-                WHERE tool = open_tool AND waiting AND NOT closed
-                ORDER BY priority DESC, turn, tenant_id
-                LIMIT 1 + v_width + cardinality(blocked_turns) + cardinality(p_served)
-            ) AS t
-            WHERE t.priority || chr(31) || t.tenant_id <> ALL(blocked_turns)
-            WINDOW in_order AS (
-                ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
-            )
-            ORDER BY t.priority DESC, coalesce(array_position(p_served, t.tenant_id), 0), t.turn, t.tenant_id
-            LIMIT v_width
-        LOOP
+        v_blocked_before := cardinality(blocked_turns);
+        FOR v_turn IN SELECT * FROM first_turns(p_open_tools, p_served, blocked_turns, v_width) LOOP
             -- Its tenant was served elsewhere since then, so the place is too early. Such rows are put right, and the
             -- order is looked at again.
-            IF v_turn.late AND v_turn.priority IS DISTINCT FROM v_settled_priority
-                AND v_turn.tenant_id <> ALL(p_served)
-            THEN
+            IF v_turn.late AND v_turn.priority IS DISTINCT FROM v_settled_priority THEN
                 PERFORM settle_late_turns(p_open_tools, v_turn.priority);
                 v_settled_priority := v_turn.priority;
                 CONTINUE walk;
             END IF;
-            v_turns_seen := v_turns_seen + 1;
             v_lanes_seen := 0;
             FOR v_lane IN
-                SELECT first_lanes.*, lead(head) OVER (ORDER BY head) AS next_head
-                FROM unnest(p_open_tools) AS open_tool CROSS JOIN LATERAL (
-                    SELECT lane, tenantless_lane, tool, account, model, queue, head FROM lanes
-                    WHERE tenant_id = v_turn.tenant_id AND tool = open_tool AND priority = v_turn.priority
-                        AND head IS NOT NULL AND contended_at IS NULL
-                    ORDER BY head LIMIT c_lanes
-                ) AS first_lanes
-                WHERE 'tenant:' || v_turn.tenant_id <> ALL(p_filled)
-                ORDER BY head
+                SELECT * FROM first_lanes(p_open_tools, p_filled, v_turn.tenant_id, v_turn.priority, c_lanes)
             LOOP
                 v_lanes_seen := v_lanes_seen + 1;
                 CONTINUE WHEN v_lane.tenantless_lane = ANY(v_blocked_tenantless);
@@ -75,9 +48,8 @@ BEGIN
                 THEN
                     candidate := (
                         v_lane.lane, v_lane.tool, v_lane.account, v_lane.model, v_turn.tenant_id, v_lane.queue,
-                        v_turn.priority, v_lane.head, CASE
-                            WHEN v_turn.only_tenant_at_priority AND v_lanes_seen < c_lanes THEN v_lane.next_head ELSE 0
-                        END
+                        v_turn.priority, v_lane.head,
+                        CASE WHEN v_turn.only_tenant AND v_lanes_seen < c_lanes THEN v_lane.next_head ELSE 0 END
                     );
                     RETURN;
                 END IF;
@@ -95,7 +67,7 @@ BEGIN
             END IF;
             blocked_turns := blocked_turns || v_turn.key;
         END LOOP;
-        IF v_turns_seen < v_width THEN
+        IF cardinality(blocked_turns) < v_blocked_before + v_width THEN
             RETURN;
         END IF;
         v_width := c_turns;
