@@ -1,0 +1,33 @@
+-- INTERNAL require_queueable(tasks, keys): refuses tasks that cannot be queued, see submit_tasks(). Returns the tenant of
+-- those that name none. `keys` are those of a task, each with the kind of its value, see complaint_about().
+-- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for.
+CREATE OR REPLACE FUNCTION require_queueable(p_tasks jsonb, p_keys jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_complaint text;
+    v_mine text [] := session_tenants();
+    v_tenant text := default_tenant(v_mine);
+BEGIN
+    IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
+        RAISE EXCEPTION 'submit_tasks takes a JSON array of tasks' USING ERRCODE = 'LD400';
+    END IF;
+    v_complaint := first_complaint(p_tasks, p_keys);
+    IF v_complaint IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
+    END IF;
+    IF v_mine IS NOT NULL THEN
+        PERFORM require_tenants(ARRAY(
+            SELECT DISTINCT coalesce(task ->> 'tenant_id', v_tenant) FROM jsonb_array_elements(p_tasks) AS task
+        ));
+    END IF;
+    PERFORM require_served(p_tasks);
+    IF p_tasks @? '$[*].retry_on ? (@ != null)' THEN
+        PERFORM require_error_classes(ARRAY(
+            SELECT DISTINCT name FROM jsonb_array_elements(p_tasks) AS task,
+                jsonb_array_elements_text(nullif(task -> 'retry_on', 'null')) AS name
+        ));
+    END IF;
+    RETURN v_tenant;
+END
+$$;
