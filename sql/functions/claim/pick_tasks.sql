@@ -44,7 +44,8 @@ BEGIN
     WHILE cardinality(task_ids) < p_max_tasks AND v_bytes < c_bytes AND v_fruitless < c_fruitless LOOP
         IF v_room_changed THEN
             v_room_changed := false;
-            v_filled := v_filled || ARRAY(SELECT scope FROM limits_in_claim(v_scopes, steps) WHERE slots <= 0);
+            v_filled := v_filled || v_assigned.filled
+                || ARRAY(SELECT scope FROM limits_in_claim(v_scopes, steps) WHERE slots <= 0);
             SELECT array_agg(DISTINCT tool) INTO p_open_tools FROM unnest(p_groups)
             WHERE free > 0 AND 'tool:' || tool <> ALL(v_filled);
         END IF;
@@ -73,7 +74,6 @@ BEGIN
         v_bytes := v_bytes + v_took.taken_bytes;
         served_tenants := array_remove(served_tenants, v_lane.tenant_id) || v_lane.tenant_id;
         steps := steps || (v_lane.tool, v_lane.priority, v_scopes, cardinality(v_took.task_ids))::claim_step;
-        v_filled := v_filled || v_assigned.filled;
         v_room_changed := v_assigned.filled <> '{}' OR v_slots <= cardinality(v_took.task_ids);
     END LOOP;
     stopped := v_fruitless >= c_fruitless OR v_bytes >= c_bytes;
