@@ -1,7 +1,7 @@
 -- The whole schema: every table, index and seed as it is now. A new database begins here; a database at schema 12 comes
 -- here by 0013_from_0012.sql. A later change of the schema is a migration of its own: 0014_name.sql.
 --
--- Functions and triggers are not here: sql/functions/ and sql/triggers.sql create them anew after each migration. They
+-- Functions and triggers are not here: sql/functions/ and sql/triggers.sql create them again after each migration. They
 -- take every decision, on the server's clock. docs/design.md says why the tables are as they are.
 
 -- One row: an id that tells two databases apart which share a work directory.

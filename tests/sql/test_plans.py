@@ -15,7 +15,7 @@ BACKLOG = 200_000
 GROWTH = 2.0
 """How much more a call may read with the backlog than without: indexes are a level or two deeper."""
 MORE = {"why": 1500}
-"""Blocks beyond that: the answer counts tasks ahead, up to 1,000 of them."""
+"""Blocks beyond that: the sentence counts tasks ahead, up to 1,000 of them."""
 
 
 class Calls:

@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_dispatcher FROM dispatchers WHERE id = p_dispatcher FOR SHARE;
     IF NOT FOUND OR v_dispatcher.closed THEN
-        RAISE EXCEPTION 'dispatcher % is closed: register anew', p_dispatcher USING ERRCODE = 'LD410';
+        RAISE EXCEPTION 'dispatcher % is closed: register again', p_dispatcher USING ERRCODE = 'LD410';
     END IF;
     RETURN v_dispatcher;
 END

@@ -33,10 +33,10 @@ DECLARE
     v_ids uuid [];
     v_numbers bigint [];
     v_created boolean [];
-    v_answered bigint;
+    v_found bigint;
 BEGIN
     IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
-        RAISE EXCEPTION 'submit_tasks takes a JSON array of tasks' USING ERRCODE = 'LD400';
+        RAISE EXCEPTION 'submit_tasks() needs a JSON array of tasks' USING ERRCODE = 'LD400';
     END IF;
     v_complaint := first_complaint(p_tasks, c_keys);
     IF v_complaint IS NOT NULL THEN
@@ -109,21 +109,21 @@ BEGIN
         -- A later statement, so that it sees the task which another transaction committed while we waited for it.
         -- LIMIT keeps the look-ups look-ups: a join planned while tasks was empty would walk the whole index.
         RETURN QUERY
-        SELECT given.position, found.id, found.number, found.status, answer.created,
-            answer.created OR (found.tool, coalesce(found.model, ''), found.prompt)
+        SELECT given.position, found.id, found.number, found.status, attempted.created,
+            attempted.created OR (found.tool, coalesce(found.model, ''), found.prompt)
             = (given.task ->> 'tool', coalesce(given.task ->> 'model', ''), given.task ->> 'prompt')
         FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS given (task, position)
-        JOIN unnest(v_ids, v_created) WITH ORDINALITY AS answer (id, created, position) USING (position)
+        JOIN unnest(v_ids, v_created) WITH ORDINALITY AS attempted (id, created, position) USING (position)
         CROSS JOIN LATERAL (
-            SELECT tasks.* FROM tasks WHERE tasks.id = CASE WHEN answer.created THEN answer.id ELSE (
+            SELECT tasks.* FROM tasks WHERE tasks.id = CASE WHEN attempted.created THEN attempted.id ELSE (
                 SELECT first.id FROM tasks AS first
                 WHERE first.tenant_id = coalesce(given.task ->> 'tenant_id', v_tenant)
                     AND first.idempotency_key = given.task ->> 'idempotency_key'
             ) END LIMIT 1
         ) AS found
         ORDER BY given.position;
-        GET DIAGNOSTICS v_answered = ROW_COUNT;
-        IF v_answered < cardinality(v_ids) THEN
+        GET DIAGNOSTICS v_found = ROW_COUNT;
+        IF v_found < cardinality(v_ids) THEN
             RAISE EXCEPTION 'the first task of an idempotency key was deleted at this moment: submit again'
                 USING ERRCODE = 'serialization_failure';
         END IF;

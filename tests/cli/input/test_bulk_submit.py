@@ -251,7 +251,7 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
         ('{"account": "other"}', ["claude", "x"], "no worker group serves tool claude with account 'other'"),
         ('{"retry-on": "never"}', ["claude", "x"], "retry_on: 'never' is not an error"),
         ('{"output": "../x"}', ["claude", "x"], "a name that is not allowed: '../x'"),
-        ('{"queue": "a\\nb"}', ["claude", "x"], "queue must hold no control characters"),
+        ('{"queue": "a\\nb"}', ["claude", "x"], "queue must not hold control characters"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_queued(
