@@ -155,8 +155,8 @@ CREATE TABLE tasks (
     -- The claim in force. run_no grows with every claim, so it is the fence; attempt cannot be.
     run_no integer NOT NULL DEFAULT 0, run_id uuid, leased_by uuid, group_name text,
 
-    -- The run whose session and directory it continues. `continues` is a run of another task and stays. `resumes` is its
-    -- own last run, which was cut short; a next run in another account or work directory starts over.
+    -- The run whose session and directory it continues. `continues` is a run of another task and stays. `resumes` is
+    -- its own last run, which was cut short; a next run in another account or work directory starts over.
     continues uuid, resumes uuid,
 
     session_id text, result jsonb, error_class text, error_message text,
@@ -331,8 +331,8 @@ CREATE TABLE lanes (
     tenant_id text NOT NULL, queue text NOT NULL, priority smallint NOT NULL,
     -- A hint at the number of its first task, which is never behind it. Null: the lane is empty.
     head bigint,
-    -- No ready task of the lane is older. The index entries of all tasks that were taken or canceled lie before it until
-    -- the next VACUUM: 200,000 are 2,000 pages, which a claim would read at each probe.
+    -- No ready task of the lane is older. The index entries of all tasks that were taken or canceled lie before it
+    -- until the next VACUUM: 200,000 are 2,000 pages, which a claim would read at each probe.
     oldest timestamptz NOT NULL DEFAULT '-infinity',
     -- A contended lane is not empty, but others hold its first rows in open transactions. It steps aside.
     contended_at timestamptz

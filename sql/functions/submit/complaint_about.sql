@@ -1,7 +1,7 @@
--- INTERNAL complaint_about(kind, value): returns what is wrong with one value of a task as given to submit_tasks(). That
--- is the rest of a sentence that begins with the key, or null when nothing is wrong. `kind` says what the key takes:
--- one of the kinds below, or a JSON array of the only texts that it takes. A null kind belongs to a key that no task
--- has.
+-- INTERNAL complaint_about(kind, value): returns what is wrong with one value of a task as given to submit_tasks().
+-- That is the rest of a sentence that begins with the key, or null when nothing is wrong. `kind` says what the key
+-- takes: one of the kinds below, or a JSON array of the only texts that it takes. A null kind belongs to a key that no
+-- task has.
 -- It looks at no table. Times are left to their type's parser.
 -- An argument becomes an argument of a CLI. One that begins with "-" would be an option of the CLI, such as the one
 -- that stops asking for permission.

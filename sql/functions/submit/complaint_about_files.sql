@@ -1,5 +1,6 @@
--- INTERNAL complaint_about_files(kind, files): returns what is wrong with the input files or the output files of a task,
--- as the rest of a sentence that begins with the key; null when nothing is wrong. It is a part of complaint_about().
+-- INTERNAL complaint_about_files(kind, files): returns what is wrong with the input files or the output files of a
+-- task, as the rest of a sentence that begins with the key; null when nothing is wrong. It is a part of
+-- complaint_about().
 CREATE OR REPLACE FUNCTION complaint_about_files(p_kind text, p_files jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
