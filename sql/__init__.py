@@ -28,7 +28,7 @@ def _migration_files() -> list[Traversable]:
 
 
 def definitions() -> list[Traversable]:
-    """List functions and triggers in the order in which they are created anew after every migration."""
+    """List functions and triggers in the order in which they are created again after every migration."""
     themes = (files(__name__) / "functions").iterdir()
     functions = [entry for theme in themes for entry in theme.iterdir() if entry.name.endswith(".sql")]
     return [*sorted(functions, key=lambda entry: entry.name), files(__name__) / "triggers.sql"]

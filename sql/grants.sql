@@ -1,4 +1,4 @@
--- Who may call what. Applied whenever functions were created anew, and by each `dispatcher migrate`.
+-- Who may call what. Applied whenever functions were created again, and by each `dispatcher migrate`.
 --
 -- Only the owner may touch a table. Everything that a role may do is a function listed here, which runs with the rights
 -- of its owner and looks up names in our schema only. All other functions serve these, and only the owner may call

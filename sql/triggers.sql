@@ -1,4 +1,4 @@
--- Which trigger calls which function. Triggers are created anew after every migration, as functions are.
+-- Which trigger calls which function. Triggers are created again after every migration, as functions are.
 
 CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows

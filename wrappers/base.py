@@ -41,7 +41,7 @@ class Request:
 class Invocation:
     """How to start the program: its arguments, of which the first is the program, and its extra environment.
 
-    ``stdin`` tells whether the prompt file or nothing is connected to standard input.
+    ``stdin`` says whether the prompt file or nothing is connected to standard input.
     """
 
     argv: Sequence[str]
@@ -92,7 +92,7 @@ class Finished:
 class Waits:
     """The service asked the CLI to slow down, and the CLI is going to wait for that by itself, in its slot.
 
-    ``worked`` tells whether the agent has already done anything that a new start would lose.
+    ``worked`` says whether the agent has already done anything that a new start would lose.
     """
 
     worked: bool

@@ -1,4 +1,4 @@
-"""Hearing of changes: a connection that only listens, so that no command has to poll.
+"""Listening for changes: a connection that only listens, so that no command has to poll.
 
 Only behind a pooler in transaction mode, where no connection can listen, commands poll.
 """

@@ -18,7 +18,7 @@ AWAY_SECONDS = 300.0
 class Waiter:
     """Waits for tasks, at most ``timeout`` seconds, or for ever with None; ``pending`` are those that have not ended.
 
-    Of a single task it says why it waits, whenever it is queued again: a paused account can take for ever.
+    If it waits for a single task, it says why whenever that is queued again: a paused account can take for ever.
     """
 
     def __init__(self, tasks: Sequence[str], timeout: float | None) -> None:

@@ -65,7 +65,7 @@ FIELDS: Mapping[str, Field] = {
     "prompt": Field("prompt", values.prompt),
     "model": Field("model", values.text, _text("Run the tool with this model.")),
     "fallback-model": Field(
-        "fallback_model", values.text, _text("Use this model when the other is overloaded; claude only.")
+        "fallback_model", values.text, _text("Use this model when the first one is overloaded; claude only.")
     ),
     "account": Field("account", values.text, _text("Use only this account of the tool."), title="account"),
     "priority": Field(
@@ -105,7 +105,7 @@ FIELDS: Mapping[str, Field] = {
     "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
     "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
     "stall-timeout": Field(
-        "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for so long.")
+        "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for this long.")
     ),
     "retries": Field(
         "max_attempts", values.attempts, _number(0, 99, "Retry N times after failures; 2 unless given.")
@@ -118,7 +118,7 @@ FIELDS: Mapping[str, Field] = {
     "retry-delay": Field(
         "backoff_s",
         values.seconds,
-        _duration("Wait so long before the first retry, then twice as long each time; 30s unless given."),
+        _duration("Wait this long before the first retry, then twice as long each time; 30s unless given."),
     ),
     "tenant": Field(
         "tenant_id",
@@ -180,14 +180,14 @@ def takes_fields(before: str) -> Callable[[Callable[Parameters, Returned]], Call
 
 
 def option_of(column: str) -> str | None:
-    """The field that a column names: ``Retry on`` and ``retry_on`` are ``retry-on``; None if it is no field."""
+    """Return the field that a column names (``Retry on`` and ``retry_on`` are ``retry-on``), or None."""
     name = re.sub(r"[ _]", "-", column.casefold())
     name = "label" if name == "labels" else name
     return name if name in FIELDS else None
 
 
 def task_of(options: Mapping[str, object]) -> dict[str, object]:
-    """A task for submit_tasks() of the options that were given: those that are not None."""
+    """Return a task for submit_tasks(), made of the options that are not None."""
     return {
         FIELDS[option].key: FIELDS[option].read(value)
         for option, value in options.items()
@@ -196,7 +196,7 @@ def task_of(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def facts_of(task: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The lines of `llmctl show` about the fields of a task, which is what show_task() returns."""
+    """Yield title and value for each field that `llmctl show` prints; ``task`` is what show_task() returns."""
     for field in FIELDS.values():
         value = task.get(field.key)
         if field.title is not None and value and value != field.usual:

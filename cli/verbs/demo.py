@@ -7,7 +7,7 @@ app = family()
 
 @app.command()
 def demo() -> int:
-    """See everything work: a database, a dispatcher and eight tasks, with simulated agents.
+    """See it work: a database, a dispatcher and eight tasks, with simulated agents.
 
     It needs no key and no CLI, leaves nothing behind, and takes less than half a minute.
     """

@@ -18,9 +18,10 @@ app = family()
 
 @app.command()
 def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """Find out what keeps tasks from running: database, tools, logins, work directory, machine.
+    """Find out what keeps tasks from running.
 
-    The exit code is 1 if there is a problem. No request goes to a service and no token is spent.
+    It looks at the database, tools, logins, the work directory and the machine. The exit code is 1 if there is a
+    problem. It sends no request to a service and spends no token, so a service may still refuse a login that is there.
     """
     from dispatcher.checks.checklist import check
     from dispatcher.configuration import settings

@@ -19,7 +19,7 @@ app = family()
 def reply(
     task: TaskArgument,
     prompt: Annotated[
-        str | None, typer.Argument(help="What the agent shall do next; - reads standard input.")
+        str | None, typer.Argument(help="What the agent should do next; - reads standard input.")
     ] = None,
     file: PromptFileOption = None,
     name: Annotated[str | None, typer.Option(help="Give the new task a name.")] = None,

@@ -39,7 +39,7 @@ ToolArgument = Annotated[
 PromptArgument = Annotated[
     str | None,
     typer.Argument(
-        help="What the agent shall do; - reads standard input. Write -- before a prompt that begins with -."
+        help="What the agent should do; - reads standard input. Write -- before a prompt that begins with -."
     ),
 ]
 FromOption = Annotated[
@@ -97,7 +97,7 @@ def submit(
     output_format: TextOrJsonOption = TextOrJson.TEXT,
     **fields: object,
 ) -> ExitCode:
-    r"""Queue a task. Prints its number; with --wait, its result.
+    r"""Queue a task and print its number; with --wait, its result.
 
     With --wait or --follow the exit code is 0 when the task succeeds, 1 when it fails or is canceled, and 124 when
     --wait-timeout passes first; the task then goes on.

@@ -123,7 +123,7 @@ def cancel(tasks: TasksArgument) -> ExitCode:
 
 @app.command()
 def retry(tasks: TasksArgument) -> ExitCode:
-    """Queue failed and canceled tasks again; start tasks that wait for a time now."""
+    """Queue failed and canceled tasks again, and start waiting ones before their time."""
     from sql import calls
 
     def retry_one(db: "Database", task: str) -> str:

@@ -30,7 +30,7 @@ def check_env_files(
         warning(
             f"group {group.name}",
             f"{group.tool} takes variables from {file} that its group does not have, maybe another account's key",
-            "name in the group's env what is to count, or move the file away",
+            "set these variables in the group's env, or move the file away",
         )
         for file, group in found.items()
     ]

@@ -9,7 +9,7 @@ from dispatcher.errors import ExitCode
 
 
 def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
-    """Look for what keeps tasks from running.
+    """Find out what keeps tasks from running.
 
     It looks at the database, tools, logins, the work directory and the machine. The exit code is 1 if there is a
     problem. It sends no request to a service and spends no token, so a service may still refuse a login that is there.

@@ -43,9 +43,7 @@ def _options(
     context: typer.Context,
     config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Read this file instead of LLMCTL_CONFIG or the default config.yaml."
-        ),
+        typer.Option(metavar="FILE", help="Read FILE instead of the usual config.yaml."),
     ] = None,
     _version: Annotated[
         bool,

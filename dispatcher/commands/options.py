@@ -18,7 +18,7 @@ class Output(StrEnum):
     JSON = "json"
 
 
-OutputOption = Annotated[Output, typer.Option("-o", "--format", help="Print text or JSON.")]
+OutputOption = Annotated[Output, typer.Option("-o", "--format", help="Print in this format.")]
 
 
 def settings_of(context: typer.Context) -> "Settings":

@@ -22,10 +22,13 @@ def recover(
     forget_host: Annotated[
         str | None,
         typer.Option(
-            help="Give up all runs of this host now, because it never comes back.", callback=name_given
+            help="Give up all runs of this host now. Use it only for a host that never comes back.",
+            callback=name_given,
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only list the runs that would be given up.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="List the runs that would be given up, but give up none.")
+    ] = False,
 ) -> None:
     """Give up runs whose host does not come back. Their tasks are tried again elsewhere.
 

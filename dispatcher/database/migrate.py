@@ -1,11 +1,11 @@
 """Bringing a database to the schema of this program.
 
 Migrations are numbered and run once. The first one creates the whole schema as it was at its number. A database that
-already has an older schema gets a bridge instead, where there is one for its number, and is refused otherwise.
+already has an older schema gets a bridge instead. It is refused if there is no bridge for its number.
 
-Functions and triggers ("definitions") are created anew as a whole when their text differs from what the database has.
-So each has one file that shows it as it is now. ``CREATE OR REPLACE`` keeps the owner of a function and every GRANT
-that a database administrator gave. Two changes are beyond it:
+Functions and triggers ("definitions") are all created again when their text differs from what the database has. So
+each has one file that shows it as it is now. ``CREATE OR REPLACE`` keeps the owner of a function and every GRANT that
+a database administrator gave. Two changes are beyond it:
 
 * A return type cannot be replaced. Then the function that the file is named after is dropped first, and
   ``grants.sql`` grants it again to our roles.
@@ -91,7 +91,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class Migrated:
-    """What :func:`migrate` did: the files that it applied, and whether it created the definitions anew."""
+    """What :func:`migrate` did: the files that it applied, and whether it created the definitions again."""
 
     applied: tuple[str, ...] = ()
     redefined: bool = False
@@ -231,7 +231,7 @@ class _Function:
     name: str
     signature: str
     written_by: str
-    """The transaction that wrote the catalogue's row; CREATE OR REPLACE always writes it anew."""
+    """The transaction that wrote the catalogue's row; CREATE OR REPLACE always writes it again."""
 
 
 def _redefine(connection: Connection, schema: Schema, recorded: Sequence[str]) -> None:
@@ -253,7 +253,7 @@ def _redefine(connection: Connection, schema: Schema, recorded: Sequence[str]) -
         connection.execute(
             "insert into schema_definitions (digest, functions) values (%s, %s)", [schema.digest, ours]
         )
-        # In the same transaction: a function that was created anew runs with its caller's rights until then.
+        # In the same transaction: a function that was created again runs with its caller's rights until then.
         _grant(connection, schema)
 
 

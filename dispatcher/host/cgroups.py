@@ -48,7 +48,7 @@ def is_one(group: Path) -> bool:
 def is_populated(group: Path) -> bool:
     """Return whether any process is in the group or below it. A group that is gone has none.
 
-    The answer is also true when the host does not let us look.
+    It also returns True when the host does not let us look.
     """
     try:
         return "populated 1" in (group / "cgroup.events").read_text()

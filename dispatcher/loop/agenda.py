@@ -10,7 +10,7 @@ from dispatcher.host.auto_reset_event import AutoResetEvent
 from sql.dispatcher_rows import Report, Started
 
 LARGEST_BATCH = 256 * 2**10
-"""Bytes of reports in one statement, and of the answers that were sent before them; a larger report goes alone."""
+"""Bytes of reports in one statement, and of agents' answers sent before them; a larger report goes alone."""
 START_DELAY = 0.25
 """Seconds that the news of a start may wait to travel with others: only people wait for it."""
 
@@ -18,7 +18,7 @@ START_DELAY = 0.25
 class Agenda:
     """Everybody with news writes here, and :class:`dispatcher.loop.refill.Refill` works it off.
 
-    ``news`` is set whenever something is added. ``claim_answered`` is set while no claim is on its way, so everything
+    ``news`` is set whenever something is added. ``claim_returned`` is set while no claim is on its way, so everything
     that the last one returned is known then.
     """
 
@@ -26,8 +26,8 @@ class Agenda:
         self.news = AutoResetEvent()
         self.claim_at = math.inf
         """When to claim, on trio's clock."""
-        self.claim_answered = trio.Event()
-        self.claim_answered.set()
+        self.claim_returned = trio.Event()
+        self.claim_returned.set()
         self._started: dict[str, tuple[Started, float]] = {}
         self._ended: list[Report] = []
 

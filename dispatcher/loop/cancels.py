@@ -42,7 +42,7 @@ class Cancels:
         self.note_all()
         while True:
             await self._noted.wait()
-            await self._agenda.claim_answered.wait()
+            await self._agenda.claim_returned.wait()
             numbers, self._numbers = self._numbers, set()
             if any(str(number) in numbers for number in self._active.numbers()):
                 heartbeat = await self._store.patiently(

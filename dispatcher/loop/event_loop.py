@@ -1,6 +1,6 @@
 """The event loop: wakes on notifications, deadlines, ended runs and cancels; nothing in it polls.
 
-Who may outlive whom: services (listener, heartbeat, refill, clean-up) live in the outer nursery, and runs in the inner
+Lifetimes: services (listener, heartbeat, refill, clean-up) live in the outer nursery, and runs in the inner
 one. When the claims have stopped and the last run has ended, its report is delivered, and only then services end.
 
 What fails in a run, or in a service that can begin again, stays behind a wall (`dispatcher.wall`).
@@ -105,7 +105,7 @@ class EventLoop:
         for vital in (
             self.notifications.run,  # without them tasks and cancels would wait for ever
             self.lease.run,  # without heartbeats the lease ends, and others may take our runs over
-            self.refill.run,  # has results in its hands, and alone knows which claim was answered
+            self.refill.run,  # has results in its hands, and only it knows which claim returned
         ):
             services.start_soon(vital)
         persistent: Mapping[str, Callable[[], Awaitable[None]]] = {
@@ -140,7 +140,7 @@ class EventLoop:
     def stop_all(self, reason: StopReason = "interrupted") -> None:
         """Stop the agents too; their tasks are queued again with the attempt given back.
 
-        If the database cannot be told in time, the next start tells it.
+        What cannot be reported in time is reported by the next start.
         """
         self._runs_scope.deadline = trio.current_time() + STOP_SECONDS
         self.active.stop_all(reason)

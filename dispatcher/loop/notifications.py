@@ -1,4 +1,4 @@
-"""What the database tells without being asked: new work, cancels, and the echo of our own heartbeats."""
+"""What the database reports without being asked: new work, cancels, and the echo of our own heartbeats."""
 
 import structlog
 from psycopg import Notify
@@ -31,7 +31,7 @@ class Notifications:
         await self._listener.run()
 
     def replace_connections(self) -> None:
-        """Replace all connections: what swallows the words of one may swallow those of all that are as old."""
+        """Replace all connections: what swallows the data of one may swallow that of all that are as old."""
         self._store.replace_connections()
         self._listener.replace()
 

@@ -26,7 +26,7 @@ CLAIM_BATCH = 16
 class Refill:
     """Reports ends at once and starts a little later, and claims inside of :meth:`claiming`.
 
-    The supervisor gets each run that is ours now, more than once if an answer was lost. It also learns which reports
+    The supervisor gets each run that is ours now, more than once if a result was lost. It also learns which reports
     the database has taken, because then their slots are free and their files are no longer needed.
     """
 
@@ -35,7 +35,7 @@ class Refill:
         self._agenda = agenda
         self._supervisor = supervisor
         self._claiming = False
-        self._answer_lost = False
+        self._result_lost = False
         self._delivering = False
         self.round_over = trio.Event()
         """Set at the end of the current round, or else of the next one; a new event replaces it then."""
@@ -50,7 +50,7 @@ class Refill:
         finally:
             self._claiming = False
             with trio.CancelScope(shield=True):
-                await self._agenda.claim_answered.wait()
+                await self._agenda.claim_returned.wait()
 
     async def delivered(self) -> None:
         """Return when the database knows every end that is on the agenda."""
@@ -91,20 +91,20 @@ class Refill:
     async def _report_and_claim(self, reports: Sequence[Report]) -> dict[str, str]:
         """Return the verdicts on ``reports``.
 
-        When the answer to an earlier claim was lost, take the runs of that one, too. They are asked for after the new
+        When the result of an earlier claim was lost, take the runs of that one, too. They are asked for after the new
         claim, which had to wait until the old one had ended.
         """
         if not self._claiming:
             return await self._store.call(dispatcher_calls.finish_runs(self._store.dispatcher_id, reports))
         self._agenda.claim_at = math.inf
-        self._agenda.claim_answered = trio.Event()
-        lost, self._answer_lost = self._answer_lost, True
+        self._agenda.claim_returned = trio.Event()
+        lost, self._result_lost = self._result_lost, True
         try:
-            answer = await self._store.report_and_claim(reports, CLAIM_BATCH)
-            verdicts = answer.verdicts
-            if answer.shared:
-                answer = await self._store.report_and_claim((), CLAIM_BATCH)
-            for run in answer.runs:
+            claim = await self._store.report_and_claim(reports, CLAIM_BATCH)
+            verdicts = claim.verdicts
+            if claim.shared:
+                claim = await self._store.report_and_claim((), CLAIM_BATCH)
+            for run in claim.runs:
                 self._supervisor.take(run, cancel=False)
             for known in await self._store.open_runs() if lost else ():
                 if isinstance(known, OpenRun):
@@ -112,12 +112,12 @@ class Refill:
                 else:
                     self._supervisor.take(known, cancel=False)
         finally:
-            self._agenda.claim_answered.set()
-        self._answer_lost = False
-        if len(answer.runs) == CLAIM_BATCH:
+            self._agenda.claim_returned.set()
+        self._result_lost = False
+        if len(claim.runs) == CLAIM_BATCH:
             self._agenda.claim_now()
         else:
-            self._agenda.claim_within(answer.next_deadline_s)
+            self._agenda.claim_within(claim.next_deadline_s)
         return verdicts
 
     async def _deliver_singly(self, reports: Sequence[Report]) -> None:

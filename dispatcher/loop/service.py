@@ -105,7 +105,7 @@ async def _obey(
     If we log to a terminal, SIGHUP means that the terminal was closed, and acts like any other signal.
     """
     is_ending = False
-    on_terminal = sys.stderr.isatty()  # asked now, because a closed one is no terminal any more
+    on_terminal = sys.stderr.isatty()  # asked now, because a closed one no longer counts as a terminal
     async for number in signals:
         log.info("received signal", signal=signal.Signals(number).name)
         with Wall("obeying a signal", signal=signal.Signals(number).name):

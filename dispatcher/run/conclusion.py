@@ -78,7 +78,7 @@ def _complaint(reading: Reading, stderr: str) -> str | None:
     """Return what the shell said if it could not run the agent.
 
     It complains about the files and the directory in the run record. About the program, and about a process that it
-    cannot make, it complains in the agent's stderr. An exit code above 128 only tells which signal ended the agent.
+    cannot make, it complains in the agent's stderr. An exit code above 128 only says which signal ended the agent.
     When it cannot fork, bash exits with 254, and dash exits at once, before it writes an exit code.
     """
     if reading.exit_code == 0:

@@ -39,8 +39,8 @@ def chosen_home(claimed: ClaimedRun) -> str | None:
 def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection[str]) -> None:
     """Create an account's config home where it is missing, for its owner alone, with settings. Raises OSError.
 
-    It is made under another name and then given its own, so that nobody ever finds one without its settings. One that
-    is there belongs to whoever made it, and nothing in it is touched.
+    It is made under another name and then renamed, so that no program finds it without its settings. One that exists
+    belongs to the person who made it, and nothing in it is touched.
     """
     if chosen is None or (home := Path(chosen)).is_dir():
         return

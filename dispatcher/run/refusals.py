@@ -126,7 +126,7 @@ def check_length(length: int, wrapper: Wrapper, limit: PromptLimit) -> None:
 def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
     """Refuse input files that would steer the CLI itself, as NotStartedError.
 
-    Who submits a task may tell an agent what to do, and not where its account's key goes or what runs unasked.
+    Somebody who submits a task may tell an agent what to do, but not where its account's key goes or what runs unasked.
     """
     for path in paths:
         if is_among(wrapper.steering_files, path):

@@ -1,10 +1,10 @@
 -- The whole schema: every table, index and seed as it is now. A new database begins here; a database at schema 12 comes
 -- here by 0013_from_0012.sql. A later change of the schema is a migration of its own: 0014_name.sql.
 --
--- Functions and triggers are not here: sql/functions/ and sql/triggers.sql create them anew after each migration. They
+-- Functions and triggers are not here: sql/functions/ and sql/triggers.sql create them again after each migration. They
 -- take every decision, on the server's clock. docs/design.md says why the tables are as they are.
 
--- One row: an id that tells two databases apart which share a work directory.
+-- One row: an id by which two databases that share a work directory are told apart.
 CREATE TABLE database_identity (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row)
@@ -52,7 +52,7 @@ CREATE TABLE worker_groups (
     -- After a cool-down the group takes one task at a time, until a run has shown that the account works again.
     unproven boolean NOT NULL DEFAULT false,
     daily_budget_usd numeric CHECK (daily_budget_usd > 0), task_budget_usd numeric CHECK (task_budget_usd > 0),
-    -- What its runs cost that ended on this day (UTC), as far as their CLI tells.
+    -- What its runs that ended on this day (UTC) cost, as far as their CLI reports it.
     spent_on date, spent_usd numeric NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (tool, account_name)
@@ -134,7 +134,7 @@ CREATE TABLE tasks (
     timeout_s integer CHECK (timeout_s > 0), stall_timeout_s integer CHECK (stall_timeout_s > 0),
     max_attempts integer NOT NULL DEFAULT 3 CHECK (max_attempts >= 1),
     backoff_s real NOT NULL DEFAULT 30 CHECK (backoff_s >= 0),
-    -- Of the error classes that use up an attempt, those that are tried again. Null: as error_classes says.
+    -- The error classes after which it is tried again, of those that use up an attempt. Null: as error_classes says.
     retry_on text [],
     idempotency_key text CHECK (idempotency_key <> '' AND octet_length(idempotency_key) <= 1000),
     -- The session that was named at its submission; session_id is that of its last run.
@@ -155,8 +155,8 @@ CREATE TABLE tasks (
     -- The claim in force. run_no grows with every claim, so it is the fence; attempt cannot be.
     run_no integer NOT NULL DEFAULT 0, run_id uuid, leased_by uuid, group_name text,
 
-    -- The run whose session and directory it continues: for good, a run of another task (continues); or its own last
-    -- run, which was cut short, unless the next run has another account or another work directory (resumes).
+    -- The run whose session and directory it continues. `continues` is a run of another task and stays. `resumes` is
+    -- its own last run, which was cut short; a next run in another account or work directory starts over.
     continues uuid, resumes uuid,
 
     session_id text, result jsonb, error_class text, error_message text,
@@ -178,8 +178,8 @@ CREATE TABLE tasks (
         wait_reason NOT IN ('scheduled', 'retry', 'limit') OR scheduled_at IS NOT NULL OR next_attempt_at IS NOT NULL
     ),
     CHECK ((status IN ('leased', 'running')) = (leased_by IS NOT NULL)),
-    -- A site may let somebody insert rows by hand. A list must not fail for a time that no program can read, nor
-    -- pruning for a task that has ended and is at work.
+    -- A site may let somebody insert rows by hand. Such a row must not break a list by a time that no program can read,
+    -- nor pruning by a task that has ended and is still at work.
     CHECK (
         least(created_at, started_at, finished_at) >= '1970-01-01 00:00+00'
         AND greatest(created_at, started_at, finished_at) <= '9999-01-01 00:00+00'
@@ -331,8 +331,8 @@ CREATE TABLE lanes (
     tenant_id text NOT NULL, queue text NOT NULL, priority smallint NOT NULL,
     -- A hint at the number of its first task, which is never behind it. Null: the lane is empty.
     head bigint,
-    -- No ready task of the lane is older. Before it lie, until VACUUM comes by, the index entries of all tasks that
-    -- were taken or canceled: 200,000 are 2,000 pages, which a claim would read at each probe.
+    -- No ready task of the lane is older. The index entries of all tasks that were taken or canceled lie before it
+    -- until the next VACUUM: 200,000 are 2,000 pages, which a claim would read at each probe.
     oldest timestamptz NOT NULL DEFAULT '-infinity',
     -- A contended lane is not empty, but others hold its first rows in open transactions. It steps aside.
     contended_at timestamptz
@@ -366,8 +366,8 @@ CREATE INDEX tenantless_lanes_closed ON tenantless_lanes (closed_by) WHERE close
 CREATE TABLE tenant_turns (
     tool text NOT NULL, priority smallint NOT NULL, tenant_id text NOT NULL,
     -- The place in the order, and the number of the tenant's last service. The place, by which rows are looked up,
-    -- follows the service only where that matters: in the row that a task was taken from, and in others when they come
-    -- to be first. So most updates stay within their page (20 tenants at 9 priorities, 20,000 tasks: 140,000 updates
+    -- follows the service only where that matters: in the row that a task was taken from, and in others once they are
+    -- first. So most updates stay within their page (20 tenants at 9 priorities, 20,000 tasks: 140,000 updates
     -- had put 180 rows on 365 pages).
     turn bigint NOT NULL DEFAULT 0, last_served bigint NOT NULL DEFAULT 0,
     -- Whether it has a lane to look at, and whether the tenant's own limit is full.

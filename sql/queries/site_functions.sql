@@ -1,5 +1,5 @@
 -- Lists every function and procedure that is not PostgreSQL's own. `xmin` is the transaction that wrote the row:
--- CREATE OR REPLACE writes it anew even when nothing changes.
+-- CREATE OR REPLACE writes the row again even when nothing changes.
 select
     oid::bigint,
     proname,

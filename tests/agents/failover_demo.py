@@ -1,4 +1,4 @@
-"""`python -m tests.agents.failover_demo`: a usage limit on one of two accounts, told from the database.
+"""`python -m tests.agents.failover_demo`: a usage limit on one of two accounts, as the database shows it.
 
 Two subscriptions of the real claude meet a model server on loopback. One reaches its limit, its task goes on with the
 other, and when its cool-down has ended, one task probes it before it opens.

@@ -167,8 +167,8 @@ class Agents:
     def run(self, invocation: Invocation, account: Account, prompt_file: Path, cwd: Path) -> Ran:
         """Run a wrapper's invocation to its end.
 
-        Its output goes to files, as in a dispatcher's run. Of what gemini prints to a pipe, it loses at its end what
-        nobody has read by then.
+        Its output goes to files, as in a dispatcher's run. With a pipe, gemini loses at its end what nobody has read by
+        then.
         """
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             with self.started(invocation, account, prompt_file, cwd, (stdout, stderr)) as process:

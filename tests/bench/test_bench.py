@@ -38,7 +38,7 @@ def test_a_drain_is_compared_with_the_bare_loop_and_with_the_peers() -> None:
     assert isinstance(bare["ratio"], float)
     assert bare["ratio"] > 0
     assert bare["met"] is (bare["ratio"] >= 0.5)
-    # Whoever has not installed the peers is told so, and the goal counts as missed.
+    # Without the peers the report says what to install, and the goal counts as missed.
     assert peers["goal"] == 2
     if peers["ratio"] is None:
         assert "not installed" in str(peers["reference"])

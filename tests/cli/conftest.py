@@ -98,7 +98,7 @@ class PlayedDispatcher:
         return msgspec.convert(answer, list[dict[str, object]])
 
     def start(self, pid: int = 4711) -> list[str]:
-        """Claim what can be claimed and start it; answers the runs."""
+        """Claim what can be claimed and start it; return the runs."""
         runs = [str(run["run_id"]) for run in self.claim()]
         self._call("SELECT start_runs(%s, %s)", self.id, _json([{"run_id": run, "pid": pid} for run in runs]))
         return runs

@@ -1,4 +1,4 @@
-"""Whoever waits for events notices that none can come any more."""
+"""A command that waits for events notices when none can come any more."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -183,7 +183,7 @@ class Chaos:
     def left_over(self) -> list[str]:
         """What is there although nothing runs: processes, control groups, and workspaces of runs that are not lost.
 
-        A lost run's workspace may be all that is left of it, so nobody removes it who did not see it end.
+        A lost run's workspace may be all that is left of it, so only a dispatcher that saw it end removes it.
         """
         runs = {
             str(run_id): (f"{number}-{run_no}", status)

@@ -1,4 +1,4 @@
-"""The typed calls of the SQL interface beside the functions of a real database: nothing in them is only believed."""
+"""The typed calls of the SQL interface beside the functions of a real database: each name and type is proven."""
 
 import inspect
 import json

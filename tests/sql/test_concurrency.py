@@ -54,7 +54,7 @@ class Audit:
 
 
 class Dispatcher:
-    """Claims, starts and finishes; sleeps only until it is told of something or until its deadline."""
+    """Claims, starts and finishes; sleeps only until a notification or until its deadline."""
 
     def __init__(self, database: str, seed: int) -> None:
         self._client = Client(database)

@@ -30,7 +30,7 @@ class Listener:
     def heard(self) -> list[Event]:
         self.connection.execute(
             "select 1"
-        )  # what was committed before is delivered with or before the answer
+        )  # what was committed before is delivered with or before the result
         return [Event(each.channel, each.payload) for each in self.connection.notifies(timeout=0)]
 
     def woken(self) -> bool:

@@ -15,7 +15,7 @@ BACKLOG = 200_000
 GROWTH = 2.0
 """How much more a call may read with the backlog than without: indexes are a level or two deeper."""
 MORE = {"why": 1500}
-"""Blocks beyond that: the answer counts tasks ahead, up to 1,000 of them."""
+"""Blocks beyond that: the sentence counts tasks ahead, up to 1,000 of them."""
 
 
 class Calls:
@@ -165,7 +165,7 @@ def test_the_claim_reads_no_more_for_a_lane_with_a_long_history(quiet: Client) -
 def test_the_claim_looks_once_at_each_kind_of_work_when_a_tenant_has_many_blocked_lanes(
     quiet: Client,
 ) -> None:
-    """Planned while few lanes had work, it walked over all of them for each kind: 500 of each took two seconds."""
+    """A plan made while few lanes had work walked over all of them for each kind: 500 of each took two seconds."""
     others = [
         {"tool": "codex", "prompt": "p", "tenant_id": f"t{n}", "queue": f"q{n}", "priority": 1}
         for n in range(300)
@@ -188,7 +188,7 @@ def test_the_claim_looks_once_at_each_kind_of_work_when_a_tenant_has_many_blocke
 def test_the_claim_looks_up_the_lanes_of_a_blocked_tenant_by_key_whatever_statistics_say(
     quiet: Client,
 ) -> None:
-    """Statistics of a day on which hardly any lane has a head let a walk over those that have one look cheap."""
+    """With statistics of a day on which hardly any lane has a head, a walk over those with a head looks cheap."""
     quiet.run(
         "insert into tasks (tool, prompt, tenant_id)"
         " select 'codex', 'p', 'gone ' || n from generate_series(1, 3000) as n"
@@ -247,7 +247,7 @@ def test_a_cool_down_costs_the_claim_no_look_at_each_tenant_that_was_ever_here(q
 
 @pytest.mark.parametrize("each", ["queue", "tenant_id"])
 def test_of_many_emptied_lanes_each_is_looked_at_once(quiet: Client, each: str) -> None:
-    """Planned while there is little, it would else read all that is ready, or all lanes, to find one of them empty."""
+    """Otherwise a plan made while there is little would read all ready tasks or all lanes to find one lane empty."""
     session, dispatcher = quiet.another(), quiet.dispatcher()
 
     def cost(lanes: int) -> float:

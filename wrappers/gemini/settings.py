@@ -23,7 +23,7 @@ KEY_SETTINGS: Mapping[str, object] = {"security": {"auth": {"selectedType": "gem
 
 
 def new_home(variables: Collection[str]) -> Mapping[str, str]:
-    """Return the files of a config home that is made anew."""
+    """Return the files of a new config home."""
     key = KEY_SETTINGS if "GEMINI_API_KEY" in variables else {}
     return {SETTINGS_FILE: json.dumps({**RECOMMENDED_SETTINGS, **key}, indent=2) + "\n"}
 

@@ -41,11 +41,11 @@ class Counts:
     last_number: int | None = None
     last_line: int = 0
 
-    def add(self, batch: Batch, answers: list[Submitted]) -> None:
-        self.tasks += len(answers)
-        self.different += sum(not answer.same for answer in answers)
+    def add(self, batch: Batch, results: list[Submitted]) -> None:
+        self.tasks += len(results)
+        self.different += sum(not result.same for result in results)
         self.last_line = batch.lines[-1]
-        created = [answer.number for answer in answers if answer.created]
+        created = [result.number for result in results if result.created]
         self.created += len(created)
         if created:
             self.first_number = created[0] if self.first_number is None else self.first_number
@@ -65,7 +65,7 @@ class Report:
         self._lines = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, mode="w+")  # noqa: SIM115
         self._why: str | None = None
         self.is_committing = False
-        """Whether a commit was sent and its answer has not arrived."""
+        """Whether a commit was sent and its result has not arrived."""
 
         self.numbers = array("q")
         """The numbers of all tasks, if the command waits for them."""
@@ -78,26 +78,26 @@ class Report:
     ) -> None:
         self._lines.close()
 
-    def add(self, batch: Batch, answers: list[Submitted]) -> None:
+    def add(self, batch: Batch, results: list[Submitted]) -> None:
         """Take in what the database returned; :meth:`committed` prints it."""
-        self._sent.add(batch, answers)
+        self._sent.add(batch, results)
         if self._printing.aside:
-            self.numbers.extend(answer.number for answer in answers)
-        for line, answer in zip(batch.lines, answers, strict=True):
-            if not answer.same and self._warned < MOST_WARNINGS:
+            self.numbers.extend(result.number for result in results)
+        for line, result in zip(batch.lines, results, strict=True):
+            if not result.same and self._warned < MOST_WARNINGS:
                 self._warned += 1
                 self._warnings.append(
-                    f"warning: {self._name}:{line}: task {answer.number} has this key but another tool, model or"
+                    f"warning: {self._name}:{line}: task {result.number} has this key but another tool, model or"
                     " prompt; what you asked for now is not queued"
                 )
         if self._printing.output is TextOrJson.JSON:
             if not self._printing.aside:
                 self._lines.writelines(
-                    to_json({"line": line, **structs.asdict(answer)}, indent=False) + "\n"
-                    for line, answer in zip(batch.lines, answers, strict=True)
+                    to_json({"line": line, **structs.asdict(result)}, indent=False) + "\n"
+                    for line, result in zip(batch.lines, results, strict=True)
                 )
         elif self._printing.quiet:
-            self._lines.writelines(f"{answer.number}\n" for answer in answers)
+            self._lines.writelines(f"{result.number}\n" for result in results)
 
     def committed(self) -> None:
         """Print everything that was added: it is in the database for good."""

@@ -1,5 +1,5 @@
 -- INTERNAL probe_is_out(group): returns whether a task runs that is to find out if the group works again after its
--- cool-down. A run from before the cool-down goes on, and is no probe.
+-- cool-down. A run from before the cool-down goes on and is not a probe.
 CREATE OR REPLACE FUNCTION probe_is_out(p_group worker_groups) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$

@@ -1,5 +1,5 @@
--- INTERNAL spent_today(group, now): returns what the group's runs cost that ended today (UTC), as far as their CLI
--- tells.
+-- INTERNAL spent_today(group, now): returns what the group's runs that ended today (UTC) cost, as far as their CLI
+-- reports it.
 CREATE OR REPLACE FUNCTION spent_today(p_group worker_groups, p_now timestamptz) RETURNS numeric
 LANGUAGE sql IMMUTABLE
 AS $$

@@ -11,7 +11,7 @@ BEGIN
     UPDATE dispatchers SET last_heartbeat_at = clock(), lease_expires_at = clock() + make_interval(secs => lease_s)
     WHERE id = p_dispatcher AND NOT closed;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'dispatcher % is closed: register anew', p_dispatcher USING ERRCODE = 'LD410';
+        RAISE EXCEPTION 'dispatcher % is closed: register again', p_dispatcher USING ERRCODE = 'LD410';
     END IF;
     PERFORM pg_notify('dispatcher_heartbeat', p_dispatcher::text);
     cancel_requested := ARRAY(

@@ -1,6 +1,6 @@
 -- INTERNAL require_budgets(daily, task): raises LD400 for a budget that is NaN or infinite. The constraints of
--- worker_groups let them pass as more than 0, but in JSON they are text: no dispatcher understood a claim that returned
--- one.
+-- worker_groups let them pass as more than 0. But in JSON they are text, so no dispatcher could read a claim that
+-- returned one.
 CREATE OR REPLACE FUNCTION require_budgets(p_daily_usd double precision, p_task_usd double precision) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$

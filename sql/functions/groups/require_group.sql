@@ -1,4 +1,4 @@
--- INTERNAL require_group(group): raises LD404, and lists the groups there are, when there is none of that name.
+-- INTERNAL require_group(group): raises LD404 when there is no group of that name, and lists the groups there are.
 CREATE OR REPLACE FUNCTION require_group(p_group text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$

@@ -1,5 +1,5 @@
--- INTERNAL file_lanes(): takes what producers put into lane_inbox over into lanes, tenantless_lanes and tenant_turns.
--- What prune_lanes() removed is made anew, since an empty lane said nothing more than what is filed here. A tenant
+-- INTERNAL file_lanes(): moves what producers put into lane_inbox to lanes, tenantless_lanes and tenant_turns.
+-- What prune_lanes() removed is made again, since an empty lane said nothing more than what is filed here. A tenant
 -- that was here before keeps its turn, for a new tool or priority too: back from idle it is served next, and then
 -- waits like all others. So is a tenant whose turn is forgotten.
 -- Only catch_up() calls this, under the claim lock.

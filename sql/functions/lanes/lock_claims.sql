@@ -1,5 +1,5 @@
--- INTERNAL lock_claims(): the lock under which claims happen one at a time, held to the end of the transaction. It
--- comes first in the lock order of all functions:
+-- INTERNAL lock_claims(): takes the lock under which claims happen one at a time, until the end of the transaction.
+-- It comes first in the lock order of all functions:
 --   claim lock -> dispatchers row -> tasks by id -> counters lock -> concurrency_limits by scope
 --   -> worker_groups by name -> task_runs
 -- Producers (submit, cancel, ... of queued tasks) never take it, since their transaction may stay open for long.

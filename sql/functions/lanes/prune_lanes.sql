@@ -34,7 +34,7 @@ DECLARE
     v_count bigint;
     v_turns bigint;
 BEGIN
-    -- Before the lock, since until VACUUM comes by this reads the index entries of all that was removed before.
+    -- Before the lock, since this reads the index entries of all that was removed since the last VACUUM.
     v_lanes := ARRAY(SELECT lane FROM lanes WHERE head IS NULL ORDER BY lane LIMIT p_most);
     v_idle := ARRAY(SELECT ctid FROM tenant_turns WHERE idle_since < v_before ORDER BY idle_since LIMIT p_most);
     IF v_lanes = '{}' AND v_idle = '{}' THEN

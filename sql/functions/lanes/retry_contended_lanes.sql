@@ -1,5 +1,5 @@
--- INTERNAL retry_contended_lanes(): gives lanes that stepped aside another chance: c_lanes a claim, longest waiting
--- first. The limit keeps other work from waiting behind lanes that somebody holds for long.
+-- INTERNAL retry_contended_lanes(): gives lanes that stepped aside another chance: c_lanes of them in each
+-- claim, the longest waiting first. The limit keeps other work from waiting behind lanes that somebody holds for long.
 -- Only catch_up() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION retry_contended_lanes() RETURNS void
 LANGUAGE plpgsql VOLATILE

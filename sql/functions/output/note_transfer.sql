@@ -1,7 +1,8 @@
 -- INTERNAL note_transfer(dispatcher, run, doing, done, total): notes what is on its way between the database and a
 -- dispatcher as the activity of the run ("fetching data.csv: 2.1 of 5.0 MB"), and tells watchers as append_output()
 -- does. When all of it has arrived, the activity is cleared. Returns the run's task.
--- Locks: dispatchers row, the run. Raises LD410 when the dispatcher is closed, LD412 when the run is over or another's.
+-- Locks: dispatchers row, the run. Raises LD410 when the dispatcher is closed, LD412 when the run is over
+-- or belongs to another dispatcher.
 CREATE OR REPLACE FUNCTION note_transfer(
     p_dispatcher uuid, p_run uuid, p_doing text, p_done bigint, p_total bigint
 ) RETURNS uuid

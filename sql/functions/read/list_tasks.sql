@@ -2,7 +2,7 @@
 -- wait (by priority and age), then those that have ended (last first). A filter that is null matches all. Lengths of
 -- time are in seconds. why is given for queued tasks only. waits_s is how long until a task that waits for a time is
 -- ready. wait_reason is that of the task, or budget, see waits_for_budget(). activity is what an active task's agent
--- does, where its CLI tells, and silent_s is for how long it has printed nothing.
+-- does, where its CLI reports it. silent_s is for how long the agent has printed nothing.
 CREATE OR REPLACE FUNCTION list_tasks(
     p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
     p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50

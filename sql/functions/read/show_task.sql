@@ -15,12 +15,12 @@ AS $$
         'run_count', (SELECT count(*) FROM task_runs WHERE task_id = t.id),
         'runs', coalesce((
             SELECT jsonb_agg(to_jsonb(listed) || jsonb_build_object(
-                'stdout', CASE WHEN told THEN r.stdout_trunc END, 'stderr', CASE WHEN told THEN r.stderr END,
-                'final_text', CASE WHEN told THEN r.final_text END) ORDER BY listed.run_no)
+                'stdout', CASE WHEN shown THEN r.stdout_trunc END, 'stderr', CASE WHEN shown THEN r.stderr END,
+                'final_text', CASE WHEN shown THEN r.final_text END) ORDER BY listed.run_no)
             FROM (
                 SELECT id, sum(coalesce(octet_length(stdout_trunc), 0) + coalesce(octet_length(stderr), 0)
                     + coalesce(octet_length(final_text), 0)) OVER (ORDER BY run_no DESC) < 4000000
-                    OR run_no = t.run_no AS told
+                    OR run_no = t.run_no AS shown
                 FROM task_runs WHERE task_id = t.id ORDER BY run_no DESC LIMIT 500
             ) AS latest
             JOIN task_runs AS r USING (id) JOIN list_runs(p_task) AS listed USING (id)

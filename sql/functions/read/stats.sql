@@ -1,6 +1,7 @@
 -- API stats(by, since): returns what was done and what it took, by group, tool, model, tenant, or day (UTC, of the
 -- end). A producer sees its own tenants only. It counts runs that ended since that moment. cost_usd is what was paid by
--- API key, or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI told.
+-- API key, or nobody knows how; notional_usd is the list price of what subscriptions covered. Null: no CLI
+-- reported it.
 -- Cost: all runs since then. Raises LD400 for another way to group.
 CREATE OR REPLACE FUNCTION stats(p_by text, p_since timestamptz DEFAULT NULL)
 RETURNS TABLE (

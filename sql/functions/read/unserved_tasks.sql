@@ -1,5 +1,5 @@
--- API unserved_tasks(): returns how many queued tasks no worker group could ever take, whoever runs: by tool and pinned
--- account. A group that was removed, or was given no slot, leaves such tasks.
+-- API unserved_tasks(): returns how many queued tasks no worker group could ever take, whatever dispatchers run: by
+-- tool and pinned account. A group that was removed, or was given no slot, leaves such tasks.
 CREATE OR REPLACE FUNCTION unserved_tasks() RETURNS TABLE (tool text, account text, tasks bigint)
 LANGUAGE sql STABLE
 AS $$

@@ -1,5 +1,4 @@
--- API unreferenced_files(digests): returns those of the given SHA-256s that no file has which is kept outside the
--- database.
+-- API unreferenced_files(digests): returns those of the given SHA-256s that no file kept outside the database has.
 CREATE OR REPLACE FUNCTION unreferenced_files(p_digests text []) RETURNS text []
 LANGUAGE sql STABLE
 AS $$

@@ -1,5 +1,5 @@
--- INTERNAL weigh_task(task): the number of a task's runs; about how many bytes of their output are stored; and about how many bytes
--- the task takes in all, with its prompt, its answers and its files in the database.
+-- INTERNAL weigh_task(task): returns the number of a task's runs, about how many bytes of their output are stored, and
+-- about how many bytes the task takes in all, with its prompt, its answers and its files in the database.
 CREATE OR REPLACE FUNCTION weigh_task(p_task uuid, OUT runs bigint, OUT output bigint, OUT weight bigint)
 LANGUAGE sql STABLE
 AS $$

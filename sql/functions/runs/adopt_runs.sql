@@ -1,4 +1,4 @@
--- API adopt_runs(dispatcher): gives the new holder of a work directory the open runs of all who held it before, and
+-- API adopt_runs(dispatcher): gives the new holder of a work directory the open runs of all earlier holders, and
 -- returns the first of them like open_runs(), which returns the others. Those dispatchers are closed: whatever they
 -- still write is refused from now on.
 -- Only the holder of the directory's lock may call this. The lock proves that they are dead; their lease does not.

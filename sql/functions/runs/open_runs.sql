@@ -1,6 +1,6 @@
 -- API open_runs(dispatcher, after): returns the next open runs of this dispatcher, of tasks with a number above
 -- `after`, in that order: about 256 KiB of them, and none when there are no more. It is for a dispatcher that adopted
--- runs, or did not hear the answer to a claim.
+-- runs, or did not get the result of a claim.
 -- The result is a JSON array of {"run": as a claim returns it, but without its prompt, "started": whether the agent was
 -- reported to run, "ran_s": for how long, "boot_id": of the machine when it was claimed, "cancel_requested": ...}. A
 -- run that was started needs no prompt any more; for the others read_prompt() returns it.

@@ -1,5 +1,5 @@
 -- API start_runs(dispatcher, started): notes that agents were started, and returns the runs that are the dispatcher's
--- and running now. So a call whose answer was lost may be repeated. Runs that are over or another dispatcher's are left
+-- and running now. So a call whose result was lost may be repeated. Runs that are over or another dispatcher's are left
 -- alone.
 -- started is [{"run_id": ..., "pid": ..., "ago_s": ...}], where ago_s is how long ago, in seconds, since hosts and
 -- server do not share a clock.

@@ -1,5 +1,6 @@
--- INTERNAL complaint_about_files(kind, files): what is wrong with the input files or the output files of a task, as the rest of
--- a sentence that begins with the key; null when nothing is. Part of complaint_about().
+-- INTERNAL complaint_about_files(kind, files): returns what is wrong with the input files or the output files of a
+-- task, as the rest of a sentence that begins with the key; null when nothing is wrong. It is a part of
+-- complaint_about().
 CREATE OR REPLACE FUNCTION complaint_about_files(p_kind text, p_files jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
@@ -11,10 +12,10 @@ AS $$
         SELECT path FROM files WHERE path_type IS DISTINCT FROM 'string' OR NOT is_file_name(path)
     )
     SELECT CASE
-        WHEN jsonb_typeof(p_files) <> 'array' AND p_kind = 'output files' THEN 'is a list of file names'
+        WHEN jsonb_typeof(p_files) <> 'array' AND p_kind = 'output files' THEN 'must be a list of file names'
         WHEN jsonb_typeof(p_files) <> 'array'
-            THEN 'is a list of objects with path and content (or content_base64)'
-        WHEN jsonb_array_length(p_files) > 1000 THEN 'names at most 1,000 files'
+            THEN 'must be a list of objects with path and content (or content_base64)'
+        WHEN jsonb_array_length(p_files) > 1000 THEN 'must name at most 1,000 files'
         WHEN EXISTS (SELECT FROM bad_names) THEN
             'holds a name that is not allowed: ' || (SELECT coalesce(quote_literal(min(path)), 'none') FROM bad_names)
             || '; name a file below the work directory, without "..", leading "/" or control bytes'
@@ -22,13 +23,13 @@ AS $$
         WHEN p_kind = 'input files' THEN (
             SELECT min(CASE
                 WHEN (file ->> 'content' IS NULL) = (file ->> 'content_base64' IS NULL)
-                    THEN 'gives ' || quote_literal(path) || ' either content or content_base64'
+                    THEN 'must give ' || quote_literal(path) || ' either content or content_base64'
                 WHEN jsonb_typeof(coalesce(nullif(file -> 'content', 'null'), file -> 'content_base64')) <> 'string'
-                    THEN 'gives ' || quote_literal(path) || ' its content as text'
+                    THEN 'must give ' || quote_literal(path) || ' its content as text'
                 WHEN file ->> 'mode' !~ '^[0-9]{1,3}$' OR (file ->> 'mode')::integer > 511
-                    THEN 'gives ' || quote_literal(path) || ' a mode from 0 to 511 (0o777)'
+                    THEN 'must give ' || quote_literal(path) || ' a mode from 0 to 511 (0o777)'
                 WHEN file - ARRAY['path', 'content', 'content_base64', 'mode'] <> '{}'
-                    THEN 'describes a file by path, content or content_base64, and mode alone'
+                    THEN 'must describe a file by path, content or content_base64, and mode alone'
             END) FROM files
         )
     END

@@ -1,5 +1,5 @@
--- INTERNAL is_file_name(path): whether a path names a file below a task's work directory and nothing else: relative,
--- normalised, no "..", no control bytes, no backslash, no part longer than a file system takes (255 bytes).
+-- INTERNAL is_file_name(path): returns whether a path names a file below a task's work directory and nothing else:
+-- relative, normalised, no "..", no control bytes, no backslash, no part longer than a file system takes (255 bytes).
 CREATE OR REPLACE FUNCTION is_file_name(p_path text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 AS $$

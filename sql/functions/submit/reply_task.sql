@@ -1,5 +1,5 @@
--- API reply_task(task, prompt, ...): queues a task that continues the session of one that has ended, with its settings and the
--- same account, in the same directory. Arguments replace what that task had.
+-- API reply_task(task, prompt, ...): queues a task that continues the session of one that has ended, with its settings
+-- and the same account, in the same directory. Arguments replace what that task had.
 --   SELECT * FROM reply_task('812', 'Now write the tests');
 -- Locks: the task that has ended, then the session, so that two replies are not queued at once.
 -- Raises LD404; LD409 when it has not ended, has no session, or has a reply that has not ended; LD400 for bad input.

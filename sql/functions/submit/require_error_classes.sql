@@ -1,5 +1,5 @@
--- INTERNAL require_error_classes(names): raises LD400 for a name that is not a class of errors which use up an attempt. A task can
--- decide only for these whether they are worth another attempt.
+-- INTERNAL require_error_classes(names): raises LD400 for a name that is not an error class which uses up an attempt. A
+-- task can decide only for these whether they are worth another attempt.
 CREATE OR REPLACE FUNCTION require_error_classes(p_names text []) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$

@@ -10,7 +10,7 @@ DECLARE
     v_tenant text := default_tenant(v_mine);
 BEGIN
     IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
-        RAISE EXCEPTION 'submit_tasks takes a JSON array of tasks' USING ERRCODE = 'LD400';
+        RAISE EXCEPTION 'submit_tasks() needs a JSON array of tasks' USING ERRCODE = 'LD400';
     END IF;
     v_complaint := first_complaint(p_tasks, p_keys);
     IF v_complaint IS NOT NULL THEN

@@ -1,5 +1,5 @@
--- INTERNAL require_served(tasks): refuses tasks, as given to submit_tasks(), if nobody could ever run one of them. In a
--- database without any group they may wait, since it is a new one, and its first dispatcher makes the groups.
+-- INTERNAL require_served(tasks): refuses tasks, as given to submit_tasks(), if no worker group could ever run one of
+-- them. In a database without any group they may wait: it is new, and its first dispatcher makes the groups.
 -- Raises LD400.
 CREATE OR REPLACE FUNCTION require_served(p_tasks jsonb) RETURNS void
 LANGUAGE plpgsql STABLE

@@ -1,6 +1,6 @@
--- INTERNAL require_sessions(sessions): refuses to continue sessions that no run of the session role's own tenants had. An agent
--- in a foreign session knows, and may tell, what was said there. A session that no run had is refused like that of another
--- tenant: so nobody can tell one from the other, and a CLI's words for "the last session" open nothing.
+-- INTERNAL require_sessions(sessions): refuses to continue sessions that no run of the session role's own tenants had.
+-- An agent in a foreign session knows what was said there, and may repeat it. A session that no run had is refused like
+-- that of another tenant. So nobody can tell one from the other, and a CLI's words for "the last session" open nothing.
 -- Cost: one pass over task_runs (2 us a run, on a busy machine), but only for confined roles that name a session.
 -- There is no index on purpose, since every run would pay for it at its end. Raises 42501.
 CREATE OR REPLACE FUNCTION require_sessions(p_sessions text []) RETURNS void

@@ -1,6 +1,6 @@
--- INTERNAL settings_of(task): what was asked of a task, under the keys of submit_tasks(): its row, but for the prompt and the names
--- of its input files, and but for what became of it. A run gets these settings and a reply inherits them; so a column that
--- is no setting is named here.
+-- INTERNAL settings_of(task): returns what was asked of a task, under the keys of submit_tasks(). That is its row
+-- without the prompt, the names of its input files, and what became of it. A run gets these settings, and a reply
+-- inherits them. So a column that is not a setting is named here.
 -- The prompt may be 32 MB. A variable can lose it without reading it, but a query that names the whole row reads it
 -- (measured: 180 ms a task with such a prompt, which a claim of 100 of them could not bear).
 -- Cost: 17 us a task more than naming each column.

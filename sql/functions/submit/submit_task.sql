@@ -1,6 +1,6 @@
 -- API submit_task(tool, prompt, ...): queues one task; see submit_tasks(). Runs at commit of the caller's transaction.
 --   SELECT * FROM submit_task('claude', 'Review the change', p_priority => 7, p_output_files => '["review.md"]');
--- `more` is a JSON object of further keys: those of submit_tasks() that have no parameter here.
+-- p_more is a JSON object of further keys: those of submit_tasks() that have no parameter here.
 CREATE OR REPLACE FUNCTION submit_task(
     p_tool text,
     p_prompt text,

@@ -1,5 +1,5 @@
 -- INTERNAL notify_task_event(status, numbers): tells watchers which tasks changed. A payload of 8,000 bytes would abort
--- the writer, so one holds 350 numbers of at most 20 bytes. Above 500 tasks it tells only how many they are.
+-- the writer, so one holds 350 numbers of at most 20 bytes. Above 500 tasks it says only how many they are.
 CREATE OR REPLACE FUNCTION notify_task_event(p_status text, p_numbers bigint []) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,5 +1,5 @@
 -- API retry_task(task): queues a failed or canceled task again, with all its attempts. A task that waits for its next
--- attempt, for a limit or for its time goes now.
+-- attempt, for a limit or for its time becomes ready now.
 -- Locks: the task; of a reply, the session. Raises LD404, and LD409 when the task is active, ready or succeeded, or
 -- when another task continues the same session.
 CREATE OR REPLACE FUNCTION retry_task(p_task text) RETURNS void

@@ -1,4 +1,4 @@
--- API task_states(tasks): returns the status of each task that is named, for those who wait for them. Raises LD404.
+-- API task_states(tasks): returns the status of each task that is named, for callers that wait for them. Raises LD404.
 CREATE OR REPLACE FUNCTION task_states(p_tasks text [])
 RETURNS TABLE (number bigint, status text, error_message text)
 LANGUAGE sql STABLE

@@ -1,7 +1,7 @@
 -- TRIGGER tasks_inserted(): files the lanes that got work, wakes dispatchers (for a task of the future, too: their
 -- timer must be set to it) and tells watchers.
--- Locks nothing that another producer waits for. Raises 42501 for another's tenant, and for a session or a run of
--- another's to continue. (A reply gets its run after it was inserted.)
+-- Locks nothing that another producer waits for. Raises 42501 for a tenant of others, and for a session or a run
+-- of others to continue. (A reply gets its run after it was inserted.)
 CREATE OR REPLACE FUNCTION tasks_inserted() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

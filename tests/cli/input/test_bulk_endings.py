@@ -84,7 +84,7 @@ def test_a_pipe_is_submitted_chunk_by_chunk_while_it_is_written(
 
 @contextmanager
 def holding_a_key(database: str, key: str) -> Iterator[psycopg.Connection]:
-    """Another transaction submits this key and does not end, so whoever submits it, too, waits."""
+    """Another transaction submits this key and does not end, so a second submit of it waits."""
     with psycopg.connect(database) as connection:
         connection.execute("SELECT submit_task('claude', 'x', p_idempotency_key => %s)", [key])
         yield connection

@@ -251,7 +251,7 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
         ('{"account": "other"}', ["claude", "x"], "no worker group serves tool claude with account 'other'"),
         ('{"retry-on": "never"}', ["claude", "x"], "retry_on: 'never' is not an error"),
         ('{"output": "../x"}', ["claude", "x"], "a name that is not allowed: '../x'"),
-        ('{"queue": "a\\nb"}', ["claude", "x"], "queue must hold no control characters"),
+        ('{"queue": "a\\nb"}', ["claude", "x"], "queue must not hold control characters"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_queued(
@@ -272,7 +272,7 @@ def test_a_bad_row_is_named_and_nothing_is_queued(
 def test_a_file_from_somebody_else_reads_no_file_and_chooses_no_directory_and_no_permission(
     llmctl: Llmctl, database: str
 ) -> None:
-    """The sentence says which word lets it; columns that a template names are the command line's own word."""
+    """The error says which option allows it. A template that names the column allows it, too."""
     rows = '{"prompt": "x"}\n{"prompt": "y", "input": "/etc/passwd", "permission": "full"}'
     refused = llmctl("submit", "--from", "-", "claude", stdin=rows)
     assert (refused.code, refused.out) == (2, "")

@@ -94,7 +94,7 @@ UNSEEN = "a\u061cb\u200bc\u202ed\u2066e\ufefff\U000e0041g\x9b1mh\ufe01i\u2028j"
 
 
 def test_no_table_or_sentence_shows_what_nobody_sees(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
-    """Neither of a task nor of a group or tenant, and also where it is quoted in an error."""
+    """That holds for tasks, groups and tenants, and where an error quotes them."""
     number = llmctl.submit("claude", UNSEEN, "--name", UNSEEN, "--tenant", UNSEEN.replace("\x9b1m", ""))
     dispatcher.run(error_class="agent_error", error_message=UNSEEN)
     said = [

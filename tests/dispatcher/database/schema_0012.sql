@@ -1,6 +1,6 @@
 -- A database at schema 12, as the migrations 0001 to 0012 made it and the program of that time filled it: two tasks run,
 -- one has ended, one waits for a time, one for its tenant's limit, one for a closed queue, and one is just submitted.
--- pg_dump of PostgreSQL 15 wrote it, without functions and triggers, which `dispatcher migrate` makes anew anyway.
+-- pg_dump of PostgreSQL 15 wrote it, without functions and triggers, which `dispatcher migrate` creates again anyway.
 
 CREATE TABLE concurrency_limits (
     scope text NOT NULL COLLATE pg_catalog."C",

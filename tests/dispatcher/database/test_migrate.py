@@ -270,8 +270,8 @@ def test_whoever_has_a_role_learns_whether_the_schema_fits_and_reads_no_table(
     with pytest.raises(DatabaseError, match=r"has schema 9999, and this program knows \d+ only.*upgrade"):
         open_database(settings)
     with connection.connect(database_settings) as owner:
-        owner.execute("delete from schema_migrations where number = 9999")
-        owner.execute("update schema_migrations set number = 12")
+        owner.execute("delete from schema_migrations")
+        owner.execute("insert into schema_migrations (number, name) values (12, '0012_older.sql')")
     with pytest.raises(
         DatabaseError, match=r"has schema 12, this program needs \d+; run `dispatcher migrate`"
     ):
@@ -290,12 +290,13 @@ def test_whoever_has_no_role_is_told_to_get_one(database_settings: Settings, rol
 def test_a_schema_from_before_the_function_tells_by_its_tables_and_is_upgraded(
     database_settings: Settings, role: MakeRole
 ) -> None:
-    """Then they are everybody's, and nobody's any more afterwards."""
+    """Before the upgrade everybody may read the tables, and afterwards nobody but their owner."""
     with connection.connect(database_settings) as owner:
         owner.execute("drop function schema_version()")
         owner.execute("grant select on schema_migrations, schema_definitions to public")
         owner.execute("update schema_definitions set digest = 'before'")
-        owner.execute("update schema_migrations set number = 12")
+        known = owner.execute("delete from schema_migrations returning number, name").fetchall()
+        owner.execute("insert into schema_migrations (number, name) values (12, '0012_older.sql')")
     url = acting_as(database_settings.database.url or "", role("llmctl_producer"))
     settings = Settings(database=DatabaseSettings(url=url, name=database_settings.database.name))
     with pytest.raises(
@@ -303,7 +304,8 @@ def test_a_schema_from_before_the_function_tells_by_its_tables_and_is_upgraded(
     ):
         open_database(settings)
     with connection.connect(database_settings) as owner:
-        owner.execute("update schema_migrations set number = %s", [Schema().number])
+        owner.execute("delete from schema_migrations")
+        owner.cursor().executemany("insert into schema_migrations (number, name) values (%s, %s)", known)
     assert migrate(database_settings) == Migrated((), True)
     open_database(settings).close()
     for table in ("schema_migrations", "schema_definitions"):

@@ -45,7 +45,7 @@ def test_a_process_that_dies_late_is_waited_for_and_counted_once(new_run: str) -
 def test_without_a_signal_for_groups_only_processes_of_the_run_in_the_group_are_signaled(
     new_run: str,
 ) -> None:
-    """Linux before 6.9 has none for an adopted group, of which the number may be another's by now."""
+    """Linux before 6.9 has none for an adopted group, whose number may belong to another group by now."""
     ours, elsewhere = (start_marked(**{RUN: new_run}) for _ in range(2))
     stranger = start_marked(ours.pid)
 

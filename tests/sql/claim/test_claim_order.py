@@ -166,7 +166,7 @@ def test_a_large_prompt_is_read_in_pieces_by_who_has_the_run(db: Client) -> None
         db.value("select read_prompt(%s, %s, 0, 30001)", me, run.id)
 
 
-def test_what_a_claim_answers_is_what_was_submitted(db: Client) -> None:
+def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
     db.run("""select put_group('main', 'claude', 'home', 1, '{"KEY": "env:K"}', '~/.claude-home')""")
     task = db.submit(
         "do it", model="opus", permission="read", workdir="src", timeout_s=5, stall_timeout_s=4,

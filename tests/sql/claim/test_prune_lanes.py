@@ -233,7 +233,7 @@ def test_a_task_that_becomes_ready_after_its_lane_was_removed_is_claimed(
     before(wide, me)
     assert wide.claim(me).runs == []
     prune(wide)
-    # A task that waits for its account alone is ready all the same: its lane is not empty.
+    # A task that waits for its account alone is ready, so its lane is not empty.
     ready = wide.value("select count(*) from tasks where status = 'queued' and wait_reason is null")
     assert known(wide)[:2] == (ready, ready)
 

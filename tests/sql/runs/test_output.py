@@ -1,4 +1,4 @@
-"""What agents print is stored once, by whom it may be, and told to whom it concerns."""
+"""What agents print is stored once, by their dispatcher alone, and reported to their watchers."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What is large comes and goes in pieces, and answers stay small, however much there is."""
+"""What is large comes and goes in pieces, and results stay small, however much there is."""
 
 import hashlib
 import json
@@ -95,7 +95,7 @@ def test_what_is_on_its_way_is_what_the_task_does(db: Client, dispatcher: UUID) 
     assert db.one("select show_task(%s) ->> 'activity'", str(run.number)) == (None,)
 
 
-# Answers stay small, however much there is
+# Results stay small, however much there is
 
 
 def test_open_runs_come_in_pages_without_their_prompts(db: Client) -> None:

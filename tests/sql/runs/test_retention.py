@@ -1,4 +1,4 @@
-"""What has ended long ago is deleted, a little at a time, and nobody who works waits for it."""
+"""What has ended long ago is deleted, a little at a time, and no other work waits for it."""
 
 from functools import partial
 from typing import LiteralString

@@ -89,7 +89,7 @@ def test_a_closed_dispatcher_can_do_nothing_any_more(db: Client, dispatcher: UUI
         lambda: store(db, dispatcher, run),
         lambda: db.run("select heartbeat(%s)", dispatcher),
     ):
-        with refused("LD410", "is closed: register anew"):
+        with refused("LD410", "is closed: register again"):
             call()
     assert db.status(run.number) == ("leased", None)
     assert db.counters()["group:main"] == 1
@@ -123,7 +123,7 @@ def test_a_run_cannot_start_after_its_end(db: Client, dispatcher: UUID) -> None:
 def test_a_start_told_twice_is_answered_twice_and_noted_once(
     db: Client, dispatcher: UUID, time: Clock
 ) -> None:
-    """The answer to the first call may be lost: it must not look as if the run were somebody else's."""
+    """The result of the first call may be lost: the run must not look like somebody else's then."""
     run = claimed(db, dispatcher)
     assert db.start(dispatcher, run) == [run.id]
     noted = db.one("select started_at, pid from task_runs")

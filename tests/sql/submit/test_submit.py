@@ -15,9 +15,9 @@ LONG = "x" * 201
 
 GOOD = {"tool": "claude", "prompt": "p"}
 BAD_TASKS: list[tuple[object, str]] = [
-    ("a task", "a task is a JSON object, not string"),
-    (7, "a task is a JSON object, not number"),
-    (None, "a task is a JSON object, not null"),
+    ("a task", "a task must be a JSON object, not string"),
+    (7, "a task must be a JSON object, not number"),
+    (None, "a task must be a JSON object, not null"),
     ({}, "a task needs a tool"),
     ({"tool": "claude"}, "a task needs a prompt that is not empty"),
     ({"tool": "claude", "prompt": ""}, "a task needs a prompt that is not empty"),
@@ -27,28 +27,28 @@ BAD_TASKS: list[tuple[object, str]] = [
 ]
 BAD_KEYS: list[tuple[dict[str, object], str]] = [
     ({"prio": 3}, "prio is not a key of a task"),
-    ({"prompt": {"a": 1}}, "prompt is text"),
-    ({"prompt": ["a"]}, "prompt is text"),
-    ({"name": 5}, "name is text, not 5"),
-    ({"model": True}, "model is text, not true"),
-    ({"priority": 0}, "priority is a number from 1 to 9 (9 is first), not 0"),
-    ({"priority": 10}, "priority is a number from 1 to 9 (9 is first), not 10"),
-    ({"priority": 5.5}, "priority is a number from 1 to 9 (9 is first), not 5.5"),
-    ({"priority": "high"}, 'priority is a number from 1 to 9 (9 is first), not "high"'),
-    ({"priority": [5]}, "priority is a number from 1 to 9 (9 is first)"),
-    ({"permission": "root"}, 'permission is read, edit or full, not "root"'),
-    ({"timeout_s": 0}, "timeout_s is a whole number above 0, not 0"),
-    ({"timeout_s": -5}, "timeout_s is a whole number above 0, not -5"),
-    ({"timeout_s": 1.5}, "timeout_s is a whole number above 0, not 1.5"),
-    ({"timeout_s": 10**12}, "timeout_s is a whole number above 0, not 1000000000000"),
-    ({"stall_timeout_s": 0}, "stall_timeout_s is a whole number above 0, not 0"),
-    ({"max_attempts": 0}, "max_attempts is a whole number above 0, not 0"),
-    ({"backoff_s": -1}, "backoff_s is a number of seconds, not -1"),
-    ({"delay_s": "soon"}, 'delay_s is a number of seconds, not "soon"'),
-    ({"delay_s": 1e300}, "delay_s is a number of seconds"),
+    ({"prompt": {"a": 1}}, "prompt must be text"),
+    ({"prompt": ["a"]}, "prompt must be text"),
+    ({"name": 5}, "name must be text, not 5"),
+    ({"model": True}, "model must be text, not true"),
+    ({"priority": 0}, "priority must be a number from 1 to 9 (9 is first), not 0"),
+    ({"priority": 10}, "priority must be a number from 1 to 9 (9 is first), not 10"),
+    ({"priority": 5.5}, "priority must be a number from 1 to 9 (9 is first), not 5.5"),
+    ({"priority": "high"}, 'priority must be a number from 1 to 9 (9 is first), not "high"'),
+    ({"priority": [5]}, "priority must be a number from 1 to 9 (9 is first)"),
+    ({"permission": "root"}, 'permission must be read, edit or full, not "root"'),
+    ({"timeout_s": 0}, "timeout_s must be a whole number above 0, not 0"),
+    ({"timeout_s": -5}, "timeout_s must be a whole number above 0, not -5"),
+    ({"timeout_s": 1.5}, "timeout_s must be a whole number above 0, not 1.5"),
+    ({"timeout_s": 10**12}, "timeout_s must be a whole number above 0, not 1000000000000"),
+    ({"stall_timeout_s": 0}, "stall_timeout_s must be a whole number above 0, not 0"),
+    ({"max_attempts": 0}, "max_attempts must be a whole number above 0, not 0"),
+    ({"backoff_s": -1}, "backoff_s must be a number of seconds, not -1"),
+    ({"delay_s": "soon"}, 'delay_s must be a number of seconds, not "soon"'),
+    ({"delay_s": 1e300}, "delay_s must be a number of seconds"),
     ({"delay_s": 1, "scheduled_at": "2030-01-01"}, "give scheduled_at or delay_s, not both"),
-    ({"scheduled_at": "infinity"}, 'scheduled_at is a moment, not "infinity"'),
-    ({"scheduled_at": "-Infinity"}, 'scheduled_at is a moment, not "-Infinity"'),
+    ({"scheduled_at": "infinity"}, 'scheduled_at must be a finite time, not "infinity"'),
+    ({"scheduled_at": "-Infinity"}, 'scheduled_at must be a finite time, not "-Infinity"'),
     ({"scheduled_at": "20270-01-31"}, "is not a valid scheduled_at: expected a time in the years 1 to 9999"),
     (
         {"scheduled_at": "4713-01-01 BC"},
@@ -58,24 +58,24 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
         {"scheduled_at": "someday"},
         "a task was not understood: invalid input syntax for type timestamp",
     ),
-    ({"scheduled_at": 1893456000}, "scheduled_at is text, not 1893456000"),
+    ({"scheduled_at": 1893456000}, "scheduled_at must be text, not 1893456000"),
     ({"idempotency_key": ""}, "idempotency_key must not be empty (leave it out instead)"),
-    ({"idempotency_key": "k" * 1001}, "idempotency_key is at most 1,000 bytes long"),
+    ({"idempotency_key": "k" * 1001}, "idempotency_key must be at most 1,000 bytes long"),
     ({"tenant_id": ""}, "tenant_id must not be empty (leave it out instead)"),
-    ({"tenant_id": "a\x1fb"}, "tenant_id must hold no control characters"),
-    ({"tenant_id": LONG}, "tenant_id is at most 200 bytes long"),
-    ({"queue": "a\nb"}, "queue must hold no control characters"),
-    ({"queue": LONG}, "queue is at most 200 bytes long"),
+    ({"tenant_id": "a\x1fb"}, "tenant_id must not hold control characters"),
+    ({"tenant_id": LONG}, "tenant_id must be at most 200 bytes long"),
+    ({"queue": "a\nb"}, "queue must not hold control characters"),
+    ({"queue": LONG}, "queue must be at most 200 bytes long"),
     ({"account": ""}, "account must not be empty (leave it out instead)"),
-    ({"account": LONG}, "account is at most 200 bytes long"),
-    ({"model": LONG}, "model is at most 200 bytes long"),
+    ({"account": LONG}, "account must be at most 200 bytes long"),
+    ({"model": LONG}, "model must be at most 200 bytes long"),
     ({"model": "--yolo"}, 'model must not begin with "-"'),
     ({"fallback_model": "--yolo"}, 'fallback_model must not begin with "-"'),
     ({"session_id": "--last"}, 'session_id must not begin with "-"'),
-    ({"session_id": 5}, "session_id is text"),
-    ({"labels": ["a"]}, "labels is a JSON object"),
-    ({"labels": "a"}, "labels is a JSON object"),
-    ({"output_files": "out.txt"}, "output_files is a list of file names"),
+    ({"session_id": 5}, "session_id must be text"),
+    ({"labels": ["a"]}, "labels must be a JSON object"),
+    ({"labels": "a"}, "labels must be a JSON object"),
+    ({"output_files": "out.txt"}, "output_files must be a list of file names"),
     ({"output_files": ["../out"]}, "output_files holds a name that is not allowed: '../out'"),
     (
         {"output_files": ["/etc/passwd"]},
@@ -83,8 +83,8 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
     ),
     ({"output_files": [{"path": "x"}]}, "output_files holds a name that is not allowed"),
     ({"output_files": ["x", "x"]}, "output_files names a file twice"),
-    ({"output_files": [f"f{i}" for i in range(1001)]}, "output_files names at most 1,000 files"),
-    ({"input_files": {"path": "x"}}, "input_files is a list of objects with path and content"),
+    ({"output_files": [f"f{i}" for i in range(1001)]}, "output_files must name at most 1,000 files"),
+    ({"input_files": {"path": "x"}}, "input_files must be a list of objects with path and content"),
     ({"input_files": ["x"]}, "input_files holds a name that is not allowed: none"),
     ({"input_files": [{"content": "x"}]}, "input_files holds a name that is not allowed: none"),
     (
@@ -95,17 +95,17 @@ BAD_KEYS: list[tuple[dict[str, object], str]] = [
         {"input_files": [{"path": "a/../b", "content": ""}]},
         "input_files holds a name that is not allowed",
     ),
-    ({"input_files": [{"path": "x"}]}, "input_files gives 'x' either content or content_base64"),
+    ({"input_files": [{"path": "x"}]}, "input_files must give 'x' either content or content_base64"),
     (
         {"input_files": [{"path": "x", "content": "a", "content_base64": "YQ=="}]},
-        "input_files gives 'x' either content or content_base64",
+        "input_files must give 'x' either content or content_base64",
     ),
-    ({"input_files": [{"path": "x", "content": 5}]}, "input_files gives 'x' its content as text"),
+    ({"input_files": [{"path": "x", "content": 5}]}, "input_files must give 'x' its content as text"),
     ({"input_files": [{"path": "x", "content": "", "mode": 4095}]}, "a mode from 0 to 511 (0o777)"),
     ({"input_files": [{"path": "x", "content": "", "mode": "rwx"}]}, "a mode from 0 to 511 (0o777)"),
     (
         {"input_files": [{"path": "x", "content": "", "owner": "me"}]},
-        "describes a file by path, content",
+        "must describe a file by path, content",
     ),
     ({"input_files": [{"path": "x", "content_base64": "%"}]}, "a task was not understood: invalid"),
     ({"input_files": [{"path": "x", "content": ""}] * 2}, "input_files names a file twice"),
@@ -120,13 +120,13 @@ def test_a_bad_task_is_refused_with_a_sentence_that_says_what_to_change(db: Clie
 
 def test_something_that_is_no_list_of_tasks_is_refused(db: Client) -> None:
     for nonsense in ({"tool": "claude", "prompt": "p"}, "claude", None):
-        with refused("LD400", "takes a JSON array"):
+        with refused("LD400", "needs a JSON array"):
             db.submit_all(nonsense)
 
 
 def test_the_bad_task_of_a_batch_is_named_by_its_place(db: Client) -> None:
     good = {"tool": "claude", "prompt": "p"}
-    with refused("LD400", "task 3: priority is a number from 1 to 9"):
+    with refused("LD400", "task 3: priority must be a number from 1 to 9"):
         db.submit_all([good, good, good | {"priority": 0}, good | {"priority": 11}])
 
 
@@ -205,7 +205,7 @@ def test_a_prompt_of_10_mb_arrives_whole_in_pieces_after_the_claim(db: Client) -
 
 
 def test_a_prompt_above_32_mb_is_refused(db: Client) -> None:
-    with refused("LD400", "prompt is at most 32 MB long"):
+    with refused("LD400", "prompt must be at most 32 MB long"):
         db.submit("x" * (32 * 1024 * 1024 + 1))
 
 
