@@ -13,7 +13,7 @@ import trio
 
 from dispatcher.host.host_trouble import is_host_trouble, when_there_is_room
 from dispatcher.run import environment
-from dispatcher.run.collect import collect
+from dispatcher.run.output.collect import collect
 from dispatcher.run.conclusion import explain
 from dispatcher.run.config_home import newest_file
 from dispatcher.run.launch import Launch, launch

@@ -1,1 +1,1 @@
-"""What one agent prints: read from its log files, parsed, masked, and stored in batches."""
+"""What one agent prints and writes: read from its log files, parsed, masked and stored; and its output files."""

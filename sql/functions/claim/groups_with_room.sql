@@ -1,5 +1,6 @@
--- INTERNAL groups_with_room(dispatcher, now, most): the groups that a claim of at most so many tasks may use, with their
--- free slots: the `most` best ones of each tool, unless the limit of the tool is full. Also returns their tools, or null.
+-- INTERNAL groups_with_room(dispatcher, now, most): the groups that a claim of at most so many tasks may use, with
+-- their free slots: the `most` best ones of each tool, unless the limit of the tool is full. Also returns their tools,
+-- or null.
 -- Only lease_tasks() calls this.
 CREATE OR REPLACE FUNCTION groups_with_room(
     p_dispatcher dispatchers, p_now timestamptz, p_most integer, OUT groups claimable_group [], OUT open_tools text []

@@ -3,7 +3,7 @@
 -- claim gave them. session_id is a session to go on with, and goes_on says that it is the task's own, which was cut
 -- short; directory names the workspace to work in. prompt is null when it is large, see prompt_in_claim(), or when
 -- `prompts` is false.
--- In plpgsql, since the plan of a SQL function is made anew in each transaction.
+-- It is in plpgsql, because each transaction would plan a SQL function again.
 CREATE OR REPLACE FUNCTION runs_for_dispatch(p_tasks uuid [], p_prompts boolean DEFAULT true) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$

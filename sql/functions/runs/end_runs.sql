@@ -17,7 +17,7 @@
 -- account. The task itself may say which errors are tried again. A cancel that was asked for ends the task as canceled,
 -- unless the agent was quicker and succeeded.
 -- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
--- all of it for each report (measured), until autovacuum comes by.
+-- all of it for each report (measured), until autovacuum has run.
 -- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.

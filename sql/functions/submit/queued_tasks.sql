@@ -1,6 +1,6 @@
--- INTERNAL queued_tasks(tasks, tenant, ids, numbers, created): the rows that submit_tasks() returns: for each task the one
--- that was created, or the first one with its idempotency key. `tenant` is that of tasks that name none.
--- It is a later statement than the INSERT, so that it sees a task which another transaction committed while that waited.
+-- INTERNAL queued_tasks(tasks, tenant, ids, numbers, created): the rows that submit_tasks() returns: for each task the
+-- one that was created, or the first one with its idempotency key. `tenant` is that of tasks that name none.
+-- It is a later statement than the INSERT, so it sees a task that another transaction committed while the INSERT waited.
 -- Raises 40001 if the first task of a key was deleted at this moment.
 CREATE OR REPLACE FUNCTION queued_tasks(
     p_tasks jsonb, p_tenant text, p_ids uuid [], p_numbers bigint [], p_created boolean []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.database.transfers import OutputFile
-from dispatcher.run.collect import collect
+from dispatcher.run.output.collect import collect
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import Kept, LargeFiles
 from sql.calls import INLINE_BYTES

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from dispatcher.database.transfers import OutputFile
-from dispatcher.run.collect import IN_MEMORY_BYTES, CollectError, collect
+from dispatcher.run.output.collect import IN_MEMORY_BYTES, CollectError, collect
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import LargeFiles
 from sql.calls import INLINE_BYTES
