@@ -13,8 +13,8 @@ from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import OutputFile, Transfers
 from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.host.threads import in_thread
-from dispatcher.run.output.collect import CollectError, collect
 from dispatcher.run.conclusion import STOPPED
+from dispatcher.run.output.collect import CollectError, collect
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import Workspace
