@@ -17,12 +17,7 @@ from dispatcher.configuration import paths
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.apply_settings import apply_settings
-from dispatcher.database.connection import (
-    connect,
-    execute,
-    translate,
-    translated,
-)
+from dispatcher.database.connection import connect, execute, translate, translated
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
