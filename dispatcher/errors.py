@@ -63,6 +63,14 @@ class DatabaseError(DispatchError):
     exit_code = ExitCode.DATABASE
 
 
+class ForbiddenError(DatabaseError):
+    """The login or the token may not do that."""
+
+
+class UnauthorizedError(DatabaseError):
+    """The token is missing, not known, or has expired."""
+
+
 class WrongStateError(DispatchError):
     """The task or group is in a state in which the verb is not possible."""
 
