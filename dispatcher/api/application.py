@@ -37,8 +37,8 @@ def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIA
         openapi_config=OpenAPIConfig(
             title="llmctl",
             version=__version__,
-            path="/",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            path="/openapi",
+            render_plugins=[JsonRenderPlugin()],
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"token": []}],
         ),
