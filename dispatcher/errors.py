@@ -64,11 +64,13 @@ class DatabaseError(DispatchError):
 
 
 class ForbiddenError(DatabaseError):
-    """The login or the token may not do that."""
+    """The database does not permit this to the login or token that acts."""
 
 
-class UnauthorizedError(DatabaseError):
-    """The token is missing, not known, or has expired."""
+class UnauthorizedError(DispatchError):
+    """The token is unknown, was removed, or has expired."""
+
+    exit_code = ExitCode.DATABASE
 
 
 class WrongStateError(DispatchError):

@@ -1,4 +1,4 @@
-"""The rows of the SQL functions in api_calls.py."""
+"""The rows of the SQL functions that only the HTTP API calls. Lengths of time are in seconds, sizes in bytes."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Acting(Struct, frozen=True):
-    """The row of act_as(): what the token may. ``tenants`` None stands for all."""
+    """The row of act_as(): the token that acts in this transaction. ``tenants`` None: all those of the login."""
 
     name: str
     role: str
