@@ -14,7 +14,9 @@ from sql.rows import RunRow
 
 START = datetime(2026, 11, 25, 12, tzinfo=UTC)
 sizes = st.floats(min_value=0, max_value=1e12, allow_subnormal=False)
-pieces = st.lists(st.builds(Piece, sizes, st.sampled_from(["succeeded", "failed", 'x" onload="x'])), max_size=4)
+pieces = st.lists(
+    st.builds(Piece, sizes, st.sampled_from(["succeeded", "failed", 'x" onload="x'])), max_size=4
+)
 titles = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]))
 
 
