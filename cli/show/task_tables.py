@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.tables import Column, table
-from cli.show.text import age, count, first_lines, money, size, stopwatch
+from cli.show.text import first_lines
 from dispatcher.durations import duration
+from dispatcher.quantities import age, count, money, size, stopwatch
 from dispatcher.terminal import one_line
 from sql.rows import FileRow, RunRow, Task, TaskRow
 

@@ -7,9 +7,9 @@ import typer
 
 from cli.registry import family
 from cli.show.output import interrupts_say, say
-from cli.show.text import size
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
+from dispatcher.quantities import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,6 +15,9 @@ from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
+from dispatcher.api.page.login import LoginLink
+from dispatcher.api.page.site import PAGES
 from dispatcher.api.routes import description, health, tasks
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
@@ -22,11 +25,20 @@ from dispatcher.errors import DispatchError
 ROUTES = (*description.ROUTES, *health.ROUTES, *tasks.ROUTES)
 
 
-def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIApp:
-    """Build the application. Handlers find ``gateway``, ``changes`` and ``settings`` in the state of the app."""
+def application(
+    settings: Settings, gateway: Gateway, changes: Changes, login_link: LoginLink | None = None
+) -> ASGIApp:
+    """Build the application. Handlers find what is given in the state of the app, named as the parameters."""
+    state = {
+        "settings": settings,
+        "gateway": gateway,
+        "changes": changes,
+        "login_link": login_link or LoginLink(),
+    }
     app = Litestar(
-        route_handlers=ROUTES,
-        state=State({"settings": settings, "gateway": gateway, "changes": changes}),
+        route_handlers=[*ROUTES, *PAGES],
+        state=State(state),
+        template_config=TEMPLATE_CONFIG,
         dependencies={"caller": Provide(provide_caller)},
         exception_handlers={
             DispatchError: problems.respond_to_error,

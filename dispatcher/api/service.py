@@ -19,6 +19,7 @@ from hypercorn.typing import Framework
 from dispatcher.api.application import application
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
+from dispatcher.api.page.login import LoginLink
 from dispatcher.configuration import paths
 from dispatcher.configuration.settings import ApiSettings, Settings
 from dispatcher.database.connection import connect
@@ -69,7 +70,9 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             if while_stdin_is_open:
                 nursery.start_soon(_until_stdin_ends, told_to_end)
             log.info("the API is served", url=url_of(settings.api, bound))
-            app: Framework = application(settings, gateway, changes)  # type: ignore[assignment]
+            login_link = LoginLink()
+            login_link.print_on_terminal(url_of(settings.api, bound))
+            app: Framework = application(settings, gateway, changes, login_link)  # type: ignore[assignment]
             await serve_http(
                 app, _config(settings.api, bound), shutdown_trigger=_ending(told_to_end, changes)
             )
