@@ -16,6 +16,7 @@ from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
 from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
+from dispatcher.api.page.health import Checkup
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.page.site import PAGES
 from dispatcher.api.routes import description, health, tasks
@@ -28,12 +29,13 @@ ROUTES = (*description.ROUTES, *health.ROUTES, *tasks.ROUTES)
 def application(
     settings: Settings, gateway: Gateway, changes: Changes, login_link: LoginLink | None = None
 ) -> ASGIApp:
-    """Build the application. Handlers find what is given in the state of the app, named as the parameters."""
+    """Build the application. Handlers find what is given in the state of the app, named as the parameters; and ``checkup``."""
     state = {
         "settings": settings,
         "gateway": gateway,
         "changes": changes,
         "login_link": login_link or LoginLink(),
+        "checkup": Checkup(),
     }
     app = Litestar(
         route_handlers=[*ROUTES, *PAGES],

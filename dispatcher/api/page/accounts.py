@@ -6,22 +6,19 @@ from litestar import get, post
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
-from dispatcher.api.page.frame.forms import form_of
-from dispatcher.durations import seconds_of
+from dispatcher.api.page.frame.forms import form_of, seconds
+from dispatcher.api.page.frame.roles import may_operate
 from dispatcher.errors import UsageError
-from sql import api_calls, calls
-
-OPERATORS = ("operator", "admin")
+from sql import calls
 
 
 @get("/accounts")
 async def accounts_page(caller: Caller) -> Template:
     """Show groups and limits. Nothing of it is a variable of a group, or where its login is."""
-    acting = await caller.call(api_calls.act_as(caller.token))
     context = {
         "groups": await caller.call(calls.list_groups()),
         "limits": await caller.call(calls.list_limits()),
-        "may_operate": acting.role in OPERATORS,
+        "may_operate": may_operate(await caller.acting()),
     }
     return Template("accounts.html", context=context)
 
@@ -37,7 +34,7 @@ async def change_group(request: ApiRequest, caller: Caller, verb: str) -> Redire
         case "resume":
             await caller.call(calls.resume_group(group))
         case "cool":
-            length = _seconds(form.text("for"))
+            length = seconds(form.text("for"))
             await caller.call(calls.cool_down_group(group, None, reason, for_s=length))
         case "uncool":
             await caller.call(calls.clear_cooldown(group))
@@ -64,13 +61,6 @@ async def remove_limit(request: ApiRequest, caller: Caller) -> Redirect:
     form = await form_of(request)
     await caller.call(calls.remove_limit(form.text("scope")))
     return _back()
-
-
-def _seconds(typed: str) -> float:
-    try:
-        return seconds_of(typed)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _back() -> Redirect:

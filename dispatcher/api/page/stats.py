@@ -1,7 +1,8 @@
 """`/ui/stats`: what was done and what it took."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from litestar import get
 from litestar.response import Template
@@ -9,33 +10,111 @@ from markupsafe import Markup
 
 from dispatcher.api.caller import Caller
 from dispatcher.api.page.charts import Piece, bar, columns
-from dispatcher.durations import seconds_of
-from dispatcher.errors import UsageError
+from dispatcher.api.page.frame.forms import seconds
 from sql import calls
 from sql.rows import StatsRow
 
 GROUPINGS = ("day", "group", "tool", "model", "tenant")
-PERIODS = {"": "ever", "1d": "today", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
+PERIODS = {"1d": "today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "": "ever"}
 USUAL_PERIOD = "30d"
+MOST_DAYS = 366
+"""A chart has a bar for each day; of a longer time it shows the last year."""
+
+
+class Measure(NamedTuple):
+    """What a chart shows of each row. ``style`` and ``title`` of a part are in its legend."""
+
+    title: str
+    parts: Sequence[tuple[str, str, Callable[[StatsRow], float]]]
+
+    def pieces(self, row: StatsRow | None) -> list[Piece]:
+        return [Piece(size(row), style) for style, _, size in self.parts] if row else []
+
+    def total(self, row: StatsRow) -> float:
+        return sum(piece.size for piece in self.pieces(row))
+
+
+def others(row: StatsRow) -> int:
+    """Return how many runs were canceled or interrupted."""
+    return row.runs - row.succeeded - row.failed - row.limited
+
+
+MEASURES = {
+    "runs": Measure(
+        "Runs",
+        (
+            ("succeeded", "succeeded", lambda row: row.succeeded),
+            ("failed", "failed", lambda row: row.failed),
+            ("rate_limited", "at a limit", lambda row: row.limited),
+            ("canceled", "canceled or interrupted", others),
+        ),
+    ),
+    "cost": Measure(
+        "Cost",
+        (
+            ("first", "paid", lambda row: float(row.cost_usd or 0)),
+            ("second", "list price of what subscriptions covered", lambda row: float(row.notional_usd or 0)),
+        ),
+    ),
+    "tokens": Measure(
+        "Tokens",
+        (
+            ("first", "output", lambda row: row.output_tokens or 0),
+            ("second", "input", lambda row: (row.input_tokens or 0) - (row.cached_input_tokens or 0)),
+            ("third", "input from a cache", lambda row: row.cached_input_tokens or 0),
+        ),
+    ),
+}
 
 
 @get("/stats")
 async def stats_page(caller: Caller, by: str = "day", since: str = USUAL_PERIOD) -> Template:
-    """Show the runs that ended in the last days: ``since`` is a length of time such as 7d, or empty for all."""
+    """Show the runs that ended since the beginning of a day (UTC): 7d is today and the six days before."""
     rows = await caller.call(calls.stats(by, _begin(since)))
+    most = {name: max((measure.total(row) for row in rows), default=0) for name, measure in MEASURES.items()}
+    by_day = by == "day"
     context = {
         "by": by,
         "since": since,
         "groupings": GROUPINGS,
         "periods": PERIODS if since in PERIODS else {**PERIODS, since: since},
-        "rows": list(reversed(rows)) if by == "day" else sorted(rows, key=lambda row: -row.runs),
-        "total": _total(rows),
         "measures": MEASURES,
-        "charts": [columns(title, _range(rows), [pieces(row) for row in rows]) for title, pieces in MEASURES]
-        if by == "day"
-        else [],
-        "bars": {} if by == "day" else _bars(rows),
-        "first": rows[0].key if rows else None,
-        "last": rows[-1].key if rows else None,
+        "most": most,
+        "others": others,
+        "rows": rows[::-1] if by_day else sorted(rows, key=lambda row: -row.runs),
+        "charts": _charts(rows) if by_day else {},
+        "bars": lambda row: {
+            name: bar(f"{measure.title} of {row.key}", measure.pieces(row), most[name])
+            for name, measure in MEASURES.items()
+        },
     }
     return Template("stats.html", context=context)
+
+
+def _begin(since: str) -> datetime | None:
+    if not since:
+        return None
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(seconds=max(0, seconds(since) - 86_400))
+
+
+def _charts(rows: Sequence[StatsRow]) -> dict[str, Markup]:
+    """Return a chart for each measure that is there. A day on which nothing ended has its place, too."""
+    by_day = {date.fromisoformat(row.key): row for row in rows if row.key}
+    if not by_day:
+        return {}
+    last = max(by_day)
+    length = min(MOST_DAYS, (last - min(by_day)).days + 1)
+    days = [last - timedelta(days=before) for before in reversed(range(length))]
+    return {
+        name: columns(
+            f"{measure.title} a day",
+            f"From {days[0]} to {last}; the table below has the numbers.",
+            [measure.pieces(by_day.get(day)) for day in days],
+        )
+        for name, measure in MEASURES.items()
+        if any(measure.total(row) for row in rows)
+    }
+
+
+ROUTES = (stats_page,)

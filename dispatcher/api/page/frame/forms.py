@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from litestar.datastructures import FormMultiDict, UploadFile
 
 from dispatcher.api.caller import ApiRequest
+from dispatcher.durations import seconds_of
 from dispatcher.errors import UsageError
 
 
@@ -30,3 +31,11 @@ async def form_of(request: ApiRequest) -> Form:
         return Form(await request.form())
     except (UnicodeDecodeError, LookupError) as error:
         raise UsageError("the form is not valid: expected text in UTF-8") from error
+
+
+def seconds(typed: str) -> int:
+    """Return a length of time that was typed, in seconds. Raises :class:`UsageError`."""
+    try:
+        return seconds_of(typed)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

@@ -1,0 +1,74 @@
+"""A part of what an agent printed, as text for the page. Without scripts one turns its pages; with them it follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from dispatcher.api.caller import Caller
+from dispatcher.api.page.ansi import as_html
+from dispatcher.errors import UsageError
+from dispatcher.log_views import remarks, view_of
+from sql import calls
+from sql.rows import LogState
+
+WINDOW = 200_000
+"""Bytes of a log on one page; it ends with the piece that reaches so far."""
+STREAMS = ("stdout", "stderr")
+
+
+@dataclass(frozen=True)
+class Log:
+    """What of a run's log is shown: from the position ``begin`` to ``end``. ``text`` is None if it is not asked for."""
+
+    state: LogState
+    stream: str
+    begin: int
+    end: int
+    text: Markup | None
+    has_more: bool
+    remarks: Sequence[str]
+
+    @property
+    def earlier(self) -> int | None:
+        """Where the part before begins, if there is one."""
+        return max(0, self.begin - WINDOW) if self.begin else None
+
+
+async def log_of(
+    caller: Caller, number: int, run_no: int | None, stream: str, begin: int | None, *, with_text: bool
+) -> Log | None:
+    """Return a part of the log of a run, of the last one if none is named: without ``begin`` the end of it.
+
+    Returns None before the first run. Raises :class:`UsageError` and what the calls raise.
+    """
+    if stream not in STREAMS:
+        raise UsageError(f"{stream!r} is not a valid stream: expected stdout or stderr")
+    state = await caller.call(calls.log_state(str(number), run_no))
+    if state.run_no is None:
+        return None
+    if begin is None:
+        begin = max(0, state.printed(stream)[1] - WINDOW)
+    said = remarks(state, stream, shown_by=f"under {STREAMS[1 - STREAMS.index(stream)]}")
+    shown = list(said) if state.run_ended else []
+    if not with_text:
+        return Log(state, stream, begin, begin, None, False, shown)
+    content, end, has_more = await _read(caller, state, stream, begin)
+    if begin:  # it may have begun within a line
+        content = content.partition(b"\n")[2]
+    view = view_of(state.tool, stream, raw=False, clean=str)
+    text = as_html((view.feed(content) + view.end()).decode(errors="replace"))
+    return Log(state, stream, begin, end, text, has_more, [] if has_more else shown)
+
+
+async def _read(caller: Caller, state: LogState, stream: str, begin: int) -> tuple[bytes, int, bool]:
+    """Return what is stored from a position on, the position of its end, and whether more is stored."""
+    found: list[bytes] = []
+    end = begin
+    while pieces := await caller.call(calls.read_output(str(state.number), state.run_no, stream, end)):
+        for piece in pieces:
+            if end - begin >= WINDOW:
+                return b"".join(found), end, True
+            found.append(piece.content)
+            end = piece.ends_at
+    return b"".join(found), end, False
