@@ -1,8 +1,10 @@
 """The rows of the SQL functions that only the HTTP API calls. Lengths of time are in seconds, sizes in bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class Acting(Struct, frozen=True):
@@ -11,3 +13,22 @@ class Acting(Struct, frozen=True):
     name: str
     role: str
     tenants: Sequence[str] | None
+
+
+class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The tasks that list_page() and others select: those that fit everything that is given.
+
+    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of a name. ``since`` and ``until`` bound
+    when a task was created.
+    """
+
+    numbers: Sequence[int] | None = None
+    states: Sequence[str] | None = None
+    tool: str | None = None
+    tenant: str | None = None
+    queue: str | None = None
+    group: str | None = None
+    name: str | None = None
+    labels: Mapping[str, str] | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
