@@ -13,14 +13,14 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
-            "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
+            "count_tasks", "facets", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
             "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
             "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": [
             "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
         ]},
-        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
+        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "check_tallies", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs", "has_work", "heartbeat",

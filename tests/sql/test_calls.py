@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from sql import calls, dispatcher_calls
+from sql import api_calls, calls, dispatcher_calls
 from sql.call import Call
 from sql.dispatcher_rows import Output, Report, Started
 from sql.rows import Task
@@ -27,7 +27,7 @@ MakeCall = Callable[..., Call[Any]]
 
 CALLS: dict[str, MakeCall] = {
     name: made
-    for module in (calls, dispatcher_calls)
+    for module in (calls, api_calls, dispatcher_calls)
     for name, made in vars(module).items()
     if inspect.isfunction(made) and made.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -58,6 +58,7 @@ SAMPLES: dict[object, object] = {
     Sequence[str]: [str(uuid4())],
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
+    Mapping[str, object]: {"tool": "claude"},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],

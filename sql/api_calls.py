@@ -1,0 +1,11 @@
+"""The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
+
+from collections.abc import Mapping
+
+from sql.api_rows import FacetCount
+from sql.call import Call, as_json, given, many
+
+
+def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:
+    """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
+    return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
