@@ -1,9 +1,16 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Acting
-from sql.call import Call, one
+from collections.abc import Mapping
+
+from sql.api_rows import Acting, FacetCount
+from sql.call import Call, as_json, given, many, one
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
     """Let the rest of the transaction act as the token with this SHA-256. Raises LD401 where there is none."""
     return Call("act_as", {"hash": hash}, one(Acting))
+
+
+def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:
+    """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
+    return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))

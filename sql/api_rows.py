@@ -32,3 +32,11 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     labels: Mapping[str, str] | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class FacetCount(Struct, frozen=True):
+    """One row of facets(): so many tasks of the selection have this ``value`` of the ``facet``."""
+
+    facet: str
+    value: str
+    tasks: int

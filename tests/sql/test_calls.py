@@ -59,6 +59,7 @@ SAMPLES: dict[object, object] = {
     Sequence[str]: [str(uuid4())],
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
+    Mapping[str, object]: {"tool": "claude"},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],

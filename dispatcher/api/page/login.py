@@ -52,7 +52,7 @@ class LoginLink:
             sys.stderr.write(f"\nOpen the page (this link works once, for an hour):\n  {self.make(url)}\n\n")
 
 
-@get("/login", sync_to_thread=False)
+@get("/login")
 async def login_page(
     request: ApiRequest,
     code: str | None = None,

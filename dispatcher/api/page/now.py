@@ -2,15 +2,48 @@
 
 from litestar import get
 from litestar.response import Template
+from msgspec import Struct
 
 from dispatcher.api.caller import Caller
-from sql import calls
+from dispatcher.api.page.frame.words import STATES, WAITING
+from sql import api_calls, calls
+from sql.api_rows import Selection
+from sql.rows import StateCount, TaskRow
+
+MOST_RUNNING = 50
+LAST_FAILURES = 5
+
+
+class Waiting(Struct, frozen=True):
+    """How many tasks wait for one reason, and the last of them, whose sentence stands for all."""
+
+    state: str
+    tasks: int
+    example: TaskRow | None
 
 
 @get("/")
 async def now_page(caller: Caller) -> Template:
-    context = {"groups": await caller.call(calls.list_groups())}
+    counts = sorted(await caller.call(calls.count_tasks()), key=lambda one: STATES.index(one.state))
+    context = {
+        "counts": counts,
+        "groups": await caller.call(calls.list_groups()),
+        "active": await _newest(caller, Selection(states=["leased", "running"]), MOST_RUNNING),
+        "waiting": [await _waiting(caller, one) for one in counts if one.state in WAITING],
+        "failures": await _newest(caller, Selection(states=["failed"]), LAST_FAILURES),
+        "dispatchers": await caller.call(calls.list_dispatchers()),
+    }
     return Template("now.html", context=context)
+
+
+async def _waiting(caller: Caller, count: StateCount) -> Waiting:
+    [*examples] = await _newest(caller, Selection(states=[count.state]), 1)
+    return Waiting(count.state, count.tasks, examples[0] if examples else None)
+
+
+async def _newest(caller: Caller, select: Selection, most: int) -> list[TaskRow]:
+    page = await caller.call(api_calls.list_page(select, limit=most))
+    return list(page.items)
 
 
 ROUTES = (now_page,)

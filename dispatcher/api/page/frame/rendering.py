@@ -7,7 +7,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from markupsafe import Markup
 
-from dispatcher import quantities
+from dispatcher import quantities, remarks
 from dispatcher.api.page.frame import static_files, words
 from dispatcher.durations import duration
 from dispatcher.terminal import harmless
@@ -36,6 +36,9 @@ ENVIRONMENT.filters.update(
     duration=duration,
     grouped=words.grouped,
     money=words.money,
+    ran_s=remarks.ran_s,
+    remark=remarks.remark,
+    since=words.since,
     size=quantities.size,
     stopwatch=quantities.stopwatch,
     tone=words.tone,

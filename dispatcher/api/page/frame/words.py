@@ -5,6 +5,11 @@ from decimal import Decimal
 
 from dispatcher import quantities
 
+WAITING = ("queued", "budget", "limit", "retry", "scheduled", "dependency", "held")
+"""What a queued task may wait for; "queued" waits for a slot."""
+STATES = ("running", "leased", *WAITING, "failed", "succeeded", "canceled")
+"""The states of count_tasks(), in the order in which they interest people."""
+
 _TONES = {
     "running": "good",
     "leased": "good",
@@ -68,6 +73,11 @@ def money(dollars: Decimal | float) -> str:
 def when(moment: datetime) -> str:
     """Return a time as ``2026-11-25 10:00:07 UTC``: the person may be elsewhere than the server."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def since(seconds: float) -> float:
+    """Return when something was, so many seconds ago, on the clock of :func:`now`."""
+    return round(now() - seconds, 1)
 
 
 def now() -> float:
