@@ -11,3 +11,4 @@ class Acting(Struct, frozen=True):
     name: str
     role: str
     tenants: Sequence[str] | None
+    expires_in_s: float | None
