@@ -217,6 +217,7 @@ class Task(Struct, frozen=True):
     output_files: Sequence[str]
     runs: Sequence[RunRow]
     files: Sequence[FileRow]
+    actions: Sequence[str] = ()
     run_count: int = 0
     """How many runs there were; ``runs`` holds the last ones."""
 

@@ -9,7 +9,6 @@ from cli.registry import family
 from cli.show.output import interrupts_say, say
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
-from dispatcher.quantities import size
 
 if TYPE_CHECKING:
     from cli.database.log_reading import LogReader

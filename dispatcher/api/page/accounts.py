@@ -1,15 +1,16 @@
 """`/ui/accounts`: worker groups, which are accounts of tools, and limits. Operators change them here."""
 
-from http import HTTPStatus
-
 from litestar import get, post
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of, seconds
 from dispatcher.api.page.frame.roles import may_operate
 from dispatcher.errors import UsageError
 from sql import calls
+
+PAGE = "/ui/accounts"
 
 
 @get("/accounts")
@@ -40,7 +41,7 @@ async def change_group(request: ApiRequest, caller: Caller, verb: str) -> Redire
             await caller.call(calls.clear_cooldown(group))
         case _:
             raise UsageError(f"{verb!r} is not a valid verb: expected pause, resume, cool or uncool")
-    return _back()
+    return go_to(PAGE)
 
 
 @post("/limits/set")
@@ -53,18 +54,14 @@ async def set_limit(request: ApiRequest, caller: Caller) -> Redirect:
     except ValueError:
         raise UsageError(f"{form.text('max')!r} is not a valid limit: expected 0 or more") from None
     await caller.call(calls.set_limit(scope, most))
-    return _back()
+    return go_to(PAGE)
 
 
 @post("/limits/remove")
 async def remove_limit(request: ApiRequest, caller: Caller) -> Redirect:
     form = await form_of(request)
     await caller.call(calls.remove_limit(form.text("scope")))
-    return _back()
-
-
-def _back() -> Redirect:
-    return Redirect("/ui/accounts", status_code=HTTPStatus.SEE_OTHER)
+    return go_to(PAGE)
 
 
 ROUTES = (accounts_page, change_group, set_limit, remove_limit)

@@ -1,4 +1,4 @@
-"""Text of agents as HTML: its colours become classes of the style sheet, and everything else that controls a terminal goes.
+"""Text of agents as HTML: its colours become classes of the style sheet, other control sequences go.
 
 Backgrounds, reversed and concealed text are left out on purpose: with them an agent could hide what it prints.
 """

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TypeVar
 
 import trio
@@ -10,6 +9,7 @@ from litestar import get, post
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.roles import may_see_host
 from dispatcher.checks.checklist import check
 from dispatcher.checks.finding import Finding
@@ -71,7 +71,7 @@ async def run_checks(request: ApiRequest, caller: Caller) -> Redirect:
     if not may_see_host(await caller.acting()):
         raise ForbiddenError("this token may not look at the host: that needs the role operator or admin")
     await request.app.state.checkup.run(request.app.state.settings)
-    return Redirect("/ui/health", status_code=HTTPStatus.SEE_OTHER)
+    return go_to("/ui/health")
 
 
 async def _or_none(caller: Caller, call: Call[Result]) -> Result | None:

@@ -11,6 +11,7 @@ from litestar.datastructures import UploadFile
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import Form, form_of
 from dispatcher.api.problems import problem_of
 from dispatcher.durations import seconds_of
@@ -59,7 +60,11 @@ FIELDS = (
     Field("account", "Account", "Any account of the tool unless given.", kind="choice"),
     Field("model", "Model", "The tool's own default unless given."),
     Field(
-        "permission", "The agent may", kind="select", choices=("edit", "read", "full"), hint="edit: its directory"
+        "permission",
+        "The agent may",
+        kind="select",
+        choices=("edit", "read", "full"),
+        hint="edit: its directory",
     ),
     Field("name", "Name"),
     Field("priority", "Priority", "1 to 9; 9 starts first.", kind="select", choices=tuple("987654321")),
@@ -70,14 +75,34 @@ FIELDS = (
     Field("scheduled_at", "Or start at (UTC)", kind="datetime-local", read=_utc),
     Field("tenant_id", "Tenant", "Tenants take fair turns.", more=True),
     Field("queue", "Queue", "A limit can be set for it.", more=True),
-    Field("stall_timeout_s", "Longest silence", "Stop a run that prints nothing for so long.", read=seconds_of, more=True),
+    Field(
+        "stall_timeout_s",
+        "Longest silence",
+        "Stop a run that prints nothing for so long.",
+        read=seconds_of,
+        more=True,
+    ),
     Field("fallback_model", "Fallback model", "When the model is overloaded; claude only.", more=True),
-    Field("backoff_s", "Wait before a retry", "Such as 30s; then twice as long each time.", read=seconds_of, more=True),
-    Field("output_files", "Files to write", "Names, one a line. The task fails without them.", kind="lines", read=_lines, more=True),
+    Field(
+        "backoff_s",
+        "Wait before a retry",
+        "Such as 30s; then twice as long each time.",
+        read=seconds_of,
+        more=True,
+    ),
+    Field(
+        "output_files",
+        "Files to write",
+        "Names, one a line. The task fails without them.",
+        kind="lines",
+        read=_lines,
+        more=True,
+    ),
     Field("workdir", "Directory", "Below a directory that config.yaml allows.", more=True),
     Field("idempotency_key", "Key", "Nothing is queued if a task has it already.", more=True),
 )
 KEYS = ("prompt", *(field.key for field in FIELDS))
+_USUAL = ("", "default")
 DEFAULTS = {"permission": "edit", "priority": "5", "max_attempts": "3"}
 
 
@@ -106,10 +131,12 @@ async def submit(request: ApiRequest, caller: Caller) -> Template | Redirect:
         complaints = {_field_of(str(error)) if isinstance(error, UsageError) else "": error.with_hint}
         return await _form(caller, values, complaints, problem_of(error).status, form)
     if not submitted.same:
-        complaint = f"this was submitted already as task {submitted.number}, with another tool, model or prompt"
+        complaint = (
+            f"this was submitted already as task {submitted.number}, with another tool, model or prompt"
+        )
         where = "idempotency_key" if values["idempotency_key"] else ""
         return await _form(caller, values, {where: complaint}, HTTPStatus.CONFLICT)
-    return Redirect(f"/ui/tasks/{submitted.number}", status_code=HTTPStatus.SEE_OTHER)
+    return go_to(f"/ui/tasks/{submitted.number}")
 
 
 def _read(values: Mapping[str, str]) -> tuple[dict[str, object], dict[str, str]]:
@@ -175,6 +202,7 @@ async def _form(
             "account": sorted({group.account_name for group in groups}),
         },
         "once": (form and form.text("once")) or str(uuid4()),
+        "open_more": any(values.get(field.key, "") not in _USUAL for field in FIELDS if field.more),
         "files": [file.filename for file in form.files("input_files")] if form else [],
     }
     return Template("new_task.html", context=context, status_code=status if complaints else HTTPStatus.OK)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from http import HTTPStatus
 from uuid import uuid4
 
 from litestar import get, post
@@ -12,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.charts import attempts
-from dispatcher.api.page.frame.addresses import own_address
+from dispatcher.api.page.frame.addresses import go_to, own_address
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.page.task_log import log_of
 from sql import calls
@@ -59,7 +58,7 @@ async def task_page(
         "answer": _cut(_answer_of(task), MOST_CHARACTERS if full else ANSWER_CHARACTERS),
         "runs": list(zip(runs, attempts(runs, now), strict=True))[::-1],
         "spent": _spent(task.runs),
-        "log": await log_of(caller, number, run, stream, begin, with_text="hx-request" not in request.headers),
+        "log": await log_of(caller, number, run, stream, begin, is_refresh="hx-request" in request.headers),
         "once": str(uuid4()),
     }
     return Template("task.html", context=context)
@@ -83,17 +82,13 @@ async def reply(request: ApiRequest, caller: Caller, number: int) -> Redirect:
     form = await form_of(request)
     call = calls.reply_task(str(number), form.text("prompt"), idempotency_key=form.text("once") or None)
     queued = await caller.call(call)
-    return _to(f"/ui/tasks/{queued.number}")
+    return go_to(f"/ui/tasks/{queued.number}")
 
 
 async def _back(request: ApiRequest, number: int) -> Redirect:
     """Lead back to the page that the form names, or to that of the task."""
     form = await form_of(request)
-    return _to(own_address(form.text("next") or f"/ui/tasks/{number}"))
-
-
-def _to(address: str) -> Redirect:
-    return Redirect(address, status_code=HTTPStatus.SEE_OTHER)
+    return go_to(own_address(form.text("back") or f"/ui/tasks/{number}"))
 
 
 def _cut(text: str | None, most: int) -> Cut | None:

@@ -19,14 +19,18 @@ STREAMS = ("stdout", "stderr")
 
 @dataclass(frozen=True)
 class Log:
-    """What of a run's log is shown: from the position ``begin`` to ``end``. ``text`` is None if it is not asked for."""
+    """What of a run's log is shown: from the position ``begin`` to ``end``.
+
+    ``follows``: more may come, and a stream of its own brings it all to the script, which so needs no ``text``.
+    """
 
     state: LogState
     stream: str
     begin: int
     end: int
-    text: Markup | None
+    text: Markup
     has_more: bool
+    follows: bool
     remarks: Sequence[str]
 
     @property
@@ -36,7 +40,7 @@ class Log:
 
 
 async def log_of(
-    caller: Caller, number: int, run_no: int | None, stream: str, begin: int | None, *, with_text: bool
+    caller: Caller, number: int, run_no: int | None, stream: str, begin: int | None, *, is_refresh: bool
 ) -> Log | None:
     """Return a part of the log of a run, of the last one if none is named: without ``begin`` the end of it.
 
@@ -47,18 +51,19 @@ async def log_of(
     state = await caller.call(calls.log_state(str(number), run_no))
     if state.run_no is None:
         return None
+    follows = begin is None and not state.run_ended
     if begin is None:
         begin = max(0, state.printed(stream)[1] - WINDOW)
     said = remarks(state, stream, shown_by=f"under {STREAMS[1 - STREAMS.index(stream)]}")
     shown = list(said) if state.run_ended else []
-    if not with_text:
-        return Log(state, stream, begin, begin, None, False, shown)
+    if follows and is_refresh:
+        return Log(state, stream, begin, begin, Markup(), False, follows, shown)
     content, end, has_more = await _read(caller, state, stream, begin)
     if begin:  # it may have begun within a line
         content = content.partition(b"\n")[2]
     view = view_of(state.tool, stream, raw=False, clean=str)
     text = as_html((view.feed(content) + view.end()).decode(errors="replace"))
-    return Log(state, stream, begin, end, text, has_more, [] if has_more else shown)
+    return Log(state, stream, begin, end, text, has_more, follows, [] if has_more else shown)
 
 
 async def _read(caller: Caller, state: LogState, stream: str, begin: int) -> tuple[bytes, int, bool]:

@@ -34,7 +34,6 @@
       if (old.matches("details")) fresh.toggleAttribute("open", old.open);
       return !(old.matches("input, textarea, select") && touched(old)); // what the person typed or ticked stays
     },
-    beforeNodeRemoved: (old) => !(old.nodeType === Node.ELEMENT_NODE && old.matches("[data-keep]")),
   };
   const refresh = async () => {
     timer = null;
