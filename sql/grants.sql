@@ -13,8 +13,8 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
-            "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-            "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
+            "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
+            "list_runs", "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
             "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": [

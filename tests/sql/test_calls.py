@@ -16,7 +16,8 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from sql import calls, dispatcher_calls
+from sql import api_calls, calls, dispatcher_calls
+from sql.api_rows import Selection, TaskItem
 from sql.call import Call
 from sql.dispatcher_rows import Output, Report, Started
 from sql.rows import Task
@@ -27,7 +28,7 @@ MakeCall = Callable[..., Call[Any]]
 
 CALLS: dict[str, MakeCall] = {
     name: made
-    for module in (calls, dispatcher_calls)
+    for module in (calls, dispatcher_calls, api_calls)
     for name, made in vars(module).items()
     if inspect.isfunction(made) and made.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -59,6 +60,7 @@ SAMPLES: dict[object, object] = {
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
+    Selection: Selection(tool="claude"),
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],
     Sequence[Output]: [
@@ -89,6 +91,8 @@ READ_AS: dict[object, set[str]] = {
     UUID: {"uuid"},
     Sequence[str]: {"_text", "jsonb"},
     Mapping[str, str]: {"jsonb"},
+    Mapping[str, object]: {"jsonb"},
+    Sequence[TaskItem]: {"jsonb"},
 }
 """Which SQL types are read as the type of a field."""
 
