@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sql.api_rows import Acting, FacetCount
+from sql.api_rows import Acting, FacetCount, Selection, TaskPage
 from sql.call import Call, as_json, given, many, one
 
 
@@ -14,3 +14,11 @@ def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
 def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:
     """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
     return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
+
+
+def list_page(
+    select: Selection | None = None, before: int | None = None, limit: int | None = None
+) -> Call[TaskPage]:
+    """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
+    arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
+    return Call("list_page", arguments, one(TaskPage))

@@ -6,6 +6,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from sql.rows import TaskRow
+
+TaskItem = TaskRow
+"""A task of a page is a row of list_tasks()."""
+
 
 class Acting(Struct, frozen=True):
     """The row of act_as(): the token that acts in this transaction. ``tenants`` None: all those of the login."""
@@ -16,11 +21,11 @@ class Acting(Struct, frozen=True):
     expires_in_s: float | None
 
 
-class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The tasks that list_page() and others select: those that fit everything that is given.
+class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which tasks a list or an action is about: all that is given must fit.
 
-    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of a name. ``since`` and ``until`` bound
-    when a task was created.
+    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of the name, in any case. ``since`` and
+    ``until`` are about the submission; a task of ``until`` itself does not fit.
     """
 
     numbers: Sequence[int] | None = None
@@ -33,6 +38,13 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     labels: Mapping[str, str] | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class TaskPage(Struct, frozen=True):
+    """The row of list_page(). ``next`` is the ``before`` of the next page; None at the end."""
+
+    items: Sequence[TaskItem]
+    next: int | None
 
 
 class FacetCount(Struct, frozen=True):

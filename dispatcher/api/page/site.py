@@ -4,7 +4,7 @@ from litestar import Router, get
 from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
-from dispatcher.api.page import accounts, health, login, new_task, now, stats, task
+from dispatcher.api.page import accounts, health, login, new_task, now, stats, task, task_actions, tasks
 from dispatcher.api.page.frame import errors, static_files
 from dispatcher.api.page.frame.addresses import START, go_to
 
@@ -27,6 +27,8 @@ PAGES = (
             *static_files.ROUTES,
             *login.ROUTES,
             *now.ROUTES,
+            *tasks.ROUTES,
+            *task_actions.ROUTES,
             *task.ROUTES,
             *new_task.ROUTES,
             *accounts.ROUTES,

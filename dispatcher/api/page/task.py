@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.charts import attempts
-from dispatcher.api.page.frame.addresses import go_to, own_address
+from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.page.task_log import log_of
 from sql import calls
@@ -61,19 +61,7 @@ async def task_page(
         "log": await log_of(caller, number, run, stream, begin, is_refresh="hx-request" in request.headers),
         "once": str(uuid4()),
     }
-    return Template("task.html", context=context)
-
-
-@post("/tasks/{number:int}/cancel")
-async def cancel(request: ApiRequest, caller: Caller, number: int) -> Redirect:
-    await caller.call(calls.cancel_task(str(number)))
-    return await _back(request, number)
-
-
-@post("/tasks/{number:int}/retry")
-async def retry(request: ApiRequest, caller: Caller, number: int) -> Redirect:
-    await caller.call(calls.retry_task(str(number)))
-    return await _back(request, number)
+    return Template("task/page.html", context=context)
 
 
 @post("/tasks/{number:int}/reply")
@@ -83,12 +71,6 @@ async def reply(request: ApiRequest, caller: Caller, number: int) -> Redirect:
     call = calls.reply_task(str(number), form.text("prompt"), idempotency_key=form.text("once") or None)
     queued = await caller.call(call)
     return go_to(f"/ui/tasks/{queued.number}")
-
-
-async def _back(request: ApiRequest, number: int) -> Redirect:
-    """Lead back to the page that the form names, or to that of the task."""
-    form = await form_of(request)
-    return go_to(own_address(form.text("back") or f"/ui/tasks/{number}"))
 
 
 def _cut(text: str | None, most: int) -> Cut | None:
@@ -121,4 +103,4 @@ def _spent(runs: Sequence[RunRow]) -> Spent:
     )
 
 
-ROUTES = (task_page, cancel, retry, reply)
+ROUTES = (task_page, reply)
