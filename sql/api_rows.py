@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -32,3 +33,24 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     labels: Mapping[str, str] | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Group(Struct, frozen=True):
+    """One row of list_groups(), without what protects an account: its variables, and where its login is.
+
+    ``state`` is open, full, paused, cooling, budget or probing.
+    """
+
+    group_name: str
+    tool: str
+    account_name: str
+    current_concurrent: int
+    max_concurrent: int
+    queued: int
+    state: str
+    cooldown_s: float | None
+    reason: str | None
+    failover: bool
+    daily_budget_usd: Decimal | None
+    task_budget_usd: Decimal | None
+    spent_usd: Decimal
