@@ -1,7 +1,7 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Acting, Selection, TaskPage
-from sql.call import Call, as_json, given, one
+from sql.api_rows import Acting, Group, Selection, TaskPage
+from sql.call import Call, as_json, given, many, one
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
@@ -15,3 +15,8 @@ def list_page(
     """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
     arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
     return Call("list_page", arguments, one(TaskPage))
+
+
+def list_groups_in_public() -> Call[list[Group]]:
+    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
+    return Call("list_groups", {}, many(Group))

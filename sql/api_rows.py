@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from sql.rows import TaskRow
 
@@ -27,23 +28,23 @@ class Acting(Struct, frozen=True):
     expires_in_s: float | None
 
 
-class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which tasks a list or an action is about: all that is given must fit.
+class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The tasks that list_page() and others select: those that fit everything that is given.
 
-    ``name`` is a part of the name, in any case. ``since`` and ``until`` are about the submission; a task of ``until``
-    itself does not fit.
+    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of a name. ``since`` and ``until`` bound
+    when a task was created.
     """
 
     numbers: Sequence[int] | None = None
-    states: Sequence[State] | None = None
+    states: Sequence[str] | None = None
     tool: str | None = None
     tenant: str | None = None
     queue: str | None = None
     group: str | None = None
     name: str | None = None
     labels: Mapping[str, str] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class TaskPage(Struct, frozen=True):
@@ -51,3 +52,24 @@ class TaskPage(Struct, frozen=True):
 
     items: Sequence[TaskItem]
     next: int | None
+
+
+class Group(Struct, frozen=True):
+    """One row of list_groups(), without what protects an account: its variables, and where its login is.
+
+    ``state`` is open, full, paused, cooling, budget or probing.
+    """
+
+    group_name: str
+    tool: str
+    account_name: str
+    current_concurrent: int
+    max_concurrent: int
+    queued: int
+    state: str
+    cooldown_s: float | None
+    reason: str | None
+    failover: bool
+    daily_budget_usd: Decimal | None
+    task_budget_usd: Decimal | None
+    spent_usd: Decimal

@@ -45,6 +45,11 @@ def submit_tasks(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[list[Submi
     return Call("submit_tasks", {"tasks": as_json(tasks)}, many(Submitted))
 
 
+def explain_refusal(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[None]:
+    """Queue nothing, but raise the error of the first task that is refused, with its place from 1 in DETAIL."""
+    return Call("explain_refusal", {"tasks": as_json(tasks)}, NOTHING)
+
+
 def reply_task(
     task: str,
     prompt: str,
