@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sql.api_rows import Acting, FacetCount, Selection, TaskPage
+from sql.api_rows import Acting, FacetCount, Group, Selection, TaskPage
 from sql.call import Call, as_json, given, many, one
 
 
@@ -22,3 +22,8 @@ def list_page(
     """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
     arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
     return Call("list_page", arguments, one(TaskPage))
+
+
+def list_groups_in_public() -> Call[list[Group]]:
+    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
+    return Call("list_groups", {}, many(Group))

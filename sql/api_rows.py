@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from sql.rows import TaskRow
+
+State = Literal[
+    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
+    "failed", "canceled",
+]  # fmt: skip
+"""The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
 
 TaskItem = TaskRow
 """A task of a page is a row of list_tasks()."""
@@ -21,11 +28,11 @@ class Acting(Struct, frozen=True):
     expires_in_s: float | None
 
 
-class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which tasks a list or an action is about: all that is given must fit.
+class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The tasks that list_page() and others select: those that fit everything that is given.
 
-    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of the name, in any case. ``since`` and
-    ``until`` are about the submission; a task of ``until`` itself does not fit.
+    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of a name. ``since`` and ``until`` bound
+    when a task was created.
     """
 
     numbers: Sequence[int] | None = None
@@ -53,3 +60,22 @@ class FacetCount(Struct, frozen=True):
     facet: str
     value: str
     tasks: int
+class Group(Struct, frozen=True):
+    """One row of list_groups(), without what protects an account: its variables, and where its login is.
+
+    ``state`` is open, full, paused, cooling, budget or probing.
+    """
+
+    group_name: str
+    tool: str
+    account_name: str
+    current_concurrent: int
+    max_concurrent: int
+    queued: int
+    state: str
+    cooldown_s: float | None
+    reason: str | None
+    failover: bool
+    daily_budget_usd: Decimal | None
+    task_budget_usd: Decimal | None
+    spent_usd: Decimal

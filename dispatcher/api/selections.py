@@ -13,7 +13,9 @@ from sql.api_rows import Selection
 
 States = Annotated[
     Sequence[str] | None,
-    Parameter(description="A status, or what a queued task waits for. Repeatable: any of them fits."),
+    Parameter(
+        query="state", description="A status, or what a queued task waits for. Repeatable: any of them fits."
+    ),
 ]
 Tool = Annotated[str | None, Parameter(description="The tool that runs the task.")]
 Tenant = Annotated[str | None, Parameter(description="The tenant of the task.")]
@@ -45,7 +47,7 @@ def selection_of(query: MultiMapping[str]) -> Selection:
 
 
 async def provide_selection(
-    state: States = None,
+    states: States = None,
     tool: Tool = None,
     tenant: Tenant = None,
     queue: Queue = None,
@@ -57,7 +59,7 @@ async def provide_selection(
 ) -> Selection:
     """Return what :func:`selection_of` does; a handler that injects it has the parameters in its description."""
     texts = {"tool": tool, "tenant": tenant, "queue": queue, "group": group, "name": name}
-    return _selection(state or (), texts, labels or (), since, until)
+    return _selection(states or (), texts, labels or (), since, until)
 
 
 def _selection(
