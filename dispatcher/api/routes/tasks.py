@@ -9,7 +9,6 @@ from litestar import get
 from litestar.enums import MediaType
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
-from litestar.openapi import ResponseSpec
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import Parameter
 from msgspec import Struct
