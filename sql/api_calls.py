@@ -1,6 +1,6 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Selection, TaskPage
+from sql.api_rows import BulkResult, Selection, TaskPage
 from sql.call import Call, as_json, given, one
 
 
@@ -10,3 +10,11 @@ def list_page(
     """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
     arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
     return Call("list_page", arguments, one(TaskPage))
+
+
+def act_on_tasks(
+    action: str, select: Selection, expect: int | None = None, *, dry_run: bool | None = None
+) -> Call[BulkResult]:
+    """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
+    arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
+    return Call("act_on_tasks", arguments, one(BulkResult))

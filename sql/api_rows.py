@@ -42,3 +42,10 @@ class TaskPage(Struct, frozen=True):
 
     items: Sequence[TaskItem]
     next: int | None
+
+
+class BulkResult(Struct, frozen=True):
+    """The row of act_on_tasks(): how many tasks it was about, and the first 1,000 numbers."""
+
+    matched: int
+    numbers: Sequence[int]

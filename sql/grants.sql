@@ -18,7 +18,7 @@ DECLARE
             "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": [
-            "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
+            "act_on_tasks", "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
         ]},
         {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
