@@ -3,9 +3,20 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+
+from sql.rows import TaskRow
+
+State = Literal[
+    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
+    "failed", "canceled",
+]  # fmt: skip
+"""The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
+
+TaskItem = TaskRow
+"""A task of a page is a row of list_tasks()."""
 
 
 class Acting(Struct, frozen=True):
@@ -16,15 +27,15 @@ class Acting(Struct, frozen=True):
     tenants: Sequence[str] | None
 
 
-class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The tasks that list_page() and others select: those that fit everything that is given.
+class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which tasks a list or an action is about: all that is given must fit.
 
-    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of a name. ``since`` and ``until`` bound
-    when a task was created.
+    ``name`` is a part of the name, in any case. ``since`` and ``until`` are about the submission; a task of ``until``
+    itself does not fit.
     """
 
     numbers: Sequence[int] | None = None
-    states: Sequence[str] | None = None
+    states: Sequence[State] | None = None
     tool: str | None = None
     tenant: str | None = None
     queue: str | None = None
@@ -33,6 +44,20 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     labels: Mapping[str, str] | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class TaskPage(Struct, frozen=True):
+    """The row of list_page(). ``next`` is the ``before`` of the next page; None at the end."""
+
+    items: Sequence[TaskItem]
+    next: int | None
+
+
+class BulkResult(Struct, frozen=True):
+    """The row of act_on_tasks(): how many tasks it was about, and the first 1,000 numbers."""
+
+    matched: int
+    numbers: Sequence[int]
 
 
 class Group(Struct, frozen=True):
