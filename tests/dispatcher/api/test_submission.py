@@ -142,7 +142,7 @@ async def test_a_form_brings_input_files(api: Api) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../b", "a//b", ".", "x\x01y"])
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../b", "a//b", "."])
 async def test_an_input_file_cannot_be_named_outside_of_the_work_directory(api: Api, name: str) -> None:
     files = [{"path": name, "content": "x"}]
     answer = await api("POST", "/tasks", json={**TASK, "input_files": files})
