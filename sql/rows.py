@@ -189,6 +189,7 @@ class Task(Struct, frozen=True):
     status: str
     wait_reason: str | None
     why: str | None
+    actions: Sequence[str]
     activity: str | None
     tool: str
     model: str | None
@@ -219,7 +220,6 @@ class Task(Struct, frozen=True):
     output_files: Sequence[str]
     runs: Sequence[RunRow]
     files: Sequence[FileRow]
-    actions: Sequence[str] = ()
     run_count: int = 0
     """How many runs there were; ``runs`` holds the last ones."""
 

@@ -17,6 +17,10 @@ from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
+from dispatcher.api.page.health import Checkup
+from dispatcher.api.page.login import LoginLink
+from dispatcher.api.page.site import PAGES
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
     description,
@@ -30,10 +34,6 @@ from dispatcher.api.routes import (
     tasks,
 )
 from dispatcher.api.selections import provide_selection
-from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
-from dispatcher.api.page.health import Checkup
-from dispatcher.api.page.login import LoginLink
-from dispatcher.api.page.site import PAGES
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 

@@ -1,6 +1,5 @@
 """Whom a request acts for: the token that it brings, in a header or in the cookie of the page."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,6 +8,7 @@ from litestar.datastructures import State
 
 from dispatcher.api.gateway import Gateway
 from dispatcher.errors import UnauthorizedError
+from dispatcher.tokens import hashed
 from sql import api_calls
 from sql.api_rows import Acting
 from sql.call import Call
@@ -35,11 +35,6 @@ class Caller:
     async def acting(self) -> Acting:
         """Return the role and the tenants of the token. Raises like :meth:`call`."""
         return await self.call(api_calls.act_as(self.token))
-
-
-def hashed(secret: str) -> bytes:
-    """Return what the database keeps of a token: its SHA-256. Tokens are random, so no salt is needed."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def token_of(request: ApiRequest) -> str | None:
