@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from markupsafe import Markup, escape
 
+from dispatcher.log_views import View, view_of
 from dispatcher.terminal import ESCAPE_SEQUENCE, harmless
 
 _RENDITION = re.compile(r"(?:\x1b\[|\x9b)([0-9;:]*)m")
@@ -83,6 +84,28 @@ class AnsiText:
             self._style[kind] = style
         else:
             self._style.pop(kind, None)
+
+
+class HtmlView:
+    """A view of a log (see :mod:`dispatcher.log_views`) as HTML, made of a view that leaves control sequences alone."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._text = AnsiText()
+
+    def feed(self, content: bytes) -> bytes:
+        return self._html(self._view.feed(content))
+
+    def end(self) -> bytes:
+        return self._html(self._view.end())
+
+    def _html(self, text: bytes) -> bytes:
+        return self._text.feed(text.decode(errors="replace")).encode()
+
+
+def html_view_of(tool: str, stream: str) -> HtmlView:
+    """Return the view for the output of a tool, as HTML."""
+    return HtmlView(view_of(tool, stream, raw=False, clean=str))
 
 
 def as_html(text: str) -> Markup:

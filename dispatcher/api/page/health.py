@@ -21,6 +21,8 @@ from sql.call import Call
 
 Result = TypeVar("Result")
 
+LEVELS = ("problem", "warning", "ok")
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -53,9 +55,11 @@ class Checkup:
 async def health_page(request: ApiRequest, caller: Caller) -> Template:
     """Show what is wrong. The checks read this host, so only who operates all of it sees what they found."""
     sees_host = may_see_host(await caller.acting())
+    checked: Checked | None = request.app.state.checkup.last if sees_host else None
     context = {
         "sees_host": sees_host,
-        "checked": request.app.state.checkup.last if sees_host else None,
+        "checked": checked,
+        "findings": sorted(checked.findings, key=lambda one: LEVELS.index(one.level)) if checked else [],
         "dispatchers": await caller.call(calls.list_dispatchers()),
         "counts": await caller.call(calls.count_tasks()),
         "schema": await caller.call(calls.schema_version()),

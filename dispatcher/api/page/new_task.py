@@ -56,7 +56,7 @@ def _utc(text: str) -> str:
 
 
 FIELDS = (
-    Field("tool", "Tool", kind="choice"),
+    Field("tool", "Tool", kind="select"),
     Field("account", "Account", "Any account of the tool unless given.", kind="choice"),
     Field("model", "Model", "The tool's own default unless given."),
     Field(
@@ -64,7 +64,7 @@ FIELDS = (
         "The agent may",
         kind="select",
         choices=("edit", "read", "full"),
-        hint="edit: its directory",
+        hint="edit changes its own directory only.",
     ),
     Field("name", "Name"),
     Field("priority", "Priority", "1 to 9; 9 starts first.", kind="select", choices=tuple("987654321")),
@@ -198,7 +198,9 @@ async def _form(
         "values": {key: values.get(key, "") for key in KEYS},
         "complaints": complaints or {},
         "choices": {
-            "tool": sorted({group.tool for group in groups}),
+            "tool": sorted(
+                {group.tool for group in groups} | ({values["tool"]} if values.get("tool") else set())
+            ),
             "account": sorted({group.account_name for group in groups}),
         },
         "once": (form and form.text("once")) or str(uuid4()),

@@ -19,6 +19,8 @@ PERIODS = {"1d": "today", "7d": "7 days", "30d": "30 days", "90d": "90 days", ""
 USUAL_PERIOD = "30d"
 MOST_DAYS = 366
 """A chart has a bar for each day; of a longer time it shows the last year."""
+MOST_BARS = 12
+"""Bars of one chart, of the keys with most runs; the table has all."""
 
 
 class Measure(NamedTuple):
@@ -27,8 +29,8 @@ class Measure(NamedTuple):
     title: str
     parts: Sequence[tuple[str, str, Callable[[StatsRow], float]]]
 
-    def pieces(self, row: StatsRow | None) -> list[Piece]:
-        return [Piece(size(row), style) for style, _, size in self.parts] if row else []
+    def pieces(self, row: StatsRow) -> list[Piece]:
+        return [Piece(size(row), style) for style, _, size in self.parts]
 
     def total(self, row: StatsRow) -> float:
         return sum(piece.size for piece in self.pieces(row))
@@ -70,23 +72,26 @@ MEASURES = {
 @get("/stats")
 async def stats_page(caller: Caller, by: str = "day", since: str = USUAL_PERIOD) -> Template:
     """Show the runs that ended since the beginning of a day (UTC): 7d is today and the six days before."""
-    rows = await caller.call(calls.stats(by, _begin(since)))
+    begin = _begin(since)
+    rows = await caller.call(calls.stats(by, begin))
     most = {name: max((measure.total(row) for row in rows), default=0) for name, measure in MEASURES.items()}
-    by_day = by == "day"
+    measures = {name: measure for name, measure in MEASURES.items() if most[name]}
+    days = _days(rows, begin) if by == "day" else []
     context = {
         "by": by,
         "since": since,
         "groupings": GROUPINGS,
         "periods": PERIODS if since in PERIODS else {**PERIODS, since: since},
-        "measures": MEASURES,
+        "measures": measures,
         "most": most,
         "others": others,
-        "rows": rows[::-1] if by_day else sorted(rows, key=lambda row: -row.runs),
-        "charts": _charts(rows) if by_day else {},
-        "bars": lambda row: {
-            name: bar(f"{measure.title} of {row.key}", measure.pieces(row), most[name])
-            for name, measure in MEASURES.items()
-        },
+        "rows": rows[::-1] if by == "day" else sorted(rows, key=lambda row: -row.runs),
+        "days": days,
+        "charts": {name: _chart(measure, rows, days) for name, measure in measures.items()} if days else {},
+        "most_bars": MOST_BARS,
+        "bar_of": lambda name, row: bar(
+            f"{measures[name].title} of {row.key}", measures[name].pieces(row), most[name]
+        ),
     }
     return Template("stats.html", context=context)
 
@@ -98,23 +103,23 @@ def _begin(since: str) -> datetime | None:
     return today - timedelta(seconds=max(0, seconds(since) - 86_400))
 
 
-def _charts(rows: Sequence[StatsRow]) -> dict[str, Markup]:
-    """Return a chart for each measure that is there. A day on which nothing ended has its place, too."""
-    by_day = {date.fromisoformat(row.key): row for row in rows if row.key}
-    if not by_day:
-        return {}
-    last = max(by_day)
-    length = min(MOST_DAYS, (last - min(by_day)).days + 1)
-    days = [last - timedelta(days=before) for before in reversed(range(length))]
-    return {
-        name: columns(
-            f"{measure.title} a day",
-            f"From {days[0]} to {last}; the table below has the numbers.",
-            [measure.pieces(by_day.get(day)) for day in days],
-        )
-        for name, measure in MEASURES.items()
-        if any(measure.total(row) for row in rows)
-    }
+def _days(rows: Sequence[StatsRow], begin: datetime | None) -> Sequence[date]:
+    """Return the days of a chart: up to today, also those on which nothing ended."""
+    if not rows:
+        return []
+    last = datetime.now(UTC).date()
+    first = begin.date() if begin else date.fromisoformat(min(row.key or "" for row in rows))
+    length = min(MOST_DAYS, (last - first).days + 1)
+    return [last - timedelta(days=before) for before in reversed(range(length))]
+
+
+def _chart(measure: Measure, rows: Sequence[StatsRow], days: Sequence[date]) -> Markup:
+    by_day = {row.key: measure.pieces(row) for row in rows}
+    return columns(
+        f"{measure.title} a day",
+        f"From {days[0]} to {days[-1]}; the table below has the numbers.",
+        [by_day.get(str(day), []) for day in days],
+    )
 
 
 ROUTES = (stats_page,)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from dispatcher.api.caller import Caller
-from dispatcher.api.page.ansi import as_html
+from dispatcher.api.page.ansi import html_view_of
 from dispatcher.errors import UsageError
-from dispatcher.log_views import remarks, view_of
+from dispatcher.log_views import remarks
 from sql import calls
 from sql.rows import LogState
 
@@ -61,8 +61,8 @@ async def log_of(
     content, end, has_more = await _read(caller, state, stream, begin)
     if begin:  # it may have begun within a line
         content = content.partition(b"\n")[2]
-    view = view_of(state.tool, stream, raw=False, clean=str)
-    text = as_html((view.feed(content) + view.end()).decode(errors="replace"))
+    view = html_view_of(state.tool, stream)
+    text = Markup((view.feed(content) + view.end()).decode())  # noqa: S704 - HTML already
     return Log(state, stream, begin, end, text, has_more, follows, [] if has_more else shown)
 
 
