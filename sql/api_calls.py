@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sql.api_rows import Acting, FacetCount, Selection, TaskPage
+from sql.api_rows import Acting, BulkResult, FacetCount, Group, Selection, TaskPage
 from sql.call import Call, as_json, given, many, one
 
 
@@ -16,9 +16,22 @@ def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]
     return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
 
 
+def list_groups_in_public() -> Call[list[Group]]:
+    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
+    return Call("list_groups", {}, many(Group))
+
+
 def list_page(
     select: Selection | None = None, before: int | None = None, limit: int | None = None
 ) -> Call[TaskPage]:
     """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
     arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
     return Call("list_page", arguments, one(TaskPage))
+
+
+def act_on_tasks(
+    action: str, select: Selection, expect: int | None = None, *, dry_run: bool | None = None
+) -> Call[BulkResult]:
+    """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
+    arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
+    return Call("act_on_tasks", arguments, one(BulkResult))

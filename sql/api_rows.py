@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from sql.rows import TaskRow
+
+State = Literal[
+    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
+    "failed", "canceled",
+]  # fmt: skip
+"""The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
 
 TaskItem = TaskRow
 """A task of a page is a row of list_tasks()."""
@@ -18,17 +25,18 @@ class Acting(Struct, frozen=True):
     name: str
     role: str
     tenants: Sequence[str] | None
+    expires_in_s: float | None
 
 
 class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which tasks a list or an action is about: all that is given must fit.
 
-    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of the name, in any case. ``since`` and
-    ``until`` are about the submission; a task of ``until`` itself does not fit.
+    ``name`` is a part of the name, in any case. ``since`` and ``until`` are about the submission; a task of ``until``
+    itself does not fit.
     """
 
     numbers: Sequence[int] | None = None
-    states: Sequence[str] | None = None
+    states: Sequence[State] | None = None
     tool: str | None = None
     tenant: str | None = None
     queue: str | None = None
@@ -52,3 +60,31 @@ class FacetCount(Struct, frozen=True):
     facet: str
     value: str
     tasks: int
+
+
+class BulkResult(Struct, frozen=True):
+    """The row of act_on_tasks(): how many tasks it was about, and the first 1,000 numbers."""
+
+    matched: int
+    numbers: Sequence[int]
+
+
+class Group(Struct, frozen=True):
+    """One row of list_groups(), without what protects an account: its variables, and where its login is.
+
+    ``state`` is open, full, paused, cooling, budget or probing.
+    """
+
+    group_name: str
+    tool: str
+    account_name: str
+    current_concurrent: int
+    max_concurrent: int
+    queued: int
+    state: str
+    cooldown_s: float | None
+    reason: str | None
+    failover: bool
+    daily_budget_usd: Decimal | None
+    task_budget_usd: Decimal | None
+    spent_usd: Decimal

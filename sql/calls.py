@@ -47,7 +47,7 @@ def submit_tasks(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[list[Submi
 
 
 def explain_refusal(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[None]:
-    """Raise the error of the first task that submit_tasks() refuses, with its place from 1 in DETAIL. Queues nothing."""
+    """Queue nothing, but raise the error of the first task that is refused, with its place from 1 in DETAIL."""
     return Call("explain_refusal", {"tasks": as_json(tasks)}, NOTHING)
 
 

@@ -1,16 +1,18 @@
 """The ASGI application: routes, errors and description of the API, and the page."""
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Method
 
 from dispatcher import __version__
 from dispatcher.api import problems
+from dispatcher.api.answers import Answer
 from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
@@ -18,11 +20,33 @@ from dispatcher.api.gateway import Gateway
 from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.page.site import PAGES
-from dispatcher.api.routes import description, health, tasks
+from dispatcher.api.requests import require_known
+from dispatcher.api.routes import (
+    description,
+    files,
+    groups,
+    health,
+    limits,
+    stats,
+    submission,
+    task_actions,
+    tasks,
+)
+from dispatcher.api.selections import provide_selection
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
-ROUTES = (*description.ROUTES, *health.ROUTES, *tasks.ROUTES)
+ROUTES = (
+    *description.ROUTES,
+    *health.ROUTES,
+    *submission.ROUTES,
+    *tasks.ROUTES,
+    *task_actions.ROUTES,
+    *files.ROUTES,
+    *groups.ROUTES,
+    *limits.ROUTES,
+    *stats.ROUTES,
+)
 
 
 def application(
@@ -36,10 +60,11 @@ def application(
         "login_link": login_link or LoginLink(),
     }
     app = Litestar(
-        route_handlers=[*ROUTES, *PAGES],
+        route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known), *PAGES],
         state=State(state),
         template_config=TEMPLATE_CONFIG,
-        dependencies={"caller": Provide(provide_caller)},
+        dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
+        response_class=Answer,
         exception_handlers={
             DispatchError: problems.respond_to_error,
             HTTPException: problems.respond_to_http_error,
@@ -53,7 +78,15 @@ def application(
             render_plugins=[JsonRenderPlugin()],
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"token": []}],
+            use_handler_docstrings=True,
+            operation_id_creator=_operation_id,
         ),
         logging_config=None,
     )
     return BrowserSafety(app, settings.api)
+
+
+def _operation_id(handler: HTTPRouteHandler, method: Method, _: object) -> str:
+    return (
+        handler.handler_name if len(handler.http_methods) == 1 else f"{handler.handler_name}_{method.lower()}"
+    )

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from litestar.params import Parameter
 from multidict import MultiMapping
 
 from dispatcher.errors import UsageError
-from sql.api_rows import Selection
+from sql.api_rows import Selection, State
 
 States = Annotated[
     Sequence[str] | None,
-    Parameter(description="A status, or what a queued task waits for. Repeatable: any of them fits."),
+    Parameter(
+        query="state", description="A status, or what a queued task waits for. Repeatable: any of them fits."
+    ),
 ]
 Tool = Annotated[str | None, Parameter(description="The tool that runs the task.")]
 Tenant = Annotated[str | None, Parameter(description="The tenant of the task.")]
@@ -45,7 +47,7 @@ def selection_of(query: MultiMapping[str]) -> Selection:
 
 
 async def provide_selection(
-    state: States = None,
+    states: States = None,
     tool: Tool = None,
     tenant: Tenant = None,
     queue: Queue = None,
@@ -57,7 +59,7 @@ async def provide_selection(
 ) -> Selection:
     """Return what :func:`selection_of` does; a handler that injects it has the parameters in its description."""
     texts = {"tool": tool, "tenant": tenant, "queue": queue, "group": group, "name": name}
-    return _selection(state or (), texts, labels or (), since, until)
+    return _selection(states or (), texts, labels or (), since, until)
 
 
 def _selection(
@@ -68,7 +70,7 @@ def _selection(
     until: str | None,
 ) -> Selection:
     return Selection(
-        states=[state for state in states if state] or None,
+        states=cast("list[State]", [state for state in states if state]) or None,  # SQL says which there are
         tool=texts["tool"] or None,
         tenant=texts["tenant"] or None,
         queue=texts["queue"] or None,

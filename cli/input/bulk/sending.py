@@ -21,9 +21,7 @@ def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
         if not blames_a_task(error):
             raise
         complaint, place = _explained(db, batch, error)
-        raise type(complaint)(
-            f"{name}:{batch.lines[place - 1]}: {complaint}", hint=complaint.hint
-        ) from error
+        raise type(complaint)(f"{name}:{batch.lines[place - 1]}: {complaint}", hint=complaint.hint) from error
 
 
 def _explained(db: Database, batch: Batch, error: DispatchError) -> tuple[DispatchError, int]:

@@ -14,7 +14,7 @@ from dispatcher.api.problems import problem_of
 from dispatcher.api.selections import selection_of
 from dispatcher.errors import UsageError
 from sql import api_calls
-from sql.api_rows import FacetCount, Selection
+from sql.api_rows import FacetCount
 
 PAGE = 100
 """Tasks on one page."""
@@ -86,7 +86,9 @@ def _states(counts: Sequence[FacetCount], filtered: Filter) -> list[Choice]:
     """Return the states that there are, in the order in which they interest people, and those chosen."""
     tasks = {one.value: one.tasks for one in counts if one.facet == "state"}
     shown = [state for state in STATES if not counts or tasks.get(state) or state in filtered.states]
-    return [Choice(state, tasks.get(state, 0) if counts else None, state in filtered.states) for state in shown]
+    return [
+        Choice(state, tasks.get(state, 0) if counts else None, state in filtered.states) for state in shown
+    ]
 
 
 def _choices(counts: Sequence[FacetCount], facet: str, chosen: str) -> list[Choice]:
