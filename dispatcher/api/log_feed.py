@@ -90,7 +90,7 @@ class LogFeed:
             if data := await self._told(piece):
                 events.append(event("output", data, str(piece.ends_at)))
             self._position = piece.ends_at
-        _, stored = state.printed(self._log.stdio)
+        stored = state.printed(self._log.stdio)[1]
         if pieces and self._position < stored:
             return Reading(b"".join(events), holds_for=0)
         if state.run_ended:
