@@ -1,12 +1,17 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Acting, Group, Selection, TaskPage
+from sql.api_rows import Acting, BulkResult, Group, Selection, TaskPage
 from sql.call import Call, as_json, given, many, one
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
     """Let the rest of the transaction act as the token with this SHA-256. Raises LD401 where there is none."""
     return Call("act_as", {"hash": hash}, one(Acting))
+
+
+def list_groups_in_public() -> Call[list[Group]]:
+    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
+    return Call("list_groups", {}, many(Group))
 
 
 def list_page(
@@ -17,6 +22,9 @@ def list_page(
     return Call("list_page", arguments, one(TaskPage))
 
 
-def list_groups_in_public() -> Call[list[Group]]:
-    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
-    return Call("list_groups", {}, many(Group))
+def act_on_tasks(
+    action: str, select: Selection, expect: int | None = None, *, dry_run: bool | None = None
+) -> Call[BulkResult]:
+    """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
+    arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
+    return Call("act_on_tasks", arguments, one(BulkResult))

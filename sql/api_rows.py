@@ -28,15 +28,15 @@ class Acting(Struct, frozen=True):
     expires_in_s: float | None
 
 
-class Selection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The tasks that list_page() and others select: those that fit everything that is given.
+class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which tasks a list or an action is about: all that is given must fit.
 
-    ``states`` are statuses, or what queued tasks wait for. ``name`` is a part of a name. ``since`` and ``until`` bound
-    when a task was created.
+    ``name`` is a part of the name, in any case. ``since`` and ``until`` are about the submission; a task of ``until``
+    itself does not fit.
     """
 
     numbers: Sequence[int] | None = None
-    states: Sequence[str] | None = None
+    states: Sequence[State] | None = None
     tool: str | None = None
     tenant: str | None = None
     queue: str | None = None
@@ -52,6 +52,13 @@ class TaskPage(Struct, frozen=True):
 
     items: Sequence[TaskItem]
     next: int | None
+
+
+class BulkResult(Struct, frozen=True):
+    """The row of act_on_tasks(): how many tasks it was about, and the first 1,000 numbers."""
+
+    matched: int
+    numbers: Sequence[int]
 
 
 class Group(Struct, frozen=True):

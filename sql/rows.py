@@ -189,6 +189,7 @@ class Task(Struct, frozen=True):
     status: str
     wait_reason: str | None
     why: str | None
+    actions: Sequence[str]
     activity: str | None
     tool: str
     model: str | None

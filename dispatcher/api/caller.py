@@ -1,6 +1,5 @@
 """Whom a request acts for: the token that it brings, in a header or in the cookie of the page."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,6 +8,7 @@ from litestar.datastructures import State
 
 from dispatcher.api.gateway import Gateway
 from dispatcher.errors import UnauthorizedError
+from dispatcher.tokens import hashed
 from sql.call import Call
 
 Result = TypeVar("Result")
@@ -29,11 +29,6 @@ class Caller:
     async def call(self, call: Call[Result]) -> Result:
         """Make a call. Raises like :meth:`dispatcher.api.gateway.Gateway.call`."""
         return await self.gateway.call(self.token, call)
-
-
-def hashed(secret: str) -> bytes:
-    """Return what the database keeps of a token: its SHA-256. Tokens are random, so no salt is needed."""
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def token_of(request: ApiRequest) -> str | None:

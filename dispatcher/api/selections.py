@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from litestar.params import Parameter
 from multidict import MultiMapping
 
 from dispatcher.errors import UsageError
-from sql.api_rows import Selection
+from sql.api_rows import Selection, State
 
 States = Annotated[
     Sequence[str] | None,
@@ -70,7 +70,7 @@ def _selection(
     until: str | None,
 ) -> Selection:
     return Selection(
-        states=[state for state in states if state] or None,
+        states=cast("list[State]", [state for state in states if state]) or None,  # SQL says which there are
         tool=texts["tool"] or None,
         tenant=texts["tenant"] or None,
         queue=texts["queue"] or None,

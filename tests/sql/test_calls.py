@@ -94,6 +94,7 @@ READ_AS: dict[object, set[str]] = {
     Mapping[str, str]: {"jsonb"},
     Mapping[str, object]: {"jsonb"},
     Sequence[TaskItem]: {"jsonb"},
+    Sequence[int]: {"_int8"},
 }
 """Which SQL types are read as the type of a field."""
 

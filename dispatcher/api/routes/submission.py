@@ -202,7 +202,7 @@ async def _task_with_files(request: ApiRequest) -> Fields:
     except (LookupError, UnicodeDecodeError) as error:
         raise ClientException("the form has a field that is not UTF-8") from error
     described, files = form.getall("task", []), form.getall("input", [])
-    if len(described) != 1 or not isinstance(described[0], str) or set(form) > {"task", "input"}:
+    if len(described) != 1 or not isinstance(described[0], str) or not set(form) <= {"task", "input"}:
         raise UsageError("the form is not valid: expected one field `task` with JSON, and files in `input`")
     task = _decoded(described[0].encode(), Fields)
     listed = _decoded(task.get("input_files", Raw(b"[]")), list[Raw])

@@ -5,12 +5,13 @@ from http import HTTPStatus
 from litestar import post
 
 from dispatcher.api.answers import Answer
-from dispatcher.api.bodies import Reply
+from dispatcher.api.bodies import BulkAction, Reply
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, the_key
 from dispatcher.api.routes.tasks import Number
-from sql import calls
+from sql import api_calls, calls
+from sql.api_rows import BulkResult
 from sql.rows import Submitted, Task
 
 _ONE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
@@ -78,4 +79,23 @@ async def reply_task(
     return Answer(submitted, status_code=status, headers=headers)
 
 
-ROUTES = (cancel_task, retry_task, reply_task)
+@post(
+    "/tasks/actions",
+    summary="Cancel or retry all tasks of a selection",
+    tags=["tasks"],
+    status_code=HTTPStatus.OK,
+    responses=documented(
+        HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    ),
+)
+async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
+    """Act on the selected tasks whose state allows it. With `dry_run` they are only counted.
+
+    With `expect`, nothing is done if another number of tasks is found. `numbers` are the first 1,000.
+    """
+    return await caller.call(
+        api_calls.act_on_tasks(data.action, data.select, data.expect, dry_run=data.dry_run)
+    )
+
+
+ROUTES = (act_on_tasks, cancel_task, retry_task, reply_task)

@@ -2,10 +2,12 @@
 
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 import trio
 from litestar import get
+from litestar.datastructures import ResponseHeader
 from litestar.enums import MediaType
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
@@ -18,7 +20,8 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.problems import documented
 from dispatcher.errors import WrongStateError
-from sql import calls
+from sql import api_calls, calls
+from sql.api_rows import Selection, TaskPage
 from sql.rows import RunRow, Task
 
 Number = Annotated[int, Parameter(ge=1, le=2**63 - 1, description="The number of a task, up to 2^63 - 1.")]
@@ -34,6 +37,12 @@ Wait = Annotated[
 ENDED = ("succeeded", "failed", "canceled")
 
 
+Before = Annotated[
+    int | None, Parameter(ge=1, le=2**63 - 1, description="Only tasks below this number: `next` of a page.")
+]
+Limit = Annotated[int, Parameter(ge=1, le=500, description="At most so many tasks.")]
+
+
 class Runs(Struct, frozen=True):
     items: list[RunRow]
 
@@ -47,6 +56,32 @@ class TaskResult(Struct, frozen=True):
     result: dict[str, object] | None
     error_class: str | None
     error_message: str | None
+
+
+@get(
+    "/tasks",
+    summary="List tasks, the newest first",
+    tags=["tasks"],
+    responses=documented(),
+    response_headers=[
+        ResponseHeader(
+            name="Link", description='The next page, `rel="next"`.', documentation_only=True, required=False
+        )
+    ],
+)
+async def list_tasks(
+    request: ApiRequest, caller: Caller, selection: Selection, before: Before = None, limit: Limit = 100
+) -> Answer[TaskPage]:
+    """List the tasks that fit everything that is given.
+
+    A page may hold fewer tasks than `limit` and still have a `next`, which is null at the end.
+    """
+    page = await caller.call(api_calls.list_page(selection, before, limit))
+    if page.next is None:
+        return Answer(page)
+    rest = [(name, value) for name, value in request.query_params.multi_items() if name != "before"]
+    query = urlencode([*rest, ("before", str(page.next))])
+    return Answer(page, headers={"Link": f'</tasks?{query}>; rel="next"'})
 
 
 @get(
@@ -131,4 +166,4 @@ async def read_result(
     return Answer(str((task.result or {}).get("text", "")), media_type=MediaType.TEXT)
 
 
-ROUTES = (read_task, list_runs, read_result)
+ROUTES = (list_tasks, read_task, list_runs, read_result)

@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION add_token(
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
+    v_now timestamptz := clock();
     v_complaint text := CASE
         WHEN coalesce(p_name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$' THEN format(
             '%s is not a valid name of a token: expected up to 63 letters, digits, "_", ".", "@" or "-"',
@@ -35,7 +36,7 @@ BEGIN
     END IF;
     INSERT INTO api_tokens (name, hash, role, tenants, created_at, expires_at)
     VALUES (p_name, p_hash, p_role, (SELECT array_agg(DISTINCT tenant) FROM unnest(p_tenants) AS tenant),
-        clock(), clock() + make_interval(secs => p_expires_in_s));
+        v_now, v_now + make_interval(secs => p_expires_in_s));
 EXCEPTION
     WHEN unique_violation THEN
         RAISE EXCEPTION 'there is a token % already, or one with the same secret', quote_literal(p_name)

@@ -6,15 +6,11 @@ CREATE OR REPLACE FUNCTION busy_in_session(p_run uuid, p_key text DEFAULT NULL) 
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_run task_runs;
     v_busy bigint;
 BEGIN
-    SELECT * INTO v_run FROM task_runs WHERE id = p_run;
-    PERFORM pg_advisory_xact_lock(hashtextextended(v_run.group_name || chr(31) || v_run.session_id, 0));
-    SELECT tasks.number INTO v_busy FROM tasks JOIN task_runs AS session ON session.id = tasks.continues
-    WHERE session.session_id = v_run.session_id AND session.group_name = v_run.group_name
-        AND tasks.status IN ('queued', 'leased', 'running')
-        AND tasks.idempotency_key IS DISTINCT FROM coalesce(p_key, '')
+    PERFORM lock_sessions(ARRAY[p_run]);
+    SELECT busy.number INTO v_busy FROM task_runs AS run JOIN busy_sessions() AS busy USING (group_name, session_id)
+    WHERE run.id = p_run AND busy.idempotency_key IS DISTINCT FROM coalesce(p_key, '')
     LIMIT 1;
     RETURN v_busy;
 END

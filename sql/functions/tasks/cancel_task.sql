@@ -13,19 +13,11 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
     END IF;
-    IF v_task.status = 'queued' THEN
-        UPDATE tasks SET status = 'canceled', wait_reason = NULL, error_class = 'canceled',
-            cancel_requested_at = clock(), finished_at = clock(), updated_at = clock()
-        WHERE id = v_task.id;
-        RETURN 'canceled';
-    ELSIF v_task.status IN ('leased', 'running') THEN
-        UPDATE tasks SET cancel_requested_at = coalesce(cancel_requested_at, clock()), updated_at = clock()
-        WHERE id = v_task.id;
-        PERFORM pg_notify('task_cancel', v_task.number::text);
-    ELSIF v_task.status <> 'canceled' THEN
+    IF v_task.status IN ('succeeded', 'failed') THEN
         RAISE EXCEPTION 'task % has already %; it cannot be canceled', v_task.number, v_task.status
             USING ERRCODE = 'LD409';
     END IF;
-    RETURN v_task.status;
+    PERFORM cancel_tasks(ARRAY[v_task.id]);
+    RETURN CASE v_task.status WHEN 'queued' THEN 'canceled' ELSE v_task.status END;
 END
 $$;
