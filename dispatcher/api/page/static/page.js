@@ -62,10 +62,11 @@
   const say = (id, text) => { const where = document.getElementById(id); if (where) where.textContent = text; };
   const listen = (address) => {
     const stream = new EventSource(address);
-    for (const kind of ["message", "state", "changed"]) stream.addEventListener(kind, changed);
-    stream.addEventListener("open", () => say("connection", ""));
-    stream.addEventListener("error", () => {
+    stream.addEventListener("state", () => { say("connection", ""); changed(); });
+    stream.addEventListener("away", () => say("connection", "the database is away"));
+    stream.addEventListener("error", (event) => {
       say("connection", "not connected, trying again");
+      if (event.data) { stream.close(); changed(); } // the server ended it: the token has expired, for instance
       if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000, address);
     });
   };
