@@ -182,7 +182,8 @@ class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     They are at ``host`` and ``port`` (0: any free one), or at the unix ``socket``, an absolute path, whose file only
     its owner may open. A host that is not this machine's loopback needs ``tls_certificate`` and ``tls_key`` (PEM
     files), or ``behind_proxy``: a proxy in front of it speaks TLS. ``allowed_hosts`` are further names by which
-    browsers may call the page. ``max_request_bytes`` limits the body of a request; ``max_streams`` the live streams at a time.
+    browsers may call the page. ``max_request_bytes`` limits the body of a request; ``max_streams`` the live streams at
+    a time.
     """
 
     enabled: bool = False
