@@ -16,17 +16,17 @@ def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]
     return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
 
 
+def list_groups_in_public() -> Call[list[Group]]:
+    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
+    return Call("list_groups", {}, many(Group))
+
+
 def list_page(
     select: Selection | None = None, before: int | None = None, limit: int | None = None
 ) -> Call[TaskPage]:
     """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
     arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
     return Call("list_page", arguments, one(TaskPage))
-
-
-def list_groups_in_public() -> Call[list[Group]]:
-    """Call list_groups() for what may leave: it is asked for no variable and no login of a group."""
-    return Call("list_groups", {}, many(Group))
 
 
 def act_on_tasks(

@@ -54,19 +54,19 @@ class TaskPage(Struct, frozen=True):
     next: int | None
 
 
-class BulkResult(Struct, frozen=True):
-    """The row of act_on_tasks(): how many tasks it was about, and the first 1,000 numbers."""
-
-    matched: int
-    numbers: Sequence[int]
-
-
 class FacetCount(Struct, frozen=True):
     """One row of facets(): so many tasks of the selection have this ``value`` of the ``facet``."""
 
     facet: str
     value: str
     tasks: int
+
+
+class BulkResult(Struct, frozen=True):
+    """The row of act_on_tasks(): how many tasks it was about, and the first 1,000 numbers."""
+
+    matched: int
+    numbers: Sequence[int]
 
 
 class Group(Struct, frozen=True):

@@ -24,16 +24,19 @@ from dispatcher.api.page.site import PAGES
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
     description,
+    events,
     files,
     groups,
     health,
     limits,
+    logs,
     stats,
     submission,
     task_actions,
     tasks,
 )
 from dispatcher.api.selections import provide_selection
+from dispatcher.api.streams import Streams
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
@@ -47,6 +50,8 @@ ROUTES = (
     *groups.ROUTES,
     *limits.ROUTES,
     *stats.ROUTES,
+    *events.ROUTES,
+    *logs.ROUTES,
 )
 
 
@@ -60,6 +65,7 @@ def application(
         "changes": changes,
         "login_link": login_link or LoginLink(),
         "checkup": Checkup(),
+        "streams": Streams(changes, settings.api.max_streams),
     }
     app = Litestar(
         route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known), *PAGES],

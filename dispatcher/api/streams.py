@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import msgspec
 import trio
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.changes import SHORTEST_PAUSE, Changes, News, Subscription
 from dispatcher.api.problems import HttpError, problem_of
 from dispatcher.errors import DatabaseError, DispatchError, ForbiddenError
+from sql import api_calls
+from sql.call import as_json
 
 KEEP_ALIVE = 15.0
 """Seconds after which a comment shows the client, and what lies between, that the stream lives."""
@@ -24,7 +26,8 @@ RETRY = 2.0
 """Seconds after which a client comes back when its stream breaks, and we read again when the database is away."""
 SHARE = 0.1
 """The largest share of its time that a stream has a read under way, if reading takes long."""
-HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+EVENT_STREAM = "text/event-stream"
+HEADERS = [(b"content-type", EVENT_STREAM.encode()), (b"x-accel-buffering", b"no")]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,31 @@ Read = Callable[[News], Awaitable[Reading]]
 def event(name: str, data: object, id: str | None = None) -> bytes:  # noqa: A002 - the name in the standard
     """Return one event. JSON has no line ends, so data needs one line only."""
     head = f"id: {id}\n" if id is not None else ""
-    return f"{head}event: {name}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"
+    return f"{head}event: {name}\ndata: {as_json(data)}\n\n".encode()
+
+
+class TokenLife:
+    """Ends a stream when its token ends: at the next read, and at the moment at which it expires."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._until: float | None = None
+
+    async def begin(self) -> None:
+        """Learn when it ends; only the first call asks for it. Raises like :meth:`check`."""
+        if self._until is None:
+            await self.check()
+
+    async def check(self) -> None:
+        """Raises :class:`dispatcher.errors.UnauthorizedError` when the token is not valid any more."""
+        acting = await self._caller.call(api_calls.act_as(self._caller.token))
+        left = math.inf if acting.expires_in_s is None else acting.expires_in_s
+        self._until = trio.current_time() + left
+
+    def left(self) -> float:
+        """Return the seconds that it has left, once it has begun."""
+        assert self._until is not None
+        return max(0.01, self._until - trio.current_time())
 
 
 class Streams:
@@ -85,6 +112,17 @@ class Streams:
             yield
         finally:
             self._open -= 1
+
+
+def streams_of(request: ApiRequest) -> Streams:
+    streams: Streams = request.app.state.streams
+    return streams
+
+
+async def nothing_more(_: Scope, __: Receive, send: Send) -> None:
+    """Respond with 204, which tells a browser to come back no more."""
+    await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": []})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _start(send: Send) -> None:

@@ -11,7 +11,8 @@ from litestar import get, post
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
-from dispatcher.api.caller import COOKIE, LONGEST_TOKEN, ApiRequest, hashed, token_of
+from dispatcher import tokens
+from dispatcher.api.caller import COOKIE, LONGEST_TOKEN, ApiRequest, token_of
 from dispatcher.api.page.frame.addresses import START, go_to, own_address
 from dispatcher.configuration.settings import ApiSettings
 from dispatcher.errors import ForbiddenError, UnauthorizedError
@@ -36,12 +37,12 @@ class LoginLink:
     def make(self, url: str) -> str:
         """Return a new link to the page at ``url``; the one before is void."""
         code = secrets.token_urlsafe(32)
-        self._hash, self._until = hashed(code), time.monotonic() + LINK_SECONDS
+        self._hash, self._until = tokens.hashed(code), time.monotonic() + LINK_SECONDS
         return f"{url}/ui/login?code={code}"
 
     def use(self, code: str) -> bool:
         """Return whether this code is the one of the link, and void it then."""
-        if self._hash is None or not hmac.compare_digest(self._hash, hashed(code)):
+        if self._hash is None or not hmac.compare_digest(self._hash, tokens.hashed(code)):
             return False
         self._hash = None
         return time.monotonic() < self._until
@@ -103,9 +104,9 @@ async def log_out(request: ApiRequest) -> Redirect:
 
 
 async def _log_in_by_link(request: ApiRequest) -> Template:
-    token = f"llmctl_{secrets.token_urlsafe(32)}"
+    token = tokens.new_token()
     name = f"page-{secrets.token_hex(8)}"
-    make = calls.add_token(name, hashed(token), "admin", expires_in_s=DAYS * 86_400.0)
+    make = calls.add_token(name, tokens.hashed(token), "admin", expires_in_s=DAYS * 86_400.0)
     try:
         await request.app.state.gateway.own_call(make)
     except ForbiddenError as error:
@@ -117,7 +118,9 @@ async def _log_in_by_link(request: ApiRequest) -> Template:
 
 async def _acting(request: ApiRequest, token: str) -> Acting:
     """Return what a token may. Raises :class:`UnauthorizedError`."""
-    acting: Acting = await request.app.state.gateway.own_call(api_calls.act_as(hashed(token[:LONGEST_TOKEN])))
+    acting: Acting = await request.app.state.gateway.own_call(
+        api_calls.act_as(tokens.hashed(token[:LONGEST_TOKEN]))
+    )
     return acting
 
 

@@ -7,8 +7,8 @@ from msgspec import Struct
 from dispatcher.api.caller import Caller
 from dispatcher.api.page.frame.words import STATES, WAITING
 from sql import api_calls, calls
-from sql.api_rows import Selection
-from sql.rows import StateCount, TaskRow
+from sql.api_rows import Selection, State
+from sql.rows import TaskRow
 
 MOST_RUNNING = 50
 LAST_FAILURES = 5
@@ -24,21 +24,21 @@ class Waiting(Struct, frozen=True):
 
 @get("/")
 async def now_page(caller: Caller) -> Template:
-    counts = sorted(await caller.call(calls.count_tasks()), key=lambda one: STATES.index(one.state))
+    counted = {one.state: one.tasks for one in await caller.call(calls.count_tasks())}
     context = {
-        "counts": counts,
+        "counts": [(state, counted[state]) for state in STATES if state in counted],
         "groups": await caller.call(calls.list_groups()),
         "active": await _newest(caller, Selection(states=["leased", "running"]), MOST_RUNNING),
-        "waiting": [await _waiting(caller, one) for one in counts if one.state in WAITING],
+        "waiting": [await _waiting(caller, state, counted[state]) for state in WAITING if state in counted],
         "failures": await _newest(caller, Selection(states=["failed"]), LAST_FAILURES),
         "dispatchers": await caller.call(calls.list_dispatchers()),
     }
     return Template("now.html", context=context)
 
 
-async def _waiting(caller: Caller, count: StateCount) -> Waiting:
-    [*examples] = await _newest(caller, Selection(states=[count.state]), 1)
-    return Waiting(count.state, count.tasks, examples[0] if examples else None)
+async def _waiting(caller: Caller, state: State, tasks: int) -> Waiting:
+    examples = await _newest(caller, Selection(states=[state]), 1)
+    return Waiting(state, tasks, examples[0] if examples else None)
 
 
 async def _newest(caller: Caller, select: Selection, most: int) -> list[TaskRow]:

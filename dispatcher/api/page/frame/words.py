@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from dispatcher import quantities
+from sql.api_rows import State
 
-WAITING = ("queued", "budget", "limit", "retry", "scheduled", "dependency", "held")
+WAITING: tuple[State, ...] = ("queued", "budget", "limit", "retry", "scheduled", "dependency", "held")
 """What a queued task may wait for; "queued" waits for a slot."""
-STATES = ("running", "leased", *WAITING, "failed", "succeeded", "canceled")
+STATES: tuple[State, ...] = ("running", "leased", *WAITING, "failed", "succeeded", "canceled")
 """The states of count_tasks(), in the order in which they interest people."""
 
 _TONES = {

@@ -35,6 +35,12 @@
       return !(old.matches("input, textarea, select") && touched(old)); // what the person typed or ticked stays
     },
   };
+  const morph = (fresh) => {
+    const row = document.activeElement?.closest("[data-row]")?.id;
+    Idiomorph.morph(main(), fresh, { morphStyle: "outerHTML", callbacks });
+    noteClock(); tick();
+    if (row && document.activeElement === document.body) document.getElementById(row)?.querySelector("a")?.focus();
+  };
   const refresh = async () => {
     timer = null;
     if (document.hidden || fetching) { stale = true; return; }
@@ -44,29 +50,39 @@
       if (response.headers.has("HX-Redirect")) { location.href = response.headers.get("HX-Redirect"); return; }
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
       if (!response.ok || !fresh) return;
-      Idiomorph.morph(main(), fresh, { morphStyle: "outerHTML", callbacks });
+      morph(fresh);
       htmx.process(main());
-      noteClock(); tick();
     } catch { /* the server is away: the stream tells when it is back */ } finally {
       fetching = false;
       if (stale) changed();
     }
   };
   const changed = () => { timer ??= setTimeout(refresh, Math.max(0, last + MOST_OFTEN - Date.now())); };
-  const say = (text) => {
-    const where = document.getElementById("connection");
-    if (where) { where.textContent = text; where.classList.toggle("lost", text !== ""); }
-  };
+  const say = (id, text) => { const where = document.getElementById(id); if (where) where.textContent = text; };
   const listen = (address) => {
     const stream = new EventSource(address);
-    for (const kind of ["message", "state", "changed"]) stream.addEventListener(kind, changed);
-    stream.addEventListener("open", () => say(""));
-    stream.addEventListener("error", () => {
-      say("not connected, trying again");
+    stream.addEventListener("state", () => { say("connection", ""); changed(); });
+    stream.addEventListener("away", () => say("connection", "the database is away"));
+    stream.addEventListener("error", (event) => {
+      say("connection", "not connected, trying again");
+      if (event.data) { stream.close(); changed(); } // the server ended it: the token has expired, for instance
       if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000, address);
     });
   };
   document.addEventListener("visibilitychange", () => { if (stale) changed(); });
+
+  // ---- Buttons that act in place: forms with hx-boost. What went wrong is said above the page, which stays as it is.
+  htmx.defineExtension("morph", {
+    isInlineSwap: (style) => style === "morph",
+    handleSwap: (style, _, fragment) => { morph(fragment.firstElementChild); return []; },
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const failed = detail.xhr.status >= 400;
+    const page = failed && new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
+    say("notice", failed ? page.querySelector(".problem")?.textContent.trim() ?? "This did not work." : "");
+    if (failed) detail.shouldSwap = false;
+  });
+  document.addEventListener("htmx:sendError", () => say("notice", "The server does not answer. Nothing was done."));
 
   // ---- Rows and keys.
   const rows = () => [...document.querySelectorAll("[data-row]")];
