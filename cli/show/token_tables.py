@@ -1,5 +1,6 @@
 """Tokens for people: pure functions of what the database returned."""
 
+import shlex
 from collections.abc import Sequence
 
 from cli.show.tables import Column
@@ -46,6 +47,6 @@ def introduce(token: TokenRow, secret: str, api: ApiSettings) -> str:
 
 def _curl_address(api: ApiSettings) -> str:
     if api.socket:
-        return f"--unix-socket {api.socket} http://localhost"
+        return f"--unix-socket {shlex.quote(api.socket)} http://localhost"
     host = f"[{api.host}]" if ":" in api.host else api.host
     return f"{'https' if api.tls_key else 'http'}://{host}:{api.port}"

@@ -19,9 +19,6 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
-
-
 @app.command("ls")
 @app.command("list", hidden=True)
 def list_tokens(output: FormatOption = Format.TABLE) -> None:
@@ -69,7 +66,7 @@ def add(
 
 
 @app.command("rm")
-def remove(name: NameArgument) -> None:
+def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Remove a token. Whoever uses it is refused from the next request on."""
     from cli.database.connection import opened
     from sql import calls

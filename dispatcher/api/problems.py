@@ -24,6 +24,7 @@ from dispatcher.errors import (
     UsageError,
     WrongStateError,
 )
+from dispatcher.workspaces.stored_files import FileElsewhereError
 
 log = structlog.get_logger()
 
@@ -94,6 +95,7 @@ _KINDS: tuple[tuple[type[DispatchError], HTTPStatus, str], ...] = (
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED, "LD401"),
     (ForbiddenError, HTTPStatus.FORBIDDEN, "forbidden"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "LD404"),
+    (FileElsewhereError, HTTPStatus.NOT_FOUND, "file-elsewhere"),
     (SupersededError, HTTPStatus.CONFLICT, "LD410"),
     (WrongStateError, HTTPStatus.CONFLICT, "LD409"),
     (UsageError, HTTPStatus.BAD_REQUEST, "LD400"),

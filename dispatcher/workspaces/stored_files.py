@@ -9,25 +9,30 @@ from urllib.parse import unquote, urlsplit
 
 from dispatcher.errors import DispatchError
 
+
+class FileElsewhereError(DispatchError):
+    """A file is kept where this program cannot read it."""
+
+
 _CHUNK_BYTES = 2**20
 
 
 def open_stored(url: str) -> BinaryIO:
-    """Open a file that a dispatcher keeps beside the database. Raises :class:`DispatchError`."""
+    """Open a file that a dispatcher keeps beside the database. Raises :class:`FileElsewhereError`."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise DispatchError(f"the file is kept at {url}, which this program cannot read")
+        raise FileElsewhereError(f"the file is kept at {url}, which this program cannot read")
     try:
         descriptor = os.open(unquote(parts.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise DispatchError(
+        raise FileElsewhereError(
             f"the file is too large for the database and kept at {url}, which cannot be read here:"
             f" {error.strerror}",
             hint="fetch it on the dispatcher's host, which `llmctl runs TASK` names, as the user of the dispatcher",
         ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise DispatchError(f"{url} is not a regular file")
+        raise FileElsewhereError(f"{url} is not a regular file")
     return os.fdopen(descriptor, "rb")
 
 

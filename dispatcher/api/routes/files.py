@@ -87,7 +87,8 @@ async def read_file(
     file = await caller.call(calls.read_file(str(number), name))
     await in_thread(_require_intact, file, name)
     tag = f'"{file.sha256}"'
-    begin, end = _asked(wanted if if_range in (None, tag) else None, file.size_bytes)
+    asked = _asked(wanted if if_range in (None, tag) else None, file.size_bytes)
+    begin, end = asked or (0, file.size_bytes)
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.rpartition('/')[2], safe='')}",
@@ -95,7 +96,7 @@ async def read_file(
         "ETag": tag,
     }
     status = HTTPStatus.OK
-    if end - begin < file.size_bytes:
+    if asked:
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{file.size_bytes}"
         status = HTTPStatus.PARTIAL_CONTENT
     return _response(file, begin, end, status, headers)
@@ -111,16 +112,16 @@ def _response(
     return Stream(pieces, status_code=status, media_type=OCTETS, headers=dict(headers))  # type: ignore[return-value]
 
 
-def _asked(wanted: str | None, size: int) -> tuple[int, int]:
-    """Return where the part begins and ends that a Range header asks for; the whole file if it asks for no range."""
+def _asked(wanted: str | None, size: int) -> tuple[int, int] | None:
+    """Return where the part begins and ends that a Range header asks for; None if it asks for the whole file."""
     found = _RANGE.fullmatch(wanted.strip()) if wanted else None
     if found is None or not any(found.groups()):
-        return 0, size
+        return None
     first, last = found.groups()
     begin = int(first) if first else max(0, size - int(last))
     end = min(size, int(last) + 1) if first and last else size
     if first and last and int(last) < begin:
-        return 0, size  # that is no range, and whoever sends it gets all of it
+        return None
     if begin >= size:
         raise HttpError(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,

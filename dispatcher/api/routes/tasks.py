@@ -93,15 +93,15 @@ async def list_tasks(
 async def read_task(request: ApiRequest, caller: Caller, number: Number, wait: Wait = 0) -> Task:
     changes: Changes = request.app.state.changes
     with changes.subscribe(number) as news:
-        task = await caller.call(calls.show_task(str(number)))
-        if wait == 0 or task.status in ENDED:
-            return task
+        first = task = await caller.call(calls.show_task(str(number)))
         until = trio.current_time() + wait
-        while trio.current_time() < until:
+        ends = task.status in ENDED
+        while _state(task) == _state(first) and not ends and trio.current_time() < until:
             changed = await news.next(until)
-            if number in changed.tasks or changed.ended:
-                break
-    return await caller.call(calls.show_task(str(number)))
+            ends = changed.ended
+            if number in changed.tasks:
+                task = await caller.call(calls.show_task(str(number)))
+    return task
 
 
 @get(
@@ -112,6 +112,11 @@ async def read_task(request: ApiRequest, caller: Caller, number: Number, wait: W
 )
 async def list_runs(caller: Caller, number: Number) -> Runs:
     return Runs(await caller.call(calls.list_runs(str(number))))
+
+
+def _state(task: Task) -> tuple[object, ...]:
+    """Return what a change of state changes: news may also be of what :func:`read_task` has seen already."""
+    return task.status, task.wait_reason, task.run_count, task.cancel_requested_at
 
 
 class ResultOperation(Operation):

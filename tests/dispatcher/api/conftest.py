@@ -63,6 +63,7 @@ class Api:
 
     app: ASGIApp
     site: Site
+    changes: Changes
     client: httpx.AsyncClient
 
     async def __call__(
@@ -109,7 +110,7 @@ async def api(site: Site) -> AsyncIterator[Api]:
         app = application(site.settings, gateway, changes)
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield Api(app, site, client)
+            yield Api(app, site, changes, client)
         nursery.cancel_scope.cancel()
 
 
