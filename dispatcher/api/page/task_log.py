@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
+from litestar import get
+from litestar.params import Parameter
+from litestar.types import ASGIApp
 from markupsafe import Markup
 
-from dispatcher.api.caller import Caller
+from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.log_feed import LogFeed, RunLog, from_event_id
 from dispatcher.api.page.ansi import html_view_of
+from dispatcher.api.streams import EVENT_STREAM, TokenLife, nothing_more, streams_of
 from dispatcher.errors import UsageError
 from dispatcher.log_views import remarks
 from sql import calls
@@ -66,6 +72,25 @@ async def log_of(
     return Log(state, stream, begin, end, text, has_more, follows, [] if has_more else shown)
 
 
+@get("/tasks/{number:int}/runs/{run_no:int}/log", media_type=EVENT_STREAM)
+async def follow_log(
+    request: ApiRequest,
+    caller: Caller,
+    number: int,
+    run_no: int,
+    stream: Literal["stdout", "stderr"] = "stdout",
+    start: Annotated[int, Parameter(query="from", ge=0, le=2**62)] = 0,
+    last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID", required=False)] = None,
+) -> ASGIApp:
+    """Send what a run prints as `/tasks/N/runs/R/log/events` does, but as HTML."""
+    resumed = from_event_id(last_event_id)
+    if resumed is None:
+        return nothing_more
+    position = start if last_event_id is None else resumed
+    feed = LogFeed(RunLog(caller, number, run_no, stream), position, TokenLife(caller), html_view_of)
+    return streams_of(request).respond(feed.read, number)
+
+
 async def _read(caller: Caller, state: LogState, stream: str, begin: int) -> tuple[bytes, int, bool]:
     """Return what is stored from a position on, the position of its end, and whether more is stored."""
     found: list[bytes] = []
@@ -77,3 +102,6 @@ async def _read(caller: Caller, state: LogState, stream: str, begin: int) -> tup
             found.append(piece.content)
             end = piece.ends_at
     return b"".join(found), end, False
+
+
+ROUTES = (follow_log,)

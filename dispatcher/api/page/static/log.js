@@ -6,16 +6,13 @@
   const follow = (log) => {
     const button = log.parentElement.querySelector("[data-follow]");
     const stream = new EventSource(log.dataset.log);
-    const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
-    const toEnd = () => { log.scrollTop = log.scrollHeight; };
     let following = true, fresh = true, length = 0;
-    const close = () => { stream.close(); button.hidden = true; };
-    stream.addEventListener("begin", () => { fresh = true; }); // everything comes again
-    stream.addEventListener("message", (event) => {
-      if (!log.isConnected) { close(); return; }
-      if (fresh) { log.replaceChildren(); fresh = false; length = 0; }
+    const toEnd = () => { log.scrollTop = log.scrollHeight; };
+    const tell = (html) => {
+      if (!log.isConnected) { stream.close(); return; }
+      if (fresh) { log.replaceChildren(); fresh = false; } // what the page came with is in the stream, too
       const piece = document.createElement("span");
-      piece.innerHTML = event.data; // escaped by the server: text and the classes of its colours
+      piece.innerHTML = html; // the server made it of escaped text and the classes of colours
       log.append(piece);
       length += piece.textContent.length;
       while (length > MOST && log.firstChild !== piece) {
@@ -23,10 +20,18 @@
         log.firstChild.remove();
       }
       if (following) toEnd();
+    };
+    stream.addEventListener("output", (event) => tell(JSON.parse(event.data).text));
+    stream.addEventListener("end", (event) => {
+      stream.close();
+      tell(JSON.parse(event.data).text);
     });
-    stream.addEventListener("end", close);
-    log.addEventListener("scroll", () => { following = atEnd(); button.hidden = following; }, { passive: true });
-    button.addEventListener("click", () => { following = true; button.hidden = true; toEnd(); log.focus({ preventScroll: true }); });
+    stream.addEventListener("error", (event) => { if (event.data) stream.close(); }); // one of the server, with a problem
+    log.addEventListener("scroll", () => {
+      following = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
+      button.hidden = following;
+    }, { passive: true });
+    button.addEventListener("click", () => { toEnd(); log.focus({ preventScroll: true }); });
     toEnd();
   };
   const start = () => {
