@@ -7,6 +7,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of, seconds
 from dispatcher.api.page.frame.roles import may_operate
+from dispatcher.configuration.settings import MOST_SLOTS
 from dispatcher.errors import UsageError
 from sql import calls
 
@@ -49,11 +50,10 @@ async def set_limit(request: ApiRequest, caller: Caller) -> Redirect:
     """Set a limit, also a new one: then its scope is a kind and a name."""
     form = await form_of(request)
     scope = form.text("scope") or f"{form.text('kind')}:{form.text('name').strip()}"
-    try:
-        most = int(form.text("max"))
-    except ValueError:
-        raise UsageError(f"{form.text('max')!r} is not a valid limit: expected 0 or more") from None
-    await caller.call(calls.set_limit(scope, most))
+    most = form.text("max").strip()
+    if not most.isdecimal() or int(most[:12]) > MOST_SLOTS:
+        raise UsageError(f"{most[:40]!r} is not a valid limit: expected 0 or more, at most {MOST_SLOTS:,}")
+    await caller.call(calls.set_limit(scope, int(most)))
     return go_to(PAGE)
 
 

@@ -157,10 +157,10 @@ async def _input_file(file: UploadFile) -> dict[str, str]:
 
 
 def _field_of(complaint: str) -> str:
-    """Return the field that a sentence of SQL is about: it begins with the key, or names the field."""
-    words = complaint.split()
+    """Return the field that a sentence of SQL is about: it begins with the key, or names it last."""
     known = {*KEYS, "input_files"}
-    return next((word for word in words if word in known), "")
+    named = [word for word in complaint.split() if word in known]
+    return "" if not named else named[0] if complaint.startswith(named[0]) else named[-1]
 
 
 def _values_of(task: Task) -> dict[str, str]:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Annotated
 from uuid import uuid4
 
 from litestar import get, post
+from litestar.params import Parameter
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
@@ -39,9 +41,9 @@ async def task_page(
     caller: Caller,
     number: int,
     full: bool = False,
-    run: int | None = None,
+    run: Annotated[int | None, Parameter(ge=1, le=2**31 - 1)] = None,
     stream: str = "stdout",
-    begin: int | None = None,
+    begin: Annotated[int | None, Parameter(ge=0, le=2**62)] = None,
 ) -> Template:
     """Show a task. ``full`` shows the whole prompt and answer, and all attempts; the others choose a part of the log.
 

@@ -16,10 +16,10 @@ from dispatcher.api.streams import EVENT_STREAM, TokenLife, nothing_more, stream
 from dispatcher.errors import UsageError
 from dispatcher.log_views import remarks
 from sql import calls
-from sql.rows import LogState
+from sql.rows import LogState, OutputPiece
 
 WINDOW = 200_000
-"""Bytes of a log on one page; it ends with the piece that reaches so far."""
+"""Bytes of a log on one page; it ends with the last line of the piece that reaches so far."""
 STREAMS = ("stdout", "stderr")
 
 
@@ -65,8 +65,6 @@ async def log_of(
     if follows and is_refresh:
         return Log(state, stream, begin, begin, Markup(), False, follows, shown)
     content, end, has_more = await _read(caller, state, stream, begin)
-    if begin:  # it may have begun within a line
-        content = content.partition(b"\n")[2]
     view = html_view_of(state.tool, stream)
     text = Markup((view.feed(content) + view.end()).decode())  # noqa: S704 - HTML already
     return Log(state, stream, begin, end, text, has_more, follows, [] if has_more else shown)
@@ -92,16 +90,32 @@ async def follow_log(
 
 
 async def _read(caller: Caller, state: LogState, stream: str, begin: int) -> tuple[bytes, int, bool]:
-    """Return what is stored from a position on, the position of its end, and whether more is stored."""
-    found: list[bytes] = []
-    end = begin
+    """Return the whole lines behind a position, the position of their end, and whether more is stored.
+
+    A position within a line belongs to the line before, which is on the page before.
+    """
+    found: list[OutputPiece] = []
+    end = max(0, begin - 1)
     while pieces := await caller.call(calls.read_output(str(state.number), state.run_no, stream, end)):
         for piece in pieces:
             if end - begin >= WINDOW:
-                return b"".join(found), end, True
-            found.append(piece.content)
+                return _whole_lines(found, begin)
+            found.append(piece)
             end = piece.ends_at
-    return b"".join(found), end, False
+    content = b"".join(piece.content for piece in found)
+    return content.partition(b"\n")[2] if begin else content, end, False
+
+
+def _whole_lines(pieces: Sequence[OutputPiece], begin: int) -> tuple[bytes, int, bool]:
+    """Return what :func:`_read` does for pieces behind which there are more, with the end of the last line."""
+    content = b"".join(piece.content for piece in pieces)
+    last = pieces[-1]
+    rest = len(content) - content.rfind(b"\n") - 1
+    known = len(last.content) == last.ends_at - last.starts_at
+    if not known or rest > len(last.content) or rest == len(content):
+        rest = 0  # masked secrets moved the positions, or a line is longer than the page
+    lines = content[: len(content) - rest]
+    return lines.partition(b"\n")[2] if begin else lines, last.ends_at - rest, True
 
 
 ROUTES = (follow_log,)

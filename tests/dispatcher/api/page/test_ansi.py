@@ -69,7 +69,7 @@ def shown(text: str) -> str:
 
 @given(text)
 def test_a_browser_sees_the_harmless_text_and_no_tag_but_our_spans(text: str) -> None:
-    page = Page(as_html(text))
+    page = Page(str(as_html(text)))
     assert page.open == []
     assert harmless(page.seen) == page.seen
     assert all(one.startswith("ansi-") for one in page.classes)
