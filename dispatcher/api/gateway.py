@@ -1,5 +1,6 @@
 """Calls of SQL functions for requests: each in a transaction of its own, with the rights of the token that asks."""
 
+import select
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from dispatcher.database.connection import BoundedConnection, conninfo, execute,
 from dispatcher.errors import DatabaseError
 from dispatcher.host.threads import SerialThread
 from sql import api_calls
+from sql.api_rows import Acting
 from sql.call import Call, Rows
 
 Result = TypeVar("Result")
@@ -78,24 +80,34 @@ class Gateway:
             self._give_back.send_nowait(thread)
 
 
-def _in_one_trip(connection: BoundedConnection, *calls: Call[object]) -> Rows:
-    """Make calls in one transaction, in one round trip, and return the rows of the last one.
+def _in_one_trip(connection: BoundedConnection, acting: Call[Acting], call: Call[object]) -> Rows:
+    """Act as a token and make a call, in one transaction and one round trip; return the rows of the call.
 
     In a pipeline everything is one transaction: with BEGIN and COMMIT around it a call costs 0.2 ms of CPU time more.
+    The call is not prepared, which would save 0.05 ms: where act_as() refuses, the server skips the preparation, and
+    psycopg 3.3 would execute the statement that is not there from then on.
     """
     first: BaseException | None = None
     try:
         with connection.pipeline():
             try:
-                for call in calls:
-                    last = connection.execute(call.statement, call.values, binary=call.binary)
+                connection.execute(acting.statement, acting.values)
+                made = connection.execute(call.statement, call.values, binary=call.binary, prepare=False)
             except psycopg.Error as error:
                 first = error  # if it left the block, psycopg would log what the end of the block raises then
     except psycopg.errors.PipelineAborted as aborted:
         first = first or aborted.__context__ or aborted  # the server skips what follows an error
     if first is not None:
         raise first
-    return last.fetchall()
+    return made.fetchall()
+
+
+def _require_quiet(connection: BoundedConnection) -> None:
+    """Raise :class:`psycopg.OperationalError` if the server has left an idle connection: it says so, or hangs up."""
+    ready = select.poll()
+    ready.register(connection.fileno(), select.POLLIN)
+    if ready.poll(0):
+        raise psycopg.OperationalError("the connection is lost")
 
 
 @asynccontextmanager
@@ -106,6 +118,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         connection_class=BoundedConnection,
         kwargs={"autocommit": True},
         configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT),
+        check=_require_quiet,
         min_size=1,
         max_size=CONNECTIONS,
         timeout=CONNECT_TIMEOUT,
