@@ -55,8 +55,9 @@ class Browser:
         return _page(await self.client.post(path, content=urlencode(fields), headers=form))
 
     async def send(self, form: Element, fields: Fields = (), button: Element | None = None) -> Page:
-        """Send a form as it stands with what the person adds, by one of its buttons."""
-        sent = [*form.fields(), *fields]
+        """Send a form with what the person typed and ticked, by one of its buttons."""
+        changed = {name for name, _ in fields}
+        sent = [*(pair for pair in form.fields() if pair[0] not in changed), *fields]
         path = form["action"]
         if button is not None:
             path = button.attributes.get("formaction", path)
