@@ -1,5 +1,6 @@
 """Calls of SQL functions for requests: each in a transaction of its own, with the rights of the token that asks."""
 
+import select
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -101,6 +102,14 @@ def _in_one_trip(connection: BoundedConnection, acting: Call[Acting], call: Call
     return made.fetchall()
 
 
+def _require_quiet(connection: BoundedConnection) -> None:
+    """Raise :class:`psycopg.OperationalError` if the server has left an idle connection: it says so, or hangs up."""
+    ready = select.poll()
+    ready.register(connection.fileno(), select.POLLIN)
+    if ready.poll(0):
+        raise psycopg.OperationalError("the connection is lost")
+
+
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Open the connections; they and the threads end with the block."""
@@ -109,6 +118,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         connection_class=BoundedConnection,
         kwargs={"autocommit": True},
         configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT),
+        check=_require_quiet,
         min_size=1,
         max_size=CONNECTIONS,
         timeout=CONNECT_TIMEOUT,

@@ -30,14 +30,15 @@ _PAGE_TOKEN = re.compile(r"page-[0-9a-f]{16}")
 class LoginLink:
     """A link for the person at the terminal of the server: it logs in once."""
 
-    def __init__(self) -> None:
+    def __init__(self, lifetime_s: float = LINK_SECONDS) -> None:
+        self._lifetime_s = lifetime_s
         self._hash: bytes | None = None
         self._until = 0.0
 
     def make(self, url: str) -> str:
         """Return a new link to the page at ``url``; the one before is void."""
         code = secrets.token_urlsafe(32)
-        self._hash, self._until = tokens.hashed(code), time.monotonic() + LINK_SECONDS
+        self._hash, self._until = tokens.hashed(code), time.monotonic() + self._lifetime_s
         return f"{url}/ui/login?code={code}"
 
     def use(self, code: str) -> bool:

@@ -16,7 +16,7 @@ from dispatcher.api.page.frame.forms import Form, form_of
 from dispatcher.api.problems import problem_of
 from dispatcher.durations import seconds_of
 from dispatcher.errors import DispatchError, UnauthorizedError, UsageError
-from sql import calls
+from sql import api_calls, calls
 from sql.rows import Task
 
 
@@ -192,7 +192,7 @@ async def _form(
     form: Form | None = None,
 ) -> Template:
     """Return the form. After a complaint it keeps its key; a form without one gets a new key, which submits anew."""
-    groups = await caller.call(calls.list_groups())
+    groups = await caller.call(api_calls.list_groups_in_public())
     context = {
         "fields": FIELDS,
         "values": {key: values.get(key, "") for key in KEYS},

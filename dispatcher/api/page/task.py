@@ -16,6 +16,7 @@ from dispatcher.api.page.charts import attempts
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.page.task_log import log_of
+from dispatcher.api.routes.tasks import Number
 from sql import calls
 from sql.rows import RunRow, Task
 
@@ -39,7 +40,7 @@ class Cut:
 async def task_page(
     request: ApiRequest,
     caller: Caller,
-    number: int,
+    number: Number,
     full: bool = False,
     run: Annotated[int | None, Parameter(ge=1, le=2**31 - 1)] = None,
     stream: str = "stdout",
@@ -67,7 +68,7 @@ async def task_page(
 
 
 @post("/tasks/{number:int}/reply")
-async def reply(request: ApiRequest, caller: Caller, number: int) -> Redirect:
+async def reply(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
     """Queue the reply, once however often the form is sent, and lead to its task."""
     form = await form_of(request)
     call = calls.reply_task(str(number), form.text("prompt"), idempotency_key=form.text("once") or None)

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 from litestar import get
-from litestar.params import Parameter
 from litestar.types import ASGIApp
 from markupsafe import Markup
 
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.log_feed import LogFeed, RunLog, from_event_id
 from dispatcher.api.page.ansi import html_view_of
+from dispatcher.api.routes.logs import From, LastEventId, RunNumber, Stdio
+from dispatcher.api.routes.tasks import Number
 from dispatcher.api.streams import EVENT_STREAM, TokenLife, nothing_more, streams_of
 from dispatcher.errors import UsageError
 from dispatcher.log_views import remarks
@@ -74,18 +74,18 @@ async def log_of(
 async def follow_log(
     request: ApiRequest,
     caller: Caller,
-    number: int,
-    run_no: int,
-    stream: Literal["stdout", "stderr"] = "stdout",
-    start: Annotated[int, Parameter(query="from", ge=0, le=2**62)] = 0,
-    last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID", required=False)] = None,
+    number: Number,
+    run_no: RunNumber,
+    stdio: Stdio = "stdout",
+    start: From = 0,
+    last_event_id: LastEventId = None,
 ) -> ASGIApp:
     """Send what a run prints as `/tasks/N/runs/R/log/events` does, but as HTML."""
     resumed = from_event_id(last_event_id)
     if resumed is None:
         return nothing_more
     position = start if last_event_id is None else resumed
-    feed = LogFeed(RunLog(caller, number, run_no, stream), position, TokenLife(caller), html_view_of)
+    feed = LogFeed(RunLog(caller, number, run_no, stdio), position, TokenLife(caller), html_view_of)
     return streams_of(request).respond(feed.read, number)
 
 

@@ -1,20 +1,25 @@
 """The list of tasks: a filter, counts beside each choice, and pages that cost the same at any depth."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar import get
+from litestar.params import Parameter
 from litestar.response import Template
 from msgspec import Struct, to_builtins
 from multidict import MultiDict, MultiMapping
 
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.words import STATES
-from dispatcher.api.problems import problem_of
+from dispatcher.api.problems import Problem, problem_of
 from dispatcher.api.selections import selection_of
 from dispatcher.errors import UsageError
 from sql import api_calls
-from sql.api_rows import FacetCount
+from sql.api_rows import FacetCount, TaskPage
+
+Before = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]
 
 PAGE = 100
 """Tasks on one page."""
@@ -59,27 +64,28 @@ class Filter(Struct, frozen=True):
 
 
 @get("/tasks")
-async def list_page(request: ApiRequest, caller: Caller, before: int | None = None) -> Template:
+async def list_page(request: ApiRequest, caller: Caller, before: Before = None) -> Template:
     """Show one page of the tasks that fit; a filter that is not valid is shown with what is wrong about it."""
     filtered = Filter(MultiDict(request.query_params.multi_items()))
-    context: dict[str, object] = {"filter": filtered, "before": before, "items": [], "next": None}
+    page, counts = TaskPage((), None), list[FacetCount]()
+    problem: Problem | None = None
     try:
         select = selection_of(request.query_params)
         page = await caller.call(api_calls.list_page(select, before, PAGE))
         counts = await caller.call(api_calls.facets(to_builtins(select)))
     except UsageError as error:
         problem = problem_of(error)
-        context |= {"problem": problem, "choices": {}, "states": _states([], filtered), "actions": ()}
-        return Template("tasks.html", context=context, status_code=problem.status)
-    context |= {
+    context = {
+        "filter": filtered,
+        "before": before,
+        "problem": problem,
         "items": page.items,
         "next": page.next,
-        "problem": None,
         "states": _states(counts, filtered),
-        "choices": {name: _choices(counts, name, filtered.value(name)) for name in CHOICES},
+        "choices": _choices(counts, filtered),
         "actions": [verb for verb in ("cancel", "retry") if any(verb in one.actions for one in page.items)],
     }
-    return Template("tasks.html", context=context)
+    return Template("tasks.html", context=context, status_code=problem.status if problem else HTTPStatus.OK)
 
 
 def _states(counts: Sequence[FacetCount], filtered: Filter) -> list[Choice]:
@@ -91,11 +97,17 @@ def _states(counts: Sequence[FacetCount], filtered: Filter) -> list[Choice]:
     ]
 
 
-def _choices(counts: Sequence[FacetCount], facet: str, chosen: str) -> list[Choice]:
-    tasks: Mapping[str, int | None] = {one.value: one.tasks for one in counts if one.facet == facet}
-    if chosen and chosen not in tasks:
-        tasks = {**tasks, chosen: 0 if counts else None}
-    return [Choice(value, number, value == chosen) for value, number in sorted(tasks.items())]
+def _choices(counts: Sequence[FacetCount], filtered: Filter) -> Mapping[str, list[Choice]]:
+    """Return the values of each filter that is chosen from a list: those that there are, and the chosen one."""
+    choices: dict[str, list[Choice]] = {name: [] for name in CHOICES}
+    for name in CHOICES:
+        chosen = filtered.value(name)
+        tasks = {one.value: one.tasks for one in counts if one.facet == name}
+        values = sorted({*tasks, chosen} - {""})
+        choices[name] = [
+            Choice(value, tasks.get(value, 0) if counts else None, value == chosen) for value in values
+        ]
+    return choices
 
 
 ROUTES = (list_page,)

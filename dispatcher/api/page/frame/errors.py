@@ -31,8 +31,9 @@ def show_error(_: ApiRequest, error: DispatchError) -> Template:
     return error_page(problem.status, problem.detail, problem.hint)
 
 
-def show_http_error(_: ApiRequest, error: HTTPException) -> Template:
-    return error_page(error.status_code, error.detail)
+def show_http_error(request: ApiRequest, error: HTTPException) -> Template:
+    problem = problems.respond_to_http_error(request, error).content
+    return error_page(problem.status, problem.detail)
 
 
 def show_bug(request: ApiRequest, error: Exception) -> Template:

@@ -79,7 +79,7 @@
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const failed = detail.xhr.status >= 400;
     const page = failed && new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
-    say("notice", failed ? page.querySelector(".problem")?.textContent.trim() ?? "This did not work." : "");
+    say("notice", failed ? page.querySelector("main .problem")?.textContent.trim() ?? "This did not work." : "");
     if (failed) detail.shouldSwap = false;
   });
   document.addEventListener("htmx:sendError", () => say("notice", "The server does not answer. Nothing was done."));

@@ -55,8 +55,9 @@ class Browser:
         return _page(await self.client.post(path, content=urlencode(fields), headers=form))
 
     async def send(self, form: Element, fields: Fields = (), button: Element | None = None) -> Page:
-        """Send a form as it stands with what the person adds, by one of its buttons."""
-        sent = [*form.fields(), *fields]
+        """Send a form with what the person typed and ticked, by one of its buttons."""
+        changed = {name for name, _ in fields}
+        sent = [*(pair for pair in form.fields() if pair[0] not in changed), *fields]
         path = form["action"]
         if button is not None:
             path = button.attributes.get("formaction", path)
@@ -85,7 +86,7 @@ async def app(site: Site, login_link: LoginLink) -> AsyncIterator[ASGIApp]:
 
 @pytest.fixture
 async def browser(app: ASGIApp, site: Site) -> AsyncIterator[Callable[..., Browser]]:
-    """Open a browser that is logged in with a token of a role, for some tenants or for all; without a role it is not."""
+    """Open a browser that is logged in with a token of a role, or not: `browser(None)`."""
     async with AsyncExitStack() as opened:
 
         def make(role: str | None = "admin", *tenants: str) -> Browser:
