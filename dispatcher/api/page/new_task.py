@@ -109,7 +109,11 @@ DEFAULTS = {"permission": "edit", "priority": "5", "max_attempts": "3"}
 @get("/new")
 async def new_task(caller: Caller, like: int | None = None) -> Template:
     """Show the form: empty, or filled from the task ``like``."""
-    values = DEFAULTS if like is None else _values_of(await caller.call(calls.show_task(str(like))))
+    values = (
+        DEFAULTS
+        if like is None
+        else _values_of(await caller.call(calls.show_task(str(like), with_output=False)))
+    )
     return await _form(caller, values)
 
 

@@ -51,7 +51,7 @@ async def task_page(
     What the script asks for to bring the page up to date has no log in it, since the log has a stream of its own.
     """
     most = MOST_CHARACTERS if full else PROMPT_CHARACTERS
-    task = await caller.call(calls.show_task(str(number), prompt_characters=most + 1))
+    task = await caller.call(calls.show_task(str(number), most + 1, with_output=False))
     now = datetime.now(UTC)
     runs = task.runs if full else task.runs[-MOST_RUNS:]
     context = {

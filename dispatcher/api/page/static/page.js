@@ -86,7 +86,7 @@
 
   // ---- Rows and keys.
   const rows = () => [...document.querySelectorAll("[data-row]")];
-  const row = () => document.activeElement?.closest("[data-row]");
+  const row = () => document.activeElement?.closest("[data-row]") ?? document.querySelector("[data-only-row]");
   const step = (by) => {
     const all = rows(), at = all.indexOf(row());
     all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]?.querySelector("a")?.focus();
