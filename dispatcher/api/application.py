@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Method
 
 from dispatcher import __version__
 from dispatcher.api import problems
-from dispatcher.api.answers import Answer
+from dispatcher.api.answers import Answer, DescribedAmounts
 from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
@@ -53,6 +53,7 @@ def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIA
         state=State({"settings": settings, "gateway": gateway, "changes": changes}),
         dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
         response_class=Answer,
+        plugins=[DescribedAmounts()],
         exception_handlers={
             DispatchError: problems.respond_to_error,
             HTTPException: problems.respond_to_http_error,
