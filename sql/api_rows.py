@@ -25,6 +25,7 @@ class Acting(Struct, frozen=True):
     name: str
     role: str
     tenants: Sequence[str] | None
+    expires_in_s: float | None
 
 
 class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -20,16 +20,19 @@ from dispatcher.api.gateway import Gateway
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
     description,
+    events,
     files,
     groups,
     health,
     limits,
+    logs,
     stats,
     submission,
     task_actions,
     tasks,
 )
 from dispatcher.api.selections import provide_selection
+from dispatcher.api.streams import Streams
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
@@ -43,6 +46,8 @@ ROUTES = (
     *groups.ROUTES,
     *limits.ROUTES,
     *stats.ROUTES,
+    *events.ROUTES,
+    *logs.ROUTES,
 )
 
 
@@ -50,7 +55,14 @@ def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIA
     """Build the application. Handlers find ``gateway``, ``changes`` and ``settings`` in the state of the app."""
     app = Litestar(
         route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known)],
-        state=State({"settings": settings, "gateway": gateway, "changes": changes}),
+        state=State(
+            {
+                "settings": settings,
+                "gateway": gateway,
+                "changes": changes,
+                "streams": Streams(changes, settings.api.max_streams),
+            }
+        ),
         dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
         response_class=Answer,
         plugins=[DescribedAmounts()],

@@ -36,6 +36,7 @@ _WHEN = {
     HTTPStatus.FORBIDDEN: "The token may not do this, or a page of another site sent the request.",
     HTTPStatus.NOT_FOUND: "It does not exist, or it belongs to a tenant that the token does not see.",
     HTTPStatus.CONFLICT: "Its state does not allow this.",
+    HTTPStatus.GONE: "It was there and has been deleted.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than `api.max_request_bytes`.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of a media type that this route does not take.",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "The file is shorter than the range begins.",
