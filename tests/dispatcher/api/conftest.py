@@ -64,8 +64,8 @@ class Api:
 
     app: ASGIApp
     site: Site
-    changes: Changes
     client: httpx.AsyncClient
+    changes: Changes
 
     async def __call__(
         self,
@@ -111,7 +111,7 @@ async def api(site: Site) -> AsyncIterator[Api]:
         app = application(site.settings, gateway, changes)
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield Api(app, site, changes, client)
+            yield Api(app, site, client, changes)
         nursery.cancel_scope.cancel()
 
 

@@ -38,7 +38,9 @@ def parsed(block: str) -> Event | None:
     fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
     if "event" not in fields:
         return None
-    return Event(fields["event"], fields.get("id"), msgspec.json.decode(fields["data"], type=dict[str, object]))
+    return Event(
+        fields["event"], fields.get("id"), msgspec.json.decode(fields["data"], type=dict[str, object])
+    )
 
 
 class Following:
@@ -137,6 +139,7 @@ async def own_api(site: Site, **settings: object) -> AsyncIterator[Api]:
     async with open_gateway(own) as gateway, trio.open_nursery() as nursery:
         nursery.start_soon(changes.run)
         app = application(own, gateway, changes)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:  # type: ignore[arg-type]
-            yield Api(app, site, client)
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+            yield Api(app, site, client, changes)
         nursery.cancel_scope.cancel()

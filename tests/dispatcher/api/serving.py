@@ -19,12 +19,16 @@ from dispatcher.database.connection import connect
 
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
-    """Serve on a free port of the loopback until the end of the block. Yields the URL."""
+    """Serve on a free port of the loopback until the end of the block. Yields the URL.
+
+    Live streams end with their first event.
+    """
     began, told_to_end = threading.Event(), trio.Event()
     token: list[trio.lowlevel.TrioToken] = []
 
     async def run(bound: socket.socket) -> None:
         changes = Changes(partial(connect, settings), lease_s=60)
+        changes.end()
         config = Config()
         config.bind = [f"fd://{bound.detach()}"]
         config.errorlog = None

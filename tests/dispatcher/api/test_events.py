@@ -137,7 +137,9 @@ async def test_a_stream_survives_the_loss_of_its_connections(api: Api) -> None:
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
         another = await trio.to_thread.run_sync(
-            lambda: int(str(api.site.db.value("select number from submit_task('claude', 'p', p_queue => 'survives')")))
+            lambda: int(
+                str(api.site.db.value("select number from submit_task('claude', 'p', p_queue => 'survives')"))
+            )
         )
         with trio.fail_after(PATIENCE):
             while numbers((await stream.next("state")).data) != [another, number]:
