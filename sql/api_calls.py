@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 
-from sql.api_rows import FacetCount
-from sql.call import Call, as_json, given, many
+from sql.api_rows import FacetCount, Metrics
+from sql.call import Call, as_json, given, many, value
 
 
 def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:
     """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
     return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
+
+
+def metrics() -> Call[Metrics]:
+    """Return everything that /metrics shows; of a confined session, what is about its own tenants."""
+    return Call("metrics", {}, value(Metrics))

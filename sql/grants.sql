@@ -13,9 +13,9 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
-            "count_tasks", "facets", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
-            "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
-            "task_states", "why_waiting"
+            "count_tasks", "facets", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits",
+            "list_runs", "list_tasks", "log_state", "metrics", "read_file", "read_output", "schema_version",
+            "show_task", "stats", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "admin"], "functions": [
             "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"

@@ -82,7 +82,7 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "count_tasks", "facets", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
+    "count_tasks", "facets", "metrics", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_runs",
     "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats", "task_states",
     "why_waiting",
 }  # fmt: skip
