@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 
-from sql.api_rows import FacetCount, Metrics
-from sql.call import Call, as_json, given, many, value
+from sql.api_rows import Acting, FacetCount, Metrics
+from sql.call import Call, as_json, given, many, one, value
+
+
+def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
+    """Let the rest of the transaction act as the token with this SHA-256. Raises LD401 where there is none."""
+    return Call("act_as", {"hash": hash}, one(Acting))
 
 
 def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:

@@ -18,20 +18,20 @@ AS $$
         FROM run_time_tallies AS of_tool GROUP BY measure, tool
     )
     SELECT jsonb_build_object(
-        'runs', (
+        'runs', coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'tool', tool, 'group', group_name, 'status', status, 'error_class', error_class, 'runs', runs))
             FROM run_tallies
-        ),
-        'tokens', (
+        ), '[]'),
+        'tokens', coalesce((
             SELECT jsonb_agg(jsonb_build_object('tool', tool, 'group', group_name, 'kind', kind, 'tokens', tokens))
             FROM used CROSS JOIN LATERAL (
                 VALUES ('input', input), ('cached_input', cached_input), ('output', output)
             ) AS used_tokens (kind, tokens)
-        ),
-        'cost', (
+        ), '[]'),
+        'cost', coalesce((
             SELECT jsonb_agg(jsonb_build_object('tool', tool, 'group', group_name, 'notional', is_notional, 'usd', usd))
             FROM used CROSS JOIN LATERAL (VALUES (false, paid), (true, notional)) AS money (is_notional, usd)
-        ),
-        'times', (SELECT jsonb_agg(timed) FROM timed))
+        ), '[]'),
+        'times', coalesce((SELECT jsonb_agg(timed) FROM timed), '[]'))
 $$;

@@ -37,9 +37,9 @@ BEGIN
         FROM submission_tallies WHERE tenant_id = ANY(coalesce(v_mine, '{""}')) GROUP BY 1, 2
     )
     SELECT jsonb_build_object(
-        'tasks', (SELECT jsonb_agg(shown) FROM shown),
-        'waiting', (SELECT jsonb_agg(waiting) FROM waiting),
-        'submitted', (SELECT jsonb_agg(submitted) FROM submitted)
+        'tasks', coalesce((SELECT jsonb_agg(shown) FROM shown), '[]'),
+        'waiting', coalesce((SELECT jsonb_agg(waiting) FROM waiting), '[]'),
+        'submitted', coalesce((SELECT jsonb_agg(submitted) FROM submitted), '[]')
     ) INTO v_result;
     RETURN v_result;
 END

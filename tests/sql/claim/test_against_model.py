@@ -71,7 +71,8 @@ class Dispatching(RuleBasedStateMachine):
         self.db.run(
             "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
             " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns,"
-            " task_tallies, task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox restart identity cascade"
+            " task_tallies, task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox"
+            " restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
