@@ -21,7 +21,7 @@ BEGIN
     );
     IF jsonb_typeof(p_select) IS DISTINCT FROM 'object' OR v_unknown IS NOT NULL THEN
         RAISE EXCEPTION '% is not a valid selection: expected an object with some of %',
-            coalesce(p_select::text, 'null'), array_to_string(c_keys, ', ') USING ERRCODE = 'LD400', DETAIL = 'at ' || v_unknown;
+            coalesce(p_select::text, 'null'), array_to_string(c_keys, ', ') USING ERRCODE = 'LD400', DETAIL = concat('at ', v_unknown);
     END IF;
     IF jsonb_strip_nulls(p_select) - ARRAY['states', 'tool', 'queue', 'tenant'] <> '{}' THEN
         RETURN;
