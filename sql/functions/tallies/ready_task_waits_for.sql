@@ -1,12 +1,12 @@
 -- INTERNAL ready_task_waits_for(tool, account): returns in one word what stands between a ready task of that tool (and
--- of that account, if it pins one) and its start: slot; or nothing but a dispatcher, no group, budget, limit (its
+-- of that account, if it pins one) and its start: slot; or nothing but a dispatcher, no_group, budget, limit (its
 -- accounts cool down) or paused. why_waiting() says the same of one task in a sentence, with the limits that count it.
 CREATE OR REPLACE FUNCTION ready_task_waits_for(p_tool text, p_account text) RETURNS text
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE
         WHEN NOT EXISTS (SELECT FROM dispatchers WHERE NOT closed AND lease_expires_at > clock()) THEN 'dispatcher'
-        WHEN count(*) = 0 THEN 'no group'
+        WHEN count(*) = 0 THEN 'no_group'
         WHEN bool_or(NOT paused AND NOT cools AND NOT spent AND served) THEN 'slot'
         WHEN bool_or(NOT paused AND NOT cools AND spent) THEN 'budget'
         WHEN bool_or(NOT paused AND cools) THEN 'limit'

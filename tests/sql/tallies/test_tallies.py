@@ -262,16 +262,16 @@ def test_each_reason_to_wait_is_told_from_the_others(db: Client) -> None:
     ])  # fmt: skip
     assert waiting(db) == {"dispatcher": 2, "scheduled": 1}
     db.dispatcher(groups=None)
-    assert waiting(db) == {"no group": 2, "scheduled": 1}
+    assert waiting(db) == {"no_group": 2, "scheduled": 1}
     db.group("main")
-    assert waiting(db) == {"slot": 1, "no group": 1, "scheduled": 1}
+    assert waiting(db) == {"slot": 1, "no_group": 1, "scheduled": 1}
     db.run("select pause_group('main')")
-    assert waiting(db) == {"paused": 1, "no group": 1, "scheduled": 1}
+    assert waiting(db) == {"paused": 1, "no_group": 1, "scheduled": 1}
     db.run("select resume_group('main'), cool_down_group('main', clock() + '1 h')")
-    assert waiting(db) == {"limit": 1, "no group": 1, "scheduled": 1}
+    assert waiting(db) == {"limit": 1, "no_group": 1, "scheduled": 1}
     db.run("select clear_cooldown('main'), change_group('main', p_daily_budget_usd => 1)")
     db.run("update worker_groups set spent_usd = 2, spent_on = (clock() at time zone 'UTC')::date")
-    assert waiting(db) == {"budget": 1, "no group": 1, "scheduled": 1}
+    assert waiting(db) == {"budget": 1, "no_group": 1, "scheduled": 1}
 
 
 def test_a_claim_and_its_report_leave_tallies_in_their_transaction_alone(wide: Client) -> None:
