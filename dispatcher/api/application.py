@@ -17,6 +17,7 @@ from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.metrics import route as metrics
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
     description,
@@ -48,6 +49,7 @@ ROUTES = (
     *stats.ROUTES,
     *events.ROUTES,
     *logs.ROUTES,
+    *metrics.ROUTES,
 )
 
 
