@@ -1,19 +1,12 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from collections.abc import Mapping
-
-from sql.api_rows import Acting, BulkResult, FacetCount, Group, Selection, TaskPage
-from sql.call import Call, as_json, given, many, one
+from sql.api_rows import Acting, BulkResult, FacetCount, Group, Metrics, Selection, TaskPage
+from sql.call import Call, as_json, given, many, one, value
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
     """Let the rest of the transaction act as the token with this SHA-256. Raises LD401 where there is none."""
     return Call("act_as", {"hash": hash}, one(Acting))
-
-
-def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:
-    """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
-    return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
 
 
 def list_groups_in_public() -> Call[list[Group]]:
@@ -35,3 +28,13 @@ def act_on_tasks(
     """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
     arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
     return Call("act_on_tasks", arguments, one(BulkResult))
+
+
+def facets(select: Selection | None = None) -> Call[list[FacetCount]]:
+    """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
+    return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
+
+
+def metrics() -> Call[Metrics]:
+    """Return everything that /metrics shows; of a confined session, what is about its own tenants."""
+    return Call("metrics", {}, value(Metrics))

@@ -1,12 +1,13 @@
 -- Counts that are kept instead of counted, so that reading them costs the same with a million tasks.
 
 -- How many tasks there are of each kind. `state` is the status, or what a queued task waits for. `account` is the one
--- that a queued task pins, and '' for all others. A row may be below zero for a while: only the sum with the inbox
--- counts, see current_tallies().
+-- that a queued task pins, and '' for all others. Rows with the tenant '' count all tenants together: most readers need
+-- no more, and there are as many kinds as tenants times queues. A row may be below zero for a while: only the sum with
+-- the inbox counts, see current_tallies().
 CREATE TABLE task_tallies (
     tenant_id text NOT NULL, tool text NOT NULL, account text NOT NULL, queue text NOT NULL, state text NOT NULL,
     tasks bigint NOT NULL,
-    PRIMARY KEY (tool, queue, tenant_id, account, state)
+    PRIMARY KEY (tenant_id, tool, queue, account, state)
 ) WITH (
     fillfactor = 60, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_cost_delay = 0
@@ -18,11 +19,11 @@ CREATE TABLE task_tally_inbox (
     tasks bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 
--- All tasks that ever came, also those that are deleted. The first queues have rows of their own. What came in any
+-- All tasks that ever came, also those that are deleted, again with rows for all tenants together. The first queues have rows of their own. What came in any
 -- later one is in the queue '', so that neither this table nor its readers grow with the queues that there ever were.
 CREATE TABLE submission_tallies (
     tenant_id text NOT NULL, tool text NOT NULL, queue text NOT NULL, tasks bigint NOT NULL,
-    PRIMARY KEY (queue, tool, tenant_id)
+    PRIMARY KEY (tenant_id, tool, queue)
 ) WITH (
     fillfactor = 60, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_cost_delay = 0
@@ -62,8 +63,11 @@ CREATE TABLE run_tally_inbox (
 ALTER TABLE task_runs ADD COLUMN ready_at timestamptz;
 
 -- The oldest ready task of each queue. updated_at is when it became ready, since nothing changes a ready task but what
--- ends that. A claim and an end write no entry here.
-CREATE INDEX tasks_ready_in_queue ON tasks (queue, updated_at) WHERE status = 'queued' AND wait_reason IS NULL;
+-- ends that. A claim and an end write no entry here. "number > 0" holds for all tasks, and only the question that this
+-- index is for says it: without statistics the planner would take the index for the claim's probes as well (measured:
+-- 5,300 blocks instead of 17).
+CREATE INDEX tasks_ready_in_queue ON tasks (queue, updated_at)
+WHERE status = 'queued' AND wait_reason IS NULL AND number > 0;
 
 -- From here to the end of this transaction nobody writes. From then on these triggers note each change, until the
 -- functions of sql/functions/tallies/ take their place: `dispatcher migrate` creates them in a transaction of its own,
@@ -71,9 +75,13 @@ CREATE INDEX tasks_ready_in_queue ON tasks (queue, updated_at) WHERE status = 'q
 LOCK TABLE tasks, task_runs IN SHARE ROW EXCLUSIVE MODE;
 
 INSERT INTO task_tallies (tenant_id, tool, account, queue, state, tasks)
-SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END, queue,
-    coalesce(wait_reason, status), count(*)
-FROM tasks GROUP BY 1, 2, 3, 4, 5;
+SELECT coalesce(tenant_id, ''), tool, account, queue, state, sum(tasks)
+FROM (
+    SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END AS account, queue,
+        coalesce(wait_reason, status) AS state, count(*) AS tasks
+    FROM tasks GROUP BY 1, 2, 3, 4, 5
+) AS kinds
+GROUP BY GROUPING SETS ((tenant_id, tool, account, queue, state), (tool, account, queue, state));
 
 -- fold_tallies() moves them to submission_tallies.
 INSERT INTO task_tally_inbox (tenant_id, tool, account, queue, state, tasks)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.params import Parameter
 from litestar.response import Template
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 from multidict import MultiDict, MultiMapping
 
 from dispatcher.api.caller import ApiRequest, Caller
@@ -72,7 +72,7 @@ async def list_page(request: ApiRequest, caller: Caller, before: Before = None) 
     try:
         select = selection_of(request.query_params)
         page = await caller.call(api_calls.list_page(select, before, PAGE))
-        counts = await caller.call(api_calls.facets(to_builtins(select)))
+        counts = await caller.call(api_calls.facets(select))
     except UsageError as error:
         problem = problem_of(error)
     context = {

@@ -15,12 +15,13 @@ DECLARE
 BEGIN
     v_unknown := (
         SELECT min(key) FROM jsonb_each(CASE jsonb_typeof(p_select) WHEN 'object' THEN p_select END) AS given
-        WHERE key <> ALL(c_keys) OR key IN ('tool', 'queue', 'tenant') AND jsonb_typeof(given.value) NOT IN ('string', 'null')
+        WHERE key <> ALL(c_keys)
+            OR key IN ('tool', 'queue', 'tenant') AND jsonb_typeof(given.value) NOT IN ('string', 'null')
             OR key = 'states' AND jsonb_typeof(given.value) NOT IN ('array', 'null')
     );
     IF jsonb_typeof(p_select) IS DISTINCT FROM 'object' OR v_unknown IS NOT NULL THEN
-        RAISE EXCEPTION '% is not a valid selection: expected an object with some of %', coalesce(p_select::text, 'null'),
-            array_to_string(c_keys, ', ') USING ERRCODE = 'LD400', DETAIL = 'at ' || v_unknown;
+        RAISE EXCEPTION '% is not a valid selection: expected an object with some of %',
+            coalesce(p_select::text, 'null'), array_to_string(c_keys, ', ') USING ERRCODE = 'LD400', DETAIL = concat('at ', v_unknown);
     END IF;
     IF jsonb_strip_nulls(p_select) - ARRAY['states', 'tool', 'queue', 'tenant'] <> '{}' THEN
         RETURN;
@@ -36,7 +37,7 @@ BEGIN
                 CASE WHEN queue <> p_select ->> 'queue' THEN 'queue' END,
                 CASE WHEN tenant_id <> p_select ->> 'tenant' THEN 'tenant' END
             ], NULL) AS misses
-        FROM current_tallies()
+        FROM current_tallies(p_by_tenant => true)
     )
     SELECT facet, value, sum(tasks)::bigint
     FROM kinds CROSS JOIN LATERAL (

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION fold_run_tallies() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_rows CONSTANT integer := 20000;
+    c_rows CONSTANT integer := 10000;
 BEGIN
     WITH gone AS (
         DELETE FROM run_tally_inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM run_tally_inbox LIMIT c_rows))
@@ -31,7 +31,9 @@ BEGIN
         VALUES ('queue wait', queue_wait_s), ('start latency', start_latency_s), ('duration', duration_s)
     ) AS measured (measure, measured_s)
     CROSS JOIN LATERAL greatest(measured_s, 0) AS took
-    CROSS JOIN LATERAL (SELECT min(bound) AS at_most FROM unnest(time_bounds(measure)) AS bound WHERE bound >= took) AS b
+    CROSS JOIN LATERAL (
+        SELECT min(bound) AS at_most FROM unnest(time_bounds(measure)) AS bound WHERE bound >= took
+    ) AS counted_to
     WHERE measured_s IS NOT NULL
     GROUP BY 1, 2, 3
     ON CONFLICT (tool, measure, at_most) DO UPDATE SET

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION fold_task_tallies() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_rows CONSTANT integer := 20000;
+    c_rows CONSTANT integer := 10000;
     c_named_queues CONSTANT integer := 100;
     v_empty tid [];
     v_submitted jsonb;
@@ -17,9 +17,10 @@ BEGIN
         RETURNING *
     ), folded AS (
         INSERT INTO task_tallies AS t (tenant_id, tool, account, queue, state, tasks)
-        SELECT tenant_id, tool, account, queue, state, sum(tasks) FROM gone
-        WHERE state <> 'submitted' GROUP BY 1, 2, 3, 4, 5 HAVING sum(tasks) <> 0
-        ON CONFLICT (tool, queue, tenant_id, account, state) DO UPDATE SET tasks = t.tasks + excluded.tasks
+        SELECT coalesce(tenant_id, ''), tool, account, queue, state, sum(tasks) FROM gone WHERE state <> 'submitted'
+        GROUP BY GROUPING SETS ((tenant_id, tool, account, queue, state), (tool, account, queue, state))
+        HAVING sum(tasks) <> 0
+        ON CONFLICT (tenant_id, tool, queue, account, state) DO UPDATE SET tasks = t.tasks + excluded.tasks
         RETURNING t.ctid AS place, t.tasks
     ), submitted AS (
         SELECT tenant_id, tool, queue, sum(tasks) AS tasks FROM gone WHERE state = 'submitted' GROUP BY 1, 2, 3
@@ -32,7 +33,7 @@ BEGIN
     END IF;
 
     SELECT array_agg(queue) INTO v_named FROM (
-        SELECT DISTINCT queue FROM submission_tallies WHERE queue <> ''
+        SELECT DISTINCT queue FROM submission_tallies WHERE tenant_id = '' AND queue <> ''
     ) AS named;
     v_named := v_named || ARRAY(
         SELECT DISTINCT came ->> 'queue' FROM jsonb_array_elements(v_submitted) AS came
@@ -40,9 +41,10 @@ BEGIN
         LIMIT c_named_queues - coalesce(cardinality(v_named), 0)
     );
     INSERT INTO submission_tallies AS s (tenant_id, tool, queue, tasks)
-    SELECT tenant_id, tool, CASE WHEN queue = ANY(v_named) THEN queue ELSE '' END, sum(tasks)
+    SELECT coalesce(tenant_id, ''), tool, named, sum(tasks)
     FROM jsonb_to_recordset(v_submitted) AS came (tenant_id text, tool text, queue text, tasks bigint)
-    GROUP BY 1, 2, 3
-    ON CONFLICT (queue, tool, tenant_id) DO UPDATE SET tasks = s.tasks + excluded.tasks;
+    CROSS JOIN LATERAL (SELECT CASE WHEN queue = ANY(v_named) THEN queue ELSE '' END) AS label (named)
+    GROUP BY GROUPING SETS ((tenant_id, tool, named), (tool, named))
+    ON CONFLICT (tenant_id, tool, queue) DO UPDATE SET tasks = s.tasks + excluded.tasks;
 END
 $$;

@@ -1,6 +1,6 @@
--- TRIGGER tally_tasks(): notes how many tasks of each kind an INSERT, UPDATE or DELETE of tasks made more or fewer. What
--- cancels out, as of a cancel that was asked for, writes nothing. Old and new rows are stacked and grouped, never
--- joined: see tasks_updated(), which is a trigger of its own since its work has other reasons.
+-- TRIGGER tally_tasks(): notes how many tasks of each kind an INSERT, UPDATE or DELETE of tasks made more or fewer.
+-- What cancels out, as of a cancel that was asked for, writes nothing. Old and new rows are stacked and grouped, never
+-- joined: tasks_updated() says why.
 -- Locks nothing that anybody waits for.
 CREATE OR REPLACE FUNCTION tally_tasks() RETURNS trigger
 LANGUAGE plpgsql
