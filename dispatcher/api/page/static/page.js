@@ -39,6 +39,7 @@
   const morph = (fresh) => {
     const row = document.activeElement?.closest("[data-row]")?.id;
     Idiomorph.morph(main(), fresh, { morphStyle: "outerHTML", callbacks });
+    htmx.process(main()); // the buttons of new rows
     noteClock(); tick();
     if (row && document.activeElement === document.body) document.getElementById(row)?.querySelector("a")?.focus();
   };
@@ -52,7 +53,6 @@
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
       if (!response.ok || !fresh) return;
       morph(fresh);
-      htmx.process(main());
     } catch { /* the server is away: the stream tells when it is back */ } finally {
       fetching = false;
       if (stale) changed();
