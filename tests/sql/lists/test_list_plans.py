@@ -41,8 +41,8 @@ def fill(db: Client, tasks: int) -> None:
     db.run(
         """
         insert into tasks (tool, prompt, tenant_id, queue, labels, name, status, group_name, finished_at, created_at)
-        select case when i < 200 then 'gemini' else 'claude' end, 'p', case when i < 300 then 'small' else 'default' end,
-            case when i < 400 then 'rare' else 'default' end,
+        select case when i < 200 then 'gemini' else 'claude' end, 'p',
+            case when i < 300 then 'small' else 'default' end, case when i < 400 then 'rare' else 'default' end,
             jsonb_build_object('all', 'yes', 'batch', 'b' || i / 500), 'task ' || i, state,
             case when state <> 'queued' then case when i < 600 then 'gone' else 'main' end end,
             case when state <> 'queued' then now() end, timestamptz '2026-11-10 00:00Z' + i * interval '10 s'
