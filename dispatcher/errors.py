@@ -63,6 +63,16 @@ class DatabaseError(DispatchError):
     exit_code = ExitCode.DATABASE
 
 
+class ForbiddenError(DatabaseError):
+    """The database does not permit this to the login or token that acts."""
+
+
+class UnauthorizedError(DispatchError):
+    """The token is unknown, was removed, or has expired."""
+
+    exit_code = ExitCode.DATABASE
+
+
 class WrongStateError(DispatchError):
     """The task or group is in a state in which the verb is not possible."""
 

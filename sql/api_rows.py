@@ -18,6 +18,14 @@ TaskItem = TaskRow
 """A task of a page is a row of list_tasks()."""
 
 
+class Acting(Struct, frozen=True):
+    """The row of act_as(): the token that acts in this transaction. ``tenants`` None: all those of the login."""
+
+    name: str
+    role: str
+    tenants: Sequence[str] | None
+
+
 class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which tasks a list or an action is about: all that is given must fit.
 

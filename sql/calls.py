@@ -30,6 +30,7 @@ from sql.rows import (
     Task,
     TaskRow,
     TaskState,
+    TokenRow,
     UnservedTasks,
 )
 
@@ -278,6 +279,26 @@ def set_limit(scope: str, max_concurrent: int) -> Call[None]:
 
 def remove_limit(scope: str) -> Call[None]:
     return Call("remove_limit", {"scope": scope}, NOTHING)
+
+
+def list_tokens() -> Call[list[TokenRow]]:
+    return Call("list_tokens", {}, many(TokenRow))
+
+
+def add_token(
+    name: str,
+    hash: bytes,  # noqa: A002 - named as the parameter
+    role: str,
+    tenants: Sequence[str] | None = None,
+    expires_in_s: float | None = None,
+) -> Call[None]:
+    """Make a token for the HTTP API out of the SHA-256 of its secret."""
+    arguments = {"name": name, "hash": hash, "role": role}
+    return Call("add_token", arguments | given(tenants=as_array(tenants), expires_in_s=expires_in_s), NOTHING)
+
+
+def remove_token(name: str) -> Call[None]:
+    return Call("remove_token", {"name": name}, NOTHING)
 
 
 def check_counters() -> Call[list[DriftedCounter]]:

@@ -1,9 +1,9 @@
 -- Who may call what. Applied whenever functions were created again, and by each `dispatcher migrate`.
 --
 -- Only the owner may touch a table. Everything that a role may do is a function listed here, which runs with the rights
--- of its owner and looks up names in our schema only. All other functions serve these, and only the owner may call
--- them. Trigger functions run with the owner's rights, too: an administrator may let a role insert into tasks, and the
--- row must still reach the tables that the role cannot write.
+-- of its owner and looks up names in our schema only; c_invokers has the exception. All other functions serve these, and
+-- only the owner may call them. Trigger functions run with the owner's rights, too: an administrator may let a role
+-- insert into tasks, and the row must still reach the tables that the role cannot write.
 --
 -- Roles belong to the server: databases share them, and a dump does not contain them. Where we may not create them, an
 -- administrator does, and the next `dispatcher migrate` grants. Where a superuser migrates, the functions belong to
@@ -12,16 +12,22 @@
 DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
-        {"to": ["producer", "reader", "dispatcher", "admin"], "functions": [
-            "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
-            "list_runs", "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
-            "task_states", "why_waiting"
+        {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
+            "act_as", "count_tasks", "find_token", "list_active", "list_dispatchers", "list_files", "list_groups",
+            "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "read_file", "read_output",
+            "schema_version", "show_task", "stats", "task_states", "why_waiting"
         ]},
-        {"to": ["producer", "admin"], "functions": [
+        {"to": ["producer", "operator", "admin"], "functions": [
             "act_on_tasks", "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
         ]},
-        {"to": ["reader", "dispatcher", "admin"], "functions": ["check_counters", "database_id", "unserved_tasks"]},
-        {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost", "set_limit"]},
+        {"to": ["reader", "operator", "dispatcher", "admin"], "functions": [
+            "check_counters", "database_id", "unserved_tasks"
+        ]},
+        {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost"]},
+        {"to": ["operator", "dispatcher", "admin"], "functions": ["set_limit"]},
+        {"to": ["operator", "admin"], "functions": [
+            "clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group"
+        ]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs", "has_work", "heartbeat",
             "input_files_of", "keep_pieces", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input",
@@ -29,10 +35,11 @@ DECLARE
             "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
-            "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
-            "remove_limit", "resume_group", "revoke_tenant"
+            "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"
         ]}
     ]';
+    -- Those that act for their caller: in a SECURITY DEFINER function no role can be set.
+    c_invokers CONSTANT text [] := '{act_as}';
     v_schema text;
     v_owner text;
     v_needs_owner boolean;
@@ -45,7 +52,7 @@ BEGIN
     FROM pg_class WHERE oid = 'schema_definitions'::regclass;
     SELECT rolsuper INTO v_needs_owner FROM pg_roles WHERE oid = v_owner::regrole;
 
-    FOREACH v_role IN ARRAY ARRAY['producer', 'reader', 'dispatcher', 'admin', 'owner'] LOOP
+    FOREACH v_role IN ARRAY ARRAY['producer', 'reader', 'operator', 'dispatcher', 'admin', 'owner'] LOOP
         CONTINUE WHEN v_role = 'owner' AND NOT v_needs_owner OR to_regrole('llmctl_' || v_role) IS NOT NULL;
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', 'llmctl_' || v_role);
@@ -57,7 +64,9 @@ BEGIN
     v_needs_owner := v_needs_owner AND to_regrole('llmctl_owner') IS NOT NULL;
     v_roles := ARRAY(
         SELECT rolname FROM pg_roles
-        WHERE rolname IN ('llmctl_producer', 'llmctl_reader', 'llmctl_dispatcher', 'llmctl_admin')
+        WHERE rolname IN (
+            'llmctl_producer', 'llmctl_reader', 'llmctl_operator', 'llmctl_dispatcher', 'llmctl_admin'
+        )
     );
     -- Earlier versions let everybody read them.
     REVOKE ALL ON TABLE schema_migrations, schema_definitions FROM PUBLIC;
@@ -80,14 +89,15 @@ BEGIN
     END IF;
 
     FOR f IN
-        SELECT signature, prorettype = 'trigger'::regtype AS is_trigger, ARRAY(
+        SELECT signature, prorettype = 'trigger'::regtype AS is_trigger, proname::text = ANY(c_invokers) AS is_invoker,
+            ARRAY(
                 SELECT 'llmctl_' || role
                 FROM jsonb_array_elements(c_rules) AS rule, jsonb_array_elements_text(rule -> 'to') AS role
                 WHERE rule -> 'functions' ? proname::text
             ) AS callers
         FROM schema_definitions, unnest(functions) AS signature JOIN pg_proc ON pg_proc.oid = signature::regprocedure
     LOOP
-        v_entry := f.is_trigger OR f.callers <> '{}';
+        v_entry := f.is_trigger OR f.callers <> '{}' AND NOT f.is_invoker;
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.signature);
         FOREACH v_role IN ARRAY v_roles LOOP
             EXECUTE format(

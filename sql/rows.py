@@ -56,6 +56,18 @@ class TaskRow(Struct, frozen=True):
     actions: Sequence[str]
 
 
+class TokenRow(Struct, frozen=True):
+    """One row of list_tokens(). ``tenants`` None: all those of the login. ``last_used_at`` is true to the hour."""
+
+    name: str
+    role: str
+    tenants: Sequence[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    expired: bool
+
+
 class TaskState(Struct, frozen=True):
     """One row of task_states()."""
 

@@ -8,13 +8,13 @@ import select
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-import msgspec
 from psycopg import Notify
 from psycopg.sql import SQL, Identifier
 
 from dispatcher.backoff import Backoff
 from dispatcher.configuration import settings
 from dispatcher.database.connection import Connection, connect, translated
+from dispatcher.database.event_payload import payload_of
 from dispatcher.database.pooler import keeps_session
 
 ASK_SECONDS = 2.0
@@ -92,13 +92,6 @@ def listening(*channels: str) -> Iterator[Listener]:
         yield Listener(connection)
 
 
-class EventPayload(msgspec.Struct):
-    """What a notification says. ``numbers`` are those of tasks; with None it may be about any task."""
-
-    status: str = ""
-    numbers: list[int] | None = None
-
-
 def concerns(event: Notify, numbers: Collection[int]) -> bool:
     """Whether a ``task_event`` may be about one of the tasks."""
     return bool(named(event, numbers))
@@ -108,14 +101,6 @@ def named(event: Notify, numbers: Collection[int]) -> Collection[int]:
     """Return those of the tasks that a ``task_event`` may be about: about very many tasks it says only how many."""
     payload = payload_of(event)
     return numbers if payload.numbers is None else set(numbers).intersection(payload.numbers)
-
-
-def payload_of(event: Notify) -> EventPayload:
-    """Read a ``task_event`` or ``run_output``. One that is not ours says nothing: everybody can notify."""
-    try:
-        return msgspec.json.decode(event.payload, type=EventPayload)
-    except msgspec.MsgspecError:
-        return EventPayload()
 
 
 def pauses() -> Backoff:

@@ -9,10 +9,11 @@ from pathlib import Path
 import trio
 
 from cli.database.connection import Database
-from cli.database.events import Listener, listening, payload_of
+from cli.database.events import Listener, listening
 from cli.live.snapshot import take
 from cli.live.table import LiveTable, until_told_to_end
 from cli.show.output import has_screen, write
+from dispatcher.database.event_payload import payload_of
 from dispatcher.errors import DispatchError
 
 STOP_SECONDS = 15.0

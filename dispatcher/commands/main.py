@@ -15,6 +15,7 @@ from dispatcher.commands.migrate import migrate
 from dispatcher.commands.options import HELP, say
 from dispatcher.commands.recover import recover
 from dispatcher.commands.run import run
+from dispatcher.commands.serve import serve
 from dispatcher.commands.status import status
 from dispatcher.commands.stop import stop
 from dispatcher.errors import DispatchError, ExitCode
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # they would print local variables, and with them passwords
 )
-for command in (run, migrate, recover, check, status, stop):
+for command in (run, serve, migrate, recover, check, status, stop):
     app.command()(command)
 app.add_typer(database.app, name="db")
 

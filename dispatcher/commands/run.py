@@ -47,4 +47,4 @@ def run(
         host = host_id or settings.dispatcher.host
         return replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
 
-    serve(read_settings(), read_settings, until_empty=until_empty)
+    serve(read_settings(), read_settings, until_empty=until_empty, config_file=context.obj)

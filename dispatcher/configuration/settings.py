@@ -4,6 +4,7 @@ Durations are in seconds and sizes in bytes. Without a file all defaults hold: t
 each agent CLI on PATH. :func:`load` says where the file is searched for.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -175,6 +176,39 @@ class LoggingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["json", "text"] | None = None
 
 
+class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP API and the web page, which `dispatcher serve` offers and `dispatcher run` starts if ``enabled``.
+
+    They are at ``host`` and ``port`` (0: any free one), or at the unix ``socket``, an absolute path, whose file only
+    its owner may open. A host that is not this machine's loopback needs ``tls_certificate`` and ``tls_key`` (PEM
+    files), or ``behind_proxy``: a proxy in front of it speaks TLS. ``allowed_hosts`` are further names by which
+    browsers may call the page. ``max_request_bytes`` limits the body of a request; ``max_streams`` the live streams at
+    a time.
+    """
+
+    enabled: bool = False
+    host: Line = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    socket: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    behind_proxy: bool = False
+    allowed_hosts: tuple[Line, ...] = ()
+    max_request_bytes: Bytes = 64 * 2**20
+    max_streams: Annotated[int, Meta(ge=1, le=10_000)] = 500
+
+    def __post_init__(self) -> None:
+        for key in ("socket", "tls_certificate", "tls_key"):
+            _require_absolute(key, getattr(self, key))
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key must be given together")
+        if self.socket is None and not (self.tls_key or self.behind_proxy or is_loopback(self.host)):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines: name tls_certificate and tls_key, "
+                "or set behind_proxy: true if a proxy in front of it speaks TLS"
+            )
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of ``config.yaml``; ``limits`` maps scopes such as ``tenant:acme`` to slots."""
 
@@ -187,6 +221,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Mapping[str, Annotated[int, Meta(ge=0, le=MOST_SLOTS)]] = field(default_factory=dict)
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
 
     def __post_init__(self) -> None:
         known = {*BUILT_IN, *self.tools}
@@ -229,6 +264,16 @@ def load(file: Path | None = None) -> Settings:
     if url := own_environment.variable("LLMCTL_DATABASE_URL"):
         return structs.replace(settings, database=structs.replace(settings.database, url=url))
     return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only programs on this machine reach a server at this name or address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _read(file: Path | None) -> Settings:

@@ -17,7 +17,15 @@ from psycopg.rows import TupleRow
 from dispatcher.configuration import paths
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.embedded.server import EmbeddedServer
-from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, UsageError, WrongStateError
+from dispatcher.errors import (
+    DatabaseError,
+    DispatchError,
+    ForbiddenError,
+    NotFoundError,
+    UnauthorizedError,
+    UsageError,
+    WrongStateError,
+)
 from dispatcher.host import own_environment
 from sql.call import Call
 
@@ -43,6 +51,7 @@ _DEFAULTS = {
 
 _BY_SQLSTATE: dict[str, type[DispatchError]] = {
     "LD400": UsageError,
+    "LD401": UnauthorizedError,
     "LD404": NotFoundError,
     "LD409": WrongStateError,
 }
@@ -266,7 +275,8 @@ def translate(error: psycopg.Error) -> DispatchError:
         return _BY_SQLSTATE.get(state, DispatchError)(message, hint=hint)
     meaning = _MEANINGS.get(state) or _MEANINGS.get(state[:2])
     if meaning:
-        return DatabaseError(f"{meaning}: {message}", hint=hint)
+        kind = ForbiddenError if state == "42501" else DatabaseError
+        return kind(f"{meaning}: {message}", hint=hint)
     return DispatchError(f"{message} ({state})", hint=hint)
 
 

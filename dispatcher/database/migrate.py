@@ -302,7 +302,7 @@ def schema_state(connection: Connection) -> tuple[int, str | None]:
             raise DatabaseError(
                 f"the database does not permit this: the login {connection.info.user!r} has no role in"
                 f" {connection.info.dbname!r}; let an administrator grant it llmctl_producer, llmctl_reader,"
-                " llmctl_dispatcher or llmctl_admin"
+                " llmctl_operator, llmctl_dispatcher or llmctl_admin"
             ) from None
     return version.number, version.digest
 

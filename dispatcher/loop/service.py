@@ -5,6 +5,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg
@@ -24,9 +26,10 @@ from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import linux
 from dispatcher.host.threads import in_thread
 from dispatcher.loop import logs
+from dispatcher.loop.api_process import serve_api
 from dispatcher.loop.assembly import STATEMENT_TIMEOUT, assembled
 from dispatcher.loop.event_loop import EventLoop
-from dispatcher.wall import Wall, in_a_sentence
+from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
 from sql import calls, dispatcher_calls
@@ -41,8 +44,16 @@ FEWEST_OPEN_FILES = 32
 """What a dispatcher needs: 14 with four short runs at a time (measured), more connections, and room for more runs."""
 
 
-def serve(settings: Settings, reread: Callable[[], Settings], *, until_empty: bool = False) -> None:
+def serve(
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    until_empty: bool = False,
+    config_file: Path | None = None,
+) -> None:
     """Dispatch until a signal ends it. SIGHUP calls ``reread`` to read the settings again.
+
+    ``config_file`` is the one of the option --config, for the API, which is a child process.
 
     Raises :class:`DispatchError` when it cannot start, or when another dispatcher took over; agents keep running then.
     """
@@ -55,7 +66,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], *, until_empty: bo
     # If our parent ignored this signal, we would inherit that, and the kernel would not report how children ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
-        trio.run(_run_loop, settings, reread, until_empty)
+        trio.run(_run_loop, settings, reread, until_empty, config_file)
     except* DispatchError as group:
         raise _first(group) from group
     except* psycopg.Error as group:
@@ -67,7 +78,9 @@ def _first(group: BaseExceptionGroup[Failure]) -> Failure:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _run_loop(settings: Settings, reread: Callable[[], Settings], until_empty: bool) -> None:
+async def _run_loop(
+    settings: Settings, reread: Callable[[], Settings], until_empty: bool, config_file: Path | None
+) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         wrappers = _wrappers(settings)
         with open_database(
@@ -87,6 +100,8 @@ async def _run_loop(settings: Settings, reread: Callable[[], Settings], until_em
         with assembled(configuration, work_directory, files, dispatcher_id) as loop:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, loop, settings, reread)
+                if settings.api.enabled:
+                    nursery.start_soon(persist, "running the API", partial(serve_api, config_file))
                 await loop.run(until_empty=until_empty)
                 nursery.cancel_scope.cancel()
         work_directory.release()
@@ -146,6 +161,7 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
         ),
         "execution": replace(new.execution, work_dir=settings.execution.work_dir),
         "logging": settings.logging,
+        "api": settings.api,
     }
     in_force = replace(new, **fixed)
     log.info("configuration taken over", needs_a_restart=new != in_force)

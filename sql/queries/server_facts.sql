@@ -11,7 +11,9 @@ SELECT
             AND grantee = 0 AND privilege_type = 'CREATE'
     ) AS everybody_creates,
     ARRAY(
-        SELECT name FROM unnest(ARRAY['llmctl_producer', 'llmctl_reader', 'llmctl_dispatcher', 'llmctl_admin']) AS name
+        SELECT name FROM unnest(ARRAY[
+            'llmctl_producer', 'llmctl_reader', 'llmctl_operator', 'llmctl_dispatcher', 'llmctl_admin'
+        ]) AS name
         WHERE to_regrole(name) IS NULL
     ) AS missing_roles,
     ARRAY(

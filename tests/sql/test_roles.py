@@ -27,6 +27,7 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select * from run_output",
     "select * from task_files",
     "select * from tenant_roles",
+    "select * from api_tokens",
     "select * from dispatchers",
     "select * from schema_migrations",
     "select digest from schema_definitions",
@@ -43,6 +44,7 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select nextval('tasks_number_seq')",
     "select clock()",
     "select session_tenants()",
+    "select acting_token()",
     "select lock_claims()",
     "select move_counters('{-tool:claude}')",
     "select lease_tasks(null, 1)",
@@ -53,7 +55,9 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
 
 
 def test_no_role_touches_a_table_or_an_inner_function(log_in: LogIn) -> None:
-    sessions = [log_in(group, tenants=["acme"]) for group in ("producer", "reader", "dispatcher", "admin")]
+    sessions = [
+        log_in(group, tenants=["acme"]) for group in ("producer", "reader", "operator", "dispatcher", "admin")
+    ]
     for session in sessions:
         for statement in FORBIDDEN_TO_ALL:
             with refused(FORBIDDEN):
@@ -82,16 +86,16 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "count_tasks", "list_active", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
-    "list_runs", "list_tasks", "log_state", "read_file", "read_output", "schema_version", "show_task", "stats",
-    "task_states", "why_waiting",
+    "act_as", "count_tasks", "find_token", "list_active", "list_dispatchers", "list_files", "list_groups",
+    "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "read_file", "read_output",
+    "schema_version", "show_task", "stats", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {"act_on_tasks", "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"}
 CHECKS = {"check_counters", "database_id", "unserved_tasks"}
-CONFIGURES = {"put_group", "put_tool", "recover_lost", "set_limit"}
+CONFIGURES = {"put_group", "put_tool", "recover_lost"}
+OPERATES = {"clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group", "set_limit"}
 STEERS = {
-    "change_group", "clear_cooldown", "cool_down_group", "grant_tenant", "pause_group", "remove_group",
-    "remove_limit", "resume_group", "revoke_tenant",
+    "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant",
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs",
@@ -106,8 +110,9 @@ DISPATCHES = {
     [
         ("producer", VIEWS | SUBMITS),
         ("reader", VIEWS | CHECKS),
-        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES),
-        ("admin", VIEWS | SUBMITS | CHECKS | CONFIGURES | STEERS),
+        ("operator", VIEWS | SUBMITS | CHECKS | OPERATES),
+        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES | {"set_limit"}),
+        ("admin", VIEWS | SUBMITS | CHECKS | CONFIGURES | OPERATES | STEERS),
     ],
 )
 def test_every_function_that_is_not_a_roles_own_is_refused_to_it(

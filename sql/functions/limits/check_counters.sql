@@ -1,4 +1,5 @@
 -- API check_counters(): returns every counter that differs from what is really active. No row means that all is well.
+-- A confined session is told nothing of the limits of foreign tenants.
 CREATE OR REPLACE FUNCTION check_counters() RETURNS TABLE (scope text, counted bigint, stored integer)
 LANGUAGE sql STABLE
 AS $$
@@ -9,7 +10,8 @@ AS $$
         FROM active, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope
         GROUP BY scope
     ), counters AS (
-        SELECT scope::text, current_concurrent FROM concurrency_limits
+        SELECT scope::text, current_concurrent FROM concurrency_limits, session_tenants() AS mine
+        WHERE mine IS NULL OR scope NOT LIKE 'tenant:%' OR substr(scope, length('tenant:') + 1) = ANY(mine)
         UNION ALL
         SELECT 'group:' || group_name, current_concurrent FROM worker_groups
     )

@@ -1,6 +1,6 @@
 -- API set_limit(scope, max_concurrent): creates or changes a limit. It takes effect at once; what runs above a lowered
 -- limit goes on. A new limit starts from the number of tasks that it counts now.
--- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400.
+-- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400, and 42501 for the limit of a foreign tenant.
 CREATE OR REPLACE FUNCTION set_limit(p_scope text, p_max_concurrent integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -11,6 +11,7 @@ BEGIN
     ELSIF p_max_concurrent IS NULL OR p_max_concurrent < 0 THEN
         RAISE EXCEPTION '% is not a valid limit: expected 0 or more', p_max_concurrent USING ERRCODE = 'LD400';
     END IF;
+    PERFORM require_limit_of_own(p_scope);
     PERFORM lock_limits();
     UPDATE concurrency_limits SET max_concurrent = p_max_concurrent, updated_at = clock() WHERE scope = p_scope;
     IF NOT FOUND THEN

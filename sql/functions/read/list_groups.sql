@@ -1,6 +1,7 @@
 -- API list_groups(): returns the worker groups with their slots and what keeps them from taking work, if anything does.
 -- In the states cooling and budget, cooldown_s is how long that lasts at least. spent_usd is what its runs cost today
--- (UTC). A producer sees neither the variables of a group nor where its login is.
+-- (UTC). A confined session counts the queued tasks of its own tenants, and
+-- sees neither the variables of a group nor where its login is; see sees_accounts().
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,
@@ -12,7 +13,7 @@ AS $$
     SELECT g.group_name, g.tool, g.account_name, current_concurrent, max_concurrent,
         (
             SELECT count(*) FROM tasks
-            WHERE status = 'queued' AND tasks.tool = g.tool
+            WHERE status = 'queued' AND tasks.tool = g.tool AND (mine IS NULL OR tenant_id = ANY(mine))
                 AND (tasks.account IS NULL OR tasks.account = g.account_name)
         ),
         state, extract(EPOCH FROM opens_at - clock())::double precision,
@@ -22,9 +23,9 @@ AS $$
             WHEN 'budget' THEN format('$%s of $%s spent today', round(spent, 2), round(daily_budget_usd, 2))
             WHEN 'probing' THEN 'one task first, after its cool-down'
         END,
-        hosts, CASE WHEN mine IS NULL THEN config_home END, CASE WHEN mine IS NULL THEN env_vars ELSE '{}' END,
+        hosts, CASE WHEN see_accounts THEN config_home END, CASE WHEN see_accounts THEN env_vars ELSE '{}' END,
         failover, daily_budget_usd, task_budget_usd, spent
-    FROM worker_groups AS g CROSS JOIN session_tenants() AS mine
+    FROM worker_groups AS g CROSS JOIN session_tenants() AS mine CROSS JOIN sees_accounts() AS see_accounts
     CROSS JOIN LATERAL spent_today(g, clock()) AS spent
     CROSS JOIN LATERAL (
         SELECT CASE

@@ -1,5 +1,5 @@
--- API list_limits(): returns the limits with the slots that are taken. Of the limits of tenants, a producer sees only
--- those of its own.
+-- API list_limits(): returns the limits with the slots that are taken. Of the limits of tenants, a confined session sees
+-- only those of its own.
 CREATE OR REPLACE FUNCTION list_limits() RETURNS TABLE (scope text, current_concurrent integer, max_concurrent integer)
 LANGUAGE sql STABLE
 AS $$

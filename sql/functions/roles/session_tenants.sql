@@ -1,28 +1,25 @@
--- INTERNAL session_tenants(): returns the tenants that this session may act for and see; null means all of them. The
--- owner, admins, dispatchers, and readers that are not producers have all tenants. Everybody else has those in
--- tenant_roles. The role is session_user: current_user is the owner of the function that calls this, and SET ROLE
--- changes it. Called by hand instead of by one of our functions it returns null, and nothing depends on that.
+-- INTERNAL session_tenants(): returns the tenants that this session may act for and see; null means all of them. They
+-- are those of the login. Where a token acts, they are those that the token has, too. So the setting by which act_as()
+-- names the token can only confine: it may be set by hand, and the name of no valid token leaves no tenant.
+-- Called by hand instead of by one of our functions it may return null, and nothing depends on that.
 CREATE OR REPLACE FUNCTION session_tenants() RETURNS text []
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    v_roles text [];
+    v_token api_tokens;
+    v_mine text [];
 BEGIN
-    IF pg_has_role(session_user, current_user, 'USAGE') THEN
-        RETURN NULL;
+    IF coalesce(current_setting('llmctl.token', true), '') = '' THEN
+        RETURN login_tenants();
     END IF;
-    v_roles := ARRAY(
-        SELECT rolname FROM pg_roles
-        WHERE rolname IN ('llmctl_admin', 'llmctl_dispatcher', 'llmctl_reader', 'llmctl_producer')
-            AND pg_has_role(session_user, oid, 'USAGE')
-    );
-    IF v_roles && '{llmctl_admin,llmctl_dispatcher}'
-        OR v_roles @> '{llmctl_reader}' AND NOT v_roles @> '{llmctl_producer}' THEN
-        RETURN NULL;
+    v_token := acting_token();
+    IF v_token.name IS NULL THEN
+        RETURN '{}';
     END IF;
-    RETURN ARRAY(
-        SELECT DISTINCT tenant_id FROM tenant_roles JOIN pg_roles ON rolname = role_name
-        WHERE pg_has_role(session_user, pg_roles.oid, 'USAGE') ORDER BY tenant_id
-    );
+    v_mine := login_tenants();
+    IF v_mine IS NULL OR v_token.tenants IS NULL THEN
+        RETURN coalesce(v_mine, v_token.tenants);
+    END IF;
+    RETURN ARRAY(SELECT tenant FROM unnest(v_token.tenants) AS tenant WHERE tenant = ANY(v_mine) ORDER BY tenant);
 END
 $$;

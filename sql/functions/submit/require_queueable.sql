@@ -1,6 +1,6 @@
 -- INTERNAL require_queueable(tasks, keys): refuses tasks that cannot be queued, see submit_tasks(). Returns the tenant
 -- of those that name none. `keys` are those of a task, each with the kind of its value, see complaint_about().
--- Raises LD400 for bad input, 42501 for a tenant that the session's role may not act for.
+-- Raises LD400 for bad input, 42501 for a tenant that the session may not act for.
 CREATE OR REPLACE FUNCTION require_queueable(p_tasks jsonb, p_keys jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$

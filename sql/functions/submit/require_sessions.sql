@@ -1,4 +1,4 @@
--- INTERNAL require_sessions(sessions): refuses to continue sessions that no run of the session role's own tenants had.
+-- INTERNAL require_sessions(sessions): refuses to continue sessions that no run of the session's own tenants had.
 -- An agent in a foreign session knows what was said there, and may repeat it. A session that no run had is refused like
 -- that of another tenant. So nobody can tell one from the other, and a CLI's words for "the last session" open nothing.
 -- Cost: one pass over task_runs (2 us a run, on a busy machine), but only for confined roles that name a session.
@@ -23,7 +23,7 @@ BEGIN
     SELECT asked INTO v_foreign FROM unnest(p_sessions) AS asked LEFT JOIN known ON session_id = asked
     WHERE are_mine IS NOT TRUE LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'role % may not go on with session %: no task of its tenants had it', quote_literal(session_user),
+        RAISE EXCEPTION '% may not go on with session %: no task of its tenants had it', session_name(),
             quote_literal(left(v_foreign, 100))
             USING ERRCODE = 'insufficient_privilege', HINT = 'reply to a task instead: `llmctl reply TASK PROMPT`';
     END IF;

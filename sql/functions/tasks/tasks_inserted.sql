@@ -18,7 +18,7 @@ BEGIN
             PERFORM require_sessions(v_sessions);
         END IF;
         IF EXISTS (SELECT FROM new_rows WHERE continues IS NOT NULL OR resumes IS NOT NULL) THEN
-            RAISE EXCEPTION 'role % may not name a run to continue', quote_literal(session_user)
+            RAISE EXCEPTION '% may not name a run to continue', session_name()
                 USING ERRCODE = 'insufficient_privilege', HINT = 'reply to a task instead: reply_task(task, prompt)';
         END IF;
     END IF;

@@ -1,0 +1,97 @@
+"""What keeps other web sites away from us: a browser sends their requests to our address, too.
+
+* A site may let its own name lead to our address (DNS rebinding): so the Host header must be a name of ours.
+* A site may post a form to us: so an unsafe request that a browser sends must come from our own page.
+* A text of an agent may hold markup: the policy lets a page load nothing but our own files, and run no inline script.
+"""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from dispatcher.api.problems import Problem
+from dispatcher.configuration.settings import ApiSettings
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class BrowserSafety:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+        self._app = app
+        self._hosts = {
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            settings.host.lower(),
+            *map(str.lower, settings.allowed_hosts),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                headers = MutableScopeHeaders(message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refusal = self._refusal(scope["method"], Headers.from_scope(scope))
+        if refusal is None:
+            await self._app(scope, receive, send_safely)
+        else:
+            await _refuse(refusal, send_safely)
+
+    def _refusal(self, method: str, headers: Headers) -> str | None:
+        """Return why a request is refused, in one sentence; None if it is not."""
+        host = _host_name(headers.get("host", ""))
+        if host not in self._hosts:
+            return (
+                f"the host {host!r} is not a name of this server: api.allowed_hosts in config.yaml lists them"
+            )
+        if method in SAFE_METHODS:
+            return None
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+            return f"a page of {origin} may not send this request"
+        if headers.get("sec-fetch-site") not in (None, "same-origin", "none"):
+            return "a page of another site may not send this request"
+        return None
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without a port and without the brackets of an IPv6 address."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+async def _refuse(reason: str, send: Send) -> None:
+    status = HTTPStatus.FORBIDDEN
+    body = msgspec.json.encode(Problem("urn:llmctl:forbidden", status.phrase, status, reason))
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,1 @@
+"""The web page: HTML that the server renders from the same calls that the API makes."""

@@ -1,0 +1,171 @@
+"""The service of `dispatcher serve`: it opens everything, serves until a signal ends it, and ends streams first."""
+
+import contextlib
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as serve_http
+from hypercorn.typing import Framework
+
+from dispatcher.api.application import application
+from dispatcher.api.changes import Changes
+from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
+from dispatcher.configuration import paths
+from dispatcher.configuration.settings import ApiSettings, Settings
+from dispatcher.database.connection import connect
+from dispatcher.database.migrate import open_database
+from dispatcher.database.pooler import require_session
+from dispatcher.errors import DispatchError, UsageError
+from dispatcher.loop import logs
+
+log = structlog.get_logger()
+
+GRACE = 5.0
+"""Seconds that requests have to end when the server ends."""
+
+
+def serve(settings: Settings, *, while_stdin_is_open: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM, or with ``while_stdin_is_open`` until standard input ends.
+
+    Raises :class:`DispatchError` when it cannot start.
+    """
+    logs.configure(settings.logging)
+    try:
+        trio.run(_serve, settings, while_stdin_is_open)
+    except* DispatchError as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[DispatchError]) -> DispatchError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
+    with open_database(settings, application_name="dispatcher serve") as connection:
+        require_session(settings, connection)
+    listen = partial(
+        connect,
+        settings,
+        application_name="dispatcher serve listener",
+        statement_timeout=STATEMENT_TIMEOUT,
+        own_session=True,
+    )
+    changes = Changes(listen, settings.dispatcher.lease_interval)
+    told_to_end = trio.Event()
+    with _bound_socket(settings.api) as bound:
+        async with open_gateway(settings) as gateway, trio.open_nursery() as nursery:
+            nursery.start_soon(changes.run)
+            nursery.start_soon(_until_signal, told_to_end)
+            if while_stdin_is_open:
+                nursery.start_soon(_until_stdin_ends, told_to_end)
+            log.info("the API is served", url=url_of(settings.api, bound))
+            app: Framework = application(settings, gateway, changes)  # type: ignore[assignment]
+            await serve_http(
+                app, _config(settings.api, bound), shutdown_trigger=_ending(told_to_end, changes)
+            )
+            nursery.cancel_scope.cancel()
+
+
+def url_of(settings: ApiSettings, bound: socket.socket) -> str:
+    """Return the address of the page for people."""
+    if bound.family == socket.AF_UNIX:
+        return f"unix:{settings.socket}"
+    scheme = "https" if settings.tls_key else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{bound.getsockname()[1]}"
+
+
+def _config(settings: ApiSettings, bound: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{os.dup(bound.fileno())}"]  # it closes that one
+    config.certfile, config.keyfile = settings.tls_certificate, settings.tls_key
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.graceful_timeout = GRACE
+    config.shutdown_timeout = GRACE
+    config.keep_alive_timeout = 30.0
+    config.read_timeout = 30  # seconds for a client that sends nothing
+    config.h11_max_incomplete_size = 32 * 2**10
+    return config
+
+
+@contextlib.contextmanager
+def _bound_socket(settings: ApiSettings) -> Iterator[socket.socket]:
+    """Bind here and not in the server, for a clear error. Raises :class:`UsageError`."""
+    where = settings.socket or f"{settings.host}:{settings.port}"
+    try:
+        bound = _unix_socket(Path(settings.socket)) if settings.socket else _tcp_socket(settings)
+    except OSError as error:
+        raise UsageError(
+            f"cannot serve at {where}: {error.strerror or error}",
+            hint="another program may be there; api.port in config.yaml names another port",
+        ) from error
+    with bound:
+        yield bound
+    if settings.socket:
+        with contextlib.suppress(OSError):
+            Path(settings.socket).unlink()
+
+
+def _tcp_socket(settings: ApiSettings) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(address)
+    return bound
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    """Bind a socket that only its owner may open. The file of a server that has ended is replaced."""
+    paths.private_directory(path.parent)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _answers(path):
+        path.unlink()
+    before = os.umask(0o177)
+    try:
+        bound.bind(str(path))
+    finally:
+        os.umask(before)
+    return bound
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
+        return attempt.connect_ex(str(path)) == 0
+
+
+def _ending(told_to_end: trio.Event, changes: Changes) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        """Return when the server should end; the streams know it before."""
+        await told_to_end.wait()
+        changes.end()
+
+    return wait
+
+
+async def _until_signal(told_to_end: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            log.info("received signal", signal=signal.Signals(number).name)
+            told_to_end.set()
+
+
+async def _until_stdin_ends(told_to_end: trio.Event) -> None:
+    while True:
+        await trio.lowlevel.wait_readable(sys.stdin)
+        if not os.read(sys.stdin.fileno(), 1024):
+            told_to_end.set()
+            return
