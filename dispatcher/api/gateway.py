@@ -1,5 +1,6 @@
 """Calls of SQL functions for requests: each in a transaction of its own, with the rights of the token that asks."""
 
+import select
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -10,7 +11,7 @@ import trio
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import BoundedConnection, conninfo, execute, prepare, translated
+from dispatcher.database.connection import BoundedConnection, conninfo, execute, prepare, translate
 from dispatcher.errors import DatabaseError
 from dispatcher.host.threads import SerialThread
 from sql import api_calls
@@ -62,10 +63,12 @@ class Gateway:
     @contextmanager
     def _connection(self) -> Iterator[BoundedConnection]:
         try:
-            with translated(), self._pool.connection() as connection:
+            with self._pool.connection() as connection:
                 yield connection
         except PoolTimeout:
             raise DatabaseError("the database is not available now") from None
+        except psycopg.Error as error:
+            raise translate(error) from error
 
     async def _in_thread(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         thread: SerialThread | None = None
@@ -101,6 +104,18 @@ def _in_one_trip(connection: BoundedConnection, acting: Call[Acting], call: Call
     return made.fetchall()
 
 
+def _require_quiet(connection: BoundedConnection) -> None:
+    """Close an idle connection that the server has left: it has said so, or has hung up, so there is something to read.
+
+    Raises :class:`psycopg.OperationalError` then, and the pool makes another one.
+    """
+    ready = select.poll()
+    ready.register(connection.fileno(), select.POLLIN)
+    if ready.poll(0):
+        connection.close()
+        raise psycopg.OperationalError("the connection is lost")
+
+
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Open the connections; they and the threads end with the block."""
@@ -109,6 +124,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         connection_class=BoundedConnection,
         kwargs={"autocommit": True},
         configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT),
+        check=_require_quiet,
         min_size=1,
         max_size=CONNECTIONS,
         timeout=CONNECT_TIMEOUT,
