@@ -19,6 +19,7 @@ from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
 from dispatcher.api.metrics import route as metrics
 from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
+from dispatcher.api.page.health import Checkup
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.page.site import PAGES
 from dispatcher.api.requests import require_known
@@ -59,12 +60,13 @@ ROUTES = (
 def application(
     settings: Settings, gateway: Gateway, changes: Changes, login_link: LoginLink | None = None
 ) -> ASGIApp:
-    """Build the application. Handlers find what is given in the state of the app, named as the parameters."""
+    """Build the application. Handlers find what is given in the state of the app, and what is made here."""
     state = {
         "settings": settings,
         "gateway": gateway,
         "changes": changes,
         "login_link": login_link or LoginLink(),
+        "checkup": Checkup(),
         "streams": Streams(changes, settings.api.max_streams),
     }
     app = Litestar(

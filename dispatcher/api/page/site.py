@@ -4,7 +4,18 @@ from litestar import Router, get
 from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
-from dispatcher.api.page import login, now, task_actions, tasks
+from dispatcher.api.page import (
+    accounts,
+    health,
+    login,
+    new_task,
+    now,
+    stats,
+    task,
+    task_actions,
+    task_log,
+    tasks,
+)
 from dispatcher.api.page.frame import errors, static_files
 from dispatcher.api.page.frame.addresses import START, go_to
 
@@ -29,6 +40,12 @@ PAGES = (
             *now.ROUTES,
             *tasks.ROUTES,
             *task_actions.ROUTES,
+            *task.ROUTES,
+            *task_log.ROUTES,
+            *new_task.ROUTES,
+            *accounts.ROUTES,
+            *stats.ROUTES,
+            *health.ROUTES,
             no_such_page,
         ],
         exception_handlers=errors.HANDLERS,

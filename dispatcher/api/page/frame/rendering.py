@@ -5,7 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dispatcher import quantities, remarks
 from dispatcher.api.page.frame import static_files, words
@@ -13,6 +13,9 @@ from dispatcher.durations import duration
 from dispatcher.terminal import harmless
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+# The filter `typed` is for what the person gets back into a form: all of it, also what nobody sees.
 
 
 def _shown(value: object) -> object:
@@ -42,6 +45,7 @@ ENVIRONMENT.filters.update(
     size=quantities.size,
     stopwatch=quantities.stopwatch,
     tone=words.tone,
+    typed=escape,
     state_word=words.state_word,
     when=words.when,
 )

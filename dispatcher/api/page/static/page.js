@@ -34,7 +34,6 @@
       if (old.matches("details")) fresh.toggleAttribute("open", old.open);
       return !(old.matches("input, textarea, select") && touched(old)); // what the person typed or ticked stays
     },
-    beforeNodeRemoved: (old) => !(old.nodeType === Node.ELEMENT_NODE && old.matches("[data-keep]")),
   };
   const morph = (fresh) => {
     const row = document.activeElement?.closest("[data-row]")?.id;
@@ -87,7 +86,7 @@
 
   // ---- Rows and keys.
   const rows = () => [...document.querySelectorAll("[data-row]")];
-  const row = () => document.activeElement?.closest("[data-row]");
+  const row = () => document.activeElement?.closest("[data-row]") ?? document.querySelector("[data-only-row]");
   const step = (by) => {
     const all = rows(), at = all.indexOf(row());
     all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]?.querySelector("a")?.focus();

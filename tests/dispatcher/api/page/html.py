@@ -52,6 +52,9 @@ class Element:
                 :1
             ]
             sent.append((one["name"], chosen["value"]))
+        for one in self.all("textarea"):
+            typed = "".join(child for child in one.children if isinstance(child, str))
+            sent.append((one["name"], typed.removeprefix("\n")))
         return sent
 
     def _fits(self, tag: str, attributes: dict[str, str]) -> bool:
