@@ -65,8 +65,8 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 class BoundedListener(trio.abc.Listener[BoundedStream]):
     """Accepts connections as :class:`BoundedStream`."""
 
-    def __init__(self, bound: socket.socket) -> None:
-        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
+    def __init__(self, listening: socket.socket) -> None:
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         self._streams: WeakSet[BoundedStream] = WeakSet()
 
     async def accept(self) -> BoundedStream:
@@ -84,9 +84,12 @@ class BoundedListener(trio.abc.Listener[BoundedStream]):
 
 
 async def serve_connections(
-    app: ASGIFramework, config: Config, bound: socket.socket, told_to_end: trio.Event
+    app: ASGIFramework, config: Config, listening: socket.socket, told_to_end: trio.Event
 ) -> None:
-    """Serve on a socket that is bound, until told to end; then requests have :data:`GRACE` seconds."""
+    """Serve on a socket until told to end; then requests have :data:`GRACE` seconds. The socket is closed.
+
+    Raises OSError when the TLS files of ``config`` cannot be read, which ssl.SSLError is, too.
+    """
     context = WorkerContext(None)
     wrapped = ASGIWrapper(app)
 
@@ -94,9 +97,8 @@ async def serve_connections(
         state = ConnectionState(LifespanState({}))
         await TCPServer(wrapped, config, context, state, stream)  # type: ignore[arg-type]
 
-    bound.listen(config.backlog)
-    plain = BoundedListener(bound)
     tls = config.create_ssl_context()
+    plain = BoundedListener(listening)
     listeners = [plain if tls is None else trio.SSLListener(plain, tls, https_compatible=True)]
     async with trio.open_nursery() as connections:
         async with trio.open_nursery() as accepting:

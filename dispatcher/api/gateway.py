@@ -11,7 +11,7 @@ import trio
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import BoundedConnection, conninfo, execute, prepare, translated
+from dispatcher.database.connection import BoundedConnection, conninfo, execute, prepare, translate
 from dispatcher.errors import DatabaseError
 from dispatcher.host.threads import SerialThread
 from sql import api_calls
@@ -63,10 +63,12 @@ class Gateway:
     @contextmanager
     def _connection(self) -> Iterator[BoundedConnection]:
         try:
-            with translated(), self._pool.connection() as connection:
+            with self._pool.connection() as connection:
                 yield connection
         except PoolTimeout:
             raise DatabaseError("the database is not available now") from None
+        except psycopg.Error as error:
+            raise translate(error) from error
 
     async def _in_thread(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         thread: SerialThread | None = None
@@ -103,10 +105,14 @@ def _in_one_trip(connection: BoundedConnection, acting: Call[Acting], call: Call
 
 
 def _require_quiet(connection: BoundedConnection) -> None:
-    """Raise :class:`psycopg.OperationalError` if the server has left an idle connection: it says so, or hangs up."""
+    """Close an idle connection that the server has left: it has said so, or has hung up, so there is something to read.
+
+    Raises :class:`psycopg.OperationalError` then, and the pool makes another one.
+    """
     ready = select.poll()
     ready.register(connection.fileno(), select.POLLIN)
     if ready.poll(0):
+        connection.close()
         raise psycopg.OperationalError("the connection is lost")
 
 

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
+import psycopg
 import structlog
 import trio
 from hypercorn.config import Config
@@ -26,13 +27,18 @@ from dispatcher.api.page.login import LoginLink
 from dispatcher.api.patience import Patience
 from dispatcher.configuration import paths
 from dispatcher.configuration.settings import ApiSettings, Settings
-from dispatcher.database.connection import connect
+from dispatcher.database.connection import connect, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.loop import logs
 
 log = structlog.get_logger()
+
+Failure = TypeVar("Failure", bound=Exception)
+
+BACKLOG = 100
+"""Connections that wait until they are accepted."""
 
 
 def serve(settings: Settings, *, while_stdin_is_open: bool = False) -> None:
@@ -45,9 +51,11 @@ def serve(settings: Settings, *, while_stdin_is_open: bool = False) -> None:
         trio.run(_serve, settings, while_stdin_is_open)
     except* DispatchError as group:
         raise _first(group) from group
+    except* psycopg.Error as group:
+        raise translate(_first(group)) from group
 
 
-def _first(group: BaseExceptionGroup[DispatchError]) -> DispatchError:
+def _first(group: BaseExceptionGroup[Failure]) -> Failure:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
@@ -75,8 +83,22 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             login_link.print_on_terminal(url_of(settings.api, bound))
             nursery.start_soon(_end_streams, told_to_end, changes)
             app = _guarded(application(settings, gateway, changes, login_link), settings.api)
-            await serve_connections(app, _config(settings.api), bound, told_to_end)
+            await _serve_connections(app, settings.api, bound, told_to_end)
             nursery.cancel_scope.cancel()
+
+
+async def _serve_connections(
+    app: ASGIFramework, settings: ApiSettings, bound: socket.socket, told_to_end: trio.Event
+) -> None:
+    try:
+        await serve_connections(app, _config(settings), bound.dup(), told_to_end)
+    except OSError as error:
+        if settings.tls_key is None:
+            raise
+        raise UsageError(
+            f"api.tls_certificate and api.tls_key cannot be used: {error.strerror or error}",
+            hint="both are PEM files that belong together, and that the dispatcher's user may read",
+        ) from error
 
 
 def _guarded(app: ASGIApp, settings: ApiSettings) -> ASGIFramework:
@@ -107,10 +129,11 @@ def _config(settings: ApiSettings) -> Config:
 
 @contextlib.contextmanager
 def _bound_socket(settings: ApiSettings) -> Iterator[socket.socket]:
-    """Bind here and not in the server, for a clear error. Raises :class:`UsageError`."""
+    """Bind and listen before anything else, for a clear error. Raises :class:`UsageError`."""
     where = settings.socket or f"{settings.host}:{settings.port}"
     try:
         bound = _unix_socket(Path(settings.socket)) if settings.socket else _tcp_socket(settings)
+        bound.listen(BACKLOG)
     except OSError as error:
         raise UsageError(
             f"cannot serve at {where}: {error.strerror or error}",

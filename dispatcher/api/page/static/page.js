@@ -38,12 +38,13 @@
   const morph = (fresh) => {
     const row = document.activeElement?.closest("[data-row]")?.id;
     Idiomorph.morph(main(), fresh, { morphStyle: "outerHTML", callbacks });
+    htmx.process(main()); // the buttons of new rows
     noteClock(); tick();
     if (row && document.activeElement === document.body) document.getElementById(row)?.querySelector("a")?.focus();
   };
   const refresh = async () => {
     timer = null;
-    if (document.hidden || fetching) { stale = true; return; }
+    if (fetching || document.hidden) { stale = fetching; return; }
     fetching = true; stale = false; last = Date.now();
     try {
       const response = await fetch(location.href, { headers: { "HX-Request": "true" } });
@@ -51,25 +52,27 @@
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
       if (!response.ok || !fresh) return;
       morph(fresh);
-      htmx.process(main());
     } catch { /* the server is away: the stream tells when it is back */ } finally {
-      fetching = false;
-      if (stale) changed();
+      fetching = false; if (stale) changed();
     }
   };
   const changed = () => { timer ??= setTimeout(refresh, Math.max(0, last + MOST_OFTEN - Date.now())); };
   const say = (id, text) => { const where = document.getElementById(id); if (where) where.textContent = text; };
-  const listen = (address) => {
-    const stream = new EventSource(address);
+  let stream = null; // of a page that is seen: a browser has six connections for all pages of a server
+  const hush = () => { stream?.close(); stream = null; };
+  const listen = () => {
+    const address = main().dataset.events;
+    if (!address || document.hidden || stream) return;
+    stream = new EventSource(address);
     stream.addEventListener("state", () => { say("connection", ""); changed(); });
     stream.addEventListener("away", () => say("connection", "the database is away"));
     stream.addEventListener("error", (event) => {
       say("connection", "not connected, trying again");
-      if (event.data) { stream.close(); changed(); } // the server ended it: the token has expired, for instance
-      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000, address);
+      if (event.data) changed(); // the server ended it: the token has expired, for instance
+      if (event.data || stream?.readyState === EventSource.CLOSED) { hush(); setTimeout(listen, 5000); }
     });
   };
-  document.addEventListener("visibilitychange", () => { if (stale) changed(); });
+  document.addEventListener("visibilitychange", () => { document.hidden ? hush() : listen(); });
 
   // ---- Buttons that act in place: forms with hx-boost. What went wrong is said above the page, which stays as it is.
   htmx.defineExtension("morph", {
@@ -107,12 +110,11 @@
     if (question && !confirm(question)) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
   document.addEventListener("change", (event) => {
-    if (!event.target.matches("[data-all]")) return;
-    for (const one of document.querySelectorAll("[data-row] [data-key=x]")) one.checked = event.target.checked;
+    if (event.target.matches("[data-all]")) for (const one of document.querySelectorAll("[data-row] [data-key=x]")) one.checked = event.target.checked;
   });
 
   document.addEventListener("DOMContentLoaded", () => {
     noteClock(); tick(); setInterval(tick, 1000);
-    if (main().dataset.events) listen(main().dataset.events);
+    listen();
   });
 })();
