@@ -1,9 +1,25 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Acting
-from sql.call import Call, one
+from sql.api_rows import Acting, BulkResult, Selection, TaskPage
+from sql.call import Call, as_json, given, one
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
     """Let the rest of the transaction act as the token with this SHA-256. Raises LD401 where there is none."""
     return Call("act_as", {"hash": hash}, one(Acting))
+
+
+def list_page(
+    select: Selection | None = None, before: int | None = None, limit: int | None = None
+) -> Call[TaskPage]:
+    """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
+    arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
+    return Call("list_page", arguments, one(TaskPage))
+
+
+def act_on_tasks(
+    action: str, select: Selection, expect: int | None = None, *, dry_run: bool | None = None
+) -> Call[BulkResult]:
+    """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
+    arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
+    return Call("act_on_tasks", arguments, one(BulkResult))
