@@ -1,8 +1,6 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from collections.abc import Mapping
-
-from sql.api_rows import Acting, FacetCount, Metrics
+from sql.api_rows import Acting, BulkResult, FacetCount, Metrics, Selection, TaskPage
 from sql.call import Call, as_json, given, many, one, value
 
 
@@ -11,7 +9,23 @@ def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
     return Call("act_as", {"hash": hash}, one(Acting))
 
 
-def facets(select: Mapping[str, object] | None = None) -> Call[list[FacetCount]]:
+def list_page(
+    select: Selection | None = None, before: int | None = None, limit: int | None = None
+) -> Call[TaskPage]:
+    """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
+    arguments = given(select=None if select is None else as_json(select), before=before, limit=limit)
+    return Call("list_page", arguments, one(TaskPage))
+
+
+def act_on_tasks(
+    action: str, select: Selection, expect: int | None = None, *, dry_run: bool | None = None
+) -> Call[BulkResult]:
+    """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
+    arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
+    return Call("act_on_tasks", arguments, one(BulkResult))
+
+
+def facets(select: Selection | None = None) -> Call[list[FacetCount]]:
     """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
     return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
 

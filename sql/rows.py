@@ -23,7 +23,7 @@ class Submitted(Struct, frozen=True):
 
 
 class TaskRow(Struct, frozen=True):
-    """One row of list_tasks()."""
+    """One row of list_tasks(). ``actions`` are what one may do with the task now: cancel, retry, reply."""
 
     number: int
     id: UUID
@@ -38,6 +38,7 @@ class TaskRow(Struct, frozen=True):
     queue: str
     priority: int
     name: str | None
+    labels: Mapping[str, object]
     attempt: int
     max_attempts: int
     age_s: float
@@ -52,6 +53,7 @@ class TaskRow(Struct, frozen=True):
     error_message: str | None
     activity: str | None
     silent_s: float | None
+    actions: Sequence[str]
 
 
 class TokenRow(Struct, frozen=True):
@@ -186,6 +188,7 @@ class Task(Struct, frozen=True):
     status: str
     wait_reason: str | None
     why: str | None
+    actions: Sequence[str]
     activity: str | None
     tool: str
     model: str | None

@@ -4,6 +4,14 @@ CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tasks_inserted();
 
+CREATE OR REPLACE TRIGGER tasks_labeled AFTER INSERT ON tasks
+REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION label_tasks();
+
+CREATE OR REPLACE TRIGGER tasks_unlabeled AFTER DELETE ON tasks
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION unlabel_tasks();
+
 CREATE OR REPLACE TRIGGER tasks_born_active AFTER INSERT ON tasks
 FOR EACH ROW WHEN (new.status IN ('leased', 'running') OR new.run_no <> 0 OR new.attempt <> 0)
 EXECUTE FUNCTION refuse_active_birth();

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import structs
 
 from sql import api_calls, calls, dispatcher_calls
+from sql.api_rows import Selection, TaskItem
 from sql.call import Call
 from sql.dispatcher_rows import Output, Report, Started
 from sql.rows import Task
@@ -59,8 +60,8 @@ SAMPLES: dict[object, object] = {
     Sequence[str]: [str(uuid4())],
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
-    Mapping[str, object]: {"tool": "claude"},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
+    Selection: Selection(tool="claude"),
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],
     Sequence[Output]: [
@@ -91,6 +92,9 @@ READ_AS: dict[object, set[str]] = {
     UUID: {"uuid"},
     Sequence[str]: {"_text", "jsonb"},
     Mapping[str, str]: {"jsonb"},
+    Mapping[str, object]: {"jsonb"},
+    Sequence[TaskItem]: {"jsonb"},
+    Sequence[int]: {"_int8"},
 }
 """Which SQL types are read as the type of a field."""
 

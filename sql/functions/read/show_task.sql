@@ -9,6 +9,7 @@ AS $$
         'wait_reason', CASE WHEN for_budget THEN 'budget' ELSE t.wait_reason END,
         'why', why_waiting(p_task),
         'waits_s', extract(EPOCH FROM CASE WHEN for_budget THEN next_day(clock()) ELSE t.ready_at END - clock()),
+        'actions', (SELECT to_jsonb(actions) FROM allowed_actions(ARRAY[t.number])),
         'activity', (
             SELECT activity FROM task_runs WHERE task_runs.id = t.run_id AND t.status IN ('leased', 'running')
         ),

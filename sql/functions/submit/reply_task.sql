@@ -14,7 +14,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_task tasks;
-    v_run task_runs;
+    v_run record;
     v_reply record;
     v_account text;
     v_open bigint;
@@ -27,8 +27,7 @@ BEGIN
         RAISE EXCEPTION 'task % is %: only a task that has ended can be replied to', v_task.number, v_task.status
             USING ERRCODE = 'LD409';
     END IF;
-    SELECT * INTO v_run FROM task_runs
-    WHERE task_id = v_task.id AND session_id IS NOT NULL ORDER BY run_no DESC LIMIT 1;
+    SELECT * INTO v_run FROM last_session(v_task.id);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'task % has no session that could go on', v_task.number USING ERRCODE = 'LD409',
             HINT = 'submit a new task';

@@ -1,7 +1,7 @@
 -- INTERNAL current_tallies(by_tenant): returns how many tasks there are of each kind, of the tenants of this session.
--- A kind may have several rows, whose sum counts. The sums are exact for the snapshot that this is read in. `account` is the
--- one that a queued task pins, or ''. Who needs no tenants says so, and reads rows for all of them together, with the
--- tenant '', where the session is not confined.
+-- A kind may have several rows, whose sum counts. The sums are exact for the snapshot that this is read in. `account`
+-- is the one that a queued task pins, or ''. Who needs no tenants says so, and reads rows for all of them together, with
+-- the tenant '', where the session is not confined.
 -- Cost: that of the kinds that there are, and of what the inbox holds. Readers sum up anyway, so this does not.
 CREATE OR REPLACE FUNCTION current_tallies(p_by_tenant boolean)
 RETURNS TABLE (tenant_id text, tool text, account text, queue text, state text, tasks bigint)

@@ -26,6 +26,7 @@ def task(**given: object) -> TaskRow:
         "priority": 5, "name": None, "attempt": 1, "max_attempts": 3, "age_s": 10.0, "elapsed_s": None,
         "tokens": None, "cost_usd": None, "permission": "edit", "created_at": NOW, "started_at": None,
         "finished_at": None, "error_class": None, "error_message": None, "activity": None, "silent_s": None,
+        "labels": {}, "actions": (),
     }  # fmt: skip
     return TaskRow(**(usual | given))  # type: ignore[arg-type]
 

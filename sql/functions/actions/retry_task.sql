@@ -19,14 +19,7 @@ BEGIN
             RAISE EXCEPTION 'task % continues a session in which task % has not ended', v_task.number, v_busy
                 USING ERRCODE = 'LD409', HINT = format('wait for it, or cancel it: `llmctl cancel %s`', v_busy);
         END IF;
-        UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = clock(),
-            scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,
-            started_at = NULL, finished_at = NULL, resumes = NULL, updated_at = clock()
-        WHERE id = v_task.id;
-    ELSIF v_task.wait_reason IN ('retry', 'limit', 'scheduled') THEN
-        UPDATE tasks SET wait_reason = NULL, next_attempt_at = clock(), scheduled_at = NULL, updated_at = clock()
-        WHERE id = v_task.id;
-    ELSE
+    ELSIF v_task.wait_reason IS NULL OR v_task.wait_reason NOT IN ('retry', 'limit', 'scheduled') THEN
         RAISE EXCEPTION 'task % is %; only a task that failed, was canceled or waits can be tried again',
             v_task.number, v_task.status
             USING ERRCODE = 'LD409', HINT = CASE v_task.status
@@ -34,5 +27,6 @@ BEGIN
                 WHEN 'queued' THEN why_waiting(p_task)
                 ELSE format('cancel it first: `llmctl cancel %s`', v_task.number) END;
     END IF;
+    PERFORM retry_tasks(ARRAY[v_task.id]);
 END
 $$;

@@ -1,9 +1,5 @@
--- API why_waiting(task): returns the one sentence that says why a queued task does not run; null if it does not wait.
--- What stops everything comes first, then what stops its tool, then the limits that count it, then its place. It is
--- STABLE, so that it sees everything at one moment. Otherwise a task that starts meanwhile would seem to wait for the
--- slot that it has.
--- Raises LD404.
-CREATE OR REPLACE FUNCTION why_waiting(p_task text) RETURNS text
+-- The model of why_waiting(): the reason of one task, looked up step by step for that task alone.
+CREATE OR REPLACE FUNCTION model_of_why_waiting(p_task text) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE

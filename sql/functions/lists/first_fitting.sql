@@ -1,0 +1,49 @@
+-- INTERNAL first_fitting(selection, before, limit): returns the numbers of the first tasks below `before` that are
+-- selected, highest first, and where the next page begins: null at the end.
+-- Cost: at most 10,000 candidates, however few of them fit. Then the page is short, or empty, and the next one goes
+-- on.
+CREATE OR REPLACE FUNCTION first_fitting(
+    p_selection task_selection, p_before bigint, p_limit integer, OUT numbers bigint [], OUT next bigint
+)
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+DECLARE
+    c_most CONSTANT integer := 10000;
+    v_way record;
+    v_before bigint := least(p_before, (p_selection).end_number, 9223372036854775807);
+    v_chunk integer := p_limit + 1;
+    v_looked_at integer := 0;
+    v_candidates bigint [];
+BEGIN
+    v_way := way_to_walk(p_selection, v_before);
+    numbers := '{}';
+    LOOP
+        v_candidates := ARRAY(
+            SELECT candidate_tasks(p_selection, v_way.way, v_way.keys, v_before, v_chunk)
+        );
+        -- One more than the page holds says whether there is a next page.
+        numbers := numbers || ARRAY(
+            SELECT number FROM tasks AS t WHERE number = ANY(v_candidates) AND task_fits(t, p_selection)
+            ORDER BY number DESC LIMIT p_limit + 1 - cardinality(numbers)
+        );
+        IF cardinality(numbers) > p_limit THEN
+            numbers := numbers[:p_limit];
+            next := numbers[p_limit];
+            RETURN;
+        END IF;
+        IF cardinality(v_candidates) < v_chunk THEN
+            RETURN;
+        END IF;
+        v_before := v_candidates[v_chunk];
+        v_looked_at := v_looked_at + v_chunk;
+        IF v_looked_at >= c_most THEN
+            next := v_before;
+            RETURN;
+        END IF;
+        v_chunk := least(greatest(4 * v_chunk, 400), c_most - v_looked_at);
+    END LOOP;
+END
+$$;

@@ -1,0 +1,43 @@
+-- INTERNAL listed_tasks(numbers): returns these tasks in this order, with what list_tasks() and list_page() show of
+-- each.
+CREATE OR REPLACE FUNCTION listed_tasks(p_numbers bigint [])
+RETURNS TABLE (
+    number bigint, id uuid, status text, wait_reason text, why text, waits_s double precision, tool text,
+    model text, group_name text, tenant_id text, queue text, priority smallint, name text, labels jsonb,
+    attempt integer, max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint,
+    cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
+    error_class text, error_message text, activity text, silent_s double precision, actions text []
+)
+LANGUAGE sql STABLE
+SET enable_seqscan = off
+AS $$
+    SELECT t.number, t.id, t.status, waits_for.reason, reasons.why,
+        extract(EPOCH FROM CASE
+            WHEN waits_for.reason IN ('scheduled', 'retry', 'limit') THEN t.ready_at - now
+            WHEN waits_for.reason = 'budget' THEN next_day(now) - now
+        END)::double precision,
+        t.tool, t.model, t.group_name, t.tenant_id, t.queue, t.priority, t.name, t.labels,
+        least(t.attempt + (t.status <> 'failed')::integer, t.max_attempts), t.max_attempts,
+        extract(EPOCH FROM now - t.created_at)::double precision,
+        extract(EPOCH FROM coalesce(t.finished_at, now) - t.started_at)::double precision,
+        spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
+        t.error_message, run.activity,
+        extract(EPOCH FROM now - coalesce(run.last_activity_at, run.started_at))::double precision, may.actions
+    FROM (SELECT clock() AS now, tools_short_of_budget() AS short OFFSET 0) AS seen
+    CROSS JOIN unnest(p_numbers) WITH ORDINALITY AS asked (number, position)
+    JOIN tasks AS t USING (number)
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN t.status = 'queued' AND t.wait_reason IS NULL
+                AND t.tool || chr(31) || coalesce(t.account, '') = ANY(short) THEN 'budget'
+            ELSE t.wait_reason
+        END AS reason
+    ) AS waits_for
+    CROSS JOIN LATERAL (
+        SELECT sum(tokens_used)::bigint AS tokens, sum(cost_usd) AS cost_usd FROM task_runs WHERE task_id = t.id
+    ) AS spent
+    LEFT JOIN task_runs AS run ON run.id = t.run_id AND t.status IN ('leased', 'running')
+    LEFT JOIN reasons_to_wait(p_numbers) AS reasons USING (number)
+    LEFT JOIN allowed_actions(p_numbers) AS may USING (number)
+    ORDER BY position
+$$;

@@ -1,0 +1,51 @@
+-- INTERNAL walk_tasks(way, key, first, before, most): returns the numbers of the last `most` tasks (null: all) from
+-- number `first` to below `before` that have that key, in one index and down from the highest number. Ways: label,
+-- group, queue, tenant, tool, state, and number for all tasks. Those by a column of tasks leave out active tasks.
+-- Cost: that of the entries returned. Each condition spells out both bounds of its index and asks for the order of its
+-- columns, so that no other index serves it: beside a key with few rows a walk through all numbers looks cheap while
+-- statistics are old.
+CREATE OR REPLACE FUNCTION walk_tasks(p_way text, p_key text, p_first bigint, p_before bigint, p_most integer)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+BEGIN
+    CASE p_way
+        WHEN 'label' THEN RETURN QUERY
+            SELECT number FROM task_labels
+            WHERE (label, number) >= (p_key::uuid, p_first) AND (label, number) < (p_key::uuid, p_before)
+            ORDER BY label DESC, number DESC LIMIT p_most;
+        WHEN 'group' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (group_name, number) >= (p_key, p_first) AND (group_name, number) < (p_key, p_before)
+                AND group_name IS NOT NULL AND status NOT IN ('leased', 'running')
+            ORDER BY group_name DESC, number DESC LIMIT p_most;
+        WHEN 'queue' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (queue, number) >= (p_key, p_first) AND (queue, number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY queue DESC, number DESC LIMIT p_most;
+        WHEN 'tenant' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (tenant_id, number) >= (p_key, p_first) AND (tenant_id, number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY tenant_id DESC, number DESC LIMIT p_most;
+        WHEN 'tool' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (tool, number) >= (p_key, p_first) AND (tool, number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY tool DESC, number DESC LIMIT p_most;
+        WHEN 'state' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (coalesce(wait_reason, status), number) >= (p_key, p_first)
+                AND (coalesce(wait_reason, status), number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY coalesce(wait_reason, status) DESC, number DESC LIMIT p_most;
+        WHEN 'number' THEN RETURN QUERY
+            SELECT number FROM tasks WHERE number >= p_first AND number < p_before ORDER BY number DESC LIMIT p_most;
+    END CASE;
+END
+$$;

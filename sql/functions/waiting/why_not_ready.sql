@@ -1,0 +1,20 @@
+-- INTERNAL why_not_ready(task, now): returns the sentence that says what a queued task waits for before it is ready;
+-- null if it is ready. A task whose time has come counts as ready, since the next claim takes it. It is one
+-- expression, so that the planner inlines it: it then reads the columns that it names, and not the prompt.
+CREATE OR REPLACE FUNCTION why_not_ready(p_task tasks, p_now timestamptz) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT CASE
+        WHEN (p_task).wait_reason IN ('scheduled', 'retry', 'limit') AND (p_task).ready_at <= p_now THEN NULL
+        WHEN (p_task).wait_reason = 'held' THEN 'held until somebody releases it'
+        WHEN (p_task).wait_reason = 'dependency' THEN 'waits for another task to succeed'
+        WHEN (p_task).wait_reason = 'scheduled'
+            THEN format('scheduled to start in %s', in_words((p_task).ready_at - p_now))
+        WHEN (p_task).wait_reason = 'retry'
+            THEN format('attempt %s of %s in %s, after: %s', (p_task).attempt + 1, (p_task).max_attempts,
+                in_words((p_task).ready_at - p_now), coalesce((p_task).error_message, (p_task).error_class))
+        WHEN (p_task).wait_reason = 'limit'
+            THEN format('usage limit of %s, tried again in %s', coalesce((p_task).group_name, 'the account'),
+                in_words((p_task).ready_at - p_now))
+    END
+$$;
