@@ -15,11 +15,12 @@ from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.metrics import route as metrics
 from dispatcher.api.routes import description, health, tasks
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
-ROUTES = (*description.ROUTES, *health.ROUTES, *tasks.ROUTES)
+ROUTES = (*description.ROUTES, *health.ROUTES, *metrics.ROUTES, *tasks.ROUTES)
 
 
 def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIApp:

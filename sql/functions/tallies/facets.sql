@@ -1,0 +1,46 @@
+-- API facets(select): returns how many tasks each state, tool, queue and tenant has among those that the rest of the
+-- selection matches, so that a filter can show what another choice would give. state is the status, or what a queued
+-- task waits for.
+-- A selection by anything else (numbers, group, name, labels, since, until) returns no row: tallies do not know these.
+-- Cost: that of current_tallies(), however many tasks there are. Raises LD400 for a selection that is none.
+CREATE OR REPLACE FUNCTION facets(p_select jsonb DEFAULT '{}') RETURNS TABLE (facet text, value text, tasks bigint)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_select task_selection := read_selection(p_select);
+    v_tenant text := p_select ->> 'tenant';
+BEGIN
+    IF num_nonnulls(
+        v_select.numbers, v_select.group_name, v_select.name, v_select.labels, v_select.since, v_select.until
+    ) > 0 THEN
+        RETURN;
+    END IF;
+    PERFORM fold_tallies(p_from => 1000);
+    RETURN QUERY
+    WITH kept AS MATERIALIZED (
+        SELECT * FROM current_tallies(p_by_tenant => true)
+    ), short_of_budget AS MATERIALIZED (
+        SELECT tool, account, 'queued' AS state, 'budget' AS waits
+        FROM (SELECT DISTINCT tool, account FROM kept WHERE state = 'queued') AS queued
+        WHERE waits_for_budget(tool, nullif(account, ''))
+    ), kinds AS MATERIALIZED (
+        SELECT shown AS state, tool, queue, tenant_id, tasks, coalesce(shown = ANY(v_select.states), true) AS of_state,
+            coalesce(tool = v_select.tool, true) AS of_tool,
+            coalesce(queue = v_select.queue, true) AS of_queue,
+            coalesce(tenant_id = v_tenant, true) AS of_tenant
+        FROM kept LEFT JOIN short_of_budget USING (tool, account, state)
+        CROSS JOIN LATERAL coalesce(waits, state) AS shown
+    ), counted AS (
+        SELECT 'state', state, sum(tasks) FROM kinds WHERE of_tool AND of_queue AND of_tenant GROUP BY state
+        UNION ALL
+        SELECT 'tool', tool, sum(tasks) FROM kinds WHERE of_state AND of_queue AND of_tenant GROUP BY tool
+        UNION ALL
+        SELECT 'queue', queue, sum(tasks) FROM kinds WHERE of_state AND of_tool AND of_tenant GROUP BY queue
+        UNION ALL
+        SELECT 'tenant', tenant_id, sum(tasks) FROM kinds WHERE of_state AND of_tool AND of_queue GROUP BY tenant_id
+    )
+    SELECT facet, value, tasks::bigint FROM counted AS c (facet, value, tasks)
+    WHERE tasks > 0 ORDER BY facet, tasks DESC, value;
+END
+$$;
