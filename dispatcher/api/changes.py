@@ -128,7 +128,7 @@ class Changes:
     """Listens while :meth:`run` runs, and tells every subscription. ``lease_s`` is the dispatchers' lease interval."""
 
     def __init__(self, connect: Connect, lease_s: float) -> None:
-        self._listener = Listener(connect, CHANNELS, self._missed_some, self._pass_on)
+        self._listener = Listener(connect, CHANNELS, self._missed_some, self._pass_on, GATHERING)
         self._subscriptions: set[Subscription] = set()
         self._lease_s = lease_s
         self._leases: dict[str, float] = {}
@@ -177,12 +177,12 @@ class Changes:
             self._arrived.set()
 
     async def _spread(self) -> None:
+        """Tell everybody what the listener heard at once."""
         while True:
             await self._arrived.wait()
             news, self._gathered = self._gathered, News()
             for subscription in self._subscriptions:
                 subscription.tell(news)
-            await trio.sleep(GATHERING)
 
     def _missed_some(self) -> None:
         """While nobody listened, notifications were missed."""

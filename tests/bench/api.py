@@ -170,9 +170,7 @@ def api(stage: Stage) -> list[Result]:
 def serving(stage: Stage, name: str, connection: psycopg.Connection) -> Iterator[Api]:
     """Run the API on the database ``name``, with a token of role operator."""
     token = f"llmctl_{secrets.token_urlsafe(32)}"
-    connection.execute(
-        "SELECT add_token('bench', %s, 'operator')", [hashlib.sha256(token.encode()).digest()]
-    )
+    connection.execute("SELECT add_token('bench', %s, 'operator')", [hashlib.sha256(token.encode()).digest()])
     home = stage.directory / f"{name}-api"
     home.mkdir()
     config = home / "config.yaml"
