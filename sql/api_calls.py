@@ -1,7 +1,7 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Acting, BulkResult, Group, Selection, TaskPage
-from sql.call import Call, as_json, given, many, one
+from sql.api_rows import Acting, BulkResult, FacetCount, Group, Metrics, Selection, TaskPage
+from sql.call import Call, as_json, given, many, one, value
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
@@ -28,3 +28,13 @@ def act_on_tasks(
     """Cancel or retry all selected tasks for which that is allowed now, or with ``dry_run`` only return them."""
     arguments = {"action": action, "select": as_json(select), **given(expect=expect, dry_run=dry_run)}
     return Call("act_on_tasks", arguments, one(BulkResult))
+
+
+def facets(select: Selection | None = None) -> Call[list[FacetCount]]:
+    """Count the tasks of a selection by state, tool, queue and tenant; no row if the counts do not know its keys."""
+    return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
+
+
+def metrics() -> Call[Metrics]:
+    """Return everything that /metrics shows; of a confined session, what is about its own tenants."""
+    return Call("metrics", {}, value(Metrics))

@@ -80,3 +80,133 @@ class Group(Struct, frozen=True):
     daily_budget_usd: Decimal | None
     task_budget_usd: Decimal | None
     spent_usd: Decimal
+
+
+class FacetCount(Struct, frozen=True):
+    """One row of facets(): so many tasks of the selection have this ``value`` of the ``facet``."""
+
+    facet: str
+    value: str
+    tasks: int
+
+
+class TasksOfState(Struct, frozen=True):
+    """How many tasks of a tool and queue are in a state."""
+
+    tool: str
+    queue: str
+    state: str
+    tasks: int
+
+
+class TasksWaiting(Struct, frozen=True):
+    """How many tasks wait for the same."""
+
+    reason: str
+    tasks: int
+
+
+class TasksSubmitted(Struct, frozen=True):
+    """How many tasks ever came."""
+
+    tool: str
+    queue: str
+    tasks: int
+
+
+class OldestReady(Struct, frozen=True):
+    """For how long the oldest ready task of a queue has been ready."""
+
+    queue: str
+    age_s: float
+
+
+class RunsEnded(Struct, frozen=True):
+    """How many runs ever ended in one way. ``error_class`` is empty for those that succeeded."""
+
+    tool: str
+    group: str
+    status: str
+    error_class: str
+    runs: int
+
+
+class RunTimes(Struct, frozen=True):
+    """How long something took. ``buckets`` are bounds with the number of runs that took at most so long."""
+
+    measure: str
+    tool: str
+    buckets: Sequence[tuple[float, int]]
+    runs: int
+    seconds: float
+
+
+class TokensUsed(Struct, frozen=True):
+    """How many tokens of a kind the runs of a group used."""
+
+    tool: str
+    group: str
+    kind: str
+    tokens: int
+
+
+class MoneySpent(Struct, frozen=True):
+    """What the runs of a group cost; ``notional`` is the list price of what a subscription covered."""
+
+    tool: str
+    group: str
+    notional: bool
+    usd: float
+
+
+class GroupState(Struct, frozen=True):
+    """A worker group now. ``budget_used`` is the spent part of the budget of the day; None without one."""
+
+    group: str
+    tool: str
+    used: int
+    max: int
+    cooldown_s: float
+    paused: bool
+    budget_used: float | None
+
+
+class LimitState(Struct, frozen=True):
+    """A limit of a tool, model or queue."""
+
+    kind: str
+    name: str
+    used: int
+    max: int
+
+
+class HostState(Struct, frozen=True):
+    """Whether the dispatchers of a host live, and how long ago the most silent one was heard."""
+
+    host: str
+    up: bool
+    age_s: float
+
+
+class Build(Struct, frozen=True):
+    """The last migration of the database, and the version of its server."""
+
+    schema: int
+    postgres: str
+
+
+class Metrics(Struct, frozen=True):
+    """The result of metrics(). What a confined session does not see is empty, and ``build`` None."""
+
+    tasks: Sequence[TasksOfState]
+    waiting: Sequence[TasksWaiting]
+    submitted: Sequence[TasksSubmitted]
+    oldest_ready: Sequence[OldestReady] = ()
+    runs: Sequence[RunsEnded] = ()
+    times: Sequence[RunTimes] = ()
+    tokens: Sequence[TokensUsed] = ()
+    cost: Sequence[MoneySpent] = ()
+    groups: Sequence[GroupState] = ()
+    limits: Sequence[LimitState] = ()
+    dispatchers: Sequence[HostState] = ()
+    build: Build | None = None

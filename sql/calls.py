@@ -14,6 +14,7 @@ from sql.rows import (
     ActiveTask,
     DispatcherRow,
     DriftedCounter,
+    DriftedTally,
     FileRow,
     GroupRow,
     LimitRow,
@@ -309,6 +310,11 @@ def remove_token(name: str) -> Call[None]:
 def check_counters() -> Call[list[DriftedCounter]]:
     """Return the counters of limits and groups that differ from what is active."""
     return Call("check_counters", {}, many(DriftedCounter))
+
+
+def check_tallies() -> Call[list[DriftedTally]]:
+    """Return the kinds of tasks whose tally differs from the tasks that there are."""
+    return Call("check_tallies", {}, many(DriftedTally))
 
 
 def unserved_tasks() -> Call[list[UnservedTasks]]:

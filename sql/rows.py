@@ -327,6 +327,14 @@ class DriftedCounter(Struct, frozen=True):
     stored: int
 
 
+class DriftedTally(Struct, frozen=True):
+    """One row of check_tallies(): ``stored`` should be what was ``counted``."""
+
+    kind: str
+    counted: int
+    stored: int
+
+
 class UnservedTasks(Struct, frozen=True):
     """One row of unserved_tasks(): how many queued tasks of a tool, and perhaps of an account, no group can take."""
 

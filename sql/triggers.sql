@@ -29,6 +29,22 @@ CREATE OR REPLACE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
 FOR EACH ROW WHEN (new.scheduled_at IS NOT NULL AND new.wait_reason IS NULL AND new.status = 'queued')
 EXECUTE FUNCTION task_scheduled();
 
+CREATE OR REPLACE TRIGGER tasks_inserted_tallied AFTER INSERT ON tasks
+REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
+
+CREATE OR REPLACE TRIGGER tasks_updated_tallied AFTER UPDATE ON tasks
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
+
+CREATE OR REPLACE TRIGGER tasks_deleted_tallied AFTER DELETE ON tasks
+REFERENCING OLD TABLE AS old_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
+
+CREATE OR REPLACE TRIGGER task_runs_ended AFTER UPDATE ON task_runs
+FOR EACH ROW WHEN (old.status = 'running' AND new.status <> 'running')
+EXECUTE FUNCTION tally_run();
+
 -- A limit or group is created, renamed, resized or removed while nothing is claimed or finished, so that its count is
 -- true.
 CREATE OR REPLACE TRIGGER concurrency_limits_locked

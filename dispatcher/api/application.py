@@ -12,11 +12,12 @@ from litestar.types import ASGIApp, Method
 
 from dispatcher import __version__
 from dispatcher.api import problems
-from dispatcher.api.answers import Answer
+from dispatcher.api.answers import Answer, DescribedAmounts
 from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.metrics import route as metrics
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
     description,
@@ -48,6 +49,7 @@ ROUTES = (
     *stats.ROUTES,
     *events.ROUTES,
     *logs.ROUTES,
+    *metrics.ROUTES,
 )
 
 
@@ -65,6 +67,7 @@ def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIA
         ),
         dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
         response_class=Answer,
+        plugins=[DescribedAmounts()],
         exception_handlers={
             DispatchError: problems.respond_to_error,
             HTTPException: problems.respond_to_http_error,

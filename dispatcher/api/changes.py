@@ -173,6 +173,9 @@ class Changes:
             for subscription in alike:
                 subscription.tell(News(ended=True))
 
+    def __len__(self) -> int:
+        return sum(map(len, self._subscriptions.values()))
+
     def _gather(self, news: News) -> None:
         if self._subscriptions:
             self._gathered = self._gathered.joined(news)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 import trio
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.changes import SHORTEST_PAUSE, Changes, News, Subscription
@@ -28,6 +29,14 @@ SHARE = 0.1
 """The largest share of its time that a stream has a read under way, if reading takes long."""
 EVENT_STREAM = "text/event-stream"
 HEADERS = [(b"content-type", EVENT_STREAM.encode()), (b"x-accel-buffering", b"no")]
+
+
+class SentEvent(Struct, frozen=True):
+    """An event as its lines name it, for the description. ``data`` is JSON."""
+
+    event: str
+    data: str
+    id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,13 @@ from contextlib import contextmanager
 
 import psycopg
 
-from dispatcher.checks.database import check_counters, check_notifications, check_schema, check_server
+from dispatcher.checks.database import (
+    check_counters,
+    check_notifications,
+    check_schema,
+    check_server,
+    check_tallies,
+)
 from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.finding import Finding, has_problem, ok, problem
 from dispatcher.checks.groups import Group, groups_of, served_here
@@ -38,6 +44,7 @@ def check(settings: Settings) -> list[Finding]:
         database_id = None
         if usable is not None:
             findings += _findings_of(lambda: check_counters(usable))
+            findings += _findings_of(lambda: check_tallies(usable))
             database_id = _database_id(usable)
         findings += _findings_of(lambda: check_work_directory(root, database_id), SUBJECT)
         try:

@@ -158,6 +158,23 @@ def check_counters(connection: Connection) -> list[Finding]:
     ] or [ok(SUBJECT, "counters agree with what is active")]
 
 
+def check_tallies(connection: Connection) -> list[Finding]:
+    """Compare the tallies, from which counts and metrics come, with the tasks that there are."""
+    try:
+        drifted = execute(connection, calls.check_tallies())
+    except psycopg.errors.InsufficientPrivilege:
+        return [ok(SUBJECT, "tallies are not checked: this login may not read them")]
+    return [
+        problem(
+            SUBJECT,
+            f"the tally of {tally.kind} says {tally.stored}, but there are {tally.counted};"
+            " this is a bug, please report it",
+            "only counts and metrics are wrong by it: tasks, limits and claims do not depend on tallies",
+        )
+        for tally in drifted
+    ] or [ok(SUBJECT, "tallies agree with the tasks")]
+
+
 def check_schema(connection: Connection) -> list[Finding]:
     """Compare the schema with this program's. After a problem here, no other check of the database makes sense."""
     wanted = Schema()

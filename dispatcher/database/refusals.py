@@ -1,8 +1,16 @@
-"""What the errors of submit_tasks() and of explain_refusal() say about which task is to blame."""
+"""Which task of a batch is to blame for a refusal."""
 
 import psycopg
 
 from dispatcher.errors import DispatchError, UsageError
+
+NUL = "there is a NUL character, which the database cannot store"
+
+
+def holds_nul(task: bytes) -> bool:
+    """Whether a task in JSON holds a NUL character: the database refuses the whole batch then, and names no task."""
+    # This is rare, and often a backslash before it makes it harmless.
+    return rb"\u0000" in task and rb"\u0000" in task.replace(rb"\\", b"")
 
 
 def blames_a_task(error: DispatchError) -> bool:

@@ -1,4 +1,4 @@
-"""P9: what the HTTP API costs: submits over it, live streams that are open, and streams that only wait.
+"""P9b: what the HTTP API costs: submits over it, live streams that are open, and streams that only wait.
 
 The clients are plain sockets with requests that are made once, since they share the processors with the server.
 """
@@ -60,7 +60,7 @@ class Api:
 
 
 def posts(stage: Stage) -> list[Result]:
-    """P9 submits: tasks per second and the time of one, against submit_task() on one connection, in turns."""
+    """P9b submits: tasks per second and the time of one, against submit_task() on one connection, in turns."""
     body = json.dumps({"tool": "bench", "prompt": "task"}).encode()
     seconds = stage.sizes.submitting_seconds / 2
     rates, times = [], []
@@ -75,7 +75,7 @@ def posts(stage: Stage) -> list[Result]:
             times.append((statistics.median(one) * 1000, statistics.median(direct) * 1000))
     return [
         Result(
-            measure="P9 POST /tasks, 8 clients",
+            measure="P9b POST /tasks, 8 clients",
             ours=f"{statistics.median(own for own, _ in rates):.0f}/s",
             reference=f"{statistics.median(other for _, other in rates):.0f}/s submit_task(), one connection",
             ratio=statistics.median(own / other for own, other in rates),
@@ -83,7 +83,7 @@ def posts(stage: Stage) -> list[Result]:
             at_least=True,
         ),
         Result(
-            measure="P9 POST /tasks, one client, p50",
+            measure="P9b POST /tasks, one client, p50",
             ours=f"{statistics.median(own for own, _ in times):.2f} ms",
             reference=f"{statistics.median(other for _, other in times):.2f} ms submit_task()",
             ratio=statistics.median(own / other for own, other in times),
@@ -93,7 +93,7 @@ def posts(stage: Stage) -> list[Result]:
 
 
 def streams(stage: Stage) -> list[Result]:
-    """P9 streams: what open live streams cost the start of an agent, and the API in memory."""
+    """P9b streams: what open live streams cost the start of an agent, and the API in memory."""
     with ours(stage, "streams") as own, stage.connection("streams") as connection:
         with serving(stage, "streams", connection) as api, contextlib.ExitStack() as opened:
             alone, watched = [], []
@@ -108,14 +108,14 @@ def streams(stage: Stage) -> list[Result]:
             memory = _resident(api.process.pid) / MB
     return [
         Result(
-            measure=f"P9 submit to agent, p50, {stage.sizes.streams} streams open",
+            measure=f"P9b submit to agent, p50, {stage.sizes.streams} streams open",
             ours=f"{statistics.median(watched):.1f} ms",
             reference=f"{statistics.median(alone):.1f} ms without",
             ratio=statistics.median(watched) / statistics.median(alone),
             goal=1.1,
         ),
         Result(
-            measure=f"P9 memory of the API with {stage.sizes.streams} streams",
+            measure=f"P9b memory of the API with {stage.sizes.streams} streams",
             ours=f"{memory:.0f} MB",
             reference="150 MB",
             ratio=memory / 150,
@@ -125,7 +125,7 @@ def streams(stage: Stage) -> list[Result]:
 
 
 def waiting(stage: Stage) -> list[Result]:
-    """P9 idle: the statements of streams of which nothing is to be told, between heartbeats."""
+    """P9b idle: the statements of streams of which nothing is to be told, between heartbeats."""
     interval, heartbeats = stage.sizes.heartbeat_seconds, stage.sizes.heartbeats
     with (
         stage.database("waiting") as connection,
@@ -152,7 +152,7 @@ def waiting(stage: Stage) -> list[Result]:
     assert found is not None
     return [
         Result(
-            measure=f"P9 {stage.sizes.waiting_streams} idle streams for {elapsed:.0f} s: statements",
+            measure=f"P9b {stage.sizes.waiting_streams} idle streams for {elapsed:.0f} s: statements",
             ours=str(found[0]),
             reference="0 beside the heartbeats",
             ratio=float(found[0]),
@@ -162,7 +162,7 @@ def waiting(stage: Stage) -> list[Result]:
 
 
 def api(stage: Stage) -> list[Result]:
-    """P9: all of it."""
+    """P9b: all of it."""
     return [*posts(stage), *streams(stage), *waiting(stage)]
 
 

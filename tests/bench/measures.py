@@ -8,6 +8,7 @@ from tests.bench.claims import claim
 from tests.bench.drain import drain
 from tests.bench.growth import growth
 from tests.bench.latency import start
+from tests.bench.lists import lists
 from tests.bench.result import Result
 from tests.bench.stage import Stage
 from tests.bench.standing import idle, silent
@@ -23,6 +24,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P6": silent,
     "P7": start_up,
     "P8": growth,
+    "P9": lists,
     "P9b": api,
     "N": notify_ceiling,
     "churn": churn,

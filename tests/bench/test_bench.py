@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.lists import FILTERS
 from tests.bench.result import Result
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,13 @@ def test_without_a_compiler_the_bench_says_so_and_measures_the_rest(tmp_path: Pa
     assert isinstance(submit["ratio"], float)
 
 
+def test_pages_are_measured_for_each_filter() -> None:
+    *pages, slowest = bench("P9")
+
+    assert len(pages) == len(FILTERS)
+    assert slowest["goal"] == 1
+
+
 def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
     measured = [str(row["measure"]) for row in bench("P3", "churn")]
 
@@ -74,11 +82,11 @@ def test_the_claims_of_an_idle_dispatcher_would_be_counted() -> None:
 
 def test_an_unknown_measure_is_refused_before_anything_is_started() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "P9"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.bench", "P0"], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
     assert ended.returncode == 2
-    assert "unknown measure P9" in ended.stderr
+    assert "unknown measure P0" in ended.stderr
 
 
 @pytest.mark.parametrize(

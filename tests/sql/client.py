@@ -131,7 +131,7 @@ class Client:
         )
 
     def drift(self) -> list[tuple[object, ...]]:
-        return self.rows("select * from check_counters()")
+        return self.rows("select * from check_counters()") + self.rows("select * from check_tallies()")
 
     def _uuid(self, query: LiteralString, *parameters: object) -> UUID:
         value = self.value(query, *parameters)

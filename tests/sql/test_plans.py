@@ -298,7 +298,7 @@ def test_the_claim_reads_no_more_for_queues_and_tenants_that_are_gone(quiet: Cli
     quiet.finish(dispatcher, runs[0], "interrupted")
     while quiet.value("select prune_lanes()"):
         pass
-    quiet.run("vacuum lanes, tenantless_lanes, tenant_turns")
+    quiet.run("vacuum lanes, tenantless_lanes, tenant_turns, task_tallies, task_tally_inbox")
     after = calls.settled_cost()
     assert {
         call: (before[call], after[call]) for call in before if after[call] > GROWTH * before[call] + 20

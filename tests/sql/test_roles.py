@@ -86,14 +86,14 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "act_as", "count_tasks", "find_token", "list_active", "list_dispatchers", "list_files", "list_groups",
-    "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "read_file", "read_output",
+    "act_as", "count_tasks", "facets", "find_token", "list_active", "list_dispatchers", "list_files", "list_groups",
+    "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics", "read_file", "read_output",
     "schema_version", "show_task", "stats", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {
     "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks",
 }  # fmt: skip
-CHECKS = {"check_counters", "database_id", "unserved_tasks"}
+CHECKS = {"check_counters", "check_tallies", "database_id", "unserved_tasks"}
 CONFIGURES = {"put_group", "put_tool", "recover_lost"}
 OPERATES = {"clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group", "set_limit"}
 STEERS = {

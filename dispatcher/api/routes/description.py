@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from litestar import get
 
-from dispatcher.api.bodies import NewTask
 from dispatcher.api.caller import ApiRequest
+from dispatcher.api.routes.bodies import NewTask
 
 _, _READ_BY_US = msgspec.json.schema_components((NewTask,), ref_template="#/components/schemas/{name}")
 """The types of bodies that no handler declares, because it reads them by itself."""

@@ -15,7 +15,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.changes import Changes, News
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.tasks import Number
-from dispatcher.api.streams import EVENT_STREAM, Reading, TokenLife, event, streams_of
+from dispatcher.api.streams import EVENT_STREAM, Reading, SentEvent, TokenLife, event, streams_of
 from sql import api_calls, calls
 from sql.api_rows import Group, Selection, TaskItem
 from sql.rows import DispatcherRow, Task
@@ -32,7 +32,7 @@ Brief = Annotated[
 ANSWERS = {
     **documented(HTTPStatus.NOT_FOUND),
     HTTPStatus.OK: ResponseSpec(
-        bytes, generate_examples=False, description="Server-sent events.", media_type=EVENT_STREAM
+        SentEvent, generate_examples=False, description="Server-sent events.", media_type=EVENT_STREAM
     ),
 }
 

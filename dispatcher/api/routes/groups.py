@@ -7,9 +7,9 @@ from litestar import get, patch, post
 from litestar.params import Parameter
 from msgspec import Struct
 
-from dispatcher.api.bodies import CoolDown, GroupChanges, Pause
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
+from dispatcher.api.routes.bodies import CoolDown, GroupChanges, Pause
 from dispatcher.errors import NotFoundError
 from sql import api_calls, calls
 from sql.api_rows import Group

@@ -7,9 +7,9 @@ from litestar import delete, get, put
 from litestar.params import Parameter
 from msgspec import Struct
 
-from dispatcher.api.bodies import NewLimit
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
+from dispatcher.api.routes.bodies import NewLimit
 from sql import calls
 from sql.rows import LimitRow
 

@@ -14,7 +14,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.log_feed import LogFeed, RunLog, from_event_id
 from dispatcher.api.problems import HttpError, documented
 from dispatcher.api.routes.tasks import Number
-from dispatcher.api.streams import EVENT_STREAM, TokenLife, nothing_more, streams_of
+from dispatcher.api.streams import EVENT_STREAM, SentEvent, TokenLife, nothing_more, streams_of
 from dispatcher.log_views import remarks
 from sql import calls
 
@@ -89,7 +89,7 @@ async def read_log(
     responses={
         **documented(HTTPStatus.NOT_FOUND),
         HTTPStatus.OK: ResponseSpec(
-            bytes, generate_examples=False, description="Server-sent events.", media_type=EVENT_STREAM
+            SentEvent, generate_examples=False, description="Server-sent events.", media_type=EVENT_STREAM
         ),
         HTTPStatus.NO_CONTENT: ResponseSpec(
             None,

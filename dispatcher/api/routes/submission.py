@@ -19,7 +19,7 @@ from msgspec import Raw, Struct
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.problems import HttpError, RefusedTaskError, documented
-from dispatcher.database.refusals import blames_a_task, place_of
+from dispatcher.database.refusals import NUL, blames_a_task, holds_nul, place_of
 from dispatcher.errors import DispatchError, UsageError
 from sql import calls
 from sql.rows import Submitted
@@ -168,6 +168,9 @@ def outcome_of(submitted: Submitted) -> tuple[HTTPStatus, Mapping[str, str]]:
 async def _submit_many(caller: Caller, tasks: list[Raw], key: str | None) -> Batch:
     if key is not None:
         raise UsageError("the header Idempotency-Key is for one task: give each of many an idempotency_key")
+    for place, task in enumerate(tasks, 1):
+        if holds_nul(bytes(task)):
+            raise RefusedTaskError(UsageError(NUL), place)
     encoded = Raw(msgspec.json.encode(tasks))
     try:
         submitted = await caller.call(calls.submit_tasks(encoded))
@@ -177,8 +180,8 @@ async def _submit_many(caller: Caller, tasks: list[Raw], key: str | None) -> Bat
         try:
             await caller.call(calls.explain_refusal(encoded))
         except DispatchError as complaint:
-            place = place_of(complaint)
-            raise error if place is None else RefusedTaskError(complaint, place) from complaint
+            blamed = place_of(complaint)
+            raise error if blamed is None else RefusedTaskError(complaint, blamed) from complaint
         raise
     return Batch(submitted)
 

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from litestar import post
 
 from dispatcher.api.answers import Answer
-from dispatcher.api.bodies import BulkAction, Reply
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
+from dispatcher.api.routes.bodies import BulkAction, Reply
 from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, the_key
 from dispatcher.api.routes.tasks import Number
 from sql import api_calls, calls

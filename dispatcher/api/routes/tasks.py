@@ -21,7 +21,7 @@ from dispatcher.api.changes import Changes
 from dispatcher.api.problems import documented
 from dispatcher.errors import WrongStateError
 from sql import api_calls, calls
-from sql.api_rows import Selection, TaskPage
+from sql.api_rows import FacetCount, Selection, TaskPage
 from sql.rows import RunRow, Task
 
 Number = Annotated[int, Parameter(ge=1, le=2**63 - 1, description="The number of a task, up to 2^63 - 1.")]
@@ -45,6 +45,10 @@ Limit = Annotated[int, Parameter(ge=1, le=500, description="At most so many task
 
 class Runs(Struct, frozen=True):
     items: list[RunRow]
+
+
+class Facets(Struct, frozen=True):
+    items: list[FacetCount]
 
 
 class TaskResult(Struct, frozen=True):
@@ -82,6 +86,15 @@ async def list_tasks(
     rest = [(name, value) for name, value in request.query_params.multi_items() if name != "before"]
     query = urlencode([*rest, ("before", str(page.next))])
     return Answer(page, headers={"Link": f'</tasks?{query}>; rel="next"'})
+
+
+@get("/tasks/facets", summary="Count the tasks of a selection", tags=["tasks"], responses=documented())
+async def count_facets(caller: Caller, selection: Selection) -> Facets:
+    """Count by state, tool, queue and tenant, each as if nothing were selected by it alone.
+
+    Counts do not know names, labels, groups and times: a selection by one of them has no counts.
+    """
+    return Facets(await caller.call(api_calls.facets(selection)))
 
 
 @get(
@@ -171,4 +184,4 @@ async def read_result(
     return Answer(str((task.result or {}).get("text", "")), media_type=MediaType.TEXT)
 
 
-ROUTES = (list_tasks, read_task, list_runs, read_result)
+ROUTES = (list_tasks, count_facets, read_task, list_runs, read_result)

@@ -18,12 +18,16 @@ BEGIN
     WHERE tasks.id = leased.id AND tasks.id = ANY(p_task_ids);
 
     INSERT INTO task_runs (
-        id, task_id, run_no, attempt, group_name, dispatcher_id, work_dir_id, host, boot_id, claimed_at, resumed,
-        directory
+        id, task_id, run_no, attempt, group_name, dispatcher_id, work_dir_id, host, boot_id, claimed_at, ready_at,
+        resumed, directory
     )
     SELECT t.run_id, t.id, t.run_no, t.attempt + 1, t.group_name, p_dispatcher.id, p_dispatcher.work_dir_id,
-        p_dispatcher.host, p_dispatcher.boot_id, p_now, session.id,
-        coalesce(session.directory, t.number || '-' || t.run_no)
+        p_dispatcher.host, p_dispatcher.boot_id, p_now,
+        greatest(t.created_at, t.ready_at, CASE WHEN t.run_no > 1 THEN (
+            SELECT finished_at FROM task_runs AS former
+            WHERE former.task_id = t.id AND former.run_no = t.run_no - 1
+        ) END),
+        session.id, coalesce(session.directory, t.number || '-' || t.run_no)
     FROM tasks AS t LEFT JOIN LATERAL (
         SELECT id, directory FROM task_runs WHERE id = coalesce(t.resumes, t.continues) LIMIT 1
     ) AS session ON true

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION release_parked(p_group text) RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
-    UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, updated_at = clock()
+    UPDATE tasks SET wait_reason = NULL, next_attempt_at = clock(), updated_at = clock()
     WHERE id = ANY(ARRAY(
         SELECT id FROM tasks
         WHERE status = 'queued' AND wait_reason = 'limit' AND (group_name = p_group OR account IS NULL AND tool = (

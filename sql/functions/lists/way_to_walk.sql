@@ -1,6 +1,6 @@
 -- INTERNAL way_to_walk(selection, before): returns along which index, and by which keys in it, the fewest tasks have to be
--- looked at: the one whose first 1,000 entries below `before` reach furthest down.
--- Cost: 1,000 entries of each index that may serve, so that no page costs what a wrong guess would. A selection with many
+-- looked at: the one whose first 300 entries below `before` reach furthest down.
+-- Cost: 300 entries of each index that may serve, so that no page costs what a wrong guess would. A selection with many
 -- tenants is not walked by tenant.
 CREATE OR REPLACE FUNCTION way_to_walk(
     p_selection task_selection, p_before bigint, OUT way text, OUT keys text []
@@ -26,8 +26,8 @@ AS $$
     SELECT way, keys FROM usable
     ORDER BY way = 'number', way <> 'numbers', CASE WHEN ways > 2 AND way NOT IN ('number', 'numbers') THEN coalesce((
         SELECT number FROM unnest(keys) AS key,
-            walk_tasks(way, key, (p_selection).first_number, p_before, 1000) AS number
-        ORDER BY number DESC OFFSET 999 LIMIT 1
+            walk_tasks(way, key, (p_selection).first_number, p_before, 300) AS number
+        ORDER BY number DESC OFFSET 299 LIMIT 1
     ), 0) END, way
     LIMIT 1
 $$;

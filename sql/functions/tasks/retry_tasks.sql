@@ -4,10 +4,10 @@ CREATE OR REPLACE FUNCTION retry_tasks(p_ids uuid []) RETURNS void
 LANGUAGE sql VOLATILE
 SET enable_seqscan = off
 AS $$
-    UPDATE tasks SET wait_reason = NULL, next_attempt_at = NULL, scheduled_at = NULL, updated_at = clock()
+    UPDATE tasks SET wait_reason = NULL, next_attempt_at = clock(), scheduled_at = NULL, updated_at = clock()
     WHERE id = ANY(p_ids) AND wait_reason IN ('retry', 'limit', 'scheduled');
 
-    UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = NULL,
+    UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = clock(),
         scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,
         started_at = NULL, finished_at = NULL, resumes = NULL, updated_at = clock()
     WHERE id = ANY(p_ids) AND status IN ('failed', 'canceled');

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -63,8 +64,8 @@ class Api:
 
     app: ASGIApp
     site: Site
-    changes: Changes
     client: httpx.AsyncClient
+    changes: Changes
 
     async def __call__(
         self,
@@ -110,7 +111,7 @@ async def api(site: Site) -> AsyncIterator[Api]:
         app = application(site.settings, gateway, changes)
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield Api(app, site, changes, client)
+            yield Api(app, site, client, changes)
         nursery.cancel_scope.cancel()
 
 
@@ -121,3 +122,15 @@ def problem(answer: httpx.Response, status: int, kind: str) -> str:
     assert answer.json()["type"] == f"urn:llmctl:{kind}", answer.text
     assert answer.json()["status"] == status
     return str(answer.json()["detail"])
+
+
+def described() -> dict[str, Any]:
+    """Return the description of the API, which needs no database."""
+
+    async def fetch() -> dict[str, Any]:
+        app = application(Settings(), None, None)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:  # type: ignore[arg-type]
+            description: dict[str, Any] = (await client.get("http://localhost/openapi.json")).json()
+            return description
+
+    return trio.run(fetch)

@@ -141,5 +141,5 @@ async def own_api(site: Site, **settings: object) -> AsyncIterator[Api]:
         app = application(own, gateway, changes)
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield Api(app, site, changes, client)
+            yield Api(app, site, client, changes)
         nursery.cancel_scope.cancel()

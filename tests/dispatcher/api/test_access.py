@@ -39,6 +39,7 @@ TABLE = (
     Line("GET", "/tasks", ALL),
     Line("POST", "/tasks", SUBMITTING, {**TASK, "tenant_id": "acme"}, 403, good=201),
     Line("POST", "/tasks/actions", SUBMITTING, {"action": "cancel", "select": {"queue": "nobody's"}}),
+    Line("GET", "/tasks/facets", ALL),
     Line("GET", "/tasks/{number:int}", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/runs", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/result", ALL, elsewhere=404),
@@ -60,19 +61,34 @@ TABLE = (
     Line("PUT", "/limits/{limit:path}", OPERATING, {"max_concurrent": 1}, 403, good=204),
     Line("DELETE", "/limits/{limit:path}", OPERATING, None, 403, good=204),
     Line("GET", "/stats", ALL),
+    Line("GET", "/metrics", ALL),
+    Line("GET", "/events", ALL),
+    Line("GET", "/tasks/{number:int}/events", ALL, elsewhere=404),
+    Line("GET", "/tasks/{number:int}/runs/{run_no:int}/log", ALL, elsewhere=404),
+    Line("GET", "/tasks/{number:int}/runs/{run_no:int}/log/events", ALL, elsewhere=404),
 )
 LINES = [pytest.param(line, id=f"{line.method} {line.path}") for line in TABLE]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def streams_end_at_once(api: Api) -> None:
+    api.changes.end()
+
+
 async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, str]:
     """Call an endpoint about a task of acme, which has ended where that is needed, and about a limit of acme."""
-    number = await api.submit(tenant_id="acme", input_files=[{"path": "in/put", "content": "x"}])
+    runs = "{run_no:int}" in line.path
+    files = [{"path": "in/put", "content": "x"}]
+    number = await api.submit(tenant_id="acme", priority=9 if runs else 5, input_files=files)
+    if runs:
+        assert api.site.run_next() == number
     if line.path.endswith("/retry"):
         await api("POST", f"/tasks/{number}/cancel")
     if line.method == "DELETE":
         await api("PUT", "/limits/tenant:acme", json={"max_concurrent": 1})
     path = (
         line.path.replace("{number:int}", str(number))
+        .replace("{run_no:int}", "1")
         .replace("{path:path}", "in/put")
         .replace("{name:str}", "other")
         .replace("{limit:path}", "tenant:acme")

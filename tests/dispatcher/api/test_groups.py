@@ -31,7 +31,7 @@ async def test_groups_are_shown_with_their_slots(api: Api) -> None:
 @pytest.mark.parametrize("role", ROLES)
 async def test_no_secret_of_a_group_leaves_by_any_route(api: Api, role: str) -> None:
     """Neither by one that reads, nor by one that changes the group and returns it."""
-    sent = [
+    sent: list[tuple[str, str, dict[str, object] | None]] = [
         ("GET", "/groups", None),
         ("GET", "/groups/secretive", None),
         ("GET", "/dispatchers", None),
@@ -68,7 +68,13 @@ async def test_a_group_is_cooled_and_uncooled(api: Api) -> None:
     cooled = (await api("POST", "/groups/main/cool", "operator", json={"until": until, "reason": "r"})).json()
     assert (cooled["reason"], cooled["cooldown_s"] > 3000) == ("r", True)
     assert (await api("POST", "/groups/main/uncool", "operator")).json()["state"] in ("open", "probing")
-    for body in ({}, {"until": "2031-01-31T22:00:00"}, {"for_s": 1e300}, {"until": "never"}):
+    bodies: list[dict[str, object]] = [
+        {},
+        {"until": "2031-01-31T22:00:00"},
+        {"for_s": 1e300},
+        {"until": "never"},
+    ]
+    for body in bodies:
         problem(await api("POST", "/groups/main/cool", "operator", json=body), 400, "LD400")
 
 
@@ -80,12 +86,13 @@ async def test_an_admin_changes_a_group(api: Api) -> None:
     assert (group["daily_budget_usd"], group["max_concurrent"]) == (None, 7)
     problem(await api("PATCH", "/groups/other", "operator", json={"max_concurrent": 1}), 403, "forbidden")
     problem(await api("PATCH", "/groups/nope", json={"max_concurrent": 1}), 404, "LD404")
-    for body in (
+    wrong: list[dict[str, object]] = [
         {"max_concurrent": -1},
         {"max_concurrent": 2**40},
         {"env_vars": {}},
         {"daily_budget_usd": -1},
-    ):
+    ]
+    for body in wrong:
         problem(await api("PATCH", "/groups/other", json=body), 400, "LD400")
 
 

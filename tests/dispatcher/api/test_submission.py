@@ -102,6 +102,7 @@ async def test_many_tasks_are_queued_in_order(api: Api, media_type: str) -> None
         ({"tool": "clade"}, "unknown tool 'clade'"),
         ({"priority": 0}, "priority must be a number from 1 to 9"),
         ({"scheduled_at": "yesterday-ish"}, "a task was not understood"),
+        ({"prompt": "a\0b"}, "there is a NUL character"),
         ({"retry_on": ["nonsense"]}, "retry_on: 'nonsense' is not an error"),
         ({"tenant_id": "foreign"}, "the database does not permit this"),
     ],

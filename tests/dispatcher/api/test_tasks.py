@@ -48,6 +48,16 @@ async def test_a_list_is_narrowed_by_everything_that_is_given(api: Api) -> None:
     assert await numbers(api, "queue=narrow&tool=&state=&label=&since=") == [two, one]
 
 
+async def test_facets_show_what_another_choice_would_give(api: Api) -> None:
+    for queue, tenant in (("f1", "acme"), ("f1", "acme"), ("f2", "acme"), ("f1", "initech")):
+        await api.submit(queue=queue, tenant_id=tenant)
+    answer = (await api("GET", "/tasks/facets?queue=f1", "reader", "acme")).json()["items"]
+    counted = {(row["facet"], row["value"]): row["tasks"] for row in answer}
+    assert (counted["queue", "f1"], counted["queue", "f2"], counted["state", "queued"]) == (2, 1, 2)
+    assert ("tenant", "initech") not in counted
+    assert (await api("GET", "/tasks/facets?name=x")).json()["items"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [

@@ -8,7 +8,13 @@ from msgspec.structs import replace
 from psycopg.sql import SQL, Identifier
 
 from dispatcher.checks.checklist import check
-from dispatcher.checks.database import check_counters, check_notifications, check_schema, check_server
+from dispatcher.checks.database import (
+    check_counters,
+    check_notifications,
+    check_schema,
+    check_server,
+    check_tallies,
+)
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import groups_of
 from dispatcher.checks.work import check_groups_of_file, check_work
@@ -78,6 +84,16 @@ def test_counters_that_drifted_are_named(database_settings: Settings, db: Client
         [finding] = check_counters(connection)
     assert finding.level == "problem"
     assert "tool:claude says 2, but 0 are active" in finding.what
+
+
+def test_tallies_that_drifted_are_named(database_settings: Settings, db: Client) -> None:
+    db.submit(queue="night")
+    with connect(database_settings) as connection:
+        assert [finding.level for finding in check_tallies(connection)] == ["ok"]
+        db.run("update task_tally_inbox set tasks = 2 where state = 'queued'")
+        findings = check_tallies(connection)
+    assert {finding.level for finding in findings} == {"problem"}
+    assert "claude of default in night: queued says 2, but there are 1" in findings[-1].what
 
 
 def test_an_old_transaction_is_named_by_its_process(database_settings: Settings, db: Client) -> None:

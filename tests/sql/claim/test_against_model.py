@@ -70,10 +70,13 @@ class Dispatching(RuleBasedStateMachine):
         self.holder.run("rollback")
         self.db.run(
             "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
-            " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns restart identity cascade"
+            " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns,"
+            " task_tallies, task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox"
+            " restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
+        self.submitted = 0
         self.busy_at: dict[str, object] = {}
         self.held: set[int] = set()
         self.statuses: dict[int, str] = {}
@@ -94,6 +97,7 @@ class Dispatching(RuleBasedStateMachine):
     def submit(self, tasks: list[dict[str, object]]) -> None:
         for submitted in self.db.submit_all(tasks):
             self.statuses[submitted.number] = "queued"
+            self.submitted += 1
 
     @precondition(lambda self: self.free_tasks())
     @rule(data=st.data(), what=st.sampled_from(["cancel", "retry", "priority", "hold", "release", "delete"]))
@@ -177,6 +181,11 @@ class Dispatching(RuleBasedStateMachine):
             case "hosts":
                 hosts = [None, None, ["here"], ["there"]][slots]
                 self.db.run("select put_group(%s, %s, %s, 2, p_hosts => %s)", group, tool, account, hosts)
+
+    @rule(who=ANY_DISPATCHER)
+    def heartbeat(self, who: int) -> None:
+        """Folds the tallies, which must change none of the sums."""
+        self.db.run("select heartbeat(%s)", self.dispatchers[who])
 
     @rule(seconds=st.sampled_from([5, 15, 60, 3600, DAY]))
     def time_passes(self, seconds: int) -> None:
@@ -263,6 +272,15 @@ class Dispatching(RuleBasedStateMachine):
     @invariant()
     def counters_are_true(self) -> None:
         assert self.db.drift() == []
+
+    @invariant()
+    def each_ended_run_and_each_submission_is_counted_once(self) -> None:
+        counted = self.db.one(
+            "select (select coalesce(sum(runs), 0) from run_tallies) + (select count(*) from run_tally_inbox),"
+            " (select coalesce(sum(tasks), 0) from submission_tallies)"
+            " + (select coalesce(sum(tasks), 0) from task_tally_inbox where state = 'submitted')"
+        )
+        assert counted == (len(self.ended), self.submitted)
 
     @invariant()
     def no_limit_is_passed_but_by_lowering_it(self) -> None:
