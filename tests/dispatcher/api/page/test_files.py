@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.anyio, one_postgres]
 Open = Callable[..., Browser]
 
 VENDOR = FOLDER / "vendor"
-PAGES = ("/ui/", "/ui/tasks", "/ui/tasks?label=bad", "/ui/login", "/ui/login?code=x", "/ui/nowhere")
+PAGES = (
+    *("/ui/", "/ui/tasks", "/ui/tasks?label=bad", "/ui/login", "/ui/login?code=x", "/ui/nowhere"),
+    *("/ui/new", "/ui/accounts", "/ui/stats", "/ui/stats?by=tool", "/ui/health", "/ui/tasks/1"),
+)
 LOADS = {"script": "src", "link": "href", "img": "src", "a": "href", "form": "action", "iframe": "src"}
 FIRST_PAINT = 100_000
 """Bytes of the first page with everything that it loads, as sent."""
