@@ -4,7 +4,7 @@ Nothing is asked of the database here, so streams that wait cost it nothing.
 """
 
 import math
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -128,8 +128,9 @@ class Changes:
     """Listens while :meth:`run` runs, and tells every subscription. ``lease_s`` is the dispatchers' lease interval."""
 
     def __init__(self, connect: Connect, lease_s: float) -> None:
-        self._listener = Listener(connect, CHANNELS, self._missed_some, self._pass_on)
-        self._subscriptions: set[Subscription] = set()
+        self._listener = Listener(connect, CHANNELS, self._missed_some, self._pass_on, GATHERING)
+        self._subscriptions: dict[int | None, set[Subscription]] = {}
+        """By the number of their task; None are those of everything."""
         self._lease_s = lease_s
         self._leases: dict[str, float] = {}
         """The ids of dispatchers, and until when (on trio's clock) each is alive without another heartbeat."""
@@ -150,11 +151,14 @@ class Changes:
         subscription = Subscription(number)
         if self._ended:
             subscription.tell(News(ended=True))
-        self._subscriptions.add(subscription)
+        alike = self._subscriptions.setdefault(number, set())
+        alike.add(subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions.discard(subscription)
+            alike.discard(subscription)
+            if not alike and self._subscriptions.get(number) is alike:
+                del self._subscriptions[number]
 
     def note_lease(self, dispatcher: str, left_s: float) -> None:
         """Learn from the database that a dispatcher lives, whose heartbeat was perhaps never heard."""
@@ -165,11 +169,12 @@ class Changes:
     def end(self) -> None:
         """Tell all streams to end, also those that begin from now on."""
         self._ended = True
-        for subscription in self._subscriptions:
-            subscription.tell(News(ended=True))
+        for alike in self._subscriptions.values():
+            for subscription in alike:
+                subscription.tell(News(ended=True))
 
     def __len__(self) -> int:
-        return len(self._subscriptions)
+        return sum(map(len, self._subscriptions.values()))
 
     def _gather(self, news: News) -> None:
         if self._subscriptions:
@@ -177,12 +182,17 @@ class Changes:
             self._arrived.set()
 
     async def _spread(self) -> None:
+        """Tell everybody what the listener heard at once."""
         while True:
             await self._arrived.wait()
             news, self._gathered = self._gathered, News()
-            for subscription in self._subscriptions:
-                subscription.tell(news)
-            await trio.sleep(GATHERING)
+            for number in self._concerned(news):
+                for subscription in self._subscriptions.get(number, ()):
+                    subscription.tell(news)
+
+    def _concerned(self, news: News) -> Iterable[int | None]:
+        numbers = (news.tasks | news.printed).known
+        return self._subscriptions if numbers is None else {None, *numbers}
 
     def _missed_some(self) -> None:
         """While nobody listened, notifications were missed."""

@@ -13,6 +13,7 @@ from weakref import WeakSet
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
@@ -62,6 +63,23 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         return min(trio.current_time() + SEND_TIMEOUT, self._end_at)
 
 
+class Connection(TCPServer):
+    """Sends the head of a response together with what follows it, which saves a system call and a wake-up of the client.
+
+    Something always follows: h11 ends a response without a body with an empty piece.
+    """
+
+    _head = b""
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            if event.data.startswith(b"HTTP/1.1 ") and not event.data.startswith(b"HTTP/1.1 1"):
+                self._head = event.data
+                return
+            event, self._head = RawData(data=self._head + event.data), b""
+        await super().protocol_send(event)
+
+
 class BoundedListener(trio.abc.Listener[BoundedStream]):
     """Accepts connections as :class:`BoundedStream`."""
 
@@ -95,7 +113,7 @@ async def serve_connections(
 
     async def serve(stream: BoundedStream | trio.SSLStream[BoundedStream]) -> None:
         state = ConnectionState(LifespanState({}))
-        await TCPServer(wrapped, config, context, state, stream)  # type: ignore[arg-type]
+        await Connection(wrapped, config, context, state, stream)  # type: ignore[arg-type]
 
     tls = config.create_ssl_context()
     plain = BoundedListener(listening)

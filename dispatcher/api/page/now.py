@@ -27,7 +27,7 @@ async def now_page(caller: Caller) -> Template:
     counted = {one.state: one.tasks for one in await caller.call(calls.count_tasks())}
     context = {
         "counts": [(state, counted[state]) for state in STATES if state in counted],
-        "groups": await caller.call(calls.list_groups()),
+        "groups": await caller.call(api_calls.list_groups_in_public()),
         "active": await _newest(caller, Selection(states=["leased", "running"]), MOST_RUNNING),
         "waiting": [await _waiting(caller, state, counted[state]) for state in WAITING if state in counted],
         "failures": await _newest(caller, Selection(states=["failed"]), LAST_FAILURES),

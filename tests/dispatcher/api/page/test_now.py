@@ -90,6 +90,16 @@ async def test_a_reader_sees_everything_and_no_button(browser: Open, site: Site)
     assert refused.status == 403
 
 
+@pytest.mark.parametrize("role", ["producer", "operator", "admin"])
+async def test_each_role_that_may_act_has_its_buttons(browser: Open, site: Site, role: str) -> None:
+    number = site.db.submit(scheduled_at="2099-01-01T00:00:00Z", tenant_id="acme").number
+    person = browser(role)
+    assert (await person.get("/ui/")).status == 200
+    row = (await person.get("/ui/tasks")).root.one("tr", id=f"task-{number}")
+    assert [button.text for button in row.all("button")] == ["Cancel", "Retry"]
+    assert row.one("input", type="checkbox")["value"] == str(number)
+
+
 async def test_a_foreign_task_does_not_exist(browser: Open, site: Site) -> None:
     number = site.db.submit(tenant_id="acme", name="secret plan", scheduled_at="2099-01-01T00:00:00Z").number
     stranger = browser("operator", "umbrella")
