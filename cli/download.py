@@ -1,20 +1,16 @@
-"""Fetching files of tasks: reading stored copies, checking them, and writing them safely below a directory."""
+"""Writing fetched files of tasks safely below a directory."""
 
 import contextlib
 import errno
-import hashlib
 import os
 import secrets
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from dispatcher.errors import DispatchError, UsageError, WrongStateError
 
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_CHUNK_BYTES = 2**20
 
 
 class Destination:
@@ -77,33 +73,3 @@ class Destination:
         except BaseException:
             os.unlink(draft, dir_fd=directory)
             raise
-
-
-def read_stored(url: str) -> Iterator[bytes]:
-    """Yield the content of a file that a dispatcher keeps beside the database. Raises :class:`DispatchError`."""
-    parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise DispatchError(f"the file is kept at {url}, which this program cannot read")
-    try:
-        descriptor = os.open(unquote(parts.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise DispatchError(f"{url} is not a regular file")
-            while chunk := file.read(_CHUNK_BYTES):
-                yield chunk
-    except OSError as error:
-        raise DispatchError(
-            f"the file is too large for the database and kept at {url}, which cannot be read here:"
-            f" {error.strerror}",
-            hint="fetch it on the dispatcher's host, which `llmctl runs TASK` names, as the user of the dispatcher",
-        ) from error
-
-
-def verified(content: Iterable[bytes], sha256: str, path: str) -> Iterator[bytes]:
-    """Yield ``content`` as it is; raise :class:`DispatchError` at its end if it is not what was stored."""
-    digest = hashlib.sha256()
-    for chunk in content:
-        digest.update(chunk)
-        yield chunk
-    if digest.hexdigest() != sha256:
-        raise DispatchError(f"{path} is damaged: its content is not what was stored")

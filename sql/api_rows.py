@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from sql.rows import TaskRow
 
@@ -24,6 +25,7 @@ class Acting(Struct, frozen=True):
     name: str
     role: str
     tenants: Sequence[str] | None
+    expires_in_s: float | None
 
 
 class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -41,8 +43,8 @@ class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     group: str | None = None
     name: str | None = None
     labels: Mapping[str, str] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class TaskPage(Struct, frozen=True):
@@ -57,6 +59,27 @@ class BulkResult(Struct, frozen=True):
 
     matched: int
     numbers: Sequence[int]
+
+
+class Group(Struct, frozen=True):
+    """One row of list_groups(), without what protects an account: its variables, and where its login is.
+
+    ``state`` is open, full, paused, cooling, budget or probing.
+    """
+
+    group_name: str
+    tool: str
+    account_name: str
+    current_concurrent: int
+    max_concurrent: int
+    queued: int
+    state: str
+    cooldown_s: float | None
+    reason: str | None
+    failover: bool
+    daily_budget_usd: Decimal | None
+    task_budget_usd: Decimal | None
+    spent_usd: Decimal
 
 
 class FacetCount(Struct, frozen=True):

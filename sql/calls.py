@@ -46,6 +46,11 @@ def submit_tasks(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[list[Submi
     return Call("submit_tasks", {"tasks": as_json(tasks)}, many(Submitted))
 
 
+def explain_refusal(tasks: Sequence[Mapping[str, object]] | Raw) -> Call[None]:
+    """Queue nothing, but raise the error of the first task that is refused, with its place from 1 in DETAIL."""
+    return Call("explain_refusal", {"tasks": as_json(tasks)}, NOTHING)
+
+
 def reply_task(
     task: str,
     prompt: str,
@@ -146,11 +151,11 @@ def log_state(task: str, run_no: int | None = None) -> Call[LogState]:
 
 
 def read_output(
-    task: str, run_no: int | None, stream: str, after: int | None = None
+    task: str, run_no: int | None, stream: str, start: int | None = None
 ) -> Call[list[OutputPiece]]:
-    """Read some 1 MB of a stream from behind the piece ``after``; nothing when there is no more."""
-    arguments = {"task": task, "run_no": run_no, "stream": stream, **given(after=after)}
-    return Call("read_output", arguments, many(OutputPiece))
+    """Read some 1 MB of a stream from the position ``start`` on; nothing when there is no more."""
+    arguments = {"task": task, "run_no": run_no, "stream": stream, **given(**{"from": start})}
+    return Call("read_output", arguments, many(OutputPiece), binary=True)
 
 
 def list_files(task: str) -> Call[list[FileRow]]:

@@ -18,7 +18,7 @@ DECLARE
             "read_output", "schema_version", "show_task", "stats", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
-            "act_on_tasks", "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"
+            "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks"
         ]},
         {"to": ["reader", "operator", "dispatcher", "admin"], "functions": [
             "check_counters", "check_tallies", "database_id", "unserved_tasks"

@@ -112,9 +112,10 @@ class LogState(Struct, frozen=True):
 
 
 class OutputPiece(Struct, frozen=True):
-    """One row of read_output()."""
+    """One row of read_output(). The positions are those of the run's log; masked secrets make ``content`` differ."""
 
-    seq: int
+    starts_at: int
+    ends_at: int
     content: bytes
 
 

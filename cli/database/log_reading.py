@@ -48,7 +48,7 @@ class LogReader:
         self._given = run_no
         self._current: int | None = None
         self._done = 0
-        self._after = 0
+        self._position = 0
         self._last_read: float | None = None
 
     def news(self) -> Iterator[News]:
@@ -80,7 +80,7 @@ class LogReader:
             state = self._state(db)
             if self._current is None and state.run_no is not None and state.run_no != self._done:
                 self._current = self._done + 1 if self._done else state.run_no
-                self._after = 0
+                self._position = 0
                 state = self._state(db)
                 yield RunBegins(state)
             if self._current is not None:
@@ -105,7 +105,7 @@ class LogReader:
         return state
 
     def _pieces(self, db: Database) -> Iterator[bytes]:
-        while pieces := db.call(calls.read_output(self._task, self._current, self._stream, self._after)):
+        while pieces := db.call(calls.read_output(self._task, self._current, self._stream, self._position)):
             for piece in pieces:
-                self._after = piece.seq
+                self._position = piece.ends_at
                 yield piece.content

@@ -13,12 +13,12 @@ from cli.database.connection import Database, opened
 from cli.demo import simulated_agent
 from cli.demo.dispatching import dispatch_until_empty
 from cli.show.output import say, to_json, write
-from cli.show.text import size
 from dispatcher.configuration import settings
 from dispatcher.database.apply_settings import apply_settings
 from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.errors import ExitCode
 from dispatcher.host import mounts
+from dispatcher.sizes import size
 from sql import calls
 from sql.rows import Submitted
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.tables import Column, table
-from cli.show.text import age, count, first_lines, money, size, stopwatch
+from cli.show.text import age, count, first_lines, money, stopwatch
 from dispatcher.durations import duration
+from dispatcher.sizes import size
 from dispatcher.terminal import one_line
 from sql.rows import FileRow, RunRow, Task, TaskRow
 

@@ -41,14 +41,6 @@ def count(number: int) -> str:
     return f"{scaled:.1f}{unit}" if scaled < 99.95 else f"{scaled:.0f}{unit}"
 
 
-def size(number_of_bytes: int) -> str:
-    """``950 B``, ``12.3 kB``, ``1.2 MB``; powers of 1,000."""
-    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if number_of_bytes >= length:
-            return f"{number_of_bytes / length:.1f} {unit}"
-    return f"{number_of_bytes} B"
-
-
 def money(dollars: float) -> str:
     """``$1.31``; below a cent with four places, since many runs cost less."""
     return f"${dollars:.2f}" if dollars >= 0.01 or dollars == 0 else f"${dollars:.4f}"

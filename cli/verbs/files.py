@@ -96,7 +96,7 @@ def _stored(db: "Database", task: str, path: str) -> "StoredFile":
 
 
 def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:
-    from cli.download import read_stored, verified
+    from dispatcher.workspaces.stored_files import read_stored, verified
 
     if stored.storage_url is not None:
         return verified(read_stored(stored.storage_url), stored.sha256, path)

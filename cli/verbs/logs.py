@@ -7,15 +7,13 @@ import typer
 
 from cli.registry import family
 from cli.show.output import interrupts_say, say
-from cli.show.text import size
 from cli.verbs.tasks import TaskArgument
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cli.database.log_reading import LogReader
-    from cli.show.log_views import Tail, View
+    from cli.show.tail import Tail
+    from dispatcher.log_views import View
     from sql.rows import LogState
 
 app = family()
@@ -50,7 +48,7 @@ def logs(
     are masked. Remarks, such as why a run failed, go to standard error.
     """
     from cli.database.log_reading import LogReader
-    from cli.show.log_views import Tail
+    from cli.show.tail import Tail
 
     stream = "stderr" if stderr else "stdout"
     printer = Printer(None if tail is None else Tail(tail))
@@ -70,7 +68,7 @@ def follow(task: str) -> ExitCode:
 def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool) -> "LogState":
     """Print everything that ``reader`` brings, and return the last state of the task. Raises what the reader raises."""
     from cli.database.log_reading import CaughtUp, RunBegins, RunEnded
-    from cli.show.log_views import Raw, view_of
+    from dispatcher.log_views import Raw, remarks, view_of
 
     view: View = Raw()
     ended, waiting = 0, False
@@ -91,7 +89,8 @@ def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool
                 ended += 1
                 printer.print(view.end())
                 printer.flush()
-                for remark in remarks(state, stream):
+                option = "without --stderr" if stream == "stderr" else "with --stderr"
+                for remark in remarks(state, stream, shown_by=option):
                     say(remark)
     return state
 
@@ -114,22 +113,3 @@ class Printer:
             sys.stdout.buffer.writelines(self._tail.lines())
             self._tail = None
         sys.stdout.buffer.flush()
-
-
-def remarks(state: "LogState", stream: str) -> "Iterator[str]":
-    """Return what people should know about the log of a run that has ended."""
-    printed, stored = state.printed(stream)
-    if not printed:
-        other = "stdout" if stream == "stderr" else "stderr"
-        much, _ = state.printed(other)
-        option = " (shown without --stderr)" if stream == "stderr" else " (shown with --stderr)"
-        yield f"run {state.run_no} printed nothing on {stream}" + (
-            f", but {size(much)} on {other}{option}" if much else ""
-        )
-    elif state.output_pruned_at is not None:
-        day = f"{state.output_pruned_at.astimezone():%Y-%m-%d}"
-        yield f"what run {state.run_no} of task {state.number} printed was deleted on {day} (retention.output)"
-    elif printed > stored:
-        yield f"… {size(printed - stored)} more were not stored: execution.max_log_bytes was reached"
-    if state.error_message:
-        yield f"run {state.run_no} {(state.run_status or '').replace('_', ' ')}: {state.error_message}"

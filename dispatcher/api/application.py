@@ -1,34 +1,73 @@
 """The ASGI application: routes, errors and description of the API, and the page."""
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Method
 
 from dispatcher import __version__
 from dispatcher.api import problems
+from dispatcher.api.answers import Answer, DescribedAmounts
 from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
 from dispatcher.api.metrics import route as metrics
-from dispatcher.api.routes import description, health, tasks
+from dispatcher.api.requests import require_known
+from dispatcher.api.routes import (
+    description,
+    events,
+    files,
+    groups,
+    health,
+    limits,
+    logs,
+    stats,
+    submission,
+    task_actions,
+    tasks,
+)
+from dispatcher.api.selections import provide_selection
+from dispatcher.api.streams import Streams
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
-ROUTES = (*description.ROUTES, *health.ROUTES, *metrics.ROUTES, *tasks.ROUTES)
+ROUTES = (
+    *description.ROUTES,
+    *health.ROUTES,
+    *submission.ROUTES,
+    *tasks.ROUTES,
+    *task_actions.ROUTES,
+    *files.ROUTES,
+    *groups.ROUTES,
+    *limits.ROUTES,
+    *stats.ROUTES,
+    *events.ROUTES,
+    *logs.ROUTES,
+    *metrics.ROUTES,
+)
 
 
 def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIApp:
     """Build the application. Handlers find ``gateway``, ``changes`` and ``settings`` in the state of the app."""
     app = Litestar(
-        route_handlers=ROUTES,
-        state=State({"settings": settings, "gateway": gateway, "changes": changes}),
-        dependencies={"caller": Provide(provide_caller)},
+        route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known)],
+        state=State(
+            {
+                "settings": settings,
+                "gateway": gateway,
+                "changes": changes,
+                "streams": Streams(changes, settings.api.max_streams),
+            }
+        ),
+        dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
+        response_class=Answer,
+        plugins=[DescribedAmounts()],
         exception_handlers={
             DispatchError: problems.respond_to_error,
             HTTPException: problems.respond_to_http_error,
@@ -42,7 +81,15 @@ def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIA
             render_plugins=[JsonRenderPlugin()],
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"token": []}],
+            use_handler_docstrings=True,
+            operation_id_creator=_operation_id,
         ),
         logging_config=None,
     )
     return BrowserSafety(app, settings.api)
+
+
+def _operation_id(handler: HTTPRouteHandler, method: Method, _: object) -> str:
+    return (
+        handler.handler_name if len(handler.http_methods) == 1 else f"{handler.handler_name}_{method.lower()}"
+    )

@@ -4,8 +4,9 @@ Nothing is asked of the database here, so streams that wait cost it nothing.
 """
 
 import math
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import trio
 from psycopg import Notify
@@ -14,9 +15,13 @@ from dispatcher.database.event_payload import payload_of
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.host.auto_reset_event import AutoResetEvent
 
-CHANNELS = ("task_event", "run_output", "task_ready", "dispatcher_heartbeat")
+CHANNELS = ("task_event", "task_cancel", "run_output", "task_ready", "dispatcher_heartbeat")
 SHORTEST_PAUSE = 0.25
 """Seconds between two pieces of news for one subscriber, however many events come."""
+ACTIVITY_PAUSE = 2.0
+"""Seconds between two pieces of news for a subscriber of everything that only say that agents print something."""
+GATHERING = 0.05
+"""Seconds for which notifications are gathered: 1,000 a second become 20 for each subscriber."""
 MOST_NUMBERS = 1_000
 """Tasks that one piece of news names. When more changed, any may have."""
 GRACE = 5.0
@@ -27,28 +32,28 @@ class Numbers:
     """Numbers of tasks. It may also stand for all tasks: there were too many, or the connection was away."""
 
     def __init__(self, numbers: Set[int] | None = frozenset()) -> None:
-        self._numbers = None if numbers is None or len(numbers) > MOST_NUMBERS else frozenset(numbers)
+        self.known = None if numbers is None or len(numbers) > MOST_NUMBERS else numbers
+        """The numbers, or None where any task may be meant."""
 
     def __contains__(self, number: int) -> bool:
-        return self._numbers is None or number in self._numbers
+        return self.known is None or number in self.known
 
     def __bool__(self) -> bool:
-        return self._numbers is None or bool(self._numbers)
+        return self.known is None or bool(self.known)
 
     def __or__(self, other: "Numbers") -> "Numbers":
-        both = None if self._numbers is None or other._numbers is None else self._numbers | other._numbers
-        return Numbers(both)
-
-    @property
-    def known(self) -> frozenset[int] | None:
-        """The numbers, or None where any task may be meant."""
-        return self._numbers
+        if not other:
+            return self
+        if not self:
+            return other
+        return Numbers(None if self.known is None or other.known is None else self.known | other.known)
 
 
 ALL = Numbers(None)
 NONE = Numbers()
 
 
+@dataclass(frozen=True)
 class News:
     """What changed since a subscriber looked last.
 
@@ -56,71 +61,88 @@ class News:
     dispatchers changed. ``ended``: the server ends, and so should the stream.
     """
 
-    def __init__(
-        self, tasks: Numbers = NONE, printed: Numbers = NONE, *, site: bool = False, ended: bool = False
-    ) -> None:
-        self.tasks = tasks
-        self.printed = printed
-        self.site = site
-        self.ended = ended
+    tasks: Numbers = NONE
+    printed: Numbers = NONE
+    site: bool = False
+    ended: bool = False
+
+    def __bool__(self) -> bool:
+        return self.site or self.ended or bool(self.tasks) or bool(self.printed)
 
     def joined(self, other: "News") -> "News":
         return News(
             self.tasks | other.tasks,
             self.printed | other.printed,
-            site=self.site or other.site,
-            ended=self.ended or other.ended,
+            self.site or other.site,
+            self.ended or other.ended,
+        )
+
+    def of(self, number: int) -> "News":
+        """Return what concerns one task."""
+        return News(
+            Numbers({number}) if number in self.tasks else NONE,
+            Numbers({number}) if number in self.printed else NONE,
+            ended=self.ended,
         )
 
 
 class Subscription:
-    """The news of one subscriber, about one task or about everything but what agents print."""
+    """The news of one subscriber, about one task or about everything."""
 
     def __init__(self, number: int | None) -> None:
         self._number = number
         self._news = News()
         self._arrived = AutoResetEvent()
-        self._not_before = -math.inf
+        self._due = math.inf
+        self._last = -math.inf
 
-    async def next(self, until: float = math.inf) -> News:
+    async def next(self, until: float = math.inf, pause: float = SHORTEST_PAUSE) -> News:
         """Wait for news, or until a moment on trio's clock; returns what came since the last call.
 
-        Two calls return at least :data:`SHORTEST_PAUSE` apart, but the end of the server is told at once.
+        It returns at least ``pause`` seconds after the last call returned, but the end of the server is told at once.
+        That agents print something ends a wait for everything only after :data:`ACTIVITY_PAUSE`.
         """
-        await self._arrived.wait(until)
-        while not self._news.ended and trio.current_time() < self._not_before:
-            await self._arrived.wait(self._not_before)
-        self._not_before = trio.current_time() + SHORTEST_PAUSE
+        await trio.lowlevel.checkpoint()
+        while not self._news.ended:
+            due = max(min(until, self._due), self._last + pause)
+            if trio.current_time() >= due:
+                break
+            await self._arrived.wait(due)
+        self._last, self._due = trio.current_time(), math.inf
         news, self._news = self._news, News(ended=self._news.ended)
         return news
 
     def tell(self, news: News) -> None:
-        """Note what changed, and wake the subscriber if that concerns it."""
+        """Note what changed, and wake the subscriber when that concerns it."""
+        if self._number is not None:
+            news = news.of(self._number)
+        if not news:
+            return
         self._news = self._news.joined(news)
-        if news.ended or self._concerned_by(news):
-            self._arrived.set()
-
-    def _concerned_by(self, news: News) -> bool:
-        if self._number is None:
-            return news.site or bool(news.tasks)
-        return self._number in news.tasks or self._number in news.printed
+        only_printed = self._number is None and not (news.site or news.ended or news.tasks)
+        self._due = min(self._due, self._last + ACTIVITY_PAUSE if only_printed else -math.inf)
+        self._arrived.set()
 
 
 class Changes:
     """Listens while :meth:`run` runs, and tells every subscription. ``lease_s`` is the dispatchers' lease interval."""
 
     def __init__(self, connect: Connect, lease_s: float) -> None:
-        self._listener = Listener(connect, CHANNELS, self._missed_some, self._pass_on)
-        self._subscriptions: set[Subscription] = set()
+        self._listener = Listener(connect, CHANNELS, self._missed_some, self._pass_on, GATHERING)
+        self._subscriptions: dict[int | None, set[Subscription]] = {}
+        """By the number of their task; None are those of everything."""
         self._lease_s = lease_s
         self._leases: dict[str, float] = {}
         """The ids of dispatchers, and until when (on trio's clock) each is alive without another heartbeat."""
         self._beat = AutoResetEvent()
+        self._gathered = News()
+        self._arrived = AutoResetEvent()
         self._ended = False
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_leases)
+            nursery.start_soon(self._spread)
             await self._listener.run()
 
     @contextmanager
@@ -129,42 +151,69 @@ class Changes:
         subscription = Subscription(number)
         if self._ended:
             subscription.tell(News(ended=True))
-        self._subscriptions.add(subscription)
+        alike = self._subscriptions.setdefault(number, set())
+        alike.add(subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions.discard(subscription)
+            alike.discard(subscription)
+            if not alike and self._subscriptions.get(number) is alike:
+                del self._subscriptions[number]
+
+    def note_lease(self, dispatcher: str, left_s: float) -> None:
+        """Learn from the database that a dispatcher lives, whose heartbeat was perhaps never heard."""
+        if left_s > 0 and dispatcher not in self._leases:
+            self._leases[dispatcher] = trio.current_time() + left_s + GRACE
+            self._beat.set()
 
     def end(self) -> None:
         """Tell all streams to end, also those that begin from now on."""
         self._ended = True
-        self._tell(News(ended=True))
+        for alike in self._subscriptions.values():
+            for subscription in alike:
+                subscription.tell(News(ended=True))
 
     def __len__(self) -> int:
-        return len(self._subscriptions)
+        return sum(map(len, self._subscriptions.values()))
 
-    def _tell(self, news: News) -> None:
-        for subscription in self._subscriptions:
-            subscription.tell(news)
+    def _gather(self, news: News) -> None:
+        if self._subscriptions:
+            self._gathered = self._gathered.joined(news)
+            self._arrived.set()
+
+    async def _spread(self) -> None:
+        """Tell everybody what the listener heard at once."""
+        while True:
+            await self._arrived.wait()
+            news, self._gathered = self._gathered, News()
+            for number in self._concerned(news):
+                for subscription in self._subscriptions.get(number, ()):
+                    subscription.tell(news)
+
+    def _concerned(self, news: News) -> Iterable[int | None]:
+        numbers = (news.tasks | news.printed).known
+        return self._subscriptions if numbers is None else {None, *numbers}
 
     def _missed_some(self) -> None:
         """While nobody listened, notifications were missed."""
-        self._tell(News(ALL, ALL, site=True))
+        self._gather(News(ALL, ALL, site=True))
 
     def _pass_on(self, notification: Notify) -> None:
         match notification.channel:
             case "task_event":
-                self._tell(News(tasks=_numbers_of(notification)))
+                self._gather(News(tasks=_numbers_of(notification)))
+            case "task_cancel":
+                self._gather(News(tasks=_number_of(notification)))
             case "run_output":
-                self._tell(News(printed=_numbers_of(notification)))
+                self._gather(News(printed=_numbers_of(notification)))
             case "task_ready" if not notification.payload:
-                self._tell(News(site=True))  # a claim's own events name a tool
+                self._gather(News(site=True))  # a claim's own events name a tool
             case "dispatcher_heartbeat":
                 self._note_heartbeat(notification.payload)
 
     def _note_heartbeat(self, dispatcher: str) -> None:
         if dispatcher not in self._leases:
-            self._tell(News(site=True))
+            self._gather(News(site=True))
         if dispatcher.startswith("closed "):
             self._leases.pop(dispatcher.removeprefix("closed "), None)
         else:
@@ -185,3 +234,9 @@ class Changes:
 def _numbers_of(notification: Notify) -> Numbers:
     numbers = payload_of(notification).numbers
     return ALL if numbers is None else Numbers(set(numbers))
+
+
+def _number_of(notification: Notify) -> Numbers:
+    """Read the number of a task. One that is not ours says nothing: everybody can notify."""
+    number = notification.payload
+    return Numbers({int(number)}) if number.isdecimal() and len(number) < 20 else NONE

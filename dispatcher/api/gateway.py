@@ -1,19 +1,22 @@
 """Calls of SQL functions for requests: each in a transaction of its own, with the rights of the token that asks."""
 
+import select
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TypeVar, TypeVarTuple
 
+import psycopg
 import trio
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import BoundedConnection, conninfo, execute, prepare, translated
+from dispatcher.database.connection import BoundedConnection, conninfo, execute, prepare, translate
 from dispatcher.errors import DatabaseError
 from dispatcher.host.threads import SerialThread
 from sql import api_calls
-from sql.call import Call
+from sql.api_rows import Acting
+from sql.call import Call, Rows
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -22,6 +25,8 @@ STATEMENT_TIMEOUT = 30.0
 """Seconds. A person waits for the result."""
 CONNECTIONS = 8
 """More requests than this wait for each other. A call takes a millisecond."""
+PATIENCE = 10.0
+"""Seconds in which one of them becomes free, or the request learns that there are too many."""
 CONNECT_TIMEOUT = 5.0
 """Seconds in which a request gets a connection, or learns that the database is away."""
 
@@ -48,14 +53,8 @@ class Gateway:
         return await self._in_thread(self._call, call)
 
     def _call_as(self, token: bytes, call: Call[Result]) -> Result:
-        # One round trip for all of it. The results are read in the order of the statements, so an error of act_as() is
-        # raised before that of the call, which the server skips then.
-        with self._connection() as connection, connection.pipeline(), connection.transaction():
-            acting = api_calls.act_as(token)
-            acted = connection.execute(acting.statement, acting.values)
-            made = connection.execute(call.statement, call.values, binary=call.binary)
-            acted.fetchall()
-            return call.read(made.fetchall())
+        with self._connection() as connection:
+            return call.read(_in_one_trip(connection, api_calls.act_as(token), call))
 
     def _call(self, call: Call[Result]) -> Result:
         with self._connection() as connection:
@@ -64,17 +63,57 @@ class Gateway:
     @contextmanager
     def _connection(self) -> Iterator[BoundedConnection]:
         try:
-            with translated(), self._pool.connection() as connection:
+            with self._pool.connection() as connection:
                 yield connection
         except PoolTimeout:
             raise DatabaseError("the database is not available now") from None
+        except psycopg.Error as error:
+            raise translate(error) from error
 
     async def _in_thread(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        thread = await self._free.receive()
+        thread: SerialThread | None = None
+        with trio.move_on_after(PATIENCE):
+            thread = await self._free.receive()
+        if thread is None:
+            raise DatabaseError("the database is busy with other requests: try again later")
         try:
             return await thread.call(call, *arguments)
         finally:
             self._give_back.send_nowait(thread)
+
+
+def _in_one_trip(connection: BoundedConnection, acting: Call[Acting], call: Call[object]) -> Rows:
+    """Act as a token and make a call, in one transaction and one round trip; return the rows of the call.
+
+    In a pipeline everything is one transaction: with BEGIN and COMMIT around it a call costs 0.2 ms of CPU time more.
+    The call is not prepared, which would save 0.05 ms: where act_as() refuses, the server skips the preparation, and
+    psycopg 3.3 would execute the statement that is not there from then on.
+    """
+    first: BaseException | None = None
+    try:
+        with connection.pipeline():
+            try:
+                connection.execute(acting.statement, acting.values)
+                made = connection.execute(call.statement, call.values, binary=call.binary, prepare=False)
+            except psycopg.Error as error:
+                first = error  # if it left the block, psycopg would log what the end of the block raises then
+    except psycopg.errors.PipelineAborted as aborted:
+        first = first or aborted.__context__ or aborted  # the server skips what follows an error
+    if first is not None:
+        raise first
+    return made.fetchall()
+
+
+def _require_quiet(connection: BoundedConnection) -> None:
+    """Close an idle connection that the server has left: it has said so, or has hung up, so there is something to read.
+
+    Raises :class:`psycopg.OperationalError` then, and the pool makes another one.
+    """
+    ready = select.poll()
+    ready.register(connection.fileno(), select.POLLIN)
+    if ready.poll(0):
+        connection.close()
+        raise psycopg.OperationalError("the connection is lost")
 
 
 @asynccontextmanager
@@ -85,6 +124,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         connection_class=BoundedConnection,
         kwargs={"autocommit": True},
         configure=partial(prepare, statement_timeout=STATEMENT_TIMEOUT),
+        check=_require_quiet,
         min_size=1,
         max_size=CONNECTIONS,
         timeout=CONNECT_TIMEOUT,

@@ -3,12 +3,15 @@
 ``type`` is stable: `urn:llmctl:` and the SQLSTATE of the SQL functions, or a word for what only HTTP knows.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
+from litestar.openapi import ResponseSpec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dispatcher.api.caller import ApiRequest
 from dispatcher.errors import (
@@ -21,33 +24,78 @@ from dispatcher.errors import (
     UsageError,
     WrongStateError,
 )
+from dispatcher.workspaces.stored_files import FileElsewhereError
 
 log = structlog.get_logger()
 
+MEDIA_TYPE = "application/problem+json"
+
+_WHEN = {
+    HTTPStatus.BAD_REQUEST: "The request is not understood, or a value of it is not valid.",
+    HTTPStatus.UNAUTHORIZED: "There is no token, or it is unknown or has expired.",
+    HTTPStatus.FORBIDDEN: "The token may not do this, or a page of another site sent the request.",
+    HTTPStatus.NOT_FOUND: "It does not exist, or it belongs to a tenant that the token does not see.",
+    HTTPStatus.CONFLICT: "Its state does not allow this.",
+    HTTPStatus.GONE: "It was there and has been deleted.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than `api.max_request_bytes`.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of a media type that this route does not take.",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "The file is shorter than the range begins.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "A task with this idempotency key has another tool, model or prompt.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The request failed in a way that nobody foresaw; the log of the API says more.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database is not available now.",
+}
+
 
 class Problem(Struct, frozen=True, omit_defaults=True):
-    """What a request that failed returns. ``hint`` says what to do, if ``detail`` does not."""
+    """What a request that failed returns.
+
+    ``detail`` is one sentence, and ``hint`` says what to do, if ``detail`` does not. ``task`` is the place, from 1, of
+    the first bad task of a batch; ``number`` is the task that has the same idempotency key.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     hint: str | None = None
+    task: int | None = None
+    number: int | None = None
 
 
 class HttpError(DispatchError):
-    """A problem that only HTTP knows, such as a header that contradicts the body."""
+    """A problem that only HTTP knows, such as a header that contradicts the body. ``number`` is one of a task."""
 
-    def __init__(self, status: HTTPStatus, name: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        name: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        number: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.name = name
+        self.number = number
+        self.headers = headers or {}
+
+
+class RefusedTaskError(DispatchError):
+    """Nothing of a batch is queued, since the database refuses the task at ``place`` (from 1) with ``error``."""
+
+    def __init__(self, error: DispatchError, place: int) -> None:
+        super().__init__(f"task {place}: {error}", hint=error.hint)
+        self.error = error
+        self.place = place
 
 
 _KINDS: tuple[tuple[type[DispatchError], HTTPStatus, str], ...] = (
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED, "LD401"),
     (ForbiddenError, HTTPStatus.FORBIDDEN, "forbidden"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "LD404"),
+    (FileElsewhereError, HTTPStatus.NOT_FOUND, "file-elsewhere"),
     (SupersededError, HTTPStatus.CONFLICT, "LD410"),
     (WrongStateError, HTTPStatus.CONFLICT, "LD409"),
     (UsageError, HTTPStatus.BAD_REQUEST, "LD400"),
@@ -59,18 +107,48 @@ _KINDS: tuple[tuple[type[DispatchError], HTTPStatus, str], ...] = (
 def problem_of(error: DispatchError) -> Problem:
     """Return an error of ours as a problem."""
     if isinstance(error, HttpError):
-        status, name = error.status, error.name
-    else:
-        fitting = ((status, name) for kind, status, name in _KINDS if isinstance(error, kind))
-        status, name = next(fitting, (HTTPStatus.INTERNAL_SERVER_ERROR, "internal"))
+        return Problem(
+            f"urn:llmctl:{error.name}",
+            error.status.phrase,
+            error.status,
+            str(error),
+            error.hint,
+            None,
+            error.number,
+        )
+    if isinstance(error, RefusedTaskError):
+        problem = problem_of(error.error)
+        return replace(problem, detail=str(error), task=error.place)
+    fitting = ((status, name) for kind, status, name in _KINDS if isinstance(error, kind))
+    status, name = next(fitting, (HTTPStatus.INTERNAL_SERVER_ERROR, "internal"))
     return Problem(f"urn:llmctl:{name}", status.phrase, status, str(error), error.hint)
+
+
+def documented(*more: HTTPStatus) -> dict[int, ResponseSpec]:
+    """Return the problems of a route for its description: those that each has, and ``more``."""
+    always = (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    return {
+        status.value: ResponseSpec(
+            Problem, generate_examples=False, description=_WHEN[status], media_type=MEDIA_TYPE
+        )
+        for status in sorted({*always, *more})
+    }
 
 
 def respond_to_error(request: ApiRequest, error: DispatchError) -> Response[Problem]:
     problem = problem_of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a request failed", path=request.scope["path"], error=error.with_hint)
-    return _response(problem)
+    response = _response(problem)
+    if isinstance(error, HttpError):
+        response.headers.update(error.headers)
+    return response
 
 
 def respond_to_http_error(_: ApiRequest, error: HTTPException) -> Response[Problem]:
@@ -107,6 +185,6 @@ def _response(problem: Problem) -> Response[Problem]:
     return Response(
         problem,
         status_code=problem.status,
-        media_type="application/problem+json",
+        media_type=MEDIA_TYPE,
         headers=headers,
     )

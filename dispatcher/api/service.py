@@ -6,22 +6,27 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar, cast
 
+import psycopg
 import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve as serve_http
-from hypercorn.typing import Framework
+from hypercorn.middleware import ProxyFixMiddleware
+from hypercorn.typing import ASGIFramework
+from litestar.types import ASGIApp
 
 from dispatcher.api.application import application
 from dispatcher.api.changes import Changes
+from dispatcher.api.connections import serve_connections
 from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
+from dispatcher.api.patience import Patience
 from dispatcher.configuration import paths
 from dispatcher.configuration.settings import ApiSettings, Settings
-from dispatcher.database.connection import connect
+from dispatcher.database.connection import connect, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
@@ -29,8 +34,10 @@ from dispatcher.loop import logs
 
 log = structlog.get_logger()
 
-GRACE = 5.0
-"""Seconds that requests have to end when the server ends."""
+Failure = TypeVar("Failure", bound=Exception)
+
+BACKLOG = 100
+"""Connections that wait until they are accepted."""
 
 
 def serve(settings: Settings, *, while_stdin_is_open: bool = False) -> None:
@@ -43,9 +50,11 @@ def serve(settings: Settings, *, while_stdin_is_open: bool = False) -> None:
         trio.run(_serve, settings, while_stdin_is_open)
     except* DispatchError as group:
         raise _first(group) from group
+    except* psycopg.Error as group:
+        raise translate(_first(group)) from group
 
 
-def _first(group: BaseExceptionGroup[DispatchError]) -> DispatchError:
+def _first(group: BaseExceptionGroup[Failure]) -> Failure:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
@@ -69,11 +78,30 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             if while_stdin_is_open:
                 nursery.start_soon(_until_stdin_ends, told_to_end)
             log.info("the API is served", url=url_of(settings.api, bound))
-            app: Framework = application(settings, gateway, changes)  # type: ignore[assignment]
-            await serve_http(
-                app, _config(settings.api, bound), shutdown_trigger=_ending(told_to_end, changes)
-            )
+            nursery.start_soon(_end_streams, told_to_end, changes)
+            app = _guarded(application(settings, gateway, changes), settings.api)
+            await _serve_connections(app, settings.api, bound, told_to_end)
             nursery.cancel_scope.cancel()
+
+
+async def _serve_connections(
+    app: ASGIFramework, settings: ApiSettings, bound: socket.socket, told_to_end: trio.Event
+) -> None:
+    try:
+        await serve_connections(app, _config(settings), bound.dup(), told_to_end)
+    except OSError as error:
+        if settings.tls_key is None:
+            raise
+        raise UsageError(
+            f"api.tls_certificate and api.tls_key cannot be used: {error.strerror or error}",
+            hint="both are PEM files that belong together, and that the dispatcher's user may read",
+        ) from error
+
+
+def _guarded(app: ASGIApp, settings: ApiSettings) -> ASGIFramework:
+    """Return the application behind what bounds requests. Headers of a proxy count only where there is one."""
+    patient = cast(ASGIFramework, Patience(app))  # each library has types of its own for the same interface
+    return ProxyFixMiddleware(patient) if settings.behind_proxy else patient
 
 
 def url_of(settings: ApiSettings, bound: socket.socket) -> str:
@@ -85,27 +113,24 @@ def url_of(settings: ApiSettings, bound: socket.socket) -> str:
     return f"{scheme}://{host}:{bound.getsockname()[1]}"
 
 
-def _config(settings: ApiSettings, bound: socket.socket) -> Config:
+def _config(settings: ApiSettings) -> Config:
     config = Config()
-    config.bind = [f"fd://{os.dup(bound.fileno())}"]  # it closes that one
     config.certfile, config.keyfile = settings.tls_certificate, settings.tls_key
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    config.graceful_timeout = GRACE
-    config.shutdown_timeout = GRACE
-    config.keep_alive_timeout = 30.0
-    config.read_timeout = 30  # seconds for a client that sends nothing
+    config.keep_alive_timeout = 30.0  # seconds until a request has to be there, its headers included
     config.h11_max_incomplete_size = 32 * 2**10
     return config
 
 
 @contextlib.contextmanager
 def _bound_socket(settings: ApiSettings) -> Iterator[socket.socket]:
-    """Bind here and not in the server, for a clear error. Raises :class:`UsageError`."""
+    """Bind and listen before anything else, for a clear error. Raises :class:`UsageError`."""
     where = settings.socket or f"{settings.host}:{settings.port}"
     try:
         bound = _unix_socket(Path(settings.socket)) if settings.socket else _tcp_socket(settings)
+        bound.listen(BACKLOG)
     except OSError as error:
         raise UsageError(
             f"cannot serve at {where}: {error.strerror or error}",
@@ -147,13 +172,9 @@ def _answers(path: Path) -> bool:
         return attempt.connect_ex(str(path)) == 0
 
 
-def _ending(told_to_end: trio.Event, changes: Changes) -> Callable[[], Awaitable[None]]:
-    async def wait() -> None:
-        """Return when the server should end; the streams know it before."""
-        await told_to_end.wait()
-        changes.end()
-
-    return wait
+async def _end_streams(told_to_end: trio.Event, changes: Changes) -> None:
+    await told_to_end.wait()
+    changes.end()
 
 
 async def _until_signal(told_to_end: trio.Event) -> None:

@@ -72,6 +72,9 @@ _MEANINGS = {
 }
 """What an SQLSTATE or its class (the first two characters) means, for the beginning of a sentence."""
 
+_OF_INPUT = ("22P02", "22P05", "22003", "22007", "22008", "22021", "54")
+"""SQLSTATEs, or their classes, of texts, numbers and times that no database can hold."""
+
 _OF_PASSWORDS = re.compile(r"pass|auth?enti|SASL", re.IGNORECASE)
 """Matches messages about a wrong password in most languages, because libpq does not return the SQLSTATE."""
 
@@ -273,6 +276,8 @@ def translate(error: psycopg.Error) -> DispatchError:
     hint = error.diag.message_hint
     if state.startswith("LD"):
         return _BY_SQLSTATE.get(state, DispatchError)(message, hint=hint)
+    if state.startswith(_OF_INPUT) or (isinstance(error, psycopg.DataError) and not state):
+        return UsageError(f"the database cannot hold this value: {message}", hint=hint)
     meaning = _MEANINGS.get(state) or _MEANINGS.get(state[:2])
     if meaning:
         kind = ForbiddenError if state == "42501" else DatabaseError

@@ -32,7 +32,8 @@ Connect = Callable[[], psycopg.Connection]
 class Listener:
     """Listens to ``channels`` while :meth:`run` runs, and connects again when a connection breaks.
 
-    ``on_connected`` is called after each LISTEN, so that the caller looks for what was missed before.
+    ``on_connected`` is called after each LISTEN, so that the caller looks for what was missed before. For ``pause``
+    seconds after each notification the next ones wait for each other, so that a storm of them costs little.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Listener:
         channels: Sequence[str],
         on_connected: Callable[[], None],
         on_notification: Callable[[Notify], None],
+        pause: float = 0.0,
     ) -> None:
         self._connect = connect
         self._channels = channels
         self._on_connected = on_connected
         self._on_notification = on_notification
+        self._pause = pause
         self._hearing = trio.CancelScope()
 
     def replace(self) -> None:
@@ -90,6 +93,10 @@ class Listener:
 
     async def _hear(self, connection: psycopg.Connection) -> None:
         while True:
-            for notification in list(connection.notifies(timeout=0)):
+            heard = list(connection.notifies(timeout=0))
+            for notification in heard:
                 self._on_notification(notification)
-            await trio.lowlevel.wait_readable(connection.fileno())
+            if heard and self._pause:
+                await trio.sleep(self._pause)
+            else:
+                await trio.lowlevel.wait_readable(connection.fileno())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from tests.bench.api import api
 from tests.bench.churn import churn
 from tests.bench.claims import claim
 from tests.bench.drain import drain
@@ -24,6 +25,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P7": start_up,
     "P8": growth,
     "P9": lists,
+    "P9b": api,
     "N": notify_ceiling,
     "churn": churn,
 }

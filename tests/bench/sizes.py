@@ -26,6 +26,9 @@ class Sizes:
     watched_seconds: float
     processes: int
     passed: tuple[int, ...]
+    posts: int
+    streams: int
+    waiting_streams: int
 
 
 FULL = Sizes(
@@ -48,6 +51,9 @@ FULL = Sizes(
     watched_seconds=20,
     processes=15,
     passed=(0, 50_000, 100_000, 200_000),
+    posts=6,
+    streams=200,
+    waiting_streams=50,
 )
 
 QUICK = Sizes(
@@ -70,5 +76,8 @@ QUICK = Sizes(
     watched_seconds=1,
     processes=3,
     passed=(0, 64, 128, 256),
+    posts=1,
+    streams=5,
+    waiting_streams=4,
 )
 """Only to show that everything still works: these figures mean nothing."""

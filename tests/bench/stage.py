@@ -65,6 +65,12 @@ class Stage:
                 yield connection
 
     @contextlib.contextmanager
+    def connection(self, name: str) -> Iterator[psycopg.Connection]:
+        """Connect to a database that is there already."""
+        with psycopg.connect(self.server.url(name), autocommit=True) as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def dispatcher(
         self,
         name: str,
@@ -126,10 +132,13 @@ def stage(sizes: Sizes) -> Iterator[Stage]:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], environment: Mapping[str, str], stdout: int | IO[bytes] | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    stdout: int | IO[bytes] | None = None,
+    stderr: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker during the ``with`` block, and ask it to end then."""
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=stdout)
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=stdout, stderr=stderr)
     try:
         yield process
     finally:

@@ -1,62 +1,18 @@
 """The database may stop, break off or go silent at any moment: agents go on, and results arrive."""
 
-import os
 import random
-import select
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
-import pytest
 from psycopg import sql
 
-from dispatcher.database.migrate import migrate
-from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site
-from tests.fixtures.postgres import PostgresServer, serving
+from tests.faults.conftest import Crashing
+from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.proxy import Proxy, start_over
 
 TASKS = 120
 CRASHES = 4
-
-
-class Crashing:
-    """A site on its own server, which the test may kill."""
-
-    def __init__(self, server: PostgresServer, site: Site) -> None:
-        self.server = server
-        self.site = site
-
-    def kill(self) -> None:
-        """Stop the server like `pg_ctl stop -m immediate`: every backend dies in the middle of its work."""
-        pid = self.server.embedded.status().pid
-        assert pid is not None
-        watch = os.pidfd_open(pid)
-        os.kill(pid, signal.SIGQUIT)
-        assert select.select([watch], [], [], PATIENCE)[0], "the server did not end"
-        os.close(watch)
-
-    def start(self) -> None:
-        self.server.embedded.start()
-        self.site.connect()
-
-
-@pytest.fixture(scope="module")
-def mortal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server that only the tests of this file use, and kill."""
-    with serving(tmp_path_factory.mktemp("mortal")) as server:
-        yield server
-
-
-@pytest.fixture
-def crashing(tmp_path: Path, mortal_server: PostgresServer) -> Iterator[Crashing]:
-    mortal_server.embedded.start()
-    name = mortal_server.create()
-    migrate(mortal_server.settings(name))
-    site = Site(tmp_path, mortal_server.settings(name))
-    yield Crashing(mortal_server, site)
-    site.close()
 
 
 def test_each_task_ends_exactly_once_whenever_the_server_crashes(crashing: Crashing) -> None:

@@ -45,6 +45,9 @@ NOT_READ = {
     ("submit_tasks", "ordinal"): "rows come in the order of the tasks",
     ("read_output", "at"): "nobody is shown when a piece was stored",
     ("list_dispatchers", "started_at"): "nobody is shown when a dispatcher started",
+    ("list_groups_in_public", "hosts"): "which machines there are is no matter of clients",
+    ("list_groups_in_public", "config_home"): "where a login is must not leave the host",
+    ("list_groups_in_public", "env_vars"): "variables may name where secrets are",
 }
 """Result columns that no row has."""
 
@@ -194,7 +197,9 @@ def test_a_call_reads_what_its_function_returns(db: Client) -> None:
             (kind,) = columns.values()
             assert kind in returned_as(result), (name, kind)
             continue
-        unread = {column for column in known.columns if (call.function, column) in NOT_READ}
+        unread = {
+            column for column in known.columns if {(call.function, column), (name, column)} & NOT_READ.keys()
+        }
         assert known.columns.keys() - columns.keys() == unread, name
         row = get_args(result)[0] if get_origin(result) is list else result
         if get_origin(row) is dict:

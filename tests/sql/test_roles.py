@@ -90,7 +90,9 @@ VIEWS = {
     "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics", "read_file", "read_output",
     "schema_version", "show_task", "stats", "task_states", "why_waiting",
 }  # fmt: skip
-SUBMITS = {"act_on_tasks", "cancel_task", "reply_task", "retry_task", "submit_task", "submit_tasks"}
+SUBMITS = {
+    "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks",
+}  # fmt: skip
 CHECKS = {"check_counters", "check_tallies", "database_id", "unserved_tasks"}
 CONFIGURES = {"put_group", "put_tool", "recover_lost"}
 OPERATES = {"clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group", "set_limit"}

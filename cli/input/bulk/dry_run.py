@@ -7,8 +7,8 @@ from cli.input.bulk.task_files import FileKind, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
-from cli.show.text import size
 from dispatcher.errors import ExitCode
+from dispatcher.sizes import size
 from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3

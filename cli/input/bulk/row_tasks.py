@@ -10,6 +10,7 @@ from cli.input.bulk.task_files import Row, TaskFile
 from cli.input.bulk.templates import Template, nearest
 from cli.input.prompts import MOST_PROMPT_BYTES
 from cli.input.task_fields import FIELDS, option_of
+from dispatcher.database.refusals import NUL, holds_nul
 from dispatcher.errors import UsageError
 
 Value = TypeVar("Value")
@@ -85,9 +86,8 @@ class TaskMaker:
     def encode(self, row: Row) -> bytes:
         """Return :meth:`task` as JSON. Raises :class:`UsageError`."""
         encoded = self._encoder.encode(self.task(row))
-        # This is rare, and often a backslash before it makes it harmless.
-        if rb"\u0000" in encoded and rb"\u0000" in encoded.replace(rb"\\", b""):
-            raise self._file.wrong(row.line, "there is a NUL character, which the database cannot store")
+        if holds_nul(encoded):
+            raise self._file.wrong(row.line, NUL)
         return encoded
 
     def _add_default(self, option: str, value: object) -> None:

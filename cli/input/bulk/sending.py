@@ -1,11 +1,9 @@
-"""Sends a batch of tasks to the database, and finds the bad task of a batch that the database refuses."""
-
-import msgspec
-import psycopg
+"""Sends a batch of tasks to the database, and names the line of the bad task of a batch that the database refuses."""
 
 from cli.database.connection import Database
 from cli.input.bulk.spool import Batch
-from dispatcher.errors import DispatchError, UsageError
+from dispatcher.database.refusals import blames_a_task, place_of
+from dispatcher.errors import DispatchError
 from sql import calls
 from sql.rows import Submitted
 
@@ -20,42 +18,18 @@ def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
         with db.transaction():
             return db.call(calls.submit_tasks(batch.json()))
     except DispatchError as error:
-        if not _blames_a_task(error):
+        if not blames_a_task(error):
             raise
-        position, complaint = _first_refused(db, batch, error)
-        raise type(complaint)(f"{name}:{batch.lines[position]}: {complaint}", hint=complaint.hint) from error
+        complaint, place = _explained(db, batch, error)
+        raise type(complaint)(f"{name}:{batch.lines[place - 1]}: {complaint}", hint=complaint.hint) from error
 
 
-def _blames_a_task(error: DispatchError) -> bool:
-    """Whether a task caused the error: bad input, or a foreign tenant, which comes with a hint at our own tenants."""
-    return isinstance(error, UsageError) or (
-        isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege) and error.hint is not None
-    )
-
-
-def _first_refused(db: Database, batch: Batch, error: DispatchError) -> tuple[int, DispatchError]:
-    """Return the place of the first task that the database refuses, and why.
-
-    Not every refusal names a task: one of an unknown tool or a forbidden tenant does not. So the database is asked
-    about shorter and shorter beginnings of the batch: 13 times for 5,000 tasks. What it accepts is rolled back.
-    """
-    accepted, refused = 0, len(batch.tasks)
-    while refused - accepted > 1:
-        middle = (accepted + refused) // 2
-        if _refusal(db, batch.json(0, middle)) is None:
-            accepted = middle
-        else:
-            refused = middle
-    return accepted, _refusal(db, batch.json(accepted, refused)) or error
-
-
-def _refusal(db: Database, tasks: msgspec.Raw) -> DispatchError | None:
+def _explained(db: Database, batch: Batch, error: DispatchError) -> tuple[DispatchError, int]:
     try:
         with db.transaction():
-            db.call(calls.submit_tasks(tasks))
-            raise psycopg.Rollback
-    except DispatchError as error:
-        if not _blames_a_task(error):
+            db.call(calls.explain_refusal(batch.json()))
+    except DispatchError as complaint:
+        if (place := place_of(complaint)) is None:
             raise
-        return error
-    return None
+        return complaint, place
+    return error, 1  # only all of them together are refused

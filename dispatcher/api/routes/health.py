@@ -1,6 +1,7 @@
 """`/health`: whether the process lives, and whether work can go on. Both are open to everybody and say nothing else."""
 
 from litestar import Response, get
+from litestar.openapi import ResponseSpec
 from msgspec import Struct
 
 from dispatcher.api.caller import ApiRequest
@@ -19,12 +20,19 @@ class Readiness(Struct, frozen=True):
     problem: str | None = None
 
 
-@get("/health", summary="Say that the process lives", tags=["health"], opt={"open": True})
+@get("/health", summary="Say that the process lives", tags=["health"], opt={"open": True}, security=[{}])
 async def health() -> Health:
     return Health("ok")
 
 
-@get("/health/ready", summary="Say whether tasks can be taken and run", tags=["health"], opt={"open": True})
+@get(
+    "/health/ready",
+    summary="Say whether tasks can be taken and run",
+    tags=["health"],
+    opt={"open": True},
+    security=[{}],
+    responses={503: ResponseSpec(Readiness, generate_examples=False, description="They cannot.")},
+)
 async def ready(request: ApiRequest) -> Response[Readiness]:
     """Return 200 when the database is there and a dispatcher is alive, otherwise 503."""
     problem: str | None = None

@@ -5,11 +5,12 @@
 -- Cost: 10 us (measured; find_token() is 6 of them), and 4 us more at each session_tenants().
 -- Locks: as find_token(). Raises LD401 for a token that is not there or has expired, and 42501 when the login may not
 -- take on the token's role.
-CREATE OR REPLACE FUNCTION act_as(p_hash bytea) RETURNS TABLE (name text, role text, tenants text [])
+CREATE OR REPLACE FUNCTION act_as(p_hash bytea)
+RETURNS TABLE (name text, role text, tenants text [], expires_in_s double precision)
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    SELECT * INTO name, role, tenants FROM find_token(p_hash);
+    SELECT * INTO name, role, tenants, expires_in_s FROM find_token(p_hash);
     PERFORM set_config('llmctl.token', name, true), set_config('role', 'llmctl_' || role, true);
     RETURN NEXT;
 EXCEPTION

@@ -2,7 +2,8 @@
 -- calls it: that function must keep its caller's rights, and this one needs the owner's.
 -- Locks: once an hour the token, and not if another request has it, so that no request waits for another one's
 -- transaction. Raises LD401 for a token that is not there or has expired.
-CREATE OR REPLACE FUNCTION find_token(p_hash bytea) RETURNS TABLE (name text, role text, tenants text [])
+CREATE OR REPLACE FUNCTION find_token(p_hash bytea)
+RETURNS TABLE (name text, role text, tenants text [], expires_in_s double precision)
 LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_column
@@ -21,6 +22,7 @@ BEGIN
         UPDATE api_tokens SET last_used_at = v_now
         WHERE name = (SELECT name FROM api_tokens WHERE hash = p_hash FOR NO KEY UPDATE SKIP LOCKED);
     END IF;
-    RETURN QUERY SELECT v_token.name, v_token.role, v_token.tenants;
+    RETURN QUERY SELECT v_token.name, v_token.role, v_token.tenants,
+        extract(EPOCH FROM v_token.expires_at - v_now)::double precision;
 END
 $$;

@@ -171,8 +171,26 @@ def test_a_long_log_is_read_in_several_answers(db: Client, dispatcher: UUID) -> 
     (run,) = running(db, dispatcher)
     for quarter in range(6):
         append(db, dispatcher, output(run, chunk(quarter * 2**18, b"x" * 2**18)))
-    query = "select seq, length(content) from read_output(%s, 1, 'stdout', %s)"
+    query = "select ends_at, length(content) from read_output(%s, 1, 'stdout', %s)"
     first = db.rows(query, str(run.number), 0)
     second = db.rows(query, str(run.number), first[-1][0])
     assert (len(first), len(second)) == (4, 2)
     assert db.rows(query, str(run.number), second[-1][0]) == []
+
+
+def test_a_log_is_read_from_any_position(db: Client, dispatcher: UUID) -> None:
+    (run,) = running(db, dispatcher)
+    append(db, dispatcher, output(run, chunk(0, b"abc"), chunk(3, b"defg")))
+    query = "select starts_at, ends_at, content from read_output(%s, 1, 'stdout', %s)"
+    assert db.rows(query, str(run.number), 0) == [(0, 3, b"abc"), (3, 7, b"defg")]
+    assert db.rows(query, str(run.number), 3) == [(3, 7, b"defg")]
+    assert db.rows(query, str(run.number), 5) == [(5, 7, b"fg")]
+    assert db.rows(query, str(run.number), 7) == []
+
+
+def test_a_piece_with_masked_secrets_is_never_cut(db: Client, dispatcher: UUID) -> None:
+    (run,) = running(db, dispatcher)
+    append(db, dispatcher, output(run, {**chunk(0, b"***"), "ends_at": 9}, chunk(9, b"x")))
+    query = "select starts_at, ends_at, content from read_output(%s, 1, 'stdout', %s)"
+    assert db.rows(query, str(run.number), 4) == [(0, 9, b"***"), (9, 10, b"x")]
+    assert db.rows(query, str(run.number), 9) == [(9, 10, b"x")]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.show.log_views import Lines, Raw, Retold, Tail, View, view_of
+from dispatcher.log_views import Lines, Raw, Retold, View, view_of
 from tests.wrappers.record import RECORDED
 from wrappers.registry import BUILT_IN, wrapper_of
 
@@ -63,15 +63,3 @@ def test_what_an_agent_says_cannot_move_the_cursor() -> None:
 
 def test_invalid_bytes_are_replaced() -> None:
     assert shown(Lines(), b"\xff\xc3\xa4\xc3") == "\ufffdä\ufffd"
-
-
-@given(
-    st.lists(st.binary(max_size=8).map(lambda raw: raw.replace(b"\r", b"\n")), max_size=8), st.integers(0, 5)
-)
-def test_the_tail_is_the_last_lines(pieces: list[bytes], most: int) -> None:
-    tail = Tail(most)
-    for piece in pieces:
-        tail.feed(piece)
-    lines = b"".join(pieces).split(b"\n")
-    whole = [*(line + b"\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
-    assert b"".join(tail.lines()) == b"".join(whole[len(whole) - min(most, len(whole)) :])

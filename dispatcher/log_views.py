@@ -1,11 +1,12 @@
 """Turns the stored output of an agent into what a person reads. It works on bytes and needs no database."""
 
 import codecs
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
+from dispatcher.sizes import size
 from dispatcher.terminal import harmless
+from sql.rows import LogState
 from wrappers.base import Activity, Event, Parser, Said
 from wrappers.registry import BUILT_IN, wrapper_of
 
@@ -81,24 +82,22 @@ class Retold:
         return told
 
 
-class Tail:
-    """Keeps the last lines of the text that it is fed."""
+def remarks(state: LogState, stream: str, *, shown_by: str) -> Iterator[str]:
+    """Return what people should know about the log of a run that has ended.
 
-    def __init__(self, most: int) -> None:
-        self._lines: deque[bytes] = deque(maxlen=most)
-        self._begun: list[bytes] = []
-
-    def feed(self, shown: bytes) -> None:
-        *lines, begun = shown.split(b"\n")
-        for line in lines:
-            self._lines.append(b"".join([*self._begun, line, b"\n"]))
-            self._begun.clear()
-        self._begun.append(begun)
-
-    def lines(self) -> Sequence[bytes]:
-        """Return the last lines; a line that has no end yet counts, too."""
-        begun = b"".join(self._begun)
-        lines = deque(self._lines, self._lines.maxlen)
-        if begun:
-            lines.append(begun)
-        return list(lines)
+    ``shown_by`` is how the other stream is shown, in words such as "with --stderr".
+    """
+    printed, stored = state.printed(stream)
+    if not printed:
+        other = "stdout" if stream == "stderr" else "stderr"
+        much, _ = state.printed(other)
+        yield f"run {state.run_no} printed nothing on {stream}" + (
+            f", but {size(much)} on {other} (shown {shown_by})" if much else ""
+        )
+    elif state.output_pruned_at is not None:
+        day = f"{state.output_pruned_at.astimezone():%Y-%m-%d}"
+        yield f"what run {state.run_no} of task {state.number} printed was deleted on {day} (retention.output)"
+    elif printed > stored:
+        yield f"… {size(printed - stored)} more were not stored: execution.max_log_bytes was reached"
+    if state.error_message:
+        yield f"run {state.run_no} {(state.run_status or '').replace('_', ' ')}: {state.error_message}"

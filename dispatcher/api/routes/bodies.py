@@ -1,0 +1,127 @@
+"""The bodies that requests send, for decoding and for the description. What values are valid, the SQL functions say."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from sql.api_rows import Selection
+
+Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Permission = Literal["read", "edit", "full"]
+Files = Annotated[
+    Sequence[str] | None, Meta(description="Files that the agent must write, and that are kept then.")
+]
+Key = Annotated[str | None, Meta(description="Queue nothing if a task has this key already.")]
+
+
+class InputFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A file for the agent. Its content is given as text or as base64."""
+
+    path: Annotated[str, Meta(description="Where it lies below the work directory.")]
+    content: str | None = None
+    content_base64: str | None = None
+    mode: Annotated[
+        int | None, Meta(description="The permissions as a number; 420 (0o644) unless given.")
+    ] = None
+
+
+class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A task to queue."""
+
+    tool: Annotated[str, Meta(description="The agent CLI, or a tool of config.yaml.")]
+    prompt: Annotated[str, Meta(description="What the agent is asked; at most 32 MB.")]
+    model: Annotated[str | None, Meta(description="Run the tool with this model.")] = None
+    fallback_model: Annotated[
+        str | None, Meta(description="Use this model when the first one is overloaded; claude only.")
+    ] = None
+    account: Annotated[str | None, Meta(description="Use only this account of the tool.")] = None
+    tenant_id: Annotated[
+        str | None, Meta(description="Run the task for this tenant; tenants take fair turns.")
+    ] = None
+    queue: Annotated[str | None, Meta(description="Use this queue, which can be limited.")] = None
+    priority: Annotated[int | None, Meta(description="From 1 to 9; 9 starts first, and 5 is usual.")] = None
+    name: Annotated[str | None, Meta(description="A name for people.")] = None
+    labels: Annotated[Mapping[str, Any] | None, Meta(description="Labels by which tasks are found.")] = None
+    input_files: Annotated[
+        Sequence[InputFile] | None, Meta(description="Files for the agent, in its work directory.")
+    ] = None
+    output_files: Files = None
+    permission: Annotated[
+        Permission | None,
+        Meta(description="What the agent may do; edit unless given. config.yaml must allow full, too."),
+    ] = None
+    workdir: Annotated[
+        str | None, Meta(description="Work there; it must lie below security.allowed_roots of config.yaml.")
+    ] = None
+    timeout_s: Annotated[int | None, Meta(description="Stop a run that takes more seconds.")] = None
+    stall_timeout_s: Annotated[
+        int | None, Meta(description="Stop a run that prints nothing for so many seconds.")
+    ] = None
+    max_attempts: Annotated[int | None, Meta(description="Start it at most so often; 3 unless given.")] = None
+    backoff_s: Annotated[
+        float | None, Meta(description="Seconds before the second attempt, then twice as long each time; 30.")
+    ] = None
+    retry_on: Annotated[
+        Sequence[str] | None,
+        Meta(description="Try again after these classes of errors instead of the usual."),
+    ] = None
+    scheduled_at: Annotated[datetime | None, Meta(description="Start not before this time.")] = None
+    delay_s: Annotated[float | None, Meta(description="Start not before so many seconds from now.")] = None
+    idempotency_key: Key = None
+    session_id: Annotated[str | None, Meta(description="Go on with this session of the tool.")] = None
+
+
+class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the agent of a task that has ended is asked next. What is not given is as in that task."""
+
+    prompt: str
+    name: str | None = None
+    priority: Integer | None = None
+    timeout_s: Integer | None = None
+    permission: Permission | None = None
+    output_files: Files = None
+    idempotency_key: Key = None
+
+
+class BulkAction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Act on all tasks that are selected, where their state allows it.
+
+    Ask with ``dry_run`` first, show the count to a person, and send it as ``expect`` then: if another number of tasks
+    is selected by now, nothing is done.
+    """
+
+    action: Literal["cancel", "retry"]
+    select: Selection
+    expect: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    dry_run: bool = False
+
+
+class Pause(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a group is paused."""
+
+    reason: str | None = None
+
+
+class CoolDown(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Start nothing more before ``until``, or for ``for_s`` seconds."""
+
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    for_s: float | None = None
+    reason: str | None = None
+
+
+class GroupChanges(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What changes of a group. A budget of 0 takes the budget away."""
+
+    max_concurrent: Integer | None = None
+    failover: bool | None = None
+    daily_budget_usd: float | None = None
+    task_budget_usd: float | None = None
+
+
+class NewLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many tasks of a scope may run at a time."""
+
+    max_concurrent: Integer

@@ -1,0 +1,104 @@
+"""Which tasks a request means: the names of a selection in a query, the same for lists, counts, events and the page."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, cast
+
+import msgspec
+from litestar.params import Parameter
+from multidict import MultiMapping
+
+from dispatcher.errors import UsageError
+from sql.api_rows import Selection, State
+
+States = Annotated[
+    Sequence[str] | None,
+    Parameter(
+        query="state", description="A status, or what a queued task waits for. Repeatable: any of them fits."
+    ),
+]
+Tool = Annotated[str | None, Parameter(description="The tool that runs the task.")]
+Tenant = Annotated[str | None, Parameter(description="The tenant of the task.")]
+Queue = Annotated[str | None, Parameter(description="The queue of the task.")]
+Group = Annotated[str | None, Parameter(description="The worker group that ran the task last.")]
+Name = Annotated[str | None, Parameter(description="A part of the name of the task.")]
+Labels = Annotated[
+    Sequence[str] | None,
+    Parameter(query="label", description="KEY=VALUE. Repeatable: the task must have all of them."),
+]
+Since = Annotated[str | None, Parameter(description="Created then or later: 2031-01-31T22:00:00Z.")]
+Until = Annotated[str | None, Parameter(description="Created before: 2031-01-31T22:00:00Z.")]
+
+_TEXTS = ("tool", "tenant", "queue", "group", "name")
+
+
+def selection_of(query: MultiMapping[str]) -> Selection:
+    """Return the selection that a query names. Other names in it are left alone, and an empty value selects nothing.
+
+    Raises :class:`UsageError`.
+    """
+    return _selection(
+        query.getall("state", []),
+        {name: query.get(name) for name in _TEXTS},
+        query.getall("label", []),
+        query.get("since"),
+        query.get("until"),
+    )
+
+
+async def provide_selection(
+    states: States = None,
+    tool: Tool = None,
+    tenant: Tenant = None,
+    queue: Queue = None,
+    group: Group = None,
+    name: Name = None,
+    labels: Labels = None,
+    since: Since = None,
+    until: Until = None,
+) -> Selection:
+    """Return what :func:`selection_of` does; a handler that injects it has the parameters in its description."""
+    texts = {"tool": tool, "tenant": tenant, "queue": queue, "group": group, "name": name}
+    return _selection(states or (), texts, labels or (), since, until)
+
+
+def _selection(
+    states: Sequence[str],
+    texts: Mapping[str, str | None],
+    labels: Sequence[str],
+    since: str | None,
+    until: str | None,
+) -> Selection:
+    return Selection(
+        states=cast("list[State]", [state for state in states if state]) or None,  # SQL says which there are
+        tool=texts["tool"] or None,
+        tenant=texts["tenant"] or None,
+        queue=texts["queue"] or None,
+        group=texts["group"] or None,
+        name=texts["name"] or None,
+        labels=_labels([label for label in labels if label]),
+        since=_moment("since", since),
+        until=_moment("until", until),
+    )
+
+
+def _labels(given: Sequence[str]) -> Mapping[str, str] | None:
+    for label in given:
+        if not label.partition("=")[0] or "=" not in label:
+            raise UsageError(f"label: {label!r} is not a valid label: expected KEY=VALUE")
+    return {label.partition("=")[0]: label.partition("=")[2] for label in given} or None
+
+
+def _moment(name: str, given: str | None) -> datetime | None:
+    if not given:
+        return None
+    try:
+        moment = msgspec.convert(given, datetime)
+    except msgspec.ValidationError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise UsageError(
+            f"{name}: {given!r} is not a valid time: expected one with its zone, such as 2031-01-31T22:00:00Z",
+            hint="a + of a zone is written %2B in a query",
+        )
+    return moment
