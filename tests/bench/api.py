@@ -138,7 +138,8 @@ def waiting(stage: Stage) -> list[Result]:
             for number in range(stage.sizes.waiting_streams):
                 opened.enter_context(api.stream("/events" if number % 2 else "/events?brief=true"))
             connection.execute("LISTEN dispatcher_heartbeat")
-            next(iter(connection.notifies()))
+            for _ in connection.notifies(stop_after=1):
+                pass
             onlooker.execute("SELECT pg_stat_statements_reset()")
             began = perf_counter()
             for _ in connection.notifies(stop_after=heartbeats):
