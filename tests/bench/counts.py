@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
+from tests.bench.churn import Mill
 from tests.bench.result import Result
 from tests.bench.sizes import FULL
 from tests.bench.stage import Stage, stage
@@ -15,9 +17,11 @@ from tests.bench.stage import Stage, stage
 ROUNDS = 15
 QUEUES, TENANTS = 100, 50
 BATCH = 5000
-_SWITCH = {
-    True: b"ALTER TABLE tasks ENABLE TRIGGER tasks_inserted_tallied",
-    False: b"ALTER TABLE tasks DISABLE TRIGGER tasks_inserted_tallied",
+TRIGGERS = {
+    "tasks_inserted_tallied": "tasks",
+    "tasks_updated_tallied": "tasks",
+    "tasks_deleted_tallied": "tasks",
+    "task_runs_ended": "task_runs",
 }
 
 
@@ -66,17 +70,17 @@ def _kept(stage: Stage) -> list[Result]:
         connection.execute("SELECT put_group('bench', 'claude', 'bench', 100)")
         return [
             _compared("submit_tasks() with tallies", lambda: _submit(connection, tasks), connection, ROUNDS),
-            _compared(
-                "submit_task() with tallies",
-                lambda: connection.execute("SELECT submit_task('claude', 'p')"),
-                connection,
-                40 * ROUNDS,
-            ),
+            _compared("submit_task() with tallies", lambda: _submit_one(connection), connection, 20 * ROUNDS),
+            _compared("life of 16 tasks with tallies", Mill(connection).turn, connection, 10 * ROUNDS),
         ]
 
 
 def _submit(connection: psycopg.Connection, tasks: str) -> object:
     return connection.execute("SELECT count(*) FROM submit_tasks(%s)", [tasks])
+
+
+def _submit_one(connection: psycopg.Connection) -> object:
+    return connection.execute("SELECT submit_task('claude', 'p')")
 
 
 def _compared(
@@ -85,7 +89,11 @@ def _compared(
     times: dict[bool, list[float]] = {True: [], False: []}
     for turn in range(2 * rounds):
         kept = turn % 2 == 0
-        connection.execute(_SWITCH[kept])
+        switch = SQL("ENABLE" if kept else "DISABLE")
+        for trigger, table in TRIGGERS.items():
+            connection.execute(
+                SQL("ALTER TABLE {} {} TRIGGER {}").format(Identifier(table), switch, Identifier(trigger))
+            )
         start = perf_counter()
         work()
         times[kept].append((perf_counter() - start) * 1000)

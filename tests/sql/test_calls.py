@@ -63,7 +63,6 @@ SAMPLES: dict[object, object] = {
     Sequence[str]: [str(uuid4())],
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
-    Mapping[str, object]: {"tool": "claude"},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
     Selection: Selection(tool="claude"),
     Sequence[Report]: [Report(run_id=str(uuid4()))],

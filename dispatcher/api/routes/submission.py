@@ -128,22 +128,20 @@ async def submit(
         if body.lstrip()[:1] == b"[":
             return Answer(await _submit_many(caller, _decoded(body, list[Raw]), key))
         one = _decoded(body, Fields)
-    given = one.pop("idempotency_key", None)
-    chosen = the_key(key, None if given is None else msgspec.json.decode(given))
-    if chosen is not None:
-        one["idempotency_key"] = Raw(msgspec.json.encode(chosen))
+    if key is not None:
+        require_one_key(key, _decoded(one.get("idempotency_key", Raw(b"null")), object))
+        one["idempotency_key"] = Raw(msgspec.json.encode(key))
     [submitted] = await caller.call(calls.submit_tasks(Raw(msgspec.json.encode([one]))))
     status, headers = outcome_of(submitted)
     return Answer(submitted, status_code=status, headers=headers)
 
 
-def the_key(in_header: str | None, in_body: object) -> object:
-    """Return the idempotency key of a request. Raises :class:`UsageError` when header and body name different ones."""
+def require_one_key(in_header: str | None, in_body: object) -> None:
+    """Raise :class:`UsageError` when header and body name different idempotency keys."""
     if in_header is not None and in_body not in (None, in_header):
         raise UsageError(
             "the header Idempotency-Key and idempotency_key in the body differ: give one of them"
         )
-    return in_body if in_header is None else in_header
 
 
 def outcome_of(submitted: Submitted) -> tuple[HTTPStatus, Mapping[str, str]]:

@@ -8,7 +8,7 @@ from dispatcher.api.answers import Answer
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import BulkAction, Reply
-from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, the_key
+from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, require_one_key
 from dispatcher.api.routes.tasks import Number
 from sql import api_calls, calls
 from sql.api_rows import BulkResult
@@ -62,7 +62,7 @@ async def reply_task(
     caller: Caller, number: Number, data: Reply, key: IdempotencyKey = None
 ) -> Answer[Submitted]:
     """Return the new task; `Location` is its path. It is 200 instead of 201 if the idempotency key was known."""
-    the_key(key, data.idempotency_key)
+    require_one_key(key, data.idempotency_key)
     submitted = await caller.call(
         calls.reply_task(
             str(number),
@@ -72,7 +72,7 @@ async def reply_task(
             timeout_s=data.timeout_s,
             permission=data.permission,
             output_files=data.output_files,
-            idempotency_key=key or data.idempotency_key,
+            idempotency_key=data.idempotency_key if key is None else key,
         )
     )
     status, headers = outcome_of(submitted)

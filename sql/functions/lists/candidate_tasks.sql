@@ -1,6 +1,6 @@
--- INTERNAL candidate_tasks(selection, way, keys, before, most): returns the numbers of the last `most` tasks (null: all)
--- below `before` that may be selected, highest first. All that are selected are among them, down to the lowest number
--- returned.
+-- INTERNAL candidate_tasks(selection, way, keys, before, most): returns the numbers of the last `most` tasks (null:
+-- all) below `before` that may be selected, highest first. All that are selected are among them, down to the lowest
+-- number returned.
 -- Active tasks are found by tasks_active: "number + 0" keeps the planner from a walk through all numbers.
 CREATE OR REPLACE FUNCTION candidate_tasks(
     p_selection task_selection, p_way text, p_keys text [], p_before bigint, p_most integer

@@ -1,6 +1,7 @@
 -- INTERNAL first_fitting(selection, before, limit): returns the numbers of the first tasks below `before` that are
 -- selected, highest first, and where the next page begins: null at the end.
--- Cost: at most 10,000 candidates, however few of them fit. Then the page is short, or empty, and the next one goes on.
+-- Cost: at most 10,000 candidates, however few of them fit. Then the page is short, or empty, and the next one goes
+-- on.
 CREATE OR REPLACE FUNCTION first_fitting(
     p_selection task_selection, p_before bigint, p_limit integer, OUT numbers bigint [], OUT next bigint
 )

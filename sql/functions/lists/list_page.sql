@@ -1,6 +1,6 @@
--- API list_page(select, before, limit): returns a page of tasks, newest first, as a JSON array of objects with the columns
--- of list_tasks(), and `next`: the `before` of the next page, null at the end. A page may hold fewer tasks than `limit`,
--- even none, and go on.
+-- API list_page(select, before, limit): returns a page of tasks, newest first, as a JSON array of objects with the
+-- columns of list_tasks(), and `next`: the `before` of the next page, null at the end. A page may hold fewer tasks
+-- than `limit`, even none, and go on.
 --   SELECT * FROM list_page('{"states": ["failed"], "labels": {"batch": "x"}}');
 -- Whoever walks through all pages sees each task that is selected throughout exactly once, whatever is submitted or
 -- changes meanwhile, since a task's number never changes.

@@ -1,4 +1,5 @@
--- INTERNAL listed_tasks(numbers): returns these tasks in this order, with what list_tasks() and list_page() show of each.
+-- INTERNAL listed_tasks(numbers): returns these tasks in this order, with what list_tasks() and list_page() show of
+-- each.
 CREATE OR REPLACE FUNCTION listed_tasks(p_numbers bigint [])
 RETURNS TABLE (
     number bigint, id uuid, status text, wait_reason text, why text, waits_s double precision, tool text,

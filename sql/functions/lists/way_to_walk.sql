@@ -1,7 +1,7 @@
--- INTERNAL way_to_walk(selection, before): returns along which index, and by which keys in it, the fewest tasks have to be
--- looked at: the one whose first 300 entries below `before` reach furthest down.
--- Cost: 300 entries of each index that may serve, so that no page costs what a wrong guess would. A selection with many
--- tenants is not walked by tenant.
+-- INTERNAL way_to_walk(selection, before): returns along which index, and by which keys in it, the fewest tasks have
+-- to be looked at: the one whose first 300 entries below `before` reach furthest down.
+-- Cost: 300 entries of each index that may serve, so that no page costs what a wrong guess would. A selection with
+-- many tenants is not walked by tenant.
 CREATE OR REPLACE FUNCTION way_to_walk(
     p_selection task_selection, p_before bigint, OUT way text, OUT keys text []
 )

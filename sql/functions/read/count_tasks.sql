@@ -7,7 +7,8 @@ AS $$
     SELECT fold_tallies(p_from => 1000);
     WITH alike AS (
         SELECT tool, account, state, sum(tasks) AS tasks
-        FROM current_tallies(p_by_tenant => false) WHERE p_tool IS NULL OR tool = p_tool GROUP BY 1, 2, 3
+        FROM current_tallies(p_by_tenant => false) WHERE p_tool IS NULL OR tool = p_tool
+        GROUP BY 1, 2, 3 HAVING sum(tasks) <> 0
     )
     SELECT CASE WHEN state = 'queued' AND waits_for_budget(tool, nullif(account, '')) THEN 'budget' ELSE state END,
         sum(tasks)::bigint

@@ -10,11 +10,14 @@ RETURNS TABLE (
 )
 LANGUAGE sql VOLATILE
 AS $$
+    WITH queued AS MATERIALIZED (
+        SELECT tool, account, sum(tasks) AS tasks FROM current_tallies(p_by_tenant => false)
+        WHERE state NOT IN ('leased', 'running', 'succeeded', 'failed', 'canceled') GROUP BY 1, 2
+    )
     SELECT g.group_name, g.tool, g.account_name, current_concurrent, max_concurrent,
         (
-            SELECT count(*) FROM tasks
-            WHERE status = 'queued' AND tasks.tool = g.tool AND (mine IS NULL OR tenant_id = ANY(mine))
-                AND (tasks.account IS NULL OR tasks.account = g.account_name)
+            SELECT coalesce(sum(tasks), 0)::bigint FROM queued
+            WHERE queued.tool = g.tool AND (queued.account = '' OR queued.account = g.account_name)
         ),
         state, extract(EPOCH FROM opens_at - clock())::double precision,
         CASE state
@@ -25,7 +28,7 @@ AS $$
         END,
         hosts, CASE WHEN see_accounts THEN config_home END, CASE WHEN see_accounts THEN env_vars ELSE '{}' END,
         failover, daily_budget_usd, task_budget_usd, spent
-    FROM worker_groups AS g CROSS JOIN session_tenants() AS mine CROSS JOIN sees_accounts() AS see_accounts
+    FROM worker_groups AS g CROSS JOIN sees_accounts() AS see_accounts
     CROSS JOIN LATERAL spent_today(g, clock()) AS spent
     CROSS JOIN LATERAL (
         SELECT CASE

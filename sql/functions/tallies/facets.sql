@@ -8,42 +8,39 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_column
 DECLARE
-    c_keys CONSTANT text [] := ARRAY[
-        'numbers', 'states', 'tool', 'tenant', 'queue', 'group', 'name', 'labels', 'since', 'until'
-    ];
-    v_unknown text;
+    v_select task_selection := read_selection(p_select);
+    v_tenant text := p_select ->> 'tenant';
 BEGIN
-    v_unknown := (
-        SELECT min(key) FROM jsonb_each(CASE jsonb_typeof(p_select) WHEN 'object' THEN p_select END) AS given
-        WHERE key <> ALL(c_keys)
-            OR key IN ('tool', 'queue', 'tenant') AND jsonb_typeof(given.value) NOT IN ('string', 'null')
-            OR key = 'states' AND jsonb_typeof(given.value) NOT IN ('array', 'null')
-    );
-    IF jsonb_typeof(p_select) IS DISTINCT FROM 'object' OR v_unknown IS NOT NULL THEN
-        RAISE EXCEPTION '% is not a valid selection: expected an object with some of %',
-            coalesce(p_select::text, 'null'), array_to_string(c_keys, ', ') USING ERRCODE = 'LD400', DETAIL = concat('at ', v_unknown);
-    END IF;
-    IF jsonb_strip_nulls(p_select) - ARRAY['states', 'tool', 'queue', 'tenant'] <> '{}' THEN
+    IF num_nonnulls(
+        v_select.numbers, v_select.group_name, v_select.name, v_select.labels, v_select.since, v_select.until
+    ) > 0 THEN
         RETURN;
     END IF;
     PERFORM fold_tallies(p_from => 1000);
     RETURN QUERY
-    WITH kinds AS (
-        SELECT state, tool, queue, tenant_id, tasks,
-            -- The filters that it does not fit, by the facet to which they belong.
-            array_remove(ARRAY[
-                CASE WHEN NOT coalesce(p_select -> 'states' ? state, true) THEN 'state' END,
-                CASE WHEN tool <> p_select ->> 'tool' THEN 'tool' END,
-                CASE WHEN queue <> p_select ->> 'queue' THEN 'queue' END,
-                CASE WHEN tenant_id <> p_select ->> 'tenant' THEN 'tenant' END
-            ], NULL) AS misses
-        FROM current_tallies(p_by_tenant => true)
+    WITH kept AS MATERIALIZED (
+        SELECT * FROM current_tallies(p_by_tenant => true)
+    ), short_of_budget AS MATERIALIZED (
+        SELECT tool, account, 'queued' AS state, 'budget' AS waits
+        FROM (SELECT DISTINCT tool, account FROM kept WHERE state = 'queued') AS queued
+        WHERE waits_for_budget(tool, nullif(account, ''))
+    ), kinds AS MATERIALIZED (
+        SELECT shown AS state, tool, queue, tenant_id, tasks, coalesce(shown = ANY(v_select.states), true) AS of_state,
+            coalesce(tool = v_select.tool, true) AS of_tool,
+            coalesce(queue = v_select.queue, true) AS of_queue,
+            coalesce(tenant_id = v_tenant, true) AS of_tenant
+        FROM kept LEFT JOIN short_of_budget USING (tool, account, state)
+        CROSS JOIN LATERAL coalesce(waits, state) AS shown
+    ), counted AS (
+        SELECT 'state', state, sum(tasks) FROM kinds WHERE of_tool AND of_queue AND of_tenant GROUP BY state
+        UNION ALL
+        SELECT 'tool', tool, sum(tasks) FROM kinds WHERE of_state AND of_queue AND of_tenant GROUP BY tool
+        UNION ALL
+        SELECT 'queue', queue, sum(tasks) FROM kinds WHERE of_state AND of_tool AND of_tenant GROUP BY queue
+        UNION ALL
+        SELECT 'tenant', tenant_id, sum(tasks) FROM kinds WHERE of_state AND of_tool AND of_queue GROUP BY tenant_id
     )
-    SELECT facet, value, sum(tasks)::bigint
-    FROM kinds CROSS JOIN LATERAL (
-        VALUES ('state', state), ('tool', tool), ('queue', queue), ('tenant', tenant_id)
-    ) AS shown (facet, value)
-    WHERE misses <@ ARRAY[facet]
-    GROUP BY facet, value ORDER BY facet, sum(tasks) DESC, value;
+    SELECT facet, value, tasks::bigint FROM counted AS c (facet, value, tasks)
+    WHERE tasks > 0 ORDER BY facet, tasks DESC, value;
 END
 $$;

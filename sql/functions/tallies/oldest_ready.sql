@@ -7,7 +7,8 @@ LANGUAGE sql STABLE
 AS $$
     WITH waiting AS (
         SELECT queue, row_number() OVER (ORDER BY sum(tasks) DESC, queue) AS place
-        FROM current_tallies(p_by_tenant => false) WHERE state IN ('queued', 'scheduled', 'retry', 'limit') GROUP BY queue
+        FROM current_tallies(p_by_tenant => false)
+        WHERE state IN ('queued', 'scheduled', 'retry', 'limit') GROUP BY queue HAVING sum(tasks) > 0
     ), due AS (
         SELECT queue, min(ready_at) AS since
         FROM (

@@ -12,7 +12,8 @@ DECLARE
     v_result jsonb;
 BEGIN
     SELECT jsonb_agg(kind) INTO v_kinds FROM (
-        SELECT tool, queue, account, state, sum(tasks) AS tasks FROM current_tallies(p_by_tenant => false) GROUP BY 1, 2, 3, 4
+        SELECT tool, queue, account, state, sum(tasks) AS tasks FROM current_tallies(p_by_tenant => false)
+        GROUP BY 1, 2, 3, 4 HAVING sum(tasks) <> 0
     ) AS kind;
     v_queues := ARRAY(
         SELECT queue

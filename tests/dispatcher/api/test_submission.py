@@ -167,11 +167,20 @@ async def test_an_input_file_cannot_be_named_outside_of_the_work_directory(api: 
         b'{"tool": "claude", "prompt": "p", "labels": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
         b'{"tool": "claude", "prompt": "p", "labels": ' + b"[" * 100_000,
         b'{"tool": "claude", "prompt": "p", "idempotency_key": 5}',
+        b'{"tool": "claude", "prompt": "p", "idempotency_key": 1e400}',
+        b'{"tool": "claude", "prompt": "p", "idempotency_key": %d}' % (2**99),
         b'[{"tool": "claude", "prompt": "p"}, 5]',
     ],
 )
 async def test_a_hostile_body_is_a_bad_request(api: Api, body: bytes) -> None:
-    answer = await api("POST", "/tasks", content=body, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    answer = await api("POST", "/tasks", content=body, headers=headers)
+    if b"idempotency_key" in body:
+        problem(
+            await api("POST", "/tasks", content=body, headers={**headers, "Idempotency-Key": "k"}),
+            400,
+            "LD400",
+        )
     if b'{"a":' in body:  # deep, but a database can hold it
         assert answer.status_code == 201
     else:

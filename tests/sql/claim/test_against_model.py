@@ -277,7 +277,7 @@ class Dispatching(RuleBasedStateMachine):
     def each_ended_run_and_each_submission_is_counted_once(self) -> None:
         counted = self.db.one(
             "select (select coalesce(sum(runs), 0) from run_tallies) + (select count(*) from run_tally_inbox),"
-            " (select coalesce(sum(tasks), 0) from submission_tallies)"
+            " (select coalesce(sum(tasks), 0) from submission_tallies where tenant_id = '')"
             " + (select coalesce(sum(tasks), 0) from task_tally_inbox where state = 'submitted')"
         )
         assert counted == (len(self.ended), self.submitted)

@@ -10,6 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.sql.client import Client, Run
+from tests.sql.clock import Clock
 from tests.sql.concurrently import PATIENCE_S, in_background, until_blocked
 from tests.sql.conftest import LogIn
 from tests.sql.refused import refused
@@ -158,7 +159,7 @@ def test_after_set_role_that_role_counts(db: Client) -> None:
         assert offered(db, number) == {"cancel"}
 
 
-def test_a_bulk_action_does_what_the_verb_does_to_each_task_that_allows_it(db: Client) -> None:
+def test_a_bulk_action_does_what_the_verb_does_to_each_task_that_allows_it(db: Client, time: Clock) -> None:
     tasks = Scene(db).tasks()
     columns: LiteralString = (
         "select number, status, wait_reason, attempt, next_attempt_at, scheduled_at, cancel_requested_at is null,"

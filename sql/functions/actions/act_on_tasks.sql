@@ -1,12 +1,12 @@
--- API act_on_tasks(action, select, expect, dry_run): cancels or retries all selected tasks for which allowed_actions() says
--- that it may be done now, in one statement and with the effects of cancel_task() or retry_task(). Returns how many they
--- are, and the first 1,000 numbers. Of several tasks that continue one session, a retry queues the first. With a dry run
--- nothing is changed.
+-- API act_on_tasks(action, select, expect, dry_run): cancels or retries all selected tasks for which allowed_actions()
+-- says that it may be done now, in one statement and with the effects of cancel_task() or retry_task(). Returns how
+-- many they are, and the first 1,000 numbers. Of several tasks that continue one session, a retry queues the first.
+-- With a dry run nothing is changed.
 --   SELECT * FROM act_on_tasks('cancel', '{"labels": {"batch": "x"}}', p_dry_run => true);
--- Locks: the tasks by id, then the sessions of replies. They are selected again under these locks, so that a task which
--- has started meanwhile is asked to stop, and one that has ended is left alone.
--- Cost: that of the tasks that are changed, and of the index that the selection is found by (10,000: see
--- docs/performance.md). Raises LD400 for a selection or an action that is not valid, and LD409 when it is about another
+-- Locks: the tasks by id, then the sessions of replies. They are selected again under these locks, so that a task
+-- which has started meanwhile is asked to stop, and one that has ended is left alone.
+-- Cost: that of the tasks that are changed, and of the index that the selection is found by (10,000 of a label: 0.7 s
+-- of CPU time). Raises LD400 for a selection or an action that is not valid, and LD409 when it is about another
 -- number of tasks than `expect`.
 CREATE OR REPLACE FUNCTION act_on_tasks(
     p_action text, p_select jsonb, p_expect bigint DEFAULT NULL, p_dry_run boolean DEFAULT false

@@ -1,7 +1,7 @@
--- INTERNAL read_selection(select): returns a selection as clients write it, in the form that task_fits() takes, confined
--- to the tenants of the session. `states` are those of count_tasks(). Times bound the numbers, too, so that a list ends
--- where its time does: with room for tasks that other transactions submitted meanwhile, 10 minutes or 5,000 tasks,
--- whichever is less.
+-- INTERNAL read_selection(select): returns a selection as clients write it, in the form that task_fits() takes,
+-- confined to the tenants of the session. `states` are those of count_tasks(). Times bound the numbers, too, so that a
+-- list ends where its time does: with room for tasks that other transactions submitted meanwhile, 10 minutes or 5,000
+-- tasks, whichever is less.
 -- Raises LD400 for a key that is not known and for a value that is not of its kind.
 CREATE OR REPLACE FUNCTION read_selection(p_select jsonb) RETURNS task_selection
 LANGUAGE plpgsql STABLE
@@ -30,7 +30,8 @@ BEGIN
                 THEN 'numbers must be a list of task numbers' END
             WHEN kind = 'states' THEN CASE WHEN jsonb_typeof(value) <> 'array' OR NOT c_states @> value
                 THEN 'states must be a list of these: ' || translate(c_states::text, '[]"', '') END
-            WHEN kind = 'labels' THEN CASE WHEN jsonb_typeof(value) <> 'object' OR value @? '$.* ? (@.type() != "string")'
+            WHEN kind = 'labels' THEN CASE WHEN jsonb_typeof(value) <> 'object'
+                OR value @? '$.* ? (@.type() != "string")'
                 THEN 'labels must be a JSON object of texts' END
             ELSE key || ' ' || complaint_about(kind, value)
         END INTO v_complaint

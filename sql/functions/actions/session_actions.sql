@@ -1,6 +1,6 @@
--- INTERNAL session_actions(): returns what the session's role may do with tasks at all: cancel, retry and reply, as far as
--- it may call the function. After SET ROLE that role counts. Otherwise session_user does, since current_user is the owner
--- of the function that calls this.
+-- INTERNAL session_actions(): returns what the session's role may do with tasks at all: cancel, retry and reply, as
+-- far as it may call the function. After SET ROLE that role counts. Otherwise session_user does, since current_user is
+-- the owner of the function that calls this.
 CREATE OR REPLACE FUNCTION session_actions() RETURNS text []
 LANGUAGE sql STABLE
 AS $$

@@ -1,6 +1,6 @@
 -- INTERNAL number_at(moment): returns the first number that was given at or after a moment; null if there is no task.
--- It halves the range of numbers, since tasks get numbers and times in the same order, but for transactions that submit
--- at the same time. Nearby tasks may therefore be on the other side of it, see read_selection().
+-- It halves the range of numbers, since tasks get numbers and times in the same order, but for transactions that
+-- submit at the same time. Nearby tasks may therefore be on the other side of it, see read_selection().
 -- Cost: some 20 look-ups for a million tasks. There is no index on created_at, see the table.
 CREATE OR REPLACE FUNCTION number_at(p_moment timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE STRICT

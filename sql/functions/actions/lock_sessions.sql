@@ -1,5 +1,5 @@
--- INTERNAL lock_sessions(runs): locks the sessions of these runs until the end of the transaction, so that two tasks are
--- not queued in one session at once. After the tasks in the lock order, in one order of their own.
+-- INTERNAL lock_sessions(runs): locks the sessions of these runs until the end of the transaction, so that two tasks
+-- are not queued in one session at once. After the tasks in the lock order, in one order of their own.
 CREATE OR REPLACE FUNCTION lock_sessions(p_runs uuid []) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,5 +1,5 @@
--- INTERNAL cancel_tasks(tasks): cancels those of these tasks that are queued, and asks those that are leased or running to
--- stop. The caller has locked them.
+-- INTERNAL cancel_tasks(tasks): cancels those of these tasks that are queued, and asks those that are leased or
+-- running to stop. The caller has locked them.
 CREATE OR REPLACE FUNCTION cancel_tasks(p_ids uuid []) RETURNS void
 LANGUAGE sql VOLATILE
 SET enable_seqscan = off

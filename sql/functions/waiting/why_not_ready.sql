@@ -1,6 +1,6 @@
 -- INTERNAL why_not_ready(task, now): returns the sentence that says what a queued task waits for before it is ready;
--- null if it is ready. A task whose time has come counts as ready, since the next claim takes it. It is one expression,
--- so that the planner inlines it: it then reads the columns that it names, and not the prompt.
+-- null if it is ready. A task whose time has come counts as ready, since the next claim takes it. It is one
+-- expression, so that the planner inlines it: it then reads the columns that it names, and not the prompt.
 CREATE OR REPLACE FUNCTION why_not_ready(p_task tasks, p_now timestamptz) RETURNS text
 LANGUAGE sql STABLE
 AS $$

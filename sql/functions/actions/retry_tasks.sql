@@ -1,5 +1,6 @@
--- INTERNAL retry_tasks(tasks): queues those of these tasks that failed or were canceled again, with all their attempts, and
--- makes those that wait for a time ready. The caller has locked them, and knows that their sessions are not busy.
+-- INTERNAL retry_tasks(tasks): queues those of these tasks that failed or were canceled again, with all their
+-- attempts, and makes those that wait for a time ready. The caller has locked them, and knows that their sessions are
+-- not busy.
 CREATE OR REPLACE FUNCTION retry_tasks(p_ids uuid []) RETURNS void
 LANGUAGE sql VOLATILE
 SET enable_seqscan = off

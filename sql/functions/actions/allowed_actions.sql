@@ -1,6 +1,6 @@
--- INTERNAL allowed_actions(numbers): returns what this session may do with each of these tasks now: cancel, retry, reply.
--- cancel_task(), retry_task() and reply_task() agree with it. To cancel is not offered where it would change nothing, as
--- of a task that stops already.
+-- INTERNAL allowed_actions(numbers): returns what this session may do with each of these tasks now: cancel, retry,
+-- reply. cancel_task(), retry_task() and reply_task() agree with it. To cancel is not offered where it would change
+-- nothing, as of a task that stops already.
 -- Cost: the sessions in which a task waits or runs are looked up once; of a task that has ended, its last run.
 CREATE OR REPLACE FUNCTION allowed_actions(p_numbers bigint []) RETURNS TABLE (number bigint, actions text [])
 LANGUAGE sql STABLE
@@ -12,7 +12,8 @@ AS $$
     SELECT t.number, ARRAY(
             SELECT action FROM unnest(may) WITH ORDINALITY AS verbs (action, position)
             WHERE CASE action
-                WHEN 'cancel' THEN t.status = 'queued' OR t.status IN ('leased', 'running') AND cancel_requested_at IS NULL
+                WHEN 'cancel' THEN t.status = 'queued'
+                    OR t.status IN ('leased', 'running') AND t.cancel_requested_at IS NULL
                 WHEN 'retry' THEN t.wait_reason IN ('retry', 'limit', 'scheduled')
                     OR t.status IN ('failed', 'canceled') AND (t.continues IS NULL OR NOT EXISTS (
                         SELECT FROM task_runs JOIN busy USING (group_name, session_id) WHERE task_runs.id = t.continues

@@ -1,15 +1,15 @@
--- INTERNAL reasons_to_wait(numbers): returns for each of these tasks that is queued the one sentence that says why it does
--- not run. What stops everything comes first, then what stops its tool, then the limits that count it, then its place.
--- It is STABLE, so that it sees everything at one moment. Otherwise a task that starts meanwhile would seem to wait for
--- the slot that it has.
+-- INTERNAL reasons_to_wait(numbers): returns for each of these tasks that is queued the one sentence that says why it
+-- does not run. What stops everything comes first, then what stops its tool, then the limits that count it, then its
+-- place. It is STABLE, so that it sees everything at one moment. Otherwise a task that starts meanwhile would seem to
+-- wait for the slot that it has.
 -- Cost: what tasks have in common is looked up once: the groups of a tool, the limits and the first 1,000 of a lane.
 CREATE OR REPLACE FUNCTION reasons_to_wait(p_numbers bigint []) RETURNS TABLE (number bigint, why text)
 LANGUAGE sql STABLE
 SET enable_seqscan = off
 AS $$
     WITH waiting AS MATERIALIZED (
-        SELECT t.number, t.created_at, t.wait_reason IS NULL AS is_ready, t.lane, t.tool, t.account, t.model, t.tenant_id,
-            t.queue, why_not_ready(t, now) AS not_ready, now
+        SELECT t.number, t.created_at, t.wait_reason IS NULL AS is_ready, t.lane, t.tool, t.account, t.model,
+            t.tenant_id, t.queue, why_not_ready(t, now) AS not_ready, now
         FROM (SELECT clock() AS now OFFSET 0) AS clocks CROSS JOIN tasks AS t
         WHERE t.number = ANY(p_numbers) AND t.status = 'queued'
     ), ready AS MATERIALIZED (
@@ -19,7 +19,9 @@ AS $$
         FROM (SELECT DISTINCT tool, account, now FROM ready) AS asked, group_problems(tool, account, now) AS problems
     ), lanes_of_these AS MATERIALIZED (
         SELECT lane, (
-            SELECT string_agg(format('%s is full (%s/%s)', scope, current_concurrent, max_concurrent), '; ' ORDER BY scope)
+            SELECT string_agg(
+                format('%s is full (%s/%s)', scope, current_concurrent, max_concurrent), '; ' ORDER BY scope
+            )
             FROM concurrency_limits
             WHERE scope = ANY(limit_scopes(tool, model, tenant_id, queue)) AND current_concurrent >= max_concurrent
         ) AS full_limits
@@ -42,8 +44,8 @@ AS $$
     UNION ALL
     SELECT ready.number, CASE
             WHEN alone IS NOT NULL THEN alone
-            WHEN any_open IS NULL THEN format('no worker group serves %s%s: add one with `llmctl group add`', ready.tool,
-                coalesce(' with account ' || ready.account, ''))
+            WHEN any_open IS NULL THEN format('no worker group serves %s%s: add one with `llmctl group add`',
+                ready.tool, coalesce(' with account ' || ready.account, ''))
             WHEN NOT any_open OR full_limits IS NOT NULL
                 THEN concat_ws('; ', CASE WHEN NOT any_open THEN problems END, full_limits)
             WHEN ahead = 0 AND EXISTS (SELECT FROM lanes WHERE lanes.lane = ready.lane AND contended_at IS NOT NULL)

@@ -1,6 +1,6 @@
--- INTERNAL group_problems(tool, account, now): returns whether a worker group of that tool (and of that account, if the
--- task pins one) is open, and in one text what is in the way in each of the others. Both are null if there is no such
--- group. STABLE, since why_waiting() is; nothing else calls this.
+-- INTERNAL group_problems(tool, account, now): returns whether a worker group of that tool (and of that account, if
+-- the task pins one) is open, and in one text what is in the way in each of the others. Both are null if there is no
+-- such group. STABLE, since why_waiting() is; nothing else calls this.
 CREATE OR REPLACE FUNCTION group_problems(
     p_tool text, p_account text, p_now timestamptz, OUT any_open boolean, OUT problems text
 )
