@@ -64,7 +64,7 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
 
 class Connection(TCPServer):
-    """Sends the head of a response together with what follows it, which saves a system call and a wake-up of the client.
+    """Sends the head of a response together with what follows it: that saves a system call and a wake-up of the client.
 
     Something always follows: h11 ends a response without a body with an empty piece.
     """

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 import psycopg
@@ -94,18 +95,22 @@ def posts(stage: Stage) -> list[Result]:
 
 def streams(stage: Stage) -> list[Result]:
     """P9b streams: what open live streams cost the start of an agent, and the API in memory."""
-    with ours(stage, "streams") as own, stage.connection("streams") as connection:
-        with serving(stage, "streams", connection) as api, contextlib.ExitStack() as opened:
-            alone, watched = [], []
-            for _ in range(stage.sizes.posts):
-                alone += start_latencies(stage, [own])[own.name]
-                with contextlib.ExitStack() as watching:
-                    for _ in range(stage.sizes.streams):
-                        watching.enter_context(api.stream("/tasks/1/events"))
-                    watched += start_latencies(stage, [own])[own.name]
-            for _ in range(stage.sizes.streams):
-                opened.enter_context(api.stream())
-            memory = _resident(api.process.pid) / MB
+    with (
+        ours(stage, "streams") as own,
+        stage.connection("streams") as connection,
+        serving(stage, "streams", connection) as api,
+        contextlib.ExitStack() as opened,
+    ):
+        alone, watched = [], []
+        for _ in range(stage.sizes.posts):
+            alone += start_latencies(stage, [own])[own.name]
+            with contextlib.ExitStack() as watching:
+                for _ in range(stage.sizes.streams):
+                    watching.enter_context(api.stream("/tasks/1/events"))
+                watched += start_latencies(stage, [own])[own.name]
+        for _ in range(stage.sizes.streams):
+            opened.enter_context(api.stream())
+        memory = _resident(api.process.pid) / MB
     return [
         Result(
             measure=f"P9b submit to agent, p50, {stage.sizes.streams} streams open",
@@ -138,7 +143,8 @@ def waiting(stage: Stage) -> list[Result]:
             for number in range(stage.sizes.waiting_streams):
                 opened.enter_context(api.stream("/events" if number % 2 else "/events?brief=true"))
             connection.execute("LISTEN dispatcher_heartbeat")
-            next(iter(connection.notifies()))
+            for _ in connection.notifies(stop_after=1):
+                pass
             onlooker.execute("SELECT pg_stat_statements_reset()")
             began = perf_counter()
             for _ in connection.notifies(stop_after=heartbeats):
@@ -225,6 +231,6 @@ def _post(api: Api, request: bytes, clients: int, seconds: float) -> list[float]
 
 def _resident(pid: int) -> int:
     """Return the bytes of memory that a process has."""
-    with open(f"/proc/{pid}/status") as status:
+    with Path(f"/proc/{pid}/status").open() as status:
         [line] = [line for line in status if line.startswith("VmRSS")]
     return int(line.split()[1]) * 1024

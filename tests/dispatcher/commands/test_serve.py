@@ -108,7 +108,8 @@ def test_a_signal_ends_it_with_the_last_event_of_each_stream(site: Site, number:
     with client.events("/events") as stream:
         assert next(stream).name == "state"
         serving.signal(number)
-        assert [event.name for event in stream] == ["bye"]
+        [*_, last] = stream
+        assert last.name == "bye"
     assert serving.wait() == 0
     assert "Traceback" not in serving.story()
 
