@@ -51,3 +51,10 @@ bench *measures:
 fmt:
     .venv/bin/ruff format .
     .venv/bin/ruff check --fix .
+
+# Fetch the scripts of the page anew. A test compares them with their checksums.
+vendor:
+    npm install --prefix build/vendor --no-audit --no-fund --no-package-lock htmx.org@2.0.11 idiomorph@0.8.0
+    cp build/vendor/node_modules/htmx.org/dist/htmx.min.js dispatcher/api/page/static/vendor/
+    cp build/vendor/node_modules/idiomorph/dist/idiomorph.min.js dispatcher/api/page/static/vendor/
+    {{python}} -m pytest tests/dispatcher/api/page/test_files.py

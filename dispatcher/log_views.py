@@ -1,14 +1,16 @@
 """Turns the stored output of an agent into what a person reads. It works on bytes and needs no database."""
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from dispatcher.sizes import size
+from dispatcher.quantities import size
 from dispatcher.terminal import harmless
 from sql.rows import LogState
 from wrappers.base import Activity, Event, Parser, Said
 from wrappers.registry import BUILT_IN, wrapper_of
+
+Clean = Callable[[str], str]
 
 
 class View(Protocol):
@@ -21,13 +23,16 @@ class View(Protocol):
         ...
 
 
-def view_of(tool: str, stream: str, *, raw: bool) -> View:
-    """Return the view for the output of a tool. The built-in CLIs print JSON for programs, which becomes text."""
+def view_of(tool: str, stream: str, *, raw: bool, clean: Clean = harmless) -> View:
+    """Return the view for the output of a tool. The built-in CLIs print JSON for programs, which becomes text.
+
+    ``clean`` makes each line fit for where it is shown.
+    """
     if raw:
         return Raw()
     if stream == "stdout" and tool in BUILT_IN:
-        return Retold(wrapper_of(tool).parser())
-    return Lines()
+        return Retold(wrapper_of(tool).parser(), clean)
+    return Lines(clean)
 
 
 class Raw:
@@ -43,23 +48,25 @@ class Raw:
 class Lines:
     """Whole lines of text, harmless for a terminal. A control sequence that is never closed spoils only one line."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Clean = harmless) -> None:
+        self._clean = clean
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = ""
 
     def feed(self, content: bytes) -> bytes:
         *lines, self._begun = (self._begun + self._decoder.decode(content)).split("\n")
-        return "".join(f"{harmless(line)}\n" for line in lines).encode()
+        return "".join(f"{self._clean(line)}\n" for line in lines).encode()
 
     def end(self) -> bytes:
-        return harmless(self._begun + self._decoder.decode(b"", final=True)).encode()
+        return self._clean(self._begun + self._decoder.decode(b"", final=True)).encode()
 
 
 class Retold:
     """What the agent said, and in brackets what it did."""
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, clean: Clean = harmless) -> None:
         self._parser = parser
+        self._clean = clean
         self._at_line_start = True
 
     def feed(self, content: bytes) -> bytes:
@@ -73,9 +80,9 @@ class Retold:
     def _tell(self, event: Event) -> str:
         match event:
             case Said(text) if text:
-                told = "\n".join(map(harmless, text.split("\n")))
+                told = "\n".join(map(self._clean, text.split("\n")))
             case Activity(text):
-                told = ("" if self._at_line_start else "\n") + f"[{harmless(text)}]\n"
+                told = ("" if self._at_line_start else "\n") + f"[{self._clean(text)}]\n"
             case _:
                 return ""
         self._at_line_start = told.endswith("\n") or (not told and self._at_line_start)

@@ -6,7 +6,7 @@ from unicodedata import category
 
 from dispatcher.errors import shortened
 
-_ESCAPE_SEQUENCE = re.compile(
+ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS: titles, links, clipboard
     r"|\x1b[ -/]*[0-~]?",
@@ -32,7 +32,7 @@ def harmless(text: str) -> str:
     It removes escape sequences, control and format characters (also those that reorder text), tag characters and other
     invisible characters. Characters without a meaning in Unicode become U+FFFD. Sequences of emoji stay.
     """
-    text = _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n"))
+    text = ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n"))
     if text.isascii():
         return _ASCII_CONTROL.sub("", text)
     text = text.translate(_replacements(text))

@@ -90,15 +90,19 @@ def retry_task(task: str) -> Call[None]:
     return Call("retry_task", {"task": task}, NOTHING)
 
 
-def show_task(task: str, prompt_characters: int | None = None) -> Call[Task]:
+def show_task(
+    task: str, prompt_characters: int | None = None, *, with_output: bool | None = None
+) -> Call[Task]:
     """Show everything about a task, with its whole prompt or only so many characters of it."""
-    arguments = {"task": task, **given(prompt_characters=prompt_characters)}
+    arguments = {"task": task, **given(prompt_characters=prompt_characters, with_output=with_output)}
     return Call("show_task", arguments, value(Task), result_size=LARGEST_TEXT)
 
 
-def show_task_as_json(task: str, prompt_characters: int | None = None) -> Call[dict[str, object]]:
+def show_task_as_json(
+    task: str, prompt_characters: int | None = None, *, with_output: bool | None = None
+) -> Call[dict[str, object]]:
     """Call show_task() for a program: the whole object as PostgreSQL returns it."""
-    arguments = {"task": task, **given(prompt_characters=prompt_characters)}
+    arguments = {"task": task, **given(prompt_characters=prompt_characters, with_output=with_output)}
     return Call("show_task", arguments, value(dict[str, object]), result_size=LARGEST_TEXT)
 
 

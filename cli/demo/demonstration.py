@@ -18,7 +18,7 @@ from dispatcher.database.apply_settings import apply_settings
 from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.errors import ExitCode
 from dispatcher.host import mounts
-from dispatcher.sizes import size
+from dispatcher.quantities import size
 from sql import calls
 from sql.rows import Submitted
 

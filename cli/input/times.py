@@ -5,9 +5,9 @@ from datetime import UTC, datetime, time, timedelta
 
 import typer
 
-_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", re.ASCII)
+from dispatcher.durations import seconds_of
+
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?", re.ASCII)
-_LONGEST = timedelta(days=3650)
 
 
 def duration_option(help_: str, *names: str) -> object:
@@ -16,17 +16,11 @@ def duration_option(help_: str, *names: str) -> object:
 
 
 def parse_duration(given: str) -> int:
-    """Return the seconds of ``90``, ``90s``, ``10m``, ``2h``, ``1d`` or a sum such as ``1h30m``; at most ten years."""
-    found = _DURATION.fullmatch(given.strip())
-    if not given.strip() or not found:
-        raise typer.BadParameter(
-            f"{given!r} is not a length of time: expected 90 (seconds), 90s, 10m, 2h, 1d or 1h30m"
-        )
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    length = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    if length > _LONGEST.total_seconds():
-        raise typer.BadParameter(f"{given!r} is longer than ten years")
-    return length
+    """Return what :func:`dispatcher.durations.seconds_of` does. Raises :class:`typer.BadParameter`."""
+    try:
+        return seconds_of(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def parse_time(given: str, now: datetime | None = None) -> datetime:

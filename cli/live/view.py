@@ -7,8 +7,9 @@ from rich.text import Text
 from cli.live.snapshot import Snapshot
 from cli.show.group_tables import WATCHED_GROUPS
 from cli.show.tables import Column, table
-from cli.show.task_tables import STYLES, TASKS, remark
+from cli.show.task_tables import STYLES, TASKS
 from dispatcher.durations import duration
+from dispatcher.remarks import remark
 from dispatcher.terminal import one_line
 from sql.rows import DispatcherRow, TaskRow
 

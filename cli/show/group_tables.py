@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from cli.show.tables import Column
-from cli.show.text import count, money
 from dispatcher.durations import duration
+from dispatcher.quantities import count, money
 from sql.rows import GroupRow, LimitRow, StatsRow
 
 STYLES = {

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.tables import Column, table
-from cli.show.text import age, count, first_lines, money, stopwatch
+from cli.show.text import first_lines
 from dispatcher.durations import duration
-from dispatcher.sizes import size
+from dispatcher.quantities import age, count, money, size, stopwatch
+from dispatcher.remarks import ran_s, remark
 from dispatcher.terminal import one_line
 from sql.rows import FileRow, RunRow, Task, TaskRow
 
@@ -30,28 +31,15 @@ STYLES = {
 }
 
 _PROMPT_LINES = 12
-SILENCE = 60.0
-"""After this many seconds without output the table says so."""
 
 
 def state_style(task: TaskRow) -> str:
     return STYLES.get(task.wait_reason or task.status, "")
 
 
-def remark(task: TaskRow) -> str | None:
-    """Return what the task does, why it waits, or what went wrong."""
-    if task.status == "queued":
-        return task.why
-    if task.silent_s is not None and task.silent_s >= SILENCE:
-        return f"{task.activity or 'no output'}, silent for {duration(task.silent_s)}"
-    if task.activity is not None:
-        return task.activity
-    return task.error_message or task.error_class if task.status == "failed" else None
-
-
-def elapsed(task: TaskRow) -> str | None:
-    """Return how long the agent has been running, or ran. A task that waits for its next attempt has no such time."""
-    return None if task.elapsed_s is None or task.status == "queued" else stopwatch(task.elapsed_s)
+def _elapsed(task: TaskRow) -> str | None:
+    seconds = ran_s(task)
+    return None if seconds is None else stopwatch(seconds)
 
 
 def _differs(field: str, usual: object) -> "Callable[[Sequence[TaskRow]], bool]":
@@ -75,7 +63,7 @@ TASKS: Sequence[Column[TaskRow]] = (
     ),
     Column("NAME", lambda task: task.name, elastic=True, shown=_differs("name", None)),
     Column("AGE", lambda task: age(task.age_s), right=True),
-    Column("ELAPSED", elapsed, right=True),
+    Column("ELAPSED", _elapsed, right=True),
     Column("TRY", lambda task: f"{task.attempt}/{task.max_attempts}", right=True),
     Column("TOKENS", lambda task: None if task.tokens is None else count(task.tokens), right=True, spare=6),
     Column(

@@ -7,7 +7,7 @@ import typer
 from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, to_json, write
-from dispatcher.sizes import size
+from dispatcher.quantities import size
 
 if TYPE_CHECKING:
     from cli.database.connection import Database

@@ -18,6 +18,10 @@ from dispatcher.api.caller import provide_caller
 from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
 from dispatcher.api.metrics import route as metrics
+from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
+from dispatcher.api.page.health import Checkup
+from dispatcher.api.page.login import LoginLink
+from dispatcher.api.page.site import PAGES
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
     description,
@@ -53,18 +57,22 @@ ROUTES = (
 )
 
 
-def application(settings: Settings, gateway: Gateway, changes: Changes) -> ASGIApp:
-    """Build the application. Handlers find ``gateway``, ``changes`` and ``settings`` in the state of the app."""
+def application(
+    settings: Settings, gateway: Gateway, changes: Changes, login_link: LoginLink | None = None
+) -> ASGIApp:
+    """Build the application. Handlers find what is given in the state of the app, and what is made here."""
+    state = {
+        "settings": settings,
+        "gateway": gateway,
+        "changes": changes,
+        "login_link": login_link or LoginLink(),
+        "checkup": Checkup(),
+        "streams": Streams(changes, settings.api.max_streams),
+    }
     app = Litestar(
-        route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known)],
-        state=State(
-            {
-                "settings": settings,
-                "gateway": gateway,
-                "changes": changes,
-                "streams": Streams(changes, settings.api.max_streams),
-            }
-        ),
+        route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known), *PAGES],
+        state=State(state),
+        template_config=TEMPLATE_CONFIG,
         dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
         response_class=Answer,
         plugins=[DescribedAmounts()],

@@ -1,7 +1,8 @@
 """What keeps other web sites away from us: a browser sends their requests to our address, too.
 
 * A site may let its own name lead to our address (DNS rebinding): so the Host header must be a name of ours.
-* A site may post a form to us: so an unsafe request that a browser sends must come from our own page.
+* A site may post a form to us: so an unsafe request that a browser sends must come from our own page. A browser says
+  from where (Origin, Sec-Fetch-Site). Programs do not, so without either a request must bring its token in a header.
 * A text of an agent may hold markup: the policy lets a page load nothing but our own files, and run no inline script.
 """
 
@@ -18,14 +19,14 @@ from dispatcher.configuration.settings import ApiSettings
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers would send our own forms with `Origin: null`
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -73,11 +74,13 @@ class BrowserSafety:
             )
         if method in SAFE_METHODS:
             return None
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin is not None and _authority(origin) != headers.get("host", "").lower():
             return f"a page of {origin} may not send this request"
-        if headers.get("sec-fetch-site") not in (None, "same-origin", "none"):
+        if site not in (None, "same-origin", "none"):
             return "a page of another site may not send this request"
+        if origin is None and site is None and "cookie" in headers and "authorization" not in headers:
+            return "a cookie counts only with a header Origin: programs send `Authorization: Bearer TOKEN`"
         return None
 
 
@@ -85,6 +88,14 @@ def _host_name(host: str) -> str:
     """Return the name in a Host header, without a port and without the brackets of an IPv6 address."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _authority(origin: str) -> str:
+    """Return the name and port in an Origin header; nothing for `null`, which a sandboxed page sends."""
+    try:
+        return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
 

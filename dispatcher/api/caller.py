@@ -9,6 +9,8 @@ from litestar.datastructures import State
 from dispatcher.api.gateway import Gateway
 from dispatcher.errors import UnauthorizedError
 from dispatcher.tokens import hashed
+from sql import api_calls
+from sql.api_rows import Acting
 from sql.call import Call
 
 Result = TypeVar("Result")
@@ -29,6 +31,10 @@ class Caller:
     async def call(self, call: Call[Result]) -> Result:
         """Make a call. Raises like :meth:`dispatcher.api.gateway.Gateway.call`."""
         return await self.gateway.call(self.token, call)
+
+    async def acting(self) -> Acting:
+        """Return the role and the tenants of the token. Raises like :meth:`call`."""
+        return await self.call(api_calls.act_as(self.token))
 
 
 def token_of(request: ApiRequest) -> str | None:

@@ -1,7 +1,7 @@
 """The log of one run, read from a position on, and told as events."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from dispatcher.api.caller import Caller
 from dispatcher.api.changes import News
 from dispatcher.api.streams import Reading, TokenLife, event
 from dispatcher.host.threads import in_thread
-from dispatcher.log_views import View, remarks, view_of
+from dispatcher.log_views import View, remarks
 from sql import calls
 from sql.rows import LogState, OutputPiece
 
@@ -68,13 +68,18 @@ class RunLog:
 
 
 class LogFeed:
-    """Tells what a run prints from a position on, as bytes or as text for people, until all of it is told."""
+    """Tells what a run prints from a position on, as bytes or as a view of it, until all of it is told.
 
-    def __init__(self, log: RunLog, position: int, life: TokenLife, *, as_text: bool) -> None:
+    ``view_of`` makes the view for a tool and a stream.
+    """
+
+    def __init__(
+        self, log: RunLog, position: int, life: TokenLife, view_of: Callable[[str, str], View] | None = None
+    ) -> None:
         self._log = log
         self._position = position
         self._life = life
-        self._as_text = as_text
+        self._view_of = view_of
         self._view: View | None = None
 
     async def read(self, _: News) -> Reading:
@@ -82,8 +87,8 @@ class LogFeed:
         await self._life.begin()
         # The state first: when it says that a run has ended, all of its output is there.
         state = await self._log.state()
-        if self._as_text and self._view is None:
-            self._view = await self._replayed(state.tool)
+        if self._view_of is not None and self._view is None:
+            self._view = await self._replayed(self._view_of(state.tool, self._log.stdio))
         pieces = await self._log.pieces(self._position)
         events = []
         for piece in pieces:
@@ -109,9 +114,9 @@ class LogFeed:
         said = list(remarks(state, self._log.stdio, shown_by=other))
         return End(state.run_status or "", said, self._view.end().decode() if self._view is not None else "")
 
-    async def _replayed(self, tool: str) -> View:
-        """Return the view as it was when everything before our position had been told."""
-        view, at = view_of(tool, self._log.stdio, raw=False), 0
+    async def _replayed(self, view: View) -> View:
+        """Return a new view as it was when everything before our position had been told."""
+        at = 0
         while at < self._position and (pieces := await self._log.pieces(at)):
             for piece in pieces:
                 if before := _before(piece, self._position):

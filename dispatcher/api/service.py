@@ -23,6 +23,7 @@ from dispatcher.api.application import application
 from dispatcher.api.changes import Changes
 from dispatcher.api.connections import serve_connections
 from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
+from dispatcher.api.page.login import LoginLink
 from dispatcher.api.patience import Patience
 from dispatcher.configuration import paths
 from dispatcher.configuration.settings import ApiSettings, Settings
@@ -78,8 +79,10 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             if while_stdin_is_open:
                 nursery.start_soon(_until_stdin_ends, told_to_end)
             log.info("the API is served", url=url_of(settings.api, bound))
+            login_link = LoginLink()
+            login_link.print_on_terminal(url_of(settings.api, bound))
             nursery.start_soon(_end_streams, told_to_end, changes)
-            app = _guarded(application(settings, gateway, changes), settings.api)
+            app = _guarded(application(settings, gateway, changes, login_link), settings.api)
             await _serve_connections(app, settings.api, bound, told_to_end)
             nursery.cancel_scope.cancel()
 

@@ -8,7 +8,7 @@ from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
 from dispatcher.errors import ExitCode
-from dispatcher.sizes import size
+from dispatcher.quantities import size
 from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3

@@ -108,7 +108,9 @@ async def follow_task(request: ApiRequest, caller: Caller, number: Number, brief
 
     async def read(_: News) -> Reading:
         await life.begin()
-        task: Task = await caller.call(calls.show_task(str(number), 0 if brief else MOST_PROMPT))
+        task: Task = await caller.call(
+            calls.show_task(str(number), 0 if brief else MOST_PROMPT, with_output=False)
+        )
         return Reading(event("state", {} if brief else task), life.left())
 
     return streams_of(request).respond(read, number)

@@ -1,5 +1,6 @@
 """`/tasks/N/runs/R/log`: what an agent printed, as bytes, or live as events."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from dispatcher.api.log_feed import LogFeed, RunLog, from_event_id
 from dispatcher.api.problems import HttpError, documented
 from dispatcher.api.routes.tasks import Number
 from dispatcher.api.streams import EVENT_STREAM, SentEvent, TokenLife, nothing_more, streams_of
-from dispatcher.log_views import remarks
+from dispatcher.log_views import remarks, view_of
 from sql import calls
 
 OCTETS = "application/octet-stream"
@@ -120,7 +121,7 @@ async def follow_log(
         return nothing_more
     position = start if last_event_id is None else resumed
     log = RunLog(caller, number, run_no, stdio)
-    feed = LogFeed(log, position, TokenLife(caller), as_text=view == "text")
+    feed = LogFeed(log, position, TokenLife(caller), partial(view_of, raw=False) if view == "text" else None)
     return streams_of(request).respond(feed.read, number)
 
 

@@ -1,7 +1,10 @@
--- API show_task(task, prompt_characters): returns everything about one task as one JSON object, with its runs and
--- files, and all of its prompt or only so many characters. A task that waits for a service may have had thousands of
--- runs: the object has the last 500 of `run_count`, and the last 4 MB of what they printed and answered. Raises LD404.
-CREATE OR REPLACE FUNCTION show_task(p_task text, p_prompt_characters integer DEFAULT NULL) RETURNS jsonb
+-- API show_task(task, prompt_characters, with_output): returns everything about one task as one JSON object, with its
+-- runs and files, and all of its prompt or only so many characters. A task that waits for a service may have had
+-- thousands of runs: the object has the last 500 of `run_count`, and the last 4 MB of what they printed and answered,
+-- unless with_output is false: a page that stays up to date would read all that at each change. Raises LD404.
+CREATE OR REPLACE FUNCTION show_task(
+    p_task text, p_prompt_characters integer DEFAULT NULL, p_with_output boolean DEFAULT true
+) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
     SELECT to_jsonb(t) - ARRAY['lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt'] || jsonb_build_object(
@@ -15,11 +18,11 @@ AS $$
         ),
         'run_count', (SELECT count(*) FROM task_runs WHERE task_id = t.id),
         'runs', coalesce((
-            SELECT jsonb_agg(to_jsonb(listed) || jsonb_build_object(
+            SELECT jsonb_agg(to_jsonb(listed) || CASE WHEN p_with_output THEN jsonb_build_object(
                 'stdout', CASE WHEN shown THEN r.stdout_trunc END, 'stderr', CASE WHEN shown THEN r.stderr END,
-                'final_text', CASE WHEN shown THEN r.final_text END) ORDER BY listed.run_no)
+                'final_text', CASE WHEN shown THEN r.final_text END) ELSE '{}' END ORDER BY listed.run_no)
             FROM (
-                SELECT id, sum(coalesce(octet_length(stdout_trunc), 0) + coalesce(octet_length(stderr), 0)
+                SELECT id, p_with_output AND sum(coalesce(octet_length(stdout_trunc), 0) + coalesce(octet_length(stderr), 0)
                     + coalesce(octet_length(final_text), 0)) OVER (ORDER BY run_no DESC) < 4000000
                     OR run_no = t.run_no AS shown
                 FROM task_runs WHERE task_id = t.id ORDER BY run_no DESC LIMIT 500

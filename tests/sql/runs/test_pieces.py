@@ -131,6 +131,9 @@ def test_a_task_with_thousands_of_runs_can_be_shown(db: Client, dispatcher: UUID
         " 'failed', repeat('o', 10000), repeat('e', 10000)"
         " from task_runs, generate_series(2, 15000) as i"
     )
+    brief = db.value("select show_task(%s, p_with_output => false)", str(run.number))
+    assert isinstance(brief, dict)
+    assert not {"stdout", "stderr", "final_text"} & set(brief["runs"][0])
     shown = db.value("select show_task(%s)", str(run.number))
     assert isinstance(shown, dict)
     assert shown["run_count"] == 15000

@@ -1,0 +1,23 @@
+"""What a list says about a task beside its state, on the command line and on the page."""
+
+from dispatcher.durations import duration
+from sql.rows import TaskRow
+
+SILENCE = 60.0
+"""After this many seconds without output a list says so."""
+
+
+def remark(task: TaskRow) -> str | None:
+    """Return what the task does, why it waits, or what went wrong."""
+    if task.status == "queued":
+        return task.why
+    if task.silent_s is not None and task.silent_s >= SILENCE:
+        return f"{task.activity or 'no output'}, silent for {duration(task.silent_s)}"
+    if task.activity is not None:
+        return task.activity
+    return task.error_message or task.error_class if task.status == "failed" else None
+
+
+def ran_s(task: TaskRow) -> float | None:
+    """Return how long the agent has been running, or ran. A task that waits for its next attempt has no such time."""
+    return None if task.status == "queued" else task.elapsed_s

@@ -1,0 +1,64 @@
+"""Statistics: a table with the numbers, and charts of the same."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.dispatcher.api.conftest import Site, one_postgres
+from tests.dispatcher.api.page.conftest import Browser, Page
+
+pytestmark = [pytest.mark.anyio, one_postgres]
+Open = Callable[..., Browser]
+
+
+def rows(page: Page) -> list[list[str]]:
+    return [[cell.text for cell in row.all("th") + row.all("td")] for row in page.root.one("tbody").all("tr")]
+
+
+async def test_without_runs_the_page_says_so(browser: Open) -> None:
+    page = await browser("reader").get("/ui/stats")
+    assert "No run has ended in this time." in page.root.one("main").text
+    assert not page.root.all("table")
+
+
+async def test_a_day_has_its_numbers_and_every_day_its_place_in_the_charts(browser: Open, site: Site) -> None:
+    site.db.submit_some(2)
+    site.run_next(
+        cost_usd=1.25, input_tokens=1500, cached_input_tokens=500, output_tokens=10, auth_mode="key"
+    )
+    site.run_next("agent_error", cost_usd=0.5, auth_mode="login")
+    page = await browser("reader").get("/ui/stats?since=7d")
+    today = datetime.now(UTC).date()
+    [row] = rows(page)
+    assert row[:6] == [str(today), "2", "1", "1", "0", "0"]
+    assert row[7:] == ["1.5k", "500", "10", "$1.25", "$0.50"]
+    assert [figure.one("strong").text for figure in page.root.all("figure")] == ["Runs", "Cost", "Tokens"]
+    for figure in page.root.all("figure"):
+        chart = figure.one("svg")
+        assert (chart["role"], chart.one("title").text) == ("img", f"{figure.one('strong').text} a day")
+        assert str(today - timedelta(days=6)) in chart["aria-label"]
+        assert len({rect["x"] for rect in chart.all("rect")}) == 1
+
+
+@pytest.mark.parametrize("by", ["group", "tool", "model", "tenant"])
+async def test_keys_are_compared_by_bars(browser: Open, site: Site, by: str) -> None:
+    site.db.submit(tenant_id="<b>", model='"x')
+    site.run_next()
+    page = await browser("reader").get(f"/ui/stats?by={by}&since=")
+    assert len(page.root.all("figure")[0].all("svg")) == len(rows(page))
+    assert not page.root.one("main").all("b")
+
+
+async def test_a_producer_of_one_tenant_sees_its_own_numbers_only(browser: Open, site: Site) -> None:
+    site.db.submit(tenant_id="alone")
+    site.run_next()
+    page = await browser("producer", "alone").get("/ui/stats?by=tenant")
+    assert [row[:2] for row in rows(page)] == [["alone", "1"]]
+
+
+@pytest.mark.parametrize("query", ["by=planet", "since=soon", "since=2031-01-01"])
+async def test_a_bad_grouping_or_time_is_told(browser: Open, query: str) -> None:
+    page = await browser("reader").get(f"/ui/stats?{query}")
+    assert page.status == 400
+    assert "expected" in page.problem
