@@ -25,13 +25,12 @@ from dispatcher.api.connections import serve_connections
 from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.patience import Patience
-from dispatcher.configuration import paths
+from dispatcher.configuration import logs, paths
 from dispatcher.configuration.settings import ApiSettings, Settings
 from dispatcher.database.connection import connect, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
-from dispatcher.loop import logs
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ import trio
 from msgspec.structs import replace
 
 from dispatcher import __version__
-from dispatcher.configuration import paths
+from dispatcher.configuration import logs, paths
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.apply_settings import apply_settings
@@ -25,7 +25,6 @@ from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import linux
 from dispatcher.host.threads import in_thread
-from dispatcher.loop import logs
 from dispatcher.loop.api_process import serve_api
 from dispatcher.loop.assembly import STATEMENT_TIMEOUT, assembled
 from dispatcher.loop.event_loop import EventLoop
