@@ -15,8 +15,9 @@ from dispatcher.api import problems
 from dispatcher.api.answers import Answer, DescribedAmounts
 from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.live.changes import Changes
+from dispatcher.api.live.streams import Streams
 from dispatcher.api.metrics import route as metrics
 from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
 from dispatcher.api.page.health import Checkup
@@ -37,7 +38,6 @@ from dispatcher.api.routes import (
     tasks,
 )
 from dispatcher.api.selections import provide_selection
-from dispatcher.api.streams import Streams
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 

@@ -20,9 +20,9 @@ from hypercorn.typing import ASGIFramework
 from litestar.types import ASGIApp
 
 from dispatcher.api.application import application
-from dispatcher.api.changes import Changes
 from dispatcher.api.connections import serve_connections
 from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.patience import Patience
 from dispatcher.configuration import logs, paths

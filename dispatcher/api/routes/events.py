@@ -12,10 +12,10 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from dispatcher.api.caller import ApiRequest, Caller
-from dispatcher.api.changes import Changes, News
+from dispatcher.api.live.changes import Changes, News
+from dispatcher.api.live.streams import EVENT_STREAM, Reading, SentEvent, TokenLife, event, streams_of
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.tasks import Number
-from dispatcher.api.streams import EVENT_STREAM, Reading, SentEvent, TokenLife, event, streams_of
 from sql import api_calls, calls
 from sql.api_rows import Group, Selection, TaskItem
 from sql.rows import DispatcherRow, Task

@@ -12,10 +12,10 @@ from litestar.response import Stream
 from litestar.types import ASGIApp
 
 from dispatcher.api.caller import ApiRequest, Caller
-from dispatcher.api.log_feed import LogFeed, RunLog, from_event_id
+from dispatcher.api.live.log_feed import LogFeed, RunLog, from_event_id
+from dispatcher.api.live.streams import EVENT_STREAM, SentEvent, TokenLife, nothing_more, streams_of
 from dispatcher.api.problems import HttpError, documented
 from dispatcher.api.routes.tasks import Number
-from dispatcher.api.streams import EVENT_STREAM, SentEvent, TokenLife, nothing_more, streams_of
 from dispatcher.log_views import remarks, view_of
 from sql import calls
 

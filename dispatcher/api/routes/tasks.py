@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import ApiRequest, Caller
-from dispatcher.api.changes import Changes
+from dispatcher.api.live.changes import Changes
 from dispatcher.api.problems import documented
 from dispatcher.errors import WrongStateError
 from sql import api_calls, calls

@@ -13,8 +13,8 @@ import trio
 from litestar.types import ASGIApp
 
 from dispatcher.api.application import application
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.configuration.settings import ApiSettings, Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.postgres import PostgresServer

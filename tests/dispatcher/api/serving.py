@@ -11,8 +11,8 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 
 from dispatcher.api.application import application
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
 

@@ -8,8 +8,8 @@ import pytest
 from httpx import ASGITransport
 
 from dispatcher.api.application import application
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
 from tests.dispatcher.api.metrics.promtool import promtool

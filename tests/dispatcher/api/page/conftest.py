@@ -12,8 +12,8 @@ from litestar.types import ASGIApp
 
 from dispatcher.api.application import application
 from dispatcher.api.caller import COOKIE
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.api.page.login import LoginLink
 from dispatcher.database.connection import connect
 from tests.dispatcher.api.conftest import Site

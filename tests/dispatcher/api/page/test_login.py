@@ -9,8 +9,8 @@ import pytest
 
 from dispatcher.api.application import application
 from dispatcher.api.caller import COOKIE
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.api.page.login import LoginLink
 from dispatcher.database.connection import connect
 from tests.dispatcher.api.conftest import Site, one_postgres

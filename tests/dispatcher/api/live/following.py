@@ -13,8 +13,8 @@ import trio
 from msgspec import structs
 
 from dispatcher.api.application import application
-from dispatcher.api.changes import Changes
 from dispatcher.api.gateway import open_gateway
+from dispatcher.api.live.changes import Changes
 from dispatcher.database.connection import connect
 from tests.dispatcher.api.conftest import Api, Site
 

@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 import trio
 
-from dispatcher.api.changes import GRACE, SHORTEST_PAUSE, Changes, News, Subscription
+from dispatcher.api.live.changes import GRACE, SHORTEST_PAUSE, Changes, News, Subscription
 from dispatcher.database.connection import connect
 from tests.dispatcher.api.conftest import Site, one_postgres
-from tests.dispatcher.api.live import PATIENCE
+from tests.dispatcher.api.live.following import PATIENCE
 
 pytestmark = one_postgres
 

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from dispatcher.api.caller import ApiRequest, Caller
-from dispatcher.api.changes import SHORTEST_PAUSE, Changes, News, Subscription
+from dispatcher.api.live.changes import SHORTEST_PAUSE, Changes, News, Subscription
 from dispatcher.api.problems import HttpError, problem_of
 from dispatcher.errors import DatabaseError, DispatchError, ForbiddenError
 from sql import api_calls

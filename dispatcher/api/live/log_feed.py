@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from msgspec import Struct
 
 from dispatcher.api.caller import Caller
-from dispatcher.api.changes import News
-from dispatcher.api.streams import Reading, TokenLife, event
+from dispatcher.api.live.changes import News
+from dispatcher.api.live.streams import Reading, TokenLife, event
 from dispatcher.host.threads import in_thread
 from dispatcher.log_views import View, remarks
 from sql import calls

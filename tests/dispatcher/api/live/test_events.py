@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from tests.dispatcher.api.conftest import Api, Site, one_postgres, problem
-from tests.dispatcher.api.live import PATIENCE, following, own_api
+from tests.dispatcher.api.live.following import PATIENCE, following, own_api
 
 pytestmark = one_postgres
 

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from dispatcher.log_views import view_of
 from tests.dispatcher.api.conftest import Api, Site, one_postgres, problem
-from tests.dispatcher.api.live import Following, following
+from tests.dispatcher.api.live.following import Following, following
 from tests.sql.client import Client, Run
 from tests.wrappers.record import RECORDED
 
