@@ -4,8 +4,10 @@ The clients are plain sockets with requests that are made once, since they share
 """
 
 import contextlib
+import gzip
 import hashlib
 import json
+import re
 import secrets
 import selectors
 import socket
@@ -13,6 +15,7 @@ import statistics
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
 
@@ -167,9 +170,40 @@ def waiting(stage: Stage) -> list[Result]:
     ]
 
 
+def first_paint(stage: Stage) -> list[Result]:
+    """P9b page: the bytes that a browser fetches before the first page stands there."""
+    with (
+        stage.database("paint") as connection,
+        serving(stage, "paint", connection) as api,
+        contextlib.closing(HTTPConnection("127.0.0.1", api.port)) as client,
+    ):
+        size, page = _fetch(client, api, "/ui/")
+        needed = re.findall(r'<(?:script|link)[^>]+(?:src|href)="([^"]+)"', page)
+        size += sum(_fetch(client, api, path)[0] for path in needed)
+    return [
+        Result(
+            measure=f"P9b first paint of the page, {1 + len(needed)} files",
+            ours=f"{size / 1000:.0f} kB",
+            reference="100 kB",
+            ratio=size / 100_000,
+            goal=1,
+        )
+    ]
+
+
+def _fetch(client: HTTPConnection, api: Api, path: str) -> tuple[int, str]:
+    """Return how many bytes are sent for a path, to a browser that takes gzip, and the text."""
+    client.request("GET", path, headers={"Cookie": f"llmctl_token={api.token}", "Accept-Encoding": "gzip"})
+    answer = client.getresponse()
+    assert answer.status == 200, path
+    sent = answer.read()
+    text = gzip.decompress(sent) if answer.headers["Content-Encoding"] == "gzip" else sent
+    return len(sent), text.decode()
+
+
 def api(stage: Stage) -> list[Result]:
     """P9b: all of it."""
-    return [*posts(stage), *streams(stage), *waiting(stage)]
+    return [*posts(stage), *streams(stage), *waiting(stage), *first_paint(stage)]
 
 
 @contextlib.contextmanager

@@ -1,9 +1,8 @@
-"""Counts and metrics with a million tasks, and what keeping them costs. Run ``python -m tests.bench.counts``."""
+"""P9c: counts and metrics with a million tasks, and what keeping them costs."""
 
 import json
 import statistics
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import perf_counter
 
 import psycopg
@@ -11,8 +10,7 @@ from psycopg.sql import SQL, Identifier
 
 from tests.bench.churn import Mill
 from tests.bench.result import Result
-from tests.bench.sizes import FULL
-from tests.bench.stage import Stage, stage
+from tests.bench.stage import Stage
 
 ROUNDS = 15
 QUEUES, TENANTS = 100, 50
@@ -26,7 +24,7 @@ TRIGGERS = {
 
 
 def counts(stage: Stage) -> list[Result]:
-    """Return the time of each reader against count(*), and the rate of submitting with tallies against without."""
+    """P9c: the time of each reader against count(*), and the rate of submitting with tallies against without."""
     with stage.database("counts") as connection:
         _fill(connection, stage.sizes.backlog)
         counted = _milliseconds(
@@ -39,7 +37,7 @@ def counts(stage: Stage) -> list[Result]:
     many = f"of {stage.sizes.backlog:,} tasks, {QUEUES * TENANTS:,} lanes"
     return [
         Result(
-            measure=f"{name}() {many}",
+            measure=f"P9c {name}() {many}",
             ours=f"{took:.1f} ms",
             reference=f"{counted:.0f} ms count(*)",
             ratio=took / counted,
@@ -69,9 +67,13 @@ def _kept(stage: Stage) -> list[Result]:
     with stage.database("kept") as connection:
         connection.execute("SELECT put_group('bench', 'claude', 'bench', 100)")
         return [
-            _compared("submit_tasks() with tallies", lambda: _submit(connection, tasks), connection, ROUNDS),
-            _compared("submit_task() with tallies", lambda: _submit_one(connection), connection, 20 * ROUNDS),
-            _compared("life of 16 tasks with tallies", Mill(connection).turn, connection, 10 * ROUNDS),
+            _compared(
+                "P9c submit_tasks() with tallies", lambda: _submit(connection, tasks), connection, ROUNDS
+            ),
+            _compared(
+                "P9c submit_task() with tallies", lambda: _submit_one(connection), connection, 20 * ROUNDS
+            ),
+            _compared("P9c life of 16 tasks with tallies", Mill(connection).turn, connection, 10 * ROUNDS),
         ]
 
 
@@ -114,14 +116,3 @@ def _milliseconds(connection: psycopg.Connection, query: str, rounds: int = ROUN
         connection.execute(query.encode()).fetchall()
         times.append((perf_counter() - start) * 1000)
     return statistics.median(times)
-
-
-def _print(results: Sequence[Result]) -> None:
-    for result in results:
-        ratio = 0 if result.ratio is None else result.ratio
-        sys.stdout.write(f"{result.measure}: {result.ours}, {result.reference}, ratio {ratio:.3f}\n")
-
-
-if __name__ == "__main__":
-    with stage(FULL) as place:
-        _print(counts(place))

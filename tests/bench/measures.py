@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from tests.bench.api import api
 from tests.bench.churn import churn
 from tests.bench.claims import claim
+from tests.bench.counts import counts
 from tests.bench.drain import drain
 from tests.bench.growth import growth
 from tests.bench.latency import start
@@ -26,6 +27,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P8": growth,
     "P9": lists,
     "P9b": api,
+    "P9c": counts,
     "N": notify_ceiling,
     "churn": churn,
 }

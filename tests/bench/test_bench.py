@@ -66,6 +66,16 @@ def test_pages_are_measured_for_each_filter() -> None:
     assert slowest["goal"] == 1
 
 
+def test_what_the_api_costs_is_measured() -> None:
+    measured = {str(row["measure"]): row for row in bench("P9b", "P9c")}
+
+    assert [name for name in measured if name.startswith("P9b POST")]
+    assert [name for name in measured if name.startswith("P9b first paint")]
+    assert [name for name in measured if name.startswith("P9c metrics()")]
+    [idle] = [row for name, row in measured.items() if "idle streams" in name]
+    assert idle["ratio"] == 0
+
+
 def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
     measured = [str(row["measure"]) for row in bench("P3", "churn")]
 
