@@ -18,6 +18,7 @@ import msgspec
 import yaml
 
 from dispatcher.api.application import ROUTES
+from dispatcher.configuration.settings import load
 from tests.fixtures.api import free_port
 from tests.fixtures.dispatchers import PATIENCE, ROOT, Site
 
@@ -105,6 +106,16 @@ def test_what_the_guide_says_is_what_happens(site: Site) -> None:
             assert fits(msgspec.json.decode(below.text), real), (below.line, real)
         elif block.language == "sh" and below.language == "text":
             assert text_fits(below.text.strip(), printed[block].strip()), (below.line, printed[block])
+
+
+def test_each_configuration_is_valid(tmp_path: Path) -> None:
+    shown = [block for block in blocks() if block.language == "yaml"]
+
+    assert len(shown) > 1
+    for block in shown:
+        file = tmp_path / "config.yaml"
+        file.write_text(block.text)
+        assert load(file).api.enabled, block.line
 
 
 def test_each_route_is_in_the_table() -> None:
