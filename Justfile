@@ -5,11 +5,12 @@ python := ".venv/bin/python"
 _default:
     @just --list
 
-# Create .venv and install everything, including the pinned agent CLIs that the tests run.
+# Create .venv and install everything, including what the tests run: the pinned agent CLIs, and axe-core.
 setup:
     python3 -m venv .venv
     .venv/bin/pip install --quiet --editable '.[dev]'
     npm install --prefix tests/agents --no-audit --no-fund --no-package-lock
+    npm install --prefix tests/browser --no-audit --no-fund --no-package-lock
 
 # Show the whole system with simulated agents, without any key.
 demo:
@@ -26,6 +27,10 @@ matrix:
 # Show how two accounts share the work when one reaches its limit, in real runs.
 failover:
     {{python}} -m tests.agents.failover_demo
+
+# Make the pictures of docs/images/ anew. `just screenshots DIRECTORY` makes those of all pages, widths and schemes there.
+screenshots *directory:
+    {{python}} -m tests.browser.screenshots {{directory}}
 
 # Check style, imports and SQL.
 lint:

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import uuid4
 
-from litestar import get, post
+from litestar import Response, get, post
+from litestar.enums import MediaType
 from litestar.params import Parameter
 from litestar.response import Redirect, Template
 
@@ -17,6 +18,7 @@ from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.page.task_log import log_of
 from dispatcher.api.routes.tasks import Number
+from dispatcher.errors import NotFoundError
 from sql import calls
 from sql.rows import RunRow, Task
 
@@ -67,6 +69,16 @@ async def task_page(
     return Template("task/page.html", context=context)
 
 
+@get("/tasks/{number:int}/answer", media_type=MediaType.TEXT)
+async def answer(caller: Caller, number: Number) -> Response[str]:
+    """Return the answer as a file. (A browser asks the API's `/tasks/N/result` for anything, and would save JSON.)"""
+    text = _answer_of(await caller.call(calls.show_task(str(number), 0)))
+    if text is None:
+        raise NotFoundError(f"task {number} has no answer")
+    saved_as = {"Content-Disposition": f'attachment; filename="answer-{number}.txt"'}
+    return Response(text, media_type=MediaType.TEXT, headers=saved_as)
+
+
 @post("/tasks/{number:int}/reply")
 async def reply(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
     """Queue the reply, once however often the form is sent, and lead to its task."""
@@ -106,4 +118,4 @@ def _spent(runs: Sequence[RunRow]) -> Spent:
     )
 
 
-ROUTES = (task_page, reply)
+ROUTES = (task_page, answer, reply)

@@ -32,7 +32,7 @@ def test_without_its_extra_it_says_what_to_install(site: Site, module: str) -> N
     refused = subprocess.run(
         [sys.executable, "-c", hiding, "--config", str(site.write_config()), "serve"],
         cwd=ROOT,
-        env=site._variables(None),
+        env=site.variables(None),
         capture_output=True,
         text=True,
         check=False,
@@ -120,7 +120,7 @@ def test_it_ends_with_its_standard_input(site: Site) -> None:
     process = subprocess.Popen(
         [*DISPATCHER, "--config", str(site.write_config()), "serve", "--while-stdin-is-open"],
         cwd=ROOT,
-        env=site._variables(None),
+        env=site.variables(None),
         stdin=ours,
         stderr=subprocess.PIPE,
         text=True,

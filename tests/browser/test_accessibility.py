@@ -1,0 +1,80 @@
+"""Everybody can use each page: axe-core finds nothing serious, in both schemes, on a phone and on a desk."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.agents.real_agents import unavailable
+from tests.browser.chromium import Chromium
+from tests.browser.conftest import Page
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+
+JUDGE = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then(result => done(JSON.stringify(result.violations
+    .filter(one => ["serious", "critical"].includes(one.impact))
+    .map(one => ({id: one.id, where: one.nodes.map(node => node.target.join(" ") + ": " + node.failureSummary)}))
+)));
+"""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    if not AXE.exists():
+        unavailable("no axe-core here: `npm install --prefix tests/browser --no-package-lock` fetches it")
+    return AXE.read_text()
+
+
+@pytest.fixture(scope="module")
+def paths(page: Page) -> Sequence[str]:
+    """Addresses of all pages, with something on each of them."""
+    site = page.site
+    coloured = "for c in 30 31 33 34 37 90 94; do printf '\\033[%dmcolour ' $c; done; echo file > a.txt"
+    succeeded = site.submit(coloured, output_files=["a.txt"], labels={"a": "b"})
+    failed = site.submit("echo wrong >&2; exit 1", max_attempts=1, name="fails")
+    scheduled = site.submit("true", name="waits", delay_s=86_400)
+    site.wait_for("succeeded", succeeded)
+    site.wait_for("failed", failed)
+    return [
+        "/ui/login",
+        "/ui/",
+        "/ui/tasks",
+        f"/ui/tasks/{succeeded}",
+        f"/ui/tasks/{failed}",
+        f"/ui/tasks/{scheduled}",
+        "/ui/tasks/999999",
+        "/ui/new",
+        "/ui/accounts",
+        "/ui/stats",
+        "/ui/health",
+    ]
+
+
+@pytest.mark.parametrize("width", [360, 1024])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_no_page_has_a_serious_finding(
+    logged_in: Chromium, axe: str, paths: Sequence[str], width: int, dark: bool
+) -> None:
+    logged_in.look(width=width, dark=dark)
+    found = {}
+    for path in paths:
+        logged_in.open(path)
+        logged_in.find("h1")
+        logged_in.script(axe)
+        found[path] = json.loads(str(logged_in.wait_for_script(JUDGE)))
+
+    assert {path: findings for path, findings in found.items() if findings} == {}
+
+
+def test_a_picture_without_a_text_is_found(logged_in: Chromium, axe: str) -> None:
+    logged_in.open("/ui/new")
+    logged_in.script(
+        "document.querySelector('main').append(Object.assign(new Image(), {src: '/ui/static/icon.svg'}))"
+    )
+    logged_in.script(axe)
+
+    findings = json.loads(str(logged_in.wait_for_script(JUDGE)))
+    assert [one["id"] for one in findings] == ["image-alt"]
