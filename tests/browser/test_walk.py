@@ -137,6 +137,17 @@ def test_selected_tasks_are_canceled_after_a_preview_that_says_how_many(
     assert logged_in.find(f"#task-{numbers[0]}").text.count("canceled") == 1
 
 
+def test_all_tasks_of_a_page_are_selected_at_once(logged_in: Chromium, page: Page) -> None:
+    name = unique("all")
+    page.site.submit_many([{"tool": "sh", "prompt": "true", "name": name, "delay_s": 86_400}] * 3)
+    filtered(logged_in, name)
+
+    logged_in.click("[data-all]")
+    logged_in.follow("button", "Cancel selected")
+
+    assert logged_in.find("h1").text == "Cancel 3 tasks?"
+
+
 def test_what_grew_after_the_preview_is_not_done_but_shown_anew(logged_in: Chromium, page: Page) -> None:
     name = unique("grew")
     task = {"tool": "sh", "prompt": "true", "name": name, "delay_s": 86_400}
