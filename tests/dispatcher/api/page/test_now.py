@@ -96,7 +96,7 @@ async def test_each_role_that_may_act_has_its_buttons(browser: Open, site: Site,
     person = browser(role)
     assert (await person.get("/ui/")).status == 200
     row = (await person.get("/ui/tasks")).root.one("tr", id=f"task-{number}")
-    assert [button.text for button in row.all("button")] == ["Cancel", "Retry"]
+    assert [button.text for button in row.all("button")] == ["Cancel", "Run now"]
     assert row.one("input", type="checkbox")["value"] == str(number)
 
 
