@@ -60,6 +60,32 @@ async def test_refusals_are_raised_as_what_they_are_and_spoil_no_connection(
     assert caplog.records == []
 
 
+async def test_calls_that_are_prepared_keep_the_rights_of_each_token(gateway: Gateway, site: Site) -> None:
+    admin, reader = token(site, "admin"), token(site, "reader")
+    for _ in range(12):
+        assert await gateway.call(admin, calls.list_tokens())
+        with pytest.raises(ForbiddenError):
+            await gateway.call(reader, calls.list_tokens())
+
+
+@pytest.mark.parametrize("before", range(8))
+async def test_a_token_that_was_removed_spoils_no_call_of_others(
+    gateway: Gateway, site: Site, before: int
+) -> None:
+    """At whichever call the driver begins to prepare it."""
+    admin, gone = token(site, "admin"), hashlib.sha256(b"gone").digest()
+    site.db.run("select add_token('gone', %s, 'reader')", gone)
+    await gateway.call(gone, calls.list_dispatchers())
+    for _ in range(before):
+        await gateway.call(admin, calls.list_limits())
+    site.db.run("select remove_token('gone')")
+    for _ in range(2):
+        with pytest.raises(UnauthorizedError):
+            await gateway.call(gone, calls.list_limits())
+    for _ in range(12):
+        assert await gateway.call(admin, calls.list_limits())
+
+
 async def test_a_restart_of_the_server_between_two_requests_costs_no_request(
     gateway: Gateway, site: Site
 ) -> None:
