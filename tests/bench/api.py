@@ -71,15 +71,15 @@ def posts(stage: Stage) -> list[Result]:
     with stage.database("posts") as connection, serving(stage, "posts", connection) as api:
         connection.execute("SELECT put_tool('bench')")
         request = api.request("POST", "/tasks", body)
-        _post(api, request, clients=8, seconds=seconds)  # its connections and caches are warm then
+        _post(api, request, clients=32, seconds=seconds)  # its connections and caches are warm then
         for _ in range(stage.sizes.posts):
             direct = _direct(connection, seconds)
-            many, one = (_post(api, request, clients, seconds) for clients in (8, 1))
+            many, one = (_post(api, request, clients, seconds) for clients in (32, 1))
             rates.append((len(many) / seconds, len(direct) / seconds))
             times.append((statistics.median(one) * 1000, statistics.median(direct) * 1000))
     return [
         Result(
-            measure="P9b POST /tasks, 8 clients",
+            measure="P9b POST /tasks, 32 clients",
             ours=f"{statistics.median(own for own, _ in rates):.0f}/s",
             reference=f"{statistics.median(other for _, other in rates):.0f}/s submit_task(), one connection",
             ratio=statistics.median(own / other for own, other in rates),
