@@ -18,7 +18,6 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.live.changes import SHORTEST_PAUSE, Changes, News, Subscription
 from dispatcher.api.problems import HttpError, problem_of
 from dispatcher.errors import DatabaseError, DispatchError, ForbiddenError
-from sql import api_calls
 from sql.call import as_json
 
 KEEP_ALIVE = 15.0
@@ -72,7 +71,7 @@ class TokenLife:
 
     async def check(self) -> None:
         """Raises :class:`dispatcher.errors.UnauthorizedError` when the token is not valid any more."""
-        acting = await self._caller.call(api_calls.act_as(self._caller.token))
+        acting = await self._caller.acting()
         left = math.inf if acting.expires_in_s is None else acting.expires_in_s
         self._until = trio.current_time() + left
 

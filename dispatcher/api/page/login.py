@@ -14,6 +14,7 @@ from litestar.response import Redirect, Template
 from dispatcher import tokens
 from dispatcher.api.caller import COOKIE, LONGEST_TOKEN, ApiRequest, token_of
 from dispatcher.api.page.frame.addresses import START, go_to, own_address
+from dispatcher.api.page.frame.forms import form_of
 from dispatcher.configuration.settings import ApiSettings
 from dispatcher.errors import ForbiddenError, UnauthorizedError
 from sql import api_calls, calls
@@ -78,9 +79,9 @@ async def login_page(
 @post("/login")
 async def log_in(request: ApiRequest) -> Template | Redirect:
     """Log in with the token that was typed."""
-    form = await request.form()
-    token = str(form.get("token", "")).strip()
-    back = own_address(str(form.get("next", "")))
+    form = await form_of(request)
+    token = form.text("token").strip()
+    back = own_address(form.text("next"))
     try:
         await _acting(request, token)
     except UnauthorizedError as error:

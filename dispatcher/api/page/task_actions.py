@@ -13,6 +13,7 @@ from multidict import MultiDict
 
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.addresses import go_to, own_address
+from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.problems import problem_of
 from dispatcher.api.routes.tasks import Number
 from dispatcher.api.selections import selection_of
@@ -27,26 +28,28 @@ MOST_SELECTED = 1_000
 
 @post("/tasks/{number:int}/cancel")
 async def cancel(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
+    back = await _way_back(request)
     await caller.call(calls.cancel_task(str(number)))
-    return await _go_back(request)
+    return back
 
 
 @post("/tasks/{number:int}/retry")
 async def retry(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
+    back = await _way_back(request)
     await caller.call(calls.retry_task(str(number)))
-    return await _go_back(request)
+    return back
 
 
 @post("/tasks/preview")
 async def preview(request: ApiRequest, caller: Caller) -> Template:
     """Say how many tasks an action is about, and ask whether it is meant."""
-    return await _preview(caller, await request.form())
+    return await _preview(caller, (await form_of(request)).fields)
 
 
 @post("/tasks/actions")
 async def act(request: ApiRequest, caller: Caller) -> Template | Redirect:
     """Act on exactly as many tasks as the person was told; if they are more or fewer now, ask again."""
-    form = await request.form()
+    form = (await form_of(request)).fields
     action, select = _meant(form)
     try:
         done = await caller.call(api_calls.act_on_tasks(action, select, _number(form.get("expect"))))
@@ -92,9 +95,9 @@ def _number(text: object) -> int:
         raise UsageError(f"{text!r} is not a valid number: expected one from 0 to 2^63 - 1") from None
 
 
-async def _go_back(request: ApiRequest) -> Redirect:
-    form = await request.form()
-    return go_to(own_address(form.get("back")))
+async def _way_back(request: ApiRequest) -> Redirect:
+    form = await form_of(request)
+    return go_to(own_address(form.text("back")))
 
 
 ROUTES = (cancel, retry, preview, act)
