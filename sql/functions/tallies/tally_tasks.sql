@@ -1,4 +1,4 @@
--- TRIGGER tally_tasks(): notes how many tasks of each kind an INSERT, UPDATE or DELETE of tasks made more or fewer.
+-- TRIGGER tally_tasks(): notes how many tasks of each kind an UPDATE or DELETE of tasks made more or fewer.
 -- What cancels out, as of a cancel that was asked for, writes nothing. Old and new rows are stacked and grouped, never
 -- joined: tasks_updated() says why.
 -- Locks nothing that anybody waits for.
@@ -6,17 +6,7 @@ CREATE OR REPLACE FUNCTION tally_tasks() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        WITH alike AS (
-            SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END AS account,
-                queue, coalesce(wait_reason, status) AS state, count(*) AS tasks
-            FROM new_rows GROUP BY 1, 2, 3, 4, 5
-        )
-        INSERT INTO task_tally_inbox (tenant_id, tool, account, queue, state, tasks)
-        SELECT * FROM alike
-        UNION ALL
-        SELECT tenant_id, tool, '', queue, 'submitted', sum(tasks) FROM alike GROUP BY tenant_id, tool, queue;
-    ELSIF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'UPDATE' THEN
         INSERT INTO task_tally_inbox (tenant_id, tool, account, queue, state, tasks)
         SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END,
             queue, coalesce(wait_reason, status), sum(side)

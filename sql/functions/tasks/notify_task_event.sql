@@ -9,8 +9,7 @@ BEGIN
             'status', p_status, 'count', cardinality(p_numbers))::text);
     ELSE
         FOR chunk IN 0 .. (cardinality(p_numbers) - 1) / 350 LOOP
-            PERFORM pg_notify('task_event', json_build_object(
-                'status', p_status, 'numbers', p_numbers[chunk * 350 + 1 : chunk * 350 + 350])::text);
+            PERFORM pg_notify('task_event', task_event(p_status, p_numbers[chunk * 350 + 1 : chunk * 350 + 350]));
         END LOOP;
     END IF;
 END

@@ -23,20 +23,41 @@ ENDS = (
 )
 
 
-def test_an_upgrade_counts_what_was_there_and_what_happens_meanwhile(empty_database: Settings) -> None:
+def test_an_upgrade_counts_what_was_there_and_what_happens_meanwhile_and_afterwards(
+    empty_database: Settings,
+) -> None:
     before = [(number, file) for number, file in sql.migrations() if number < TALLIES]
     migrate(empty_database, Schema(before, definitions=()))
     work_in(empty_database)
     migrate(empty_database, Schema(sql.migrations(), definitions=()))
     work_in(empty_database)
     migrate(empty_database)
+    work_in(empty_database)
     with connect(empty_database) as connection:
         connection.execute("SELECT metrics()")
         assert connection.execute("SELECT * FROM check_tallies()").fetchall() == []
         assert connection.execute(
             "SELECT tenant_id, tasks FROM submission_tallies ORDER BY tenant_id"
-        ).fetchall() == [("", 6), ("a", 2), ("b", 4)]
-        assert connection.execute("SELECT runs, output_tokens::int FROM run_tallies").fetchall() == [(2, 8)]
+        ).fetchall() == [("", 9), ("a", 3), ("b", 6)]
+        assert connection.execute("SELECT runs, output_tokens::int FROM run_tallies").fetchall() == [(3, 12)]
+
+
+def test_what_earlier_versions_did_by_more_triggers_is_done_once(empty_database: Settings) -> None:
+    """A trigger that is left over would file the labels of a task and count it once more."""
+    migrate(empty_database)
+    with connect(empty_database) as connection:
+        for name in ("tasks_labeled", "tasks_inserted_tallied"):
+            connection.execute(
+                f"CREATE TRIGGER {name} AFTER INSERT ON tasks REFERENCING NEW TABLE AS new_rows"
+                " FOR EACH STATEMENT EXECUTE FUNCTION tasks_inserted()".encode()
+            )
+        connection.execute("UPDATE schema_definitions SET digest = 'of an earlier version'")
+    migrate(empty_database)
+    work_in(empty_database)
+    with connect(empty_database) as connection:
+        assert connection.execute(
+            "SELECT sum(tasks) FROM task_tally_inbox WHERE state = 'submitted'"
+        ).fetchall() == [(3,)]
 
 
 def work_in(settings: Settings) -> None:
