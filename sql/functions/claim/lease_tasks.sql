@@ -23,15 +23,17 @@ DECLARE
     v_now timestamptz := clock();
     v_room record;
     v_picked record;
+    v_runs jsonb := '[]';
 BEGIN
     PERFORM catch_up(v_now);
     v_room := groups_with_room(p_dispatcher, v_now, p_max_tasks);
     v_picked := pick_tasks(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
     IF v_picked.task_ids <> '{}' THEN
-        PERFORM write_leases(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names);
+        v_runs := write_leases(
+            p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names, v_picked.resumes, v_picked.continues);
         PERFORM note_service(v_picked.served_tenants, v_picked.steps);
     END IF;
-    RETURN jsonb_build_object('runs', runs_for_dispatch(v_picked.task_ids), 'next_deadline_s', extract(EPOCH FROM least(
+    RETURN jsonb_build_object('runs', v_runs, 'next_deadline_s', extract(EPOCH FROM least(
         next_deadline(p_dispatcher.id, v_now), CASE WHEN v_picked.stopped THEN interval '1 millisecond' END)));
 END
 $$;

@@ -14,8 +14,8 @@
 -- Locks: the tasks that it returns (SKIP LOCKED). Only lease_tasks() calls this, with its settings.
 CREATE OR REPLACE FUNCTION pick_tasks(
     p_dispatcher dispatchers, p_now timestamptz, p_max_tasks integer, p_groups claimable_group [], p_open_tools text [],
-    OUT task_ids uuid [], OUT group_names text [], OUT served_tenants text [], OUT steps claim_step [],
-    OUT stopped boolean
+    OUT task_ids uuid [], OUT group_names text [], OUT resumes uuid [], OUT continues uuid [],
+    OUT served_tenants text [], OUT steps claim_step [], OUT stopped boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -71,6 +71,8 @@ BEGIN
         p_groups := v_assigned.groups;
         task_ids := task_ids || v_took.task_ids;
         group_names := group_names || v_assigned.group_names;
+        resumes := resumes || v_assigned.resumes;
+        continues := continues || v_took.continues;
         v_bytes := v_bytes + v_took.taken_bytes;
         served_tenants := array_remove(served_tenants, v_lane.tenant_id) || v_lane.tenant_id;
         steps := steps || (v_lane.tool, v_lane.priority, v_scopes, cardinality(v_took.task_ids))::claim_step;

@@ -13,7 +13,7 @@
 -- Locks: the tasks that it returns. Only pick_tasks() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION take_tasks(
     p_lane candidate_lane, p_most integer, p_bytes bigint, p_picked uuid [], p_now timestamptz,
-    OUT task_ids uuid [], OUT resumes uuid [], OUT taken_bytes bigint
+    OUT task_ids uuid [], OUT resumes uuid [], OUT continues uuid [], OUT taken_bytes bigint
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -43,10 +43,11 @@ BEGIN
         END LOOP;
         -- IS NOT DISTINCT FROM keeps the planner from tasks_ready: a lane may be a million tasks long.
         SELECT array_agg(id ORDER BY array_position(v_wanted, id)),
-            array_agg(locked.resumes ORDER BY array_position(v_wanted, id))
-        INTO task_ids, resumes
+            array_agg(locked.resumes ORDER BY array_position(v_wanted, id)),
+            array_agg(locked.continues ORDER BY array_position(v_wanted, id))
+        INTO task_ids, resumes, continues
         FROM (
-            SELECT id, tasks.resumes FROM tasks
+            SELECT id, tasks.resumes, tasks.continues FROM tasks
             WHERE id = ANY(v_wanted) AND lane IS NOT DISTINCT FROM p_lane.lane
                 AND status IS NOT DISTINCT FROM 'queued' AND wait_reason IS NULL
             FOR NO KEY UPDATE SKIP LOCKED
@@ -60,7 +61,8 @@ BEGIN
                 EXIT;
             END LOOP;
         ELSIF task_ids IS NULL THEN
-            SELECT * INTO task_ids, resumes, taken_bytes FROM take_behind_held(p_lane.lane, v_oldest, p_picked);
+            SELECT * INTO task_ids, resumes, continues, taken_bytes
+            FROM take_behind_held(p_lane.lane, v_oldest, p_picked);
             v_contended := task_ids IS NULL;
         END IF;
     END IF;
