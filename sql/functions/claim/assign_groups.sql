@@ -1,14 +1,13 @@
 -- INTERNAL assign_groups(dispatcher, now, lane, resumes, groups): gives each task that was taken from a lane to a
 -- group: the one of the session that the task goes on with, if that has room, else the one with most free slots.
 -- `resumes` has an element for each task: the run with its session, or null.
--- Returns `groups` with the slots that are free now, the name of the group of each task, `resumes` without the sessions
--- that a task cannot go on with in its group and work directory, and what this filled: accounts, written as
--- account_has_room() knows them.
+-- Returns `groups` with the slots that are free now, the name of the group of each task, and what this filled:
+-- accounts, written as account_has_room() knows them.
 -- A pinned account may be missing in `groups`, which has the best ones only, and so may the group of a session: it is
 -- added when it is needed. Tasks without a session are assigned together.
 -- Only pick_tasks() calls this.
 CREATE OR REPLACE FUNCTION assign_groups(
-    p_dispatcher dispatchers, p_now timestamptz, p_lane candidate_lane, INOUT resumes uuid [],
+    p_dispatcher dispatchers, p_now timestamptz, p_lane candidate_lane, p_resumes uuid [],
     INOUT groups claimable_group [], OUT group_names text [], OUT filled text []
 )
 LANGUAGE plpgsql STABLE
@@ -20,14 +19,14 @@ DECLARE
     v_place integer;
 BEGIN
     filled := '{}';
-    WHILE v_next <= cardinality(resumes) LOOP
+    WHILE v_next <= cardinality(p_resumes) LOOP
         v_home := NULL;
         v_together := 1;
-        IF resumes[v_next] IS NOT NULL THEN
+        IF p_resumes[v_next] IS NOT NULL THEN
             SELECT group_name INTO v_home FROM task_runs
-            WHERE id = resumes[v_next] AND work_dir_id = p_dispatcher.work_dir_id;
+            WHERE id = p_resumes[v_next] AND work_dir_id = p_dispatcher.work_dir_id;
         ELSE
-            WHILE v_next + v_together <= cardinality(resumes) AND resumes[v_next + v_together] IS NULL LOOP
+            WHILE v_next + v_together <= cardinality(p_resumes) AND p_resumes[v_next + v_together] IS NULL LOOP
                 v_together := v_together + 1;
             END LOOP;
         END IF;
@@ -57,14 +56,11 @@ BEGIN
         ) LOOP
             groups[v_place].free := groups[v_place].free - 1;
             group_names := group_names || groups[v_place].group_name;
-            IF groups[v_place].group_name IS DISTINCT FROM v_home THEN
-                resumes[v_next] := NULL;
-            END IF;
             IF groups[v_place].free = 0 THEN
                 filled := filled || ('account:' || p_lane.tool || chr(31) || groups[v_place].account_name);
             END IF;
-            v_next := v_next + 1;
         END LOOP;
+        v_next := v_next + v_together;
     END LOOP;
 END
 $$;

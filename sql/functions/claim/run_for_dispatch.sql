@@ -6,10 +6,10 @@
 CREATE OR REPLACE FUNCTION run_for_dispatch(
     p_task tasks, p_group worker_groups, p_run_id uuid, p_run_no integer, p_directory text, p_session_id text,
     p_goes_on boolean, p_prompt text
-) RETURNS jsonb
+) RETURNS json
 LANGUAGE sql STABLE
 AS $$
-    SELECT jsonb_build_object(
+    SELECT json_build_object(
         'tool', p_task.tool, 'model', p_task.model, 'fallback_model', p_task.fallback_model,
         'permission', p_task.permission, 'workdir', p_task.workdir, 'timeout_s', p_task.timeout_s,
         'stall_timeout_s', p_task.stall_timeout_s, 'max_attempts', p_task.max_attempts,

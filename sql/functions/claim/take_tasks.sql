@@ -13,7 +13,7 @@
 -- Locks: the tasks that it returns. Only pick_tasks() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION take_tasks(
     p_lane candidate_lane, p_most integer, p_bytes bigint, p_picked uuid [], p_now timestamptz,
-    OUT task_ids uuid [], OUT resumes uuid [], OUT continues uuid [], OUT taken_bytes bigint
+    OUT task_ids uuid [], OUT resumes uuid [], OUT has_past boolean, OUT taken_bytes bigint, OUT contended boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -22,8 +22,8 @@ DECLARE
     v_ready ready_task [];
     v_wanted uuid [];
     v_head bigint;
-    v_contended boolean := false;
 BEGIN
+    contended := false;
     -- One more than may be taken: it becomes the head.
     v_ready := ARRAY(
         SELECT (id, number, created_at, bytes_in_claim(prompt, output_files))::ready_task FROM tasks
@@ -44,10 +44,10 @@ BEGIN
         -- IS NOT DISTINCT FROM keeps the planner from tasks_ready: a lane may be a million tasks long.
         SELECT array_agg(id ORDER BY array_position(v_wanted, id)),
             array_agg(locked.resumes ORDER BY array_position(v_wanted, id)),
-            array_agg(locked.continues ORDER BY array_position(v_wanted, id))
-        INTO task_ids, resumes, continues
+            bool_or(run_id IS NOT NULL OR continues IS NOT NULL)
+        INTO task_ids, resumes, has_past
         FROM (
-            SELECT id, tasks.resumes, tasks.continues FROM tasks
+            SELECT id, tasks.resumes, run_id, continues FROM tasks
             WHERE id = ANY(v_wanted) AND lane IS NOT DISTINCT FROM p_lane.lane
                 AND status IS NOT DISTINCT FROM 'queued' AND wait_reason IS NULL
             FOR NO KEY UPDATE SKIP LOCKED
@@ -61,15 +61,15 @@ BEGIN
                 EXIT;
             END LOOP;
         ELSIF task_ids IS NULL THEN
-            SELECT * INTO task_ids, resumes, continues, taken_bytes
+            SELECT * INTO task_ids, resumes, has_past, taken_bytes
             FROM take_behind_held(p_lane.lane, v_oldest, p_picked);
-            v_contended := task_ids IS NULL;
+            contended := task_ids IS NULL;
         END IF;
     END IF;
     UPDATE lanes SET head = v_head, oldest = coalesce(v_oldest, oldest),
-        contended_at = CASE WHEN v_contended THEN p_now END
+        contended_at = CASE WHEN contended THEN p_now END
     WHERE lane = p_lane.lane;
-    IF v_head IS NULL OR v_contended THEN
+    IF v_head IS NULL OR contended THEN
         -- A turn is waiting as long as it has a lane to look at.
         UPDATE tenant_turns SET waiting = false
         WHERE tenant_id = p_lane.tenant_id AND tool = p_lane.tool AND priority = p_lane.priority
