@@ -19,6 +19,15 @@ DECLARE
     v_place integer;
 BEGIN
     filled := '{}';
+    IF cardinality(groups) = 1 AND p_lane.account IS NULL AND array_remove(p_resumes, NULL) = '{}' THEN
+        -- room_in_lane() allowed no more than it has room for.
+        group_names := array_fill(groups[1].group_name, ARRAY[cardinality(p_resumes)]);
+        groups[1].free := groups[1].free - cardinality(p_resumes);
+        IF groups[1].free = 0 THEN
+            filled := ARRAY['account:' || p_lane.tool || chr(31) || groups[1].account_name];
+        END IF;
+        RETURN;
+    END IF;
     WHILE v_next <= cardinality(p_resumes) LOOP
         v_home := NULL;
         v_together := 1;

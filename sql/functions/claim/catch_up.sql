@@ -1,11 +1,11 @@
 -- INTERNAL catch_up(now, open_tools): brings what the claim knows up to date: tasks whose time has come, lanes that got
 -- work, lanes that were contended, and limits that became full or got room. When there is no news this is one statement.
 -- Returns `only_lane` if one lane got work and is all that may be taken: it is not filed yet, see pick_only_lane(). And
--- `may_open` says that time alone may make another claim succeed.
+-- `may_look_again` says that some task waits for a time, or others hold a lane.
 -- Only lease_tasks() calls this, under the claim lock, which every writer of lanes, tenantless_lanes and tenant_turns
 -- holds.
 CREATE OR REPLACE FUNCTION catch_up(
-    p_now timestamptz, p_open_tools text [], OUT only_lane boolean, OUT may_open boolean
+    p_now timestamptz, p_open_tools text [], OUT only_lane boolean, OUT may_look_again boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -21,11 +21,10 @@ BEGIN
         ),
         (SELECT count(*) FROM (SELECT FROM lane_inbox LIMIT 2) AS filed), EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL),
         EXISTS (SELECT FROM limit_inbox),
-        EXISTS (SELECT FROM worker_groups WHERE cooldown_until > p_now OR daily_budget_usd IS NOT NULL),
         NOT EXISTS (SELECT FROM tenant_turns WHERE tool = ANY(p_open_tools) AND waiting AND NOT closed)
-    INTO v_due_at, v_filed, v_contended, v_limits, may_open, only_lane;
-    may_open := may_open OR v_contended OR v_due_at IS NOT NULL;
-    only_lane := only_lane AND v_filed = 1 AND NOT (v_contended OR v_limits OR coalesce(v_due_at <= p_now, false));
+    INTO v_due_at, v_filed, v_contended, v_limits, only_lane;
+    may_look_again := v_contended OR v_due_at IS NOT NULL;
+    only_lane := only_lane AND p_open_tools IS NOT NULL AND v_filed = 1 AND NOT (v_contended OR v_limits OR coalesce(v_due_at <= p_now, false));
     IF only_lane THEN
         RETURN;
     END IF;

@@ -47,7 +47,7 @@ BEGIN
     END IF;
     IF v_picked.stopped THEN
         next_deadline_s := 0.001;
-    ELSIF v_news.may_open OR v_picked.contended THEN
+    ELSIF v_room.may_open OR v_news.may_look_again OR v_picked.contended THEN
         next_deadline_s := extract(EPOCH FROM next_deadline(p_dispatcher.id, v_now));
     END IF;
 END

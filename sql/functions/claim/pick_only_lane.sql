@@ -15,6 +15,8 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     c_bytes CONSTANT integer := 256 * 1024;
+    -- No other lane may come first, so it does not matter how old its first task is.
+    c_any CONSTANT bigint := 9223372036854775807;
     v_filed record;
     v_lane candidate_lane;
     v_most integer;
@@ -24,7 +26,7 @@ BEGIN
     SELECT ctid AS place, lane_inbox.* INTO v_filed FROM lane_inbox LIMIT 1;
     v_lane := (
         v_filed.lane, v_filed.tool, v_filed.account, v_filed.model, v_filed.tenant_id, v_filed.queue, v_filed.priority,
-        v_filed.number, NULL);
+        c_any, NULL);
     SELECT most INTO v_most
     FROM room_in_lane(
         v_lane, limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue), '{}', p_groups, p_max_tasks)
@@ -38,25 +40,11 @@ BEGIN
     IF coalesce(v_most < 1, true) THEN
         RETURN;
     END IF;
-    WITH ready AS MATERIALIZED (
-        SELECT id, created_at, number, bytes_in_claim(prompt, output_files) AS bytes FROM tasks
-        WHERE lane = v_lane.lane AND created_at >= v_filed.created_at AND status = 'queued' AND wait_reason IS NULL
-        ORDER BY created_at, number LIMIT v_most + 1
-    ), locked AS MATERIALIZED (
-        -- As in take_tasks().
-        SELECT id, resumes, run_id IS NOT NULL OR continues IS NOT NULL AS has_past FROM tasks
-        WHERE id = ANY(ARRAY(SELECT id FROM ready)) AND (SELECT count(*) FROM ready) <= v_most
-            AND lane IS NOT DISTINCT FROM v_lane.lane AND status IS NOT DISTINCT FROM 'queued' AND wait_reason IS NULL
-        FOR NO KEY UPDATE SKIP LOCKED
-    )
-    SELECT array_agg(id ORDER BY created_at, number) AS ids, array_agg(resumes ORDER BY created_at, number) AS resumes,
-        bool_or(locked.has_past) AS has_past, count(locked.id) = count(*) AND sum(bytes) < c_bytes AS are_all
-    INTO v_found
-    FROM ready LEFT JOIN locked USING (id);
-    IF v_found.are_all THEN
+    v_found := lock_ready(v_lane, v_filed.created_at, v_most, c_bytes, '{}');
+    IF v_found.head IS NULL AND v_found.taken_bytes < c_bytes THEN
         DELETE FROM lane_inbox WHERE ctid = v_filed.place;
         v_assigned := assign_groups(p_dispatcher, p_now, v_lane, v_found.resumes, p_groups);
-        task_ids := v_found.ids;
+        task_ids := v_found.task_ids;
         group_names := v_assigned.group_names;
         has_past := v_found.has_past;
         served_tenants := ARRAY[v_lane.tenant_id];
