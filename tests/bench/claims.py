@@ -80,7 +80,7 @@ def _claims_ms(stage: Stage, dispatchers: Mapping[psycopg.Connection, object], s
         for connection, dispatcher in dispatchers.items():
             start = perf_counter()
             claimed = connection.execute(
-                "SELECT jsonb_array_length(report_and_claim(%s, '[]', %s) -> 'runs')", [dispatcher, size]
+                "SELECT json_array_length(report_and_claim(%s, '[]', %s) -> 'runs')", [dispatcher, size]
             ).fetchone()
             times[connection].append((perf_counter() - start) * 1000)
             assert claimed == (size,), f"a claim of {size} got {claimed}"

@@ -4,7 +4,7 @@
 -- Returns `groups` with the slots that are free now, the name of the group of each task, and what this filled:
 -- accounts, written as account_has_room() knows them.
 -- A pinned account may be missing in `groups`, which has the best ones only, and so may the group of a session: it is
--- added when it is needed.
+-- added when it is needed. Tasks without a session are assigned together.
 -- Only pick_tasks() calls this.
 CREATE OR REPLACE FUNCTION assign_groups(
     p_dispatcher dispatchers, p_now timestamptz, p_lane candidate_lane, p_resumes uuid [],
@@ -13,15 +13,31 @@ CREATE OR REPLACE FUNCTION assign_groups(
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    v_run uuid;
+    v_next integer := 1;
+    v_together integer;
     v_home text;
-    v_best integer;
+    v_place integer;
 BEGIN
     filled := '{}';
-    FOREACH v_run IN ARRAY p_resumes LOOP
+    IF cardinality(groups) = 1 AND p_lane.account IS NULL AND array_remove(p_resumes, NULL) = '{}' THEN
+        -- room_in_lane() allowed no more than it has room for.
+        group_names := array_fill(groups[1].group_name, ARRAY[cardinality(p_resumes)]);
+        groups[1].free := groups[1].free - cardinality(p_resumes);
+        IF groups[1].free = 0 THEN
+            filled := ARRAY['account:' || p_lane.tool || chr(31) || groups[1].account_name];
+        END IF;
+        RETURN;
+    END IF;
+    WHILE v_next <= cardinality(p_resumes) LOOP
         v_home := NULL;
-        IF v_run IS NOT NULL THEN
-            SELECT group_name INTO v_home FROM task_runs WHERE id = v_run AND work_dir_id = p_dispatcher.work_dir_id;
+        v_together := 1;
+        IF p_resumes[v_next] IS NOT NULL THEN
+            SELECT group_name INTO v_home FROM task_runs
+            WHERE id = p_resumes[v_next] AND work_dir_id = p_dispatcher.work_dir_id;
+        ELSE
+            WHILE v_next + v_together <= cardinality(p_resumes) AND p_resumes[v_next + v_together] IS NULL LOOP
+                v_together := v_together + 1;
+            END LOOP;
         END IF;
         IF p_lane.account IS NOT NULL OR v_home IS NOT NULL THEN
             -- next_lane() saw a free slot of a pinned account. A report may have stopped the account since then.
@@ -38,15 +54,22 @@ BEGIN
                     AND group_name <> ALL(ARRAY(SELECT known.group_name FROM unnest(groups) AS known))
             );
         END IF;
-        SELECT place INTO v_best
-        FROM unnest(groups) WITH ORDINALITY AS g (group_name, tool, account_name, free, place)
-        WHERE tool = p_lane.tool AND free > 0 AND (p_lane.account IS NULL OR account_name = p_lane.account)
-        ORDER BY coalesce(group_name = v_home, false) DESC, free DESC, group_name COLLATE "C" LIMIT 1;
-        groups[v_best].free := groups[v_best].free - 1;
-        group_names := group_names || groups[v_best].group_name;
-        IF groups[v_best].free = 0 THEN
-            filled := filled || ('account:' || p_lane.tool || chr(31) || groups[v_best].account_name);
-        END IF;
+        -- One after the other would each take a slot of the group that has most: the slots by how many are free then.
+        FOREACH v_place IN ARRAY ARRAY(
+            SELECT place
+            FROM unnest(groups) WITH ORDINALITY AS g (group_name, tool, account_name, free, place)
+            CROSS JOIN generate_series(greatest(free - v_together + 1, 1), free) AS free_then
+            WHERE tool = p_lane.tool AND (p_lane.account IS NULL OR account_name = p_lane.account)
+            ORDER BY coalesce(group_name = v_home, false) DESC, free_then DESC, group_name COLLATE "C"
+            LIMIT v_together
+        ) LOOP
+            groups[v_place].free := groups[v_place].free - 1;
+            group_names := group_names || groups[v_place].group_name;
+            IF groups[v_place].free = 0 THEN
+                filled := filled || ('account:' || p_lane.tool || chr(31) || groups[v_place].account_name);
+            END IF;
+        END LOOP;
+        v_next := v_next + v_together;
     END LOOP;
 END
 $$;

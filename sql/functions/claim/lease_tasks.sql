@@ -1,7 +1,7 @@
 -- INTERNAL lease_tasks(dispatcher, max_tasks): the claim itself, after report_and_claim() has taken
 -- the claim lock and the dispatcher's row. docs/claim.md tells it step by step.
 --
--- Returns {"runs": [...], "next_deadline_s": seconds or null}. The order is priority, then fair over tenants, then
+-- Returns the runs as write_leases() does, null for none, and the seconds to the next deadline or null. The order is priority, then fair over tenants, then
 -- age. No limit of a tool, model, tenant, queue or group is ever passed. The deadline is at once when pick_tasks()
 -- stopped early.
 --
@@ -10,7 +10,9 @@
 -- They hold in all functions that it calls.
 -- Cost: independent of the number of queued tasks and, but for the last resort of next_lane(), of lanes.
 -- Locks: the tasks that it takes (SKIP LOCKED), and by the status trigger the counters.
-CREATE OR REPLACE FUNCTION lease_tasks(p_dispatcher dispatchers, p_max_tasks integer) RETURNS jsonb
+CREATE OR REPLACE FUNCTION lease_tasks(
+    p_dispatcher dispatchers, p_max_tasks integer, OUT runs json, OUT next_deadline_s numeric
+)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -22,16 +24,31 @@ DECLARE
     -- The moment of the whole claim, its deadline included: no moment lies between the two.
     v_now timestamptz := clock();
     v_room record;
+    v_news record;
     v_picked record;
+    v_is_picked boolean := false;
 BEGIN
-    PERFORM catch_up(v_now);
     v_room := groups_with_room(p_dispatcher, v_now, p_max_tasks);
-    v_picked := pick_tasks(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+    v_news := catch_up(v_now, v_room.open_tools);
+    IF v_news.only_lane THEN
+        v_picked := pick_only_lane(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+        v_is_picked := v_picked.task_ids IS NOT NULL;
+        IF NOT v_is_picked THEN
+            PERFORM file_lanes();
+        END IF;
+    END IF;
+    IF NOT v_is_picked THEN
+        v_picked := pick_tasks(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+    END IF;
     IF v_picked.task_ids <> '{}' THEN
-        PERFORM write_leases(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names);
+        runs := write_leases(
+            p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names, v_picked.has_past);
         PERFORM note_service(v_picked.served_tenants, v_picked.steps);
     END IF;
-    RETURN jsonb_build_object('runs', runs_for_dispatch(v_picked.task_ids), 'next_deadline_s', extract(EPOCH FROM least(
-        next_deadline(p_dispatcher.id, v_now), CASE WHEN v_picked.stopped THEN interval '1 millisecond' END)));
+    IF v_picked.stopped THEN
+        next_deadline_s := 0.001;
+    ELSIF v_room.may_open OR v_news.may_look_again OR v_picked.contended THEN
+        next_deadline_s := extract(EPOCH FROM next_deadline(p_dispatcher.id, v_now));
+    END IF;
 END
 $$;

@@ -1,6 +1,6 @@
 -- INTERNAL pick_tasks(dispatcher, now, max_tasks, groups, open_tools): chooses and locks the tasks of a claim, and
 -- gives each of them to a group. `groups` and `open_tools` are what groups_with_room() returned.
--- Returns the tasks, the group of each, the tenants that were served (the last one last), what each step took, and
+-- Returns the tasks, the group of each, whether any of them had a run before or continues one, the tenants that were served (the last one last), what each step took, and
 -- `stopped` if it stopped early, so that it is time for another claim at once.
 --
 -- Each round of the loop looks up a lane with next_lane(), takes from it with take_tasks(), and gives the tasks to
@@ -14,8 +14,8 @@
 -- Locks: the tasks that it returns (SKIP LOCKED). Only lease_tasks() calls this, with its settings.
 CREATE OR REPLACE FUNCTION pick_tasks(
     p_dispatcher dispatchers, p_now timestamptz, p_max_tasks integer, p_groups claimable_group [], p_open_tools text [],
-    OUT task_ids uuid [], OUT group_names text [], OUT served_tenants text [], OUT steps claim_step [],
-    OUT stopped boolean
+    OUT task_ids uuid [], OUT group_names text [], OUT has_past boolean, OUT served_tenants text [],
+    OUT steps claim_step [], OUT contended boolean, OUT stopped boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -39,6 +39,8 @@ DECLARE
 BEGIN
     task_ids := '{}';
     group_names := '{}';
+    has_past := false;
+    contended := false;
     served_tenants := '{}';
     steps := '{}';
     WHILE cardinality(task_ids) < p_max_tasks AND v_bytes < c_bytes AND v_fruitless < c_fruitless LOOP
@@ -60,6 +62,7 @@ BEGIN
         SELECT * INTO v_slots, v_most
         FROM room_in_lane(v_lane, v_scopes, steps, p_groups, p_max_tasks - cardinality(task_ids));
         v_took := take_tasks(v_lane, v_most, c_bytes - v_bytes, task_ids, p_now);
+        contended := contended OR v_took.contended;
         IF v_took.task_ids IS NULL THEN
             -- The head was a hint, and it was wrong. take_tasks() has put it right, so the order is looked at again.
             SELECT * INTO v_fruitless, v_one_by_one
@@ -71,6 +74,7 @@ BEGIN
         p_groups := v_assigned.groups;
         task_ids := task_ids || v_took.task_ids;
         group_names := group_names || v_assigned.group_names;
+        has_past := has_past OR v_took.has_past;
         v_bytes := v_bytes + v_took.taken_bytes;
         served_tenants := array_remove(served_tenants, v_lane.tenant_id) || v_lane.tenant_id;
         steps := steps || (v_lane.tool, v_lane.priority, v_scopes, cardinality(v_took.task_ids))::claim_step;

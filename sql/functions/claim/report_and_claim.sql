@@ -11,16 +11,22 @@
 -- Locks: claim lock, dispatchers row, tasks by id, counters lock (exclusive), and those of both functions.
 -- Raises what they raise.
 CREATE OR REPLACE FUNCTION report_and_claim(p_dispatcher uuid, p_reports jsonb, p_max_tasks integer DEFAULT 10)
-RETURNS jsonb
+RETURNS json
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_dispatcher dispatchers;
     v_verdicts jsonb := '{}';
-    v_shared boolean := p_reports <> '[]' AND EXISTS (
-        SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
-    );
+    v_shared boolean := false;
+    v_claim record;
+    v_runs json;
+    v_deadline_s numeric;
 BEGIN
+    IF p_reports <> '[]' THEN
+        v_shared := EXISTS (
+            SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
+        );
+    END IF;
     IF NOT v_shared THEN
         PERFORM lock_claims();
     END IF;
@@ -29,9 +35,12 @@ BEGIN
         SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts
         FROM end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
     END IF;
-    RETURN CASE
-        WHEN v_shared THEN jsonb_build_object('runs', '[]'::jsonb, 'next_deadline_s', NULL)
-        ELSE lease_tasks(v_dispatcher, p_max_tasks)
-    END || jsonb_build_object('verdicts', v_verdicts, 'shared', v_shared);
+    IF NOT v_shared THEN
+        v_claim := lease_tasks(v_dispatcher, p_max_tasks);
+        v_runs := v_claim.runs;
+        v_deadline_s := v_claim.next_deadline_s;
+    END IF;
+    RETURN json_build_object(
+        'runs', coalesce(v_runs, '[]'), 'next_deadline_s', v_deadline_s, 'verdicts', v_verdicts, 'shared', v_shared);
 END
 $$;

@@ -13,61 +13,29 @@
 -- Locks: the tasks that it returns. Only pick_tasks() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION take_tasks(
     p_lane candidate_lane, p_most integer, p_bytes bigint, p_picked uuid [], p_now timestamptz,
-    OUT task_ids uuid [], OUT resumes uuid [], OUT taken_bytes bigint
+    OUT task_ids uuid [], OUT resumes uuid [], OUT has_past boolean, OUT taken_bytes bigint, OUT contended boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_oldest timestamptz := (SELECT oldest FROM lanes WHERE lane = p_lane.lane);
-    v_ready ready_task [];
-    v_wanted uuid [];
-    v_head bigint;
-    v_contended boolean := false;
+    v_found record;
 BEGIN
-    -- One more than may be taken: it becomes the head.
-    v_ready := ARRAY(
-        SELECT (id, number, created_at, bytes_in_claim(prompt, output_files))::ready_task FROM tasks
-        WHERE lane = p_lane.lane AND created_at >= v_oldest AND status = 'queued' AND wait_reason IS NULL
-            AND id <> ALL(p_picked)
-        ORDER BY created_at, number LIMIT p_most + 1
-    );
-    v_head := v_ready[1].number;
-    v_oldest := v_ready[1].created_at;
-    IF v_head <= p_lane.head THEN
-        taken_bytes := v_ready[1].bytes;
-        v_wanted := ARRAY[v_ready[1].id];
-        FOR i IN 2 .. least(p_most, cardinality(v_ready)) LOOP
-            EXIT WHEN taken_bytes >= p_bytes OR v_ready[i].number >= p_lane.next_head;
-            v_wanted := v_wanted || v_ready[i].id;
-            taken_bytes := taken_bytes + v_ready[i].bytes;
-        END LOOP;
-        -- IS NOT DISTINCT FROM keeps the planner from tasks_ready: a lane may be a million tasks long.
-        SELECT array_agg(id ORDER BY array_position(v_wanted, id)),
-            array_agg(locked.resumes ORDER BY array_position(v_wanted, id))
-        INTO task_ids, resumes
-        FROM (
-            SELECT id, tasks.resumes FROM tasks
-            WHERE id = ANY(v_wanted) AND lane IS NOT DISTINCT FROM p_lane.lane
-                AND status IS NOT DISTINCT FROM 'queued' AND wait_reason IS NULL
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS locked;
-        IF task_ids[1] = v_wanted[1] THEN
-            v_head := NULL;
-            FOR i IN 2 .. cardinality(v_ready) LOOP
-                CONTINUE WHEN v_ready[i].id = ANY(task_ids);
-                v_head := v_ready[i].number;
-                v_oldest := v_ready[i].created_at;
-                EXIT;
-            END LOOP;
-        ELSIF task_ids IS NULL THEN
-            SELECT * INTO task_ids, resumes, taken_bytes FROM take_behind_held(p_lane.lane, v_oldest, p_picked);
-            v_contended := task_ids IS NULL;
-        END IF;
+    v_found := lock_ready(
+        p_lane, (SELECT oldest FROM lanes WHERE lane = p_lane.lane), p_most, p_bytes, p_picked);
+    task_ids := v_found.task_ids;
+    resumes := v_found.resumes;
+    has_past := v_found.has_past;
+    taken_bytes := v_found.taken_bytes;
+    contended := false;
+    IF v_found.are_held THEN
+        SELECT * INTO task_ids, resumes, has_past, taken_bytes
+        FROM take_behind_held(p_lane.lane, v_found.oldest, p_picked);
+        contended := task_ids IS NULL;
     END IF;
-    UPDATE lanes SET head = v_head, oldest = coalesce(v_oldest, oldest),
-        contended_at = CASE WHEN v_contended THEN p_now END
+    UPDATE lanes SET head = v_found.head, oldest = coalesce(v_found.oldest, oldest),
+        contended_at = CASE WHEN contended THEN p_now END
     WHERE lane = p_lane.lane;
-    IF v_head IS NULL OR v_contended THEN
+    IF v_found.head IS NULL OR contended THEN
         -- A turn is waiting as long as it has a lane to look at.
         UPDATE tenant_turns SET waiting = false
         WHERE tenant_id = p_lane.tenant_id AND tool = p_lane.tool AND priority = p_lane.priority

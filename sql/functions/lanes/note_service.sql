@@ -5,16 +5,18 @@
 CREATE OR REPLACE FUNCTION note_service(p_tenants text [], p_steps claim_step []) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
-DECLARE
-    v_taken_from text [] := ARRAY(SELECT tool || chr(31) || priority FROM unnest(p_steps));
-    v_numbers bigint [] := ARRAY(SELECT nextval('turn_numbers') FROM unnest(p_tenants));
 BEGIN
-    UPDATE tenant_turns SET last_served = v_numbers[array_position(p_tenants, tenant_id)],
+    WITH served AS MATERIALIZED (
+        SELECT tenant_id, nextval('turn_numbers') AS number FROM unnest(p_tenants) AS tenant_id
+    )
+    UPDATE tenant_turns AS t SET last_served = served.number,
         turn = CASE
-            WHEN waiting AND tool || chr(31) || priority = ANY(v_taken_from)
-                THEN v_numbers[array_position(p_tenants, tenant_id)]
+            WHEN waiting AND EXISTS (
+                SELECT FROM unnest(p_steps) AS step WHERE step.tool = t.tool AND step.priority = t.priority
+            ) THEN served.number
             ELSE turn
         END
-    WHERE tenant_id = ANY(p_tenants);
+    FROM served
+    WHERE t.tenant_id = served.tenant_id AND t.tenant_id = ANY(p_tenants);
 END
 $$;

@@ -14,16 +14,20 @@ AS $$
             SELECT number, listed, octet_length(listed::text) AS size
             FROM (
                 SELECT t.number, jsonb_build_object(
-                    'run', runs_for_dispatch(ARRAY[t.id], false) -> 0, 'started', t.status = 'running',
+                    'run', run_for_dispatch(
+                        t, g, r.id, r.run_no, r.directory, session.session_id, t.resumes IS NOT NULL, NULL
+                    ),
+                    'started', t.status = 'running',
                     'ran_s', coalesce(extract(EPOCH FROM clock() - r.started_at), 0), 'boot_id', r.boot_id,
                     'cancel_requested', t.cancel_requested_at IS NOT NULL
                 ) AS listed
-                FROM (
-                    SELECT * FROM tasks
+                FROM tasks AS t JOIN worker_groups AS g USING (group_name) JOIN task_runs AS r ON r.id = t.run_id
+                LEFT JOIN task_runs AS session ON session.id = r.resumed
+                WHERE t.id = ANY(ARRAY(
+                    SELECT id FROM tasks
                     WHERE leased_by = p_dispatcher AND status IN ('leased', 'running') AND number > p_after
                     ORDER BY number LIMIT 300
-                ) AS t
-                JOIN task_runs AS r ON r.id = t.run_id
+                ))
             ) AS open
         ) AS measured
     ) AS page
