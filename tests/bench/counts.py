@@ -17,7 +17,6 @@ QUEUES, TENANTS = 100, 50
 BATCH = 5000
 TRIGGERS = {
     "tasks_inserted_tallied": "tasks",
-    "tasks_updated_tallied": "tasks",
     "tasks_deleted_tallied": "tasks",
     "task_runs_ended": "task_runs",
 }
