@@ -1,9 +1,10 @@
 -- Which trigger calls which function. Triggers are created again after every migration, as functions are.
 
--- Earlier versions filed labels and tallied an INSERT by triggers of their own; tasks_inserted() does it now. This comes
--- first: a stronger lock after the weaker ones below could deadlock with whoever reads and then writes.
+-- Earlier versions filed labels and tallied by triggers of their own; tasks_inserted() and tasks_updated() do it now.
+-- This comes first: a stronger lock after the weaker ones below could deadlock with whoever reads and then writes.
 DROP TRIGGER IF EXISTS tasks_labeled ON tasks;
 DROP TRIGGER IF EXISTS tasks_inserted_tallied ON tasks;
+DROP TRIGGER IF EXISTS tasks_updated_tallied ON tasks;
 
 CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
@@ -29,10 +30,6 @@ EXECUTE FUNCTION refuse_deletion_while_active();
 CREATE OR REPLACE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
 FOR EACH ROW WHEN (new.scheduled_at IS NOT NULL AND new.wait_reason IS NULL AND new.status = 'queued')
 EXECUTE FUNCTION task_scheduled();
-
-CREATE OR REPLACE TRIGGER tasks_updated_tallied AFTER UPDATE ON tasks
-REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
 
 CREATE OR REPLACE TRIGGER tasks_deleted_tallied AFTER DELETE ON tasks
 REFERENCING OLD TABLE AS old_rows

@@ -1,34 +1,19 @@
-"""P9c: counts and metrics with a million tasks, and what keeping them costs."""
+"""P9c: counts and metrics with a million tasks."""
 
-import json
-import re
 import statistics
-from collections.abc import Callable
 from time import perf_counter
 
 import psycopg
-from psycopg.sql import SQL, Identifier
 
-import sql
-from tests.bench.churn import Mill
 from tests.bench.result import Result
 from tests.bench.stage import Stage
 
 ROUNDS = 15
 QUEUES, TENANTS = 100, 50
-BATCH = 5000
-TRIGGERS = {
-    "tasks_updated_tallied": "tasks",
-    "tasks_deleted_tallied": "tasks",
-    "task_runs_ended": "task_runs",
-}
-
-TALLYING = re.compile(r"(WITH alike AS [^;]*?)?INSERT INTO task_tally_inbox[^;]*;")
-"""A statement of tasks_inserted() that keeps the tallies."""
 
 
 def counts(stage: Stage) -> list[Result]:
-    """P9c: the time of each reader against count(*), and the rate of submitting with tallies against without."""
+    """P9c: the time of each reader against count(*)."""
     with stage.database("counts") as connection:
         _fill(connection, stage.sizes.backlog)
         counted = _milliseconds(
@@ -48,7 +33,7 @@ def counts(stage: Stage) -> list[Result]:
             goal=0.1,
         )
         for name, took in readers.items()
-    ] + _kept(stage)
+    ]
 
 
 def _fill(connection: psycopg.Connection, tasks: int) -> None:
@@ -63,56 +48,6 @@ def _fill(connection: psycopg.Connection, tasks: int) -> None:
     for _ in range(5):
         connection.execute("SELECT metrics()")
     connection.execute("VACUUM ANALYZE")
-
-
-def _kept(stage: Stage) -> list[Result]:
-    """Submit batches, and single tasks, alternately with the triggers of the tallies and without."""
-    tasks = json.dumps([{"tool": "claude", "prompt": "p"}] * BATCH)
-    with stage.database("kept") as connection:
-        connection.execute("SELECT put_group('bench', 'claude', 'bench', 100)")
-        return [
-            _compared(
-                "P9c submit_tasks() with tallies", lambda: _submit(connection, tasks), connection, ROUNDS
-            ),
-            _compared(
-                "P9c submit_task() with tallies", lambda: _submit_one(connection), connection, 20 * ROUNDS
-            ),
-            _compared("P9c life of 16 tasks with tallies", Mill(connection).turn, connection, 10 * ROUNDS),
-        ]
-
-
-def _submit(connection: psycopg.Connection, tasks: str) -> object:
-    return connection.execute("SELECT count(*) FROM submit_tasks(%s)", [tasks])
-
-
-def _submit_one(connection: psycopg.Connection) -> object:
-    return connection.execute("SELECT submit_task('claude', 'p')")
-
-
-def _compared(
-    measure: str, work: Callable[[], object], connection: psycopg.Connection, rounds: int
-) -> Result:
-    times: dict[bool, list[float]] = {True: [], False: []}
-    [inserted] = [file.read_text() for file in sql.definitions() if file.name == "tasks_inserted.sql"]
-    for turn in range(2 * rounds):
-        kept = turn % 2 == 0
-        connection.execute((inserted if kept else TALLYING.sub("", inserted)).encode())
-        switch = SQL("ENABLE" if kept else "DISABLE")
-        for trigger, table in TRIGGERS.items():
-            connection.execute(
-                SQL("ALTER TABLE {} {} TRIGGER {}").format(Identifier(table), switch, Identifier(trigger))
-            )
-        start = perf_counter()
-        work()
-        times[kept].append((perf_counter() - start) * 1000)
-    ours, bare = statistics.median(times[True]), statistics.median(times[False])
-    return Result(
-        measure=measure,
-        ours=f"{ours:.2f} ms",
-        reference=f"{bare:.2f} ms without",
-        ratio=ours / bare,
-        goal=1.03,
-    )
 
 
 def _milliseconds(connection: psycopg.Connection, query: str, rounds: int = ROUNDS) -> float:

@@ -46,7 +46,7 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select session_tenants()",
     "select acting_token()",
     "select lock_claims()",
-    "select move_counters('{-tool:claude}')",
+    "select move_counters('{tool:claude}', '{-1}', '{}')",
     "select lease_tasks(null, 1)",
     "select tasks_inserted()",
     "set role llmctl_owner",

@@ -1,5 +1,7 @@
 """No limit is passed by one, no slot stays empty that could be used, and changes take effect at once."""
 
+from typing import LiteralString
+
 import psycopg
 import pytest
 
@@ -291,6 +293,41 @@ def test_limits_and_groups_may_change_in_one_transaction_in_any_order(wide: Clie
         admin.run("commit")
     assert report.result() == "finished"
     assert wide.drift() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "taken"),
+    [
+        ("concurrency_limits", "queue:night", ["model:opus"]),
+        ("concurrency_limits", "tool:claude", ["model:opus", "queue:night", "tenant:acme"]),
+        ("worker_groups", "b", ["a", "model:opus", "queue:night", "tenant:acme", "tool:claude"]),
+    ],
+)
+def test_counters_are_locked_in_the_order_of_their_names_and_groups_last(
+    db: Client, table: LiteralString, name: str, taken: list[str]
+) -> None:
+    """Whoever moves them in another order could deadlock. They were made in another one than that of their names."""
+    for scope in ("tool:claude", "tenant:acme", "queue:night", "model:opus"):
+        db.run("delete from concurrency_limits where scope = %s", scope)
+        db.limit(scope, 100)
+    for group in ("c", "b", "a"):
+        db.group(group)
+    submit(db, 3)
+    assert len(db.claim(db.dispatcher()).runs) == 3
+    ender, holder = db.another(), db.another()
+    key = "scope" if table == "concurrency_limits" else "group_name"
+    holder.run("begin")
+    holder.run(f"select from {table} where {key} = %s for update", name)
+    end = "update tasks set status = 'succeeded', leased_by = null"
+    with in_background(lambda: ender.run(end)):  # by hand, where no function has pinned the planner's choices
+        until_blocked(db, ender)
+        free = db.rows("select scope::text from concurrency_limits for update skip locked") + db.rows(
+            "select group_name::text from worker_groups for update skip locked"
+        )
+        holder.run("rollback")
+    all_of_them = {"a", "b", "c", "model:opus", "queue:night", "tenant:acme", "tool:claude"}
+    assert sorted(all_of_them - {str(row[0]) for row in free} - {name}) == taken
+    assert db.drift() == []
 
 
 def test_a_new_limit_counts_a_run_that_ends_at_that_moment_once(wide: Client) -> None:
