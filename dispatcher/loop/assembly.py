@@ -26,6 +26,7 @@ from dispatcher.loop.retention import Retention
 from dispatcher.loop.supervisor import Supervisor
 from dispatcher.run.context import RunContext
 from dispatcher.run.output.output_store import OutputStore
+from dispatcher.run.process.starter import starting
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
@@ -47,11 +48,12 @@ def assembled(
 ) -> Iterator[EventLoop]:
     """Build the event loop of a registered dispatcher; its connections and threads end with the ``with`` block."""
     settings = configuration.settings
+    open_files = linux.raise_open_files()
     with (
         _pool(settings, settings.database.pool_size) as pool,
         _pool(settings, 1) as claims,
         SerialThread() as claiming,
-        SerialThread() as launching,
+        starting(str(settings.execution.work_directory())) as starter,
     ):
         store = Store(pool, claims, claiming, dispatcher_id)
         agenda, active = Agenda(), ActiveRuns()
@@ -77,9 +79,9 @@ def assembled(
             files=files,
             sweeper=sweeper,
             may_launch=lease.may_launch,
-            launching=launching,
+            starter=starter,
             on_started=agenda.started,
-            open_files=linux.raise_open_files(),
+            open_files=open_files,
         )
         cleanup = Cleanup(work_directory, store, configuration, active)
         supervisor = Supervisor(context, work_directory, active, agenda, cleanup)
@@ -97,6 +99,7 @@ def assembled(
             output_store=output_store,
             cleanup=cleanup,
             sweeper=sweeper,
+            starter=starter,
             retention=Retention(store, configuration, files),
         )
 
