@@ -45,6 +45,15 @@ def is_one(group: Path) -> bool:
     return os.path.normpath(group) == os.fspath(group) and any(tree in group.parents for tree in trees)
 
 
+def holds(name: str, pid: int) -> bool:
+    """Return whether a process is in a control group of this name. Raises OSError when no descriptor is free."""
+    try:
+        memberships = Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return any(line.startswith("0::") and line.endswith(f"/{name}") for line in memberships)
+
+
 def is_populated(group: Path) -> bool:
     """Return whether any process is in the group or below it. A group that is gone has none.
 

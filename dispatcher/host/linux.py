@@ -2,13 +2,11 @@
 
 import contextlib
 import ctypes
-import errno
 import functools
 import os
 import resource
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +21,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 inotify_simple._libc = _libc
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
-_PR_SET_DUMPABLE = 4
 _ENV_START = 47
 """The index of ``env_start`` in /proc/PID/stat, counted after the name of the program."""
-
-_SPAWN_SETSIGDEF, _SPAWN_SETSID, _SPAWN_SETCGROUP = 0x04, 0x80, 0x100
-_OPAQUE_BYTES = 1024
-"""Room for any of the structures whose layout only glibc knows (the largest has 336 bytes)."""
-_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 @functools.cache
@@ -52,16 +44,6 @@ def environment_of(pid: int) -> dict[str, str]:
         return {}
     pairs = (os.fsdecode(variable).partition("=") for variable in variables)
     return {name: value for name, _, value in pairs}
-
-
-def make_undumpable() -> None:
-    """Let only root read the memory, environment and descriptors of this process.
-
-    From now on its files in /proc belong to root. Programs that it starts are not protected. Raises OSError.
-    """
-    if _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def blank_variables(is_meant: Callable[[str], bool]) -> None:
@@ -105,68 +87,6 @@ def raise_open_files() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return soft
-
-
-class Child:
-    """A process that :func:`spawn` started. Reap it with :meth:`wait`."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def wait(self) -> int:
-        """Wait for its end. Return the exit code, or the negative number of the signal that ended it."""
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status)
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-
-def can_spawn_into_groups() -> bool:
-    """Return whether :func:`spawn` works: it needs glibc 2.39."""
-    return hasattr(_libc, "posix_spawnattr_setcgroup_np")
-
-
-def spawn(argv: Sequence[str], env: Mapping[str, str], descriptor: int, group: Path) -> Child:
-    """Start a program inside a control group, as leader of a session. ``descriptor`` becomes its standard streams.
-
-    A process that joins a group later waits for the whole kernel: 13 to 16 ms on an idle machine. Starting inside the
-    group costs nothing (Linux 6.18), but Python's own calls cannot do it. Raises OSError.
-    """
-    arguments = [os.fsencode(argument) for argument in argv]
-    variables = [os.fsencode(f"{name}={value}") for name, value in env.items()]
-    if any(b"\0" in text for text in (*arguments, *variables)):
-        raise OSError(errno.EINVAL, "an argument or a variable holds NUL")
-    attributes, actions, signals = (ctypes.create_string_buffer(_OPAQUE_BYTES) for _ in range(3))
-    pid = ctypes.c_int()
-    directory = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    _libc.posix_spawnattr_init(attributes)
-    _libc.posix_spawn_file_actions_init(actions)
-    try:
-        _libc.sigemptyset(signals)
-        for number in _IGNORED_BY_PYTHON:
-            _libc.sigaddset(signals, number)
-        _libc.posix_spawnattr_setsigdefault(attributes, signals)
-        _libc.posix_spawnattr_setcgroup_np(attributes, directory)
-        flags = _SPAWN_SETSIGDEF | _SPAWN_SETSID | _SPAWN_SETCGROUP
-        _libc.posix_spawnattr_setflags(attributes, ctypes.c_short(flags))
-        for standard in range(3):
-            _libc.posix_spawn_file_actions_adddup2(actions, descriptor, standard)
-        _libc.posix_spawn_file_actions_addclosefrom_np(actions, 3)
-        error = _libc.posix_spawn(
-            ctypes.byref(pid), arguments[0], actions, attributes, _strings(arguments), _strings(variables)
-        )
-    finally:
-        _libc.posix_spawn_file_actions_destroy(actions)
-        _libc.posix_spawnattr_destroy(attributes)
-        os.close(directory)
-    if error:
-        raise OSError(error, os.strerror(error), argv[0])
-    return Child(pid.value)
-
-
-def _strings(texts: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
-    return (ctypes.c_char_p * (len(texts) + 1))(*texts, None)
 
 
 class Changes:

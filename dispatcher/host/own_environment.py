@@ -38,9 +38,9 @@ def conceal() -> None:
     Then child processes inherit no secret. Call it once, before threads start: it overwrites memory that C code may
     read.
     """
-    from dispatcher.host import linux
+    from dispatcher.host import linux, spawn
 
-    linux.make_undumpable()
+    spawn.make_undumpable()
     linux.blank_variables(lambda name: _NEEDED.fullmatch(name) is None)
     for name in [name for name in os.environ if _NEEDED.fullmatch(name) is None]:
         _concealed[name] = os.environ.pop(name)

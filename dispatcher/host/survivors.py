@@ -31,6 +31,11 @@ class Marks:
     run: str = ""
     owner: str = ""
 
+    @property
+    def group(self) -> str:
+        """The name of the run's control group."""
+        return f"{groups_of(self.owner)}{self.run}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
@@ -38,6 +43,11 @@ class Sweep:
 
     killed: Sequence[str]
     alive: frozenset[str]
+
+
+def groups_of(owner: str) -> str:
+    """Return how the names of the control groups of an owner's runs begin."""
+    return f"llmctl-{owner}-"
 
 
 def marks_of(pid: int) -> Marks:

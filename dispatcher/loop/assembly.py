@@ -14,7 +14,6 @@ from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.host import cgroups, linux
-from dispatcher.host.threads import SerialThread
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
@@ -27,6 +26,7 @@ from dispatcher.loop.retention import Retention
 from dispatcher.loop.supervisor import Supervisor
 from dispatcher.run.context import RunContext
 from dispatcher.run.output.output_store import OutputStore
+from dispatcher.run.process.starter import starting
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
@@ -48,10 +48,11 @@ def assembled(
 ) -> Iterator[EventLoop]:
     """Build the event loop of a registered dispatcher; its connections and threads end with the ``with`` block."""
     settings = configuration.settings
+    open_files = linux.raise_open_files()
     with (
         _pool(settings, settings.database.pool_size) as pool,
         closing(EventLoopConnection(partial(_connect, settings))) as claims,
-        SerialThread() as launching,
+        starting(str(settings.execution.work_directory())) as starter,
     ):
         store = Store(pool, claims, dispatcher_id)
         agenda, active = Agenda(), ActiveRuns()
@@ -77,9 +78,9 @@ def assembled(
             files=files,
             sweeper=sweeper,
             may_launch=lease.may_launch,
-            launching=launching,
+            starter=starter,
             on_started=agenda.started,
-            open_files=linux.raise_open_files(),
+            open_files=open_files,
         )
         cleanup = Cleanup(work_directory, store, configuration, active)
         supervisor = Supervisor(context, work_directory, active, agenda, cleanup)
@@ -97,6 +98,7 @@ def assembled(
             output_store=output_store,
             cleanup=cleanup,
             sweeper=sweeper,
+            starter=starter,
             retention=Retention(store, configuration, files),
         )
 

@@ -27,6 +27,7 @@ from dispatcher.loop.refill import Refill
 from dispatcher.loop.retention import Retention
 from dispatcher.loop.supervisor import Supervisor
 from dispatcher.run.output.output_store import OutputStore
+from dispatcher.run.process.starter import Starter
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, persist
 from dispatcher.workspaces import short_paths
@@ -60,6 +61,7 @@ class EventLoop:
     output_store: OutputStore
     cleanup: Cleanup
     sweeper: Sweeper
+    starter: Starter
     retention: Retention
     _runs_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
     _claims_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
@@ -109,6 +111,7 @@ class EventLoop:
         ):
             services.start_soon(vital)
         persistent: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "hearing the shim": self.starter.run,
             "obeying cancels": self.cancels.run,
             "storing output": self.output_store.run,
             "cleaning up workspaces": self.cleanup.run,

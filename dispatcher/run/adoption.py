@@ -16,8 +16,8 @@ from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.host.own_environment import GIVEN
 from dispatcher.host.survivors import Marks
 from dispatcher.run import environment
-from dispatcher.run.agent_process import AgentProcess
 from dispatcher.run.environment import SecretError
+from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading
 from sql.dispatcher_rows import ClaimedRun, OpenRun
@@ -26,7 +26,7 @@ from wrappers.base import Ending, Event, Outcome, Parser, Wrapper
 log = structlog.get_logger()
 
 
-async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentProcess | None]:
+async def find_process(directory: Path, marks: Marks) -> tuple[Reading, HeldProcess | None]:
     """Read how far the run got, and hold its shell if that is alive.
 
     Waits for a shell that is starting, and for room on the host to look. A run counts as dead if its record was
@@ -37,7 +37,7 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentPro
             reading = await run_record.read_settled(directory)
             if reading.state != "alive" or reading.pid is None:
                 return reading, None
-            process = AgentProcess.adopt(directory, reading.pid, marks)
+            process = HeldProcess.adopt(directory, reading.pid, marks)
             if process is not None:
                 return reading, process
             reading = run_record.read(directory)
@@ -53,7 +53,7 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, AgentPro
         return Reading("dead", reading.header, stop_reason=reading.stop_reason), None
 
 
-def start_time(known: OpenRun, now: float, header: Header | None, process: AgentProcess | None) -> float:
+def start_time(known: OpenRun, now: float, header: Header | None, process: HeldProcess | None) -> float:
     """Return when an adopted run began, in seconds since boot as ``now`` is: its timeout counts from there.
 
     The database knows it, or else the kernel. The agent could write any time into the run record, so the record

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dispatcher.host.host_trouble import tells_of_host_trouble
-from dispatcher.run.launch import SHELL_NAME
 from dispatcher.run.output.masking import Masking
+from dispatcher.run.process.launch import SHELL_NAME
 from dispatcher.workspaces.run_record import Reading, StopReason
 from sql.dispatcher_rows import Output, Report
 from wrappers.base import AuthMode, Outcome

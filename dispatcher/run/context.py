@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
-from dispatcher.host.threads import SerialThread
 from dispatcher.run.output.output_store import OutputStore
+from dispatcher.run.process.starter import Starter
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.workspaces.large_files import LargeFiles
 from sql.dispatcher_rows import Started
@@ -18,7 +18,7 @@ class RunContext:
     """``output_store`` stores what agents print.
 
     ``transfers`` brings prompts, files and answers from and to the database. ``files`` is where large output files are
-    kept. ``may_launch`` returns whether a new process may be started, and ``launching`` is the thread that starts it.
+    kept. ``may_launch`` returns whether a new process may be started, and ``starter`` starts it.
     ``on_started`` is called for each agent that was started. ``open_files`` is the soft limit of an agent, None for
     the dispatcher's own.
     """
@@ -30,6 +30,6 @@ class RunContext:
     files: LargeFiles
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
-    launching: SerialThread
+    starter: Starter
     on_started: Callable[[Started], None]
     open_files: int | None

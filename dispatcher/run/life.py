@@ -1,5 +1,6 @@
 """One run's life: prepare, launch, watch, stop, collect results, report."""
 
+import contextlib
 import signal
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,6 @@ from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there
 from dispatcher.host.survivors import Marks
 from dispatcher.host.threads import in_thread
 from dispatcher.run.adoption import find_process, forgotten_tool, secrets_of, start_time
-from dispatcher.run.agent_process import AgentProcess, NotWatchedError
 from dispatcher.run.conclusion import STOPPED, explain, report
 from dispatcher.run.config_home import auth_mode_of, read_failure_file
 from dispatcher.run.context import RunContext
@@ -20,6 +20,8 @@ from dispatcher.run.fetching import fetch, is_missing
 from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.preparation import Prepared, prepare
+from dispatcher.run.process.agent_process import AgentProcess, NotWatchedError
+from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
@@ -31,6 +33,9 @@ from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report, Started
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
+
+SETTLING = 10.0
+"""Seconds that the watcher of an agent that is gone may need to say so; only one that somebody stopped needs longer."""
 
 
 class Run:
@@ -73,7 +78,7 @@ class Run:
             if self._stop.reason is None and not await self._context.may_launch():
                 self.stop("interrupted")
             self._refuse_if_stopped()
-            process = await self._context.launching.call(self._launch, prepared)
+            process = await self._launch(prepared)
         except NotStartedError as error:
             if isinstance(error, NotWatchedError):
                 await self._context.sweeper.kill(self.claimed.run_id)
@@ -86,7 +91,8 @@ class Run:
             self._context.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
             output = self._begin_output(wrapper)
             exit_code = await self._watch(process, wrapper, output)
-        reading = replace(await self._read(), pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
+        reading = process.reading or await self._read()
+        reading = replace(reading, pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
         return await self._conclude(wrapper, output, reading)
 
     async def resume(self, known: OpenRun) -> Report:
@@ -118,12 +124,12 @@ class Run:
                 if reading.stop_reason is not None:
                     self.stop(reading.stop_reason)
                 await self._watch(process, wrapper, output)
-        reading = await self._read()
+        reading = await self._read_released()
         pid = process.pid if process is not None else None
         reading = replace(reading, pid=pid, stop_reason=reading.stop_reason or self._stopped)
         return await self._conclude(wrapper, output, reading)
 
-    async def _find_process(self, known: OpenRun) -> tuple[Reading, AgentProcess | None]:
+    async def _find_process(self, known: OpenRun) -> tuple[Reading, HeldProcess | None]:
         """Find out how far the run got; a stop and the timeout end the wait for a record that stays silent."""
         marks = Marks(self.claimed.run_id, self._context.sweeper.owner)
         with self._stop.preliminary(trio.current_time() + self._timeout - known.ran_s):
@@ -205,7 +211,7 @@ class Run:
         if self._stop.reason is not None:
             raise NotStartedError(self._stop.reason, STOPPED[self._stop.reason])
 
-    def _launch(self, prepared: Prepared) -> AgentProcess:
+    async def _launch(self, prepared: Prepared) -> AgentProcess:
         group = self._context.sweeper.group_for(self.claimed.run_id)
         self._began = linux.seconds_since_boot()
         header = Header(
@@ -218,7 +224,9 @@ class Run:
             group=str(group) if group is not None else None,
         )
         what = replace(prepared.launch, group=group, open_files=self._context.open_files)
-        return AgentProcess.start(self.workspace.directory, header, what)
+        # The directory that a task chose may be on a dead network mount.
+        by_shell = self.claimed.workdir is not None
+        return await self._context.starter.start(self.workspace.directory, header, what, by_shell=by_shell)
 
     @property
     def _timeout(self) -> float:
@@ -236,17 +244,16 @@ class Run:
         return self._output
 
     async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> int | None:
-        """Return the shell's exit code, if known, once it has ended by itself or because the run was stopped.
+        """Return the exit code, if known, once the run has ended by itself or because it was stopped.
 
-        A shell that ended by itself has seen the agent end. A shell that was killed has not: the agent may go on, so
-        it is killed before the task can begin again.
+        A shim or a shell that was killed has not seen the agent end: it may go on, so it is killed before the task can
+        begin again.
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._stop_when_due, process, wrapper)
             nursery.start_soon(self._context.output_store.follow, output, self.stop)
-            await process.end()
+            exit_code = await process.end()
             nursery.cancel_scope.cancel()
-        exit_code = process.exit_code()
         if self._stopped is not None or exit_code is None:
             await self._context.sweeper.kill(self.claimed.run_id)
         return exit_code
@@ -263,6 +270,12 @@ class Run:
         await trio.sleep(wrapper.stop.grace)
         process.signal_group(signal.SIGKILL)
         await self._context.sweeper.kill(self.claimed.run_id)
+
+    async def _read_released(self) -> Reading:
+        """Read the run record once its watcher has let go of it: the shim does that a moment after the agent's end."""
+        with contextlib.suppress(OSError), trio.move_on_after(SETTLING):
+            return await run_record.read_settled(self.workspace.directory, lambda reading: not reading.held)
+        return await self._read()
 
     async def _read(self) -> Reading:
         """Read the run record; if the agent put something else in its place, the run counts as dead."""

@@ -13,7 +13,7 @@ from dispatcher.configuration.settings import SecuritySettings
 from dispatcher.run import environment, refusals
 from dispatcher.run.config_home import chosen_home, make_config_home
 from dispatcher.run.environment import SecretError
-from dispatcher.run.launch import Launch
+from dispatcher.run.process.launch import Launch
 from dispatcher.run.refusals import NotStartedError, cannot, unusable
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.short_paths import short_path

@@ -9,7 +9,7 @@ import trio
 from dispatcher.backoff import Backoff
 from dispatcher.host import cgroups
 from dispatcher.host.auto_reset_event import AutoResetEvent
-from dispatcher.host.survivors import kill_left_over, kill_run
+from dispatcher.host.survivors import groups_of, kill_left_over, kill_run
 from dispatcher.host.threads import in_thread
 
 log = structlog.get_logger()
@@ -160,4 +160,4 @@ class Sweeper:
 
     @property
     def _prefix(self) -> str:
-        return f"llmctl-{self.owner}-"
+        return groups_of(self.owner)

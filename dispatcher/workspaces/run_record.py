@@ -1,15 +1,17 @@
 """The `run` file: one run's header, pid record, exit record and lock, in one append-only file.
 
-The dispatcher creates and locks the file and passes it to a small shell as its standard streams. The lock belongs to
-the open file description. So it passes to the shell at fork without a gap, and the kernel drops it when the shell dies
-for any reason. The shell appends ``started PID`` and, after the agent has ended, ``exit CODE``. So this one file shows
-every state that a crash can leave, and no pid has to be trusted.
+The dispatcher creates and locks the file and passes it to what watches the agent: its shim by a socket, or a small
+shell as its standard streams. The lock belongs to the open file description. So it passes on without a gap, and the
+kernel drops it when its last holder dies for any reason. The watcher appends ``started PID`` and, after the agent has
+ended, ``exit CODE``. The shim appends ``starting`` before it makes a process, and ``withdrawn`` if it could not. So
+this one file shows every state that a crash can leave, and no pid has to be trusted.
 """
 
 import errno
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, cast, get_args
@@ -54,14 +56,14 @@ class Reading:
     """What a `run` file says.
 
     * never_started: the agent was not executed and will not be.
-    * starting: the shell is alive, but has not written ``started`` yet.
-    * alive: the shell is alive.
+    * starting: the watcher is alive, but has not written ``started`` yet.
+    * alive: the watcher is alive.
     * ended: the agent ended and left ``exit_code``.
-    * dead: the shell died without writing ``exit``, so nothing is known about the agent.
+    * dead: the watcher died without writing ``exit``, so nothing is known about the agent.
 
-    ``stop_reason`` is why a dispatcher stopped the run, if one did. ``complaint`` is what the shell itself printed (a
-    missing directory, or the signal that ended the agent). ``contained`` is true if all processes of the run were in
-    its control group.
+    ``pid`` is the agent's or its shell's. ``stop_reason`` is why a dispatcher stopped the run, if one did.
+    ``complaint`` is what the shell itself printed (a missing directory, or the signal that ended the agent).
+    ``contained`` is true if all processes of the run were in its control group. ``held``: the watcher has the lock.
     """
 
     state: State
@@ -71,13 +73,15 @@ class Reading:
     stop_reason: StopReason | None = None
     complaint: str | None = None
     contained: bool = False
+    held: bool = False
 
 
 class RunRecord:
-    """An open, locked `run` file on the launching side. Close it once the shell has it."""
+    """An open, locked `run` file on the launching side, ``size`` bytes long. Close it once the watcher has it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, size: int) -> None:
         self.descriptor = descriptor
+        self.size = size
 
     @classmethod
     def create(cls, directory: Path, header: Header) -> Self:
@@ -93,10 +97,14 @@ class RunRecord:
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor)
+        return cls(descriptor, len(line))
+
+    def may_have_begun(self) -> bool:
+        """Return whether an agent may have been started by a watcher that is gone. Raises OSError."""
+        return _interpret(_read_all(self.descriptor), held=False).state != "never_started"
 
     def close(self) -> None:
-        """Close our descriptor. The shell keeps the lock as long as it lives."""
+        """Close our descriptor. The watcher keeps the lock as long as it lives."""
         os.close(self.descriptor)
 
 
@@ -131,12 +139,17 @@ def read(directory: Path) -> Reading:
     return _interpret(content, held=held)
 
 
-async def read_settled(directory: Path) -> Reading:
-    """Wait, for milliseconds, until the shell has started the agent or is gone, and read the state."""
+async def read_settled(
+    directory: Path, is_settled: Callable[[Reading], bool] = lambda reading: reading.state != "starting"
+) -> Reading:
+    """Wait, for milliseconds, until the watcher has started the agent or is gone, and read the state.
+
+    ``is_settled`` says what else to wait for. Raises OSError.
+    """
     reading = read(directory)
-    if reading.state == "starting":
+    if not is_settled(reading):
         with linux.changes_of(directory / NAME) as changes:
-            while (reading := read(directory)).state == "starting":
+            while not is_settled(reading := read(directory)):
                 # The kernel reports the close a moment before it drops the lock, so read again soon after.
                 with trio.move_on_after(0.05):
                     await changes.wait()
@@ -160,13 +173,14 @@ def _read_all(descriptor: int) -> bytes:
 def _interpret(content: bytes, *, held: bool) -> Reading:
     """Return what the content means. Only whole lines count: a full disk or a crash may have cut the last one.
 
-    Only the first ``started`` is the shell's: it is written before the agent can write anything.
+    Of several ``started`` the first counts. A shell writes it before the agent can write anything, and the shim hardly
+    later than the agent begins; whoever acts on the pid asks the process for proof.
     """
     first, *lines = [line.decode(errors="replace") for line in content.split(b"\n")[:-1]] or [""]
     header = _header(first)
     pid = exit_code = None
     stop_reason: StopReason | None = None
-    contained = False
+    contained = begun = False
     complaints = []
     for line in lines:
         word, _, rest = line.partition(" ")
@@ -178,6 +192,8 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
             stop_reason = cast(StopReason, rest)
         elif line == "contained" and pid is None:
             contained = True
+        elif line in ("starting", "withdrawn") and pid is None:
+            begun = line == "starting"
         elif line and pid is not None:
             complaints.append(line)
     if exit_code is not None:
@@ -185,8 +201,9 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
     elif held:
         state = "alive" if pid is not None else "starting"
     else:
-        state = "dead" if pid is not None else "never_started"
-    return Reading(state, header, pid, exit_code, stop_reason, "\n".join(complaints) or None, contained)
+        state = "dead" if pid is not None or begun else "never_started"
+    complaint = "\n".join(complaints) or None
+    return Reading(state, header, pid, exit_code, stop_reason, complaint, contained, held)
 
 
 def _is_number(text: str, digits: int) -> bool:

@@ -19,7 +19,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from dispatcher.run.launch import Launch, launch
+from dispatcher.run.process.launch import Launch, launch
 from dispatcher.workspaces.run_record import Header, RunRecord
 from tests.bench.claims import register
 from tests.bench.drain import bare_loop, drain_of

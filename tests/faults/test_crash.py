@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from dispatcher.host import linux
-from dispatcher.run.launch import Child, Launch, launch
+from dispatcher.run.process.launch import Child, Launch, launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, RunRecord
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace

@@ -10,8 +10,8 @@ import trio
 
 from dispatcher.host import linux
 from dispatcher.host.survivors import Marks
-from dispatcher.run.agent_process import AgentProcess
-from dispatcher.run.launch import Child, Launch, launch
+from dispatcher.run.process.held_process import HeldProcess
+from dispatcher.run.process.launch import Child, Launch, launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, RunRecord
 
@@ -200,7 +200,7 @@ def test_something_else_in_its_place_is_an_error_and_holds_nobody_up(tmp_path: P
 def test_a_shell_is_adopted_by_its_lock_and_not_by_its_number(tmp_path: Path) -> None:
     process = start(tmp_path, BEGIN + "read x <../gate")
     begun(tmp_path)
-    adopted = AgentProcess.adopt(tmp_path, process.pid, MARKS)
+    adopted = HeldProcess.adopt(tmp_path, process.pid, MARKS)
     assert adopted is not None
     with adopted:
         assert not adopted.has_ended
@@ -210,5 +210,5 @@ def test_a_shell_is_adopted_by_its_lock_and_not_by_its_number(tmp_path: Path) ->
 
     process.wait()
     # The pid may belong to any process now, such as ours.
-    assert AgentProcess.adopt(tmp_path, os.getpid(), MARKS) is None
-    assert AgentProcess.adopt(tmp_path, process.pid, MARKS) is None
+    assert HeldProcess.adopt(tmp_path, os.getpid(), MARKS) is None
+    assert HeldProcess.adopt(tmp_path, process.pid, MARKS) is None

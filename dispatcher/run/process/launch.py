@@ -1,13 +1,15 @@
 """Starting an agent that does not need the dispatcher to go on: files instead of pipes, and its own session."""
 
 import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dispatcher.host import linux
+from dispatcher.host import spawn
 from dispatcher.workspaces.run_record import RunRecord
 
 # The shell itself opens the files and changes the directory: on a dead network mount it hangs, and the dispatcher
@@ -58,16 +60,33 @@ class Child(Protocol):
     def kill(self) -> None: ...
 
 
+class _Spawned:
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def wait(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
 def launch(what: Launch, record: RunRecord) -> Child:
     """Start the shell that runs the agent; it leads a session and a process group of its own.
 
     Waits until the shell is executed (0.3 to 0.7 ms), so call it in a thread. Raises OSError when no process can be
     made.
     """
-    if what.group is not None and linux.can_spawn_into_groups():
+    if what.group is not None and spawn.can_spawn(into_group=True):
+        argv, env = spawn.texts(_argv(what, "in"), what.env)
         # If the kernel or a sandbox forbids this, the shell joins the group itself.
         with contextlib.suppress(OSError):
-            return linux.spawn(_argv(what, "in"), what.env, record.descriptor, what.group)
+            group = os.open(what.group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                return _Spawned(spawn.spawn(argv, env, [record.descriptor] * 3, group=group))
+            finally:
+                os.close(group)
     return subprocess.Popen(
         _argv(what, f"{what.group}/cgroup.procs" if what.group else ""),
         stdin=record.descriptor,

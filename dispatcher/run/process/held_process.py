@@ -1,4 +1,4 @@
-"""A started agent: the shell that watches it, held by a pidfd, so that no signal reaches another process."""
+"""A process held by a pidfd, so that no signal reaches another one: a shell of ours, or what an adopted run left."""
 
 import contextlib
 import errno
@@ -10,27 +10,26 @@ from typing import Self
 
 import trio
 
-from dispatcher.host import linux, pidfd, survivors
+from dispatcher.host import cgroups, linux, pidfd, survivors
 from dispatcher.host.survivors import Marks
-from dispatcher.run.launch import Child, Launch, launch
-from dispatcher.run.refusals import NotStartedError, cannot
+from dispatcher.run.process.agent_process import NotWatchedError
+from dispatcher.run.process.launch import Child, Launch, launch
+from dispatcher.run.refusals import cannot
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.run_record import Header, RunRecord
+from dispatcher.workspaces.run_record import RunRecord
 
 _TO_THE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9."""
 
 
-class NotWatchedError(NotStartedError):
-    """The agent was started, and its shell killed because nobody could watch it: the rest must be killed as well."""
+class HeldProcess:
+    """An :class:`AgentProcess`; at its end the descriptor is closed.
 
-
-class AgentProcess:
-    """Use it as a context manager: at the end the descriptor is closed, and the process goes on.
-
-    The pid of our own child stays its own until :meth:`exit_code` reaps it. The pid of an adopted shell may be reused
-    once that has ended, so only the descriptor is certain; ``run_id`` is the mark of its processes.
+    The pid of our own child, a shell, stays its own until :meth:`end` reaps it. The pid of an adopted process may be
+    reused once that has ended, so only the descriptor is certain; ``run_id`` is the mark of its processes.
     """
+
+    reading = None
 
     def __init__(self, pid: int, descriptor: int, child: Child | None = None, run_id: str = "") -> None:
         self.pid = pid
@@ -40,14 +39,10 @@ class AgentProcess:
         self._reaped = False
 
     @classmethod
-    def start(cls, directory: Path, header: Header, what: Launch) -> Self:
-        """Create the run record and start the shell. Belongs in a thread. Raises :class:`NotStartedError`."""
+    def start(cls, what: Launch, record: RunRecord) -> Self:
+        """Start the agent by a shell. Belongs in a thread. Raises :class:`NotStartedError`."""
         try:
-            record = RunRecord.create(directory, header)
-            try:
-                child = launch(what, record)
-            finally:
-                record.close()
+            child = launch(what, record)
         except OSError as error:
             raise cannot("no process could be started", error) from error
         try:
@@ -65,11 +60,13 @@ class AgentProcess:
 
     @classmethod
     def adopt(cls, directory: Path, pid: int, marks: Marks) -> Self | None:
-        """Hold the shell of a run that somebody else started; None when it has ended, or ``pid`` is not its pid.
+        """Hold the agent or the shell of a run that somebody else started.
 
-        The pid comes from the run record, where an agent may write any number. So the process must prove by its
-        environment that it belongs to this run, and it must lead a session; an agent can only pass off a process of
-        its own. The lock is tested again after the descriptor was opened: if it is still held, the pid was not reused.
+        Returns None when it has ended, or ``pid`` is not its pid. The pid comes from the run record, where an agent may
+        write any number. So the process must prove that it belongs to this run, by its environment or, since some
+        programs overwrite that, by its control group; and it must lead a session. An agent can only pass off a process
+        of its own. The lock is tested again after the descriptor was opened: if it is still held, the pid was not
+        reused.
         Raises OSError when the host has no room to look.
         """
         try:
@@ -86,7 +83,7 @@ class AgentProcess:
         adopted = cls(pid, descriptor, run_id=marks.run)
         try:
             reading = run_record.read(directory)
-            proven = _leads_a_session(pid) and survivors.marks_of(pid) == marks and not adopted.has_ended
+            proven = _leads_a_session(pid) and _is_of(pid, marks) and not adopted.has_ended
         except BaseException:
             os.close(descriptor)
             raise
@@ -115,15 +112,12 @@ class AgentProcess:
     def has_ended(self) -> bool:
         return pidfd.has_ended(self._descriptor)
 
-    async def end(self) -> None:
-        """Return when the shell has ended; one task may wait at a time."""
-        await trio.lowlevel.wait_readable(self._descriptor)
+    async def end(self) -> int | None:
+        """Return the exit code when it has ended; None when a signal ended our shell, or the process is adopted.
 
-    def exit_code(self) -> int | None:
-        """Reap our own child, which has ended, and return its exit code; None when a signal ended it.
-
-        Also None for an adopted process: the kernel tells the code only to the parent.
+        The kernel tells the code only to the parent.
         """
+        await trio.lowlevel.wait_readable(self._descriptor)
         code = self._child.wait() if self._child is not None else -1
         self._reaped = True
         return code if code >= 0 else None
@@ -135,7 +129,6 @@ class AgentProcess:
             self._reaped = pid == self.pid
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Signal the shell and its process group; do nothing once the shell has ended."""
         if self.has_ended:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -152,6 +145,10 @@ class AgentProcess:
             if error.errno != errno.EINVAL:
                 raise
             survivors.signal_group(self.pid, self._run_id, number)
+
+
+def _is_of(pid: int, marks: Marks) -> bool:
+    return survivors.marks_of(pid) == marks or cgroups.holds(marks.group, pid)
 
 
 def _leads_a_session(pid: int) -> bool:

@@ -1,0 +1,1 @@
+"""The process of one agent: how it is started, held, signaled and waited for."""

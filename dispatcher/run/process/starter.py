@@ -1,0 +1,98 @@
+"""Starting agents: by the shim, which needs no process of ours for each, or by a shell of their own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import trio
+
+from dispatcher.host import spawn
+from dispatcher.host.auto_reset_event import AutoResetEvent
+from dispatcher.host.threads import in_thread
+from dispatcher.run.process.agent_process import AgentProcess
+from dispatcher.run.process.held_process import HeldProcess
+from dispatcher.run.process.launch import Launch
+from dispatcher.run.process.shim_client import Shim
+from dispatcher.run.refusals import cannot
+from dispatcher.workspaces.run_record import Header, RunRecord
+
+log = structlog.get_logger()
+
+PAUSE = 60.0
+"""Seconds without a shim after one that died before it was of any use."""
+
+
+class Starter:
+    """Starts agents by a shim while :meth:`run` runs. A shim that died is replaced at the next start."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._shim: Shim | None = None
+        self._begun = AutoResetEvent()
+        self._pause_ends = 0.0
+
+    async def run(self) -> None:
+        """Hear what shims answer."""
+        while True:
+            if self._shim is None:
+                await self._begun.wait()
+                continue
+            shim = self._shim
+            await shim.listen()
+            self._shim = None
+            if not shim.is_useful:
+                self._pause_ends = trio.current_time() + PAUSE
+            log.warning("the shim was killed: its agents are stopped, and their runs are lost")
+
+    async def start(self, directory: Path, header: Header, what: Launch, *, by_shell: bool) -> AgentProcess:
+        """Create the run record and start the agent. Raises :class:`NotStartedError`.
+
+        ``by_shell``: opening its files may take for ever, so that nobody else may wait for that.
+        """
+        try:
+            record = RunRecord.create(directory, header)
+        except OSError as error:
+            raise cannot("no process could be started", error) from error
+        try:
+            shim = None if by_shell else self._usable_shim(into_group=what.group is not None)
+            if shim is not None and (process := await shim.start(what, record, header.run_id)) is not None:
+                return process
+            # Whatever the shim could not do, a shell can, or says why not.
+            return await in_thread(HeldProcess.start, what, record)
+        except OSError as error:
+            raise cannot("no process could be started", error) from error
+        finally:
+            record.close()
+
+    def begin(self) -> None:
+        """Start a shim, so that the first agent need not wait for it."""
+        self._usable_shim(into_group=False)
+
+    def close(self) -> None:
+        """Leave the shim alone: it ends when its last agent has ended."""
+        if self._shim is not None:
+            self._shim.close()
+
+    def _usable_shim(self, *, into_group: bool) -> Shim | None:
+        if not spawn.can_spawn(into_group=into_group):
+            return None
+        if self._shim is None and trio.current_time() >= self._pause_ends:
+            try:
+                self._shim = Shim(self._name)
+            except OSError as error:
+                self._pause_ends = trio.current_time() + PAUSE
+                log.warning("no shim can be started: each agent gets a shell", error=str(error))
+            self._begun.set()
+        return self._shim
+
+
+@contextmanager
+def starting(name: str) -> Iterator[Starter]:
+    """Make a starter whose shim is left alone at the end of the ``with`` block."""
+    starter = Starter(name)
+    starter.begin()
+    try:
+        yield starter
+    finally:
+        starter.close()

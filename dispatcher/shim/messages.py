@@ -1,0 +1,55 @@
+"""What a dispatcher and its shim say to each other: packets of fields that NUL separates, because none can hold it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LARGEST = 128 * 2**10
+"""Bytes of a packet. The kernel's own bound is some 200 KiB, unless its administrator changed it."""
+
+START, SIGNAL = b"start", b"signal"
+STARTED, FAILED, EXITED = b"started", b"failed", b"exited"
+
+# Words of the run record, see dispatcher.workspaces.run_record.
+STARTING, WITHDRAWN = b"starting\n", b"withdrawn\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A program to start; with it comes the descriptor of its run record, which is ``recorded`` bytes long.
+
+    All paths are absolute, and an empty one means none. ``open_files`` is its soft limit, empty to leave that.
+    """
+
+    run_id: bytes
+    recorded: int
+    open_files: bytes
+    group: bytes
+    cwd: bytes
+    stdin: bytes
+    stdout: bytes
+    stderr: bytes
+    argv: Sequence[bytes]
+    env: Sequence[bytes]
+
+    def packed(self) -> bytes:
+        places = (self.open_files, self.group, self.cwd, self.stdin, self.stdout, self.stderr)
+        counts = (b"%d" % self.recorded, b"%d" % len(self.argv))
+        return b"\0".join((START, self.run_id, *counts, *places, *self.argv, *self.env))
+
+
+def unpacked(fields: Sequence[bytes]) -> Start:
+    """Return what the fields after the word START mean."""
+    run_id, recorded, count, open_files, group, cwd, stdin, stdout, stderr, *rest = fields
+    arguments = int(count)
+    return Start(
+        run_id=run_id,
+        recorded=int(recorded),
+        open_files=open_files,
+        group=group,
+        cwd=cwd,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        argv=rest[:arguments],
+        env=rest[arguments:],
+    )
