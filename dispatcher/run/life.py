@@ -34,6 +34,8 @@ from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
+SHORT_RUN = 0.05
+"""Seconds. A run that ends within them needs no watch: its output is read at its end."""
 SETTLING = 10.0
 """Seconds that the watcher of an agent that is gone may need to say so; only one that somebody stopped needs longer."""
 
@@ -249,11 +251,16 @@ class Run:
         A shim or a shell that was killed has not seen the agent end: it may go on, so it is killed before the task can
         begin again.
         """
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stop_when_due, process, wrapper)
-            nursery.start_soon(self._context.output_store.follow, output, self.stop)
+        exit_code, has_ended = None, False
+        with self._stop.preliminary(trio.current_time() + SHORT_RUN):
             exit_code = await process.end()
-            nursery.cancel_scope.cancel()
+            has_ended = True
+        if not has_ended:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._stop_when_due, process, wrapper)
+                nursery.start_soon(self._context.output_store.follow, output, self.stop)
+                exit_code = await process.end()
+                nursery.cancel_scope.cancel()
         if self._stopped is not None or exit_code is None:
             await self._context.sweeper.kill(self.claimed.run_id)
         return exit_code

@@ -61,8 +61,10 @@ def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
 
 def check_directory(claimed: ClaimedRun, workspace: Workspace) -> None:
     """Refuse a directory inside the one that holds all runs, as NotStartedError: it may be another task's."""
+    if claimed.workdir is None:
+        return
     runs = workspace.directory.parent.parent.resolve()
-    if claimed.workdir is not None and Path(claimed.workdir).resolve().is_relative_to(runs):
+    if Path(claimed.workdir).resolve().is_relative_to(runs):
         raise NotStartedError(
             "permission_denied",
             f"{claimed.workdir} is inside {runs}, which holds the directories of all runs: "

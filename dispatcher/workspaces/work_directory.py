@@ -271,10 +271,14 @@ def _move(entry: Path, target: Path) -> None:
 
 def _write(path: Path, content: Iterable[bytes], mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
+    try:
         os.fchmod(descriptor, mode)
         for piece in content:
-            file.write(piece)
+            unwritten = memoryview(piece)
+            while unwritten:
+                unwritten = unwritten[os.write(descriptor, unwritten) :]
+    finally:
+        os.close(descriptor)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

@@ -68,6 +68,8 @@ class LogFile:
         Holes are what was released, and what an agent skipped: it can make a sparse file of terabytes in no time,
         which would take hours to read.
         """
+        if end <= start:
+            return
         with self._opened(os.O_RDONLY) as file:
             position, last = max(0, start - self._truncated), end - self._truncated
             while file is not None and position < last:
