@@ -29,14 +29,14 @@ def start(stage: Stage) -> list[Result]:
                 + [f"{name} not installed" for name in missing]
             ),
             ratio=None if missing else half / ranking[0][0],
-            goal=0.7,
+            goal=0.9,
         ),
         Result(
             measure="P1 submit to agent, p99",
             ours=f"{tail:.1f} ms",
             reference=f"{half:.1f} ms its own p50",
             ratio=tail / half,
-            goal=3,
+            goal=2,
             notes=tuple(
                 f"P1 p99 of {name}: {percentile_99(times):.1f} ms" for name, times in latencies.items()
             ),
