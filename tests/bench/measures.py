@@ -15,9 +15,11 @@ from tests.bench.stage import Stage
 from tests.bench.standing import idle, silent
 from tests.bench.start_up import start_up
 from tests.bench.submits import bulk, producers
+from tests.bench.survivors import survivors
 
 MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P1": start,
+    "P1s": survivors,
     "P2": drain,
     "P3": claim,
     "P4": bulk,
