@@ -13,6 +13,10 @@ import pytest
 
 from tests.bench.lists import FILTERS
 from tests.bench.result import Result, median_of
+from tests.bench.sizes import QUICK
+from tests.bench.sql_cost import sql_cost
+from tests.bench.stage import stage
+from tests.bench.statements import statements
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +113,18 @@ def test_a_row_that_one_of_several_runs_could_not_measure_is_missed() -> None:
 
     assert median_of([[measured], [missed], [measured]]) == [missed]
     assert median_of([[measured]]) == [measured]
+
+
+def test_the_statements_of_a_task_are_counted_and_the_cost_of_the_sql_is_compared_with_another_checkout() -> (
+    None
+):
+    with stage(QUICK) as place:
+        steps = statements(place)
+        base, here = sql_cost(place, ROOT, rounds=1)
+
+    assert all(round(step.whole.calls) == 1 and step.statements >= 1 for step in steps.values())
+    assert list(base) == list(here)
+    assert all(cost > 0 for costs in here.values() for cost in costs)
 
 
 def test_an_unknown_measure_is_refused_before_anything_is_started() -> None:
