@@ -70,8 +70,10 @@ class Survivor:
 
     def _said(self, *command: str | Path) -> str:
         ended = subprocess.run(
-            command, env=self._environment, check=True, capture_output=True, text=True, timeout=PATIENCE
+            command, env=self._environment, check=False, capture_output=True, text=True, timeout=PATIENCE
         )
+        if ended.returncode != 0:
+            raise RuntimeError(f"{command[0]} of {self.name} ended with {ended.returncode}: {ended.stderr}")
         return ended.stdout
 
 
@@ -111,9 +113,9 @@ class TaskSpooler(Survivor):
 
 
 class Slurm(Survivor):
-    """Slurm on one node that is given CONCURRENCY processors, everything else by default; without munge and cgroups.
+    """Slurm on one node that is given CONCURRENCY processors, without munge and cgroups.
 
-    Neither the scheduler without backfill nor shorter intervals start or drain jobs sooner.
+    Its scheduler looks as often as it can be told to, for that halves the time to start and doubles the rate.
     """
 
     name = "Slurm"
@@ -184,6 +186,7 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=1,bf_interval=1
 NodeName={host} NodeAddr=127.0.0.1 CPUs={CONCURRENCY}
 PartitionName=bench Nodes=ALL Default=YES MaxTime=INFINITE
 """
