@@ -52,10 +52,11 @@ BEGIN
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id
         )
-        SELECT array_agg(given.id ORDER BY position), array_agg(given.number ORDER BY position),
-            array_agg(inserted.id IS NOT NULL ORDER BY position)
-        INTO v_ids, v_numbers, v_created
-        FROM given LEFT JOIN inserted USING (id);
+        SELECT array_agg(id), array_agg(number), array_agg(created) INTO v_ids, v_numbers, v_created
+        FROM (
+            SELECT id, number, inserted.id IS NOT NULL AS created
+            FROM given LEFT JOIN inserted USING (id) ORDER BY position
+        ) AS queued;
         PERFORM file_inputs(p_tasks, v_ids, v_created);
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
         RAISE EXCEPTION 'a task was not understood: %', sqlerrm USING ERRCODE = 'LD400';
