@@ -1,7 +1,7 @@
 """The fields of a task.
 
 One entry of :data:`FIELDS` makes an option of `llmctl submit`, a column of `submit --from` and a line of `llmctl show`.
-submit_tasks.sql lists what the database takes under each key.
+task_keys.sql lists what the database takes under each key.
 """
 
 import re

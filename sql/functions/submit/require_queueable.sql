@@ -1,7 +1,7 @@
--- INTERNAL require_queueable(tasks, keys): refuses tasks that cannot be queued, see submit_tasks(). Returns the tenant
--- of those that name none. `keys` are those of a task, each with the kind of its value, see complaint_about().
+-- INTERNAL require_queueable(tasks): refuses tasks that cannot be queued, see submit_tasks(). Returns the tenant of
+-- those that name none.
 -- Raises LD400 for bad input, 42501 for a tenant that the session may not act for.
-CREATE OR REPLACE FUNCTION require_queueable(p_tasks jsonb, p_keys jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION require_queueable(p_tasks jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
@@ -12,7 +12,7 @@ BEGIN
     IF jsonb_typeof(p_tasks) IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'submit_tasks() needs a JSON array of tasks' USING ERRCODE = 'LD400';
     END IF;
-    v_complaint := first_complaint(p_tasks, p_keys);
+    v_complaint := first_complaint(p_tasks);
     IF v_complaint IS NOT NULL THEN
         RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
     END IF;

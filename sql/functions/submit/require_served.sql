@@ -7,6 +7,12 @@ AS $$
 DECLARE
     bad record;
 BEGIN
+    IF jsonb_array_length(p_tasks) = 1 AND EXISTS (
+        SELECT FROM worker_groups WHERE tool = p_tasks -> 0 ->> 'tool'
+            AND (p_tasks -> 0 ->> 'account' IS NULL OR account_name = p_tasks -> 0 ->> 'account')
+    ) THEN
+        RETURN;
+    END IF;
     SELECT tool, account, EXISTS (SELECT FROM tools WHERE name = tool) AS known INTO bad
     FROM (
         SELECT DISTINCT task ->> 'tool' AS tool, task ->> 'account' AS account FROM jsonb_array_elements(p_tasks) AS task

@@ -1,6 +1,6 @@
 -- API submit_tasks(tasks): queues many tasks in one statement; all of them or none.
 --
--- tasks is a JSON array of objects with the keys that c_keys lists. Returns one row for each element, in order.
+-- tasks is a JSON array of objects with the keys that task_keys() lists. Returns one row for each element, in order.
 -- A task whose idempotency key its tenant has used before is not queued again: its row shows the first task with
 -- created = false, and same = false if tool, model or prompt differ from it.
 -- Locks: if two transactions submit the same key at once, the second waits for the end of the first; no other producer
@@ -18,21 +18,12 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-    -- All keys of a task, and the kinds of their values, see complaint_about().
-    c_keys CONSTANT jsonb := '{
-        "tool": "text", "prompt": "prompt", "model": "argument", "fallback_model": "argument", "account": "word",
-        "tenant_id": "word", "queue": "word", "priority": "priority", "name": "text", "labels": "object",
-        "input_files": "input files", "output_files": "output files", "permission": ["read", "edit", "full"],
-        "workdir": "text", "timeout_s": "count", "stall_timeout_s": "count", "max_attempts": "count",
-        "backoff_s": "seconds", "retry_on": "error classes", "scheduled_at": "moment", "delay_s": "seconds",
-        "idempotency_key": "key", "session_id": "session"
-    }';
     v_tenant text;
     v_ids uuid [];
     v_numbers bigint [];
     v_created boolean [];
 BEGIN
-    v_tenant := require_queueable(p_tasks, c_keys);
+    v_tenant := require_queueable(p_tasks);
     BEGIN
         -- Keys are taken out one by one: jsonb_to_record() would look up the types of all columns at each call.
         WITH given AS MATERIALIZED (
@@ -61,10 +52,11 @@ BEGIN
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id
         )
-        SELECT array_agg(given.id ORDER BY position), array_agg(given.number ORDER BY position),
-            array_agg(inserted.id IS NOT NULL ORDER BY position)
-        INTO v_ids, v_numbers, v_created
-        FROM given LEFT JOIN inserted USING (id);
+        SELECT array_agg(id), array_agg(number), array_agg(created) INTO v_ids, v_numbers, v_created
+        FROM (
+            SELECT id, number, inserted.id IS NOT NULL AS created
+            FROM given LEFT JOIN inserted USING (id) ORDER BY position
+        ) AS queued;
         PERFORM file_inputs(p_tasks, v_ids, v_created);
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
         RAISE EXCEPTION 'a task was not understood: %', sqlerrm USING ERRCODE = 'LD400';

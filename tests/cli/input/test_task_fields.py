@@ -17,8 +17,8 @@ def test_each_field_is_an_option_with_a_help_and_a_column(without_database: Llmc
 
 
 def test_the_database_takes_each_field() -> None:
-    source = (files("sql") / "functions" / "submit" / "submit_tasks.sql").read_text()
-    listed = re.search(r"c_keys CONSTANT jsonb := '(\{.*?\})'", source, re.DOTALL)
+    source = (files("sql") / "functions" / "tasks" / "task_keys.sql").read_text()
+    listed = re.search(r"'(\{.*?\})'::jsonb", source, re.DOTALL)
     assert listed is not None
     assert {field.key for field in FIELDS.values()} <= json.loads(listed[1]).keys()
 
