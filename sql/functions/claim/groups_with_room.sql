@@ -10,7 +10,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     SELECT array_agg((group_name, tool, account_name, free)::claimable_group) FILTER (WHERE has_room),
-        array_agg(DISTINCT tool) FILTER (WHERE has_room), bool_or(waits)
+        array_agg(DISTINCT tool) FILTER (WHERE has_room), coalesce(bool_or(waits), false)
     INTO groups, open_tools, may_open
     FROM (
         SELECT group_name, tool, account_name, free, cooldown_until > p_now OR daily_budget_usd IS NOT NULL AS waits,

@@ -27,27 +27,33 @@ DECLARE
     v_news record;
     v_picked record;
     v_is_picked boolean := false;
+    v_may_change boolean;
+    v_stopped boolean := false;
 BEGIN
     v_room := groups_with_room(p_dispatcher, v_now, p_max_tasks);
     v_news := catch_up(v_now, v_room.open_tools);
-    IF v_news.only_lane THEN
-        v_picked := pick_only_lane(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
-        v_is_picked := v_picked.task_ids IS NOT NULL;
+    v_may_change := v_room.may_open OR v_news.may_change;
+    IF v_news.may_take THEN
+        IF v_news.only_lane THEN
+            v_picked := pick_only_lane(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+            v_is_picked := v_picked.task_ids IS NOT NULL;
+            IF NOT v_is_picked THEN
+                PERFORM file_lanes();
+            END IF;
+        END IF;
         IF NOT v_is_picked THEN
-            PERFORM file_lanes();
+            v_picked := pick_tasks(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+            v_may_change := v_may_change OR v_picked.contended;
+            v_stopped := v_picked.stopped;
+        END IF;
+        IF v_picked.task_ids <> '{}' THEN
+            runs := write_leases(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names, v_picked.has_past);
+            PERFORM note_service(v_picked.served_tenants, v_picked.steps);
         END IF;
     END IF;
-    IF NOT v_is_picked THEN
-        v_picked := pick_tasks(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
-    END IF;
-    IF v_picked.task_ids <> '{}' THEN
-        runs := write_leases(
-            p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names, v_picked.has_past);
-        PERFORM note_service(v_picked.served_tenants, v_picked.steps);
-    END IF;
-    IF v_picked.stopped THEN
+    IF v_stopped THEN
         next_deadline_s := 0.001;
-    ELSIF v_room.may_open OR v_news.may_look_again OR v_picked.contended THEN
+    ELSIF v_may_change THEN
         next_deadline_s := extract(EPOCH FROM next_deadline(p_dispatcher.id, v_now));
     END IF;
 END

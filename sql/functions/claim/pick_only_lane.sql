@@ -9,7 +9,7 @@
 CREATE OR REPLACE FUNCTION pick_only_lane(
     p_dispatcher dispatchers, p_now timestamptz, p_max_tasks integer, p_groups claimable_group [], p_open_tools text [],
     OUT task_ids uuid [], OUT group_names text [], OUT has_past boolean, OUT served_tenants text [],
-    OUT steps claim_step [], OUT contended boolean, OUT stopped boolean
+    OUT steps claim_step []
 )
 LANGUAGE plpgsql VOLATILE
 AS $$

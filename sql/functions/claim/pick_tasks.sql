@@ -78,6 +78,7 @@ BEGIN
         v_bytes := v_bytes + v_took.taken_bytes;
         served_tenants := array_remove(served_tenants, v_lane.tenant_id) || v_lane.tenant_id;
         steps := steps || (v_lane.tool, v_lane.priority, v_scopes, cardinality(v_took.task_ids))::claim_step;
+        EXIT WHEN cardinality(v_assigned.filled) = cardinality(p_groups);
         v_room_changed := v_assigned.filled <> '{}' OR v_slots <= cardinality(v_took.task_ids);
     END LOOP;
     stopped := v_fruitless >= c_fruitless OR v_bytes >= c_bytes;

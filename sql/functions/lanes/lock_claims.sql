@@ -7,8 +7,10 @@
 CREATE OR REPLACE FUNCTION lock_claims() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    -- Expressions: PERFORM is a statement, and costs 7 us more.
+    v_done boolean := require_read_committed() IS NOT NULL;
 BEGIN
-    PERFORM require_read_committed();
-    PERFORM pg_advisory_xact_lock(1819045741, 1);
+    v_done := pg_advisory_xact_lock(1819045741, 1) IS NOT NULL;
 END
 $$;

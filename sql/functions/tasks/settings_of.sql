@@ -1,9 +1,8 @@
 -- INTERNAL settings_of(task): returns what was asked of a task, under the keys of submit_tasks(). That is its row
--- without the prompt, the names of its input files, and what became of it. A run gets these settings, and a reply
--- inherits them. So a column that is not a setting is named here.
+-- without the prompt, the names of its input files, and what became of it. A reply inherits these settings. So a
+-- column that is not a setting is named here.
 -- The prompt may be 32 MB. A variable can lose it without reading it, but a query that names the whole row reads it
--- (measured: 180 ms a task with such a prompt, which a claim of 100 of them could not bear).
--- Cost: 17 us a task more than naming each column.
+-- (measured: 180 ms).
 CREATE OR REPLACE FUNCTION settings_of(p_task uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 AS $$

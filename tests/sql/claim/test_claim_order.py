@@ -183,6 +183,17 @@ def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
     }  # fmt: skip
 
 
+def test_a_run_is_told_each_setting_of_its_task_but_those_of_the_claim_and_of_people(db: Client) -> None:
+    db.group("main")
+    task = db.submit("do it")
+    [run] = db.claim(db.dispatcher()).runs
+    settings = db.value("select settings_of(%s)", task.id)
+    assert isinstance(settings, dict)
+    assert settings.keys() - run.answer.keys() == {
+        "name", "labels", "tenant_id", "queue", "priority", "backoff_s", "retry_on"
+    }  # fmt: skip
+
+
 def task_of(tenant: str, **keys: object) -> dict[str, object]:
     return {"tool": "claude", "prompt": "p", "tenant_id": tenant, **keys}
 
