@@ -8,6 +8,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import psycopg
@@ -20,6 +21,8 @@ from dispatcher.host.threads import in_thread
 from sql.call import Call
 
 Result = TypeVar("Result")
+
+LOST = "the connection ended before the server answered"
 
 
 class EventLoopConnection:
@@ -37,16 +40,19 @@ class EventLoopConnection:
         self.server_pid = 0
         """The server process that works on the calls; 0 before the first one."""
 
-    async def execute(self, call: Call[Result]) -> Result:
-        """Make a call whose arguments are texts and numbers, and whose result is one text."""
+    async def execute(self, call: Call[Result], on_answer: Callable[[Result], None] | None = None) -> Result:
+        """Make a call whose arguments are texts and numbers, and whose result is one text.
+
+        ``on_answer`` gets the result while the server commits, to make use of that time. Nothing is certain before this
+        method returns: if it raises, the server may have committed or not.
+        """
         with trio.CancelScope(shield=True):
             connection = self._connection or await self._open()
             try:
-                answer = await self._bounded(connection, call)
+                return await self._bounded(connection, call, on_answer)
             finally:
                 if self._is_old or not _is_idle(connection):
                     self.close()
-        return call.read([[answer.decode()]])
 
     def replace(self) -> None:
         """Give up the connection, at the end of its call if there is one."""
@@ -62,34 +68,46 @@ class EventLoopConnection:
     async def _open(self) -> BoundedConnection:
         connection = await in_thread(self._connect)
         connection.pgconn.nonblocking = 1
+        connection.pgconn.enter_pipeline_mode()
         self._connection, self._prepared, self._is_old = connection, [], False
         self.server_pid = connection.server_pid
         return connection
 
-    async def _bounded(self, connection: BoundedConnection, call: Call[Result]) -> bytes:
+    async def _bounded(
+        self, connection: BoundedConnection, call: Call[Result], on_answer: Callable[[Result], None] | None
+    ) -> Result:
         """Call, and give up the connection on a server that does not answer, as BoundedConnection does."""
         began = time.monotonic()
         with trio.move_on_after(connection.patience):
-            name = await self._prepare(connection.pgconn, call.statement)
-            connection.pgconn.send_query_prepared(name, [str(value).encode() for value in call.values])
-            value = (await _answer(connection.pgconn)).get_value(0, 0)
-            assert value is not None, "a function that returns one text returns no null"
-            return value
+            return await self._call(connection.pgconn, call, on_answer)
         self.close()
         raise SilentServerError(f"the server did not answer for {connection.patience:g} s", began)
 
+    async def _call(
+        self, pgconn: pq.abc.PGconn, call: Call[Result], on_answer: Callable[[Result], None] | None
+    ) -> Result:
+        name = await self._prepare(pgconn, call.statement)
+        pgconn.send_query_prepared(name, [str(value).encode() for value in call.values])
+        # The server sends its answer at once, and commits when it comes to the end of this pipeline.
+        pgconn.send_flush_request()
+        value = (await _answer(pgconn)).get_value(0, 0)
+        assert value is not None, "a function that returns one text returns no null"
+        result = call.read([[value.decode()]])
+        if on_answer is not None:
+            on_answer(result)
+        await _end_of_pipeline(pgconn)
+        return result
+
     async def _prepare(self, pgconn: pq.abc.PGconn, statement: bytes) -> bytes:
         """Return the name under which the server knows a statement."""
-        name = b"call %d" % (
-            self._prepared.index(statement) if statement in self._prepared else len(self._prepared)
-        )
         if statement not in self._prepared:
             places = itertools.count(1)
             numbered = re.sub(rb"%s", lambda _: b"$%d" % next(places), statement)
-            pgconn.send_prepare(name, numbered)
+            pgconn.send_prepare(b"call %d" % len(self._prepared), numbered)
             await _answer(pgconn)
+            await _end_of_pipeline(pgconn)
             self._prepared.append(statement)
-        return name
+        return b"call %d" % self._prepared.index(statement)
 
 
 def _is_idle(connection: BoundedConnection) -> bool:
@@ -97,24 +115,37 @@ def _is_idle(connection: BoundedConnection) -> bool:
 
 
 async def _answer(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
-    """Send what was asked, and return the one result. Raises psycopg.Error when it is an error."""
+    """Send what was asked, and return the first result. Raises psycopg.Error when it is an error."""
+    pgconn.pipeline_sync()
     while pgconn.flush():
         await trio.lowlevel.wait_writable(pgconn.socket)
-    first: pq.abc.PGresult | None = None
-    while True:
-        try:
-            while pgconn.is_busy():
-                await trio.lowlevel.wait_readable(pgconn.socket)
-                pgconn.consume_input()
-        except psycopg.OperationalError:
-            if first is None:
-                raise
-            break  # the server said why before it ended the connection
-        result = pgconn.get_result()
-        if result is None:
-            break
-        first = first or result
-    assert first is not None, "libpq has a result for each query"
-    if first.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-        raise error_from_result(first)
-    return first
+    result = await _next_result(pgconn)
+    if result is None or result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+        with suppress(psycopg.OperationalError):  # the server said why before it ended the connection
+            await _end_of_pipeline(pgconn)
+        raise psycopg.OperationalError(LOST) if result is None else error_from_result(result)
+    return result
+
+
+async def _end_of_pipeline(pgconn: pq.abc.PGconn) -> None:
+    """Return when the server has committed. Raises psycopg.Error when it could not, or when nobody knows."""
+    failure: pq.abc.PGresult | None = None
+    silent = 0  # nothing stands between two results, and before the end
+    while silent < 2:
+        result = await _next_result(pgconn)
+        silent = silent + 1 if result is None else 0
+        if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
+            pgconn.get_result()  # so that libpq knows that it is idle
+            if failure is not None:
+                raise error_from_result(failure)
+            return
+        if result is not None and result.status == pq.ExecStatus.FATAL_ERROR:
+            failure = result
+    raise psycopg.OperationalError(LOST) if failure is None else error_from_result(failure)
+
+
+async def _next_result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult | None:
+    while pgconn.is_busy():
+        await trio.lowlevel.wait_readable(pgconn.socket)
+        pgconn.consume_input()
+    return pgconn.get_result()

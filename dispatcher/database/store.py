@@ -70,12 +70,13 @@ class Store:
         with self._errors_understood():
             return await in_thread(run)
 
-    async def report_and_claim(self, reports: Sequence[Report], max_tasks: int) -> Claim:
-        """Report ends, and claim into the slots that are free then."""
-
+    async def report_and_claim(
+        self, reports: Sequence[Report], max_tasks: int, on_answer: Callable[[Claim], None]
+    ) -> Claim:
+        """Report ends, and claim into the slots that are free then. ``on_answer`` gets the claim before its commit."""
         with self._errors_understood():
             return await self._claims.execute(
-                dispatcher_calls.report_and_claim(self.dispatcher_id, reports, max_tasks)
+                dispatcher_calls.report_and_claim(self.dispatcher_id, reports, max_tasks), on_answer
             )
 
     async def adopt_runs(self) -> list[OpenRun | UnreadableRun]:

@@ -100,10 +100,10 @@ class Refill:
         self._agenda.claim_returned = trio.Event()
         lost, self._result_lost = self._result_lost, True
         try:
-            claim = await self._store.report_and_claim(reports, CLAIM_BATCH)
+            claim = await self._store.report_and_claim(reports, CLAIM_BATCH, self._supervisor.foresee)
             verdicts = claim.verdicts
             if claim.shared:
-                claim = await self._store.report_and_claim((), CLAIM_BATCH)
+                claim = await self._store.report_and_claim((), CLAIM_BATCH, self._supervisor.foresee)
             for run in claim.runs:
                 self._supervisor.take(run, cancel=False)
             for known in await self._store.open_runs() if lost else ():
@@ -112,6 +112,7 @@ class Refill:
                 else:
                     self._supervisor.take(known, cancel=False)
         finally:
+            self._supervisor.forget_foreseen()
             self._agenda.claim_returned.set()
         self._result_lost = False
         if len(claim.runs) == CLAIM_BATCH:

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -58,6 +59,7 @@ class Run:
         self._stopped: StopReason | None = None
         self._masking = Masking(())
         self._began = linux.seconds_since_boot()
+        self._prepared_ahead: Prepared | NotStartedError | None = None
         self._process: AgentProcess | None = None
         self._output: AgentOutput | None = None
         self._results = Results(claimed, workspace, context.transfers, context.files)
@@ -72,11 +74,26 @@ class Run:
         """Work out again how long the run may go on, after the machine was suspended."""
         self._stop.look_at_clock()
 
+    def prepare_ahead(self) -> None:
+        """Prepare the run while its claim is being committed, if that needs no waiting. :meth:`live` raises a refusal.
+
+        Until then the run is not certainly ours: if it is not, discard its workspace.
+        """
+        claimed = self.claimed
+        if claimed.workdir is None and claimed.prompt is not None and not claimed.has_input_files:
+            try:
+                self._prepared_ahead = self._make(self._wrapper())
+            except NotStartedError as refusal:
+                self._prepared_ahead = refusal
+
     async def live(self) -> Report:
         """Start the agent; return the report of how it ended."""
         try:
             wrapper = self._wrapper()
-            prepared = await self._prepare(wrapper)
+            prepared = self._prepared_ahead or await self._prepare(wrapper)
+            if isinstance(prepared, NotStartedError):
+                raise prepared
+            self._masking = Masking(prepared.secrets, prepared.keys)
             if self._stop.reason is None and not await self._context.may_launch():
                 self.stop("interrupted")
             self._refuse_if_stopped()
@@ -198,16 +215,18 @@ class Run:
         inputs: list[InputFile] = []
         if claimed.has_input_files and not claimed.goes_on:
             inputs = await transfers.inputs(claimed.task_id)
-        security, owner = self._settings.security, self._context.sweeper.owner
-        make = partial(prepare, claimed, wrapper, self.workspace, inputs, security, owner)
+        make = partial(self._make, wrapper, inputs)
         prepared = await in_thread(make) if claimed.workdir is not None else make()
         if is_missing(claimed, inputs):
             self._refuse_if_stopped()
             with self._stop.preliminary():
                 await fetch(claimed, wrapper, self.workspace, inputs, transfers)
             self._refuse_if_stopped()
-        self._masking = Masking(prepared.secrets, prepared.keys)
         return prepared
+
+    def _make(self, wrapper: Wrapper, inputs: Sequence[InputFile] = ()) -> Prepared:
+        security, owner = self._settings.security, self._context.sweeper.owner
+        return prepare(self.claimed, wrapper, self.workspace, inputs, security, owner)
 
     def _refuse_if_stopped(self) -> None:
         if self._stop.reason is not None:

@@ -117,15 +117,16 @@ def _process(
 def put_aside_leftovers(workspace: Workspace, run_id: str) -> None:
     """Put aside the directory of a run that the database does not know. Raises OSError.
 
-    A database that was restored from a dump gives the same numbers again. A directory that was kept for a session
-    would be removed some day, so it is removed now; any other may be all that is left of a result.
+    A database that was restored from a dump gives the same numbers again, and so does one whose server crashed before
+    it committed the claim for which the directory was made. A directory that was kept for a session would be removed
+    some day, so it is removed now; any other may be all that is left of a result.
     """
     if not workspace.directory.exists():
         return
     header = run_record.read(workspace.directory).header
     if workspace.kept_until is not None:
         workspace.discard()
-    elif header is not None and header.run_id != run_id:
+    elif header is None or header.run_id != run_id:
         aside = workspace.directory.with_name(f"{workspace.directory.name}.{uuid.uuid4()}")
         workspace.directory.rename(aside)
         log.warning("put aside the files of a run that the database does not know", path=str(aside))

@@ -24,6 +24,22 @@ FUNCTIONS = """
         'BEGIN RAISE EXCEPTION ''%'', p_why USING ERRCODE = ''LD410''; END';
 """
 
+KEPT = """
+    CREATE TABLE kept (text text);
+    CREATE FUNCTION keep(p_text text) RETURNS text LANGUAGE sql AS 'INSERT INTO kept VALUES (p_text) RETURNING text';
+    CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_advisory_xact_lock(7);
+        IF new.text = 'refused' THEN RAISE EXCEPTION 'refused at the commit'; END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON kept
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit();
+"""
+
+
+def keep(text: str) -> Call[str]:
+    return Call("keep", {"text": text}, value(str))
+
 
 def echo(text: str, times: int = 1) -> Call[str]:
     return Call("echo", {"text": text, "times": times}, value(str))
@@ -151,6 +167,55 @@ def test_replacing_it_lets_a_call_end_and_makes_a_new_connection_for_the_next_on
         calls.replace()
         await calls.execute(echo("c"))
         assert len({before, middle, calls.server_pid}) == 3
+
+    trio.run(talk)
+
+
+def test_the_answer_is_there_before_the_commit_and_counts_after_it(
+    calls: EventLoopConnection, observer: psycopg.Connection
+) -> None:
+    """The commit of a deferred constraint waits for the observer, who has the answer in its hands by then."""
+    observer.execute(KEPT)
+
+    def rows() -> int:
+        return observer.execute("SELECT count(*) FROM kept").fetchall()[0][0]
+
+    early: list[tuple[str, int]] = []
+
+    def note(answer: str) -> None:
+        early.append((answer, rows()))
+        observer.execute("SELECT pg_advisory_unlock(7)")
+
+    async def talk() -> None:
+        observer.execute("SELECT pg_advisory_lock(7)")
+        assert await calls.execute(keep("a"), note) == "a"
+        assert early == [("a", 0)]
+        assert rows() == 1
+
+    trio.run(talk)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_answer_whose_commit_fails_does_not_count(
+    calls: EventLoopConnection, observer: psycopg.Connection, ended: bool
+) -> None:
+    observer.execute(KEPT)
+    early = []
+
+    def note(answer: str) -> None:
+        early.append(answer)
+        if ended:
+            observer.execute("SELECT pg_terminate_backend(%s, 5000)", [calls.server_pid])
+
+    async def talk() -> None:
+        if ended:
+            observer.execute("SELECT pg_advisory_lock(7)")
+        with pytest.raises(psycopg.OperationalError if ended else psycopg.errors.RaiseException):
+            await calls.execute(keep("refused"), note)
+        observer.execute("SELECT pg_advisory_unlock_all()")
+        assert early == ["refused"]
+        assert observer.execute("SELECT FROM kept").fetchall() == []
+        assert await calls.execute(keep("b")) == "b"
 
     trio.run(talk)
 
