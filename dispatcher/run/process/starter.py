@@ -1,7 +1,7 @@
 """Starting agents: by the shim, which needs no process of ours for each, or by a shell of their own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -54,16 +54,14 @@ class Starter:
             record = RunRecord.create(directory, header)
         except OSError as error:
             raise cannot("no process could be started", error) from error
-        try:
+        with ExitStack() as stack:
+            stack.callback(record.close)
             shim = None if by_shell else self._usable_shim(into_group=what.group is not None)
             if shim is not None and (process := await shim.start(what, record, header.run_id)) is not None:
+                stack.pop_all()  # it closes the record itself
                 return process
             # Whatever the shim could not do, a shell can, or says why not.
             return await in_thread(HeldProcess.start, what, record)
-        except OSError as error:
-            raise cannot("no process could be started", error) from error
-        finally:
-            record.close()
 
     def begin(self) -> None:
         """Start a shim, so that the first agent need not wait for it."""
