@@ -57,7 +57,10 @@ HOSTILE = {
     ),
     "leaves a daemon that holds its output": ("setsid sleep 1000 & echo said", "succeeded"),
     "kills its process group": ("echo said; trap '' TERM; kill -TERM 0; kill -KILL $$", "agent_error"),
-    "kills the shim that watches over it": ("echo said; kill -KILL $PPID; sleep 0.2; echo more", "succeeded"),
+    "kills the shim that watches over it": (
+        "echo said; sleep 0.2; kill -KILL $PPID; sleep 0.2; echo more",
+        "succeeded",
+    ),
     "is killed, for instance for want of memory": ("echo said; kill -KILL $$", "agent_error"),
     "exits as if it could not be found": ("echo said; exit 127", "agent_error"),
     "removes its work directory": ("echo said; rm -rf ../work", "succeeded"),
@@ -76,11 +79,11 @@ HOSTILE = {
         "succeeded",
     ),
     "leaves an exit code that no program has": (
-        "echo said; echo exit 99999999999 >>../run; kill -KILL $PPID; sleep 0.2; exit 3",
+        "echo said; echo exit 99999999999 >>../run; sleep 0.5; kill -KILL $PPID; sleep 0.2; exit 3",
         "agent_error",
     ),
     "leaves an exit code and kills the shim that watches over it": (
-        "echo said; echo exit 0 >>../run; kill -KILL $PPID; sleep 0.2; exit 3",
+        "echo said; echo exit 0 >>../run; sleep 1; kill -KILL $PPID; sleep 0.2; exit 3",
         "agent_error",
     ),
     "starts more than it can count": ("for i in $(seq 200); do sleep 1000 & done; echo said", "succeeded"),

@@ -79,6 +79,45 @@ def test_an_agent_that_lost_its_shim_can_be_stopped(site: Site) -> None:
     assert site.agents() == []
 
 
+def test_killing_the_keeper_alone_harms_no_agent_and_gives_the_next_ones_a_keeper(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; exit 7", max_attempts=1)
+    dispatcher = site.start()
+    shim = shim_of(site)
+
+    os.kill(shim.keeper, signal.SIGKILL)
+    dispatcher.wait_for("the keeper of the shim was killed")
+    other = site.submit(f"{gate.pass_through}; echo done")
+    site.wait_for("running", other)
+    other_shim = Shim.of(site.runs(other)[0]["pid"])
+    os.kill(other_shim.pid, signal.SIGKILL)
+    dispatcher.wait_for("the shim was killed, and another one took its place")
+    gate.open()
+
+    site.wait_for("succeeded", other)
+    site.wait_for("failed", number)
+    assert other_shim.pid != shim.pid
+    assert site.runs(number)[0]["exit_code"] == 7
+
+
+def test_orphans_of_a_killed_shim_are_lost_when_the_keeper_is_killed_and_others_are_not(site: Site) -> None:
+    gate = site.gate()
+    site.submit(f"{gate.pass_through}; sleep 1000", max_attempts=1)
+    dispatcher = site.start()
+    keeper = shim_of(site).keeper
+    os.kill(shim_of(site).pid, signal.SIGKILL)
+    dispatcher.wait_for("the shim was killed, and another one took its place")
+    other = site.submit(f"{gate.pass_through}; echo done")
+    site.wait_for("running", other)
+
+    os.kill(keeper, signal.SIGKILL)
+
+    site.wait_until(lambda: site.task(1)["error_class"] == "lost")
+    gate.open()
+    site.wait_for("succeeded", other)
+    assert site.agents() == []
+
+
 @pytest.mark.parametrize("with_dispatcher", [False, True], ids=["alone", "with the dispatcher"])
 def test_killing_shim_and_keeper_ends_each_run_once_and_runs_nothing_twice_at_a_time(
     site: Site, with_dispatcher: bool

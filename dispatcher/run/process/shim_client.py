@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -93,6 +93,8 @@ class Shim:
         self._processes: dict[bytes, ShimProcess] = {}
         self._syncs = 0
         self._orphans: Set[int] = frozenset()
+        self._is_kept = True
+        self._watch = -1
         self.is_useful = False
         """Whether it has ever answered."""
         try:
@@ -102,6 +104,7 @@ class Shim:
                 env = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(_ROOT)}
                 streams = (theirs.fileno(), nothing.fileno(), nothing.fileno())
                 self._keeper = spawn.spawn(*spawn.texts(argv, env), streams, cwd=b"/")
+            self._watch = os.pidfd_open(self._keeper)
         except OSError:
             self._line.close()
             raise
@@ -138,20 +141,19 @@ class Shim:
             raise NotWatchedError("lost", KILLED)
         return None
 
-    async def listen(self) -> None:
-        """Hear the answers until shim and keeper have died."""
-        while True:
-            await trio.lowlevel.wait_readable(self._line)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    try:
-                        answer = self._line.recv(messages.LARGEST)
-                    except ConnectionResetError:
-                        continue  # it died with requests unread: its last answers are still to be read
-                    if not answer:
-                        await self._died()
-                        return
-                    await self._hear(*answer.split(b"\0"))
+    async def listen(self, on_keeper_gone: Callable[[], None]) -> None:
+        """Hear the answers until shim and keeper have died; nobody sees the agents end that are left then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._lose_keeper, on_keeper_gone)
+                await self._hear_all()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.close()
+            for process in self._processes.values():
+                process.has_ended(None)
+        os.kill(self._keeper, signal.SIGKILL)
+        await in_thread(os.waitpid, self._keeper, 0)
 
     def signal(self, process: ShimProcess, number: signal.Signals) -> bool:
         """Have it signal the process group of an agent. Return whether it will."""
@@ -167,6 +169,9 @@ class Shim:
     def close(self) -> None:
         """Leave it alone: it ends when its last agent has ended."""
         self._line.close()
+        if self._watch >= 0:
+            os.close(self._watch)
+        self._watch = -1
 
     async def _send(self, packet: bytes, rights: Sequence[tuple[int, int, bytes]] = ()) -> None:
         while True:
@@ -176,6 +181,19 @@ class Shim:
                 await trio.lowlevel.wait_writable(self._line)
             else:
                 return
+
+    async def _hear_all(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._line)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    try:
+                        answer = self._line.recv(messages.LARGEST)
+                    except ConnectionResetError:
+                        continue  # it died with requests unread: its last answers are still to be read
+                    if not answer:
+                        return
+                    await self._hear(*answer.split(b"\0"))
 
     async def _hear(self, word: bytes, *fields: bytes) -> None:
         self.is_useful = True
@@ -193,33 +211,46 @@ class Shim:
             process.answered.set()
 
     async def _go_on(self, orphans: Set[int]) -> None:
-        """Go on with another shim. These processes have lost theirs, and the keeper tells how they end.
-
-        The other shim reads the requests that wait. When it has read them all, those without an answer were lost.
-        """
+        """Go on with another shim. These processes have lost theirs, and the keeper tells how they end."""
         log.warning("the shim was killed, and another one took its place")
-        self._syncs += 1
         self._orphans = orphans
         for process in self._processes.values():
             if process.pid:
                 process.is_orphan = process.pid in orphans
                 if not process.is_orphan:  # the shim saw it end, and could not say so
                     process.has_ended(process.record.read().exit_code)
-            elif process.is_sent:
+        await self._sync()
+
+    async def _lose_keeper(self, on_keeper_gone: Callable[[], None]) -> None:
+        await trio.lowlevel.wait_readable(self._watch)
+        log.warning("the keeper of the shim was killed")
+        self._is_kept = False
+        on_keeper_gone()
+        await self._sync()
+
+    async def _sync(self) -> None:
+        """Find out what is lost, once the shim has read the requests that wait, and we what the keeper has said."""
+        self._syncs += 1
+        for process in self._processes.values():
+            if process.is_sent:
                 process.doubt = self._syncs
         with contextlib.suppress(OSError):
             await self._send(b"%s\0%d" % (messages.SYNC, self._syncs))
 
     def _settle(self, sync: int) -> None:
-        """Find out what became of the requests that a shim had read when it was killed."""
         for process in self._processes.values():
-            if 0 < process.doubt <= sync and not process.answered.is_set():
+            if not 0 < process.doubt <= sync or process.ended.is_set():
+                continue
+            process.doubt = 0
+            if not process.answered.is_set():  # a shim had read the request when it was killed
                 process.pid = _agent_among(self._orphans, process.run_id)
                 process.is_orphan = process.pid > 0
                 if process.is_orphan:
                     process.answered.set()
                 else:
                     process.has_ended(None)
+            if process.is_orphan and not self._is_kept:
+                process.has_ended(None)
 
     def _end_orphan(self, pid: int, exit_code: int) -> None:
         for process in self._processes.values():
@@ -228,14 +259,6 @@ class Shim:
                     process.record.note_exit(exit_code)
                 process.has_ended(exit_code)
                 return
-
-    async def _died(self) -> None:
-        """Let go of all agents: nobody sees them end, and their runs are lost."""
-        self._line.close()
-        for process in self._processes.values():
-            process.has_ended(None)
-        os.kill(self._keeper, signal.SIGKILL)
-        await in_thread(os.waitpid, self._keeper, 0)
 
 
 def _agent_among(orphans: Set[int], run_id: str) -> int:
