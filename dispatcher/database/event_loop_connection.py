@@ -49,10 +49,11 @@ class EventLoopConnection:
         with trio.CancelScope(shield=True):
             connection = self._connection or await self._open()
             try:
-                return await self._bounded(connection, call, on_answer)
+                result = await self._bounded(connection, call, on_answer)
             finally:
                 if self._is_old or not _is_idle(connection):
                     self.close()
+        return result
 
     def replace(self) -> None:
         """Give up the connection, at the end of its call if there is one."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-_PR_SET_DUMPABLE, _PR_SET_NAME = 4, 15
+_PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 4, 15, 36
 _SETSIGDEF, _SETSID, _SETCGROUP = 0x04, 0x80, 0x100
 _OPAQUE_BYTES = 1024
 """Room for any of the structures whose layout only glibc knows (the largest has 336 bytes)."""
@@ -31,6 +31,11 @@ def make_undumpable() -> None:
 def set_name(name: bytes) -> None:
     """Set the short name of this process, of at most 15 bytes."""
     _libc.prctl(_PR_SET_NAME, name, 0, 0, 0)
+
+
+def become_subreaper() -> None:
+    """Become the parent of all descendants whose own parent ends, in place of process 1."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def can_spawn(*, into_group: bool) -> bool:

@@ -35,11 +35,11 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, HeldProc
     while True:
         try:
             reading = await run_record.read_settled(directory)
-            if reading.state != "alive" or reading.pid is None:
+            if reading.state != "alive":
                 return reading, None
-            process = HeldProcess.adopt(directory, reading.pid, marks)
-            if process is not None:
-                return reading, process
+            for pid in reading.pids:
+                if (process := HeldProcess.adopt(directory, pid, marks)) is not None:
+                    return reading, process
             reading = run_record.read(directory)
         except OSError as error:
             if error.errno not in HOST_TROUBLE:
@@ -49,7 +49,7 @@ async def find_process(directory: Path, marks: Marks) -> tuple[Reading, HeldProc
             continue
         if reading.state != "alive":
             return reading, None  # it has ended since the first look
-        log.warning("a run record names a process that is not of its run", run=marks.run, pid=reading.pid)
+        log.warning("a run record names no process of its run", run=marks.run, pids=reading.pids)
         return Reading("dead", reading.header, stop_reason=reading.stop_reason), None
 
 

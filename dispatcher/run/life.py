@@ -37,6 +37,8 @@ log = structlog.get_logger()
 
 SHORT_RUN = 0.05
 """Seconds. A run that ends within them needs no watch: its output is read at its end."""
+STARTING = 1.0
+"""Seconds in which a start that was under way is over, unless somebody stopped the watcher: it starts nothing then."""
 SETTLING = 10.0
 """Seconds that the watcher of an agent that is gone may need to say so; only one that somebody stopped needs longer."""
 
@@ -154,6 +156,9 @@ class Run:
         with self._stop.preliminary(trio.current_time() + self._timeout - known.ran_s):
             return await find_process(self.workspace.directory, marks)
         self._stopped = self._stop.reason or "timeout"
+        with contextlib.suppress(OSError), trio.move_on_after(STARTING):
+            run_record.note_stop(self.workspace.directory, self._stopped)  # a shim starts nothing behind this
+            await run_record.read_settled(self.workspace.directory)
         return Reading("dead"), None
 
     def masked(self, text: str) -> str:

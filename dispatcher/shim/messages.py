@@ -1,13 +1,19 @@
 """What a dispatcher and its shim say to each other: packets of fields that NUL separates, because none can hold it."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 LARGEST = 128 * 2**10
 """Bytes of a packet. The kernel's own bound is some 200 KiB, unless its administrator changed it."""
 
-START, SIGNAL = b"start", b"signal"
-STARTED, FAILED, EXITED = b"started", b"failed", b"exited"
+DESCRIPTOR = struct.Struct("i")
+"""How the kernel writes a descriptor that travels with a packet."""
+
+START, SIGNAL, SYNC = b"start", b"signal", b"sync"
+STARTED, FAILED, EXITED, SYNCED = b"started", b"failed", b"exited", b"synced"
+REPLACED, ORPHAN = b"replaced", b"orphan"
+"""The keeper's words: another shim reads on, and agents of the old one, whose pids follow, will end as orphans."""
 
 # Words of the run record, see dispatcher.workspaces.run_record.
 STARTING, WITHDRAWN = b"starting\n", b"withdrawn\n"

@@ -4,11 +4,13 @@ It is the parent of all agents that its dispatcher starts, so that none of them 
 it goes on until the last of them has ended when the dispatcher is gone. Whatever it needs is imported at its start: an
 upgrade may replace the files.
 
+An agent can kill its parent, and so can the kernel for want of memory. So the shim has a parent of its own, the keeper,
+which begins another shim then. It becomes the parent of the orphaned agents, and tells the dispatcher how they end.
+
 The lock of a run record belongs to the open file description. It travels with the request to start the run. So there
 is no moment at which it is free between the dispatcher's hands and ours, also while the request waits to be read.
 """
 
-import array
 import contextlib
 import errno
 import gc
@@ -19,15 +21,15 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 from dispatcher.host import spawn
 from dispatcher.shim import messages
-from dispatcher.shim.messages import Start
+from dispatcher.shim.messages import DESCRIPTOR, Start
 
 NAME = b"llmctl-shim"
 _SURVIVED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-_RECORD_SIZE = array.array("i").itemsize
 
 
 class Shim:
@@ -35,7 +37,6 @@ class Shim:
 
     def __init__(self, line: socket.socket) -> None:
         self._line: socket.socket | None = line
-        line.setblocking(False)
         self._packet = bytearray(messages.LARGEST)
         self._unsent: deque[bytes] = deque()
         self._is_heard = True
@@ -48,9 +49,7 @@ class Shim:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._poll.register(self._wakes, select.POLLIN)
-        # Ignored signals would be ignored in the agents, too; those with a handler have their default action there.
-        for number in (signal.SIGCHLD, *_SURVIVED):
-            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
         """Return when the dispatcher is gone and the last agent has ended."""
@@ -69,7 +68,7 @@ class Shim:
         while self._line is not None:
             try:
                 size, ancillary, _, _ = self._line.recvmsg_into(
-                    [self._packet], socket.CMSG_SPACE(_RECORD_SIZE), socket.MSG_CMSG_CLOEXEC
+                    [self._packet], socket.CMSG_SPACE(DESCRIPTOR.size), socket.MSG_CMSG_CLOEXEC
                 )
             except BlockingIOError:
                 return
@@ -85,6 +84,8 @@ class Shim:
                 self._start(messages.unpacked(fields), _descriptor(ancillary))
             elif word == messages.SIGNAL:
                 self._signal(*fields)
+            elif word == messages.SYNC:
+                self._send(messages.SYNCED, *fields)
 
     def _start(self, what: Start, record: int | None) -> None:
         """Start an agent. If that fails, its run record says that it was never started."""
@@ -127,8 +128,7 @@ class Shim:
                 continue
             run_id, record = self._runs.pop(pid)
             del self._pids[run_id]
-            code = os.waitstatus_to_exitcode(status)
-            exit_code = b"%d" % (code if code >= 0 else 128 - code)  # as shells count
+            exit_code = _exit_code(status)
             with contextlib.suppress(OSError):
                 os.write(record, b"exit %s\n" % exit_code)
             os.close(record)
@@ -158,7 +158,8 @@ class Shim:
 
 def _descriptor(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     for _, _, data in ancillary:
-        return array.array("i", data[:_RECORD_SIZE])[0]
+        (descriptor,) = DESCRIPTOR.unpack(data[: DESCRIPTOR.size])
+        return int(descriptor)
     return None
 
 
@@ -194,10 +195,73 @@ def _open_files(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def _exit_code(status: int) -> bytes:
+    """Return the exit code of a wait status, for a signal as shells count."""
+    code = os.waitstatus_to_exitcode(status)
+    return b"%d" % (code if code >= 0 else 128 - code)
+
+
+def keep(line: socket.socket) -> None:
+    """Keep a shim at work on ``line``. Return when one has ended by itself: done, or because of a mistake of ours."""
+    spawn.become_subreaper()
+    while True:
+        shim = os.fork()
+        if shim == 0:
+            Shim(line).serve()
+            os._exit(0)
+        if not os.WIFSIGNALED(_end_of(shim, line)):
+            return
+        _tell(line, messages.REPLACED, *_children())
+
+
+def _end_of(shim: int, line: socket.socket) -> int:
+    """Return the wait status of a shim that has ended. Until then, tell how orphans end."""
+    while True:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        # A shim ends before its agents become ours: they are told of before any of them.
+        pid, status = os.waitpid(shim, os.WNOHANG)
+        if pid == shim:
+            return status
+        if ended is not None:  # as it always is, since we waited
+            pid, status = os.waitpid(ended.si_pid, 0)
+            _tell(line, messages.ORPHAN, b"%d" % pid, _exit_code(status))
+
+
+def _children() -> list[bytes]:
+    """Return the pids of our children, also of those that have ended."""
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        with contextlib.suppress(OSError, IndexError):
+            if name.isdecimal():
+                parent = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()[1]
+                if int(parent) == os.getpid():
+                    found.append(name.encode())
+    return found
+
+
+def _tell(line: socket.socket, *fields: bytes) -> None:
+    """Send to the dispatcher, if there is one, as soon as there is room."""
+    ready = select.poll()
+    ready.register(line, select.POLLOUT)
+    while True:
+        try:
+            line.send(b"\0".join(fields))
+        except BlockingIOError:
+            ready.poll()
+            continue
+        except OSError:
+            pass
+        return
+
+
 def main() -> None:
     spawn.make_undumpable()  # requests hold the keys of agents
     spawn.set_name(NAME)
+    # Ignored signals would be ignored in the agents, too; those with a handler have their default action there.
+    for number in _SURVIVED:
+        signal.signal(number, lambda *_: None)
     line = socket.socket(fileno=os.dup(0))
     os.dup2(1, 0)
+    line.setblocking(False)
     gc.freeze()
-    Shim(line).serve()
+    keep(line)

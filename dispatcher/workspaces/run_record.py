@@ -27,6 +27,9 @@ _CAREFULLY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LONGEST = 64 * 2**10
 """Bytes that are read at the beginning and at the end. What we write is much shorter."""
 
+_MOST_PIDS = 10
+"""How many processes a record may name, so that an agent cannot have us look at any number of them."""
+
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The first line: which run this is, when it was launched, and on which boot of the machine.
@@ -61,8 +64,9 @@ class Reading:
     * ended: the agent ended and left ``exit_code``.
     * dead: the watcher died without writing ``exit``, so nothing is known about the agent.
 
-    ``pid`` is the agent's or its shell's. ``stop_reason`` is why a dispatcher stopped the run, if one did.
-    ``complaint`` is what the shell itself printed (a missing directory, or the signal that ended the agent).
+    ``pids`` are those that it names: one is the agent's or its shell's, and the agent may have written the others.
+    ``pid`` is the first one, or what the reader knows better. ``stop_reason`` is why a dispatcher stopped the run, if
+    one did. ``complaint`` is what the shell itself printed (a missing directory, or the signal that ended the agent).
     ``contained`` is true if all processes of the run were in its control group. ``held``: the watcher has the lock.
     """
 
@@ -74,6 +78,7 @@ class Reading:
     complaint: str | None = None
     contained: bool = False
     held: bool = False
+    pids: tuple[int, ...] = ()
 
 
 class RunRecord:
@@ -99,9 +104,13 @@ class RunRecord:
             raise
         return cls(descriptor, len(line))
 
-    def may_have_begun(self) -> bool:
-        """Return whether an agent may have been started by a watcher that is gone. Raises OSError."""
-        return _interpret(_read_all(self.descriptor), held=False).state != "never_started"
+    def read(self) -> Reading:
+        """Read the state that the run has if its watcher is gone. Raises OSError."""
+        return _interpret(_read_all(self.descriptor), held=False)
+
+    def note_exit(self, exit_code: int) -> None:
+        """Write how the agent ended, for a watcher that is gone. Raises OSError."""
+        os.write(self.descriptor, b"exit %d\n" % exit_code)
 
     def close(self) -> None:
         """Close our descriptor. The watcher keeps the lock as long as it lives."""
@@ -173,37 +182,38 @@ def _read_all(descriptor: int) -> bytes:
 def _interpret(content: bytes, *, held: bool) -> Reading:
     """Return what the content means. Only whole lines count: a full disk or a crash may have cut the last one.
 
-    Of several ``started`` the first counts. A shell writes it before the agent can write anything, and the shim hardly
-    later than the agent begins; whoever acts on the pid asks the process for proof.
+    A shell writes ``started`` before the agent can write anything, and the shim when the agent has begun.
     """
     first, *lines = [line.decode(errors="replace") for line in content.split(b"\n")[:-1]] or [""]
     header = _header(first)
-    pid = exit_code = None
+    pids: list[int] = []
+    exit_code = None
     stop_reason: StopReason | None = None
     contained = begun = False
     complaints = []
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "started" and _is_number(rest, 7) and pid is None:
-            pid = int(rest)
+        if word == "started" and _is_number(rest, 7) and len(pids) < _MOST_PIDS:
+            pids.append(int(rest))
         elif word == "exit" and _is_number(rest, 3):
             exit_code = int(rest)
         elif word == "stop" and rest in get_args(StopReason):
             stop_reason = cast(StopReason, rest)
-        elif line == "contained" and pid is None:
+        elif line == "contained" and not pids:
             contained = True
-        elif line in ("starting", "withdrawn") and pid is None:
+        elif line in ("starting", "withdrawn") and not pids:
             begun = line == "starting"
-        elif line and pid is not None:
+        elif line and pids:
             complaints.append(line)
     if exit_code is not None:
         state: State = "ended"
     elif held:
-        state = "alive" if pid is not None else "starting"
+        state = "alive" if pids else "starting"
     else:
-        state = "dead" if pid is not None or begun else "never_started"
+        state = "dead" if pids or begun else "never_started"
     complaint = "\n".join(complaints) or None
-    return Reading(state, header, pid, exit_code, stop_reason, complaint, contained, held)
+    pid = pids[0] if pids else None
+    return Reading(state, header, pid, exit_code, stop_reason, complaint, contained, held, tuple(pids))
 
 
 def _is_number(text: str, digits: int) -> bool:

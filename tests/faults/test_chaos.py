@@ -20,6 +20,7 @@ from dispatcher.host import cgroups, survivors
 from tests.fixtures.dispatchers import PATIENCE, Dispatcher, Site, processes_with
 from tests.fixtures.namespaces import PidNamespace
 from tests.fixtures.postgres import PostgresServer, serving
+from tests.fixtures.shims import Shim
 from tests.fixtures.users import needs_root
 
 Answer = TypeVar("Answer")
@@ -46,13 +47,14 @@ echo answer {key}
 """
 
 FORGERIES = [
-    "cat forged >../run",  # the shell that watches the agent keeps the lock
+    "cat forged >../run",  # the shim that watches the agent keeps the lock
     "mv forged ../run",
 ]
 VICTIMS = [
     "1",
     "$(ls /proc | grep '^[0-9]*$' | shuf -n 1)",
-    "$(sed -n 's/^PPid:.//p' /proc/$PPID/status)",  # the dispatcher
+    "$PPID",  # the shim
+    "$(sed -n 's/^PPid:.//p' /proc/$(sed -n 's/^PPid:.//p' /proc/$PPID/status)/status)",  # the dispatcher
 ]
 
 
@@ -96,14 +98,28 @@ class Chaos:
         victim, put = self._dice.choice(VICTIMS), self._dice.choice(FORGERIES)
         return f'{{ head -n 1 ../run; echo "started {victim}"; }} >forged; {put}'
 
-    def kill_a_shell(self) -> None:
-        """As the kernel does when memory runs out: kill the shell that watches an agent, and not the agent."""
-        self._kill_one_of("shells killed", lambda command: b"\0llmctl-run\0" in command)
+    def kill_a_shim(self) -> None:
+        """As the kernel does when memory runs out: kill a shim, sometimes with its keeper, and not their agents."""
+        pids = self._agents()
+        self._dice.shuffle(pids)
+        for pid in pids:
+            with suppress(OSError, AssertionError):
+                shim = Shim.of(pid)
+                os.kill(shim.pid, signal.SIGSTOP)
+                # A shim may be at work for any of these.
+                self.killed |= {
+                    str(run) for (run,) in self.ask("SELECT id FROM task_runs WHERE finished_at IS NULL")
+                }
+                if self._dice.random() < 0.3:
+                    shim.kill()
+                    self.counts["keepers killed"] += 1
+                else:
+                    os.kill(shim.pid, signal.SIGKILL)
+                self.counts["shims killed"] += 1
+                return
 
     def kill_an_agent(self) -> None:
-        self._kill_one_of(
-            "agents killed", lambda command: b"llmctl-run" not in command and command.endswith(b"/prompt\0")
-        )
+        self._kill_one_of("agents killed", lambda command: command.endswith(b"/prompt\0"))
 
     def _kill_one_of(self, what: str, is_one: Callable[[bytes], bool]) -> None:
         pids = self._agents()
@@ -206,7 +222,7 @@ class Chaos:
             *[self.kill_a_dispatcher] * 3,
             *[self.stop_a_dispatcher] * 2,
             *[self.kill_the_database] * 1,
-            *[self.kill_a_shell] * 4,
+            *[self.kill_a_shim] * 4,
             *[self.kill_an_agent] * 2,
             *[self.tend] * 5,
         ]

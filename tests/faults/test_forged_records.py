@@ -18,7 +18,7 @@ NOTHING_TWICE = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; 
 FORGE = "{ head -n 1 ../run; echo %s; } >forged && "
 """A record with the real first line and a false rest."""
 IN_PLACE = "cat forged >../run; echo >$SITE/forged; exec sleep 1000"
-"""The shell that watches the agent keeps the lock."""
+"""The shim that watches the agent keeps the lock."""
 REPLACED = "mv forged ../run; exec 8<../run; flock 8; echo >$SITE/forged; sleep 1000"
 """The agent holds the lock of another file."""
 
@@ -73,17 +73,19 @@ def test_a_record_that_names_every_process_has_none_of_them_signaled(
 
 
 @needs_root
-@pytest.mark.parametrize("whose", ["another agent", "a stranger"])
+@pytest.mark.parametrize("whose", ["another agent", "the shim", "a stranger"])
 def test_a_record_that_names_another_process_does_not_have_that_one_signaled(
     site: Site, inside: PidNamespace, whose: str
 ) -> None:
     bystander = inside.start("sleep", "1000")
     gate = site.gate()
-    os.mkfifo(site.directory / "shell")
-    other = site.submit(f"echo $PPID >$SITE/shell; {gate.pass_through}; echo unharmed")
+    os.mkfifo(site.directory / "other")
+    other = site.submit(f"echo $$ $PPID >$SITE/other; {gate.pass_through}; echo unharmed")
     site.start()
+    agent, shim = (site.directory / "other").read_text().split()
     victims = {
-        "another agent": int((site.directory / "shell").read_text()),
+        "another agent": int(agent),
+        "the shim": int(shim),
         "a stranger": number_inside(bystander.pid),
     }
     number = site.submit(FORGE % f"started {victims[whose]}" + IN_PLACE, max_attempts=1, timeout_s=1)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.scarcity import PidsGroup
 from tests.fixtures.users import needs_root
@@ -55,7 +57,10 @@ HOSTILE = {
     ),
     "leaves a daemon that holds its output": ("setsid sleep 1000 & echo said", "succeeded"),
     "kills its process group": ("echo said; trap '' TERM; kill -TERM 0; kill -KILL $$", "agent_error"),
-    "kills the shell that watches over it": ("echo said; kill -KILL $PPID; sleep 1000", "lost"),
+    "kills the shim that watches over it": (
+        "echo said; sleep 0.2; kill -KILL $PPID; sleep 0.2; echo more",
+        "succeeded",
+    ),
     "is killed, for instance for want of memory": ("echo said; kill -KILL $$", "agent_error"),
     "exits as if it could not be found": ("echo said; exit 127", "agent_error"),
     "removes its work directory": ("echo said; rm -rf ../work", "succeeded"),
@@ -74,12 +79,12 @@ HOSTILE = {
         "succeeded",
     ),
     "leaves an exit code that no program has": (
-        "echo said; echo exit 99999999999 >>../run; kill -KILL $PPID; sleep 1000",
-        "lost",
+        "echo said; echo exit 99999999999 >>../run; sleep 0.5; kill -KILL $PPID; sleep 0.2; exit 3",
+        "agent_error",
     ),
-    "leaves an exit code and kills the shell that watches over it": (
-        "echo said; echo exit 0 >>../run; kill -KILL $PPID; sleep 1000",
-        "lost",
+    "leaves an exit code and kills the shim that watches over it": (
+        "echo said; echo exit 0 >>../run; sleep 1; kill -KILL $PPID; sleep 0.2; exit 3",
+        "agent_error",
     ),
     "starts more than it can count": ("for i in $(seq 200); do sleep 1000 & done; echo said", "succeeded"),
 }
@@ -108,6 +113,24 @@ def test_no_agent_can_hurt_the_dispatcher_or_other_agents(site: Site) -> None:
     assert "Traceback" not in dispatcher.story()
     assert site.agents() == []
     assert site.sql("SELECT * FROM check_counters()") == []
+
+
+@pytest.mark.parametrize("exit_code", ["", "99999999999", "0"])
+def test_an_agent_that_kills_the_shell_that_watches_over_it_is_lost_whatever_it_wrote(
+    site: Site, exit_code: str
+) -> None:
+    """The agents of tasks that chose their directory have a shell."""
+    site.configure("security", allowed_roots=[str(site.directory)])
+    number = site.submit(
+        f"echo said; echo exit {exit_code} >>$TMPDIR/../run; kill -KILL $PPID; sleep 1000",
+        max_attempts=1,
+        workdir=str(site.directory),
+    )
+
+    site.run()
+
+    assert site.task(number)["error_class"] == "lost"
+    assert site.agents() == []
 
 
 def test_a_run_record_that_lies_about_the_pid_makes_nobody_else_a_victim(site: Site) -> None:

@@ -87,7 +87,7 @@ class HeldProcess:
         except BaseException:
             os.close(descriptor)
             raise
-        if proven and reading.state == "alive" and reading.pid == pid:
+        if proven and reading.state == "alive" and pid in reading.pids:
             return adopted
         os.close(descriptor)
         return None

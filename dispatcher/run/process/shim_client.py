@@ -1,11 +1,11 @@
 """Our side of the shim: requests to start and signal agents, and its answers."""
 
-import array
 import contextlib
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,11 +14,12 @@ import structlog
 import trio
 
 import dispatcher
-from dispatcher.host import spawn, survivors
+from dispatcher.host import linux, spawn, survivors
 from dispatcher.host.threads import in_thread
 from dispatcher.run.process.agent_process import NotWatchedError
 from dispatcher.run.process.launch import Launch
 from dispatcher.shim import messages
+from dispatcher.shim.messages import DESCRIPTOR
 from dispatcher.workspaces.run_record import Reading, RunRecord
 
 log = structlog.get_logger()
@@ -30,13 +31,19 @@ _ROOT = Path(dispatcher.__file__).parents[1]
 class ShimProcess:
     """An agent whose parent is the shim: an :class:`AgentProcess`.
 
-    Its pid is its own until the shim has reaped it, and the shim alone signals it by its pid.
+    Its pid is its own until its parent has reaped it, and the shim alone signals it by its pid. We keep its run record
+    open, and so locked, in case that its shim is killed.
     """
 
     pid = 0
 
-    def __init__(self, shim: "Shim", run_id: str, *, contained: bool) -> None:
+    def __init__(self, shim: "Shim", run_id: str, record: RunRecord, *, contained: bool) -> None:
         self.run_id = run_id
+        self.record = record
+        self.is_sent = False
+        self.is_orphan = False
+        self.doubt = 0
+        """The number of the sync after which a request without an answer was lost; 0 if none was."""
         self.exit_code: int | None = None
         self.answered = trio.Event()
         self.ended = trio.Event()
@@ -50,6 +57,7 @@ class ShimProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._shim.forget(self)
+        self.record.close()
 
     @property
     def reading(self) -> Reading | None:
@@ -58,25 +66,35 @@ class ShimProcess:
         return Reading("ended", pid=self.pid, exit_code=self.exit_code, contained=self._contained)
 
     async def end(self) -> int | None:
-        """Return the exit code when it has ended; None when the shim was killed, and the agent may live on."""
+        """Return the exit code when it has ended; None when nobody watches it any more, and it may live on."""
         await self.ended.wait()
         return self.exit_code
 
     def signal_group(self, number: signal.Signals) -> None:
-        if not self.ended.is_set() and not self._shim.signal(self, number):
+        if not self.ended.is_set() and (self.is_orphan or not self._shim.signal(self, number)):
             survivors.signal_group(self.pid, self.run_id, number)
 
     def reap(self) -> None:
-        """Leave it to the shim."""
+        """Leave it to its parent."""
+
+    def has_ended(self, exit_code: int | None) -> None:
+        """Note its end; None if its exit code is not known, or not even whether it has ended."""
+        self.exit_code = exit_code
+        self.ended.set()
+        self.answered.set()
 
 
 class Shim:
-    """A shim and the agents that it started for us. Its death is not theirs, but nobody sees them end then."""
+    """A shim and the agents that it started for us. Their pids are looked up by run, and those of orphans by pid."""
 
     def __init__(self, name: str) -> None:
         """Start it; ``name`` is shown by ``ps``. Raises OSError."""
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._processes: dict[bytes, ShimProcess] = {}
+        self._syncs = 0
+        self._orphans: Set[int] = frozenset()
+        self._is_kept = True
+        self._watch = -1
         self.is_useful = False
         """Whether it has ever answered."""
         try:
@@ -85,51 +103,57 @@ class Shim:
                 argv = [sys.executable, "-S", "-P", "-m", "dispatcher.shim", name]
                 env = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(_ROOT)}
                 streams = (theirs.fileno(), nothing.fileno(), nothing.fileno())
-                self._pid = spawn.spawn(*spawn.texts(argv, env), streams, cwd=b"/")
+                self._keeper = spawn.spawn(*spawn.texts(argv, env), streams, cwd=b"/")
+            self._watch = os.pidfd_open(self._keeper)
         except OSError:
             self._line.close()
             raise
         self._line.setblocking(False)
 
     async def start(self, what: Launch, record: RunRecord, run_id: str) -> ShimProcess | None:
-        """Start an agent. Return None if it was not started, and may be started in another way.
+        """Start an agent; its process takes the record. Return None if it may be started in another way.
 
-        Raises :class:`NotWatchedError` if the shim died meanwhile.
+        Raises :class:`NotWatchedError` if nobody knows whether it was started.
         """
-        packet = _packed(what, record, run_id)
-        if packet is None:
+        try:
+            packet = _packed(what, record, run_id)
+        except OSError:
             return None
-        process = ShimProcess(self, run_id, contained=what.group is not None)
+        if len(packet) > messages.LARGEST:
+            return None
+        process = ShimProcess(self, run_id, record, contained=what.group is not None)
         self._processes[run_id.encode()] = process
         try:
-            await self._send(packet, record.descriptor)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(record.descriptor))]
+            await self._send(packet, rights)
+            process.is_sent = True
             await process.answered.wait()
-        except OSError:
+        except OSError:  # the shim is gone, and has not got it
             self.forget(process)
             return None
-        except trio.Cancelled:
+        except BaseException:
             self.forget(process)
             raise
         if process.pid:
             return process
-        if process.ended.is_set() and record.may_have_begun():
+        self.forget(process)
+        if process.ended.is_set() and record.read().state != "never_started":
             raise NotWatchedError("lost", KILLED)
         return None
 
-    async def listen(self) -> None:
-        """Hear its answers until it has died."""
-        while True:
-            await trio.lowlevel.wait_readable(self._line)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    try:
-                        answer = self._line.recv(messages.LARGEST)
-                    except ConnectionResetError:
-                        continue  # it died with requests unread: its last answers are still to be read
-                    if not answer:
-                        await self._died()
-                        return
-                    self._hear(*answer.split(b"\0"))
+    async def listen(self, on_keeper_gone: Callable[[], None]) -> None:
+        """Hear the answers until shim and keeper have died; nobody sees the agents end that are left then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._lose_keeper, on_keeper_gone)
+                await self._hear_all()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.close()
+            for process in self._processes.values():
+                process.has_ended(None)
+        os.kill(self._keeper, signal.SIGKILL)
+        await in_thread(os.waitpid, self._keeper, 0)
 
     def signal(self, process: ShimProcess, number: signal.Signals) -> bool:
         """Have it signal the process group of an agent. Return whether it will."""
@@ -145,9 +169,11 @@ class Shim:
     def close(self) -> None:
         """Leave it alone: it ends when its last agent has ended."""
         self._line.close()
+        if self._watch >= 0:
+            os.close(self._watch)
+        self._watch = -1
 
-    async def _send(self, packet: bytes, record: int) -> None:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [record]))]
+    async def _send(self, packet: bytes, rights: Sequence[tuple[int, int, bytes]] = ()) -> None:
         while True:
             try:
                 self._line.sendmsg([packet], rights)
@@ -156,29 +182,98 @@ class Shim:
             else:
                 return
 
-    def _hear(self, word: bytes, run_id: bytes, number: bytes) -> None:
+    async def _hear_all(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._line)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    try:
+                        answer = self._line.recv(messages.LARGEST)
+                    except ConnectionResetError:
+                        continue  # it died with requests unread: its last answers are still to be read
+                    if not answer:
+                        return
+                    await self._hear(*answer.split(b"\0"))
+
+    async def _hear(self, word: bytes, *fields: bytes) -> None:
         self.is_useful = True
-        process = self._processes.get(run_id)
-        if process is None:
-            return
-        if word == messages.STARTED:
-            process.pid = int(number)
-        elif word == messages.EXITED:
-            process.exit_code = int(number)
-            process.ended.set()
-        process.answered.set()
-
-    async def _died(self) -> None:
-        self._line.close()
-        for process in self._processes.values():
-            process.ended.set()
+        if word == messages.REPLACED:
+            await self._go_on({int(pid) for pid in fields})
+        elif word == messages.SYNCED:
+            self._settle(int(fields[0]))
+        elif word == messages.ORPHAN:
+            self._end_orphan(*map(int, fields))
+        elif (process := self._processes.get(fields[0])) is not None:
+            if word == messages.STARTED:
+                process.pid = int(fields[1])
+            elif word == messages.EXITED:
+                process.has_ended(int(fields[1]))
             process.answered.set()
-        os.kill(self._pid, signal.SIGKILL)
-        await in_thread(os.waitpid, self._pid, 0)
+
+    async def _go_on(self, orphans: Set[int]) -> None:
+        """Go on with another shim. These processes have lost theirs, and the keeper tells how they end."""
+        log.warning("the shim was killed, and another one took its place")
+        self._orphans = orphans
+        for process in self._processes.values():
+            if process.pid:
+                process.is_orphan = process.pid in orphans
+                if not process.is_orphan:  # the shim saw it end, and could not say so
+                    process.has_ended(process.record.read().exit_code)
+        await self._sync()
+
+    async def _lose_keeper(self, on_keeper_gone: Callable[[], None]) -> None:
+        await trio.lowlevel.wait_readable(self._watch)
+        log.warning("the keeper of the shim was killed")
+        self._is_kept = False
+        on_keeper_gone()
+        await self._sync()
+
+    async def _sync(self) -> None:
+        """Find out what is lost, once the shim has read the requests that wait, and we what the keeper has said."""
+        self._syncs += 1
+        for process in self._processes.values():
+            if process.is_sent:
+                process.doubt = self._syncs
+        with contextlib.suppress(OSError):
+            await self._send(b"%s\0%d" % (messages.SYNC, self._syncs))
+
+    def _settle(self, sync: int) -> None:
+        for process in self._processes.values():
+            if not 0 < process.doubt <= sync or process.ended.is_set():
+                continue
+            process.doubt = 0
+            if not process.answered.is_set():  # a shim had read the request when it was killed
+                process.pid = _agent_among(self._orphans, process.run_id)
+                process.is_orphan = process.pid > 0
+                if process.is_orphan:
+                    process.answered.set()
+                else:
+                    process.has_ended(None)
+            if process.is_orphan and not self._is_kept:
+                process.has_ended(None)
+
+    def _end_orphan(self, pid: int, exit_code: int) -> None:
+        for process in self._processes.values():
+            if process.is_orphan and process.pid == pid:
+                with contextlib.suppress(OSError):
+                    process.record.note_exit(exit_code)
+                process.has_ended(exit_code)
+                return
 
 
-def _packed(what: Launch, record: RunRecord, run_id: str) -> bytes | None:
-    """Return the request to start this, None if it is too large for one."""
+def _agent_among(orphans: Set[int], run_id: str) -> int:
+    """Return the pid of the first process of a run that leads a session; 0 if there is none."""
+    found = []
+    for pid in orphans:
+        with contextlib.suppress(OSError):
+            place = linux.place_of(pid)
+            if place.session == pid and survivors.marks_of(pid).run == run_id:
+                found.append((place.began, pid))
+    return min(found)[1] if found else 0
+
+
+def _packed(what: Launch, record: RunRecord, run_id: str) -> bytes:
+    """Return the request to start this. Raises OSError if the program cannot be given such words."""
     argv, env = spawn.texts(what.argv, what.env)
     start = messages.Start(
         run_id=run_id.encode(),
@@ -192,5 +287,4 @@ def _packed(what: Launch, record: RunRecord, run_id: str) -> bytes | None:
         argv=argv,
         env=env,
     )
-    packet = start.packed()
-    return packet if len(packet) <= messages.LARGEST else None
+    return start.packed()

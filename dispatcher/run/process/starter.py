@@ -1,7 +1,7 @@
 """Starting agents: by the shim, which needs no process of ours for each, or by a shell of their own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -24,26 +24,38 @@ PAUSE = 60.0
 
 
 class Starter:
-    """Starts agents by a shim while :meth:`run` runs. A shim that died is replaced at the next start."""
+    """Starts agents by a shim while :meth:`run` runs. A shim that was killed with its keeper is replaced."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._shim: Shim | None = None
+        self._unheard: list[Shim] = []
         self._begun = AutoResetEvent()
         self._pause_ends = 0.0
 
     async def run(self) -> None:
         """Hear what shims answer."""
-        while True:
-            if self._shim is None:
+        async with trio.open_nursery() as nursery:
+            while True:
                 await self._begun.wait()
-                continue
-            shim = self._shim
-            await shim.listen()
-            self._shim = None
-            if not shim.is_useful:
-                self._pause_ends = trio.current_time() + PAUSE
-            log.warning("the shim was killed: its agents are stopped, and their runs are lost")
+                while self._unheard:
+                    nursery.start_soon(self._hear, self._unheard.pop())
+
+    async def _hear(self, shim: Shim) -> None:
+        def replace() -> None:
+            """Start nothing more by this one: it may see its agents end, but if it is killed, nobody does."""
+            if self._shim is shim:
+                self._shim = None
+
+        try:
+            await shim.listen(replace)
+        finally:
+            replace()
+        if not shim.is_useful:
+            self._pause_ends = trio.current_time() + PAUSE
+        log.warning(
+            "shim and keeper were killed: agents that they had left are stopped, and their runs are lost"
+        )
 
     async def start(self, directory: Path, header: Header, what: Launch, *, by_shell: bool) -> AgentProcess:
         """Create the run record and start the agent. Raises :class:`NotStartedError`.
@@ -54,16 +66,14 @@ class Starter:
             record = RunRecord.create(directory, header)
         except OSError as error:
             raise cannot("no process could be started", error) from error
-        try:
+        with ExitStack() as stack:
+            stack.callback(record.close)
             shim = None if by_shell else self._usable_shim(into_group=what.group is not None)
             if shim is not None and (process := await shim.start(what, record, header.run_id)) is not None:
+                stack.pop_all()  # it closes the record itself
                 return process
             # Whatever the shim could not do, a shell can, or says why not.
             return await in_thread(HeldProcess.start, what, record)
-        except OSError as error:
-            raise cannot("no process could be started", error) from error
-        finally:
-            record.close()
 
     def begin(self) -> None:
         """Start a shim, so that the first agent need not wait for it."""
@@ -80,6 +90,7 @@ class Starter:
         if self._shim is None and trio.current_time() >= self._pause_ends:
             try:
                 self._shim = Shim(self._name)
+                self._unheard.append(self._shim)
             except OSError as error:
                 self._pause_ends = trio.current_time() + PAUSE
                 log.warning("no shim can be started: each agent gets a shell", error=str(error))

@@ -9,6 +9,7 @@ import pytest
 
 from dispatcher.host.cgroups import parent_of_runs
 from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.fixtures.shims import Shim
 from tests.fixtures.starving import freezer
 from tests.fixtures.users import needs_root
 
@@ -123,17 +124,28 @@ def test_a_daemon_that_left_its_control_group_is_killed(site: Site) -> None:
     assert not is_alive(int((site.directory / "left").read_text()))
 
 
+KILLS = {
+    "shell": "kill -KILL $PPID",
+    "shim and keeper": "kill -KILL $(sed -n 's/^PPid:.//p' /proc/$PPID/status) $PPID",
+}
+
+
 @pytest.mark.parametrize("prefix", [(), NO_CGROUPS], ids=["control groups", "no control groups"])
-def test_an_agent_whose_shell_was_killed_is_gone_before_its_slot_is_free_and_its_task_begins_anew(
-    site: Site, prefix: list[str]
+@pytest.mark.parametrize("watcher", KILLS)
+def test_an_agent_that_nobody_watches_any_more_is_gone_before_its_slot_is_free_and_its_task_begins_anew(
+    site: Site, watcher: str, prefix: list[str]
 ) -> None:
-    """As the kernel does when memory runs out."""
+    """As the kernel does when memory runs out. The agents of tasks that chose their directory have a shell."""
     if prefix and parent_of_runs() is None:
         pytest.skip("there are no control groups to be without")
     alone = "exec 9>>$SITE/alone; flock -n 9 || echo twice >>$SITE/journal; "
-    orphaned = "if mkdir $SITE/NAME; then kill -KILL $PPID; sleep 1000; fi; echo done"
+    orphaned = f"if mkdir $SITE/NAME; then {KILLS[watcher]}; sleep 1000; fi; echo done"
     site.configure("groups", sh={"max_concurrent": 1})
-    numbers = [site.submit(alone + orphaned.replace("NAME", str(name)), max_attempts=2) for name in range(6)]
+    site.configure("security", allowed_roots=[str(site.directory)])
+    where = {"workdir": str(site.directory)} if watcher == "shell" else {}
+    numbers = [
+        site.submit(alone + orphaned.replace("NAME", str(name)), max_attempts=2, **where) for name in range(6)
+    ]
     site.start(prefix=prefix)
 
     site.wait_for("succeeded", *numbers)
@@ -147,16 +159,16 @@ def test_an_agent_whose_shell_was_killed_is_gone_before_its_slot_is_free_and_its
 def test_as_long_as_a_process_does_not_die_its_run_keeps_its_slot_and_the_log_says_so(site: Site) -> None:
     os.mkfifo(site.directory / "agent")
     site.configure("groups", sh={"max_concurrent": 1})
-    number = site.submit("echo $PPID $$ >$SITE/agent; exec sleep 1000", max_attempts=1)
+    number = site.submit("echo $$ >$SITE/agent; exec sleep 1000", max_attempts=1)
     later = site.submit("echo done")
     dispatcher = site.start()
-    shell, agent = (site.directory / "agent").read_text().split()
+    agent = (site.directory / "agent").read_text()
     with freezer(site.directory / "freezer") as group:
         (group / "cgroup.procs").write_text(agent)
         (group / "freezer.state").write_text("FROZEN")
         site.wait_for("running", number)
 
-        os.kill(int(shell), signal.SIGKILL)
+        Shim.of(int(agent)).kill()
         dispatcher.wait_for("processes of a run do not die: it keeps its slot")
 
         assert is_alive(int(agent))
