@@ -5,7 +5,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     IF p_scope LIKE 'tenant:%' THEN
-        PERFORM require_tenants(ARRAY[substr(p_scope, length('tenant:') + 1)]);
+        PERFORM require_tenants(ARRAY[substr(p_scope, length('tenant:') + 1)], session_tenants());
     END IF;
 END
 $$;

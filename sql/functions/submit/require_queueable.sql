@@ -19,7 +19,7 @@ BEGIN
     IF v_mine IS NOT NULL THEN
         PERFORM require_tenants(ARRAY(
             SELECT DISTINCT coalesce(task ->> 'tenant_id', v_tenant) FROM jsonb_array_elements(p_tasks) AS task
-        ));
+        ), v_mine);
     END IF;
     PERFORM require_served(p_tasks);
     IF p_tasks @? '$[*].retry_on ? (@ != null)' THEN

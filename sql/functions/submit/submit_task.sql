@@ -1,7 +1,8 @@
 -- API submit_task(tool, prompt, ...): queues one task; see submit_tasks(). Runs at commit of the caller's transaction.
 --   SELECT * FROM submit_task('claude', 'Review the change', p_priority => 7, p_output_files => '["review.md"]');
 -- p_more is a JSON object of further keys: those of submit_tasks() that have no parameter here.
--- Most tasks are inserted directly, which is half of the cost. submit_tasks() does all else and says what is wrong.
+-- Most tasks are inserted directly, which is two thirds of the cost. submit_tasks() does all else and says what is wrong.
+-- What may_be() lets through no CHECK of the table refuses, so this needs no subtransaction.
 -- Locks and errors: those of submit_tasks().
 CREATE OR REPLACE FUNCTION submit_task(
     p_tool text,
@@ -37,7 +38,7 @@ DECLARE
     v_mine text [] := session_tenants();
     v_tenant text := coalesce(p_tenant_id, default_tenant(v_mine));
     v_is_plain boolean := p_tool <> '' AND p_prompt <> '' AND may_be('prompt', to_jsonb(p_prompt))
-        AND may_be('tenant_id', to_jsonb(p_tenant_id)) AND (v_mine IS NULL OR v_tenant = ANY(v_mine)) AND p_more = '{}'
+        AND may_be('tenant_id', to_jsonb(v_tenant)) AND (v_mine IS NULL OR v_tenant = ANY(v_mine)) AND p_more = '{}'
         AND num_nonnulls(p_input_files, p_output_files, p_scheduled_at, p_delay_s, p_session_id, p_retry_on) = 0;
 BEGIN
     -- Each expression is prepared once in a transaction, this one for 15 us: so it stands alone.

@@ -7,12 +7,16 @@ CREATE OR REPLACE FUNCTION tasks_inserted() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    v_mine text [] := session_tenants();
     v_sessions text [];
     v_is_one boolean;
     v_has_labels boolean;
 BEGIN
-    IF session_tenants() IS NOT NULL THEN
-        PERFORM require_tenants(ARRAY(SELECT DISTINCT tenant_id FROM new_rows));
+    IF v_mine IS NOT NULL AND EXISTS (
+        SELECT FROM new_rows WHERE (tenant_id = ANY(v_mine)) IS NOT TRUE
+            OR num_nonnulls(asked_session, session_id, continues, resumes) > 0
+    ) THEN
+        PERFORM require_tenants(ARRAY(SELECT DISTINCT tenant_id FROM new_rows), v_mine);
         v_sessions := ARRAY(
             SELECT DISTINCT session FROM new_rows, unnest(ARRAY[asked_session, session_id]) AS session
             WHERE session IS NOT NULL
