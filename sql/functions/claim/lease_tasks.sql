@@ -29,6 +29,7 @@ DECLARE
     v_is_picked boolean := false;
     v_may_change boolean;
     v_stopped boolean := false;
+    v_done boolean;
 BEGIN
     v_room := groups_with_room(p_dispatcher, v_now, p_max_tasks);
     v_news := catch_up(v_now, v_room.open_tools);
@@ -48,7 +49,7 @@ BEGIN
         END IF;
         IF v_picked.task_ids <> '{}' THEN
             runs := write_leases(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names, v_picked.has_past);
-            PERFORM note_service(v_picked.served_tenants, v_picked.steps);
+            v_done := note_service(v_picked.served_tenants, v_picked.steps) IS NOT NULL;
         END IF;
     END IF;
     IF v_stopped THEN

@@ -15,11 +15,10 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     WITH ready AS MATERIALIZED (
-        SELECT id, number, created_at, bytes, row_number() OVER so_far AS place, row_number() OVER so_far = 1
-                AND number <= p_lane.head
-            OR row_number() OVER so_far <= p_most AND sum(bytes) OVER so_far - bytes < p_bytes
-                AND first_value(number) OVER so_far <= p_lane.head
-                AND coalesce(max(number) OVER so_far < p_lane.next_head, true) AS wanted
+        SELECT id, number, created_at, bytes, row_number() OVER so_far AS place,
+            first_value(number) OVER so_far <= p_lane.head AND row_number() OVER so_far <= p_most
+            AND sum(bytes) OVER so_far - bytes < p_bytes
+            AND (row_number() OVER so_far = 1 OR coalesce(max(number) OVER so_far < p_lane.next_head, true)) AS wanted
         FROM (
             -- One more than may be taken: it becomes the head.
             SELECT id, number, created_at, bytes_in_claim(prompt, output_files) AS bytes FROM tasks

@@ -18,6 +18,7 @@ DECLARE
     v_dispatcher dispatchers;
     v_verdicts jsonb := '{}';
     v_shared boolean := false;
+    v_done boolean;
     v_claim record;
     v_runs json;
     v_deadline_s numeric;
@@ -28,7 +29,7 @@ BEGIN
         );
     END IF;
     IF NOT v_shared THEN
-        PERFORM lock_claims();
+        v_done := lock_claims() IS NOT NULL;
     END IF;
     v_dispatcher := require_open_dispatcher(p_dispatcher);
     IF p_reports <> '[]' THEN
