@@ -34,6 +34,8 @@ from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
+NOT_WATCHED = 0.05
+"""Seconds after its start in which a run is only waited for: to watch one that short costs a tenth of all its work."""
 STARTING = 1.0
 """Seconds in which a start that was under way is over, unless somebody stopped the watcher: it starts nothing then."""
 SETTLING = 10.0
@@ -254,11 +256,14 @@ class Run:
         A shim or a shell that was killed has not seen the agent end: it may go on, so it is killed before the task can
         begin again.
         """
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stop_when_due, process, wrapper)
-            nursery.start_soon(self._context.output_store.follow, output, self.stop)
+        with trio.move_on_after(NOT_WATCHED) as short:
             exit_code = await process.end()
-            nursery.cancel_scope.cancel()
+        if short.cancelled_caught:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._stop_when_due, process, wrapper)
+                nursery.start_soon(self._context.output_store.follow, output, self.stop)
+                exit_code = await process.end()
+                nursery.cancel_scope.cancel()
         if self._stopped is not None or exit_code is None:
             await self._context.sweeper.kill(self.claimed.run_id)
         return exit_code

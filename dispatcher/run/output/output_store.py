@@ -78,11 +78,7 @@ class OutputStore:
         )
 
     async def follow(self, output: AgentOutput, stop: Callable[[StopReason], None]) -> None:
-        """Read output as it comes, until cancelled; call ``stop`` when a bound is passed.
-
-        Begins late by the delay of the watch: a shorter run is read at its end and needs no watch.
-        """
-        await trio.sleep(self._watch.DEBOUNCE)
+        """Read output as it comes, until cancelled; call ``stop`` when a bound is passed."""
         watch = None
         try:
             watch = self._watch.add(output.directory, output.changed)
