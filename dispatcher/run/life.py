@@ -35,8 +35,8 @@ from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
 
-SHORT_RUN = 0.05
-"""Seconds. A run that ends within them needs no watch: its output is read at its end."""
+NOT_WATCHED = 0.05
+"""Seconds after its start in which a run is only waited for: to watch one that short costs a tenth of all its work."""
 STARTING = 1.0
 """Seconds in which a start that was under way is over, unless somebody stopped the watcher: it starts nothing then."""
 SETTLING = 10.0
@@ -275,11 +275,9 @@ class Run:
         A shim or a shell that was killed has not seen the agent end: it may go on, so it is killed before the task can
         begin again.
         """
-        exit_code, has_ended = None, False
-        with self._stop.preliminary(trio.current_time() + SHORT_RUN):
+        with self._stop.preliminary(trio.current_time() + NOT_WATCHED) as short:
             exit_code = await process.end()
-            has_ended = True
-        if not has_ended:
+        if short.cancelled_caught:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._stop_when_due, process, wrapper)
                 nursery.start_soon(self._context.output_store.follow, output, self.stop)

@@ -23,7 +23,8 @@ STARTING, WITHDRAWN = b"starting\n", b"withdrawn\n"
 class Start:
     """A program to start; with it comes the descriptor of its run record, which is ``recorded`` bytes long.
 
-    All paths are absolute, and an empty one means none. ``open_files`` is its soft limit, empty to leave that.
+    The packet has the fields in this order, with the number of arguments behind ``recorded``. All paths are absolute,
+    and an empty one means none. ``open_files`` is its soft limit, empty to leave that.
     """
 
     run_id: bytes
@@ -36,11 +37,6 @@ class Start:
     stderr: bytes
     argv: Sequence[bytes]
     env: Sequence[bytes]
-
-    def packed(self) -> bytes:
-        places = (self.open_files, self.group, self.cwd, self.stdin, self.stdout, self.stderr)
-        counts = (b"%d" % self.recorded, b"%d" % len(self.argv))
-        return b"\0".join((START, self.run_id, *counts, *places, *self.argv, *self.env))
 
 
 def unpacked(fields: Sequence[bytes]) -> Start:

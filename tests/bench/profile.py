@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import trio
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dispatcher.run.process.launch import Launch, launch
-from dispatcher.workspaces.run_record import Header, RunRecord
+from dispatcher.run.process.launch import Launch
+from dispatcher.run.process.starter import Starter, starting
+from dispatcher.workspaces.run_record import Header
 from tests.bench.drain import bare_loop, drain_of
 from tests.bench.latency import rest, start_latencies
 from tests.bench.life import life
@@ -39,7 +41,7 @@ DEAREST = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Milliseconds of processor time for each agent. ``agents``: with shells, and what the kernel does for all."""
+    """Milliseconds of processor time for each agent. ``agents``: with their shim, and what the kernel does for all."""
 
     system: str
     rate: float
@@ -54,14 +56,15 @@ def steps(stage: Stage) -> Mapping[str, float]:
     with ours(stage, "whole") as own:
         whole = statistics.median(start_latencies(stage, [own])[own.name])
     submit, claim = _calls(stage)
-    shell = _start(stage, _through_the_shell)
+    shim, shell, alone = (trio.run(_starts, stage, way) for way in ("shim", "shell", "alone"))
     return {
         "submit_task() and its commit": submit,
         "report_and_claim() and its commit": claim,
-        "the shell that outlives us, and the agent": shell,
-        "notifying, waking, preparing, Python": whole - submit - claim - shell,
+        "the shim, and the agent": shim,
+        "notifying, waking, preparing, Python": whole - submit - claim - shim,
         "submit to agent": whole,
-        "for comparison: the agent without the shell": _start(stage, _alone),
+        "for comparison: a shell in place of the shim": shell,
+        "for comparison: the agent alone": alone,
     }
 
 
@@ -133,25 +136,30 @@ def _calls(stage: Stage) -> tuple[float, float]:
     return statistics.median(submits), statistics.median(claims)
 
 
-def _start(stage: Stage, start: Callable[[Stage, Path], Callable[[], int]]) -> float:
+async def _starts(stage: Stage, way: str) -> float:
     """Median milliseconds from a start, after a rest, to the first instruction of the agent."""
     taken = []
-    for number in range(stage.sizes.starts):
-        directory = stage.directory / f"start-{number}"
-        directory.mkdir()
-        (directory / "prompt").write_text("task")
-        rest()
-        begun = time.monotonic()
-        wait = start(stage, directory)
-        assert wait() == 0
-        taken.append((float((directory / "answer").read_text()) - begun) * 1000)
-        shutil.rmtree(directory)
+    with starting("bench") as starter:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(starter.run)
+            for number in range(stage.sizes.starts):
+                directory = stage.directory / f"start-{way}-{number}"
+                directory.mkdir()
+                (directory / "prompt").write_text("task")
+                rest()
+                begun = time.monotonic()
+                if way == "alone":
+                    _alone(stage, directory)
+                else:
+                    await _by(starter, stage, directory, by_shell=way == "shell")
+                taken.append((float((directory / "answer").read_text()) - begun) * 1000)
+                shutil.rmtree(directory)
+            nursery.cancel_scope.cancel()
     return statistics.median(taken)
 
 
-def _through_the_shell(stage: Stage, directory: Path) -> Callable[[], int]:
+async def _by(starter: Starter, stage: Stage, directory: Path, *, by_shell: bool) -> None:
     header = Header(run_id="bench", number=1, run_no=1, tool="bench", boot_id="", launched=0)
-    record = RunRecord.create(directory, header)
     what = Launch(
         argv=[str(stage.agent)],
         cwd=directory,
@@ -160,15 +168,14 @@ def _through_the_shell(stage: Stage, directory: Path) -> Callable[[], int]:
         stderr=directory / "complaints",
         env={"PATH": os.defpath},
     )
-    try:
-        return launch(what, record).wait
-    finally:
-        record.close()
+    with await starter.start(directory, header, what, by_shell=by_shell) as process:
+        assert await process.end() == 0
 
 
-def _alone(stage: Stage, directory: Path) -> Callable[[], int]:
+def _alone(stage: Stage, directory: Path) -> None:
     with (directory / "prompt").open() as prompt, (directory / "answer").open("w") as answer:
-        return subprocess.Popen([stage.agent], stdin=prompt, stdout=answer, env={"PATH": os.defpath}).wait
+        agent = subprocess.Popen([stage.agent], stdin=prompt, stdout=answer, env={"PATH": os.defpath})
+    assert agent.wait() == 0
 
 
 def _print(stage: Stage) -> None:

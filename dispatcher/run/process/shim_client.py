@@ -1,6 +1,7 @@
 """Our side of the shim: requests to start and signal agents, and its answers."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -274,17 +275,21 @@ def _agent_among(orphans: Set[int], run_id: str) -> int:
 
 def _packed(what: Launch, record: RunRecord, run_id: str) -> bytes:
     """Return the request to start this. Raises OSError if the program cannot be given such words."""
-    argv, env = spawn.texts(what.argv, what.env)
-    start = messages.Start(
-        run_id=run_id.encode(),
-        recorded=record.size,
-        open_files=b"" if what.open_files is None else b"%d" % what.open_files,
-        group=b"" if what.group is None else os.fsencode(what.group),
-        cwd=os.fsencode(what.cwd),
-        stdin=os.fsencode(what.stdin),
-        stdout=os.fsencode(what.stdout),
-        stderr=os.fsencode(what.stderr),
-        argv=argv,
-        env=env,
-    )
-    return start.packed()
+    limit = "" if what.open_files is None else str(what.open_files)
+    group = "" if what.group is None else str(what.group)
+    places = map(str, (what.cwd, what.stdin, what.stdout, what.stderr))
+    counts = (str(record.size), str(len(what.argv)))
+    words = [
+        messages.START.decode(),
+        run_id,
+        *counts,
+        limit,
+        group,
+        *places,
+        *what.argv,
+        *map("=".join, what.env.items()),
+    ]
+    packet = os.fsencode("\0".join(words))
+    if packet.count(b"\0") >= len(words):
+        raise OSError(errno.EINVAL, "an argument or a variable holds NUL")
+    return packet
