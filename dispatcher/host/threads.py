@@ -34,6 +34,16 @@ async def in_thread(call: Callable[[*Arguments], Result], *arguments: *Arguments
         await trio.sleep(PAUSE)
 
 
+def require_threads(count: int) -> None:
+    """Raise RuntimeError when the host lets us start fewer threads than that; :func:`in_thread` would wait for them."""
+    may_end = threading.Event()
+    try:
+        for _ in range(count):
+            threading.Thread(target=may_end.wait, daemon=True).start()
+    finally:
+        may_end.set()
+
+
 class SerialThread:
     """A thread that runs calls one after the other inside its ``with`` block.
 

@@ -14,6 +14,7 @@ from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.host import cgroups, linux
+from dispatcher.host.threads import require_threads
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
@@ -38,6 +39,9 @@ STATEMENT_TIMEOUT = 10.0
 RECONNECT_TIMEOUT = 2.0
 """Seconds. The pool doubles its pauses up to this; with longer ones it would notice late that the server is back."""
 
+FEWEST_THREADS = 2
+"""What a dispatcher needs at a time: one for a call of the database, and one for what the host may hold up."""
+
 
 @contextmanager
 def assembled(
@@ -54,6 +58,7 @@ def assembled(
         closing(EventLoopConnection(partial(_connect, settings))) as claims,
         starting(str(settings.execution.work_directory())) as starter,
     ):
+        require_threads(FEWEST_THREADS)
         store = Store(pool, claims, dispatcher_id)
         agenda, active = Agenda(), ActiveRuns()
         cancels = Cancels(store, agenda, active)
