@@ -5,7 +5,7 @@
 -- accounts, written as account_has_room() knows them.
 -- A pinned account may be missing in `groups`, which has the best ones only, and so may the group of a session: it is
 -- added when it is needed. Tasks without a session are assigned together.
--- Only pick_tasks() calls this.
+-- Only pick_tasks() and pick_only_lane() call this.
 CREATE OR REPLACE FUNCTION assign_groups(
     p_dispatcher dispatchers, p_now timestamptz, p_lane candidate_lane, p_resumes uuid [],
     INOUT groups claimable_group [], OUT group_names text [], OUT filled text []

@@ -53,9 +53,12 @@ BEGIN
         END IF;
         EXIT WHEN p_open_tools IS NULL;
 
-        v_next := next_lane(p_dispatcher, p_now, p_open_tools, v_filled, served_tenants, v_blocked_turns);
-        v_lane := v_next.candidate;
-        v_blocked_turns := v_next.blocked_turns;
+        v_lane := first_lane(p_dispatcher, p_now, p_open_tools, v_filled, served_tenants, v_blocked_turns);
+        IF v_lane.lane IS NULL THEN
+            v_next := next_lane(p_dispatcher, p_now, p_open_tools, v_filled, served_tenants, v_blocked_turns);
+            v_lane := v_next.candidate;
+            v_blocked_turns := v_next.blocked_turns;
+        END IF;
         EXIT WHEN v_lane.lane IS NULL;
 
         v_scopes := limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue);

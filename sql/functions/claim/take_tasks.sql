@@ -1,11 +1,9 @@
--- INTERNAL take_tasks(lane, most, bytes, picked, now): locks the first ready tasks of a lane that nobody holds and
--- that are not picked yet, and writes down what it learned about the lane. It takes as many as a claim would that
--- looked at all lanes anew for each: at most `most`, while they are older than the next lane's head, and no more once
--- `bytes` are taken (see bytes_in_claim()).
+-- INTERNAL take_tasks(lane, most, bytes, picked, now): takes tasks of a lane as lock_ready() does, which are as many as
+-- a claim would take that looked at all lanes anew for each, and writes down what it learned about the lane.
 --
--- Returns nulls when the lane has nothing to take now: it is empty; or its head was a task that is gone, and the next
--- one is younger, so that another lane may come first; or others hold its first tasks in open transactions (see
--- take_behind_held()). Such a lane is contended and steps aside, since a rollback tells nobody.
+-- Returns no tasks when the lane has nothing to take now: it is empty; or its head was a task that is gone, and the
+-- next one is younger, so that another lane may come first; or others hold its first tasks in open transactions (see
+-- take_behind_held()). Such a lane is `contended` and steps aside, since a rollback tells nobody.
 --
 -- Nothing ready in the lane is older than its `oldest`, so a probe begins there. Before it lie, until VACUUM comes
 -- by, the index entries of what was taken or canceled (200,000 are 2,000 pages). Whatever becomes ready with an

@@ -2,7 +2,7 @@
 -- What prune_lanes() removed is made again, since an empty lane said nothing more than what is filed here. A tenant
 -- that was here before keeps its turn, for a new tool or priority too: back from idle it is served next, and then
 -- waits like all others. So is a tenant whose turn is forgotten.
--- Only catch_up() calls this, under the claim lock.
+-- Only catch_up() and lease_tasks() call this, under the claim lock.
 CREATE OR REPLACE FUNCTION file_lanes() RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

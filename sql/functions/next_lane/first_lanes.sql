@@ -1,7 +1,7 @@
 -- INTERNAL first_lanes(open_tools, filled, tenant, priority, most): the lanes of a turn by age, at most so many of each
 -- tool, with the head of the lane that follows; none if the claim at hand has filled the tenant's limit.
--- One statement, so that it is inlined: it is planned with the statement of next_lane() and costs nothing beside it.
--- Only next_lane() calls this.
+-- One statement, so that it is inlined: it is planned with the statement around it and costs nothing beside it.
+-- Only first_lane() and next_lane() call this.
 CREATE OR REPLACE FUNCTION first_lanes(
     p_open_tools text [], p_filled text [], p_tenant_id text, p_priority smallint, p_most integer
 )

@@ -4,8 +4,8 @@
 -- The place of a tenant in `served` is given by `served`, so it is never late.
 -- `only_tenant` says that no other tenant has a turn of this priority.
 -- Cost: reads `most` turns of each tool, and one more for each that it may have to pass over.
--- One statement, so that it is inlined: it is planned with the statement of next_lane() and costs nothing beside it.
--- Only next_lane() calls this.
+-- One statement, so that it is inlined: it is planned with the statement around it and costs nothing beside it.
+-- Only first_lane() and next_lane() call this.
 CREATE OR REPLACE FUNCTION first_turns(p_open_tools text [], p_served text [], p_blocked_turns text [], p_most integer)
 RETURNS TABLE (priority smallint, tenant_id text, key text, late boolean, only_tenant boolean)
 LANGUAGE sql STABLE

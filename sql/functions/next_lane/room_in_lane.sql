@@ -2,8 +2,8 @@
 -- claim at hand (null if no limit counts its tasks), and how many tasks `most` may be taken from it at once. `scopes`
 -- are those of the lane, and `steps` is what the claim has taken so far. Only one task is taken at once if
 -- nothing is known of the lane's second task, or if the lane pins an account.
--- One statement, so that it is inlined: it is planned with the statement of pick_tasks() and costs nothing beside it.
--- Only pick_tasks() calls this.
+-- One statement, so that it is inlined: it is planned with the statement around it and costs nothing beside it.
+-- Only pick_tasks() and pick_only_lane() call this.
 CREATE OR REPLACE FUNCTION room_in_lane(
     p_lane candidate_lane, p_scopes text [], p_steps claim_step [], p_groups claimable_group [], p_wanted integer
 )

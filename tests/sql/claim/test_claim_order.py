@@ -220,3 +220,25 @@ def test_a_lane_whose_model_is_nearly_always_full_gets_its_share(db: Client) -> 
             db.finish(dispatcher, run)
         running = list(db.claim(dispatcher).runs)
         assert len(running) == 3, "slots stay empty beside the full model"
+
+
+def test_of_tasks_that_are_claimed_together_each_gets_its_own_group_session_and_directory(db: Client) -> None:
+    """The first and the third go on with their sessions, where fewer slots are free; the others go where more are."""
+    db.limit("tool:claude", 9)
+    db.group("a", slots=2)
+    dispatcher = db.dispatcher()
+    one, two, three, four = numbers = db.submit_some(4)
+    db.run("update tasks set wait_reason = 'held' where number = any(%s)", [two, four])
+    for session, run in enumerate(db.claim(dispatcher).runs):
+        db.finish(dispatcher, run, "interrupted", session_id=f"s-{session}")
+    db.run("update tasks set wait_reason = null where number = any(%s)", [two, four])
+    db.group("b", slots=4)
+    runs = db.claim(dispatcher).runs
+    assert [run.number for run in runs] == numbers
+    keys = ("run_no", "group_name", "session_id", "goes_on", "directory")
+    assert [tuple(run.answer[key] for key in keys) for run in runs] == [
+        (2, "a", "s-0", True, f"{one}-1"),
+        (1, "b", None, False, f"{two}-1"),
+        (2, "a", "s-1", True, f"{three}-1"),
+        (1, "b", None, False, f"{four}-1"),
+    ]
