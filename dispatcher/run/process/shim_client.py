@@ -101,7 +101,7 @@ class Shim:
         try:
             with theirs, Path(os.devnull).open("r+b") as nothing:
                 # Nothing of site-packages, no secret, and no directory that an agent could fill with modules.
-                argv = [sys.executable, "-S", "-P", "-m", "dispatcher.shim", name]
+                argv = [sys.executable or "", "-S", "-P", "-m", "dispatcher.shim", name]
                 env = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(_ROOT)}
                 streams = (theirs.fileno(), nothing.fileno(), nothing.fileno())
                 self._keeper = spawn.spawn(*spawn.texts(argv, env), streams, cwd=b"/")
@@ -117,7 +117,7 @@ class Shim:
         Raises :class:`NotWatchedError` if nobody knows whether it was started.
         """
         try:
-            packet = _packed(what, record, run_id)
+            packet = packed(what, record, run_id)
         except OSError:
             return None
         if len(packet) > messages.LARGEST:
@@ -273,7 +273,7 @@ def _agent_among(orphans: Set[int], run_id: str) -> int:
     return min(found)[1] if found else 0
 
 
-def _packed(what: Launch, record: RunRecord, run_id: str) -> bytes:
+def packed(what: Launch, record: RunRecord, run_id: str) -> bytes:
     """Return the request to start this. Raises OSError if the program cannot be given such words."""
     limit = "" if what.open_files is None else str(what.open_files)
     group = "" if what.group is None else str(what.group)
