@@ -1,8 +1,10 @@
 -- Which trigger calls which function. Triggers are created again after every migration, as functions are.
 
--- Earlier versions tallied an UPDATE by a trigger of its own; tasks_updated() does it now. This comes first: a stronger
--- lock after the weaker ones below could deadlock with whoever reads and then writes.
+-- Earlier versions and migration 16 tally by triggers of their own what tasks_updated() and write_outcomes() tally now.
+-- This comes first: a stronger lock after the weaker ones below could deadlock with whoever reads and then writes.
 DROP TRIGGER IF EXISTS tasks_updated_tallied ON tasks;
+DROP TRIGGER IF EXISTS task_runs_ended ON task_runs;
+DROP FUNCTION IF EXISTS tally_run();
 
 CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
@@ -40,10 +42,6 @@ FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
 CREATE OR REPLACE TRIGGER tasks_deleted_tallied AFTER DELETE ON tasks
 REFERENCING OLD TABLE AS old_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
-
-CREATE OR REPLACE TRIGGER task_runs_ended AFTER UPDATE ON task_runs
-FOR EACH ROW WHEN (old.status = 'running' AND new.status <> 'running')
-EXECUTE FUNCTION tally_run();
 
 -- A limit or group is created, renamed, resized or removed while nothing is claimed or finished, so that its count is
 -- true.

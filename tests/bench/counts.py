@@ -18,7 +18,6 @@ BATCH = 5000
 TRIGGERS = {
     "tasks_inserted_tallied": "tasks",
     "tasks_deleted_tallied": "tasks",
-    "task_runs_ended": "task_runs",
 }
 
 

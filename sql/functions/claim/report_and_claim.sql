@@ -16,6 +16,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_dispatcher dispatchers;
+    v_ended record;
     v_verdicts jsonb := '{}';
     v_shared boolean := p_reports <> '[]' AND EXISTS (
         SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
@@ -26,8 +27,8 @@ BEGIN
     END IF;
     v_dispatcher := require_open_dispatcher(p_dispatcher);
     IF p_reports <> '[]' THEN
-        SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts
-        FROM end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
+        v_ended := end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
+        v_verdicts := jsonb_object(v_ended.run_ids::text [], v_ended.verdicts);
     END IF;
     RETURN CASE
         WHEN v_shared THEN jsonb_build_object('runs', '[]'::jsonb, 'next_deadline_s', NULL)
