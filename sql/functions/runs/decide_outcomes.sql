@@ -1,15 +1,15 @@
--- INTERNAL decide_outcomes(reports, run_ids, task_ids, now): returns what becomes of the tasks whose runs have failed: the
--- outcome, which is the status of the task from now on; for a task that is queued again, what it waits for and how long,
--- the run whose session it continues (session_run), and the account that pins it from now on, if that is a new one. A
--- run without an error has succeeded, which needs no decision. `reports` has each run once. end_runs() says by which
--- rules. Only write_outcomes() calls this.
+-- INTERNAL decide_outcomes(reports, run_ids, task_ids, now): returns what becomes of the tasks whose runs have failed:
+-- the outcome (failure), which is the status of the task from now on; for a task that is queued again, what it waits
+-- for and how long, the run whose session it continues (session_run), and the account that it is pinned to from now on,
+-- if that is another one. A run without an error has succeeded, so of it nothing is returned. `reports` has each run
+-- once. end_runs() says by which rules. Only write_outcomes() calls this.
 CREATE OR REPLACE FUNCTION decide_outcomes(
     p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz
 ) RETURNS TABLE (
     run_id uuid, failure text, failures integer, waits_for text, wait_s double precision, new_account text,
     session_run uuid, run_status text, affects_group boolean
 )
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql VOLATILE ROWS 1
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -17,12 +17,11 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT reported.run_id, outcome.status,
-        tasks.attempt + (policy.uses_attempt AND NOT in_vain)::integer,
-        CASE WHEN outcome.status = 'queued' THEN CASE
+    SELECT reported.run_id, outcome.status, tasks.attempt + (policy.uses_attempt AND NOT in_vain)::integer,
+        CASE WHEN outcome.status <> 'queued' THEN NULL
             WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
             WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
-        END END,
+        END,
         CASE coalesce(policy.wait_reason, 'retry')
             -- A little later than the reset, since the service has another clock.
             WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, runs.claimed_at))
@@ -32,13 +31,11 @@ BEGIN
         END,
         CASE WHEN outcome.status = 'queued'
             AND (NOT g.failover OR policy.name = 'auth' OR tasks.asked_session IS NOT NULL)
-            THEN nullif(g.account_name, tasks.account)
-        END,
+            THEN nullif(g.account_name, tasks.account) END,
         CASE WHEN outcome.status = 'queued' AND NOT (policy.uses_attempt OR in_vain) THEN
             CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
         END,
-        CASE outcome.status WHEN 'canceled' THEN 'canceled' ELSE policy.run_status END,
-        policy.group_action IS NOT NULL
+        CASE outcome.status WHEN 'canceled' THEN 'canceled' ELSE policy.run_status END, policy.group_action IS NOT NULL
     FROM (
         SELECT report.*, bounded_wait(retry_after_s) AS asked_wait_s
         FROM jsonb_to_recordset(p_reports) AS report (
@@ -46,18 +43,16 @@ BEGIN
         )
     ) AS reported
     JOIN tasks ON tasks.run_id = reported.run_id JOIN task_runs AS runs ON runs.id = tasks.run_id
-    JOIN worker_groups AS g ON g.group_name = tasks.group_name
+    LEFT JOIN worker_groups AS g ON g.group_name = tasks.group_name
     JOIN error_classes AS policy ON policy.name = reported.error_class
     -- That a session which was cut short cannot continue is no fault of the task: it starts over.
     CROSS JOIN LATERAL (
-        SELECT tasks.resumes IS NOT NULL
-            AND policy.name IN ('invalid_request', 'context_too_long') AS in_vain
+        SELECT tasks.resumes IS NOT NULL AND policy.name IN ('invalid_request', 'context_too_long') AS in_vain
     ) AS session
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN tasks.cancel_requested_at IS NOT NULL OR policy.name = 'canceled' THEN 'canceled'
-            WHEN NOT policy.uses_attempt AND policy.retried THEN 'queued'
-            WHEN in_vain THEN 'queued'
+            WHEN in_vain OR NOT policy.uses_attempt AND policy.retried THEN 'queued'
             WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
                 AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
             ELSE 'failed'

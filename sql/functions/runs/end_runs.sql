@@ -63,9 +63,9 @@ BEGIN
     v_kept := store_chunks(p_dispatcher, jsonb_path_query_array(p_reports, '$[*].output'), v_run_ids);
     v_ended := write_outcomes(
         p_reports, v_run_ids, v_task_ids, v_now, v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
-    IF v_ended.accounts IS NOT NULL THEN
-        UPDATE tasks SET account = v_ended.accounts ->> id::text
-        WHERE id = ANY(v_task_ids) AND v_ended.accounts ? id::text;
+    IF v_ended.pinned <> '{}' THEN
+        UPDATE tasks SET account = v_ended.accounts[array_position(v_ended.pinned, id)]
+        WHERE id = ANY(v_ended.pinned);
     END IF;
     IF v_ended.affect_groups THEN
         PERFORM settle_groups(v_ended.run_ids, p_reports, v_now);
