@@ -43,10 +43,11 @@ lint:
 types:
     .venv/bin/mypy
 
-# Install the peers that the benchmark compares with.
+# Install the peers that the benchmark compares with: from PyPI, npm, and where there is apt, Debian's Slurm and task-spooler.
 setup-bench:
     .venv/bin/pip install --quiet --editable '.[dev,bench]'
     npm install --prefix tests/bench --no-audit --no-fund --no-package-lock
+    ! command -v apt-get >/dev/null || $([ "$(id -u)" = 0 ] || echo sudo) apt-get install --yes --no-install-recommends slurmctld slurmd slurm-client task-spooler
 
 # Run the benchmark. `just bench P2` runs one measure, `--json` prints one object a line.
 bench *measures:

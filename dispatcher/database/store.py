@@ -1,6 +1,7 @@
-"""How a running dispatcher calls the SQL functions: each call in a worker thread.
+"""How a running dispatcher calls the SQL functions: each call in a worker thread, but for the claim.
 
-psycopg has no trio support, so calls are synchronous on pooled connections. A call that is cancelled still runs to
+psycopg has no trio support, so calls are synchronous on pooled connections. The claim, for which agents wait, has a
+connection that needs no thread. A call that is cancelled still runs to
 its end, so a write whose result was not heard may have happened. Every call of a dispatcher may be repeated, which is
 why :meth:`Store.patiently` can.
 """
@@ -18,8 +19,9 @@ from psycopg_pool import ConnectionPool
 
 from dispatcher.backoff import Backoff
 from dispatcher.database.connection import BoundedConnection, SilentServerError, execute, will_pass
+from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.errors import SupersededError
-from dispatcher.host.threads import SerialThread, in_thread
+from dispatcher.host.threads import in_thread
 from sql import dispatcher_calls
 from sql.call import Call
 from sql.dispatcher_rows import Claim, OpenRun, Report, UnreadableRun
@@ -40,23 +42,23 @@ UNSTORABLE = (psycopg.DatabaseError, ValueError, ArithmeticError, TypeError)
 class Store:
     """One dispatcher's calls.
 
-    ``claims`` has one connection and ``claiming`` is a thread. Both are kept for :meth:`report_and_claim`, so that it
-    waits for no other call, and its server process knows the plans.
+    ``claims`` is kept for :meth:`report_and_claim`, so that it waits for no other call, and its server process knows
+    the plans.
     All methods raise :class:`SupersededError`, and all but :meth:`patiently` psycopg.Error as it comes.
     """
 
-    def __init__(
-        self, pool: Connections, claims: Connections, claiming: SerialThread, dispatcher_id: str
-    ) -> None:
+    def __init__(self, pool: Connections, claims: EventLoopConnection, dispatcher_id: str) -> None:
         self._pool = pool
         self._claims = claims
-        self._claiming = claiming
         self.dispatcher_id = dispatcher_id
         self._replaced_at = -math.inf
         self.on_silence: Callable[[], None] = lambda: None
         """Called when the server said nothing to a call: then all connections are suspect."""
-        self.claiming_backend = 0
+
+    @property
+    def claiming_backend(self) -> int:
         """The server process that works on our claims, by which we know its notifications; 0 before the first claim."""
+        return self._claims.server_pid
 
     async def call(self, call: Call[Result]) -> Result:
         """Make a call in a worker thread."""
@@ -71,15 +73,10 @@ class Store:
     async def report_and_claim(self, reports: Sequence[Report], max_tasks: int) -> Claim:
         """Report ends, and claim into the slots that are free then."""
 
-        def run() -> Claim:
-            with self._claims.connection() as connection:
-                self.claiming_backend = connection.server_pid
-                return execute(
-                    connection, dispatcher_calls.report_and_claim(self.dispatcher_id, reports, max_tasks)
-                )
-
         with self._errors_understood():
-            return await self._claiming.call(run)
+            return await self._claims.execute(
+                dispatcher_calls.report_and_claim(self.dispatcher_id, reports, max_tasks)
+            )
 
     async def adopt_runs(self) -> list[OpenRun | UnreadableRun]:
         """Take over the open runs of everybody who held our work directory before; their writes are refused now."""
@@ -113,7 +110,7 @@ class Store:
         """Give up all connections: idle ones at once, the others when their call has ended."""
         self._replaced_at = time.monotonic()
         self._pool.drain()
-        self._claims.drain()
+        self._claims.replace()
 
     @contextmanager
     def _errors_understood(self) -> Iterator[None]:

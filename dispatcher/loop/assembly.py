@@ -1,7 +1,7 @@
 """Building the event loop: every part once, each from the parts it needs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 import structlog
@@ -10,6 +10,7 @@ from psycopg_pool import ConnectionPool
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import BoundedConnection, connect, conninfo, prepare
+from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.host import cgroups, linux
@@ -49,11 +50,10 @@ def assembled(
     settings = configuration.settings
     with (
         _pool(settings, settings.database.pool_size) as pool,
-        _pool(settings, 1) as claims,
-        SerialThread() as claiming,
+        closing(EventLoopConnection(partial(_connect, settings))) as claims,
         SerialThread() as launching,
     ):
-        store = Store(pool, claims, claiming, dispatcher_id)
+        store = Store(pool, claims, dispatcher_id)
         agenda, active = Agenda(), ActiveRuns()
         cancels = Cancels(store, agenda, active)
         listen = partial(
@@ -99,6 +99,12 @@ def assembled(
             sweeper=sweeper,
             retention=Retention(store, configuration, files),
         )
+
+
+def _connect(settings: Settings) -> BoundedConnection:
+    connection = BoundedConnection.connect(conninfo(settings, application_name="dispatcher"), autocommit=True)
+    prepare(connection, STATEMENT_TIMEOUT, own_session=True)
+    return connection
 
 
 def _pool(settings: Settings, size: int) -> ConnectionPool[BoundedConnection]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.measures import MEASURES
-from tests.bench.result import MissingError, Result
+from tests.bench.result import MissingError, Result, median_of
 from tests.bench.sizes import FULL, QUICK
 from tests.bench.stage import Stage, filesystem, stage
 from tests.bench.systems import missing_peers
@@ -22,25 +22,27 @@ def main() -> None:
     parser.add_argument("measures", nargs="*", metavar="MEASURE", help=", ".join(MEASURES))
     parser.add_argument("--json", action="store_true", help="one object a line instead of the table")
     parser.add_argument("--quick", action="store_true", help="tiny counts: does everything still work?")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="measure so often, and print the run with the median ratio"
+    )
     options = parser.parse_args()
     names: Sequence[str] = options.measures or list(MEASURES)
     if unknown := set(names) - MEASURES.keys():
         parser.error(f"unknown measure {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
 
     progress = Console(stderr=True, highlight=False)
-    results: list[Result] = []
+    runs: dict[str, list[list[Result]]] = {name: [] for name in names}
     with stage(QUICK if options.quick else FULL) as place:
         progress.print(_circumstances(place))
         if missing := missing_peers():
             progress.print(f"not installed: {', '.join(missing)}; `just setup-bench` installs them")
         try:
-            for name in names:
-                progress.print(f"measuring {name} …")
-                results += _measured(name, place)
-        finally:
-            _print(
-                results, as_json=options.json
-            )  # a measure that breaks, or Ctrl-C, takes none of the others with it
+            for number in range(1, options.runs + 1):
+                for name in runs:
+                    progress.print(f"measuring {name}{f', run {number}' if options.runs > 1 else ''} …")
+                    runs[name].append(_measured(name, place))
+        finally:  # a measure that breaks, or Ctrl-C, takes none of the others with it
+            _print([row for taken in runs.values() for row in median_of(taken)], as_json=options.json)
 
 
 def _circumstances(place: Stage) -> str:

@@ -212,7 +212,7 @@ def serving(stage: Stage, name: str, connection: psycopg.Connection) -> Iterator
     token = f"llmctl_{secrets.token_urlsafe(32)}"
     connection.execute("SELECT add_token('bench', %s, 'operator')", [hashlib.sha256(token.encode()).digest()])
     home = stage.directory / f"{name}-api"
-    home.mkdir()
+    home.mkdir(exist_ok=True)  # with --runs it is there already
     config = home / "config.yaml"
     config.write_text(
         yaml.safe_dump(

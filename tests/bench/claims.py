@@ -50,7 +50,7 @@ def claims_beside(
                     ours=f"{ours:.2f} ms",
                     reference=f"{reference:.2f} ms {without}",
                     ratio=ours / reference,
-                    goal=2,
+                    goal=1.5,
                 )
             )
         return results

@@ -56,7 +56,7 @@ def drain(stage: Stage) -> list[Result]:
                 + [f"{name} not installed" for name in missing]
             ),
             ratio=None if missing else _ratio(own_rates, rates[ranking[0][1]]),
-            goal=2,
+            goal=1.2,
             at_least=True,
         ),
     ]

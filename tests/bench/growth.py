@@ -51,7 +51,7 @@ def _starts(stage: Stage) -> list[Result]:
             ours=f"{medians[grown.name]:.1f} ms",
             reference=f"{medians[one.name]:.1f} ms one of each",
             ratio=medians[grown.name] / medians[one.name],
-            goal=2,
+            goal=1.5,
         )
         for what, grown in many.items()
     ]

@@ -29,14 +29,14 @@ def start(stage: Stage) -> list[Result]:
                 + [f"{name} not installed" for name in missing]
             ),
             ratio=None if missing else half / ranking[0][0],
-            goal=0.7,
+            goal=0.9,
         ),
         Result(
             measure="P1 submit to agent, p99",
             ours=f"{tail:.1f} ms",
             reference=f"{half:.1f} ms its own p50",
             ratio=tail / half,
-            goal=3,
+            goal=2,
             notes=tuple(
                 f"P1 p99 of {name}: {percentile_99(times):.1f} ms" for name, times in latencies.items()
             ),
@@ -44,16 +44,20 @@ def start(stage: Stage) -> list[Result]:
     ]
 
 
-def start_latencies(stage: Stage, systems: Sequence[System]) -> Mapping[str, list[float]]:
-    """Milliseconds by the name of the system, measured in blocks so that the machine's noise hits all alike."""
+def start_latencies(stage: Stage, systems: Sequence[System], *, one_of: int = 1) -> Mapping[str, list[float]]:
+    """Milliseconds by the name of the system, measured in blocks so that the machine's noise hits all alike.
+
+    Only one of so many rounds is made where a system is slow.
+    """
+    warm_ups, starts = (max(1, rounds // one_of) for rounds in (stage.sizes.warm_ups, stage.sizes.starts))
     for system in systems:
-        _start_latencies(system, stage.sizes.warm_ups)
+        _start_latencies(system, warm_ups)
     settle(stage)
-    blocks = min(BLOCKS, stage.sizes.starts)
+    blocks = min(BLOCKS, starts)
     taken: dict[str, list[float]] = {system.name: [] for system in systems}
     for _ in range(blocks):
         for system in systems:
-            taken[system.name] += _start_latencies(system, stage.sizes.starts // blocks)
+            taken[system.name] += _start_latencies(system, starts // blocks)
     return taken
 
 

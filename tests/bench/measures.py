@@ -14,10 +14,12 @@ from tests.bench.result import Result
 from tests.bench.stage import Stage
 from tests.bench.standing import idle, silent
 from tests.bench.start_up import start_up
-from tests.bench.submits import bulk, notify_ceiling
+from tests.bench.submits import bulk, producers
+from tests.bench.survivors import survivors
 
 MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P1": start,
+    "P1s": survivors,
     "P2": drain,
     "P3": claim,
     "P4": bulk,
@@ -28,6 +30,6 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P9": lists,
     "P9b": api,
     "P9c": counts,
-    "N": notify_ceiling,
+    "P10": producers,
     "churn": churn,
 }

@@ -1,35 +1,40 @@
 """Where the time goes: P1 by the steps from the submit to the agent, P2 by the users of the processors.
 
-``python -m tests.bench.profile`` prints both. Each step is measured alone, at rest as in P1, through the functions that
-the dispatcher calls; what is left between their sum and the whole is notifying, waking, preparing and Python.
+``python -m tests.bench.profile`` prints both, and the statements of one task. Each step is measured alone, at rest as
+in P1, through the functions that the dispatcher calls; what is left between their sum and the whole is notifying,
+waking, preparing and Python.
 """
 
-import json
+import contextlib
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dispatcher.run.launch import Launch, launch
 from dispatcher.workspaces.run_record import Header, RunRecord
-from tests.bench.claims import register
 from tests.bench.drain import bare_loop, drain_of
 from tests.bench.latency import rest, start_latencies
+from tests.bench.life import life
 from tests.bench.sizes import FULL
 from tests.bench.stage import CONCURRENCY, Stage, settle, stage
 from tests.bench.standing import cpu_seconds
+from tests.bench.statements import Step, statements
 from tests.bench.systems import ours, peers
 
 TICKS = os.sysconf("SC_CLK_TCK")
+DEAREST = 6
+"""Statements that are shown of each step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +53,7 @@ def steps(stage: Stage) -> Mapping[str, float]:
     """Median milliseconds of P1 and of its steps."""
     with ours(stage, "whole") as own:
         whole = statistics.median(start_latencies(stage, [own])[own.name])
-    with stage.database("steps") as connection:
-        submit, claim = _calls(stage, connection)
+    submit, claim = _calls(stage)
     shell = _start(stage, _through_the_shell)
     return {
         "submit_task() and its commit": submit,
@@ -76,12 +80,13 @@ def shares(stage: Stage) -> Iterator[Share]:
 
 def _share(stage: Stage, name: str, worker: int, count: int, drain: Callable[[int], None]) -> Share:
     def used() -> tuple[float, ...]:
-        server = sum(map(cpu_seconds, _server_processes(stage)))
-        return time.perf_counter(), server, cpu_seconds(worker), *_machine()
+        return time.perf_counter(), cpu_seconds(worker), *_machine()
 
-    before = used()
+    before, server_before = used(), _server(stage)
     drain(count)
-    elapsed, server, own, busy, idle = (after - then for then, after in zip(before, used(), strict=True))
+    server_after = _server(stage)
+    elapsed, own, busy, idle = (after - then for then, after in zip(before, used(), strict=True))
+    server = sum(seconds - server_before.get(pid, 0) for pid, seconds in server_after.items())
     of_each = 1000 / count
     return Share(
         system=name,
@@ -93,11 +98,15 @@ def _share(stage: Stage, name: str, worker: int, count: int, drain: Callable[[in
     )
 
 
-def _server_processes(stage: Stage) -> list[int]:
-    """All processes of the server; those of the connections that are measured live on while they are."""
+def _server(stage: Stage) -> Mapping[int, float]:
+    """CPU seconds of each process of the server. Some end at any time: a worker of autovacuum, for one."""
     postmaster = (stage.server.place.data / "postmaster.pid").read_text().split()[0]
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return [int(pid) for pid in (postmaster, *children)]
+    seconds = {}
+    for pid in map(int, (postmaster, *children)):
+        with contextlib.suppress(OSError):  # it has ended
+            seconds[pid] = cpu_seconds(pid)
+    return seconds
 
 
 def _machine() -> tuple[float, float]:
@@ -108,29 +117,19 @@ def _machine() -> tuple[float, float]:
     return user + nice + system + irq + soft_irq, idle + waiting
 
 
-def _calls(stage: Stage, producer: psycopg.Connection) -> tuple[float, float]:
+def _calls(stage: Stage) -> tuple[float, float]:
     """Median milliseconds of a submit after a rest, and of the claim that follows it at once."""
-    registered = register(producer)
     submits, claims = [], []
-    with psycopg.connect(producer.info.dsn, autocommit=True) as dispatcher:
-
-        def report_and_claim(reports: object) -> str:
-            answer = dispatcher.execute(
-                "SELECT report_and_claim(%s, %s, %s)::text", [registered, json.dumps(reports), CONCURRENCY]
-            ).fetchone()
-            assert answer is not None
-            return str(answer[0])
-
+    with stage.database("steps"), life(stage.server.url("steps")) as subject:
         for _ in range(stage.sizes.starts):
             rest()
             begun = time.perf_counter()
-            producer.execute("SELECT number FROM submit_task('bench', 'task')").fetchone()
+            subject.submit()
             submitted = time.perf_counter()
-            claim = report_and_claim([])
+            runs = subject.claim(CONCURRENCY)
             claims.append((time.perf_counter() - submitted) * 1000)
             submits.append((submitted - begun) * 1000)
-            [run] = json.loads(claim)["runs"]
-            report_and_claim([{"run_id": run["run_id"], "ran_s": 0.001}])
+            subject.claim(CONCURRENCY, runs)
     return statistics.median(submits), statistics.median(claims)
 
 
@@ -178,10 +177,24 @@ def _print(stage: Stage) -> None:
     for step, milliseconds in steps(stage).items():
         table.add_row(step, f"{milliseconds:.2f}")
     console.print(table)
+    _print_statements(console, statements(stage))
     table = Table("P2: ms of processor time for each agent", "rate", "server", "worker", "agents", "idle")
     for share in shares(stage):
         figures = (share.server, share.worker, share.agents, share.idle)
         table.add_row(share.system, f"{share.rate:.0f}/s", *(f"{figure:.2f}" for figure in figures))
+    console.print(table)
+
+
+def _print_statements(console: Console, found: Mapping[str, Step]) -> None:
+    table = Table("one task, counted", "statements", "pages", "µs")
+    for name, step in found.items():
+        table.add_row(
+            name, f"{step.statements:.1f}", f"{step.whole.pages:.0f}", f"{step.whole.ms * 1000:.0f}"
+        )
+        dearest = sorted(step.nested.items(), key=lambda item: item[1].ms, reverse=True)[:DEAREST]
+        for query, used in dearest:
+            shown = escape(textwrap.shorten(query, 76))
+            table.add_row(f"  {shown}", f"{used.calls:.1f}", f"{used.pages:.0f}", f"{used.ms * 1000:.0f}")
     console.print(table)
 
 

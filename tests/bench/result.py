@@ -1,6 +1,7 @@
 """The result of a measure, and its reference."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 
 class MissingError(Exception):
@@ -31,3 +32,22 @@ class Result:
         if self.goal is None:
             return None
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
+
+
+def median_of(runs: Sequence[Sequence[Result]]) -> list[Result]:
+    """Return for each row the run whose ratio is the median, with the ratios of all runs as a note.
+
+    Of an even number of runs it is the lower one in the middle. A row that one run could not measure has no median.
+    """
+    return [_median(rows) for rows in zip(*runs, strict=True)]
+
+
+def _median(rows: Sequence[Result]) -> Result:
+    measured = sorted((row.ratio, number) for number, row in enumerate(rows) if row.ratio is not None)
+    if len(rows) == 1:
+        return rows[0]
+    if len(measured) < len(rows):
+        return next(row for row in rows if row.ratio is None)
+    middle = rows[measured[(len(measured) - 1) // 2][1]]
+    ratios = ", ".join(f"{row.ratio:.2f}" for row in rows)
+    return replace(middle, notes=(*middle.notes, f"{middle.measure}: ratios {ratios}"))

@@ -36,9 +36,6 @@ class System(Protocol):
     @property
     def name(self) -> str: ...
 
-    @property
-    def worker_pid(self) -> int: ...
-
     def submit_one(self) -> None:
         """Submit one job over the connection that is open already."""
 
@@ -50,6 +47,13 @@ class System(Protocol):
 
     def last_start(self) -> float:
         """When the last job's agent ran its first instruction, as ``time.monotonic()``."""
+
+
+class Queue(System, Protocol):
+    """A system with one process that works: where its processor time goes can be told."""
+
+    @property
+    def worker_pid(self) -> int: ...
 
 
 class Ours:
@@ -181,10 +185,10 @@ def ours(stage: Stage, database: str) -> Iterator[Ours]:
 
 
 @contextlib.contextmanager
-def peers(stage: Stage, database: str, *, tuned_for: Goal) -> Iterator[list[System]]:
+def peers(stage: Stage, database: str, *, tuned_for: Goal) -> Iterator[list[Queue]]:
     """Yield the peers that are installed, at rest and set up for the measure."""
     with ExitStack() as stack:
-        found: list[System] = []
+        found: list[Queue] = []
         if procrastinate_is_installed():
             found.append(stack.enter_context(_procrastinate(stage, f"{database}_procrastinate")))
         if graphile_is_installed():

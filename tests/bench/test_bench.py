@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.bench.lists import FILTERS
-from tests.bench.result import Result
+from tests.bench.result import Result, median_of
+from tests.bench.sizes import QUICK
+from tests.bench.sql_cost import sql_cost
+from tests.bench.stage import stage
+from tests.bench.statements import statements
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +45,7 @@ def test_a_drain_is_compared_with_the_bare_loop_and_with_the_peers() -> None:
     assert bare["ratio"] > 0
     assert bare["met"] is (bare["ratio"] >= 0.5)
     # Without the peers the report says what to install, and the goal counts as missed.
-    assert peers["goal"] == 2
+    assert peers["goal"] == 1.2
     if peers["ratio"] is None:
         assert "not installed" in str(peers["reference"])
         assert peers["met"] is False
@@ -77,9 +82,10 @@ def test_what_the_api_costs_is_measured() -> None:
 
 
 def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
-    measured = [str(row["measure"]) for row in bench("P3", "churn")]
+    measured = [str(row["measure"]) for row in bench("P3", "P10", "churn")]
 
     assert [name for name in measured if name.startswith("P3") and name.endswith("claim 10")]
+    assert [name for name in measured if name.startswith("P10") and name.endswith("producers")]
     assert [name for name in measured if name.startswith("small tables")]
 
 
@@ -88,6 +94,37 @@ def test_the_claims_of_an_idle_dispatcher_would_be_counted() -> None:
     claims, _, _ = bench("P5")
 
     assert claims["ratio"] == 0
+
+
+def test_of_several_runs_the_one_with_the_median_ratio_is_printed() -> None:
+    [row] = bench("--runs", "3", "P4")
+
+    notes = row["notes"]
+    assert isinstance(notes, list)
+    ratios = [float(ratio) for ratio in str(notes[-1]).partition("ratios ")[2].split(", ")]
+    assert len(ratios) == 3
+    assert row["ratio"] == pytest.approx(statistics.median(ratios), abs=0.01)
+
+
+def test_a_row_that_one_of_several_runs_could_not_measure_is_missed() -> None:
+    measured, missed = (
+        Result(measure="P0", ours="1", reference="1", ratio=ratio, goal=1) for ratio in (0.5, None)
+    )
+
+    assert median_of([[measured], [missed], [measured]]) == [missed]
+    assert median_of([[measured]]) == [measured]
+
+
+def test_the_statements_of_a_task_are_counted_and_the_cost_of_the_sql_is_compared_with_another_checkout() -> (
+    None
+):
+    with stage(QUICK) as place:
+        steps = statements(place)
+        base, here = sql_cost(place, ROOT, rounds=1)
+
+    assert all(round(step.whole.calls) == 1 and step.statements >= 1 for step in steps.values())
+    assert list(base) == list(here)
+    assert all(cost > 0 for costs in here.values() for cost in costs)
 
 
 def test_an_unknown_measure_is_refused_before_anything_is_started() -> None:
