@@ -1,10 +1,13 @@
 -- Which trigger calls which function. Triggers are created again after every migration, as functions are.
 
--- Earlier versions filed labels and tallied by triggers of their own; tasks_inserted() and tasks_updated() do it now.
--- This comes first: a stronger lock after the weaker ones below could deadlock with whoever reads and then writes.
+-- Earlier versions and migration 16 file labels and tally by triggers of their own, which tasks_inserted(),
+-- tasks_updated() and write_outcomes() do now. This comes first: a stronger lock after the weaker ones below could
+-- deadlock with whoever reads and then writes.
 DROP TRIGGER IF EXISTS tasks_labeled ON tasks;
 DROP TRIGGER IF EXISTS tasks_inserted_tallied ON tasks;
 DROP TRIGGER IF EXISTS tasks_updated_tallied ON tasks;
+DROP TRIGGER IF EXISTS task_runs_ended ON task_runs;
+DROP FUNCTION IF EXISTS tally_run();
 
 CREATE OR REPLACE TRIGGER tasks_inserted AFTER INSERT ON tasks
 REFERENCING NEW TABLE AS new_rows
@@ -34,10 +37,6 @@ EXECUTE FUNCTION task_scheduled();
 CREATE OR REPLACE TRIGGER tasks_deleted_tallied AFTER DELETE ON tasks
 REFERENCING OLD TABLE AS old_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
-
-CREATE OR REPLACE TRIGGER task_runs_ended AFTER UPDATE ON task_runs
-FOR EACH ROW WHEN (old.status = 'running' AND new.status <> 'running')
-EXECUTE FUNCTION tally_run();
 
 -- A limit or group is created, renamed, resized or removed while nothing is claimed or finished, so that its count is
 -- true.

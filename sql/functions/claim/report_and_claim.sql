@@ -16,6 +16,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_dispatcher dispatchers;
+    v_ended record;
     v_verdicts jsonb := '{}';
     v_shared boolean := false;
     v_done boolean;
@@ -33,8 +34,8 @@ BEGIN
     END IF;
     v_dispatcher := require_open_dispatcher(p_dispatcher);
     IF p_reports <> '[]' THEN
-        SELECT jsonb_object_agg(run_id, verdict) INTO v_verdicts
-        FROM end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
+        v_ended := end_runs(p_dispatcher, p_reports, p_counters_exclusive => NOT v_shared);
+        v_verdicts := jsonb_object(v_ended.run_ids::text [], v_ended.verdicts);
     END IF;
     IF NOT v_shared THEN
         v_claim := lease_tasks(v_dispatcher, p_max_tasks);

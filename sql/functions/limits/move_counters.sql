@@ -1,6 +1,6 @@
--- INTERNAL move_counters(scopes, deltas, groups): moves the counter of each scope by the delta at the same place, none of
--- which is 0, and returns whether a slot was freed. The scope of a group is "group:NAME"; `groups` has their names. Only
--- the status trigger of tasks calls this.
+-- INTERNAL move_counters(scopes, deltas, groups): moves the counter of each scope by the delta at the same place, which
+-- is never 0, and returns whether a slot was freed. The scope of a group is "group:NAME"; `groups` has their names.
+-- Only the status trigger of tasks calls this.
 -- Locks: the counters lock (shared), which keeps limits from coming and going; then concurrency_limits by scope; then
 -- worker_groups by name. The settings leave the planner only an index, in whose order `= ANY` finds the rows, however
 -- they are listed. So each update locks in that order, without a statement that locks before it.

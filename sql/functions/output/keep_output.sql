@@ -1,5 +1,5 @@
--- INTERNAL keep_output(dispatcher, outputs): stores what runs printed and notes what they do, for append_output() and
--- end_runs(). Returns how much is stored now of each run that is still the dispatcher's.
+-- INTERNAL keep_output(dispatcher, outputs): stores what runs printed while they run and notes what they do, for
+-- append_output(). Returns how much is stored now of each run that is still the dispatcher's.
 -- An output is {"run_id", "ago_s" (since the last output), "activity" (null: as before), "stdout_bytes", "stderr_bytes"
 -- (printed so far), "live", "chunks": [{"stream", "starts_at", "ends_at", "content" (base64)}]}.
 -- store_chunks() says which chunks count.

@@ -1,8 +1,8 @@
--- INTERNAL store_chunks(dispatcher, outputs, run_ids): stores the chunks in the outputs that keep_output() was given.
--- Only that calls this. Returns the runs that it locked, and how much is stored of each now.
+-- INTERNAL store_chunks(dispatcher, outputs, run_ids): stores the chunks in outputs, see keep_output(), for that and for
+-- write_outcomes(). Returns the runs that it locked, and how much is stored of each now.
 -- A chunk counts only if it begins where the stored output of its stream ends. So outputs whose answer was lost may be
 -- sent again, cut in any way. A run that another transaction holds is passed over. If a run is listed twice, only its
--- first chunks count. The settings of keep_output() make every statement reach tables by keys.
+-- first chunks count. The settings of its callers make every statement reach tables by keys.
 -- Locks: runs (SKIP LOCKED); the caller holds the dispatcher.
 CREATE OR REPLACE FUNCTION store_chunks(
     p_dispatcher uuid, p_outputs jsonb, p_run_ids uuid [],
@@ -11,8 +11,8 @@ CREATE OR REPLACE FUNCTION store_chunks(
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_output record;
     v_chunk record;
+    v_last integer := 0;
     -- The chunks that count.
     v_runs uuid [] := '{}';
     v_ages double precision [] := '{}';
@@ -21,8 +21,10 @@ BEGIN
     run_ids := '{}';
     stdout_stored := '{}';
     stderr_stored := '{}';
-    FOR v_output IN
-        SELECT given.*, runs.stdout_stored, runs.stderr_stored
+    -- The chunks of a run come one after the other, since they are looked up for the row of the run.
+    FOR v_chunk IN
+        SELECT given.run_id, given.ago_s, runs.stdout_stored, runs.stderr_stored, chunk, chunk ->> 'stream' AS stream,
+            (chunk ->> 'starts_at')::bigint AS starts_at, (chunk ->> 'ends_at')::bigint AS ends_at
         FROM (
             SELECT DISTINCT ON (output.run_id) output.*
             FROM ROWS FROM (jsonb_to_recordset(p_outputs) AS (run_id uuid, ago_s double precision, chunks jsonb))
@@ -30,28 +32,26 @@ BEGIN
             ORDER BY output.run_id, output.position
         ) AS given
         JOIN task_runs AS runs ON runs.id = given.run_id
+        LEFT JOIN LATERAL jsonb_array_elements(given.chunks) AS chunk ON true
         WHERE runs.id = ANY(p_run_ids) AND runs.dispatcher_id = p_dispatcher AND runs.status = 'running'
         FOR NO KEY UPDATE OF runs SKIP LOCKED
     LOOP
-        FOR v_chunk IN
-            SELECT chunk, chunk ->> 'stream' = 'stdout' AS is_stdout,
-                (chunk ->> 'starts_at')::bigint AS starts_at, (chunk ->> 'ends_at')::bigint AS ends_at
-            FROM jsonb_array_elements(v_output.chunks) AS chunk
-        LOOP
-            IF v_chunk.is_stdout AND v_chunk.starts_at = v_output.stdout_stored THEN
-                v_output.stdout_stored := v_chunk.ends_at;
-            ELSIF NOT v_chunk.is_stdout AND v_chunk.starts_at = v_output.stderr_stored THEN
-                v_output.stderr_stored := v_chunk.ends_at;
-            ELSE
-                CONTINUE;
-            END IF;
-            v_runs := v_runs || v_output.run_id;
-            v_ages := v_ages || v_output.ago_s;
-            v_chunks := v_chunks || v_chunk.chunk;
-        END LOOP;
-        run_ids := run_ids || v_output.run_id;
-        stdout_stored := stdout_stored || v_output.stdout_stored;
-        stderr_stored := stderr_stored || v_output.stderr_stored;
+        IF v_last = 0 OR run_ids[v_last] <> v_chunk.run_id THEN
+            v_last := v_last + 1;
+            run_ids[v_last] := v_chunk.run_id;
+            stdout_stored[v_last] := v_chunk.stdout_stored;
+            stderr_stored[v_last] := v_chunk.stderr_stored;
+        END IF;
+        IF v_chunk.stream = 'stdout' AND v_chunk.starts_at = stdout_stored[v_last] THEN
+            stdout_stored[v_last] := v_chunk.ends_at;
+        ELSIF v_chunk.stream <> 'stdout' AND v_chunk.starts_at = stderr_stored[v_last] THEN
+            stderr_stored[v_last] := v_chunk.ends_at;
+        ELSE
+            CONTINUE;
+        END IF;
+        v_runs := v_runs || v_chunk.run_id;
+        v_ages := v_ages || v_chunk.ago_s;
+        v_chunks := v_chunks || v_chunk.chunk;
     END LOOP;
     IF v_runs <> '{}' THEN
         INSERT INTO run_output (run_id, stream, starts_at, ends_at, at, content)

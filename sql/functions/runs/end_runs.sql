@@ -1,6 +1,6 @@
 -- INTERNAL end_runs(dispatcher, reports, counters_exclusive): ends runs, each exactly once, decides what becomes of
--- their tasks, and returns a verdict for each report: "finished"; "already", when this run was reported before;
--- "stale", when the run is another dispatcher's now or unknown, and nothing was written.
+-- their tasks, and returns the run of each report and a verdict: "finished"; "already", when this run was reported
+-- before; "stale", when the run is another dispatcher's now or unknown, and nothing was written.
 --
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
@@ -21,8 +21,10 @@
 -- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
-CREATE OR REPLACE FUNCTION end_runs(p_dispatcher uuid, p_reports jsonb, p_counters_exclusive boolean DEFAULT false)
-RETURNS TABLE (run_id uuid, verdict text)
+CREATE OR REPLACE FUNCTION end_runs(
+    p_dispatcher uuid, p_reports jsonb, p_counters_exclusive boolean DEFAULT false,
+    OUT run_ids uuid [], OUT verdicts text []
+)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -31,14 +33,12 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_run_ids uuid [] := ARRAY(
-        SELECT (run #>> '{}')::uuid FROM jsonb_path_query(p_reports, '$[*].run_id') AS run
-    );
+    v_run_ids uuid [] := ARRAY(SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report);
     v_task_ids uuid [];
-    v_outputs jsonb := jsonb_path_query_array(p_reports, '$[*].output');
-    v_finished uuid [];
+    v_kept record;
+    v_ended record;
+    v_now timestamptz;
 BEGIN
-    p_reports := checked_reports(p_reports, v_run_ids);
     v_task_ids := ARRAY(
         SELECT id FROM tasks
         WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
@@ -48,6 +48,9 @@ BEGIN
     IF p_counters_exclusive THEN
         PERFORM lock_counters(true);
     END IF;
+    IF p_reports @? '$[*].error_class ? (@ != null)' OR cardinality(v_task_ids) < cardinality(v_run_ids) THEN
+        p_reports := checked_reports(p_reports, v_run_ids);
+    END IF;
     IF p_reports @? '$[*].answer_bytes' THEN
         p_reports := answers_from_pieces(p_reports, ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
@@ -55,21 +58,34 @@ BEGIN
         DELETE FROM run_pieces
         WHERE run_pieces.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
-    IF v_outputs <> '[]' THEN
-        -- start_runs() locks tasks before it writes to their runs. We hold the tasks, so no run is passed over.
-        PERFORM keep_output(p_dispatcher, v_outputs);
+    v_now := clock();
+    -- start_runs() locks tasks before it writes to their runs. We hold the tasks, so no run is passed over.
+    v_kept := store_chunks(p_dispatcher, jsonb_path_query_array(p_reports, '$[*].output'), v_run_ids);
+    v_ended := write_outcomes(
+        p_reports, v_run_ids, v_task_ids, v_now, v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
+    IF v_ended.pinned <> '{}' THEN
+        UPDATE tasks SET account = v_ended.accounts[array_position(v_ended.pinned, id)]
+        WHERE id = ANY(v_ended.pinned);
     END IF;
-    v_finished := write_outcomes(p_dispatcher, p_reports, v_run_ids, v_task_ids);
+    IF v_ended.affect_groups THEN
+        PERFORM settle_groups(v_ended.run_ids, p_reports, v_now);
+    END IF;
 
-    RETURN QUERY
-    SELECT given.run_id, CASE
-        WHEN given.run_id = ANY(v_finished) AND array_position(v_run_ids, given.run_id) = given.position
-            THEN 'finished'
-        WHEN EXISTS (
-            SELECT FROM task_runs WHERE task_runs.id = given.run_id AND task_runs.status <> 'running'
-        ) THEN 'already'
-        ELSE 'stale'
-    END
-    FROM unnest(v_run_ids) WITH ORDINALITY AS given (run_id, position);
+    run_ids := v_run_ids;
+    IF cardinality(v_ended.run_ids) = cardinality(v_run_ids) THEN
+        verdicts := array_fill('finished'::text, ARRAY[cardinality(v_run_ids)]);
+        RETURN;
+    END IF;
+    verdicts := ARRAY(
+        SELECT CASE
+            WHEN given.run_id = ANY(v_ended.run_ids) AND array_position(v_run_ids, given.run_id) = given.position
+                THEN 'finished'
+            WHEN EXISTS (
+                SELECT FROM task_runs WHERE task_runs.id = given.run_id AND task_runs.status <> 'running'
+            ) THEN 'already'
+            ELSE 'stale'
+        END
+        FROM unnest(v_run_ids) WITH ORDINALITY AS given (run_id, position) ORDER BY position
+    );
 END
 $$;

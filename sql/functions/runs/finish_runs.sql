@@ -4,8 +4,11 @@
 CREATE OR REPLACE FUNCTION finish_runs(p_dispatcher uuid, p_reports jsonb) RETURNS TABLE (run_id uuid, verdict text)
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_ended record;
 BEGIN
     PERFORM require_open_dispatcher(p_dispatcher);
-    RETURN QUERY SELECT * FROM end_runs(p_dispatcher, p_reports);
+    v_ended := end_runs(p_dispatcher, p_reports);
+    RETURN QUERY SELECT * FROM unnest(v_ended.run_ids, v_ended.verdicts);
 END
 $$;

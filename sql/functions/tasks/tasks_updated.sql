@@ -14,9 +14,9 @@ DECLARE
     v_wakes boolean := false;
 BEGIN
     WITH sides AS MATERIALIZED (
-        SELECT 1 AS side, number, tenant_id, tool, model, queue, group_name, status, wait_reason, account FROM new_rows
+        SELECT 1 AS side, tenant_id, tool, model, queue, group_name, status, wait_reason, account FROM new_rows
         UNION ALL
-        SELECT -1, number, tenant_id, tool, model, queue, group_name, status, wait_reason, account FROM old_rows
+        SELECT -1, tenant_id, tool, model, queue, group_name, status, wait_reason, account FROM old_rows
     ), tallied AS (
         INSERT INTO task_tally_inbox (tenant_id, tool, account, queue, state, tasks)
         SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END, queue,
@@ -29,16 +29,16 @@ BEGIN
     ), changed AS (
         SELECT status, array_agg(number ORDER BY number) AS numbers
         FROM (
-            SELECT number, status FROM sides GROUP BY number, status, wait_reason HAVING sum(side) > 0
+            SELECT number, status, wait_reason FROM new_rows EXCEPT SELECT number, status, wait_reason FROM old_rows
         ) AS entered
         GROUP BY status
     )
-    SELECT (SELECT bool_or(status = 'queued') FROM new_rows) AS queued,
-        (SELECT count(notify_task_event(status, numbers)) FROM changed) AS told,
-        array_agg(scope) AS scopes, array_agg(delta::integer) AS deltas,
-        array_agg(substr(scope, length('group:') + 1)) FILTER (WHERE starts_with(scope, 'group:')) AS groups
-    INTO v FROM moves;
-    IF v.scopes IS NOT NULL THEN
+    SELECT EXISTS (SELECT FROM new_rows WHERE status = 'queued') AS queued,
+        ARRAY(SELECT notify_task_event(status, numbers)::text FROM changed) AS told,
+        ARRAY(SELECT scope FROM moves) AS scopes, ARRAY(SELECT delta::integer FROM moves) AS deltas,
+        ARRAY(SELECT substr(scope, length('group:') + 1) FROM moves WHERE starts_with(scope, 'group:')) AS groups
+    INTO v;
+    IF v.scopes <> '{}' THEN
         v_wakes := move_counters(v.scopes, v.deltas, v.groups);
     END IF;
     IF v.queued THEN

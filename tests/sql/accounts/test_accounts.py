@@ -287,6 +287,26 @@ def test_without_failover_what_a_group_began_stays_with_it(db: Client, me: UUID,
     assert claim_one(db, me).group == "one"
 
 
+def test_of_a_batch_each_task_stays_with_its_own_account_and_the_others_with_none(
+    db: Client, me: UUID
+) -> None:
+    for group in ("one", "two", "free"):
+        db.group(group)
+        db.run("select change_group(%s, p_failover => %s)", group, group == "free")
+    db.submit_some(3)
+    runs = {run.group: run for run in db.claim(me).runs}
+    ended = {"one": "interrupted", "free": "interrupted", "two": "agent_error"}
+    db.finish_all(me, [{"run_id": runs[group].id, "error_class": error} for group, error in ended.items()])
+
+    expected = [(runs["one"].number, "one"), (runs["two"].number, "two"), (runs["free"].number, None)]
+    assert db.rows("select number, account from tasks order by number") == sorted(expected)
+    db.run("update tasks set wait_reason = null, next_attempt_at = null")
+    db.run("select cancel_task(%s)", str(runs["free"].number))
+    again = {run.number: run.group for run in db.claim(me).runs}
+    assert again == {runs["one"].number: "one", runs["two"].number: "two"}
+    assert db.drift() == []
+
+
 def test_the_errors_that_cut_an_agent_short_are_those_that_use_up_no_attempt(db: Client) -> None:
     names = {
         str(name) for [name] in db.rows("select name from error_classes where retried and not uses_attempt")

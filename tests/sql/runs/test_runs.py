@@ -47,6 +47,29 @@ def test_a_report_is_taken_once_and_then_answered_already(db: Client, dispatcher
     assert db.drift() == []
 
 
+def test_an_end_with_its_last_output_writes_each_row_once(db: Client, dispatcher: UUID) -> None:
+    """Each further version of a row would cost as much as all that an end decides."""
+    run = claimed(db, dispatcher)
+    chunk = {"stream": "stdout", "starts_at": 0, "ends_at": 3, "content": "NDI="}
+    output = {"run_id": str(run.id), "ago_s": 0, "stdout_bytes": 3, "stderr_bytes": 0, "chunks": [chunk]}
+    fresh = db.another()  # whose counts begin with this end
+    fresh.run("begin")
+    assert fresh.finish(dispatcher, run, final_text="42", ran_s=1, output=output) == "finished"
+    written = fresh.rows(
+        "select relname::text, n_tup_ins, n_tup_upd from pg_stat_xact_user_tables where n_tup_ins + n_tup_upd > 0"
+    )
+    fresh.run("commit")
+    assert sorted(written) == [
+        ("concurrency_limits", 0, 1),
+        ("run_output", 1, 0),
+        ("run_tally_inbox", 1, 0),
+        ("task_runs", 0, 1),
+        ("task_tally_inbox", 2, 0),
+        ("tasks", 0, 1),
+        ("worker_groups", 0, 1),
+    ]
+
+
 def test_a_report_of_an_unknown_run_is_stale(db: Client, dispatcher: UUID) -> None:
     assert db.finish_all(dispatcher, [{"run_id": uuid4()}]) == ["stale"]
 
