@@ -1,10 +1,12 @@
 """Tallies are what count(*) says, in each transaction and after whatever happens, and nobody waits for them."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pytest
 from psycopg.types.json import Jsonb
 
+import sql
 from tests.sql.client import Client
 from tests.sql.clock import Clock
 from tests.sql.refused import refused
@@ -218,6 +220,18 @@ def test_a_run_is_counted_once_however_it_ends_and_however_often_that_is_reporte
     assert wide.rows(
         "select at_most, runs::int, seconds from run_time_tallies where measure = 'duration' order by at_most"
     ) == [(10.0, 1, 7.0), (60.0, 1, 40.0)]
+
+
+def test_nothing_ends_a_run_but_the_statement_that_counts_it() -> None:
+    """No trigger counts runs: one that any other function ends would be missing from the tallies."""
+    updates = re.compile(r"UPDATE task_runs(?: AS \w+)? SET(.*?)\b(?:FROM|WHERE)\b", re.DOTALL)
+    ending = {
+        file.name
+        for file in sql.definitions()
+        for columns in updates.findall(file.read_text())
+        if re.search(r"\bstatus =", columns)
+    }
+    assert ending == {"write_outcomes.sql"}
 
 
 def test_the_wait_in_the_queue_begins_when_the_task_was_ready(wide: Client, time: Clock) -> None:
