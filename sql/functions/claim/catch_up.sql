@@ -1,5 +1,5 @@
 -- INTERNAL catch_up(now, open_tools): brings what the claim knows up to date: tasks whose time has come, lanes that got
--- work, lanes that were contended, and limits that became full or got room. When there is no news this is one statement.
+-- work, lanes that were contended, and limits that became full or got room. When there is no news this is five probes.
 -- Returns `may_take`, which is false if no lane of an open tool has work; `only_lane` if one lane got work and is all
 -- that may be taken: it is not filed yet, see pick_only_lane(); and `may_change` if some task waits for a time, or
 -- others held the first tasks of a lane.
@@ -11,23 +11,17 @@ CREATE OR REPLACE FUNCTION catch_up(
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_due_at timestamptz;
-    v_filed integer;
-    v_contended boolean;
-    v_limits boolean;
-    v_waiting boolean;
-    v_news boolean;
+    v_due_at timestamptz := (
+        SELECT ready_at FROM tasks
+        WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1
+    );
+    v_filed integer := (SELECT count(*) FROM (SELECT FROM lane_inbox LIMIT 2) AS filed);
+    v_contended boolean := EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL);
+    v_limits boolean := EXISTS (SELECT FROM limit_inbox);
+    v_waiting boolean := EXISTS (SELECT FROM tenant_turns WHERE tool = ANY(p_open_tools) AND waiting AND NOT closed);
+    v_news boolean := v_contended OR v_limits OR coalesce(v_due_at <= p_now, false);
 BEGIN
-    SELECT (
-            SELECT ready_at FROM tasks
-            WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1
-        ),
-        (SELECT count(*) FROM (SELECT FROM lane_inbox LIMIT 2) AS filed),
-        EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL), EXISTS (SELECT FROM limit_inbox),
-        EXISTS (SELECT FROM tenant_turns WHERE tool = ANY(p_open_tools) AND waiting AND NOT closed)
-    INTO v_due_at, v_filed, v_contended, v_limits, v_waiting;
     may_change := v_contended OR v_due_at IS NOT NULL;
-    v_news := v_contended OR v_limits OR coalesce(v_due_at <= p_now, false);
     only_lane := v_filed = 1 AND p_open_tools IS NOT NULL AND NOT v_waiting AND NOT v_news;
     may_take := v_filed > 0 OR v_waiting OR v_news;
     IF only_lane OR v_filed = 0 AND NOT v_news THEN
