@@ -94,6 +94,7 @@ class Shim:
         self._processes: dict[bytes, ShimProcess] = {}
         self._syncs = 0
         self._orphans: Set[int] = frozenset()
+        self._waiting_for_room = trio.Lock()
         self._is_kept = True
         self._watch = -1
         self.is_useful = False
@@ -179,7 +180,8 @@ class Shim:
             try:
                 self._line.sendmsg([packet], rights)
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._line)
+                async with self._waiting_for_room:
+                    await trio.lowlevel.wait_writable(self._line)
             else:
                 return
 
