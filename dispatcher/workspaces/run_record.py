@@ -7,6 +7,7 @@ ended, ``exit CODE``. The shim appends ``starting`` before it makes a process, a
 this one file shows every state that a crash can leave, and no pid has to be trusted.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -107,6 +108,11 @@ class RunRecord:
     def read(self) -> Reading:
         """Read the state that the run has if its watcher is gone. Raises OSError."""
         return _interpret(_read_all(self.descriptor), held=False)
+
+    def withhold(self) -> None:
+        """Keep a shim that has not begun from starting the run: its record is longer than it was told."""
+        with contextlib.suppress(OSError):
+            os.write(self.descriptor, b"\n")
 
     def note_exit(self, exit_code: int) -> None:
         """Write how the agent ended, for a watcher that is gone. Raises OSError."""

@@ -250,6 +250,32 @@ print("survived")
     assert len(site.runs(number)) == 1
 
 
+def test_an_error_of_ours_while_shims_are_heard_loses_runs_and_runs_nothing_twice(site: Site) -> None:
+    numbers = [
+        site.submit(ALONE.format(key=key) + f"mkdir $SITE/{key} && sleep 1000; echo done", max_attempts=2)
+        for key in range(AGENTS)
+    ]
+    broken = with_fault(f"""
+from dispatcher.run.process.shim_client import Shim
+original, left = Shim._hear, [{AGENTS}]
+async def hear(self, *words):
+    left[0] -= 1
+    if not left[0]:
+        raise ZeroDivisionError("deaf")
+    await original(self, *words)
+Shim._hear = hear
+""")
+    site.configure("groups", sh={"max_concurrent": AGENTS})
+    dispatcher = site.start(prefix=broken)
+
+    site.wait_for("succeeded", *numbers)
+
+    assert dispatcher.log("failed unexpectedly", what="hearing the shim")
+    assert {len(site.runs(number)) for number in numbers} <= {1, 2}
+    assert site.journal_lines() == []
+    assert site.agents() == []
+
+
 WATCHER = "cat /proc/$PPID/comm"
 
 

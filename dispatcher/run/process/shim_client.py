@@ -94,7 +94,9 @@ class Shim:
         self._processes: dict[bytes, ShimProcess] = {}
         self._syncs = 0
         self._orphans: Set[int] = frozenset()
+        self._waiting_for_room = trio.Lock()
         self._is_kept = True
+        self._is_gone = False
         self._watch = -1
         self.is_useful = False
         """Whether it has ever answered."""
@@ -129,7 +131,7 @@ class Shim:
             await self._send(packet, rights)
             process.is_sent = True
             await process.answered.wait()
-        except OSError:  # the shim is gone, and has not got it
+        except (OSError, trio.ClosedResourceError):  # the shim is gone, and has not got it
             self.forget(process)
             return None
         except BaseException:
@@ -138,7 +140,7 @@ class Shim:
         if process.pid:
             return process
         self.forget(process)
-        if process.ended.is_set() and record.read().state != "never_started":
+        if process.ended.is_set() and not (self._is_gone and record.read().state == "never_started"):
             raise NotWatchedError("lost", KILLED)
         return None
 
@@ -148,10 +150,13 @@ class Shim:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._lose_keeper, on_keeper_gone)
                 await self._hear_all()
+                self._is_gone = True
                 nursery.cancel_scope.cancel()
         finally:
             self.close()
             for process in self._processes.values():
+                if not self._is_gone:  # this failed, and a shim that lives may still read the request
+                    process.record.withhold()
                 process.has_ended(None)
         os.kill(self._keeper, signal.SIGKILL)
         await in_thread(os.waitpid, self._keeper, 0)
@@ -169,17 +174,20 @@ class Shim:
 
     def close(self) -> None:
         """Leave it alone: it ends when its last agent has ended."""
-        self._line.close()
         if self._watch >= 0:
             os.close(self._watch)
-        self._watch = -1
+            self._watch = -1
+            trio.lowlevel.notify_closing(self._line)
+            self._line.close()
 
     async def _send(self, packet: bytes, rights: Sequence[tuple[int, int, bytes]] = ()) -> None:
         while True:
             try:
                 self._line.sendmsg([packet], rights)
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._line)
+                async with self._waiting_for_room:
+                    if self._line.fileno() >= 0:
+                        await trio.lowlevel.wait_writable(self._line)
             else:
                 return
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,10 @@ from tests.fixtures.shims import Shim
 from wrappers.base import Outcome
 
 FAILED = Outcome(error_class="agent_error", error_message="failed")
-HEADER = Header(run_id="run", number=1, run_no=1, tool="sh", boot_id=linux.boot_id(), launched=0.0)
+
+
+def header(directory: Path) -> Header:
+    return Header(run_id=directory.name, number=1, run_no=1, tool="sh", boot_id=linux.boot_id(), launched=0.0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def launch(directory: Path, argv: Sequence[str], env: Mapping[str, str] | None =
         stdin=directory / "prompt",
         stdout=directory / "stdout.log",
         stderr=directory / "stderr.log",
-        env={"PATH": os.environ["PATH"], "LLMCTL_RUN": "run"} | dict(env or {}),
+        env={"PATH": os.environ["PATH"], "LLMCTL_RUN": directory.name} | dict(env or {}),
         open_files=123,
     )
 
@@ -52,7 +56,7 @@ def launch(directory: Path, argv: Sequence[str], env: Mapping[str, str] | None =
 async def run(
     starter: Starter, directory: Path, what: Launch, *, by_shell: bool, kill_shim: bool = False
 ) -> Ended:
-    with await starter.start(directory, HEADER, what, by_shell=by_shell) as process:
+    with await starter.start(directory, header(directory), what, by_shell=by_shell) as process:
         if kill_shim:
             os.kill(Shim.of(process.pid).pid, signal.SIGKILL)
             (directory / "work" / "go").touch()
@@ -79,7 +83,7 @@ SCRIPTS = {
     "terminated": "kill -TERM $$",
     "killed": "kill -KILL $$",
     "its surroundings": (
-        "pwd; env | grep -v -e ^_= -e ^OLDPWD= | sort; ulimit -Sn; umask; "
+        "pwd; env | grep -v -e ^_= -e ^OLDPWD= -e ^LLMCTL_RUN= | sort; ulimit -Sn; umask; "
         "grep Sig[BI] /proc/self/status; ls /proc/self/fd"
     ),
     "appending": "echo one; echo two >>../stdout.log; echo three",
@@ -185,7 +189,41 @@ def test_what_the_shim_cannot_start_ends_as_with_the_shell(tmp_path: Path, prepa
     assert run_record.read(tmp_path / "shim").state == "ended"
 
 
-words = st.text(st.characters(exclude_characters="\0"), max_size=20)
+def test_more_requests_than_the_line_holds_wait_for_the_shim(tmp_path: Path) -> None:
+    count = 60
+    ended = []
+
+    async def one(starter: Starter, number: int) -> None:
+        place = tmp_path / str(number)
+        what = launch(place, ["/bin/sh", "-c", "echo ${#LARGE}"], {"LARGE": "x" * 10_000})
+        ended.append(await run(starter, place, what, by_shell=False))
+
+    async def all_at_once() -> None:
+        with starting("test") as starter:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(starter.run)
+                waiting = launch(tmp_path / "first", ["/bin/sh", "-c", "read line <../gate"])
+                os.mkfifo(tmp_path / "first" / "gate")
+                with await starter.start(
+                    waiting.cwd.parent, header(waiting.cwd.parent), waiting, by_shell=False
+                ) as first:
+                    shim = Shim.of(first.pid).pid
+                    os.kill(shim, signal.SIGSTOP)
+                    async with trio.open_nursery() as runs:
+                        for number in range(count):
+                            runs.start_soon(one, starter, number)
+                        await trio.testing.wait_all_tasks_blocked()
+                        os.kill(shim, signal.SIGCONT)
+                    (tmp_path / "first" / "gate").write_text("go\n")
+                    await first.end()
+                nursery.cancel_scope.cancel()
+
+    trio.run(all_at_once)
+
+    assert ended == [Ended(0, 0, "agent_error", "10000\n", "")] * count
+
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
 @given(
