@@ -123,11 +123,19 @@ def test_killing_shim_and_keeper_ends_each_run_once_and_runs_nothing_twice_at_a_
     site: Site, with_dispatcher: bool
 ) -> None:
     site.configure("groups", sh={"max_concurrent": AGENTS})
+    for key in range(AGENTS):
+        os.mkfifo(site.directory / f"begun-{key}")
     numbers = [
-        site.submit(ALONE.format(key=key) + f"mkdir $SITE/{key} && sleep 1000; echo done", max_attempts=2)
+        site.submit(
+            ALONE.format(key=key)
+            + f"mkdir $SITE/{key} && {{ echo >$SITE/begun-{key}; sleep 1000; }}; echo done",
+            max_attempts=2,
+        )
         for key in range(AGENTS)
     ]
     dispatcher = site.start()
+    for key in range(AGENTS):
+        (site.directory / f"begun-{key}").read_text()
     shim = shim_of(site, AGENTS)
 
     if with_dispatcher:
@@ -251,8 +259,9 @@ print("survived")
 
 
 def test_an_error_of_ours_while_shims_are_heard_loses_runs_and_runs_nothing_twice(site: Site) -> None:
+    gate = site.gate()
     numbers = [
-        site.submit(ALONE.format(key=key) + f"mkdir $SITE/{key} && sleep 1000; echo done", max_attempts=2)
+        site.submit(ALONE.format(key=key) + f"{gate.pass_through}; echo done", max_attempts=2)
         for key in range(AGENTS)
     ]
     broken = with_fault(f"""
@@ -267,10 +276,11 @@ Shim._hear = hear
 """)
     site.configure("groups", sh={"max_concurrent": AGENTS})
     dispatcher = site.start(prefix=broken)
+    dispatcher.wait_for("failed unexpectedly", what="hearing the shim")
+    gate.open()
 
     site.wait_for("succeeded", *numbers)
 
-    assert dispatcher.log("failed unexpectedly", what="hearing the shim")
     assert {len(site.runs(number)) for number in numbers} <= {1, 2}
     assert site.journal_lines() == []
     assert site.agents() == []
