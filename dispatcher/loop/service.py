@@ -97,9 +97,6 @@ async def _run_loop(
         files = LargeFiles(paths.home() / "files" / database_id)
         configuration = CurrentConfiguration(settings, wrappers)
         with assembled(configuration, work_directory, files, dispatcher_id) as loop:
-            await trio.to_thread.run_sync(
-                bool
-            )  # later, work that needs a thread would wait for room for ever
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_obey, signals, loop, settings, reread)
                 if settings.api.enabled:
