@@ -2,7 +2,7 @@
 -- the outcome (failure), which is the status of the task from now on; for a task that is queued again, what it waits
 -- for and how long, the run whose session it continues (session_run), and the account that it is pinned to from now on,
 -- if that is another one. A run without an error has succeeded, so of it nothing is returned. `reports` has each run
--- once. end_runs() says by which rules. Only write_outcomes() calls this.
+-- once. end_runs() says by which rules. Only end_runs() and write_outcomes() call this.
 CREATE OR REPLACE FUNCTION decide_outcomes(
     p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz
 ) RETURNS TABLE (

@@ -61,12 +61,14 @@ BEGIN
     v_now := clock();
     -- start_runs() locks tasks before it writes to their runs. We hold the tasks, so no run is passed over.
     v_kept := store_chunks(p_dispatcher, jsonb_path_query_array(p_reports, '$[*].output'), v_run_ids);
+    IF p_reports @? '$[*].error_class ? (@ != null)' THEN
+        -- Before they are queued again: as a queued task, each is filed in the lane of its account.
+        UPDATE tasks SET account = failed.new_account
+        FROM decide_outcomes(p_reports, v_run_ids, v_task_ids, v_now) AS failed
+        WHERE tasks.run_id = failed.run_id AND tasks.id = ANY(v_task_ids) AND failed.new_account IS NOT NULL;
+    END IF;
     v_ended := write_outcomes(
         p_reports, v_run_ids, v_task_ids, v_now, v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
-    IF v_ended.pinned <> '{}' THEN
-        UPDATE tasks SET account = v_ended.accounts[array_position(v_ended.pinned, id)]
-        WHERE id = ANY(v_ended.pinned);
-    END IF;
     IF v_ended.affect_groups THEN
         PERFORM settle_groups(v_ended.run_ids, p_reports, v_now);
     END IF;

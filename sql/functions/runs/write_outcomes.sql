@@ -1,16 +1,14 @@
 -- INTERNAL write_outcomes(reports, run_ids, task_ids, now, kept_run_ids, …): writes the outcomes of runs to them and
 -- to their tasks, those of failures as decide_outcomes() returns them, and notes the runs for fold_tallies(). `reports`
 -- has each run once. The last three arrays say how much of their output store_chunks() has kept.
--- Only the runs of task_ids end, whose rows the caller holds. They are returned; whether a worker group is affected;
--- and the tasks that are pinned to another account from now on, with that account. The caller writes the accounts: if
--- one were set here, PostgreSQL would compute the lane of each task again.
+-- Only the runs of task_ids end, whose rows the caller holds. They are returned, and whether a worker group is affected.
+-- The caller has written the accounts: if one were set here, PostgreSQL would compute the lane of each task again.
 -- All in one statement, since each statement that updates a table reads all of its CHECKs anew (60 us for tasks).
 -- Only end_runs() calls this; its settings make the statement reach tables by keys.
 -- Locks: runs; by the status trigger the counters.
 CREATE OR REPLACE FUNCTION write_outcomes(
     p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz, p_kept_run_ids uuid [],
-    p_stdout_kept bigint [], p_stderr_kept bigint [], OUT run_ids uuid [], OUT affect_groups boolean,
-    OUT pinned uuid [], OUT accounts text []
+    p_stdout_kept bigint [], p_stderr_kept bigint [], OUT run_ids uuid [], OUT affect_groups boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -56,9 +54,8 @@ BEGIN
             stdout_stored = coalesce(p_stdout_kept[array_position(p_kept_run_ids, r.id)], stdout_stored),
             stderr_stored = coalesce(p_stderr_kept[array_position(p_kept_run_ids, r.id)], stderr_stored)
         FROM moved AS m WHERE r.id = m.run_id AND r.id = ANY(p_run_ids)
-        RETURNING r.id, r.task_id, tool, group_name, status, r.error_class, claimed_at, ready_at, r.started_at,
-            latency_ms, r.input_tokens, r.cached_input_tokens, r.output_tokens, r.auth_mode, r.cost_usd, affects_group,
-            new_account
+        RETURNING r.id, tool, group_name, status, r.error_class, claimed_at, ready_at, r.started_at,
+            latency_ms, r.input_tokens, r.cached_input_tokens, r.output_tokens, r.auth_mode, r.cost_usd, affects_group
     ), tallied AS (
         INSERT INTO run_tally_inbox (tool, group_name, status, error_class, queue_wait_s, start_latency_s, duration_s,
             input_tokens, cached_input_tokens, output_tokens, paid_usd, notional_usd)
@@ -68,10 +65,9 @@ BEGIN
             CASE WHEN auth_mode IN ('token', 'login') THEN cost_usd END
         FROM ended
     )
-    SELECT ARRAY(SELECT id FROM ended), ARRAY(SELECT task_id FROM ended WHERE new_account IS NOT NULL),
-        ARRAY(SELECT new_account FROM ended WHERE new_account IS NOT NULL), EXISTS (
-            SELECT FROM ended WHERE cost_usd > 0 OR affects_group
-                OR (SELECT unproven FROM worker_groups AS g WHERE g.group_name = ended.group_name))
-    INTO run_ids, pinned, accounts, affect_groups;
+    SELECT ARRAY(SELECT id FROM ended), EXISTS (
+        SELECT FROM ended WHERE cost_usd > 0 OR affects_group
+            OR (SELECT unproven FROM worker_groups AS g WHERE g.group_name = ended.group_name))
+    INTO run_ids, affect_groups;
 END
 $$;
