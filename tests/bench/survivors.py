@@ -11,6 +11,7 @@ import socket
 import statistics
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -28,7 +29,7 @@ FEWER_DRAINED = 5
 """These drain a part of P2's agents, at 16 at a time like all others."""
 
 
-class Survivor:
+class Survivor(ABC):
     """What these peers share: commands, a prompt for all agents, and a file with the answer of each."""
 
     name: ClassVar[str]
@@ -64,9 +65,9 @@ class Survivor:
         last = max(self._answers.iterdir(), key=lambda answer: answer.stat().st_mtime_ns)
         return float(last.read_text())
 
+    @abstractmethod
     def _rest(self) -> None:
         """Return when no job is queued or runs."""
-        raise NotImplementedError
 
     def _said(self, *command: str | Path) -> str:
         ended = subprocess.run(
