@@ -26,14 +26,15 @@ class Piece(NamedTuple):
 
 def columns(title: str, description: str, bars: Sequence[Sequence[Piece]]) -> Markup:
     """Return a chart with a bar for each element, its pieces one on the other; the highest is as high as the chart."""
-    scale = HEIGHT / (max((_sum(pieces) for pieces in bars), default=0) or 1)
+    highest = max((_sum(pieces) for pieces in bars), default=0) or 1
     step = WIDTH / max(1, len(bars))
     rectangles = []
     for at, pieces in enumerate(bars):
         top = float(HEIGHT)
         for piece in pieces:
-            top -= piece.size * scale
-            rectangles.append(_rectangle(step * (at + 0.1), top, step * 0.8, piece.size * scale, piece.style))
+            height = HEIGHT * (piece.size / highest)
+            top -= height
+            rectangles.append(_rectangle(step * (at + 0.1), top, step * 0.8, height, piece.style))
     return _svg("columns", title, description, HEIGHT, rectangles)
 
 

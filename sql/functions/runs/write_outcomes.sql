@@ -47,7 +47,7 @@ BEGIN
             session_id = m.session_id, final_text = m.final_text, stdout_trunc = left(m.stdout, 10000),
             stderr = m.stderr, output_files = coalesce(m.output_files, '[]'), denials = coalesce(m.denials, '[]'),
             input_tokens = m.input_tokens, cached_input_tokens = m.cached_input_tokens, output_tokens = m.output_tokens,
-            last_activity_at = coalesce(clock() - make_interval(secs => (output ->> 'ago_s')::float), last_activity_at),
+            last_activity_at = coalesce(p_now - make_interval(secs => (output ->> 'ago_s')::float), last_activity_at),
             activity = coalesce(output ->> 'activity', activity),
             stdout_bytes = coalesce((output ->> 'stdout_bytes')::bigint, stdout_bytes),
             stderr_bytes = coalesce((output ->> 'stderr_bytes')::bigint, stderr_bytes),
