@@ -1,7 +1,8 @@
 """The conversation with the database about runs: how they began and ended, and which ones come next.
 
 One round reports every end that is known and, in the same transaction, claims as many runs as there are free slots
-then. What happens during a round is left for the next one: single ends when there is little to do, batches under load.
+then. What happens during a round and shortly after it is left for the next one: single ends when there is little to do,
+batches under load.
 """
 
 import contextlib
@@ -21,6 +22,9 @@ from sql.dispatcher_rows import OpenRun, Report
 log = structlog.get_logger()
 
 CLAIM_BATCH = 16
+REST = 0.004
+"""Seconds after a round in which ends wait for each other. A round costs 1.8 ms and 0.2 for each run: so a full load of
+short runs is drained 1.15 times as fast. Single ends hardly ever come so soon."""
 
 
 class Refill:
@@ -37,6 +41,7 @@ class Refill:
         self._claiming = False
         self._result_lost = False
         self._delivering = False
+        self._rested_at = -math.inf
         self.round_over = trio.Event()
         """Set at the end of the current round, or else of the next one; a new event replaces it then."""
 
@@ -60,8 +65,11 @@ class Refill:
     async def run(self) -> None:
         while True:
             await self._agenda.news.wait(until=min(self._next_claim, self._agenda.starts_due_at))
+            if self._agenda.has_reports:
+                await trio.sleep_until(self._rested_at)
             if self._agenda.has_reports or self._next_claim <= trio.current_time():
                 await self._round()
+                self._rested_at = trio.current_time() + REST
             if self._agenda.starts_due_at <= trio.current_time():
                 await self._report_starts()
 

@@ -106,6 +106,7 @@ def _of_procrastinate(stage: Stage) -> tuple[str, ...]:
 def _prepare(connection: psycopg.Connection) -> None:
     connection.execute("CREATE TABLE bare (LIKE tasks INCLUDING ALL)")
     connection.execute("SELECT put_tool('bench')")
+    connection.execute("SELECT put_group('bench', 'bench', 'main', 1)")
 
 
 def _seconds(connection: psycopg.Connection, statement: str, tasks: str) -> float:
