@@ -26,12 +26,12 @@ HOLD_COMMITS = """
 TRACE = 'echo ran | tee -a "$SITE/journal"'
 
 
-def prepared(site: Site, number: int) -> bool:
-    """Wait until the workspace of a claim that is not committed is laid out."""
+def wait_until_prepared(site: Site, number: int) -> None:
+    """Return when the workspace of a claim that is not committed is laid out."""
     deadline = monotonic() + PATIENCE
-    while not (site.workspace(number) / "prompt").exists() and monotonic() < deadline:
-        pass
-    return not site.runs(number)
+    while not (site.workspace(number) / "prompt").exists():
+        assert monotonic() < deadline, "nothing was prepared"
+    assert not site.runs(number)
 
 
 def test_a_claim_whose_commit_fails_is_undone_and_its_task_runs_once(site: Site) -> None:
@@ -52,7 +52,7 @@ def test_no_agent_starts_before_its_claim_is_committed(site: Site) -> None:
     site.sql("SELECT pg_advisory_lock(77)")
     number = site.submit(TRACE)
     dispatcher = site.start()
-    assert prepared(site, number)
+    wait_until_prepared(site, number)
     site.sql("SELECT pg_sleep(0.2)")
     assert site.journal_lines() == []
 
@@ -68,7 +68,7 @@ def test_a_dispatcher_that_dies_while_its_claim_is_committed_costs_nothing(site:
     site.sql("SELECT pg_advisory_lock(77)")
     number = site.submit(TRACE)
     dispatcher = site.start()
-    assert prepared(site, number)
+    wait_until_prepared(site, number)
 
     dispatcher.kill()
     site.sql(

@@ -1,9 +1,9 @@
--- INTERNAL lease_tasks(dispatcher, max_tasks): the claim itself, after report_and_claim() has taken
--- the claim lock and the dispatcher's row. docs/claim.md tells it step by step.
+-- INTERNAL lease_tasks(dispatcher, max_tasks): the claim itself, after report_and_claim() has taken the claim lock and
+-- the dispatcher's row. docs/claim.md tells it step by step.
 --
--- Returns the runs as write_leases() does, null for none, and the seconds to the next deadline or null. The order is priority, then fair over tenants, then
--- age. No limit of a tool, model, tenant, queue or group is ever passed. The deadline is at once when pick_tasks()
--- stopped early.
+-- Returns the runs as write_leases() does, null for none, and the seconds to the next deadline or null. The order is
+-- priority, then fair over tenants, then age. No limit of a tool, model, tenant, queue or group is ever passed. The
+-- deadline is at once when pick_tasks() stopped early.
 --
 -- Many small index probes are on purpose: one large query over the same tables flips its plan (measured: 170 ms
 -- instead of 8). The settings below leave the planner no other plan, whatever it believes about the size of tables.

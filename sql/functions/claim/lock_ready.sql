@@ -1,7 +1,7 @@
--- INTERNAL lock_ready(lane, since, most, bytes, picked): locks the first ready tasks of a lane that nobody holds and that
--- are not picked yet, of those that were created at `since` or later: at most `most`, while they are older than the next
--- lane's head, and no more once `bytes` are taken (see bytes_in_claim()). It locks none if the first one is younger than
--- the lane's head, so that another lane may come first.
+-- INTERNAL lock_ready(lane, since, most, bytes, picked): locks the first ready tasks of a lane that nobody holds and
+-- that are not picked yet, of those that were created at `since` or later: at most `most`, while they are older than
+-- the next lane's head, and no more once `bytes` are taken (see bytes_in_claim()). It locks none if the first one is
+-- younger than the lane's head, so that another lane may come first.
 -- Returns the tasks, the run with its session of each, whether any of them had a run before or continues one, their
 -- bytes, and number and time of the first task that is left: null when none is. `are_held` says that others hold all
 -- that it wanted. `oldest` is the time of the first task if none is left.

@@ -1,7 +1,8 @@
 -- INTERNAL pick_tasks(dispatcher, now, max_tasks, groups, open_tools): chooses and locks the tasks of a claim, and
 -- gives each of them to a group. `groups` and `open_tools` are what groups_with_room() returned.
--- Returns the tasks, the group of each, whether any of them had a run before or continues one, the tenants that were served (the last one last), what each step took, and
--- `stopped` if it stopped early, so that it is time for another claim at once.
+-- Returns the tasks, the group of each, whether any of them had a run before or continues one, the tenants that were
+-- served (the last one last), what each step took, whether a lane was contended, and `stopped` if it stopped early, so
+-- that it is time for another claim at once.
 --
 -- Each round of the loop looks up a lane with next_lane(), takes from it with take_tasks(), and gives the tasks to
 -- groups with assign_groups(). Limits are read by the keys of the lane at hand, so it does not matter how many there
