@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.input.bulk import how_many, modules
 from tests.cli.terminal import terminal
-from tests.cli.verbs.test_results import listens
+from tests.cli.verbs.tasks.test_results import listens
 
 __all__ = ["modules"]
 

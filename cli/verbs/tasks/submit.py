@@ -12,7 +12,7 @@ from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.verbs import logs
+from cli.verbs.tasks import logs
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
 from wrappers.registry import BUILT_IN

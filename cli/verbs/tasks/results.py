@@ -7,7 +7,7 @@ import typer
 from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption
-from cli.verbs.tasks import TaskArgument, TasksArgument
+from cli.verbs.tasks.listing import TaskArgument, TasksArgument
 from dispatcher.errors import ExitCode
 
 app = family()

@@ -9,7 +9,7 @@ from cli.input.submit_options import QuietOption, WaitOption
 from cli.input.times import duration_option
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.verbs.tasks import TaskArgument
+from cli.verbs.tasks.listing import TaskArgument
 from dispatcher.errors import ExitCode
 
 app = family()

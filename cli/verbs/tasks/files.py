@@ -9,7 +9,7 @@ import typer
 
 from cli.registry import family
 from cli.show.output import Format, FormatOption, say, show_rows
-from cli.verbs.tasks import TaskArgument
+from cli.verbs.tasks.listing import TaskArgument
 from dispatcher.errors import NotFoundError, UsageError
 from dispatcher.terminal import harmless
 

@@ -7,7 +7,7 @@ import typer
 
 from cli.registry import family
 from cli.show.output import interrupts_say, say
-from cli.verbs.tasks import TaskArgument
+from cli.verbs.tasks.listing import TaskArgument
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
-"""`llmctl ls`, `show`, `runs`, `cancel` and `retry`: look at tasks and change their state."""
+"""`llmctl ls`, `show` and `runs`: look at tasks."""
 
-from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,15 +11,10 @@ from cli.show.output import (
     FormatOption,
     TextOrJson,
     TextOrJsonOption,
-    complain,
     show_rows,
     to_json,
     write,
 )
-from dispatcher.errors import DatabaseError, DispatchError, ExitCode
-
-if TYPE_CHECKING:
-    from cli.database.connection import Database
 
 app = family()
 
@@ -107,44 +101,3 @@ def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
     with opened() as db:
         rows = db.call(calls.list_runs(task))
     show_rows(RunRow, rows, RUNS, output, empty=f"task {task} has not been started yet")
-
-
-@app.command()
-def cancel(tasks: TasksArgument) -> ExitCode:
-    """Cancel waiting tasks, and ask running ones to stop."""
-    from sql import calls
-
-    def cancel_one(db: "Database", task: str) -> str:
-        status = db.call(calls.cancel_task(task))
-        return f"task {task} canceled" if status == "canceled" else f"task {task} is asked to stop ({status})"
-
-    return _each(tasks, cancel_one)
-
-
-@app.command()
-def retry(tasks: TasksArgument) -> ExitCode:
-    """Queue failed and canceled tasks again, and start waiting ones before their time."""
-    from sql import calls
-
-    def retry_one(db: "Database", task: str) -> str:
-        db.call(calls.retry_task(task))
-        return f"task {task} queued"
-
-    return _each(tasks, retry_one)
-
-
-def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitCode:
-    """Handle one task after the other and report each; return the worst exit code."""
-    from cli.database.connection import opened
-
-    worst = ExitCode.OK
-    with opened() as db:
-        for task in tasks:
-            try:
-                write(verb(db, task))
-            except DatabaseError:
-                raise
-            except DispatchError as error:
-                complain(str(error), error.hint)
-                worst = max(worst, error.exit_code)
-    return worst
