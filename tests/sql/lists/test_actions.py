@@ -89,7 +89,12 @@ class Scene:
         """Each state with a task in it, and what may be done with it."""
         started = self.run()
         self.db.start(self.dispatcher, started)
-        everything = {
+        limited = self.ended("agent_error", retry_after_s=1000)
+        self.db.run(
+            "update tasks set wait_reason = 'limit', error_class = 'limit' where number = %s", limited
+        )
+        # Those that are ready come last, since each claim takes them.
+        return {
             "leased": (self.run().number, {"cancel"}),
             "running": (started.number, {"cancel"}),
             "stopping": (self.stopping(), set[str]()),
@@ -102,14 +107,12 @@ class Scene:
             "has a reply that waits": (self.answered(), set[str]()),
             "canceled reply": (self.canceled_reply(busy=False), {"retry"}),
             "canceled reply in a busy session": (self.canceled_reply(busy=True), set[str]()),
+            "limit": (limited, WAITS | {"retry"}),
             "scheduled": (self.db.submit(delay_s=1000, tenant_id="acme").number, WAITS | {"retry"}),
             "queued": (self.db.submit(tenant_id="acme").number, WAITS),
             "held": (self.db.submit(tenant_id="acme", hold=True).number, WAITS - {"hold"} | {"release"}),
             "at the top": (self.topped(), WAITS - {"top"}),
         }
-        limited = self.run()
-        self.db.finish(self.dispatcher, limited, "limit", retry_after_s=1000)
-        return {**everything, "limit": (limited.number, WAITS | {"retry"})}
 
 
 def offered(session: Client, number: int) -> set[str]:

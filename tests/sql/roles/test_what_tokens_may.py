@@ -95,7 +95,8 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "schema_version": "select number from schema_version()",
     "set_limit": "select set_limit('tenant:zz', 5)",
     "show_task": "select show_task('1')",
-    "stats": "select * from stats('tenant') cross join stats('model') as of_models cross join stats('label:zz') as by_label",
+    "stats": "select * from stats('tenant') cross join stats('model') as of_models"
+    " cross join stats('label:zz') as by_label",
     "submit_task": "select * from submit_task('claude', 'p', p_tenant_id => 'zz')",
     "submit_tasks": 'select * from submit_tasks(\'[{"tool": "claude", "prompt": "p", "tenant_id": "zz"}]\')',
     "task_numbers": "select task_numbers('{}') union all select task_numbers('{\"tasks\": [\"1-9\"]}')",
