@@ -84,7 +84,10 @@ async def reply_task(
     tags=["tasks"],
     status_code=HTTPStatus.OK,
     responses=documented(
-        HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ),
 )
 async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
