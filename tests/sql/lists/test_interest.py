@@ -132,7 +132,7 @@ def test_what_ready_tasks_wait_for_is_that_of_their_tool_and_account(site: Clien
     site.run("select change_group('second', 0)")
     assert listed(site, {"waiting": "no_group"}) == [11]
     time.passes(3600)
-    assert listed(site, {"waiting": "dispatcher"}) == [10, 8, 7, 9, 11]
+    assert listed(site, {"waiting": "dispatcher"}) == [10, 8, 7, 11, 9]
     assert counted(site, {"waiting": "dispatcher"}) == {"queued": 5}
 
 
