@@ -27,7 +27,9 @@ class EditedFile:
         self._first = (head + _yaml(fields)).encode()
         self.is_done = False
         if len(self._first) > MOST_BYTES // 2:
-            raise UsageError("the task is too long for an editor", hint="write it to a file: --set prompt=@FILE")
+            raise UsageError(
+                "the task is too long for an editor", hint="write it to a file: --set prompt=@FILE"
+            )
         descriptor, path = tempfile.mkstemp(prefix=f"llmctl-{name}-", suffix=".yaml")
         with os.fdopen(descriptor, "wb") as file:
             file.write(self._first)
@@ -48,7 +50,8 @@ class EditedFile:
             process = subprocess.Popen([*self._command, str(self.path)])
         except OSError as error:
             raise UsageError(
-                f"cannot start the editor {self._command[0]!r}: {error.strerror}", hint="set $VISUAL or $EDITOR"
+                f"cannot start the editor {self._command[0]!r}: {error.strerror}",
+                hint="set $VISUAL or $EDITOR",
             ) from error
         if code := _end_of(process):
             raise DispatchError(
@@ -79,7 +82,9 @@ def editor() -> list[str]:
         if words := shlex.split(os.environ.get(variable, "")):
             return words
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("there is no terminal for an editor: expected --set KEY=VALUE, such as --set priority=8")
+        raise UsageError(
+            "there is no terminal for an editor: expected --set KEY=VALUE, such as --set priority=8"
+        )
     return [_USUAL]
 
 

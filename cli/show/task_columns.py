@@ -47,7 +47,9 @@ def choose(word: str) -> Choice:
     name = word.strip().casefold().replace("-", "_")
     field = _FIELD_OF_TITLE.get(titled.title, titled.title.lower()) if titled is not None else name
     if field not in TaskRow.__struct_fields__:
-        known = ", ".join(dict.fromkeys([*(column.title.lower() for column in TASKS), *TaskRow.__struct_fields__]))
+        known = ", ".join(
+            dict.fromkeys([*(column.title.lower() for column in TASKS), *TaskRow.__struct_fields__])
+        )
         raise UsageError(f"{word!r} is not a column: expected label:KEY or one of {known}")
     column = titled or Column(field.removesuffix("_id").upper(), lambda task: _words(getattr(task, field)))
     return Choice(field, lambda task: getattr(task, field), replace(column, shown=None, spare=0))

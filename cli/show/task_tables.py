@@ -162,7 +162,11 @@ def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
 def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str | None]]:
     yield "task", f"{task.number} ({task.id})"
     yield "name", task.name
-    yield "state", state_word(task.status) + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
+    yield (
+        "state",
+        state_word(task.status)
+        + (", asked to stop" if task.cancel_requested_at and _is_active(task) else ""),
+    )
     yield "why", task.why
     yield "doing", task.activity
     yield "error", ": ".join(part for part in (task.error_class, task.error_message) if part)

@@ -28,7 +28,9 @@ def stats(
     since: Annotated[
         datetime | None,
         typer.Option(
-            parser=parse_past, metavar="WHEN", help="Count only runs that ended since 24h, 7d, … ago or a time."
+            parser=parse_past,
+            metavar="WHEN",
+            help="Count only runs that ended since 24h, 7d, … ago or a time.",
         ),
     ] = None,
     output: FormatOption = Format.TABLE,

@@ -146,7 +146,9 @@ def _report_plan(db: "Database", action: Action, planned: "BulkResult", output: 
         states = _states(db, planned)
         write(f"would {action.words.verb} {_tasks(planned.matched)}:")
         for status in dict.fromkeys(state.status for state in states):
-            write(f"  {state_word(status)}: {ranges([state.number for state in states if state.status == status])}")
+            write(
+                f"  {state_word(status)}: {ranges([state.number for state in states if state.status == status])}"
+            )
         if planned.matched > len(states):
             write(f"  and {planned.matched - len(states):,} more")
     return _complain_of_refusals(action, planned, one_by_one=False)

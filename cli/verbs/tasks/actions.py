@@ -3,7 +3,7 @@
 from cli.input.confirmation import YesOption
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
-from cli.verbs.tasks.acting import Action, ActFormat, ActFormatOption, ActOptions, DryRunOption, act
+from cli.verbs.tasks.acting import ActFormat, ActFormatOption, Action, ActOptions, DryRunOption, act
 from dispatcher.errors import ExitCode
 
 app = family()

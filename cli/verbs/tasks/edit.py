@@ -9,7 +9,7 @@ from cli.input.confirmation import YesOption
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import complain, say, write
-from cli.verbs.tasks.acting import Action, ActFormat, ActFormatOption, ActOptions, DryRunOption, act
+from cli.verbs.tasks.acting import ActFormat, ActFormatOption, Action, ActOptions, DryRunOption, act
 from dispatcher.errors import DispatchError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def _edit_one(selector: Selector, output: ActFormat) -> ExitCode:
     with opened() as db:
         task = db.call(calls.show_task(selector.tasks[0], with_output=False))
         # Before somebody writes in vain.
-        plan = db.call(calls.act_on_tasks("edit", selector.selection(), dry_run=True, changes={"name": task.name}))
+        plan = db.call(
+            calls.act_on_tasks("edit", selector.selection(), dry_run=True, changes={"name": task.name})
+        )
     if plan.refused:
         complain(plan.refused[0].message, plan.refused[0].hint)
         return ExitCode.WRONG_STATE

@@ -75,7 +75,8 @@ def list_tasks(
     columns: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,…", help="Print these columns: titles, fields of the JSON, or label:KEY, in this order."
+            metavar="NAME,…",
+            help="Print these columns: titles, fields of the JSON, or label:KEY, in this order.",
         ),
     ] = None,
     output: Annotated[
@@ -148,9 +149,7 @@ def _print_for_programs(
         write_rows([one.key for one in shown], cut, Format(output.value))
 
 
-def _print_table(
-    tasks: "Sequence[TaskRow]", shown: "Sequence[Choice] | None", output: TaskFormat
-) -> None:
+def _print_table(tasks: "Sequence[TaskRow]", shown: "Sequence[Choice] | None", output: TaskFormat) -> None:
     from cli.show.task_columns import wide
     from cli.show.task_tables import TASKS
 
@@ -170,7 +169,9 @@ def _say_totals(db: "Database", select: "Selection", tasks: "Sequence[TaskRow]",
     from sql import calls
 
     # A count is exact and costs a query, so only a list that may be cut asks for it.
-    counts = {row.state: row.tasks for row in db.call(calls.count_tasks(select))} if len(tasks) == limit else None
+    counts = (
+        {row.state: row.tasks for row in db.call(calls.count_tasks(select))} if len(tasks) == limit else None
+    )
     is_cut = counts is not None and sum(counts.values()) > len(tasks)
     if is_cut:
         say(f"{totals(tasks, counts)} ({cut_hint(len(tasks))})")

@@ -25,7 +25,15 @@ def test_assignments_become_the_keys_of_a_submission(tmp_path: Path) -> None:
     file.write_text("Do = that")
     assert changes_of(
         [
-            *("priority=8", "model=opus=4", "timeout=2h", "retries=0", "retry-delay=1m", "name=", "label.batch=x=y"),
+            *(
+                "priority=8",
+                "model=opus=4",
+                "timeout=2h",
+                "retries=0",
+                "retry-delay=1m",
+                "name=",
+                "label.batch=x=y",
+            ),
             *("label.old=", f"prompt=@{file}"),
         ]
     ) == {
@@ -72,7 +80,12 @@ def test_only_what_a_person_changed_is_sent() -> None:
     assert changes_between(before, before) == {}
     assert changes_between(before, {}) == {}
     after = {**before, "timeout": "2h", "model": None, "retries": 4, "name": "x"}
-    assert changes_between(before, after) == {"name": "x", "model": None, "timeout_s": 7200, "max_attempts": 5}
+    assert changes_between(before, after) == {
+        "name": "x",
+        "model": None,
+        "timeout_s": 7200,
+        "max_attempts": 5,
+    }
     after = {**before, "label": {"batch": "y", "new": 1}}
     assert changes_between(before, after) == {"labels": {"count": None, "batch": "y", "new": "1"}}
     assert changes_between(before, {**before, "label": None}) == {"labels": {"count": None, "batch": None}}
@@ -89,7 +102,9 @@ def file_with(fields: Mapping[str, object]) -> EditedFile:
 
 @given(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
-    st.dictionaries(st.text(st.characters(exclude_categories=["Cs", "Cc"])), st.integers() | st.text("ab\n: #'\"")),
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs", "Cc"])), st.integers() | st.text("ab\n: #'\"")
+    ),
 )
 def test_what_an_editor_leaves_as_it_is_comes_back_exactly(prompt: str, labels: dict[str, object]) -> None:
     before = typed_fields({**TASK, "prompt": prompt, "labels": labels})
@@ -113,7 +128,9 @@ def test_what_was_typed_is_kept_unless_it_was_done(
     file.path.unlink()
 
 
-@pytest.mark.parametrize(("command", "complaint"), [("false", "exit code 1"), ("/does/not/exist", "cannot start")])
+@pytest.mark.parametrize(
+    ("command", "complaint"), [("false", "exit code 1"), ("/does/not/exist", "cannot start")]
+)
 def test_an_editor_that_fails_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, command: str, complaint: str
 ) -> None:

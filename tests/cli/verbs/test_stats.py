@@ -25,7 +25,7 @@ def four_runs(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
 
 def sums(llmctl: Llmctl, *words: str) -> dict[str, dict[str, float]]:
     rows = msgspec.json.decode(llmctl.ok("stats", "-o", "json", *words), type=list[dict[str, object]])
-    return {str(row.pop("key")): msgspec.convert(row, dict[str, float | None]) for row in rows}  # type: ignore[misc]
+    return {str(row.pop("key")): msgspec.convert(row, dict[str, float | None]) for row in rows}
 
 
 @pytest.mark.usefixtures("four_runs")
@@ -36,7 +36,10 @@ def test_parts_sum_up_by_label_and_by_queue(llmctl: Llmctl) -> None:
         parts = ("succeeded", "failed", "limited", "canceled", "interrupted")
         assert sum(row[part] for part in parts) == row["runs"]
     assert by_batch["y"]["canceled"] == 1
-    assert {key: row["runs"] for key, row in sums(llmctl, "--by", "queue").items()} == {"default": 2, "night": 2}
+    assert {key: row["runs"] for key, row in sums(llmctl, "--by", "queue").items()} == {
+        "default": 2,
+        "night": 2,
+    }
 
 
 @pytest.mark.usefixtures("four_runs")

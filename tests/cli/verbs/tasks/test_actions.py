@@ -98,7 +98,9 @@ def test_a_pipe_is_refused_without_yes(llmctl: Llmctl, batch: dict[str, str]) ->
     assert "canceled" not in statuses(llmctl).values()
 
 
-@pytest.mark.parametrize(("answer", "code", "status"), [("y", 0, "canceled"), ("n", 1, "queued"), ("", 1, "queued")])
+@pytest.mark.parametrize(
+    ("answer", "code", "status"), [("y", 0, "canceled"), ("n", 1, "queued"), ("", 1, "queued")]
+)
 def test_a_terminal_is_asked_and_obeyed(
     llmctl: Llmctl, batch: dict[str, str], answer: str, code: int, status: str
 ) -> None:
@@ -140,7 +142,9 @@ def test_what_was_done_can_be_read_by_programs(llmctl: Llmctl, batch: dict[str, 
     assert llmctl("cancel", "--tool", "gemini", "-y", "-o", "name").out == ""
 
 
-def test_held_tasks_do_not_start_until_they_are_released(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+def test_held_tasks_do_not_start_until_they_are_released(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
     number = llmctl.submit("claude", "x", "--name", "held one")
     assert llmctl.ok("hold", number) == f"task {number} held"
     assert dispatcher.claim() == []

@@ -21,7 +21,18 @@ def test_what_is_set_is_what_the_task_has(llmctl: Llmctl, tmp_path: Path) -> Non
     prompt = tmp_path / "prompt"
     prompt.write_text("new\nprompt")
     said = llmctl.ok(
-        *("edit", number, "--set", "priority=8", "--set", "timeout=2h", "--set", "model=", "--set", "retries=0"),
+        *(
+            "edit",
+            number,
+            "--set",
+            "priority=8",
+            "--set",
+            "timeout=2h",
+            "--set",
+            "model=",
+            "--set",
+            "retries=0",
+        ),
         *("--set", "label.a=", "--set", "label.batch=x", "--set", f"prompt=@{prompt}", "--set", "name=it"),
     )
     assert said == f"task {number} changed"
@@ -63,7 +74,9 @@ def test_a_running_task_is_not_edited(llmctl: Llmctl, dispatcher: PlayedDispatch
         (["4711", "--set", "priority=8"], 3, "there is no task 4711"),
     ],
 )
-def test_what_cannot_be_changed_is_refused(llmctl: Llmctl, words: list[str], code: int, complaint: str) -> None:
+def test_what_cannot_be_changed_is_refused(
+    llmctl: Llmctl, words: list[str], code: int, complaint: str
+) -> None:
     llmctl.submit("claude", "x")
     refused = llmctl("edit", *words)
     assert (refused.code, refused.out) == (code, "")

@@ -5,7 +5,8 @@ import re
 import msgspec
 import pytest
 
-from sql.rows import RunRow, Task, TaskRow, WholeRun, WholeTask
+from sql.output_rows import WholeRun, WholeTask
+from sql.rows import RunRow, Task, TaskRow
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 
 pytestmark = one_postgres
@@ -15,8 +16,12 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 @pytest.fixture
 def finished(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> str:
-    number = llmctl.submit("claude", "x", "--name", "n", "--label", "a=b", "--timeout", "2h", "--model", "opus")
-    dispatcher.run(final_text="yes", cost_usd=0.25, input_tokens=10, output_tokens=5, session_id="s", exit_code=0)
+    number = llmctl.submit(
+        "claude", "x", "--name", "n", "--label", "a=b", "--timeout", "2h", "--model", "opus"
+    )
+    dispatcher.run(
+        final_text="yes", cost_usd=0.25, input_tokens=10, output_tokens=5, session_id="s", exit_code=0
+    )
     return number
 
 

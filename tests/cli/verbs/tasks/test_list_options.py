@@ -102,7 +102,10 @@ def test_columns_are_chosen_by_title_by_field_and_by_label(llmctl: Llmctl) -> No
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--columns", "task,colour"], "'colour' is not a column: expected label:KEY or one of task, state, "),
+        (
+            ["--columns", "task,colour"],
+            "'colour' is not a column: expected label:KEY or one of task, state, ",
+        ),
         (["--sort", "-colour"], "'colour' is not a column"),
         (["--sort", "label:"], "'label:' is not a column"),
         (["--columns", "name", "-o", "name"], "-o name prints only numbers"),
