@@ -100,9 +100,12 @@ def show_task(
     return Call("show_task", arguments, value(Task), result_size=LARGEST_TEXT)
 
 
-def show_whole_task(task: str) -> Call[WholeTask]:
-    """Show everything about a task, with what its runs printed and answered."""
-    return Call("show_task", {"task": task}, value(WholeTask), result_size=LARGEST_TEXT)
+def show_whole_task(
+    task: str, prompt_characters: int | None = None, *, with_output: bool | None = None
+) -> Call[WholeTask]:
+    """Show everything about a task, and what its runs printed and answered."""
+    arguments = {"task": task, **given(prompt_characters=prompt_characters, with_output=with_output)}
+    return Call("show_task", arguments, value(WholeTask), result_size=LARGEST_TEXT)
 
 
 def list_tasks(select: Selection | None = None, limit: int | None = None) -> Call[list[TaskRow]]:

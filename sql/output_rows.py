@@ -58,11 +58,11 @@ class StoredFile(Struct, frozen=True):
 
 
 class WholeRun(RunRow, frozen=True, kw_only=True):
-    """A run with what it printed and answered; None where the runs after it have too much for one object."""
+    """A run with what it printed and answered; None where that was not asked for, or the runs after it have too much."""
 
-    stdout: str | None
-    stderr: str | None
-    final_text: str | None
+    stdout: str | None = None
+    stderr: str | None = None
+    final_text: str | None = None
 
 
 class WholeTask(Task, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.input.confirmation import YesOption
+from cli.input.confirmation import YesOption, can_ask, confirm
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import complain, say, write
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cli.input.editor import EditedFile
 
 app = family()
+
+LONGEST_SHOWN = 60
+"""Characters. Of longer values only that they changed is printed."""
 
 
 @app.command()
@@ -77,8 +80,11 @@ def _edit_one(selector: Selector, output: ActFormat) -> ExitCode:
             try:
                 return _apply(file, before, selector, output)
             except DispatchError as error:
-                if file.is_untouched or not _opens_again(error):
+                if file.is_untouched or not can_ask():
                     raise
+                complain(str(error), error.hint)
+                if not _opens_again():
+                    return error.exit_code
 
 
 _HEAD = """\
@@ -105,17 +111,11 @@ def _apply(
     if output is ActFormat.TEXT:
         for name, value in after.items():
             if value != before.get(name):
-                write(f"  {name}: {_shown(before.get(name))} → {_shown(value)}")
+                write(f"  {name}: {_difference(_shown(before.get(name)), _shown(value))}")
     return code
 
 
-def _opens_again(error: DispatchError) -> bool:
-    """Ask at a terminal whether to open the text again, after saying what is wrong with it."""
-    from cli.input.confirmation import can_ask, confirm
-
-    if not can_ask():
-        return False
-    complain(str(error), error.hint)
+def _opens_again() -> bool:
     try:
         confirm("Open it again?", yes=False)
     except DispatchError:
@@ -127,5 +127,8 @@ def _shown(value: object) -> str:
     from cli.show.text import words_of
     from dispatcher.terminal import one_line
 
-    text = "nothing" if value in (None, "", {}) else one_line(words_of(value))
-    return f"{text[:60]}…" if len(text) > 60 else text
+    return "nothing" if value in (None, "", {}) else one_line(words_of(value))
+
+
+def _difference(before: str, after: str) -> str:
+    return f"{before} → {after}" if max(len(before), len(after)) <= LONGEST_SHOWN else "changed"

@@ -99,16 +99,20 @@ def list_tasks(
     by = None if sort is None else choose(sort.removeprefix("-"))
     if limit is None and output.is_table and not selector.all_:
         limit = FIRST
+    if by is None and reverse and limit is None and not output.is_table:
+        by, descending = choose("number"), True  # which --reverse turns around: the oldest first
     from cli.database.connection import opened
 
     with opened() as db:
         select = selector.selection()
         pages = _pages(db, select, limit, by, descending != reverse, output)
+        if by is None and reverse:
+            pages = (page[::-1] for page in pages)  # it is one
         if not output.is_table:
             _print_for_programs(pages, shown, output)
             return
         tasks = [task for page in pages for task in page]
-        _print_table(tasks[::-1] if reverse and by is None else tasks, shown, output)
+        _print_table(tasks, shown, output)
         if tasks and (has_screen() or len(tasks) == limit):
             _say_totals(db, select, tasks, limit)
 

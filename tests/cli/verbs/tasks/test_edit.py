@@ -1,5 +1,6 @@
 """`llmctl edit`: changes of queued tasks, typed at once or in an editor."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,15 @@ def test_at_a_terminal_a_text_that_is_refused_opens_again(llmctl: Llmctl, tmp_pa
         '#!/bin/sh\ngrep -q "priority: 50" "$1" && exec sed -i s/50/7/ "$1"\nexec sed -i "s/priority: 5/&0/" "$1"\n'
     )
     script.chmod(0o755)
-    llmctl.environment["EDITOR"] = str(script)  # type: ignore[index]
+    llmctl = replace(
+        llmctl, environment={**llmctl.environment, "EDITOR": str(script), "TMPDIR": str(tmp_path)}
+    )
+    with terminal(llmctl, "edit", number) as window:
+        window.until_shown("Open it again? [y/N]")
+        window.type("n\n")
+        assert window.ended() == 2
+        assert window.seen.count("not a whole number") == 1
+        assert "what you wrote is in" in window.seen
     with terminal(llmctl, "edit", number) as window:
         window.until_shown("Open it again? [y/N]")
         window.type("y\n")

@@ -79,6 +79,8 @@ def test_tasks_are_sorted_by_any_column(llmctl: Llmctl) -> None:
     assert names(llmctl, "--sort", "-label:batch") == ["A", "b", "c", "none"]
     for words, numbers in ((["--sort", "number", "--reverse"], "4321"), (["--reverse"], "2431")):
         assert "".join(line.split()[0] for line in llmctl.ok("ls", *words).splitlines()[1:]) == numbers
+    assert llmctl.ok("ls", "--reverse", "-o", "name").split() == ["1", "2", "3", "4"]
+    assert llmctl.ok("ls", "--reverse", "-n", "4", "-o", "name").split() == ["2", "4", "3", "1"]
 
 
 def test_columns_are_chosen_by_title_by_field_and_by_label(llmctl: Llmctl) -> None:
