@@ -58,7 +58,7 @@ class StoredFile(Struct, frozen=True):
 
 
 class WholeRun(RunRow, frozen=True, kw_only=True):
-    """A run with what it printed and answered; None where that was not asked for, or the runs after it have too much."""
+    """A run with what it printed and answered; None where it was not asked for, or is too much."""
 
     stdout: str | None = None
     stderr: str | None = None
