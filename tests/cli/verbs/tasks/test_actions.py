@@ -1,5 +1,7 @@
 """`llmctl cancel`, `retry`, `hold`, `release` and `top`: on tasks that are named, and on all that are selected."""
 
+import re
+
 import pytest
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
@@ -159,6 +161,7 @@ def test_the_task_at_the_top_goes_first(llmctl: Llmctl, dispatcher: PlayedDispat
     last = llmctl.submit("claude", "x", "--priority", "1")
     assert llmctl.ok("top", last) == f"task {last} goes first"
     assert " top " in llmctl.ok("ls")
+    assert re.search("priority +top", llmctl.ok("show", last))
     assert [run["number"] for run in dispatcher.claim(1)] == [int(last)]
 
 
