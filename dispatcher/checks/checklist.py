@@ -24,6 +24,7 @@ from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, NoSuchDatabaseError, connect, execute, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, NotFoundError
+from dispatcher.workspaces.gone import note_gone
 from sql import calls
 from wrappers.base import Wrapper
 from wrappers.registry import configured
@@ -43,6 +44,7 @@ def check(settings: Settings) -> list[Finding]:
         usable = None if connection is None or has_problem(schema) else connection
         database_id = None
         if usable is not None:
+            findings += _findings_of(lambda: note_gone(usable, root))
             findings += _findings_of(lambda: check_counters(usable))
             findings += _findings_of(lambda: check_tallies(usable))
             database_id = _database_id(usable)

@@ -1,6 +1,8 @@
 """From what a run left behind to the report of how it ended."""
 
+import errno
 import math
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -31,7 +33,7 @@ STOPPED: Mapping[StopReason, str] = {
 LONGEST_LIMIT = 8 * 86400.0
 """Seconds. The longest window of an account's usage is a week: a later reset is a mistake, or another clock."""
 
-CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"})
+CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "unusable_here", "interrupted"})
 """Errors of agents that use up no attempt: the next run of the task continues the session."""
 
 MOST_TOKENS = 10**15
@@ -62,7 +64,7 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
         return outcome
     complaint = _complaint(reading, stderr)
     if complaint is not None:
-        error_class = "no_resources" if tells_of_host_trouble(complaint) else "spawn_failed"
+        error_class = _class_of(complaint, reading)
         message = f"could not be started: {complaint}"
         return replace(outcome, error_class=error_class, error_message=message)
     if reading.exit_code is None:
@@ -72,6 +74,15 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
             error_message="the process that watched over the agent was killed; no exit code is known",
         )
     return outcome
+
+
+def _class_of(complaint: str, reading: Reading) -> str:
+    """Blame the host for what it has no room for or cannot execute, and the task for its directory and arguments."""
+    if tells_of_host_trouble(complaint):
+        return "no_resources"
+    if complaint == reading.complaint or os.strerror(errno.E2BIG) in complaint:
+        return "spawn_failed"
+    return "unusable_here"
 
 
 def _complaint(reading: Reading, stderr: str) -> str | None:

@@ -26,6 +26,7 @@ from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
+from dispatcher.run.usable_here import wrapper_of
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading, StopReason
@@ -206,14 +207,7 @@ class Run:
         )
 
     def _wrapper(self) -> Wrapper:
-        try:
-            return self._wrappers[self.claimed.tool]
-        except KeyError:
-            raise NotStartedError(
-                "spawn_failed",
-                f"this dispatcher does not know how to call {self.claimed.tool}: "
-                "describe it under tools: in its config.yaml",
-            ) from None
+        return wrapper_of(self.claimed.tool, self._wrappers)
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
         claimed, transfers = self.claimed, self._context.transfers
