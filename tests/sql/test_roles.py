@@ -114,7 +114,7 @@ DISPATCHES = {
         ("producer", VIEWS | SUBMITS),
         ("reader", VIEWS | CHECKS),
         ("operator", VIEWS | SUBMITS | CHECKS | OPERATES),
-        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES | {"set_limit"}),
+        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES | HOSTS),
         ("admin", VIEWS | SUBMITS | CHECKS | CONFIGURES | OPERATES | STEERS),
     ],
 )
