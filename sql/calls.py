@@ -18,6 +18,7 @@ from sql.rows import (
     DriftedCounter,
     DriftedTally,
     FileRow,
+    FoundDispatcher,
     GroupRow,
     KnownValue,
     LimitRow,
@@ -351,6 +352,11 @@ def unserved_tasks() -> Call[list[UnservedTasks]]:
 
 def list_dispatchers() -> Call[list[DispatcherRow]]:
     return Call("list_dispatchers", {}, many(DispatcherRow))
+
+
+def find_dispatchers(boot_id: str, work_dir: str) -> Call[list[FoundDispatcher]]:
+    """List the dispatchers that were started in this directory and have not ended properly."""
+    return Call("find_dispatchers", {"boot_id": boot_id, "work_dir": work_dir}, many(FoundDispatcher))
 
 
 def note_gone(work_dir: str, database: str, boot_id: str) -> Call[bool]:

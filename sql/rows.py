@@ -327,6 +327,13 @@ class DispatcherRow(Struct, frozen=True):
     active: int
 
 
+class FoundDispatcher(Struct, frozen=True):
+    """One row of find_dispatchers(): a process id, and the seconds since that process registered."""
+
+    pid: int
+    since_s: float
+
+
 class ActiveTask(Struct, frozen=True):
     """One row of list_active(): a task in the hands of a dispatcher."""
 

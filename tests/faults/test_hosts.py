@@ -184,3 +184,14 @@ def test_a_dispatcher_whose_work_directory_was_deleted_ends_with_a_sentence(site
     again.wait_for("dispatcher started")
     gate.open()
     site.wait_for("succeeded", site.submit("echo fine"))
+
+
+def test_stop_finds_a_dispatcher_whose_work_directory_was_deleted(site: Site) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    site.work_dir.rename(site.directory / "elsewhere")
+
+    stopped = site.command("stop")
+
+    assert f"process {dispatcher.pid} starts nothing more" in stopped.stderr
+    assert dispatcher.wait() == 0

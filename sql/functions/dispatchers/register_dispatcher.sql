@@ -12,10 +12,10 @@ DECLARE
 BEGIN
     PERFORM require_group(group_name) FROM unnest(p_groups) AS group_name;
     INSERT INTO dispatchers (
-        host, boot_id, pid, version, work_dir_id, groups, work_dir, lease_s, last_heartbeat_at, lease_expires_at
+        started_at, host, boot_id, pid, version, work_dir_id, groups, work_dir, lease_s, last_heartbeat_at, lease_expires_at
     )
     VALUES (
-        p_host, p_boot_id, p_pid, p_version, p_work_dir_id, p_groups, p_work_dir, p_lease_s,
+        clock(), p_host, p_boot_id, p_pid, p_version, p_work_dir_id, p_groups, p_work_dir, p_lease_s,
         clock(), clock() + make_interval(secs => p_lease_s)
     )
     RETURNING id INTO v_id;

@@ -24,9 +24,9 @@ AS $$
             ) AS busiest
         ), '[]'),
         'dispatchers', coalesce((
-            SELECT jsonb_agg(jsonb_build_object('host', host, 'up', up, 'age_s', age_s))
+            SELECT jsonb_agg(jsonb_build_object('host', host, 'up', up, 'draining', draining, 'age_s', age_s))
             FROM (
-                SELECT host, bool_and(lease_expires_at > clock()) AS up,
+                SELECT host, bool_and(lease_expires_at > clock()) AS up, bool_or(draining) AS draining,
                     extract(EPOCH FROM clock() - min(last_heartbeat_at)) AS age_s
                 FROM dispatchers WHERE NOT closed GROUP BY host
             ) AS hosts
