@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from dispatcher.errors import DispatchError
-from dispatcher.host import linux, mounts, pidfd
+from dispatcher.host import mounts, pidfd
 
 
 def recorded_pid(runs: Path) -> int | None:
@@ -75,6 +75,8 @@ def find_by_pid(pid: int, since_s: float) -> LockHolder | None:
     For a dispatcher whose work directory was deleted, and its lock with that. A process that began later only has its
     pid; so has one in another container, which holds no lock.
     """
+    from dispatcher.host import linux  # it imports trio, and the command line is to be quick
+
     try:
         descriptor = os.pidfd_open(pid)
         began = linux.place_of(pid).began
