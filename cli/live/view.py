@@ -62,7 +62,9 @@ def dispatchers(rows: Sequence[DispatcherRow]) -> Text:
     if not rows:
         return Text("no dispatcher is running: start one with `dispatcher run`", "red")
     return Text("   ").join(
-        Text(f"dispatcher {one_line(row.host)} ♥ {duration(row.heartbeat_age_s)} ago", "green")
+        Text(f"dispatcher {one_line(row.host)} is stopping and starts nothing more", "yellow")
+        if row.alive and row.draining
+        else Text(f"dispatcher {one_line(row.host)} ♥ {duration(row.heartbeat_age_s)} ago", "green")
         if row.alive
         else Text(f"dispatcher {one_line(row.host)} silent for {duration(row.heartbeat_age_s)}", "red")
         for row in rows
