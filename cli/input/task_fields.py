@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 import typer
 
 from cli.input import values
-from cli.input.times import duration_option
+from cli.input.times import checked_duration
 from cli.show.text import text_of
 
 Parameters = ParamSpec("Parameters")
@@ -57,7 +57,7 @@ def _number(lowest: int, highest: int, help_: str) -> object:
 
 
 def _duration(help_: str) -> object:
-    return Annotated[int | None, duration_option(help_)]
+    return Annotated[str | None, typer.Option(parser=checked_duration, metavar="DURATION", help=help_)]
 
 
 FIELDS: Mapping[str, Field] = {

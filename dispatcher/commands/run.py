@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Dispatch tasks to agents until a signal ends it.
 
-    The first signal gives running agents up to `dispatcher.grace` seconds to end. Agents that still run then keep
+    The first signal gives running agents up to `dispatcher.grace` to end. Agents that still run then keep
     running until the next start takes them over. A second signal stops the agents and queues their tasks again,
     with the attempt given back. SIGHUP reads tools, groups and limits from the configuration file again.
     """

@@ -1,7 +1,8 @@
 """The settings in ``config.yaml``: one frozen struct for each section, with the defaults.
 
-Durations are in seconds and sizes in bytes. Without a file all defaults hold: the embedded server, and one group for
-each agent CLI on PATH. :func:`load` says where the file is searched for.
+A length of time is text such as ``10m`` or a number of seconds; a size is text such as ``20MiB`` or a number of bytes.
+Without a file all defaults hold: the embedded server, and one group for each agent CLI on PATH. :func:`load`
+says where the file is searched for.
 """
 
 import ipaddress
@@ -15,8 +16,11 @@ from msgspec import Meta, Struct, field, structs
 
 from dispatcher.configuration import bounded_yaml, paths, strict_yaml
 from dispatcher.configuration.secret_references import why_secret
+from dispatcher.configuration.strict_yaml import READS
+from dispatcher.durations import seconds_of
 from dispatcher.errors import UsageError
 from dispatcher.host import own_environment
+from dispatcher.quantities import bytes_of
 from wrappers.command.settings import ToolSettings
 from wrappers.registry import BUILT_IN
 
@@ -24,15 +28,15 @@ LONGEST = 1e10
 """Seconds; 317 years. PostgreSQL and file systems fail above a thousand times as much."""
 MOST_SLOTS = 2**31 - 1
 """The largest value of a PostgreSQL integer column."""
-_SECONDS = "a number of seconds, such as 600"
-_BYTES = "a number of bytes, such as 1048576"
+_SECONDS = "a length of time such as 10m, or a number of seconds such as 600"
+_BYTES = "a size such as 20MiB, or a number of bytes such as 1048576"
 
 PoolSize = Annotated[int, Meta(ge=1, le=1000)]
-Bytes = Annotated[int, Meta(ge=1, le=2**50, description=_BYTES)]
+Bytes = Annotated[int, Meta(ge=1, le=2**50, description=_BYTES, extra={READS: bytes_of})]
 Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
 Money = Annotated[float, Meta(gt=0, le=1e9, description="an amount in US dollars, such as 50")]
-Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS)]
-SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS)]
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS, extra={READS: seconds_of})]
+SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS, extra={READS: seconds_of})]
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
 Line = Annotated[
     str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}\Z", description="text without line ends")

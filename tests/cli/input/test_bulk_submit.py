@@ -65,7 +65,7 @@ def test_each_row_becomes_a_task_with_the_templates_filled_in(llmctl: Llmctl, mo
 EVERY_FIELD = {
     "tool": "claude", "prompt": "Do {{it}}", "model": "opus", "fallback-model": "haiku", "account": "main",
     "priority": 9, "name": 17, "labels": {"team": "web", "why": "a;b"}, "input": ["there:data/a", "there"],
-    "output": "out/a.md; log", "workdir": "/srv/../src", "delay": "1d", "timeout": "2h", "stall_timeout": 90,
+    "output": "out/a.md; log", "workdir": "/srv/../src", "delay": "1d", "timeout": "2h", "stall_timeout": "90s",
     "Retries": 4, "retry on": "timeout, lost", "retry-delay": "1m30s", "tenant": "acme", "queue": "night",
     "key": "k-1", "permission": "read",
 }  # fmt: skip
@@ -206,9 +206,10 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
             ["claude", "x", *COLUMNS],
             "permission: 'root' is not one of read, edit, full",
         ),
+        ('{"delay": 90}', ["claude", "x"], "delay: '90' has no unit: write 90s, 90m, 90h or 90d"),
         ('{"delay": "soon"}', ["claude", "x"], "delay: 'soon' is not a length of time"),
         ('{"at": "soon"}', ["claude", "x"], "at: 'soon' is not a time"),
-        ('{"at": "22:00", "delay": 1}', ["claude", "x"], "give at or delay, not both"),
+        ('{"at": "22:00", "delay": "1h"}', ["claude", "x"], "give at or delay, not both"),
         ('{"label": "alone"}', ["claude", "x"], "label: 'alone' is not a label: expected KEY=VALUE"),
         ('{"input": "missing"}', ["claude", "x", *COLUMNS], "input: cannot read 'missing'"),
         ('{"input": "a\\u0000b"}', ["claude", "x", *COLUMNS], "input: cannot read"),

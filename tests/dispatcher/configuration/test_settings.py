@@ -77,18 +77,31 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: {a: {account: x}}", "groups.a.tool is missing"),
         ("groups: {a: {tool: cluade}}", "groups.a.tool 'cluade' is not a known tool"),
         (
-            "execution: {timeout: 10m}",
-            "execution.timeout: expected `float`, got `str`; write a number of seconds",
+            "execution: {timeout: soon}",
+            "execution.timeout: 'soon' is not a length of time: expected a number with",
         ),
+        (
+            "execution: {timeout: [1]}",
+            "expected `float`, got `array`; write a length of time such as 10m, or a nu",
+        ),
+        (
+            "execution: {timeout: '10'}",
+            "expected `float`, got `str`; write a length of time such as 10m, or a num",
+        ),
+        ("execution: {timeout: 0s}", "execution.timeout: expected `float` > 0"),
         (
             "execution: {keep_sessions: .inf}",
             "execution.keep_sessions: expected `float` <= 10000000000.0; write",
         ),
+        ("retention: {output: 30 days}", "retention.output: '30 days' is not a length of time"),
         (
-            "retention: {output: 30d}",
-            "retention.output: expected `float | null`, got `str`; write a number of se",
+            "execution: {max_log_bytes: 20XB}",
+            "execution.max_log_bytes: '20XB' is not a size: expected a number with",
         ),
-        ("execution: {max_log_bytes: 20MB}", "got `str`; write a number of bytes, such as 1048576"),
+        (
+            "execution: {max_log_bytes: 1.5}",
+            "write a size such as 20MiB, or a number of bytes such as 1048576",
+        ),
         ("limits: {'tool:claude': 3000000000}", "limits.tool:claude: expected `int` <= 2147483647"),
         ("groups: {a: {tool: claude, max_concurrent: 3000000000}}", "max_concurrent: expected `int` <= 2147"),
         ("groups: [a]", "groups: expected keys and values, not a list"),
@@ -119,6 +132,24 @@ def test_the_defaults_of_the_design() -> None:
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in complaint(tmp_path, text)
+
+
+def test_lengths_of_time_and_sizes_have_units_or_are_plain_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEPT", "2d")
+    read = load(
+        tmp_path,
+        """
+        dispatcher: {lease_interval: 1m30s, heartbeat_interval: 0.5, grace: 0}
+        execution: {timeout: 2h, stall_timeout: null, keep_sessions: 1d, max_output_bytes: 1GB, max_log_bytes: 20MiB}
+        retention: {tasks: "${KEPT}", output: "${OUTPUT:-86400}", interval: 3600}
+        """,
+    )
+    assert (read.dispatcher.lease_interval, read.dispatcher.heartbeat_interval) == (90, 0.5)
+    assert (read.execution.timeout, read.execution.keep_sessions) == (7200, 86_400)
+    assert (read.execution.max_output_bytes, read.execution.max_log_bytes) == (10**9, 20 * 2**20)
+    assert (read.retention.tasks, read.retention.output) == (2 * 86_400, 86_400)
 
 
 def test_a_work_directory_in_a_home_that_nobody_has_is_named(tmp_path: Path) -> None:
