@@ -45,7 +45,8 @@ def bytes_of(given: str) -> int:
             f"{given!r} is not a size: expected a number with a unit, as in 500kB, 100MB or 20MiB"
         )
     number, prefix, binary = found.groups()
-    return int(number) * (1024 if binary else 1000) ** ("kMGT".index(prefix) + 1 if prefix else 0)
+    factor: int = (1024 if binary else 1000) ** ("kMGT".index(prefix) + 1 if prefix else 0)
+    return int(number) * factor
 
 
 def money(dollars: float) -> str:

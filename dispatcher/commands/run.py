@@ -39,6 +39,7 @@ def run(
 
     from msgspec.structs import replace
 
+    from dispatcher.database.connection import embedded_server
     from dispatcher.loop.service import serve
 
     def read_settings() -> "Settings":
@@ -47,4 +48,7 @@ def run(
         host = host_id or settings.dispatcher.host
         return replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
 
-    serve(read_settings(), read_settings, until_empty=until_empty, config_file=context.obj)
+    settings = read_settings()
+    if settings.database.url is None:
+        embedded_server().start()  # on purpose: also after `dispatcher db stop`
+    serve(settings, read_settings, until_empty=until_empty, config_file=context.obj)

@@ -55,9 +55,20 @@ def test_the_life_of_the_embedded_server(dispatcher: CommandLine) -> None:
     assert (asked.stdout, asked.stderr) == ("0\n", "")
 
     assert dispatcher("db", "status").returncode == 0
-    assert dispatcher("db", "stop").returncode == 0
-    assert dispatcher("db", "stop").stderr == "the embedded server was not running\n"
-    assert "not running" in dispatcher("db", "status").stdout
+    stopped = dispatcher("db", "stop")
+    assert (stopped.returncode, stopped.stderr) == (
+        0,
+        "the embedded server has stopped; `dispatcher db start` starts it\n",
+    )
+    assert dispatcher("db", "stop").stderr.startswith("the embedded server was not running; ")
+    status = dispatcher("db", "status")
+    assert "not running: stopped on purpose; `dispatcher db start` starts it" in status.stdout
+    assert status.returncode == ExitCode.DATABASE
+    refused = dispatcher("migrate")
+    assert (refused.returncode, refused.stderr) == (
+        ExitCode.DATABASE,
+        "error: the embedded server was stopped on purpose: `dispatcher db start` starts it\n",
+    )
     assert dispatcher("db", "start").returncode == 0
     assert dispatcher("db", "status").returncode == 0
 
