@@ -118,7 +118,9 @@ FIELDS: Mapping[str, Field] = {
     "retry-delay": Field(
         "backoff_s",
         values.seconds,
-        _duration("Wait this long before the first retry, then twice as long each time; 30s unless given."),
+        _duration(
+            "Wait at least this long before the first retry, then twice as long each time; 30s unless given."
+        ),
     ),
     "tenant": Field(
         "tenant_id",

@@ -373,7 +373,7 @@ def test_a_session_that_cannot_go_on_costs_no_attempt_and_the_task_starts_over(
     db.finish(me, claim_one(db, me), "invalid_request")
     assert (db.status(task.number), attempt(db, task.number)) == (("queued", "retry"), 0)
 
-    time.passes(300)
+    time.passes(375)
     again = claim_one(db, me)
     assert again.answer["session_id"] is None
     db.finish(me, again, "invalid_request")
