@@ -12,6 +12,7 @@ from msgspec import Raw
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
 from sql.rows import (
     ActiveTask,
+    CappedTool,
     DispatcherRow,
     DriftedCounter,
     DriftedTally,
@@ -281,6 +282,10 @@ def remove_group(group: str) -> Call[None]:
 
 def list_limits() -> Call[list[LimitRow]]:
     return Call("list_limits", {}, many(LimitRow))
+
+
+def capped_tools() -> Call[list[CappedTool]]:
+    return Call("capped_tools", {}, many(CappedTool))
 
 
 def set_limit(scope: str, max_concurrent: int) -> Call[None]:

@@ -227,7 +227,8 @@ class Task(Struct, frozen=True):
 class GroupRow(Struct, frozen=True):
     """One row of list_groups().
 
-    ``state`` is open, full, paused, cooling, budget or probing. ``env_vars`` holds no secrets. ``spent_usd`` is what
+    ``state`` is open, full, paused, cooling, budget or probing. ``cooldown_s`` is how long a cool-down lasts, also
+    while the group is paused, or until the next budget. ``env_vars`` holds no secrets. ``spent_usd`` is what
     the runs of today (UTC) cost.
     """
 
@@ -278,6 +279,14 @@ class LimitRow(Struct, frozen=True):
 
     scope: str
     current_concurrent: int
+    max_concurrent: int
+
+
+class CappedTool(Struct, frozen=True):
+    """One row of capped_tools(): the groups of the tool have more slots than its limit allows."""
+
+    tool: str
+    slots: int
     max_concurrent: int
 
 

@@ -1,5 +1,5 @@
 -- API list_groups(): returns the worker groups with their slots and what keeps them from taking work, if anything does.
--- In the states cooling and budget, cooldown_s is how long that lasts at least. spent_usd is what its runs cost today
+-- cooldown_s is how long a cool-down lasts, also while the group is paused, or until the next budget. spent_usd is what its runs cost today
 -- (UTC). A confined session counts the queued tasks of its own tenants, and
 -- sees neither the variables of a group nor where its login is; see sees_accounts().
 CREATE OR REPLACE FUNCTION list_groups()
@@ -41,7 +41,10 @@ AS $$
         END AS state
     ) AS seen
     CROSS JOIN LATERAL (
-        SELECT CASE state WHEN 'cooling' THEN cooldown_until WHEN 'budget' THEN next_day(clock()) END AS opens_at
+        SELECT CASE
+            WHEN cooldown_until > clock() THEN cooldown_until
+            WHEN state = 'budget' THEN next_day(clock())
+        END AS opens_at
     ) AS opening
     ORDER BY g.tool, g.group_name
 $$;
