@@ -260,14 +260,33 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 def load(file: Path | None = None) -> Settings:
     """Read the settings. Raises :class:`UsageError` with the file, the key and what is expected there.
 
-    The file is the first of these: ``file`` (the option ``--config``), ``LLMCTL_CONFIG``, and
-    :func:`dispatcher.configuration.paths.default_config_file` if that exists. ``LLMCTL_DATABASE_URL`` overrides
+    ``file`` is the one of the option ``--config``, see :func:`config_file`. ``LLMCTL_DATABASE_URL`` overrides
     ``database.url``.
     """
-    settings = _read(file)
+    found = config_file(file)
+    settings = (
+        Settings() if found is None else strict_yaml.build(Settings, bounded_yaml.read(found), str(found))
+    )
     if url := own_environment.variable("LLMCTL_DATABASE_URL"):
         return structs.replace(settings, database=structs.replace(settings.database, url=url))
     return settings
+
+
+def config_file(file: Path | None = None) -> Path | None:
+    """Return the file that counts, or None where there is none.
+
+    It is the first of these: ``file``, ``LLMCTL_CONFIG``, and those of
+    :func:`dispatcher.configuration.paths.config_files` that exist. Raises :class:`UsageError` if one of the first two
+    is named but does not exist, and if a place cannot be looked at.
+    """
+    named = os.environ.get("LLMCTL_CONFIG")
+    if file is None and named:
+        file = paths.expanded(named)
+    if file is not None:
+        if not _is_there(file):
+            raise UsageError(f"there is no configuration file {file}")
+        return file
+    return next(filter(_is_there, paths.config_files()), None)
 
 
 def is_loopback(host: str) -> bool:
@@ -278,19 +297,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _read(file: Path | None) -> Settings:
-    named = os.environ.get("LLMCTL_CONFIG")
-    if file is None and named:
-        file = paths.expanded(named)
-    if file is None:
-        file = paths.default_config_file()
-        if not _is_there(file):
-            return Settings()
-    elif not _is_there(file):
-        raise UsageError(f"there is no configuration file {file}")
-    return strict_yaml.build(Settings, bounded_yaml.read(file), str(file))
 
 
 def _is_there(file: Path) -> bool:

@@ -18,6 +18,7 @@ from dispatcher import __version__
 from dispatcher.configuration import logs, paths
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
+from dispatcher.configuration.settings import config_file as config_in_force
 from dispatcher.database.apply_settings import apply_settings
 from dispatcher.database.connection import Connection, connect, execute, translate, translated
 from dispatcher.database.migrate import open_database
@@ -94,7 +95,12 @@ async def _run_loop(
             work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
             with translated():
                 dispatcher_id = execute(connection, _registration(settings, work_directory.id))
-        log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
+        log.info(
+            "dispatcher started",
+            id=dispatcher_id,
+            work_dir=str(settings.execution.work_directory()),
+            config=str(config_in_force(config_file) or "none"),
+        )
         files = LargeFiles(paths.home() / "files" / database_id)
         configuration = CurrentConfiguration(settings, wrappers)
         with assembled(configuration, work_directory, files, dispatcher_id) as loop:

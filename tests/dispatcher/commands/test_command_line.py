@@ -25,7 +25,7 @@ class CommandLine:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         return subprocess.run(
             [*DISPATCHER, *arguments],
-            env={**inherited, "LLMCTL_HOME": str(self.home), **variables},
+            env={**inherited, "LLMCTL_HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home), **variables},
             capture_output=True,
             text=True,
             check=False,

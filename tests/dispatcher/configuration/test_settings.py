@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.checks.checklist import check_config_file
 from dispatcher.configuration import settings
 from dispatcher.errors import UsageError
 from tests.dispatcher.configuration.files import complaint, load
@@ -16,6 +17,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in ("LLMCTL_CONFIG", "LLMCTL_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLMCTL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
 
 
 def test_the_example_of_the_design_is_understood(tmp_path: Path) -> None:
@@ -186,16 +188,20 @@ def test_a_file_that_may_not_be_looked_for_is_named(
             as_user(NOBODY, settings.load)
 
 
-def test_the_option_comes_before_the_variable_and_the_variable_before_the_home(
+def test_the_option_comes_first_then_the_variable_then_the_home_and_then_the_users_own_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("option", "variable", "home"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.yaml").write_text(f"database: {{name: from_{name}}}")
-    assert settings.load().database.name == "from_home"
-    monkeypatch.setenv("LLMCTL_CONFIG", str(tmp_path / "variable/config.yaml"))
-    assert settings.load().database.name == "from_variable"
-    assert settings.load(tmp_path / "option/config.yaml").database.name == "from_option"
+    assert check_config_file().what == (
+        f"no config.yaml: looked at {tmp_path}/home/config.yaml and {tmp_path}/user/llmctl/config.yaml"
+    )
+    for name in ("user/llmctl", "home", "variable", "option"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.yaml").write_text(f"database: {{name: {name}}}")
+        if name == "variable":
+            monkeypatch.setenv("LLMCTL_CONFIG", str(tmp_path / "variable/config.yaml"))
+        option = tmp_path / "option/config.yaml" if name == "option" else None
+        assert settings.load(option).database.name == name
+        assert check_config_file(option).what == str(tmp_path / name / "config.yaml")
 
 
 def test_a_config_file_in_the_current_directory_is_not_read(
