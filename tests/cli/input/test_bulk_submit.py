@@ -270,6 +270,29 @@ def test_a_bad_row_is_named_and_nothing_is_queued(
     assert how_many(database) == 0
 
 
+def test_ten_bad_rows_are_named_and_all_are_counted(llmctl: Llmctl, database: str) -> None:
+    good, bad = '{"delay": "1h"}\n', '{"delay": 90}\n'
+    refused = llmctl("submit", "--from", "-", "claude", "x", stdin=good + bad * 40 + good + "{")
+    first, *named, hidden = refused.err.splitlines()
+    assert (refused.code, refused.out, how_many(database)) == (2, "", 0)
+    assert first == "error: 41 rows are wrong:"
+    assert named == [
+        f"  standard input:{line}: delay: '90' has no unit: write 90s, 90m, 90h or 90d"
+        for line in range(2, 12)
+    ]
+    assert hidden == "  …and 31 more (nothing was queued)"
+    shown = llmctl("submit", "--dry-run", "--from", "-", "claude", "x", stdin=bad * 2)
+    assert (shown.code, shown.err.splitlines()[0]) == (2, "error: 2 rows are wrong:")
+
+
+def test_bad_rows_of_a_chunk_are_named_without_reading_the_next_one(llmctl: Llmctl, database: str) -> None:
+    rows = "{}\n" * 2 + '{"delay": 1}\n' * 2 + '{"delay": 2}\n' * 2
+    refused = llmctl("submit", "--from", "-", "claude", "x", "--chunk", "2", stdin=rows)
+    assert refused.err.startswith("error: 2 rows are wrong:\n  standard input:3: delay: '1' has no unit")
+    assert "2 tasks up to line 2 are queued" in refused.err
+    assert how_many(database) == 2
+
+
 def test_a_file_from_somebody_else_reads_no_file_and_chooses_no_directory_and_no_permission(
     llmctl: Llmctl, database: str
 ) -> None:

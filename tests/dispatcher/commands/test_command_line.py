@@ -149,6 +149,11 @@ def test_the_version_is_told(dispatcher: CommandLine) -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, f"dispatcher {__version__}\n", "")
 
 
+def test_without_a_command_both_programs_print_their_help(dispatcher: CommandLine) -> None:
+    bare = dispatcher()
+    assert (bare.returncode, bare.stdout, bare.stderr) == (0, dispatcher("--help").stdout, "")
+
+
 @pytest.mark.parametrize("words", [[], ["db"]])
 def test_help_lists_each_command_with_a_whole_sentence(dispatcher: CommandLine, words: list[str]) -> None:
     short, long = dispatcher(*words, "-h"), dispatcher(*words, "--help")

@@ -173,7 +173,6 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "Missing argument"),
         (["clade", "x"], "unknown tool 'clade'; known are claude, codex, gemini"),
         (["gemini", "x"], "no worker group serves tool gemini"),
         (["claude", "x", "--account", "other"], "no worker group serves tool claude with account 'other'"),
@@ -207,6 +206,12 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "-f", "binary"], "the prompt in binary is not UTF-8"),
         (["claude", "-f", "nul"], "the prompt contains a NUL character"),
         (["claude", ""], "the prompt is empty"),
+        (["claude"], "standard input holds no prompt"),
+        (
+            ["Fix the bug"],
+            "'Fix the bug' is not a tool: expected claude, codex, gemini or a tool of config.yaml, and",
+        ),
+        ([], "there is no tool: expected claude, codex, gemini or a tool of config.yaml"),
         (["claude", "  \n"], "the prompt is empty"),
         (["claude", "fix", "the", "bug"], "unexpected extra argument"),
         (["claude", "x", "--nmae", "y"], "No such option: --nmae"),
