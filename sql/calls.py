@@ -14,6 +14,7 @@ from sql.output_rows import LogState, OutputPiece, StoredFile, WholeTask
 from sql.rows import (
     ActiveTask,
     BulkResult,
+    CappedTool,
     DispatcherRow,
     DriftedCounter,
     DriftedTally,
@@ -306,6 +307,10 @@ def remove_group(group: str) -> Call[None]:
 
 def list_limits() -> Call[list[LimitRow]]:
     return Call("list_limits", {}, many(LimitRow))
+
+
+def capped_tools() -> Call[list[CappedTool]]:
+    return Call("capped_tools", {}, many(CappedTool))
 
 
 def set_limit(scope: str, max_concurrent: int) -> Call[None]:

@@ -269,8 +269,9 @@ class GroupRow(Struct, frozen=True):
     """One row of list_groups().
 
     ``state`` is open, full, paused, cooling, budget or probing. A group is paused until somebody resumes it, or while
-    no dispatcher can run it; ``reason`` says which, and of an open one where it cannot run. ``env_vars`` holds no
-    secrets. ``spent_usd`` is what the runs of today (UTC) cost.
+    no dispatcher can run it; ``reason`` says which, and of an open one where it cannot run. ``cooldown_s`` is how long
+    a cool-down lasts, also while the group is paused, or until the next budget. ``env_vars`` holds no secrets.
+    ``spent_usd`` is what the runs of today (UTC) cost.
     """
 
     group_name: str
@@ -322,6 +323,14 @@ class LimitRow(Struct, frozen=True):
 
     scope: str
     current_concurrent: int
+    max_concurrent: int
+
+
+class CappedTool(Struct, frozen=True):
+    """One row of capped_tools(): the groups of the tool have more slots than its limit allows."""
+
+    tool: str
+    slots: int
     max_concurrent: int
 
 

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 import typer
 
 from cli.input import values
-from cli.input.times import duration_option
-from cli.show.text import words_of
+from cli.input.times import checked_duration
+from cli.show.text import text_of, words_of
 from cli.show.words import TOP
 
 Parameters = ParamSpec("Parameters")
@@ -58,7 +58,7 @@ def _number(lowest: int, highest: int, help_: str) -> object:
 
 
 def _duration(help_: str) -> object:
-    return Annotated[int | None, duration_option(help_)]
+    return Annotated[str | None, typer.Option(parser=checked_duration, metavar="DURATION", help=help_)]
 
 
 FIELDS: Mapping[str, Field] = {
@@ -119,7 +119,9 @@ FIELDS: Mapping[str, Field] = {
     "retry-delay": Field(
         "backoff_s",
         values.seconds,
-        _duration("Wait this long before the first retry, then twice as long each time; 30s unless given."),
+        _duration(
+            "Wait at least this long before the first retry, then twice as long each time; 30s unless given."
+        ),
     ),
     "tenant": Field(
         "tenant_id",

@@ -20,11 +20,16 @@ STYLES = {
 
 
 def state_of(group: GroupRow) -> str:
-    """Return ``open``, ``full``, or what stops the group, for how long and why."""
+    """Return ``open``, ``full``, or what stops the group, for how long and why; a pause hides no cool-down."""
+    cooling = group.cooldown_s is not None and group.cooldown_s > 0
     words = group.state
     if group.cooldown_s is not None and group.state == "cooling":
         words = f"cooling for {duration(group.cooldown_s)}"
-    return f"{words} ({group.reason})" if group.reason else words
+    if group.reason:
+        words += f" ({group.reason})"
+    if group.cooldown_s and cooling and group.state == "paused":
+        words += f"; cools down for {duration(group.cooldown_s)}"
+    return words
 
 
 def spending(group: GroupRow) -> str | None:

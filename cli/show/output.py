@@ -31,8 +31,17 @@ class TextOrJson(StrEnum):
     JSON = "json"
 
 
+class WriteFormat(StrEnum):
+    TEXT = "text"
+    NAME = "name"
+    JSON = "json"
+
+
 FormatOption = Annotated[Format, typer.Option("-o", "--format", help="Print in this format.")]
 TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="Print in this format.")]
+WriteFormatOption = Annotated[
+    WriteFormat, typer.Option("-o", "--format", help="Print in this format; name is the names alone.")
+]
 
 
 def show_rows(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 
@@ -20,7 +21,8 @@ from dispatcher.checks.machine import check_machine
 from dispatcher.checks.tools import check_tools
 from dispatcher.checks.work import check_groups_of_file, check_work
 from dispatcher.checks.work_directory import SUBJECT, check_work_directory
-from dispatcher.configuration.settings import Settings
+from dispatcher.configuration import paths
+from dispatcher.configuration.settings import Settings, config_file
 from dispatcher.database.connection import Connection, NoSuchDatabaseError, connect, execute, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, NotFoundError
@@ -64,6 +66,13 @@ def check(settings: Settings) -> list[Finding]:
     findings += _findings_of(lambda: check_env_files(wrappers, here, root), "groups")
     findings += _findings_of(lambda: check_machine(wrappers, here), "machine")
     return findings
+
+
+def check_config_file(file: Path | None = None) -> Finding:
+    """Name the config.yaml that counts, or the places without one; ``file`` is the one of --config."""
+    if found := config_file(file):
+        return ok("config", str(found))
+    return ok("config", f"no config.yaml: looked at {' and '.join(map(str, paths.config_files()))}")
 
 
 def check_group(settings: Settings, name: str) -> list[Finding]:

@@ -62,6 +62,11 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
         if maximum == 0:
             remedy = f"`llmctl limit set {scope} 1`, or more"
             findings.append(warning(f"limit {scope}", "is 0: its tasks wait for ever", remedy))
+        elif slots > maximum:
+            words = f"is lower than the {slots} slots of its groups: at most {maximum} agents run at a time"
+            findings.append(
+                warning(f"limit {scope}", words, f"to raise it: `llmctl limit set {scope} {slots}`")
+            )
         elif 0 < slots < maximum:
             never_reached.append(f"{scope} ({maximum}, its groups have {slots})")
     if never_reached:

@@ -22,7 +22,7 @@ def stop(
 ) -> None:
     """End the dispatcher of this work directory, and wait for its end.
 
-    Its agents have up to `dispatcher.grace` seconds to end. Those that do not end keep running until the next start.
+    Its agents have up to `dispatcher.grace` to end. Those that do not end keep running until the next start.
     """
     settings = settings_of(context)
     work_dir = settings.execution.work_directory()

@@ -158,12 +158,15 @@ def test_output_without_room_is_an_error_of_one_line(without_database: Llmctl) -
         assert (refused.returncode, refused.stderr) == (1, complaint)
 
 
+WAYS = "hint: `llmctl submit TOOL 'PROMPT'`, `llmctl submit TOOL -f FILE`, or `… | llmctl submit TOOL`\n"
+
+
 @pytest.mark.parametrize(
     ("words", "closed", "ended"),
     [
         ("cli.main --help", ">&-", (0, "")),
         ("cli.main show 1", "2>&-", (4, "")),
-        ("cli.main submit claude", "<&-", (2, "error: the prompt is empty\n")),
+        ("cli.main submit claude", "<&-", (2, f"error: standard input holds no prompt\n{WAYS}")),
         ("dispatcher.commands.main --help", ">&-", (0, "")),
         ("dispatcher.commands.main check", ">&- 2>&-", (1, "")),
     ],

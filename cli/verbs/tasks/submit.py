@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.input.prompts import PromptFileOption, read_prompt
+from cli.input.prompts import PromptFileOption, read_prompt, require_tool
 from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
@@ -122,8 +122,7 @@ def submit(
         return _submit_file(from_, from_format, columns, given, options)
     if any(one is not None for one in (columns, chunk, from_format)):
         raise UsageError("--columns, --chunk and --from-format need --from FILE")
-    if tool is None:
-        raise UsageError("Missing argument 'TOOL'", hint="`llmctl submit --help` shows how")
+    tool = require_tool(tool, prompt, file)
     return _submit_one({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}, options)
 
 

@@ -61,7 +61,10 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
     max_attempts: Annotated[int | None, Meta(description="Start it at most so often; 3 unless given.")] = None
     backoff_s: Annotated[
-        float | None, Meta(description="Seconds before the second attempt, then twice as long each time; 30.")
+        float | None,
+        Meta(
+            description="Fewest seconds before the second attempt, then twice as many each time, up to 300; 30."
+        ),
     ] = None
     retry_on: Annotated[
         Sequence[str] | None,

@@ -40,6 +40,11 @@ class ServerPlace:
     def lock(self) -> Path:
         return self.directory / "lock"
 
+    @property
+    def stopped(self) -> Path:
+        """The file that is there while the server is stopped on purpose."""
+        return self.directory / "stopped"
+
     def socket_directory(self) -> Path:
         """Return the directory of the running server's socket, or the one that the next server would use.
 

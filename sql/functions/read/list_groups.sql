@@ -1,6 +1,7 @@
 -- API list_groups(): returns the worker groups with their slots and what keeps them from taking work, if anything does.
--- In the states cooling and budget, cooldown_s is how long that lasts at least. spent_usd is what its runs cost today
--- (UTC). A group that no dispatcher at work can run is paused, too; if another one can, the reason is a remark. A confined session counts the queued tasks of its own tenants, and
+-- cooldown_s is how long a cool-down lasts, also while the group is paused, or until the next budget. spent_usd is what
+-- its runs cost today (UTC). A group that no dispatcher at work can run is paused, too; if another one can, the reason is
+-- a remark. A confined session counts the queued tasks of its own tenants, and
 -- sees neither the variables of a group nor where its login is; see sees_accounts().
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
@@ -46,7 +47,10 @@ AS $$
         END AS state
     ) AS seen
     CROSS JOIN LATERAL (
-        SELECT CASE state WHEN 'cooling' THEN cooldown_until WHEN 'budget' THEN next_day(clock()) END AS opens_at
+        SELECT CASE
+            WHEN cooldown_until > clock() THEN cooldown_until
+            WHEN state = 'budget' THEN next_day(clock())
+        END AS opens_at
     ) AS opening
     ORDER BY g.tool, g.group_name
 $$;

@@ -181,7 +181,7 @@ def test_wait_waits_for_all_and_fails_if_one_fails(
 
 def test_waiting_has_a_timeout_and_json(llmctl: Llmctl, dispatcher: PlayedDispatcher, modules: Path) -> None:
     submit = ("submit", "--from", "modules.csv", "claude", "{{module}}", "--key", "{{module}}")
-    late = llmctl(*submit, "--wait", "--wait-timeout", "1", "-q")
+    late = llmctl(*submit, "--wait", "--wait-timeout", "1s", "-q")
     assert (late.code, late.out) == (124, "")
     assert late.err.splitlines() == [
         *("1", "2", "error: not ended in time: 1 2", "hint: they go on; `llmctl wait 1 2` waits again")

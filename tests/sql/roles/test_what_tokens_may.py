@@ -65,6 +65,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "act_on_tasks": 'select * from act_on_tasks(\'retry\', \'{"tenant": "zz", "numbers": [1]}\')',
     "find_token": "select * from find_token('zz')",
     "cancel_task": "select cancel_task('2')",
+    "capped_tools": "select * from capped_tools()",
     "check_counters": "select * from check_counters()",
     "check_tallies": "select * from check_tallies()",
     "clear_cooldown": "select clear_cooldown('main')",

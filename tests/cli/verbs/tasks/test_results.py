@@ -220,7 +220,7 @@ def test_submit_wait_of_a_canceled_task_fails(llmctl: Llmctl, dispatcher: Played
 
 
 def test_submit_wait_has_a_timeout_and_leaves_the_task(llmctl: Llmctl) -> None:
-    late = llmctl("submit", "claude", "x", "--wait", "--wait-timeout", "1")
+    late = llmctl("submit", "claude", "x", "--wait", "--wait-timeout", "1s")
     assert (late.code, late.out) == (124, "")
     assert llmctl("result", "1").code == 8
 

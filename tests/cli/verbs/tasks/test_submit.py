@@ -52,7 +52,7 @@ def test_every_option_arrives(llmctl: Llmctl) -> None:
                 "nightly",
             ),
             *("--label", "team=web", "--label", "why=a=b", "--output", "out/report.md", "--output", "log"),
-            *("--timeout", "2h", "--stall-timeout", "90", "--retries", "4", "--retry-delay", "1m30s"),
+            *("--timeout", "2h", "--stall-timeout", "90s", "--retries", "4", "--retry-delay", "1m30s"),
             *(
                 "--tenant",
                 "acme",
@@ -173,7 +173,6 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "Missing argument"),
         (["clade", "x"], "unknown tool 'clade'; known are claude, codex, gemini"),
         (["gemini", "x"], "no worker group serves tool gemini"),
         (["claude", "x", "--account", "other"], "no worker group serves tool claude with account 'other'"),
@@ -181,6 +180,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--priority", "99999999999"], "is not in the range"),
         (["claude", "x", "--priority", "high"], "'high' is not a valid int"),
         (["claude", "x", "--delay", "soon"], "'soon' is not a length of time"),
+        (["claude", "x", "--delay", "90"], "'90' has no unit: write 90s, 90m, 90h or 90d"),
         (["claude", "x", "--delay", "4000d"], "longer than ten years"),
         (["claude", "x", "--at", "25:00"], "'25:00' is not a time"),
         (["claude", "x", "--at", "tomorrow"], "'tomorrow' is not a time"),
@@ -190,7 +190,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--label", "alone"], "'alone' is not a label: expected KEY=VALUE"),
         (["claude", "x", "--label", "a=1", "--label", "a=2"], "the label a is given twice"),
         (["claude", "x", "--permission", "root"], "'root' is not one of"),
-        (["claude", "x", "--wait-timeout", "5"], "--wait-timeout needs --wait"),
+        (["claude", "x", "--wait-timeout", "5s"], "--wait-timeout needs --wait"),
         (["claude", "x", "--key", ""], "must not be empty"),
         (["claude", "x", "--queue", ""], "must not be empty"),
         (["claude", "x", "--tenant", "a\nb"], "must not hold control characters"),
@@ -206,6 +206,12 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "-f", "binary"], "the prompt in binary is not UTF-8"),
         (["claude", "-f", "nul"], "the prompt contains a NUL character"),
         (["claude", ""], "the prompt is empty"),
+        (["claude"], "standard input holds no prompt"),
+        (
+            ["Fix the bug"],
+            "'Fix the bug' is not a tool: expected claude, codex, gemini or a tool of config.yaml, and",
+        ),
+        ([], "there is no tool: expected claude, codex, gemini or a tool of config.yaml"),
         (["claude", "  \n"], "the prompt is empty"),
         (["claude", "fix", "the", "bug"], "unexpected extra argument"),
         (["claude", "x", "--nmae", "y"], "No such option: --nmae"),
