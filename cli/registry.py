@@ -4,6 +4,8 @@ So the help of `llmctl` and the shell's completion cost no more than typer itsel
 would add a quarter (measured).
 """
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -43,10 +45,59 @@ VERBS = (
 )
 
 
-class Verbs(TyperGroup):
-    """Knows the name and the help of each verb, and finds its options in its module when it is called."""
+MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("add", "create", "new", "queue", "run", "sbatch", "schedule"), "submit"),
+    **dict.fromkeys(("ps", "queued", "squeue", "status", "tasks"), "ls"),
+    **dict.fromkeys(("describe", "info", "inspect", "view"), "show"),
+    **dict.fromkeys(("follow", "log", "output", "stdout", "tail"), "logs"),
+    **dict.fromkeys(("answer", "answers", "results"), "result"),
+    **dict.fromkeys(("abort", "delete", "kill", "remove", "rm", "scancel", "stop", "terminate"), "cancel"),
+    **dict.fromkeys(("again", "redo", "requeue", "rerun", "restart"), "retry"),
+    **dict.fromkeys(("attempts", "history", "sacct"), "runs"),
+    **dict.fromkeys(("cat", "download", "fetch"), "files get"),
+    **dict.fromkeys(("cost", "costs", "summary", "usage"), "stats"),
+    **dict.fromkeys(("chat", "continue"), "reply"),
+    **dict.fromkeys(("account", "accounts", "groups", "slots"), "group list"),
+    **dict.fromkeys(("drain", "pause"), "group pause"),
+    **dict.fromkeys(("resume", "start", "unpause"), "group resume"),
+    **dict.fromkeys(("cool", "cooldown"), "group cool"),
+    **dict.fromkeys(("limits", "throttle"), "limit list"),
+    **dict.fromkeys(("check", "health"), "doctor"),
+    "help": "--help",
+    "version": "--version",
+}
+"""What people mean by words that other programs have for it."""
+
+DESTROYS = frozenset({"prune", "remove", "rm"})
+"""Verbs that delete things: what somebody typed by mistake never leads there."""
+
+
+class Suggesting(TyperGroup):
+    """A family of verbs that says what was meant by a word that is none of them."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes | {"suggest_commands": False})
 
     # Any: the types that the base class names here are not public in typer.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as error:
+            if args[0] not in self.commands and not args[0].startswith("-"):
+                shown = [name for name, command in self.commands.items() if not command.hidden]
+                error.message = f"No such command {args[0]!r}.{_meant(ctx.command_path, args[0], shown)}"
+            raise
+
+
+def _meant(path: str, typed: str, verbs: Collection[str]) -> str:
+    meant = [MEANT[typed]] if path == "llmctl" and typed in MEANT else get_close_matches(typed, verbs)
+    harmless = [f"`{path} {verb}`" for verb in meant if verb not in DESTROYS]
+    return f" Did you mean {' or '.join(harmless)}?" if harmless else ""
+
+
+class Verbs(Suggesting):
+    """Knows the name and the help of each verb, and finds its options in its module when it is called."""
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, known, rest = super().resolve_command(ctx, args)
         verb = next((verb for verb in VERBS if name in (verb.name, verb.alias)), None)
@@ -63,6 +114,7 @@ class Verbs(TyperGroup):
 def family(about: str | None = None) -> typer.Typer:
     """Return an app for the verbs of one module, in the style of all others."""
     return typer.Typer(
+        cls=Suggesting,
         help=about,
         rich_markup_mode=None,  # rich would be imported for each help page
         add_completion=False,
