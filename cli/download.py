@@ -12,6 +12,8 @@ from dispatcher.errors import DispatchError, UsageError, WrongStateError
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
+
 
 class Destination:
     """A directory to write to. It may itself be a link; below it no link is followed."""
@@ -61,7 +63,8 @@ class Destination:
             yield place
 
     def _create(self, directory: int, name: str, content: Iterable[bytes], mode: int) -> None:
-        draft = f".llmctl-{secrets.token_hex(8)}" if self._force else name
+        """Write to a draft first, so that also a command that is killed leaves no half of a file under its name."""
+        draft = f".llmctl-{secrets.token_hex(8)}"
         descriptor = os.open(draft, _NEW, 0o600, dir_fd=directory)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -70,6 +73,23 @@ class Destination:
                 os.fchmod(file.fileno(), mode)
             if self._force:
                 os.replace(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
+            else:
+                _rename_to_new(directory, draft, name)
         except BaseException:
-            os.unlink(draft, dir_fd=directory)
+            with contextlib.suppress(FileNotFoundError):  # an interrupt may come when it has its name already
+                os.unlink(draft, dir_fd=directory)
             raise
+
+
+def _rename_to_new(directory: int, draft: str, name: str) -> None:
+    """Rename the draft. Raises FileExistsError where something has the name by now: a plain rename would replace it."""
+    try:
+        os.link(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.unlink(draft, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        # On a file system without links, only a program that writes at the same moment could be in the way.
+        if name in os.listdir(directory):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        os.rename(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
