@@ -29,6 +29,7 @@ from sql.rows import (
     StoredFile,
     Submitted,
     Task,
+    TaskResult,
     TaskRow,
     TaskState,
     TokenRow,
@@ -134,6 +135,11 @@ def count_tasks(tool: str | None = None) -> Call[list[StateCount]]:
 
 def task_states(tasks: Sequence[str]) -> Call[list[TaskState]]:
     return Call("task_states", {"tasks": as_array(tasks)}, many(TaskState))
+
+
+def read_results(tasks: Sequence[str]) -> Call[list[TaskResult]]:
+    """Read what came of tasks, lowest number first: as many as fit into one result, and at least one."""
+    return Call("read_results", {"tasks": as_array(tasks)}, many(TaskResult), result_size=LARGEST_TEXT)
 
 
 def why_waiting(task: str) -> Call[str | None]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class Submitted(Struct, frozen=True):
@@ -78,6 +79,27 @@ class TaskState(Struct, frozen=True):
     @property
     def ended(self) -> bool:
         return self.status in ("succeeded", "failed", "canceled")
+
+
+class TaskResult(Struct, frozen=True):
+    """One row of read_results(): what came of a task.
+
+    ``result`` has the answer as ``text``; None until the task succeeds. ``why`` says why a queued task does not run.
+    """
+
+    number: int
+    id: UUID
+    name: str | None
+    status: str
+    why: str | None
+    error_class: str | None
+    error_message: str | None
+    result: Mapping[str, object] | None
+
+    @property
+    def text(self) -> str | None:
+        """The answer; None if there is none."""
+        return str((self.result or {}).get("text", "")) if self.status == "succeeded" else None
 
 
 class LogState(Struct, frozen=True):
@@ -169,6 +191,16 @@ class FileRow(Struct, frozen=True):
     mode: int
     run_no: int | None
     stored: str
+
+
+class TaskFileRow(FileRow, frozen=True):
+    """A row of list_files() in a list of the files of several tasks."""
+
+    number: int
+
+    @classmethod
+    def of(cls, number: int, row: FileRow) -> Self:
+        return cls(**structs.asdict(row), number=number)
 
 
 class StoredFile(Struct, frozen=True):
