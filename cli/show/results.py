@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from cli.show.output import TextOrJson, say, to_json, write
 from dispatcher.errors import ExitCode
 from dispatcher.terminal import one_line
-from sql.rows import TaskResult
+from sql.output_rows import TaskResult
 
 MOST_NAMED = 50
 """A message names at most this many tasks, and counts more."""

@@ -6,7 +6,7 @@ from cli.database.log_reading import CaughtUp, Missing, News, RunBegins, RunEnde
 from cli.show.line_prefix import LinePrefix, prefix_of
 from cli.show.tail import Tail
 from dispatcher.log_views import Raw, View, remarks, view_of
-from sql.rows import LogState
+from sql.output_rows import LogState
 
 
 class LogText:

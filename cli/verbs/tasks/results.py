@@ -18,7 +18,7 @@ from dispatcher.errors import ExitCode, UsageError
 from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
-    from sql.rows import TaskResult
+    from sql.output_rows import TaskResult
 
 app = family()
 
