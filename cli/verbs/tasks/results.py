@@ -70,14 +70,18 @@ def result(
 def _print_results(pages: "Iterable[Sequence[TaskResult]]", output: ResultFormat) -> ExitCode:
     from cli.show.results import explain, heading_of, show_answer
 
+    if output is ResultFormat.JSON:
+        results = [one for page in pages for one in page]
+        write(to_json(results))
+        return max(map(explain, results), default=ExitCode.OK)
     worst, above = ExitCode.OK, ""
     for page in pages:
         for one in page:
-            if output is ResultFormat.TEXT:
+            if output is ResultFormat.JSONL:
+                write(to_json(one, indent=False))
+            else:
                 show_answer(one, above + heading_of(one))
                 above = "\n"
-            else:
-                write(to_json(one, indent=False))
             worst = max(worst, explain(one))
     return worst
 
