@@ -48,7 +48,7 @@ def test_each_line_says_which_task_it_is_of(
     prints(first, b"one\ntwo\nlast")
     prints(second, b"uno\n")
     dispatcher.finish(first, final_text="yes")
-    dispatcher.finish(second, error_class="unknown", error_message="it broke")
+    dispatcher.finish(second, error_class="invalid_request", error_message="it broke")
     shown = llmctl("logs", "-l", "batch=x")
     assert (shown.code, shown.out) == (0, "[1] one\n[1] two\n[1] last\n[2] uno\n")
     assert shown.err == "[2] run 1 failed: it broke\n"
@@ -63,7 +63,7 @@ def test_several_tasks_are_followed_at_once_and_lines_stay_whole(
     prints(first, b"begun, ")
     with llmctl.start("logs", "-f", "1", "2") as following:
         assert following.stdout is not None
-        listens(llmctl, dispatcher, "log_state")
+        listens(llmctl, dispatcher, "read_output")
         prints(second, b"uno\n")
         assert following.stdout.readline() == "[2] uno\n"
         prints(first, b"ended\n")
