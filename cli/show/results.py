@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from cli.show.output import TextOrJson, say, to_json, write
+from cli.show.words import state_word
 from dispatcher.errors import ExitCode
 from dispatcher.terminal import one_line
 from sql.output_rows import TaskResult
@@ -44,7 +45,7 @@ def explain(result: TaskResult) -> ExitCode:
         case "canceled":
             say(f"error: task {result.number} was canceled")
             return ExitCode.FAILED
-    say(f"task {result.number} is {result.status}{f': {result.why}' if result.why else ''}")
+    say(f"task {result.number} is {state_word(result.status)}{f': {result.why}' if result.why else ''}")
     return ExitCode.PENDING
 
 

@@ -58,7 +58,8 @@ def list_files(selector: Selector, output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.task_tables import FILES
     from sql import calls
-    from sql.rows import FileRow, TaskFileRow
+    from sql.output_rows import TaskFileRow
+    from sql.rows import FileRow
 
     with opened() as db:
         if is_single(selector):

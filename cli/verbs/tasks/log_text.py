@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cli.database.log_reading import CaughtUp, Missing, News, RunBegins, RunEnded
 from cli.show.line_prefix import LinePrefix, prefix_of
 from cli.show.tail import Tail
+from cli.show.words import state_word
 from dispatcher.log_views import Raw, View, remarks, view_of
 from sql.output_rows import LogState
 
@@ -36,7 +37,7 @@ class LogText:
                 yield from self._rest_of_tail()
                 if state.run_no is None and not self._is_waiting:
                     self._is_waiting = True
-                    yield f"task {state.number} is {state.task_status} and has not started yet"
+                    yield f"task {state.number} is {state_word(state.task_status)} and has not started yet"
             case RunEnded(state):
                 self._has_ended_runs = True
                 yield from self._cut(self._view.end())

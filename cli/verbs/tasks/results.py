@@ -1,7 +1,7 @@
 """`llmctl result` and `llmctl wait`: print what came of tasks."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ from cli.download import Destination, DirectoryOption, ForceOption
 from cli.input.selectors import Selector, selecting
 from cli.input.times import duration_option
 from cli.registry import family
-from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.show.output import Format, TextOrJson, TextOrJsonOption, say, write_rows
 from cli.show.progress import Progress, progress
 from cli.verbs.tasks.selected import is_single, selected
 from dispatcher.errors import ExitCode, UsageError
@@ -69,20 +69,24 @@ def result(
 
 def _print_results(pages: "Iterable[Sequence[TaskResult]]", output: ResultFormat) -> ExitCode:
     from cli.show.results import explain, heading_of, show_answer
+    from sql.output_rows import TaskResult
 
-    if output is ResultFormat.JSON:
-        results = [one for page in pages for one in page]
-        write(to_json(results))
-        return max(map(explain, results), default=ExitCode.OK)
-    worst, above = ExitCode.OK, ""
-    for page in pages:
+    worst = ExitCode.OK
+
+    def explained() -> "Iterator[Sequence[TaskResult]]":
+        nonlocal worst
+        for page in pages:
+            yield page
+            worst = max(worst, *map(explain, page))
+
+    if output is not ResultFormat.TEXT:
+        write_rows(TaskResult.__struct_fields__, explained(), Format(output))
+        return worst
+    above = ""
+    for page in explained():
         for one in page:
-            if output is ResultFormat.JSONL:
-                write(to_json(one, indent=False))
-            else:
-                show_answer(one, above + heading_of(one))
-                above = "\n"
-            worst = max(worst, explain(one))
+            show_answer(one, above + heading_of(one))
+            above = "\n"
     return worst
 
 
