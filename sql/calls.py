@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Raw
 
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
-from sql.output_rows import LogState, OutputPiece, StoredFile, WholeTask
+from sql.output_rows import LogState, OutputPiece, StoredFile, TaskResult, WholeTask
 from sql.rows import (
     ActiveTask,
     BulkResult,
@@ -155,6 +155,11 @@ def known_values(kind: str, prefix: str = "", limit: int | None = None) -> Call[
 
 def task_states(tasks: Sequence[str]) -> Call[list[TaskState]]:
     return Call("task_states", {"tasks": as_array(tasks)}, many(TaskState))
+
+
+def read_results(tasks: Sequence[str]) -> Call[list[TaskResult]]:
+    """Read what came of tasks, lowest number first: as many as fit into one result, and at least one."""
+    return Call("read_results", {"tasks": as_array(tasks)}, many(TaskResult), result_size=LARGEST_TEXT)
 
 
 def why_waiting(task: str) -> Call[str | None]:

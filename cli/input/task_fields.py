@@ -104,6 +104,16 @@ FIELDS: Mapping[str, Field] = {
         _text("Start not before 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
     ),
     "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
+    "hold": Field(
+        "hold",
+        values.truth,
+        Annotated[
+            bool | None,
+            typer.Option(
+                "--hold", help="Hold the task: it starts only after `llmctl release`.", show_default=False
+            ),
+        ],
+    ),
     "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
     "stall-timeout": Field(
         "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for this long.")

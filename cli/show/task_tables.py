@@ -10,6 +10,7 @@ from dispatcher.durations import duration
 from dispatcher.quantities import age, count, money, size, stopwatch
 from dispatcher.remarks import ran_s, remark
 from dispatcher.terminal import one_line
+from sql.output_rows import TaskFileRow
 from sql.rows import FileRow, RunRow, Task, TaskRow
 
 STYLES = {
@@ -125,6 +126,12 @@ RUNS: Sequence[Column[RunRow]] = (
 
 
 FILES: Sequence[Column[FileRow]] = (
+    Column(
+        "TASK",
+        lambda file: str(file.number) if isinstance(file, TaskFileRow) else None,
+        right=True,
+        shown=lambda files: any(isinstance(file, TaskFileRow) for file in files),
+    ),
     Column("PATH", lambda file: file.path),
     Column("KIND", lambda file: "input" if file.is_input else "output"),
     Column("SIZE", lambda file: size(file.size_bytes), right=True),

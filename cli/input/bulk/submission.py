@@ -12,7 +12,6 @@ from types import FrameType
 from cli.database.connection import Database, opened
 from cli.database.results import wait_for
 from cli.input.bulk.bad_rows import BadRows
-from cli.input.bulk.progress import Bar
 from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
@@ -20,6 +19,7 @@ from cli.input.bulk.spool import Spool
 from cli.input.bulk.task_files import FileKind, Row, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.show.output import say
+from cli.show.progress import Progress, progress
 from dispatcher.errors import DispatchError, ExitCode, UsageError
 
 ROWS_BETWEEN_LOOKS = 1_000
@@ -37,7 +37,7 @@ def submit_file(
     with TaskFile(path, kind) as file, Report(file.name, printing) as report:
         maker = TaskMaker(file, defaults, options.allowed_columns)
         try:
-            with Bar(wanted=not options.quiet) as bar:
+            with progress(None, "reading", wanted=not options.quiet) as bar:
                 _submit(file, maker, report, bar, options.chunk)
         except KeyboardInterrupt:
             say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
@@ -55,7 +55,7 @@ def submit_file(
     return ExitCode.OK
 
 
-def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: int | None) -> None:
+def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Progress, chunk: int | None) -> None:
     parts = _parts(file, maker, bar, chunk)
     first = next(parts, None)
     if first is None:
@@ -66,7 +66,7 @@ def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: i
         report.ask_why_waiting(db)
 
 
-def _parts(file: TaskFile, maker: TaskMaker, bar: Bar, chunk: int | None) -> Iterator[Spool]:
+def _parts(file: TaskFile, maker: TaskMaker, bar: Progress, chunk: int | None) -> Iterator[Spool]:
     """Yield the tasks of each transaction. Each part is closed before the next one begins.
 
     Raises :class:`UsageError` that names the bad rows of a part.
@@ -88,7 +88,7 @@ def _parts(file: TaskFile, maker: TaskMaker, bar: Bar, chunk: int | None) -> Ite
 
 
 def _checked_tasks(
-    rows: Iterator[tuple[int, Row]], file: TaskFile, maker: TaskMaker, bar: Bar, bad: BadRows
+    rows: Iterator[tuple[int, Row]], file: TaskFile, maker: TaskMaker, bar: Progress, bad: BadRows
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the line and the JSON of each task that can be made, and add what is wrong with the others to ``bad``."""
     total = file.total_bytes
@@ -103,7 +103,7 @@ def _checked_tasks(
             yield row.line, task
 
 
-def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Bar) -> None:
+def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Progress) -> None:
     sent = 0
     with _interrupts_can_wait() as from_here_on:
         with db.transaction():

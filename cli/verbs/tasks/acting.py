@@ -10,7 +10,7 @@ import typer
 
 from cli.input.confirmation import confirm
 from cli.input.selectors import Selector
-from cli.show.output import complain, say, to_json, write
+from cli.show.output import TextOrJson, complain, say, to_json, write
 from cli.show.words import ranges, state_word
 from dispatcher.errors import ExitCode, WrongStateError
 
@@ -23,6 +23,11 @@ class ActFormat(StrEnum):
     TEXT = "text"
     NAME = "name"
     JSON = "json"
+
+
+def text_or_json(output: ActFormat) -> TextOrJson:
+    """Return the format of what is no number alone, such as a result."""
+    return TextOrJson.JSON if output is ActFormat.JSON else TextOrJson.TEXT
 
 
 ActFormatOption = Annotated[

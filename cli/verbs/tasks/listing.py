@@ -37,9 +37,6 @@ MOST = 2**31 - 1
 TaskArgument = Annotated[
     str, typer.Argument(metavar="TASK", help="Number of the task, or the beginning of its uuid.")
 ]
-TasksArgument = Annotated[
-    list[str], typer.Argument(metavar="TASK…", help="Numbers of the tasks, or the beginnings of their uuids.")
-]
 
 
 class TaskFormat(StrEnum):
