@@ -13,7 +13,7 @@ import typer
 
 from cli.input import values
 from cli.input.times import checked_duration
-from cli.show.text import text_of, words_of
+from cli.show.text import words_of
 from cli.show.words import TOP
 
 Parameters = ParamSpec("Parameters")
