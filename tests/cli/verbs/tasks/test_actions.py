@@ -52,7 +52,7 @@ def test_a_number_that_does_not_exist_changes_nothing(llmctl: Llmctl) -> None:
 
 
 def test_cancel_by_label_acts_on_exactly_these(llmctl: Llmctl, batch: dict[str, str]) -> None:
-    assert llmctl.ok("cancel", "-l", "batch=x", "-y") == "3 tasks canceled"
+    assert llmctl.ok("cancel", "-l", "batch=x", "-y") == "2 tasks canceled, 1 task asked to stop"
     shown = llmctl.ok("show", batch["runs"])
     assert "running, asked to stop" in shown
     assert statuses(llmctl) == {"runs": "running", "waits": "canceled", "too": "canceled", "other": "queued"}
