@@ -87,7 +87,7 @@ class Lease:
         raise DispatchError(
             f"the work directory {self._work_directory.root} was deleted or moved while this dispatcher used it, "
             "so it cannot go on; agents that run were left alone",
-            hint="start it again with `dispatcher run`; `dispatcher recover HOST` gives up what ran",
+            hint="`dispatcher recover --forget-host HOST` gives up what ran; then start it again with `dispatcher run`",
         )
 
     async def may_launch(self) -> bool:

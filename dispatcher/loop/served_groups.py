@@ -33,7 +33,7 @@ class ServedGroups:
 
     async def look(self) -> None:
         """Look at all groups, and say which of them we serve and what is missing."""
-        reasons = await self._reasons()
+        _, reasons = await self._reasons()
         served = await self._store.patiently(
             "closing groups", dispatcher_calls.close_groups(self._store.dispatcher_id, reasons)
         )
@@ -72,14 +72,15 @@ class ServedGroups:
                 await self._look_again()
 
     async def _look_again(self) -> None:
-        reasons = await self._reasons()
-        for group in sorted(self._lacking - reasons.keys()):
+        known, reasons = await self._reasons()
+        for group in sorted(self._lacking & known - reasons.keys()):
             log.info("a worker group can run here again", group=group)
             reopening = calls.reopen_group(group, dispatcher=self._store.dispatcher_id)
             await self._store.patiently("opening a group again", reopening)
         self._lacking = self._served & reasons.keys()
 
-    async def _reasons(self) -> Mapping[str, str]:
-        """Return what is missing, by group. A key may lie on a file system that hangs, so a thread looks."""
+    async def _reasons(self) -> tuple[set[str], Mapping[str, str]]:
+        """Return all groups, and what is missing by group. A key may be on a file system that hangs: a thread looks."""
         groups = await self._store.patiently("reading the groups", calls.list_groups())
-        return await in_thread(why_unusable, groups, self._configuration.wrappers)
+        reasons = await in_thread(why_unusable, groups, self._configuration.wrappers)
+        return {group.group_name for group in groups}, reasons
