@@ -14,6 +14,7 @@ import typer
 from cli.input import values
 from cli.input.times import duration_option
 from cli.show.text import words_of
+from cli.show.words import TOP
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -210,4 +211,5 @@ def facts_of(task: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for field in FIELDS.values():
         value = task.get(field.key)
         if field.title is not None and value and value != field.usual:
-            yield field.title, words_of(value)
+            is_top = field.key == "priority" and value == TOP
+            yield field.title, "top" if is_top else words_of(value)

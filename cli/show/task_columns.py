@@ -51,8 +51,14 @@ def choose(word: str) -> Choice:
             dict.fromkeys([*(column.title.lower() for column in TASKS), *TaskRow.__struct_fields__])
         )
         raise UsageError(f"{word!r} is not a column: expected label:KEY or one of {known}")
-    column = titled or Column(field.removesuffix("_id").upper(), lambda task: _words(getattr(task, field)))
+    column = titled or Column(_title(field), lambda task: _words(getattr(task, field)))
     return Choice(field, lambda task: getattr(task, field), replace(column, shown=None, spare=0))
+
+
+def _title(field: str) -> str:
+    for suffix in ("_id", "_at", "_s"):
+        field = field.removesuffix(suffix)
+    return field.upper()
 
 
 def wide() -> Sequence[Column[TaskRow]]:

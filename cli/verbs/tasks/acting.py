@@ -134,13 +134,13 @@ def _report(
     """Print what was done, and complain of each task that was named and refuses."""
     if output is not ActFormat.TEXT:
         _print_for_programs(db, result, output)
-    elif one_by_one:
-        states = {state.number: state for state in _states(db, result)} if action is Action.CANCEL else {}
-        for number in result.numbers:
-            write(f"task {number} {_outcome(action, states.get(number))}")
     elif result.matched:
-        done = action.words.done if result.matched == 1 else action.words.done_to_many
-        write(f"{_tasks(result.matched)} {done}")
+        active = {state.number: state.status for state in _active(db, action, result)}
+        if one_by_one:
+            for number in result.numbers:
+                write(f"task {number} {_outcome(action, active.get(number))}")
+        else:
+            write(_outcomes(action, result.matched - len(active), len(active)))
     return _complain_of_refusals(action, result, one_by_one=one_by_one)
 
 
@@ -154,8 +154,6 @@ def _report_plan(db: "Database", action: Action, planned: "BulkResult", output: 
             write(
                 f"  {state_word(status)}: {ranges([state.number for state in states if state.status == status])}"
             )
-        if planned.matched > len(states):
-            write(f"  and {planned.matched - len(states):,} more")
     return _complain_of_refusals(action, planned, one_by_one=False)
 
 
@@ -170,18 +168,30 @@ def _complain_of_refusals(action: Action, result: "BulkResult", *, one_by_one: b
 
 
 def _print_for_programs(db: "Database", result: "BulkResult", output: ActFormat) -> None:
-    if result.matched > len(result.numbers):
-        say(f"only the first {len(result.numbers):,} of {_tasks(result.matched)} are named")
     if output is ActFormat.JSON:
         write(to_json(_states(db, result)))
     elif result.numbers:
         write("\n".join(map(str, result.numbers)))
 
 
-def _outcome(action: Action, state: "TaskState | None") -> str:
-    if state is not None and state.status != "canceled":
-        return f"is asked to stop ({state_word(state.status)})"
+def _active(db: "Database", action: Action, result: "BulkResult") -> "Sequence[TaskState]":
+    """Return the tasks that a cancel could only ask to stop."""
+    states = _states(db, result) if action is Action.CANCEL else []
+    return [state for state in states if state.status in ("leased", "running")]
+
+
+def _outcome(action: Action, active_status: str | None) -> str:
+    if active_status is not None:
+        return f"is asked to stop ({state_word(active_status)})"
     return action.words.done
+
+
+def _outcomes(action: Action, done: int, asked_to_stop: int) -> str:
+    words = action.words.done if done == 1 else action.words.done_to_many
+    parts = [f"{_tasks(done)} {words}"] if done else []
+    if asked_to_stop:
+        parts.append(f"{_tasks(asked_to_stop)} asked to stop")
+    return ", ".join(parts)
 
 
 def _states(db: "Database", result: "BulkResult") -> "Sequence[TaskState]":

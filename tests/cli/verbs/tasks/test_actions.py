@@ -1,5 +1,7 @@
 """`llmctl cancel`, `retry`, `hold`, `release` and `top`: on tasks that are named, and on all that are selected."""
 
+import re
+
 import pytest
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
@@ -50,7 +52,7 @@ def test_a_number_that_does_not_exist_changes_nothing(llmctl: Llmctl) -> None:
 
 
 def test_cancel_by_label_acts_on_exactly_these(llmctl: Llmctl, batch: dict[str, str]) -> None:
-    assert llmctl.ok("cancel", "-l", "batch=x", "-y") == "3 tasks canceled"
+    assert llmctl.ok("cancel", "-l", "batch=x", "-y") == "2 tasks canceled, 1 task asked to stop"
     shown = llmctl.ok("show", batch["runs"])
     assert "running, asked to stop" in shown
     assert statuses(llmctl) == {"runs": "running", "waits": "canceled", "too": "canceled", "other": "queued"}
@@ -159,6 +161,7 @@ def test_the_task_at_the_top_goes_first(llmctl: Llmctl, dispatcher: PlayedDispat
     last = llmctl.submit("claude", "x", "--priority", "1")
     assert llmctl.ok("top", last) == f"task {last} goes first"
     assert " top " in llmctl.ok("ls")
+    assert re.search("priority +top", llmctl.ok("show", last))
     assert [run["number"] for run in dispatcher.claim(1)] == [int(last)]
 
 

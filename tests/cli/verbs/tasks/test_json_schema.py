@@ -1,6 +1,7 @@
 """The JSON of all verbs: a field that two of them share has one name, one meaning and one format."""
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -60,16 +61,52 @@ def test_keys_stand_in_the_order_of_the_documented_structs(llmctl: Llmctl, finis
     assert set(RunRow.__struct_fields__) <= set(shown["runs"][0])
 
 
-@pytest.mark.parametrize("verb", ["ls", "show", "runs"])
-def test_moments_are_in_utc_and_money_is_a_number(llmctl: Llmctl, finished: str, verb: str) -> None:
-    [row] = rows_of(llmctl, verb, finished)
-    moments = {key: value for key, value in row.items() if key.endswith("_at") and value is not None}
-    assert moments
-    for key, value in moments.items():
-        assert MOMENT.fullmatch(str(value)), key
-    runs = row["runs"] if isinstance(row.get("runs"), list) else [row]
-    assert isinstance(runs, list)
-    assert runs[0]["cost_usd"] == 0.25
+VERBS = (
+    *(
+        ["ls"],
+        ["show", "1"],
+        ["runs", "1"],
+        ["result", "1"],
+        ["files", "ls", "1"],
+        ["stats"],
+        ["stats", "--by", "day"],
+    ),
+    *(["group", "ls"], ["limit", "ls"], ["token", "ls"], ["submit", "claude", "x"], ["hold", "--all", "-y"]),
+)
+
+
+def fields_of(value: object) -> Iterator[tuple[str, object]]:
+    """Each key with its value, at any depth; what people and agents wrote is theirs."""
+    if isinstance(value, list):
+        for one in value:
+            yield from fields_of(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield key, one
+            if key not in ("labels", "result", "env_vars"):
+                yield from fields_of(one)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_a_field_has_the_format_of_its_name_in_every_verb(
+    llmctl: Llmctl, finished: str, verb: list[str]
+) -> None:
+    llmctl.ok("limit", "set", "queue:night", "1")
+    llmctl("token", "add", "one", "--role", "reader")
+    waiting = llmctl.submit("claude", "x", "--delay", "1h")
+    rows = rows_of(llmctl, *verb)
+    assert rows or verb[0] == "files"
+    for key, value in fields_of(rows):
+        if value is None:
+            continue
+        if key.endswith("_at"):
+            assert MOMENT.fullmatch(str(value)), key
+        elif key.endswith(("_usd", "_s", "_bytes", "_tokens", "_ms")):
+            assert isinstance(value, int | float), key
+        elif key == "number":
+            assert value in (int(finished), int(waiting), int(waiting) + 1)
+        elif key == "status":
+            assert value in ("queued", "leased", "running", "succeeded", "failed", "canceled"), key
 
 
 def test_the_forms_of_a_list_hold_the_same(llmctl: Llmctl, finished: str) -> None:
