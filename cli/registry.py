@@ -57,6 +57,7 @@ MEANT: Mapping[str, str] = {
     **dict.fromkeys(("answer", "answers", "results"), "result"),
     **dict.fromkeys(("abort", "delete", "kill", "remove", "rm", "scancel", "stop", "terminate"), "cancel"),
     **dict.fromkeys(("again", "redo", "requeue", "rerun", "restart"), "retry"),
+    **dict.fromkeys(("defer", "freeze", "suspend"), "hold"),
     **dict.fromkeys(("attempts", "history", "sacct"), "runs"),
     **dict.fromkeys(("cat", "download", "fetch"), "files get"),
     **dict.fromkeys(("cost", "costs", "summary", "usage"), "stats"),

@@ -55,16 +55,22 @@ class Ended:
 
 
 def wait_for(
-    tasks: Sequence[str], timeout: float | None, output: TextOrJson, *, any_: bool = False, block: bool = True
+    tasks: Sequence[str],
+    timeout: float | None,
+    output: TextOrJson,
+    *,
+    any_: bool = False,
+    block: bool = True,
+    quiet: bool = False,
 ) -> ExitCode:
     """Print a line for each task as it ends, in words or as JSON. The exit code is the worst.
 
     With ``any_`` the first end is enough. Without ``block`` it prints what has ended by now, and returns 8 if that is
-    not enough.
+    not enough. ``quiet``: nothing but these lines is printed, unless something goes wrong.
     """
     ended = Ended()
     is_late = False
-    with progress(None, "", wanted=len(tasks) > 1) as bar:
+    with progress(None, "", wanted=len(tasks) > 1 and not quiet) as bar:
         waiter = Waiter(tasks, timeout if block else 0, lambda: ended.show(bar, len(waiter.pending)))
         try:
             with interrupts_say(lambda: waits_again(sorted(waiter.pending) or tasks)):
@@ -78,7 +84,7 @@ def wait_for(
     if not block and is_late:
         say(ended.summary(waiter.pending))
         return ExitCode.PENDING
-    if output is TextOrJson.TEXT and len(tasks) > 1 and ended.count:
+    if output is TextOrJson.TEXT and len(tasks) > 1 and ended.count and not quiet:
         say(ended.summary())
     if is_late:
         complain_of_timeout(waiter.pending)

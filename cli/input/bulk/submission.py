@@ -51,7 +51,12 @@ def submit_file(
             raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
         if options.wait:
-            return wait_for([str(number) for number in report.numbers], options.wait_timeout, options.output)
+            return wait_for(
+                [str(number) for number in report.numbers],
+                options.wait_timeout,
+                options.output,
+                quiet=options.quiet,
+            )
     return ExitCode.OK
 
 

@@ -1,7 +1,9 @@
 """`llmctl prune`, and what the other verbs say of what was pruned."""
 
 import base64
+import re
 
+import psycopg
 import pytest
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
@@ -54,6 +56,17 @@ def test_in_a_terminal_prune_asks_before_it_deletes(
         asking.type(reply)
         assert asking.ended() == code
     assert how_many(database) == 2 - (code == 0)
+
+
+def test_in_a_terminal_prune_shows_how_far_it_is(llmctl: Llmctl, database: str) -> None:
+    llmctl("submit", "--from", "-", "claude", "x", stdin="{}\n" * 10_000)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE tasks SET status = 'canceled', finished_at = now() - interval '100 days'")
+    with terminal(llmctl, "prune", "--older-than", "90d", "-y") as pruning:
+        pruning.until("the bar", lambda _: re.search(r"\d tasks deleted", pruning.seen) is not None)
+        assert pruning.ended() == 0
+    assert pruning.screen()[-1] == "10,000 tasks with 0 runs (about 10.0 kB) deleted"
 
 
 def test_where_nobody_can_be_asked_prune_wants_a_yes(llmctl: Llmctl, old: str) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -167,6 +168,16 @@ def test_in_a_terminal_wait_shows_how_far_it_is(llmctl: Llmctl, dispatcher: Play
         assert waiting.ended() == 1
     assert "task 1 failed: no answer came" in waiting.seen
     assert waiting.screen()[-1] == "1 succeeded, 1 failed (1)"
+
+
+def test_what_nobody_looks_at_has_no_bar(llmctl: Llmctl) -> None:
+    for _ in range(2):
+        llmctl.submit("claude", "x", "--delay", "1h")
+    in_ci = replace(llmctl, environment={**llmctl.environment, "CI": "true"})
+    with terminal(in_ci, "wait", "1-2", "--timeout", "1s") as waiting:
+        assert waiting.ended() == 124
+    assert "of 2 ended" not in waiting.seen
+    assert llmctl("wait", "1-2", "--timeout", "1s").err.startswith("error: not ended in time")
 
 
 def test_ctrl_c_in_a_terminal_removes_the_bar_and_says_how_to_go_on(llmctl: Llmctl) -> None:
