@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
+from cli.input.completers import live
 from cli.input.times import duration_option, parse_time
 from cli.registry import family
 from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, write
 from dispatcher.errors import UsageError
+from wrappers.registry import BUILT_IN
 
 app = family("Manage worker groups: accounts of tools, and how many agents each runs at a time.")
 
-GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", autocompletion=live("group"))]
 MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="Run at most N agents at a time.")
 MOST_USD = 1e9
 EnvOption = Annotated[
@@ -60,7 +62,7 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
 
 @app.command()
 def add(
-    tool: Annotated[str, typer.Argument()],
+    tool: Annotated[str, typer.Argument(autocompletion=live("tool", *BUILT_IN))],
     account: Annotated[str, typer.Argument(help="Your name for the account.")],
     most: Annotated[int, MaxOption] = 1,
     env: EnvOption = None,

@@ -4,13 +4,19 @@ from typing import Annotated
 
 import typer
 
+from cli.input.completers import limit_scopes
 from cli.registry import family
 from cli.show.output import Format, FormatOption, show_rows, write
 
 app = family("Limit how many agents run at a time for a tool, model, tenant or queue.")
 
 ScopeArgument = Annotated[
-    str, typer.Argument(metavar="SCOPE", help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")
+    str,
+    typer.Argument(
+        metavar="SCOPE",
+        help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.",
+        autocompletion=limit_scopes,
+    ),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.input.completers import live
 from cli.registry import family
 from cli.show.output import (
     Format,
@@ -19,7 +20,12 @@ from cli.show.output import (
 app = family()
 
 TaskArgument = Annotated[
-    str, typer.Argument(metavar="TASK", help="Number of the task, or the beginning of its uuid.")
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="Number of the task, or the beginning of its uuid.",
+        autocompletion=live("task"),
+    ),
 ]
 TasksArgument = Annotated[
     list[str], typer.Argument(metavar="TASK…", help="Numbers of the tasks, or the beginnings of their uuids.")
