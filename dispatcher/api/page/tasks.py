@@ -14,7 +14,7 @@ from multidict import MultiDict, MultiMapping
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.words import STATES
 from dispatcher.api.problems import Problem, problem_of
-from dispatcher.api.selections import selection_of
+from dispatcher.api.selections import NAMES, selection_of
 from dispatcher.errors import UsageError
 from sql import api_calls, calls
 from sql.api_rows import FacetCount
@@ -25,8 +25,6 @@ Before = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]
 PAGE = 100
 """Tasks on one page."""
 LIST = "/ui/tasks"
-FILTERS = ("state", "tool", "tenant", "queue", "group", "name", "label", "since", "until")
-"""The names of a selection in a query."""
 CHOICES = ("tool", "queue", "tenant")
 """What is chosen from a list of the values that there are."""
 
@@ -54,11 +52,11 @@ class Filter(Struct, frozen=True):
     @property
     def query(self) -> str:
         """The filter as a query, without what is empty."""
-        return urlencode([(name, value) for name, value in self.given.items() if name in FILTERS and value])
+        return urlencode([(name, value) for name, value in self.given.items() if name in NAMES and value])
 
     def address(self, **changes: str | None) -> str:
         """Return the address of the list with some filters changed, or taken away where they are None."""
-        kept = [(name, value) for name, value in self.given.items() if name in FILTERS and value]
+        kept = [(name, value) for name, value in self.given.items() if name in NAMES and value]
         pairs = [(name, value) for name, value in kept if name not in changes]
         pairs += [(name, value) for name, value in changes.items() if value]
         return f"{LIST}?{urlencode(pairs)}" if pairs else LIST
