@@ -51,7 +51,7 @@ TABLE = (
     Line("POST", "/tasks/{number:int}/hold", SUBMITTING, elsewhere=404),
     Line("POST", "/tasks/{number:int}/release", SUBMITTING, elsewhere=404),
     Line("POST", "/tasks/{number:int}/top", SUBMITTING, elsewhere=404),
-    Line("PATCH", "/tasks/{number:int}", SUBMITTING, {"priority": 9}, 404),
+    Line("PATCH", "/tasks/{number:int}", SUBMITTING, {"priority": 1}, 404),
     Line("POST", "/tasks/{number:int}/reply", SUBMITTING, {"prompt": "p"}, 404, good=409),
     Line("GET", "/groups", ALL),
     Line("GET", "/groups/{name:str}", ALL),
