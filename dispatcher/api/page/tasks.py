@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.parse import urlencode
 
 from litestar import get
@@ -18,13 +18,15 @@ from dispatcher.api.selections import NAMES, selection_of
 from dispatcher.errors import UsageError
 from sql import api_calls, calls
 from sql.api_rows import FacetCount
-from sql.rows import TaskPage
+from sql.rows import TaskPage, WaitsFor
 
 Before = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]
 
 PAGE = 100
 """Tasks on one page."""
 LIST = "/ui/tasks"
+ACTIONS = ("cancel", "retry", "hold", "release")
+"""What may be done with many tasks at once."""
 CHOICES = ("tool", "queue", "tenant")
 """What is chosen from a list of the values that there are."""
 
@@ -44,6 +46,9 @@ class Filter(Struct, frozen=True):
 
     def value(self, name: str) -> str:
         return self.given.get(name, "")
+
+    def has(self, *names: str) -> bool:
+        return any(self.value(name) for name in names)
 
     @property
     def states(self) -> Sequence[str]:
@@ -82,7 +87,8 @@ async def list_page(request: ApiRequest, caller: Caller, before: Before = None) 
         "next": page.next,
         "states": _states(counts, filtered),
         "choices": _choices(counts, filtered),
-        "actions": [verb for verb in ("cancel", "retry") if any(verb in one.actions for one in page.items)],
+        "reasons": get_args(WaitsFor),
+        "actions": [verb for verb in ACTIONS if any(verb in one.actions for one in page.items)],
     }
     return Template("tasks.html", context=context, status_code=problem.status if problem else HTTPStatus.OK)
 

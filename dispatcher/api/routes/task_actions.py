@@ -51,7 +51,7 @@ async def retry_task(caller: Caller, number: Number) -> Task:
     responses=_ONE,
 )
 async def hold_task(caller: Caller, number: Number) -> Task:
-    return await _act_on_one(caller, "hold", number)
+    return await act_on_one(caller, "hold", number)
 
 
 @post(
@@ -63,7 +63,7 @@ async def hold_task(caller: Caller, number: Number) -> Task:
 )
 async def release_task(caller: Caller, number: Number) -> Task:
     """Release a held task. One whose time has not come waits for that time again."""
-    return await _act_on_one(caller, "release", number)
+    return await act_on_one(caller, "release", number)
 
 
 @post(
@@ -75,7 +75,7 @@ async def release_task(caller: Caller, number: Number) -> Task:
 )
 async def move_to_top(caller: Caller, number: Number) -> Task:
     """Give a queued task priority 10, above all that can be submitted."""
-    return await _act_on_one(caller, "top", number)
+    return await act_on_one(caller, "top", number)
 
 
 @patch(
@@ -88,7 +88,7 @@ async def move_to_top(caller: Caller, number: Number) -> Task:
     },
 )
 async def edit_task(caller: Caller, number: Number, data: TaskChanges) -> Task:
-    return await _act_on_one(caller, "edit", number, data.given())
+    return await act_on_one(caller, "edit", number, data.given())
 
 
 @post(
@@ -149,10 +149,10 @@ async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
     return await caller.call(call)
 
 
-async def _act_on_one(
+async def act_on_one(
     caller: Caller, action: str, number: int, changes: Mapping[str, object] | None = None
 ) -> Task:
-    """Return the task after it. Raises :class:`WrongStateError` if its state does not allow the action."""
+    """Hold, release, move or edit a task, and return it. Raises :class:`WrongStateError` if its state does not allow the action."""
     done = await caller.call(calls.act_on_tasks(action, Selection(tasks=[str(number)]), changes=changes))
     for refused in done.refused:
         raise WrongStateError(refused.message, hint=refused.hint)
