@@ -152,7 +152,10 @@ async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
 async def act_on_one(
     caller: Caller, action: str, number: int, changes: Mapping[str, object] | None = None
 ) -> Task:
-    """Hold, release, move or edit a task, and return it. Raises :class:`WrongStateError` if its state does not allow the action."""
+    """Hold, release, move or edit a task, and return it.
+
+    Raises :class:`WrongStateError` if its state does not allow the action.
+    """
     done = await caller.call(calls.act_on_tasks(action, Selection(tasks=[str(number)]), changes=changes))
     for refused in done.refused:
         raise WrongStateError(refused.message, hint=refused.hint)
