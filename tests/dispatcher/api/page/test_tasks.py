@@ -188,6 +188,15 @@ async def test_more_filters_select_by_number_model_and_what_is_waited_for(browse
     assert (typed["task"], typed["waiting"]) == (str(one), "slot")
 
 
+async def test_only_tasks_that_can_be_acted_on_are_ticked(browser: Open, fresh: Site) -> None:
+    fresh.db.submit()
+    ended = fresh.run_next()
+    waiting = fresh.db.submit(scheduled_at=LATER).number
+    page = await browser().get("/ui/tasks")
+    assert shown(page) == [waiting, ended]
+    assert [box["value"] for box in page.root.all("input", name="number")] == [str(waiting)]
+
+
 async def test_an_action_on_no_task_says_what_to_do(browser: Open, fresh: Site) -> None:
     page = await browser().post("/ui/tasks/preview", [("selected", "cancel")])
     assert page.status == 400
