@@ -31,8 +31,8 @@ async def test_a_day_has_its_numbers_and_every_day_its_place_in_the_charts(brows
     page = await browser("reader").get("/ui/stats?since=7d")
     today = datetime.now(UTC).date()
     [row] = rows(page)
-    assert row[:7] == [str(today), "2", "1", "1", "0", "0", "0"]
-    assert row[8:] == ["1.5k", "500", "10", "$1.25", "$0.50"]
+    assert row[:6] == [str(today), "2", "1", "1", "0", "0"]
+    assert row[7:] == ["1.5k", "500", "10", "$1.25", "$0.50"]
     assert [figure.one("strong").text for figure in page.root.all("figure")] == ["Runs", "Cost", "Tokens"]
     for figure in page.root.all("figure"):
         chart = figure.one("svg")
@@ -74,3 +74,13 @@ async def test_labels_are_offered_and_lead_to_their_tasks(browser: Open, site: S
     [address] = [one["href"] for one in page.root.one("tbody").all("a") if one.text == "a & b"]
     tasks = await person.get(address)
     assert [row["id"] for row in tasks.root.all("tr") if "data-row" in row] == [f"task-{number}"]
+
+
+async def test_canceled_and_interrupted_runs_are_told_apart(browser: Open, site: Site) -> None:
+    site.db.submit(queue="cut")
+    site.run_next("interrupted")
+    page = await browser("reader").get("/ui/stats?by=queue")
+    titles = [one.text for one in page.root.one("thead").all("th")]
+    [row] = [row for row in rows(page) if row[0] == "cut"]
+    cells = dict(zip(titles, row, strict=True))
+    assert (cells["Failed"], cells["Canceled"], cells["Interrupted"]) == ("0", "0", "1")
