@@ -65,8 +65,8 @@ async def test_a_bad_grouping_or_time_is_told(browser: Open, query: str) -> None
 
 
 async def test_labels_are_offered_and_lead_to_their_tasks(browser: Open, site: Site) -> None:
-    number = site.db.submit(labels={"batch": "a & b"}).number
-    site.run_next()
+    number = site.db.submit(labels={"batch": "a & b"}, priority=9).number
+    assert site.run_next() == number
     person = browser("reader")
     form = (await person.get("/ui/stats")).root.one("form", action="/ui/stats")
     assert "label:batch" in [one["value"] for one in form.one("select", id="by").all("option")]
@@ -77,8 +77,8 @@ async def test_labels_are_offered_and_lead_to_their_tasks(browser: Open, site: S
 
 
 async def test_canceled_and_interrupted_runs_are_told_apart(browser: Open, site: Site) -> None:
-    site.db.submit(queue="cut")
-    site.run_next("interrupted")
+    number = site.db.submit(queue="cut", priority=9).number
+    assert site.run_next("interrupted") == number
     page = await browser("reader").get("/ui/stats?by=queue")
     titles = [one.text for one in page.root.one("thead").all("th")]
     [row] = [row for row in rows(page) if row[0] == "cut"]
