@@ -51,7 +51,12 @@ def answer(command: Any, arguments: Sequence[str], environment: Mapping[str, str
     items = completed.shell_complete(context, incomplete)
     if not items:
         return "files"
-    found = [item for item in items if item.help != NOTHING and str(item.value).isprintable()]
+    given = typed.words if getattr(completed, "nargs", 1) == -1 else ()
+    found = [
+        item
+        for item in items
+        if item.help != NOTHING and str(item.value).isprintable() and item.value not in given
+    ]
     option = _option_in_front(typed.incomplete)
     values = [f"{option}{item.value}" for item in found]
     if environment[ASKS] == "bash":

@@ -1,4 +1,4 @@
-# Completion of llmctl in bash 4 or newer.
+# Completion of llmctl in bash 4.4 or newer.
 _llmctl_completion() {
     local line kind=""
     COMPREPLY=()
@@ -9,6 +9,7 @@ _llmctl_completion() {
     case $kind in
         files) compopt -o default ;;
         parts) compopt -o nospace ;;
+        words) compopt -o nosort ;;
     esac
 }
 complete -F _llmctl_completion llmctl

@@ -10,4 +10,4 @@ function __llmctl_complete
             string join \n -- $lines[2..]
     end
 end
-complete --command llmctl --no-files --arguments '(__llmctl_complete)'
+complete --command llmctl --no-files --keep-order --arguments '(__llmctl_complete)'

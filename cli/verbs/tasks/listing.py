@@ -31,7 +31,12 @@ TaskArgument = Annotated[
     ),
 ]
 TasksArgument = Annotated[
-    list[str], typer.Argument(metavar="TASK…", help="Numbers of the tasks, or the beginnings of their uuids.")
+    list[str],
+    typer.Argument(
+        metavar="TASK…",
+        help="Numbers of the tasks, or the beginnings of their uuids.",
+        autocompletion=live("task"),
+    ),
 ]
 
 

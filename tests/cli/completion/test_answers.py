@@ -71,6 +71,16 @@ def test_a_configuration_that_the_line_names_is_the_one_that_counts(llmctl: Llmc
 
 
 @one_postgres
+def test_tasks_are_offered_newest_first_and_none_twice(llmctl: Llmctl) -> None:
+    for _ in range(12):
+        llmctl.submit("claude", "x")
+    offered = asked(llmctl, "cancel", "11", "3", "").out.splitlines()[1:]
+    assert [line.partition("\t")[0] for line in offered] == [
+        str(number) for number in range(12, 0, -1) if number not in (11, 3)
+    ]
+
+
+@one_postgres
 def test_live_values_come_without_the_database_driver(llmctl: Llmctl) -> None:
     asks = """
 import sys
