@@ -25,7 +25,7 @@ BEGIN
                 SELECT number, name, wait_reason, status, tenant_id FROM tasks ORDER BY number DESC LIMIT c_recent
             ) AS recent
             WHERE starts_with(number::text, p_prefix) AND (v_mine IS NULL OR tenant_id = ANY(v_mine))
-            ORDER BY number DESC LIMIT p_limit;
+            ORDER BY recent.number DESC LIMIT p_limit;
         WHEN 'model', 'name' THEN RETURN QUERY
             SELECT DISTINCT each.value, NULL::text
             FROM (
