@@ -43,6 +43,12 @@ def test_the_values_of_a_kind_that_begin_with_what_was_typed_are_known(
     assert site.rows("select * from known_values(%s, %s, 1)", kind, prefix) == known[:1]
 
 
+def test_the_newest_tasks_come_first_whatever_their_numbers_look_like(wide: Client) -> None:
+    numbers = wide.submit_some(12)
+    newest = [value for value, _ in wide.rows("select * from known_values('task', '', 5)")]
+    assert newest == [str(number) for number in sorted(numbers, reverse=True)[:5]]
+
+
 def test_a_session_knows_the_values_of_its_tenants_alone(site: Client, log_in: LogIn) -> None:
     session = log_in("producer", tenants=["acme"])
     for kind, known in (
