@@ -1,8 +1,11 @@
 """The rows of the SQL functions about what agents print and write. Sizes are in bytes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
+
+from sql.rows import RunRow, Task
 
 
 class LogState(Struct, frozen=True):
@@ -52,3 +55,17 @@ class StoredFile(Struct, frozen=True):
     size_bytes: int
     sha256: str
     mode: int
+
+
+class WholeRun(RunRow, frozen=True, kw_only=True):
+    """A run with what it printed and answered; None where it was not asked for, or is too much."""
+
+    stdout: str | None = None
+    stderr: str | None = None
+    final_text: str | None = None
+
+
+class WholeTask(Task, frozen=True, kw_only=True):
+    """What show_task() returns with the output of the runs: `llmctl show -o json`."""
+
+    runs: Sequence[WholeRun]

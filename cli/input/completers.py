@@ -60,6 +60,19 @@ def summed_by(*columns: str) -> Completer:
     return complete
 
 
+def task_columns(ctx: Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer the fields of tasks, and ``label:KEY``; each may follow others and a comma."""
+    from sql.rows import TaskRow
+
+    before, comma, last = incomplete.rpartition(",")
+    kind, colon, key = last.partition(":")
+    if (kind, colon) == ("label", ":"):
+        names = [f"label:{value}" for value, _ in _known(ctx, "label_key", key)]
+    else:
+        names = [one for one in (*TaskRow.__struct_fields__, "label:") if one not in before.split(",")]
+    return _or_nothing([(before + comma + name, "") for name in names], incomplete)
+
+
 def _known(ctx: Context, kind: str, prefix: str) -> list[tuple[str, str]]:
     from cli.database.known_values import known_values
 

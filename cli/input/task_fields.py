@@ -14,7 +14,8 @@ import typer
 from cli.input import values
 from cli.input.completers import live
 from cli.input.times import duration_option
-from cli.show.text import text_of
+from cli.show.text import words_of
+from cli.show.words import TOP
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -211,14 +212,5 @@ def facts_of(task: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for field in FIELDS.values():
         value = task.get(field.key)
         if field.title is not None and value and value != field.usual:
-            yield field.title, _shown(value)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case dict():
-            return ", ".join(f"{key}={one}" for key, one in value.items())
-        case list():
-            return ", ".join(map(text_of, value))
-        case _:
-            return text_of(value)
+            is_top = field.key == "priority" and value == TOP
+            yield field.title, "top" if is_top else words_of(value)

@@ -88,9 +88,10 @@ def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, wor
     [
         (["sbmit"], "No such command 'sbmit'. Did you mean 'submit'", "`llmctl --help` shows how"),
         (["group"], "Missing command.", "`llmctl group --help` shows how"),
-        (["ls", "--status", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
+        (["ls", "--state", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "--limit", "0"], "'--limit'", "`llmctl ls --help` shows how"),
+        (["ls", "--since", "2"], "'2' is not a time in the past", "`llmctl ls --help` shows how"),
         (["wait"], "Missing argument", "`llmctl wait --help` shows how"),
     ],
 )

@@ -20,6 +20,10 @@ def asked(llmctl: Llmctl, *words: str, **environment: str) -> Finished:
         (["group", "p"], {"pause"}),
         (["submit", "--pri"], {"--priority"}),
         (["submit", "--from", "f", "--columns", "input,w"], {"input,workdir"}),
+        (["ls", "--columns", "number,na"], {"number,name"}),
+        (["ls", "-s", "act"], {"active"}),
+        (["ls", "--waiting", "s"], {"slot", "scheduled"}),
+        (["stats", "--by", "t"], {"tool", "tenant"}),
         (["ls", "-o", "json"], {"json", "jsonl"}),
     ],
 )
@@ -68,6 +72,25 @@ def test_a_configuration_that_the_line_names_is_the_one_that_counts(llmctl: Llmc
     assert "claude-main" in asked(llmctl, "group", "pause", "").out
     (llmctl.directory / "other.yaml").write_text("database: {name: no_such_database_here}\n")
     assert asked(llmctl, "--config", "other.yaml", "group", "pause", "").out == "words\n"
+
+
+@one_postgres
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ls", "--columns", "number,label:ba"], ["number,label:batch"]),
+        (["stats", "--by", "label:"], ["label:batch"]),
+        (["ls", "-l", "b"], ["batch=7"]),
+        (["ls", "-g", ""], ["claude-main", "codex-main"]),
+        (["cancel", "--name", "Fi"], ["Fix it"]),
+        (["retry", "--model", ""], ["opus"]),
+        (["show", "1"], ["1"]),
+    ],
+)
+def test_what_the_verbs_select_by_is_known(llmctl: Llmctl, words: list[str], expected: list[str]) -> None:
+    llmctl.submit("claude", "x", "--label", "batch=7", "--name", "Fix it", "--model", "opus")
+    kind, *offered = asked(llmctl, *words).out.splitlines()
+    assert (kind, [line.partition("\t")[0] for line in offered]) == ("words", expected)
 
 
 @one_postgres
