@@ -44,12 +44,7 @@ TaskArgument = Annotated[
     ),
 ]
 TasksArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="TASK…",
-        help="Numbers of the tasks, or the beginnings of their uuids.",
-        autocompletion=live("task"),
-    ),
+    list[str], typer.Argument(metavar="TASK…", help="Numbers of the tasks, or the beginnings of their uuids.")
 ]
 
 
