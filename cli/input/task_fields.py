@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 import typer
 
 from cli.input import values
+from cli.input.completers import live
 from cli.input.times import checked_duration
 from cli.show.text import words_of
 from cli.show.words import TOP
@@ -45,12 +46,15 @@ class Field(NamedTuple):
     """
 
 
-def _text(help_: str, metavar: str | None = None) -> object:
-    return Annotated[str | None, typer.Option(metavar=metavar, help=help_)]
+def _text(help_: str, metavar: str | None = None, kind: str | None = None) -> object:
+    """Return an option; ``kind`` names what the shell offers, see :func:`cli.input.completers.live`."""
+    completer = live(kind) if kind else None
+    return Annotated[str | None, typer.Option(metavar=metavar, help=help_, autocompletion=completer)]
 
 
-def _texts(metavar: str, help_: str) -> object:
-    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=help_)]
+def _texts(metavar: str, help_: str, kind: str | None = None) -> object:
+    completer = live(kind) if kind else None
+    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=help_, autocompletion=completer)]
 
 
 def _number(lowest: int, highest: int, help_: str) -> object:
@@ -64,20 +68,27 @@ def _duration(help_: str) -> object:
 FIELDS: Mapping[str, Field] = {
     "tool": Field("tool", values.text),
     "prompt": Field("prompt", values.prompt),
-    "model": Field("model", values.text, _text("Run the tool with this model.")),
+    "model": Field("model", values.text, _text("Run the tool with this model.", kind="model")),
     "fallback-model": Field(
-        "fallback_model", values.text, _text("Use this model when the first one is overloaded; claude only.")
+        "fallback_model",
+        values.text,
+        _text("Use this model when the first one is overloaded; claude only.", kind="model"),
     ),
-    "account": Field("account", values.text, _text("Use only this account of the tool."), title="account"),
+    "account": Field(
+        "account", values.text, _text("Use only this account of the tool.", kind="account"), title="account"
+    ),
     "priority": Field(
         "priority",
         values.whole(1, 9),
         _number(1, 9, "Start tasks with 9 first; 5 unless given."),
         title="priority",
     ),
-    "name": Field("name", values.text, _text("Give the task a name.")),
+    "name": Field("name", values.text, _text("Give the task a name.", kind="name")),
     "label": Field(
-        "labels", values.labels, _texts("KEY=VALUE", "Attach a label. Repeatable."), title="labels"
+        "labels",
+        values.labels,
+        _texts("KEY=VALUE", "Attach a label. Repeatable.", kind="label"),
+        title="labels",
     ),
     "input": Field(
         "input_files",
@@ -136,14 +147,14 @@ FIELDS: Mapping[str, Field] = {
     "tenant": Field(
         "tenant_id",
         values.text,
-        _text("Run the task for this tenant; tenants take fair turns."),
+        _text("Run the task for this tenant; tenants take fair turns.", kind="tenant"),
         title="tenant",
         usual="default",
     ),
     "queue": Field(
         "queue",
         values.text,
-        _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`."),
+        _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`.", kind="queue"),
         title="queue",
         usual="default",
     ),

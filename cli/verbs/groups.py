@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.input.completers import live
 from cli.input.times import duration_option, parse_time
 from cli.registry import family
 from cli.show.output import (
@@ -22,6 +23,7 @@ from cli.show.output import (
     write,
 )
 from dispatcher.errors import DatabaseError, DispatchError, ExitCode, UsageError
+from wrappers.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
 app = family("Manage worker groups: accounts of tools, and how many agents each runs at a time.")
 
-GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
-GroupsArgument = Annotated[list[str] | None, typer.Argument(metavar="GROUP…")]
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", autocompletion=live("group"))]
+GroupsArgument = Annotated[list[str] | None, typer.Argument(metavar="GROUP…", autocompletion=live("group"))]
 AllOption = Annotated[bool, typer.Option("-a", "--all", help="Do it for all groups.")]
 ReasonOption = Annotated[str | None, typer.Option(help="Show this reason to people who ask why.")]
 MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="Run at most N agents at a time.")
@@ -81,7 +83,7 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
 
 @app.command()
 def add(
-    tool: Annotated[str, typer.Argument()],
+    tool: Annotated[str, typer.Argument(autocompletion=live("tool", *BUILT_IN))],
     account: Annotated[str, typer.Argument(help="Your name for the account.")],
     most: Annotated[int, MaxOption] = 1,
     env: EnvOption = None,

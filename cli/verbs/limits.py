@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.input.completers import limit_scopes
 from cli.registry import family
 from cli.show.output import (
     Format,
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 app = family("Limit how many agents run at a time for a tool, model, tenant or queue.")
 
 ScopeArgument = Annotated[
-    str, typer.Argument(metavar="SCOPE", help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")
+    str,
+    typer.Argument(
+        metavar="SCOPE",
+        help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.",
+        autocompletion=limit_scopes,
+    ),
 ]
 
 

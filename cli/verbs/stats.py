@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.input.completers import summed_by
 from cli.input.selectors import Selector, selecting
 from cli.input.times import parse_past
 from cli.registry import family
@@ -23,6 +24,7 @@ def stats(
             metavar="WHAT",
             help="Sum up by group, tool, model, tenant, queue, day (in UTC) or label:KEY; group unless given.",
             show_default=False,
+            autocompletion=summed_by("group", "tool", "model", "tenant", "queue", "day"),
         ),
     ] = "group",
     since: Annotated[

@@ -306,7 +306,7 @@ def translated() -> Iterator[None]:
 
 def _server_parameters(settings: Settings, database: str) -> dict[str, str]:
     if settings.database.url is None:
-        return embedded_server().parameters(database)
+        return embedded_server().place.parameters(database)
     try:
         given = libpq.conninfo_to_dict(settings.database.url)
     except psycopg.ProgrammingError:

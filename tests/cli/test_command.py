@@ -1,4 +1,4 @@
-"""What all verbs have in common: help, completion, failures and their exit codes."""
+"""What all verbs have in common: help, failures and their exit codes."""
 
 import re
 import subprocess
@@ -81,19 +81,6 @@ def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, wor
     listed = without_database.ok(*words, "--help").partition("Commands:\n")[2]
     assert listed
     assert "..." not in listed
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [("llmctl w", {"watch", "wait"}), ("llmctl group p", {"pause"}), ("llmctl submit --pri", {"--priority"})],
-)
-def test_the_shell_completes_verbs_and_options(
-    without_database: Llmctl, words: str, expected: set[str]
-) -> None:
-    completed = without_database(
-        _LLMCTL_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
-    )
-    assert (completed.code, set(completed.out.split())) == (0, expected)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.input.completers import live, task_columns
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import (
@@ -35,7 +36,12 @@ FIRST = 50
 MOST = 2**31 - 1
 
 TaskArgument = Annotated[
-    str, typer.Argument(metavar="TASK", help="Number of the task, or the beginning of its uuid.")
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="Number of the task, or the beginning of its uuid.",
+        autocompletion=live("task"),
+    ),
 ]
 
 
@@ -65,7 +71,9 @@ def list_tasks(
     sort: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN", help="Sort all selected tasks by this column; -COLUMN begins with the largest."
+            metavar="COLUMN",
+            help="Sort all selected tasks by this column; -COLUMN begins with the largest.",
+            autocompletion=task_columns,
         ),
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Turn the order around.")] = False,
@@ -74,6 +82,7 @@ def list_tasks(
         typer.Option(
             metavar="NAME,…",
             help="Print these columns: titles, fields of the JSON, or label:KEY, in this order.",
+            autocompletion=task_columns,
         ),
     ] = None,
     output: Annotated[

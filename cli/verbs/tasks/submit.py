@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli.input.completers import listed, live
 from cli.input.prompts import PromptFileOption, read_prompt, require_tool
 from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
@@ -25,16 +26,12 @@ if TYPE_CHECKING:
 app = family()
 
 
-def _tool_names() -> list[str]:
-    return list(BUILT_IN)
-
-
 ToolArgument = Annotated[
     str | None,
     typer.Argument(
         help=f"{', '.join(BUILT_IN)} or a tool of config.yaml.",
         show_default=False,
-        autocompletion=_tool_names,
+        autocompletion=live("tool", *BUILT_IN),
     ),
 ]
 PromptArgument = Annotated[
@@ -60,6 +57,7 @@ ColumnsOption = Annotated[
     typer.Option(
         metavar="NAME,…",
         help="With --from: accept the columns input, workdir or permission; only for files that you trust.",
+        autocompletion=listed("input", "workdir", "permission"),
     ),
 ]
 ChunkOption = Annotated[

@@ -58,6 +58,18 @@ class ServerPlace:
             return Path(lines[4])
         return self._short_socket_directory()
 
+    def parameters(self, database: str) -> dict[str, str]:
+        """Return what libpq needs to connect. ``requirepeer`` makes the client verify which user runs the server."""
+        return {
+            "host": str(self.socket_directory()),
+            "hostaddr": "",  # otherwise PGHOSTADDR would point elsewhere
+            "port": str(PORT),
+            "user": ROLE,
+            "dbname": database,
+            "requirepeer": self.account,
+            "gssencmode": "disable",
+        }
+
     def new_socket_directory(self) -> Path:
         """Return the directory for the socket of a server that is about to start."""
         if _fits(self._usual_socket_directory):

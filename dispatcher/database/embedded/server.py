@@ -67,18 +67,6 @@ class EmbeddedServer:
         self._bin_dir = bin_dir
         self.place = place_of(home)
 
-    def parameters(self, database: str) -> dict[str, str]:
-        """Return what libpq needs to connect. ``requirepeer`` makes the client verify which user runs the server."""
-        return {
-            "host": str(self.place.socket_directory()),
-            "hostaddr": "",  # otherwise PGHOSTADDR would point elsewhere
-            "port": str(PORT),
-            "user": ROLE,
-            "dbname": database,
-            "requirepeer": self.place.account,
-            "gssencmode": "disable",
-        }
-
     def url(self, database: str) -> str:
         """Return a URL for people: ``psql "$(dispatcher db url)"`` works for the owner."""
         host = quote(str(self.place.socket_directory()), safe="")
@@ -285,7 +273,7 @@ class EmbeddedServer:
         """
         if not self._has_socket():
             return False
-        parameters = self.parameters("postgres") | {"connect_timeout": str(_PING_SECONDS)}
+        parameters = self.place.parameters("postgres") | {"connect_timeout": str(_PING_SECONDS)}
         answer = pq.PGconn.ping(make_conninfo("", **parameters).encode())
         return answer == pq.Ping.NO_RESPONSE and ended(postmaster, within=_DEATH_SECONDS)
 
