@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from cli.download import Destination, DirectoryOption, ForceOption
+from cli.input.completers import live
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import Format, FormatOption, complain, say, show_rows
@@ -34,6 +35,7 @@ TasksAndPaths = Annotated[
         help="Numbers of tasks, ranges such as 61-70, or beginnings of uuids; behind them files, or patterns such as"
         " '*.md'. All that the tasks wrote unless given.",
         show_default=False,
+        autocompletion=live("task"),
     ),
 ]
 _NAMES_A_TASK = re.compile(r"\d{1,18}(-\d{1,18})?|[0-9a-fA-F]{8}[0-9a-fA-F-]*", re.ASCII)
