@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from cli.database.connection import Database, opened
@@ -76,6 +76,18 @@ class LogReader:
 
     def _read(self, db: Database, listener: Listener | None) -> Iterator[News]:
         while True:
+            state = yield from self.catch_up(db, follow=listener is not None)
+            if state is None or listener is None or state.task_ended:
+                return
+            while not any(concerns(event, {state.number}) for event in listener.wait(math.inf)):
+                self._last_read = time.monotonic()
+
+    def catch_up(self, db: Database, *, follow: bool) -> Generator[News, None, LogState | None]:
+        """Yield what is there and was not read before. Returns the last state; None if no more can come.
+
+        Without ``follow`` it ends with the run.
+        """
+        while True:
             # The state first: when it says that a run has ended, all of its output is there.
             state = self._state(db)
             if self._current is None and state.run_no is not None and state.run_no != self._done:
@@ -88,16 +100,13 @@ class LogReader:
                 if state.run_ended:
                     yield RunEnded(state)
                     self._done, self._current = self._current, None
-                    if listener is None or self._given is not None:
-                        return
+                    if not follow or self._given is not None:
+                        return None
                     continue
             elif state.task_ended and self._done:
-                return
+                return None
             yield CaughtUp(state)
-            if listener is None or state.task_ended:
-                return
-            while not any(concerns(event, {state.number}) for event in listener.wait(math.inf)):
-                self._last_read = time.monotonic()
+            return state
 
     def _state(self, db: Database) -> LogState:
         state = db.call(calls.log_state(self._task, self._current or self._given))

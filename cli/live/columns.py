@@ -1,0 +1,100 @@
+"""The columns of the list: those of `llmctl ls`, and in which order they make way for the reason."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from cli.live.items import Fold, Item, tasks_of
+from cli.live.words import STYLES, state_word, why
+from cli.show.tables import Column
+from cli.show.task_tables import TASKS
+from dispatcher.terminal import one_line
+from sql.rows import TaskRow
+
+MAKE_WAY = (
+    *("LABELS", "TENANT", "QUEUE", "MAY", "PRI", "MODEL", "TOKENS", "COST", "TRY", "AGE", "ELAPSED", "GROUP"),
+    "NAME",
+)
+"""Columns that are left out where the reason needs their room, the first of these first."""
+
+ALWAYS = ("MODEL", "TENANT", "QUEUE", "PRI", "MAY")
+"""Columns that only `w` shows if all tasks have the usual value there."""
+
+_REASON, _ACTIVITY, _NAME = 48, 30, 8
+"""Cells that a reason to wait, what an agent does or what went wrong, and a name have before other columns do."""
+
+
+def columns(
+    items: Sequence[Item], now: datetime, stopping: frozenset[int] = frozenset(), *, wide: bool = False
+) -> Sequence[Column[Item]]:
+    """Return the columns for the items in the window. ``now`` is the time by the clock of this host."""
+    told = {column.title: column for column in TASKS}
+    tasks = [task for item in items for task in tasks_of(item)]
+    return [
+        Column("TASK", _number, right=True),
+        Column("STATE", lambda item: _state(item, stopping), style=lambda item: _style(item, stopping)),
+        _of_tasks(told["NAME"], tasks, elastic=True, needs=_NAME),
+        Column("GROUP", lambda item: None if isinstance(item, Fold) else item.group_name or item.tool, spare=_spare("GROUP")),
+        *(_of_tasks(told[title], tasks, always=wide) for title in ALWAYS),
+        *([Column("LABELS", _labels, spare=_spare("LABELS"))] if wide else []),
+        *(_of_tasks(told[title], tasks) for title in ("AGE", "ELAPSED", "TRY", "TOKENS", "COST")),
+        Column("WHY", lambda item: reason(item, now), elastic=True, needs=_needs(items, now), style=_reason_style),
+    ]
+
+
+def reason(item: Item, now: datetime) -> str | None:
+    return item.why(now) if isinstance(item, Fold) else why(item, now)
+
+
+def _needs(items: Sequence[Item], now: datetime) -> int:
+    """Return how many cells the reasons have to have."""
+    needs = 8
+    for item in items:
+        status = tasks_of(item)[0].status
+        most = _REASON if status == "queued" else _ACTIVITY
+        needs = max(needs, min(most, cell_len(one_line(reason(item, now) or ""))))
+    return needs
+
+
+def _of_tasks(
+    column: Column[TaskRow], tasks: Sequence[TaskRow], *, always: bool = False, elastic: bool = False, needs: int = 0
+) -> Column[Item]:
+    """Return a column about tasks for items: a line that stands for many tasks has nothing in it."""
+    cell, style, shown = column.cell, column.style, column.shown
+    return Column(
+        column.title,
+        lambda item: None if isinstance(item, Fold) else cell(item),
+        right=column.right,
+        elastic=elastic,
+        needs=needs,
+        spare=_spare(column.title),
+        style=None if style is None else lambda item: "" if isinstance(item, Fold) else style(item),
+        shown=None if always or shown is None else lambda _: shown(tasks),
+    )
+
+
+def _spare(title: str) -> int:
+    return len(MAKE_WAY) - MAKE_WAY.index(title)
+
+
+def _number(item: Item) -> str:
+    return f"{len(item.tasks)}×" if isinstance(item, Fold) else str(item.number)
+
+
+def _state(item: Item, stopping: frozenset[int]) -> str:
+    return item.state if isinstance(item, Fold) else state_word(item, stops=item.number in stopping)
+
+
+def _style(item: Item, stopping: frozenset[int]) -> str:
+    return STYLES.get(_state(item, stopping), "")
+
+
+def _reason_style(item: Item) -> str:
+    return "red" if tasks_of(item)[0].status == "failed" else ""
+
+
+def _labels(item: Item) -> str | None:
+    if isinstance(item, Fold):
+        return None
+    return " ".join(f"{key}={value}" for key, value in item.labels.items())

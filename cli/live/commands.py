@@ -1,0 +1,71 @@
+"""What the keys ask the database for. All of it is synchronous; the session calls it in a thread."""
+
+from collections.abc import Callable
+
+from cli.database.connection import Database
+from cli.database.log_reading import CaughtUp, LogReader, RunBegins, RunEnded
+from cli.live.model import Act, Steer
+from cli.live.press import named
+from dispatcher.log_views import Raw, View, remarks, view_of
+from sql import calls
+from sql.rows import BulkResult, Selection
+
+DONE = {
+    "cancel": "canceled or asked to stop",
+    "retry": "tried again",
+    "hold": "held",
+    "release": "released",
+}
+
+
+def perform(db: Database, command: Act | Steer) -> str:
+    """Do what a command says, and return its outcome for people. Raises :class:`dispatcher.errors.DispatchError`."""
+    match command:
+        case Steer(group, pause):
+            db.call(calls.pause_group(group) if pause else calls.resume_group(group))
+            return f"{group} is paused: what runs there goes on" if pause else f"{group} is open again"
+        case Act(action, numbers):
+            select = Selection(tasks=[str(number) for number in numbers])
+            return outcome(action, db.call(calls.act_on_tasks(action, select)))
+
+
+def outcome(action: str, result: BulkResult) -> str:
+    """Say what an action did, and why it is not allowed for the first task that it left alone."""
+    parts = [f"{named(list(result.numbers))}: {DONE[action]}"] if result.numbers else []
+    if result.refused:
+        first, *others = result.refused
+        hint = f" ({first.hint})" if first.hint else ""
+        parts.append(f"{first.message}{hint}" + (f", and {len(others):,} more" if others else ""))
+    return "; ".join(parts) or f"nothing to {action}"
+
+
+class Log:
+    """The log of one task, as text that grows."""
+
+    def __init__(self, task: int) -> None:
+        self._reader = LogReader(str(task), None, "stdout", follow=True)
+        self._view: View = Raw()
+        self._runs = 0
+
+    def read(self, db: Database) -> tuple[str, str]:
+        """Return what is new, and a note about the log as a whole. Raises :class:`dispatcher.errors.DispatchError`."""
+        text, note = [], "ended"
+        for news in self._reader.catch_up(db, follow=True):
+            match news:
+                case RunBegins(state):
+                    self._view = view_of(state.tool, "stdout", raw=False)
+                    if self._runs:
+                        text.append(f"\n[run {state.run_no}]\n")
+                    self._runs += 1
+                case bytes():
+                    text.append(self._view.feed(news).decode(errors="replace"))
+                case RunEnded(state):
+                    text.append(self._view.end().decode(errors="replace"))
+                    text += [f"[{said}]\n" for said in remarks(state, "stdout", shown_by="by `llmctl logs --stderr`")]
+                case CaughtUp(state):
+                    note = "" if state.run_no is not None else "has not started yet"
+        return "".join(text), note
+
+
+Describe = Callable[[Database, int], str]
+"""Returns everything about a task as text, as `llmctl show` prints it."""
