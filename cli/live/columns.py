@@ -21,12 +21,20 @@ MAKE_WAY = (
 ALWAYS = ("MODEL", "TENANT", "QUEUE", "PRI", "MAY")
 """Columns that only `w` shows if all tasks have the usual value there."""
 
-_REASON, _ACTIVITY, _NAME = 48, 30, 8
-"""Cells that a reason to wait, what an agent does or what went wrong, and a name have before other columns do."""
+_REASON, _QUOTE, _OTHERS = 60, 32, 32
+"""Cells that a reason to wait has before other columns have theirs, and one that quotes what an agent says or did.
+
+Only number, state and the beginning of the name, which take ``_OTHERS``, come before them.
+"""
 
 
 def columns(
-    items: Sequence[Item], now: datetime, stopping: frozenset[int] = frozenset(), *, wide: bool = False
+    items: Sequence[Item],
+    now: datetime,
+    stopping: frozenset[int] = frozenset(),
+    *,
+    width: int = 80,
+    wide: bool = False,
 ) -> Sequence[Column[Item]]:
     """Return the columns for the items in the window. ``now`` is the time by the clock of this host."""
     told = {column.title: column for column in TASKS}
@@ -34,12 +42,22 @@ def columns(
     return [
         Column("TASK", _number, right=True),
         Column("STATE", lambda item: _state(item, stopping), style=lambda item: _style(item, stopping)),
-        _of_tasks(told["NAME"], tasks, elastic=True, needs=_NAME),
-        Column("GROUP", lambda item: None if isinstance(item, Fold) else item.group_name or item.tool, spare=_spare("GROUP")),
+        _of_tasks(told["NAME"], tasks, elastic=True, needs=max(8, min(width // 8, 20))),
+        Column(
+            "GROUP",
+            lambda item: None if isinstance(item, Fold) else item.group_name or item.tool,
+            spare=_spare("GROUP"),
+        ),
         *(_of_tasks(told[title], tasks, always=wide) for title in ALWAYS),
         *([Column("LABELS", _labels, spare=_spare("LABELS"))] if wide else []),
         *(_of_tasks(told[title], tasks) for title in ("AGE", "ELAPSED", "TRY", "TOKENS", "COST")),
-        Column("WHY", lambda item: reason(item, now), elastic=True, needs=_needs(items, now), style=_reason_style),
+        Column(
+            "WHY",
+            lambda item: reason(item, now),
+            elastic=True,
+            needs=_needs(items, now, width),
+            style=_reason_style,
+        ),
     ]
 
 
@@ -47,18 +65,23 @@ def reason(item: Item, now: datetime) -> str | None:
     return item.why(now) if isinstance(item, Fold) else why(item, now)
 
 
-def _needs(items: Sequence[Item], now: datetime) -> int:
+def _needs(items: Sequence[Item], now: datetime, width: int) -> int:
     """Return how many cells the reasons have to have."""
     needs = 8
     for item in items:
-        status = tasks_of(item)[0].status
-        most = _REASON if status == "queued" else _ACTIVITY
-        needs = max(needs, min(most, cell_len(one_line(reason(item, now) or ""))))
+        task = tasks_of(item)[0]
+        most = _REASON if task.status == "queued" and task.wait_reason != "retry" else _QUOTE
+        needs = max(needs, min(most, width - _OTHERS, cell_len(one_line(reason(item, now) or ""))))
     return needs
 
 
 def _of_tasks(
-    column: Column[TaskRow], tasks: Sequence[TaskRow], *, always: bool = False, elastic: bool = False, needs: int = 0
+    column: Column[TaskRow],
+    tasks: Sequence[TaskRow],
+    *,
+    always: bool = False,
+    elastic: bool = False,
+    needs: int = 0,
 ) -> Column[Item]:
     """Return a column about tasks for items: a line that stands for many tasks has nothing in it."""
     cell, style, shown = column.cell, column.style, column.shown

@@ -61,7 +61,10 @@ class Log:
                     text.append(self._view.feed(news).decode(errors="replace"))
                 case RunEnded(state):
                     text.append(self._view.end().decode(errors="replace"))
-                    text += [f"[{said}]\n" for said in remarks(state, "stdout", shown_by="by `llmctl logs --stderr`")]
+                    text += [
+                        f"[{said}]\n"
+                        for said in remarks(state, "stdout", shown_by="by `llmctl logs --stderr`")
+                    ]
                 case CaughtUp(state):
                     note = "" if state.run_no is not None else "has not started yet"
         return "".join(text), note

@@ -1,8 +1,7 @@
 """What stands above the list: clock, dispatchers, counts, pace and groups. It never scrolls away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -25,10 +24,10 @@ _BAR = 10
 
 def head(snapshot: Snapshot, seconds: float, width: int, height: int) -> list[Text]:
     """Return at most half as many lines as the window has, each at most ``width`` cells wide."""
-    now = snapshot.at.fromtimestamp(snapshot.at.timestamp() + seconds).astimezone()
+    now = snapshot.at + timedelta(seconds=seconds)
     lines = [
         _with_clock(dispatchers([aged_dispatcher(row, seconds) for row in snapshot.dispatchers]), now, width),
-        counts(snapshot),
+        *flowed(counts(snapshot), width),
     ]
     if told := progress(snapshot, seconds):
         lines.append(Text(told))
@@ -58,17 +57,25 @@ def _dispatcher(row: DispatcherRow) -> Text:
     return Text(f"dispatcher {host} ♥ {duration(row.heartbeat_age_s)} ago", "green")
 
 
-def counts(snapshot: Snapshot) -> Text:
-    """``running 3   queued 12   retry 1``: each state that has tasks."""
+def counts(snapshot: Snapshot) -> list[Text]:
+    """``running 3``, ``queued 12``, ``retry 1``: each state that has tasks."""
     found = {counted_state(state): tasks for state, tasks in snapshot.counts.items() if tasks}
     if stopping := len(snapshot.stopping):
         found["stopping"] = stopping
         found["running"] = found.get("running", 0) - stopping
     if not found:
-        return Text("no tasks", "dim")
-    return Text("   ").join(
-        Text(f"{state} {found[state]:,}", STYLES.get(state, "")) for state in ORDER if found.get(state)
-    )
+        return [Text("no tasks", "dim")]
+    return [Text(f"{state} {found[state]:,}", STYLES.get(state, "")) for state in ORDER if found.get(state)]
+
+
+def flowed(words: Sequence[Text], width: int) -> list[Text]:
+    """Return the words in as few lines as have room for all."""
+    lines = [Text()]
+    for word in words:
+        if lines[-1].plain and lines[-1].cell_len + 3 + word.cell_len > width:
+            lines.append(Text())
+        lines[-1].append("   " if lines[-1].plain else "").append_text(word)
+    return lines
 
 
 def group_lines(groups: Sequence[GroupRow], now: datetime, width: int, room: int) -> list[Text]:
@@ -84,7 +91,7 @@ def group_lines(groups: Sequence[GroupRow], now: datetime, width: int, room: int
 
 def everything(snapshot: Snapshot) -> list[Text]:
     """Return the head for output without a window: nothing is cut."""
-    lines = [dispatchers(snapshot.dispatchers), counts(snapshot)]
+    lines = [dispatchers(snapshot.dispatchers), Text("   ").join(counts(snapshot))]
     if told := progress(snapshot):
         lines.append(Text(told))
     if snapshot.groups:

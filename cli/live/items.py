@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cli.live.words import ACTIVE, kind, state_word, why_alike
+from cli.live.words import kind, state_word, why_alike
 from sql.rows import TaskRow
 
 FEW = 3
@@ -83,27 +83,25 @@ def fits(task: TaskRow, words: Sequence[str], stopping: Collection[int]) -> bool
 def folded(tasks: Sequence[TaskRow], room: int, opened: Collection[str]) -> list[Item]:
     """Return a line for each task if there is room; otherwise tasks of one kind that wait or failed share a line.
 
-    A fold that is opened has its tasks behind it.
+    The largest kinds do so first, until the rest has room. A fold that is opened has its tasks behind it.
     """
-    if len(tasks) <= room:
-        return list(tasks)
     kinds: dict[str, list[TaskRow]] = {}
-    for task in tasks:
-        if task.status in ("queued", "failed"):
-            kinds.setdefault(kind(task), []).append(task)
+    if len(tasks) > room:
+        for task in tasks:
+            if task.status in ("queued", "failed"):
+                kinds.setdefault(kind(task), []).append(task)
+    shared, lines = dict[int, tuple[str, list[TaskRow]]](), len(tasks)
+    for key, alike in sorted(kinds.items(), key=lambda found: -len(found[1])):
+        if len(alike) >= FEW and (lines > room or key in opened):
+            shared.update({task.number: (key, alike) for task in alike})
+            lines += 1 if key in opened else 1 - len(alike)
     items: list[Item] = []
     for task in tasks:
-        key = kind(task) if task.status in ("queued", "failed") else ""
-        alike = kinds.get(key, ())
-        if len(alike) < FEW:
+        key, alike = shared.get(task.number, ("", []))
+        if not alike:
             items.append(task)
         elif alike[0] is task:
-            is_open = key in opened
-            items.append(Fold(key, alike, is_open))
-            if is_open:
+            items.append(Fold(key, alike, key in opened))
+            if key in opened:
                 items.extend(alike)
     return items
-
-
-def is_active(task: TaskRow) -> bool:
-    return task.status in ACTIVE

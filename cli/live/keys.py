@@ -7,7 +7,11 @@ _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[@-~])")
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?\Z")
 
 _NAMES = {
-    **{f"\x1b{lead}{end}": name for lead in "[O" for end, name in zip("ABHF", ("up", "down", "home", "end"), strict=True)},
+    **{
+        f"\x1b{lead}{end}": name
+        for lead in "[O"
+        for end, name in zip("ABHF", ("up", "down", "home", "end"), strict=True)
+    },
     "\x1b[5~": "page up",
     "\x1b[6~": "page down",
     "\x1b[1~": "home",

@@ -20,7 +20,7 @@ def per_hour(snapshot: Snapshot, seconds: float = 0.0) -> float | None:
     if len(ago) < ENOUGH:
         return None
     # From the end of the first of them on, the others ended.
-    return (len(ago) - 1) * HOUR / max(ago[-1], 1.0)
+    return (len(ago) - 1) * HOUR / max(ago[-1], 60.0)
 
 
 def progress(snapshot: Snapshot, seconds: float = 0.0) -> str:

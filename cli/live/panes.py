@@ -61,6 +61,11 @@ def _lines(text: str) -> list[str]:
 
 
 def _wrapped(line: str, width: int) -> Iterable[str]:
-    if len(line) <= width and (line.isascii() or cell_len(line) <= width):
-        return (line,)
-    return chop_cells(line, width)
+    """Yield the line in rows of at most ``width`` cells, which begin with a word if that is possible."""
+    while len(line) > width or (not line.isascii() and cell_len(line) > width):
+        row = chop_cells(line, width)[0]
+        if (blank := row.rfind(" ")) > len(row) // 2 and not line[len(row)].isspace():
+            row = row[: blank + 1]
+        yield row.rstrip()
+        line = line[len(row) :].removeprefix(" ")
+    yield line

@@ -12,29 +12,32 @@ Pressed = tuple[Model, Command | None]
 
 HELP = """\
 Move
-  Up Down, j k        one line
-  PgUp PgDn           one window
-  g G, Home End       to the first, to the last
+  Up Down, j k    one line
+  PgUp PgDn       one window
+  g G, Home End   to the first, to the last
 
 Look
-  Enter               show everything about the task; open or close a line that stands for many
-  l                   its log, which is followed until Esc
-  /                   show only tasks with this in their number, name, state, group or label, such as batch=x
-  s                   another order: task, age, elapsed, name, group, state, cost, and the usual one
-  f                   failed tasks first
-  w                   wide: all columns
+  Enter           show everything about the task,
+                  or the tasks that a line with + stands for
+  l               its log, which is followed until Esc
+  /               show only tasks with this in their number, name,
+                  state, group or label, such as batch=x
+  s               another order: task, age, elapsed, name, group,
+                  state, cost, and the usual one again
+  f               failed tasks first
+  w               wide: all columns
 
-Act, on the marked tasks or on the one under the cursor
-  Space               mark, or take the mark away
-  c                   cancel (asks)
-  r                   retry, or start early
-  h                   hold, or release what is held
-  P                   pause or resume the group of the task (asks)
+Act on the marked tasks, or on the one under the cursor
+  Space           mark, or take the mark away
+  c               cancel (asks)
+  r               retry, or start early
+  h               hold, or release what is held
+  P               pause or resume the group of the task (asks)
 
 Leave
-  Esc                 back: from this text, from a filter, from marks
-  q, Ctrl-C           end; tasks go on
-  Ctrl-Z              suspend"""
+  Esc             go back: from this text, a filter, or marks
+  q, Ctrl-C       end; tasks go on
+  Ctrl-Z          suspend"""
 
 
 def press(model: Model, key: str) -> Pressed:
@@ -193,12 +196,16 @@ def _groups_of(groups: Sequence[GroupRow], task: TaskRow) -> Sequence[GroupRow]:
 def _sort(model: Model) -> Pressed:
     names = list(SORTS)
     sort = names[(names.index(model.sort) + 1) % len(names)]
-    return replace(model, sort=sort, said=f"sorted by {sort}" if sort != "usual" else "in the usual order"), None
+    return replace(
+        model, sort=sort, said=f"sorted by {sort}" if sort != "usual" else "in the usual order"
+    ), None
 
 
 def _failed(model: Model) -> Pressed:
     first = not model.failed_first
-    return replace(model, failed_first=first, said="failed first" if first else "in the usual order").moved(0), None
+    return replace(model, failed_first=first, said="failed first" if first else "in the usual order").moved(
+        0
+    ), None
 
 
 def _wide(model: Model) -> Pressed:

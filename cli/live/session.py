@@ -14,6 +14,7 @@ import trio
 from cli.database.connection import Database, opened
 from cli.database.events import Listener, listening, pauses
 from cli.live.commands import Describe, Log, perform
+from cli.live.following import CHANNELS, FETCH_SECONDS, FETCH_SHARE, Take
 from cli.live.keys import Keys
 from cli.live.model import Act, Model, Open, Quit, Steer
 from cli.live.press import press
@@ -22,20 +23,14 @@ from cli.live.snapshot import Snapshot
 from cli.live.view import fitted, frame
 from dispatcher.errors import DatabaseError, DispatchError
 
-CHANNELS = ("task_event", "task_ready", "task_cancel", "run_output", "dispatcher_heartbeat")
-
-FETCH_SECONDS = 0.25
-"""The shortest time between two fetches, however many events come."""
-
-FETCH_SHARE = 0.1
-"""The largest share of its time that the database spends on us if a fetch takes long."""
-
 KEY_SECONDS = 0.05
 """How long after Escape the rest of a key may come."""
 
-Take = Callable[[Database], Snapshot]
-Ending = Callable[[Snapshot], int | None]
-"""Returns the exit code with which `watch` ends by itself, or None as long as it goes on."""
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_OTHERS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+
+Ending = Callable[[Snapshot], bool]
+"""Returns whether `watch` ends by itself."""
 
 
 class Session:
@@ -46,10 +41,11 @@ class Session:
         self._take = take
         self._describe = describe
         self._ending = ending
-        self._model = Model(first)
+        self.model = Model(first)
         self._taken_at = time.monotonic()
         self._db: Database | None = None
         self._using = trio.Lock()
+        self._tried = trio.Event()  # to connect, with success or without
         self._log: Log | None = None
         self._poked = trio.Event()
         self._commands, self._given = trio.open_memory_channel[Act | Steer](math.inf)
@@ -58,33 +54,30 @@ class Session:
 
     async def run(self) -> int:
         """Take over the terminal, and restore it in any case. Returns 0, or the number of the signal that ended it."""
-        self.screen.take()
-        try:
-            self._draw()
-            async with trio.open_nursery() as nursery:
-                self._scope = nursery.cancel_scope
-                nursery.start_soon(self._fetch)
-                nursery.start_soon(self._obey)
-                nursery.start_soon(self._tick)
-                nursery.start_soon(self._hear_keys)
-                nursery.start_soon(self._hear_signals)
-        finally:
-            self.screen.give_back()
+        # The signals first, so that none can come between the screen and its end.
+        with trio.open_signal_receiver(*_ENDS, *_OTHERS) as signals:
+            try:
+                self.screen.take()
+                self._draw()
+                async with trio.open_nursery() as nursery:
+                    self._scope = nursery.cancel_scope
+                    nursery.start_soon(self._fetch)
+                    nursery.start_soon(self._obey)
+                    nursery.start_soon(self._tick)
+                    nursery.start_soon(self._hear_keys)
+                    nursery.start_soon(self._hear_signals, signals)
+            finally:
+                self.screen.give_back()
         return self._ended
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The last one."""
-        return self._model.snapshot
 
     def _draw(self) -> None:
         width, height = self.screen.size
         seconds = time.monotonic() - self._taken_at
-        self._model = fitted(replace(self._model, width=width, height=height, seconds=seconds))
-        self.screen.draw(frame(self._model))
+        self.model = fitted(replace(self.model, width=width, height=height, seconds=seconds))
+        self.screen.draw(frame(self.model))
 
     def _change(self, **changes: object) -> None:
-        self._model = replace(self._model, **changes)  # type: ignore[arg-type]  # its fields, by name
+        self.model = replace(self.model, **changes)  # type: ignore[arg-type]  # its fields, by name
         self._draw()
 
     # What the database says
@@ -94,10 +87,12 @@ class Session:
         while True:
             try:
                 async with _connected() as (self._db, listener):
+                    self._tried.set()
                     waits = pauses()
                     await self._follow(self._db, listener)
             except DispatchError as error:  # the configuration may be wrong for a moment, too
                 what = "the database is away, " if isinstance(error, DatabaseError) else ""
+                self._tried.set()
                 self._change(trouble=f"{what}trying again: {error}")
             finally:
                 self._db = None
@@ -117,24 +112,24 @@ class Session:
             await self._news(listener)
 
     async def _read(self, db: Database) -> None:
-        pane, log = self._model.pane, self._log
+        pane, log = self.model.pane, self._log
         snapshot = await trio.to_thread.run_sync(self._take, db, abandon_on_cancel=True)
         if pane is not None and pane.number is not None:
             text, note = await trio.to_thread.run_sync(
                 _pane_text, db, pane.number, log, self._describe, abandon_on_cancel=True
             )
-            now = self._model.pane
+            now = self.model.pane
             if now is not None and (now.number, self._log) == (pane.number, log):
                 filled = now.filled(text) if log is None else now.grown(text, note)
-                self._model = replace(self._model, pane=filled)
+                self.model = replace(self.model, pane=filled)
         self._taken_at = time.monotonic()
         self._change(snapshot=snapshot, trouble="")
-        if self._ending(snapshot) is not None:
+        if self._ending(snapshot):
             self._end(0)
 
     async def _news(self, listener: Listener) -> None:
         """Return when something happened, or when time alone changed what the database says."""
-        holds_for = self.snapshot.holds_for(time.monotonic() - self._taken_at)
+        holds_for = self.model.snapshot.holds_for(time.monotonic() - self._taken_at)
         with trio.move_on_after(min(holds_for, listener.silence)) as waiting:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_heard, listener, waiting)
@@ -143,6 +138,7 @@ class Session:
 
     async def _obey(self) -> None:
         async for command in self._given:
+            await self._tried.wait()
             db = self._db
             if db is None:
                 self._change(said="the database is away: nothing was done")
@@ -152,7 +148,7 @@ class Session:
                     said = await trio.to_thread.run_sync(perform, db, command, abandon_on_cancel=True)
                 marked = frozenset[int]()
             except DispatchError as error:
-                said, marked = error.with_hint, self._model.marked
+                said, marked = error.with_hint, self.model.marked
             self._change(said=said, marked=marked)
             self._poked.set()
 
@@ -178,8 +174,8 @@ class Session:
         for key in keys:
             if key == "redraw":
                 self.screen.forget()
-            self._model, command = press(self._model, key)
-            self._model = fitted(self._model)
+            self.model, command = press(self.model, key)
+            self.model = fitted(self.model)
             match command:
                 case Quit():
                     self._end(0)
@@ -191,21 +187,19 @@ class Session:
                     self._commands.send_nowait(command)
         self._draw()
 
-    async def _hear_signals(self) -> None:
-        ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        with trio.open_signal_receiver(*ends, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT) as signals:
-            async for number in signals:
-                if number in ends:
-                    self._end(number)
-                    return
-                if number == signal.SIGTSTP:
-                    self.screen.give_back()
-                    os.kill(os.getpid(), signal.SIGSTOP)
-                    # Here it goes on when it is continued.
-                    self.screen.take()
-                elif number == signal.SIGCONT:
-                    self.screen.forget()
-                self._draw()
+    async def _hear_signals(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if number in _ENDS:
+                self._end(number)
+                return
+            if number == signal.SIGTSTP:
+                self.screen.give_back()
+                os.kill(os.getpid(), signal.SIGSTOP)
+                # Here it goes on when it is continued.
+                self.screen.take()
+            elif number == signal.SIGCONT:
+                self.screen.forget()
+            self._draw()
 
     async def _tick(self) -> None:
         while True:

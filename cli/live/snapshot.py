@@ -47,9 +47,7 @@ class Snapshot:
 
     def holds_for(self, seconds: float = 0.0) -> float:
         """Return how long after ``seconds`` time alone changes what the database would return; infinite if never."""
-        return min(
-            (moment - seconds for moment in self._moments() if moment > seconds), default=math.inf
-        )
+        return min((moment - seconds for moment in self._moments() if moment > seconds), default=math.inf)
 
     def _moments(self) -> Iterator[float]:
         yield from (row.lease_left_s for row in self.dispatchers)

@@ -23,8 +23,23 @@ _FOOT = 2
 """Lines below the list: what was said, and the keys."""
 
 KEYS = (
-    *(("?", "help"), ("q", "quit"), ("Enter", "show"), ("l", "logs"), ("c", "cancel"), ("r", "retry"), ("/", "filter")),
-    *(("h", "hold"), ("s", "sort"), ("P", "pause group"), ("Space", "mark"), ("f", "failed first"), ("w", "wide")),
+    *(
+        ("?", "help"),
+        ("q", "quit"),
+        ("Enter", "show"),
+        ("l", "logs"),
+        ("c", "cancel"),
+        ("r", "retry"),
+        ("/", "filter"),
+    ),
+    *(
+        ("h", "hold"),
+        ("s", "sort"),
+        ("P", "pause group"),
+        ("Space", "mark"),
+        ("f", "failed first"),
+        ("w", "wide"),
+    ),
 )
 """What the last line says; the first of them stay where not all have room."""
 
@@ -49,6 +64,12 @@ def frame(model: Model) -> list[Text]:
     return lines[: model.height]
 
 
+def last_frame(model: Model) -> list[Text]:
+    """Return what stays on the terminal at the end: the list, without keys and without what was asked."""
+    over = head(model.snapshot, model.seconds, model.width, model.height)
+    return [*over, *_list(replace(model, cursor=None, marked=frozenset()))]
+
+
 def everything(snapshot: Snapshot) -> list[Text]:
     """Return the table for output without a window: nothing is cut."""
     rows = [*snapshot.tasks]
@@ -70,14 +91,19 @@ def _foot(model: Model) -> int:
 
 def _list(model: Model) -> list[Text]:
     if not model.items:
-        return [Text("no task fits the filter" if model.filter and model.snapshot.tasks else "no tasks", "dim")]
+        return [
+            Text("no task fits the filter" if model.filter and model.snapshot.tasks else "no tasks", "dim")
+        ]
     items = [_aged(item, model.seconds) for item in model.seen()]
     heading, *rows = table(
         items,
-        columns(items, model.now, model.snapshot.stopping, wide=model.wide),
+        columns(items, model.now, model.snapshot.stopping, width=model.width, wide=model.wide),
         max(1, model.width - _GUTTER),
     )
-    return [Text("  ").append_text(heading), *(_row(model, item, row) for item, row in zip(items, rows, strict=True))]
+    return [
+        Text("  ").append_text(heading),
+        *(_row(model, item, row) for item, row in zip(items, rows, strict=True)),
+    ]
 
 
 def _aged(item: Item, seconds: float) -> Item:
@@ -90,7 +116,7 @@ def _row(model: Model, item: Item, row: Text) -> Text:
     under = key_of(item) == model.cursor
     marked = all(task.number in model.marked for task in tasks_of(item))
     sign = ("-" if item.opened else "+") if isinstance(item, Fold) else " "
-    line = Text(("›" if under else " ") + ("*" if marked else sign)).append_text(row)
+    line = Text(("▸" if under else " ") + ("*" if marked else sign)).append_text(row)
     if not isinstance(item, Fold) and item.status in ("succeeded", "canceled"):
         line.stylize("dim")
     if under:
@@ -104,7 +130,9 @@ def _status(model: Model) -> Text:
     if model.question is not None:
         return Text(f"{one_line(model.question.text)} y/N", "bold yellow")
     if model.filtering:
-        return Text.assemble(("/", "bold"), one_line(model.filter), ("█", "dim"), ("  Enter keeps it, Esc ends it", "dim"))
+        return Text.assemble(
+            ("/", "bold"), one_line(model.filter), ("█", "dim"), ("  Enter keeps it, Esc ends it", "dim")
+        )
     if model.said:
         return Text(one_line(model.said), "bold")
     if model.trouble:
@@ -137,13 +165,15 @@ def _cut_reason(model: Model) -> str:
     item = model.item
     if not isinstance(item, TaskRow):
         return ""
-    aged = aged_task(item, model.seconds)
-    said = one_line(reason(aged, model.now) or "")
-    name = one_line(item.name or "")
-    row = next((line.plain for line in _list(model)[1:] if line.plain.startswith("›")), "")
-    if said in row and name in row:
+    said = one_line(reason(aged_task(item, model.seconds), model.now) or "")
+    name = Text(one_line(item.name or ""))
+    row = next((line.plain for line in _list(model)[1:] if line.plain.startswith("▸")), "")
+    if said in row and name.plain in row:
         return ""
-    return f"{item.number}: " + ", ".join(part for part in (name, said) if part and part not in row)
+    name.truncate(model.width // 3, overflow="ellipsis")
+    return " ".join(part for part in (str(item.number), name.plain) if part) + (
+        f": {said}" if said not in row else ""
+    )
 
 
 def _keys(keys: Sequence[tuple[str, str]], width: int) -> Text:
@@ -164,12 +194,15 @@ def _pane_frame(model: Model, pane: Pane) -> list[Text]:
         title.append(f"  {one_line(task.name or '')}", "dim")
     if pane.note:
         title.append(f"  {one_line(pane.note)}", "dim")
-    lines = [Text(row) for row in pane.seen()]
+    lines = (
+        [Text(row) for row in pane.seen()]
+        if any(pane.rows)
+        else [Text("no output yet" if pane.is_log else "…", "dim")]
+    )
     lines += [Text()] * (pane.room - len(lines))
     last = len(pane.rows)
     place = f"{min(pane.first + pane.room, last):,} of {last:,}"
-    if pane.is_log:
-        place += ", follows" if pane.top is None else ""
+    place += ", follows" if pane.is_log and pane.top is None else ""
     foot = _keys(_PANE_KEYS, max(1, model.width - len(place) - 2))
     if model.trouble:
         foot = Text(one_line(model.trouble), "red")

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from dispatcher.durations import duration
-from dispatcher.remarks import remark
+from dispatcher.remarks import SILENCE, remark
 from sql.rows import GroupRow, TaskRow
 
 ACTIVE = ("leased", "running")
@@ -46,9 +46,11 @@ def state_word(task: TaskRow, *, stops: bool = False) -> str:
 
 
 def moment(seconds: float, now: datetime) -> str:
-    """Return when that is: ``in 45 s``, ``at 12:05 (24 min)``, ``at Sat 12:05 (1 d 3 h)``."""
+    """Return when that is: ``in 45 s``, ``at 12:05 (24 min)``, ``at Sat 12:05``."""
     if seconds < 90:
         return f"in {duration(seconds)}" if seconds > 0 else "now"
+    if seconds > 86_400:
+        return f"at {clock(seconds, now)}"
     return f"at {clock(seconds, now)} ({duration(seconds)})"
 
 
@@ -65,10 +67,12 @@ def why(task: TaskRow, now: datetime) -> str | None:
 
     The time comes first, so that a narrow column does not cut it off.
     """
+    if task.silent_s is not None and task.silent_s >= SILENCE:
+        return f"silent for {duration(task.silent_s)}: {task.activity or 'no output'}"
     if task.status != "queued" or task.waits_s is None:
         said = remark(task)
         return said and _PLACE.sub(r"\1", said)
-    return f"{_before(task)}{moment(task.waits_s, now)}{_after(task)}"
+    return f"{_begin(task, now)}{_after(task)}"
 
 
 def why_alike(tasks: "list[TaskRow]", now: datetime) -> str | None:
@@ -77,7 +81,7 @@ def why_alike(tasks: "list[TaskRow]", now: datetime) -> str | None:
     if first.waits_s is not None:
         said = {why(task, now) for task in (first, max(tasks, key=lambda task: task.waits_s or 0.0))}
         begins = "" if len(said) == 1 else "the first "
-        return f"{begins}{_before(first)}{moment(first.waits_s, now)}{_after(first)}"
+        return f"{begins}{_begin(first, now)}{_after(first)}"
     sentences = {remark(task) for task in tasks}
     if len(sentences) == 1:
         return why(first, now)
@@ -93,8 +97,15 @@ def kind(task: TaskRow) -> str:
     return f"{state_word(task)}\n{_NUMBER.sub('#', remark(task) or '')}"
 
 
-def _before(task: TaskRow) -> str:
-    return {"scheduled": "starts ", "retry": "again "}.get(task.wait_reason or "", "goes on ")
+def _begin(task: TaskRow, now: datetime) -> str:
+    when = moment(task.waits_s or 0.0, now)
+    match task.wait_reason:
+        case "retry":
+            return f"again {when}"
+        case "scheduled":
+            return f"starts {when}"
+        case _:  # until a limit or a budget ends
+            return when.replace("at ", "until ", 1) if when.startswith("at ") else f"again {when}"
 
 
 def _after(task: TaskRow) -> str:
