@@ -102,7 +102,7 @@ def _spare(title: str) -> int:
 
 
 def _number(item: Item) -> str:
-    return f"{len(item.tasks)}×" if isinstance(item, Fold) else str(item.number)
+    return f"{len(item.tasks)}x" if isinstance(item, Fold) else str(item.number)
 
 
 def _state(item: Item, stopping: frozenset[int]) -> str:

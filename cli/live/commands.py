@@ -1,14 +1,16 @@
 """What the keys ask the database for. All of it is synchronous; the session calls it in a thread."""
 
-from collections.abc import Callable
+from msgspec import convert
 
 from cli.database.connection import Database
 from cli.database.log_reading import CaughtUp, LogReader, RunBegins, RunEnded
+from cli.input.task_fields import facts_of
 from cli.live.model import Act, Steer
 from cli.live.press import named
+from cli.show.task_tables import describe
 from dispatcher.log_views import Raw, View, remarks, view_of
 from sql import calls
-from sql.rows import BulkResult, Selection
+from sql.rows import BulkResult, Selection, Task
 
 DONE = {
     "cancel": "canceled or asked to stop",
@@ -37,6 +39,12 @@ def outcome(action: str, result: BulkResult) -> str:
         hint = f" ({first.hint})" if first.hint else ""
         parts.append(f"{first.message}{hint}" + (f", and {len(others):,} more" if others else ""))
     return "; ".join(parts) or f"nothing to {action}"
+
+
+def described(db: Database, number: int) -> str:
+    """Return everything about a task as text, as `llmctl show` prints it."""
+    told = db.call(calls.show_task_as_json(str(number)))
+    return describe(convert(told, Task), facts_of(told))
 
 
 class Log:
@@ -68,7 +76,3 @@ class Log:
                 case CaughtUp(state):
                     note = "" if state.run_no is not None else "has not started yet"
         return "".join(text), note
-
-
-Describe = Callable[[Database, int], str]
-"""Returns everything about a task as text, as `llmctl show` prints it."""

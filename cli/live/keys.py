@@ -44,7 +44,7 @@ class Keys:
         return bool(self._begun)
 
     def feed(self, read: bytes) -> list[str]:
-        """Return the keys: a printable character stands for itself, and others have a name. Unknown ones are left out."""
+        """Return the keys: a printable character is one itself, others have a name, and unknown ones are left out."""
         return self._keys(self._begun + self._decoder.decode(read), complete=False)
 
     def end(self) -> list[str]:

@@ -54,9 +54,9 @@ class Question:
 class Model:
     """``width`` and ``height`` are the window's. ``room`` is how many lines the list has; ``items`` stand in it.
 
-    ``cursor`` is the item on which keys act, and ``place`` its place among the items; ``top`` is the first that is seen.
-    ``seconds`` is how old the snapshot is. ``said`` is the outcome of the last command, and ``trouble`` what keeps the
-    table from being up to date.
+    ``cursor`` is the item on which keys act, and ``place`` its place among the items; ``top`` is the place of the first
+    that is seen. ``seconds`` is how old the snapshot is. ``said`` is the outcome of the last command, and ``trouble``
+    what keeps the table from being up to date.
     """
 
     snapshot: Snapshot

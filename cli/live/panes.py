@@ -13,7 +13,7 @@ LONGEST = 5_000
 
 @dataclass(frozen=True)
 class Pane:
-    """``lines`` in ``room`` lines of ``width`` cells are ``rows``. ``top`` is the first row seen; None follows the end."""
+    """``lines`` in ``room`` lines of ``width`` cells are ``rows``. ``top`` is the first seen; None follows the end."""
 
     title: str
     number: int | None = None

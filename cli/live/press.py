@@ -190,7 +190,9 @@ def _pause(model: Model) -> Pressed:
 def _groups_of(groups: Sequence[GroupRow], task: TaskRow) -> Sequence[GroupRow]:
     """Return the group that runs the task or ran it last, or those in which it may start."""
     own = [group for group in groups if group.group_name == task.group_name]
-    return own or [group for group in groups if group.tool == task.tool]
+    return own or [
+        group for group in groups if group.tool == task.tool and task.account in (None, group.account_name)
+    ]
 
 
 def _sort(model: Model) -> Pressed:

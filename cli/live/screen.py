@@ -14,7 +14,7 @@ _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 # No line wraps: the terminal may think of the width of a character what we do not.
 _TAKE, _GIVE_BACK = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
-_ASCII = str.maketrans("▸×…♥█░↑↓", ">x~*#.^v")
+_ASCII = str.maketrans("▸…♥█░↑↓", ">~*#.^v")
 """What stands for our signs where the locale has no others; each is as wide as its sign."""
 
 
@@ -25,7 +25,7 @@ class Screen:
         self.console = Console(highlight=False)
         self._drawn: list[Text] = []
         self._size = (0, 0)
-        self._before: list[object] | None = None
+        self._before: list[int | list[bytes | int]] | None = None
         self._ours = False
         self._ascii = not self.console.encoding.lower().startswith("utf")
 

@@ -13,14 +13,14 @@ import trio
 
 from cli.database.connection import Database, opened
 from cli.database.events import Listener, listening, pauses
-from cli.live.commands import Describe, Log, perform
+from cli.live.commands import Log, described, perform
 from cli.live.following import CHANNELS, FETCH_SECONDS, FETCH_SHARE, Take
 from cli.live.keys import Keys
 from cli.live.model import Act, Model, Open, Quit, Steer
 from cli.live.press import press
 from cli.live.screen import Screen
 from cli.live.snapshot import Snapshot
-from cli.live.view import fitted, frame
+from cli.live.view import fitted, frame, last_frame
 from dispatcher.errors import DatabaseError, DispatchError
 
 KEY_SECONDS = 0.05
@@ -36,10 +36,9 @@ Ending = Callable[[Snapshot], bool]
 class Session:
     """Shows ``first``, and a new snapshot after each event, until somebody ends it or ``ending`` says so."""
 
-    def __init__(self, first: Snapshot, take: Take, describe: Describe, ending: Ending) -> None:
+    def __init__(self, first: Snapshot, take: Take, ending: Ending | None = None) -> None:
         self.screen = Screen()
         self._take = take
-        self._describe = describe
         self._ending = ending
         self.model = Model(first)
         self._taken_at = time.monotonic()
@@ -69,6 +68,10 @@ class Session:
             finally:
                 self.screen.give_back()
         return self._ended
+
+    def print(self) -> None:
+        """Print the last frame, so that people can scroll back to it."""
+        self.screen.print(last_frame(self.model))
 
     def _draw(self) -> None:
         width, height = self.screen.size
@@ -116,7 +119,7 @@ class Session:
         snapshot = await trio.to_thread.run_sync(self._take, db, abandon_on_cancel=True)
         if pane is not None and pane.number is not None:
             text, note = await trio.to_thread.run_sync(
-                _pane_text, db, pane.number, log, self._describe, abandon_on_cancel=True
+                _pane_text, db, pane.number, log, abandon_on_cancel=True
             )
             now = self.model.pane
             if now is not None and (now.number, self._log) == (pane.number, log):
@@ -124,7 +127,7 @@ class Session:
                 self.model = replace(self.model, pane=filled)
         self._taken_at = time.monotonic()
         self._change(snapshot=snapshot, trouble="")
-        if self._ending(snapshot):
+        if self._ending is not None and self._ending(snapshot):
             self._end(0)
 
     async def _news(self, listener: Listener) -> None:
@@ -217,10 +220,10 @@ async def _heard(listener: Listener, waiting: trio.CancelScope) -> None:
     waiting.cancel()
 
 
-def _pane_text(db: Database, number: int, log: Log | None, describe: Describe) -> tuple[str, str]:
+def _pane_text(db: Database, number: int, log: Log | None) -> tuple[str, str]:
     """Return the text of a pane, or what is new in a log, and a note. A task that is gone says so in the text."""
     try:
-        return (describe(db, number), "") if log is None else log.read(db)
+        return (described(db, number), "") if log is None else log.read(db)
     except DatabaseError:
         raise
     except DispatchError as error:

@@ -24,8 +24,8 @@ LAST_ENDED = 100
 class Snapshot:
     """``counts`` has the number of tasks in each state that are selected; ``tasks`` are the first of them.
 
-    ``at`` is when it was taken, by the clock of this host. ``stopping`` are tasks that were asked to stop. ``ended`` are
-    those that ended last. ``selected`` says whether only some tasks are looked at.
+    ``at`` is when it was taken, by the clock of this host. ``stopping`` are tasks that were asked to stop, and
+    ``ended`` those that ended last. ``selected`` says whether only some tasks are looked at.
     """
 
     at: datetime = field(default_factory=lambda: datetime.now().astimezone())
@@ -78,7 +78,7 @@ def _concerns(select: Selection, group: GroupRow) -> bool:
 
 
 def _stopping(db: "Database", tasks: Sequence[TaskRow]) -> frozenset[int]:
-    """Return the active tasks that were asked to stop. They cannot be canceled; nor can any by a session that may not."""
+    """Return the active tasks that were asked to stop. They cannot be canceled, but nor can others by some sessions."""
     if all("cancel" in task.actions for task in tasks if task.status in ACTIVE):
         return frozenset()
     return frozenset(task.number for task in db.call(calls.list_active()) if task.stops)

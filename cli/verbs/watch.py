@@ -115,26 +115,13 @@ def _live(first: "Snapshot", look: "Take", exit_when: End | None) -> int:
     import trio
 
     from cli.live.session import Session
-    from cli.live.view import last_frame
 
-    session = Session(first, look, _described, lambda snapshot: _end(snapshot, exit_when) is not None)
+    session = Session(first, look, lambda snapshot: _end(snapshot, exit_when) is not None)
     number = trio.run(session.run)
-    session.screen.print(last_frame(session.model))
+    session.print()
     if (code := _end(session.model.snapshot, exit_when)) is not None:
         return code
     if number in (0, signal.SIGINT):
         quits = ExitCode.INTERRUPTED if number else ExitCode.PENDING
         return ExitCode.OK if exit_when is None else quits
     return 128 + number
-
-
-def _described(db: "Database", number: int) -> str:
-    from msgspec import convert
-
-    from cli.input.task_fields import facts_of
-    from cli.show.task_tables import describe
-    from sql import calls
-    from sql.rows import Task
-
-    told = db.call(calls.show_task_as_json(str(number)))
-    return describe(convert(told, Task), facts_of(told))

@@ -17,8 +17,9 @@ ID = UUID(int=1)
 def task(**given: object) -> TaskRow:
     usual: dict[str, object] = {
         "number": 1, "id": ID, "status": "queued", "wait_reason": None, "why": None, "waits_s": None,
-        "tool": "claude", "model": None, "group_name": None, "tenant_id": "default", "queue": "default",
-        "priority": 5, "name": None, "attempt": 1, "max_attempts": 3, "age_s": 10.0, "elapsed_s": None,
+        "tool": "claude", "account": None, "model": None, "group_name": None, "tenant_id": "default",
+        "queue": "default", "priority": 5, "name": None, "attempt": 1, "failures": 0, "max_attempts": 3,
+        "age_s": 10.0, "elapsed_s": None,
         "tokens": None, "cost_usd": None, "permission": "edit", "created_at": NOW, "started_at": None,
         "finished_at": None, "error_class": None, "error_message": None, "activity": None, "silent_s": None,
         "labels": {}, "actions": ("cancel",),

@@ -127,9 +127,9 @@ def test_l_opens_the_log_also_from_the_task() -> None:
 def test_a_line_for_many_opens_and_closes_with_enter_and_has_all_of_them_canceled() -> None:
     many = [task(number=number, why="claude-main is full (4/4)") for number in range(1, 41)]
     shown = model(*many)
-    assert under(shown).startswith("▸+ 40×  queued")
+    assert under(shown).startswith("▸+ 40x  queued")
     opened = pressed(shown, "enter")
-    assert under(opened).startswith("▸- 40×  queued")
+    assert under(opened).startswith("▸- 40x  queued")
     assert under(pressed(opened, "down")).split()[1] == "1"
     assert len(pressed(opened, "enter").items) == 1
     assert press(pressed(shown, "c"), "y")[1] == Act("cancel", list(range(1, 41)))
@@ -150,7 +150,9 @@ def test_a_line_for_many_opens_and_closes_with_enter_and_has_all_of_them_cancele
         ("starting", []),
     ],
 )
-def test_the_filter_finds_numbers_names_states_groups_and_labels_as_it_is_typed(typed: str, found: list[int]) -> None:
+def test_the_filter_finds_numbers_names_states_groups_and_labels_as_it_is_typed(
+    typed: str, found: list[int]
+) -> None:
     tasks = [
         task(number=1, status="running", labels={"batch": "x"}),
         task(number=2, name="docs-pass", group_name="codex-team"),
@@ -224,7 +226,9 @@ def test_q_ends_and_escape_ends_when_there_is_nothing_to_go_back_from() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["up", "down", "enter", "space", "c", "r", "h", "P", "/", "escape", "s", "f", "w", "?", "l", "G"])
+        st.sampled_from(
+            ["up", "down", "enter", "space", "c", "r", "h", "P", "/", "escape", "s", "f", "w", "?", "l", "G"]
+        )
     )
 )
 def test_whatever_is_pressed_nothing_is_canceled_or_paused_without_y(keys: list[str]) -> None:

@@ -21,9 +21,9 @@ codex-team     2/4      0          open
    815  running   docs-pass     silent for 4 min: runs make…
    814  stopping  e2e
    816  starting  triage-#4411
- + 20×  queued                  claude-main is full (4/4)
- +  5×  queued                  wait for their turn
- +  8×  limit                   until 13:05 (65 min): usage…
+ + 20x  queued                  claude-main is full (4/4)
+ +  5x  queued                  wait for their turn
+ +  8x  limit                   until 13:05 (65 min): usage…
    860  retry     e2e-flaky     again in 45 s, after: the t…
    861  held      nightly       held until somebody release…
    807  failed    e2e-flaky     it ran for 30 min, which is…
@@ -45,9 +45,9 @@ codex-team     2/4  ██░░      0          open
    815  running   docs-pass     silent for 4 min: runs make test
    814  stopping  e2e
    816  starting  triage-#4411
- + 20×  queued                  claude-main is full (4/4)
- +  5×  queued                  wait for their turn
- +  8×  limit                   until 13:05 (65 min): usage limit of claude-work
+ + 20x  queued                  claude-main is full (4/4)
+ +  5x  queued                  wait for their turn
+ +  8x  limit                   until 13:05 (65 min): usage limit of claude-work
    860  retry     e2e-flaky     again in 45 s, after: the tests in tests/e2e fa…
    861  held      nightly       held until somebody releases it
    807  failed    e2e-flaky     it ran for 30 min, which is its timeout
@@ -68,9 +68,9 @@ codex-team     2/4  ██░░      0          open
    815  running    docs-pass       claude-main   9m     8:50  1/3  silent for 4 min: runs make test
    814  stopping   e2e             codex-team    9m     0:30  1/3
    816  starting   triage-#4411    codex-team    2s           1/3
- + 20×  queued                                                     claude-main is full (4/4)
- +  5×  queued                                                     wait for their turn
- +  8×  limit                                                      until 13:05 (65 min): usage limit of claude-work
+ + 20x  queued                                                     claude-main is full (4/4)
+ +  5x  queued                                                     wait for their turn
+ +  8x  limit                                                      until 13:05 (65 min): usage limit of claude-work
    860  retry      e2e-flaky       claude-main  10s           2/3  again in 45 s, after: the tests in tests/e2e failed:…
    861  held       nightly         claude       10s           1/3  held until somebody releases it
    807  failed     e2e-flaky       claude-main  40m    30:00  3/3  it ran for 30 min, which is its timeout
@@ -96,13 +96,13 @@ codex-team     2/4  ██░░      0          open
    815  running    docs-pass       claude-main   9m     8:50  1/3   96.0k  $0.28  silent for 4 min: runs make test
    814  stopping   e2e             codex-team    9m     0:30  1/3
    816  starting   triage-#4411    codex-team    2s           1/3
- + 20×  queued                                                                    claude-main is full (4/4)
+ + 20x  queued                                                                    claude-main is full (4/4)
    840  queued     fix-auth-tests  claude       10s           1/3                 1 like it ahead
    841  queued     docs-pass       claude       10s           1/3                 2 like it ahead
    842  queued     refactor-cli    claude       10s           1/3                 3 like it ahead
    843  queued     fix-auth-tests  claude       10s           1/3                 4 like it ahead
    844  queued     docs-pass       claude       10s           1/3                 5 like it ahead
- +  8×  limit                                                                     until 13:05 (65 min): usage limit of claude-work
+ +  8x  limit                                                                     until 13:05 (65 min): usage limit of claude-work
    860  retry      e2e-flaky       claude-main  10s           2/3                 again in 45 s, after: the tests in tests/e2e failed: 3 of 41
    861  held       nightly         claude       10s           1/3                 held until somebody releases it
    807  failed     e2e-flaky       claude-main  40m    30:00  3/3                 it ran for 30 min, which is its timeout
@@ -115,7 +115,9 @@ codex-team     2/4  ██░░      0          open
 ? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold  s sort  P pause group  Space mark  f failed first  w wide"""
 
 
-@pytest.mark.parametrize("screen", [SCREEN_60, SCREEN_80, SCREEN_120, SCREEN_200], ids=["60", "80", "120", "200"])
+@pytest.mark.parametrize(
+    "screen", [SCREEN_60, SCREEN_80, SCREEN_120, SCREEN_200], ids=["60", "80", "120", "200"]
+)
 def test_the_reason_has_its_room_and_other_columns_make_way(
     screen: str,
 ) -> None:

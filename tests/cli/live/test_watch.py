@@ -167,7 +167,7 @@ def fits_into(text: str, columns: int) -> str:
 
 @contextmanager
 def away(postgres_server: PostgresServer, database: str) -> Iterator[Callable[[], None]]:
-    """Yield what takes the database away from the command: its connections end, and until the end no new one is made."""
+    """Yield what takes the database away from the command: until the end it gets no new connection."""
     name = database.split("/")[3].split("?")[0]
     with psycopg.connect(postgres_server.embedded.url("postgres"), autocommit=True) as elsewhere:
 
