@@ -80,9 +80,10 @@ def everything(snapshot: Snapshot) -> list[Text]:
 
 def _list_frame(model: Model) -> list[Text]:
     over = head(model.snapshot, model.seconds, model.width, model.height)
-    lines = [*over, *_list(model)]
+    listed = _list(model)
+    lines = [*over, *listed]
     lines += [Text()] * (model.height - len(lines) - _foot(model))
-    return lines + [_status(model), _keys(KEYS, model.width)][2 - _foot(model) :]
+    return lines + [_status(model, listed), _keys(KEYS, model.width)][2 - _foot(model) :]
 
 
 def _foot(model: Model) -> int:
@@ -125,7 +126,7 @@ def _row(model: Model, item: Item, row: Text) -> Text:
     return line
 
 
-def _status(model: Model) -> Text:
+def _status(model: Model, listed: Sequence[Text]) -> Text:
     """Return the line above the keys: what is most urgent to know."""
     if model.question is not None:
         return Text(f"{one_line(model.question.text)} y/N", "bold yellow")
@@ -144,7 +145,7 @@ def _status(model: Model) -> Text:
     if left_out := _left_out(model):
         parts.append(left_out)
     told = Text(", ".join(parts), "cyan" if model.filter or model.marked else "dim")
-    if (cut := _cut_reason(model)) and cell_len(told.plain) + 3 < model.width:
+    if (cut := _cut_reason(model, listed)) and cell_len(told.plain) + 3 < model.width:
         told = Text.assemble(told, "   " if parts else "", cut)
     return told
 
@@ -160,14 +161,14 @@ def _left_out(model: Model) -> str:
     return ", ".join(parts)
 
 
-def _cut_reason(model: Model) -> str:
+def _cut_reason(model: Model, listed: Sequence[Text]) -> str:
     """Return who the task under the cursor is and why it waits, if its line has no room for that."""
     item = model.item
     if not isinstance(item, TaskRow):
         return ""
     said = one_line(reason(aged_task(item, model.seconds), model.now) or "")
     name = Text(one_line(item.name or ""))
-    row = next((line.plain for line in _list(model)[1:] if line.plain.startswith("▸")), "")
+    row = next((line.plain for line in listed if line.plain.startswith("▸")), "")
     if said in row and name.plain in row:
         return ""
     name.truncate(model.width // 3, overflow="ellipsis")
