@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -46,7 +47,8 @@ class Session:
         self._using = trio.Lock()
         self._tried = trio.Event()  # to connect, with success or without
         self._log: Log | None = None
-        self._poked = trio.Event()
+        self._poked = False
+        self._waiting = trio.CancelScope()
         self._commands, self._given = trio.open_memory_channel[Act | Steer](math.inf)
         self._scope = trio.CancelScope()
         self._ended = 0
@@ -104,15 +106,15 @@ class Session:
     async def _follow(self, db: Database, listener: Listener) -> None:
         while True:
             listener.drain()  # what is read next is newer than all these events
-            self._poked = trio.Event()
+            self._poked = False
             begun = time.monotonic()
             async with self._using:
                 await self._read(db)
             took = time.monotonic() - begun
-            # An action of ours is followed at once.
-            with trio.move_on_after(max(FETCH_SECONDS, took / FETCH_SHARE)):
-                await self._poked.wait()
-            await self._news(listener)
+            await self._unless_poked(partial(trio.sleep, max(FETCH_SECONDS, took / FETCH_SHARE)))
+            holds_for = self.model.snapshot.holds_for(time.monotonic() - self._taken_at)
+            with trio.move_on_after(min(holds_for, listener.silence)):
+                await self._unless_poked(partial(_heard, listener))
 
     async def _read(self, db: Database) -> None:
         pane, log = self.model.pane, self._log
@@ -130,14 +132,15 @@ class Session:
         if self._ending is not None and self._ending(snapshot):
             self._end(0)
 
-    async def _news(self, listener: Listener) -> None:
-        """Return when something happened, or when time alone changed what the database says."""
-        holds_for = self.model.snapshot.holds_for(time.monotonic() - self._taken_at)
-        with trio.move_on_after(min(holds_for, listener.silence)) as waiting:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_heard, listener, waiting)
-                await self._poked.wait()
-                waiting.cancel()
+    async def _unless_poked(self, wait: Callable[[], Awaitable[None]]) -> None:
+        """Wait for something, but only until :meth:`_poke`: what we did ourselves is looked at without delay."""
+        with trio.CancelScope() as self._waiting:
+            if not self._poked:
+                await wait()
+
+    def _poke(self) -> None:
+        self._poked = True
+        self._waiting.cancel()
 
     async def _obey(self) -> None:
         async for command in self._given:
@@ -153,7 +156,7 @@ class Session:
             except DispatchError as error:
                 said, marked = error.with_hint, self.model.marked
             self._change(said=said, marked=marked)
-            self._poked.set()
+            self._poke()
 
     # What the person says
 
@@ -185,7 +188,7 @@ class Session:
                     return
                 case Open(number, log):
                     self._log = Log(number) if log else None
-                    self._poked.set()
+                    self._poke()
                 case Act() | Steer():
                     self._commands.send_nowait(command)
         self._draw()
@@ -214,10 +217,9 @@ class Session:
         self._scope.cancel()
 
 
-async def _heard(listener: Listener, waiting: trio.CancelScope) -> None:
+async def _heard(listener: Listener) -> None:
     while not listener.drain():
         await trio.lowlevel.wait_readable(listener)
-    waiting.cancel()
 
 
 def _pane_text(db: Database, number: int, log: Log | None) -> tuple[str, str]:

@@ -186,11 +186,12 @@ def away(postgres_server: PostgresServer, database: str) -> Iterator[Callable[[]
 
 
 def test_lost_connections_are_made_anew(
-    llmctl: Llmctl, postgres_server: PostgresServer, database: str
+    llmctl: Llmctl, dispatcher: PlayedDispatcher, postgres_server: PostgresServer, database: str
 ) -> None:
     llmctl.submit("claude", "x")
     with terminal(llmctl, "watch") as watching:
         watching.until_shown("queued 1")
+        until_up_to_date(dispatcher)
         with away(postgres_server, database) as take_away:
             take_away()
             watching.until_shown("trying again")
