@@ -45,7 +45,7 @@ class Pane:
 
     def fitted(self, width: int, room: int) -> "Pane":
         """Return the pane in a window of that size; lines that are longer go on in the next row."""
-        rows = [row for line in self.lines for row in _wrapped(line, max(2, width))]
+        rows = [row for line in self.lines for row in wrapped(line, max(2, width))]
         return replace(self, rows=rows, width=width, room=max(1, room))
 
     def scrolled(self, first: int) -> "Pane":
@@ -60,7 +60,7 @@ def _lines(text: str) -> list[str]:
     return [harmless(line).expandtabs(4) for line in text.split("\n")]
 
 
-def _wrapped(line: str, width: int) -> Iterable[str]:
+def wrapped(line: str, width: int) -> Iterable[str]:
     """Yield the line in rows of at most ``width`` cells, which begin with a word if that is possible."""
     while len(line) > width or (not line.isascii() and cell_len(line) > width):
         row = chop_cells(line, width)[0]

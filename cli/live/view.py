@@ -11,7 +11,7 @@ from cli.live.head import everything as whole_head
 from cli.live.head import head
 from cli.live.items import Fold, Item, key_of, tasks_of
 from cli.live.model import Model
-from cli.live.panes import Pane
+from cli.live.panes import Pane, wrapped
 from cli.live.snapshot import Snapshot, aged_task
 from cli.live.words import state_word
 from cli.show.tables import table
@@ -82,8 +82,20 @@ def _list_frame(model: Model) -> list[Text]:
     over = head(model.snapshot, model.seconds, model.width, model.height)
     listed = _list(model)
     lines = [*over, *listed]
-    lines += [Text()] * (model.height - len(lines) - _foot(model))
-    return lines + [_status(model, listed), _keys(KEYS, model.width)][2 - _foot(model) :]
+    lines += [Text()] * (model.height - len(lines))
+    foot = _below(model, listed)
+    return lines[: model.height - len(foot)] + foot
+
+
+def _below(model: Model, listed: Sequence[Text]) -> list[Text]:
+    told, keys = _status(model, listed)[: max(1, model.height // 4)], _keys(KEYS, model.width)
+    match _foot(model):
+        case 0:
+            return []
+        case 1:
+            return told[:1] if told[0].plain else [keys]
+        case _:
+            return [*told, keys]
 
 
 def _foot(model: Model) -> int:
@@ -126,18 +138,26 @@ def _row(model: Model, item: Item, row: Text) -> Text:
     return line
 
 
-def _status(model: Model, listed: Sequence[Text]) -> Text:
-    """Return the line above the keys: what is most urgent to know."""
+def _status(model: Model, listed: Sequence[Text]) -> list[Text]:
+    """Return what stands above the keys: what is most urgent to know. What is said may cover the end of the list."""
     if model.question is not None:
-        return Text(f"{one_line(model.question.text)} y/N", "bold yellow")
+        return _said(f"{model.question.text} y/N", model.width, "bold yellow")
+    if model.said:
+        return _said(model.said, model.width, "bold")
+    if model.trouble:
+        return _said(model.trouble, model.width, "red")
+    return [_state(model, listed)]
+
+
+def _said(text: str, width: int, style: str) -> list[Text]:
+    return [Text(row, style) for row in wrapped(one_line(text), max(2, width))]
+
+
+def _state(model: Model, listed: Sequence[Text]) -> Text:
     if model.filtering:
         return Text.assemble(
             ("/", "bold"), one_line(model.filter), ("█", "dim"), ("  Enter keeps it, Esc ends it", "dim")
         )
-    if model.said:
-        return Text(one_line(model.said), "bold")
-    if model.trouble:
-        return Text(one_line(model.trouble), "red")
     parts = [f"filter: {one_line(model.filter)}"] if model.filter else []
     parts += [f"{len(model.marked):,} marked"] if model.marked else []
     parts += [f"by {model.sort}"] if model.sort != "usual" else []

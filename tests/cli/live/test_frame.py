@@ -205,6 +205,16 @@ def test_what_has_no_room_in_its_line_is_told_below_for_the_row_under_the_cursor
     assert lines(model(waits, width=150))[-2] == ""
 
 
+def test_what_is_said_has_the_lines_that_it_needs() -> None:
+    why = "task 5 is running: only a queued task can be held (to stop it: `llmctl cancel 5`)"
+    shown = lines(replace(model(*busy(), width=60, height=16), said=why))
+    assert shown[-3:-1] == [
+        "task 5 is running: only a queued task can be held (to stop",
+        "it: `llmctl cancel 5`)",
+    ]
+    assert len(shown) == 16
+
+
 def test_without_a_window_nothing_is_cut() -> None:
     long = Snapshot(tasks=[task(name="n" * 500, why="w" * 500)] * 300, counts={"queued": 300})
     shown = [line.plain for line in everything(long)]
