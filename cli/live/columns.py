@@ -13,12 +13,12 @@ from dispatcher.terminal import one_line
 from sql.rows import TaskRow
 
 MAKE_WAY = (
-    *("LABELS", "TENANT", "QUEUE", "MAY", "PRI", "MODEL", "TOKENS", "COST", "TRY", "AGE", "ELAPSED", "GROUP"),
+    *("LABELS", "TENANT", "QUEUE", "PRI", "MODEL", "TOKENS", "COST", "TRY", "AGE", "ELAPSED", "GROUP"),
     "NAME",
 )
 """Columns that are left out where the reason needs their room, the first of these first."""
 
-ALWAYS = ("MODEL", "TENANT", "QUEUE", "PRI", "MAY")
+ALWAYS = ("MODEL", "TENANT", "QUEUE", "PRI")
 """Columns that only `w` shows if all tasks have the usual value there."""
 
 _REASON, _QUOTE, _OTHERS = 60, 32, 32
@@ -43,11 +43,7 @@ def columns(
         Column("TASK", _number, right=True),
         Column("STATE", lambda item: _state(item, stopping), style=lambda item: _style(item, stopping)),
         _of_tasks(told["NAME"], tasks, elastic=True, needs=max(8, min(width // 8, 20))),
-        Column(
-            "GROUP",
-            lambda item: None if isinstance(item, Fold) else item.group_name or item.tool,
-            spare=_spare("GROUP"),
-        ),
+        Column("GROUP", _group, spare=_spare("GROUP"), style=lambda item: "red" if _may_all(item) else ""),
         *(_of_tasks(told[title], tasks, always=wide) for title in ALWAYS),
         *([Column("LABELS", _labels, spare=_spare("LABELS"))] if wide else []),
         *(_of_tasks(told[title], tasks) for title in ("AGE", "ELAPSED", "TRY", "TOKENS", "COST")),
@@ -103,6 +99,17 @@ def _spare(title: str) -> int:
 
 def _number(item: Item) -> str:
     return f"{len(item.tasks)}x" if isinstance(item, Fold) else str(item.number)
+
+
+def _group(item: Item) -> str | None:
+    """Return where a task runs or, before it does, its tool. What an agent may do to this host stands beside it."""
+    if isinstance(item, Fold):
+        return None
+    return (item.group_name or item.tool) + (" (full)" if _may_all(item) else "")
+
+
+def _may_all(item: Item) -> bool:
+    return isinstance(item, TaskRow) and item.permission == "full"
 
 
 def _state(item: Item, stopping: frozenset[int]) -> str:

@@ -35,6 +35,11 @@ def test_a_running_task_ages_and_so_does_its_run() -> None:
     assert row(later(shown, 3)).split() == ["1", "running", "claude-main", "1m", "1:01", "1/3"]
 
 
+def test_a_task_that_may_do_everything_says_so() -> None:
+    assert "claude (full)" in row(model(task(permission="full")))
+    assert "(full)" not in row(model(task()))
+
+
 def test_states_are_words() -> None:
     told = {
         "starting": task(status="leased"),

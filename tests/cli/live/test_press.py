@@ -205,7 +205,7 @@ def test_s_goes_through_the_orders_and_f_puts_failed_tasks_first() -> None:
 def test_w_shows_all_columns() -> None:
     shown = model(*some(1), width=200)
     heading = next(line for line in lines(pressed(shown, "w")) if "TASK" in line)
-    for title in ("MODEL", "TENANT", "QUEUE", "PRI", "MAY", "LABELS", "WHY"):
+    for title in ("MODEL", "TENANT", "QUEUE", "PRI", "LABELS", "WHY"):
         assert title in heading
     assert lines(pressed(shown, "w", "w")) == lines(shown)
 
