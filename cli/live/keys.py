@@ -6,6 +6,12 @@ import re
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[@-~])")
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?\Z")
 
+_PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
+"""Between them stands what was pasted, which gives no commands."""
+
+PASTED = "pasted "
+"""With this the key begins that stands for a text that was pasted."""
+
 _NAMES = {
     **{
         f"\x1b{lead}{end}": name
@@ -41,7 +47,7 @@ class Keys:
     @property
     def incomplete(self) -> bool:
         """Whether what came last may be the beginning of a key: Escape is also how sequences begin."""
-        return bool(self._begun)
+        return bool(self._begun) and not self._begun.startswith(_PASTE)
 
     def feed(self, read: bytes) -> list[str]:
         """Return the keys: a printable character is one itself, others have a name, and unknown ones are left out."""
@@ -60,6 +66,15 @@ class Keys:
                 break
             found = _SEQUENCE.match(text, at)
             one = found[0] if found else text[at]
+            if one == _PASTE:
+                end = text.find(_PASTED, at)
+                if end < 0 and not complete:
+                    self._begun = text[at:]
+                    break
+                pasted = text[at + len(_PASTE) : end if end >= 0 else None]
+                keys.append(PASTED + "".join(filter(str.isprintable, pasted)))
+                at = end + len(_PASTED) if end >= 0 else len(text)
+                continue
             at += len(one)
             if name := _NAMES.get(one, one if one.isprintable() else ""):
                 keys.append(name)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cli.live.items import SORTS, Fold, tasks_of
+from cli.live.keys import PASTED
 from cli.live.model import Act, Command, Model, Open, Question, Quit, Steer
 from cli.live.panes import Pane
 from sql.rows import GroupRow, TaskRow
@@ -106,8 +107,8 @@ def _filter(model: Model, key: str) -> Model:
         case "up" | "down" | "page up" | "page down":
             place = _place(key, model.place, len(model.items), model.room)
             return model.moved(place or 0)
-        case _ if len(key) == 1:
-            return replace(model, filter=model.filter + key)
+        case _ if len(key) == 1 or key.startswith(PASTED):
+            return replace(model, filter=model.filter + key.removeprefix(PASTED))
     return model
 
 

@@ -11,8 +11,11 @@ from rich.text import Text
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 """Around each frame: a terminal that knows this shows it at once, and others skip it."""
 
-# No line wraps: the terminal may think of the width of a character what we do not.
-_TAKE, _GIVE_BACK = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J", "\x1b[?7h\x1b[?25h\x1b[?1049l"
+# What is pasted is told from keys. No line wraps: the terminal may think of the width of a character what we do not.
+_TAKE, _GIVE_BACK = (
+    "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J",
+    "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l",
+)
 
 _ASCII = str.maketrans("▸…♥█░↑↓", ">~*#.^v")
 """What stands for our signs where the locale has no others; each is as wide as its sign."""

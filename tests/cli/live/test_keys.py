@@ -32,6 +32,15 @@ def test_characters_of_several_bytes_are_one_key() -> None:
     assert keys("ü".encode()[:1], "ü".encode()[1:]) == ["ü"]
 
 
+def test_what_is_pasted_is_one_key_wherever_it_is_cut() -> None:
+    pasted = b"\x1b[200~cy\nq \x1b[2J\x1b[201~j"
+    for cut in range(len(pasted)):
+        assert keys(pasted[:cut], pasted[cut:]) == ["pasted cyq [2J", "j"]
+    told = Keys()
+    assert told.feed(pasted[:9]) == []
+    assert not told.incomplete, "the rest may take any time"
+
+
 def test_unknown_sequences_are_no_letters() -> None:
     assert keys(b"\x1b[1;5C\x1b[24~\x1b[<0;10;10M") == []
 

@@ -182,6 +182,14 @@ def test_keys_that_act_are_letters_while_a_filter_is_typed() -> None:
     assert shown.filter == "qcrhPsfw?"
 
 
+def test_what_is_pasted_gives_no_command_but_can_be_filtered_by() -> None:
+    shown, command = press(model(*some(12)), "pasted cy")
+    assert (shown.question, command) == (None, None)
+    asked = pressed(model(*some(12)), "c")
+    assert press(asked, "pasted y")[1] is None
+    assert pressed(shown, "/", "pasted 12").filter == "12"
+
+
 def test_s_goes_through_the_orders_and_f_puts_failed_tasks_first() -> None:
     tasks = [
         task(number=1, name="b", age_s=5.0),
