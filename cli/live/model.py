@@ -54,9 +54,9 @@ class Question:
 class Model:
     """``width`` and ``height`` are the window's. ``room`` is how many lines the list has; ``items`` stand in it.
 
-    ``cursor`` is the item on which keys act, and ``place`` its place among the items; ``top`` is the place of the first
-    that is seen. ``seconds`` is how old the snapshot is. ``said`` is the outcome of the last command, and ``trouble``
-    what keeps the table from being up to date.
+    ``cursor`` is the item on which keys act, or None for the first one, as long as nobody has moved; ``place`` is its
+    place among the items, and ``top`` that of the first that is seen. ``seconds`` is how old the snapshot is. ``said``
+    is the outcome of the last command, and ``trouble`` what keeps the table from being up to date.
     """
 
     snapshot: Snapshot
@@ -116,12 +116,17 @@ class Model:
             items=folded(tasks, room, self.opened),
             room=room,
             marked=self.marked & there,
-        ).moved_to(self.cursor)
+        )._kept()
 
-    def moved_to(self, cursor: Key | None) -> "Model":
-        """Return the model with the cursor there, and with the window over it."""
-        places = [place for place, item in enumerate(self.items) if key_of(item) == cursor]
-        return self.moved(places[0] if places else self.place)
+    def _kept(self) -> "Model":
+        if self.cursor is None:
+            return self.at_first()
+        places = (place for place, item in enumerate(self.items) if _stands_for(item, self.cursor))
+        return self.moved(next(places, self.place))
+
+    def at_first(self) -> "Model":
+        """Return the model with the cursor on the first item, whichever that is."""
+        return replace(self, cursor=None, place=0, top=0)
 
     def moved(self, place: int) -> "Model":
         """Return the model with the cursor at that place, or as near as there are items."""
@@ -134,3 +139,10 @@ class Model:
     def seen(self) -> Sequence[Item]:
         """Return the items that stand in the window."""
         return self.items[self.top : self.top + max(0, self.room)]
+
+
+def _stands_for(item: Item, key: Key) -> bool:
+    """Whether this is the item, or stands for the task that was one."""
+    if key_of(item) == key:
+        return True
+    return isinstance(item, Fold) and not item.opened and any(task.number == key for task in item.tasks)

@@ -51,7 +51,7 @@ def press(model: Model, key: str) -> Pressed:
         return _filter(model, key), None
     model = replace(model, said="")
     if (place := _place(key, model.place, len(model.items), model.room)) is not None:
-        return model.moved(place), None
+        return (model.at_first() if key in ("g", "home") else model.moved(place)), None
     found = _KEYS.get(key)
     return found(model) if found else (model, None)
 
@@ -121,6 +121,7 @@ def _back(model: Model) -> Pressed:
 
 
 def _enter(model: Model) -> Pressed:
+    model = model.moved(model.place)
     if isinstance(model.item, Fold):
         return replace(model, opened=model.opened ^ {model.item.key}), None
     if model.item is None:
@@ -137,6 +138,7 @@ def _open_log(model: Model) -> Pressed:
 
 
 def _log(model: Model, number: int) -> Pressed:
+    model = model.moved(model.place)
     pane = Pane(f"log of task {number}", number, is_log=True, top=None)
     return replace(model, pane=pane.fitted(model.width, model.height - 2)), Open(number, log=True)
 
@@ -157,16 +159,23 @@ def _cancel(model: Model) -> Pressed:
 
 
 def _retry(model: Model) -> Pressed:
-    numbers = [task.number for task in model.chosen]
-    return model, Act("retry", numbers) if numbers else None
+    return _act(model, "retry", [task.number for task in model.chosen])
 
 
 def _hold(model: Model) -> Pressed:
     loose = [task.number for task in model.chosen if task.wait_reason != "held"]
     if loose:
-        return model, Act("hold", loose)
-    held = [task.number for task in model.chosen]
-    return model, Act("release", held) if held else None
+        return _act(model, "hold", loose)
+    return _act(model, "release", [task.number for task in model.chosen])
+
+
+def _act(model: Model, action: str, numbers: Sequence[int]) -> Pressed:
+    """Act at once on what was chosen; ask if nothing was, since another task may have become the first one just now."""
+    if not numbers:
+        return model, None
+    if model.cursor is None and not model.marked:
+        return replace(model, question=Question(f"{action} {named(numbers)}?", Act(action, numbers))), None
+    return model, Act(action, numbers)
 
 
 def _pause(model: Model) -> Pressed:
@@ -206,9 +215,8 @@ def _sort(model: Model) -> Pressed:
 
 def _failed(model: Model) -> Pressed:
     first = not model.failed_first
-    return replace(model, failed_first=first, said="failed first" if first else "in the usual order").moved(
-        0
-    ), None
+    said = "failed first" if first else "in the usual order"
+    return replace(model, failed_first=first, said=said).at_first(), None
 
 
 def _wide(model: Model) -> Pressed:

@@ -9,7 +9,7 @@ from rich.text import Text
 from cli.live.columns import columns, reason
 from cli.live.head import everything as whole_head
 from cli.live.head import head
-from cli.live.items import Fold, Item, key_of, tasks_of
+from cli.live.items import Fold, Item, tasks_of
 from cli.live.model import Model
 from cli.live.panes import Pane, wrapped
 from cli.live.snapshot import Snapshot, aged_task
@@ -67,7 +67,7 @@ def frame(model: Model) -> list[Text]:
 def last_frame(model: Model) -> list[Text]:
     """Return what stays on the terminal at the end: the list, without keys and without what was asked."""
     over = head(model.snapshot, model.seconds, model.width, model.height)
-    return [*over, *_list(replace(model, cursor=None, marked=frozenset()))]
+    return [*over, *_list(replace(model, marked=frozenset()), cursor=False)]
 
 
 def everything(snapshot: Snapshot) -> list[Text]:
@@ -102,7 +102,7 @@ def _foot(model: Model) -> int:
     return _FOOT if model.height >= 6 else 1 if model.height >= 3 else 0
 
 
-def _list(model: Model) -> list[Text]:
+def _list(model: Model, *, cursor: bool = True) -> list[Text]:
     if not model.items:
         return [
             Text("no task fits the filter" if model.filter and model.snapshot.tasks else "no tasks", "dim")
@@ -115,7 +115,10 @@ def _list(model: Model) -> list[Text]:
     )
     return [
         Text("  ").append_text(heading),
-        *(_row(model, item, row) for item, row in zip(items, rows, strict=True)),
+        *(
+            _row(model, item, row, under=cursor and model.top + place == model.place)
+            for place, (item, row) in enumerate(zip(items, rows, strict=True))
+        ),
     ]
 
 
@@ -125,8 +128,7 @@ def _aged(item: Item, seconds: float) -> Item:
     return aged_task(item, seconds)
 
 
-def _row(model: Model, item: Item, row: Text) -> Text:
-    under = key_of(item) == model.cursor
+def _row(model: Model, item: Item, row: Text, *, under: bool) -> Text:
     marked = all(task.number in model.marked for task in tasks_of(item))
     sign = ("-" if item.opened else "+") if isinstance(item, Fold) else " "
     line = Text(("▸" if under else " ") + ("*" if marked else sign)).append_text(row)

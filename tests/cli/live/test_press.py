@@ -83,9 +83,36 @@ def test_actions_are_about_the_marked_tasks() -> None:
     assert press(pressed(shown, "escape"), "r")[1] == Act("retry", [4]), "that under the cursor"
 
 
+def test_what_happened_to_become_the_first_is_not_changed_without_a_question() -> None:
+    shown = model(*some(3))
+    for key, action in (("r", "retry"), ("h", "hold")):
+        assert press(shown, key)[1] is None
+        asked = pressed(shown, key)
+        assert lines(asked)[-2] == f"{action} task 1? y/N"
+        assert press(asked, "y")[1] == Act(action, [1])
+        assert press(pressed(shown, "up"), key)[1] == Act(action, [1]), "somebody has moved to it"
+
+
+def test_until_somebody_moves_the_cursor_is_on_the_first_and_after_g_again() -> None:
+    ended = [*some(3)[1:], task(number=1, status="succeeded")]
+    later = Snapshot(tasks=ended, counts={"running": 2, "succeeded": 1})
+    for shown in (model(*some(3)), pressed(model(*some(3)), "G", "g")):
+        assert under(fitted(replace(shown, snapshot=later))).split()[1] == "2"
+    assert under(fitted(replace(pressed(model(*some(3)), "up"), snapshot=later))).split()[1] == "1"
+
+
+def test_the_cursor_goes_to_the_line_that_stands_for_its_task() -> None:
+    few = [task(number=number, why="claude-main is full (4/4)") for number in range(1, 6)]
+    shown = pressed(model(*few, height=24), "down", "down")
+    others = [task(number=number, status="running") for number in range(50, 70)]
+    assert under(fitted(replace(shown, snapshot=Snapshot(tasks=[*few, *others])))).startswith(
+        "▸+  5x  queued"
+    )
+
+
 def test_h_releases_what_is_held() -> None:
     held = task(number=7, wait_reason="held")
-    assert press(model(held), "h")[1] == Act("release", [7])
+    assert press(pressed(model(held), "up"), "h")[1] == Act("release", [7])
     both = pressed(model(held, task(number=8)), "space", "space")
     assert press(both, "h")[1] == Act("hold", [8]), "the other one first"
 

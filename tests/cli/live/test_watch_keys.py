@@ -72,7 +72,7 @@ def test_r_tries_again_and_what_is_not_allowed_says_why(llmctl: Llmctl, dispatch
     [run] = dispatcher.start()
     with terminal(llmctl, "watch") as watching:
         watching.until("running", lambda lines: "running" in row(lines, number))
-        watching.type("r")
+        watching.type("kr")
         until_said(watching, f"task {number} is running")
         dispatcher.finish(run, error_class="agent_error", error_message="it broke")
         watching.until_shown("it broke")
@@ -174,7 +174,7 @@ def test_an_action_while_the_database_is_away_says_that_nothing_was_done(
         watching.until_shown("queued 1")
         start()
         watching.until_shown("trying again")
-        watching.type("r")
+        watching.type("kr")
         until_said(watching, "the database is away: nothing was done")
         leave(watching)
 
