@@ -27,8 +27,8 @@ def state(llmctl: Llmctl, number: str) -> str:
 
 
 def until_said(watching: Terminal, text: str) -> None:
-    """Wait until the line above the keys begins with this."""
-    watching.until(text, lambda lines: len(lines) > 1 and lines[-2].startswith(text))
+    """Wait until what stands above the keys begins with this."""
+    watching.until(text, lambda lines: any(line.startswith(text) for line in lines[-4:-1]))
 
 
 def output(said: str, starts_at: int) -> dict[str, object]:
