@@ -54,25 +54,29 @@ class Log:
         self._reader = LogReader(str(task), None, "stdout", follow=True)
         self._view: View = Raw()
         self._runs = 0
+        self._unread: list[str] = []
 
     def read(self, db: Database) -> tuple[str, str]:
         """Return what is new, and a note about the log as a whole. Raises :class:`dispatcher.errors.DispatchError`."""
-        text, note = [], "ended"
+        note = "ended"
         for news in self._reader.catch_up(db, follow=True):
             match news:
                 case RunBegins(state):
                     self._view = view_of(state.tool, "stdout", raw=False)
                     if self._runs:
-                        text.append(f"\n[run {state.run_no}]\n")
+                        self._unread.append(f"\n[run {state.run_no}]\n")
                     self._runs += 1
                 case bytes():
-                    text.append(self._view.feed(news).decode(errors="replace"))
+                    self._unread.append(self._view.feed(news).decode(errors="replace"))
                 case RunEnded(state):
-                    text.append(self._view.end().decode(errors="replace"))
-                    text += [
+                    self._unread.append(self._view.end().decode(errors="replace"))
+                    self._unread += [
                         f"[{said}]\n"
                         for said in remarks(state, "stdout", shown_by="by `llmctl logs --stderr`")
                     ]
                 case CaughtUp(state):
                     note = "" if state.run_no is not None else "has not started yet"
-        return "".join(text), note
+        # Only now: the database may have gone away in the middle, and what was read by then comes next time.
+        text = "".join(self._unread)
+        self._unread.clear()
+        return text, note

@@ -1,5 +1,7 @@
 """The terminal while it is ours: one key at a time, a screen of its own, and only the lines that change."""
 
+import contextlib
+import os
 import sys
 import termios
 import tty
@@ -51,16 +53,18 @@ class Screen:
         if not self._ours:
             return
         self._ours = False
-        self._write(_GIVE_BACK)
-        if self._before is not None:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+        # Where it is gone, there is nothing to leave.
+        with contextlib.suppress(OSError, termios.error):
+            self._write(_GIVE_BACK)
+            if self._before is not None:
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
 
     def forget(self) -> None:
         """Draw the next frame as a whole: somebody else may have written to the terminal."""
         self._size = (0, 0)
 
     def draw(self, lines: Sequence[Text]) -> None:
-        """Show these lines, of which none is wider than the window."""
+        """Show these lines, of which none is wider than the window. Raises OSError when the terminal is gone."""
         size = self.size
         written = []
         if size != self._size:
@@ -87,5 +91,7 @@ class Screen:
         return captured.get().translate(_ASCII) if self._ascii else captured.get()
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        # Not through the buffer of standard output: what a terminal that is gone did not take must not stay there.
+        left = text.encode(self.console.encoding, errors="replace")
+        while left:
+            left = left[os.write(sys.stdout.fileno(), left) :]

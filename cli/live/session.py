@@ -59,9 +59,9 @@ class Session:
         with trio.open_signal_receiver(*_ENDS, *_OTHERS) as signals:
             try:
                 self.screen.take()
-                self._draw()
                 async with trio.open_nursery() as nursery:
                     self._scope = nursery.cancel_scope
+                    self._draw()
                     nursery.start_soon(self._fetch)
                     nursery.start_soon(self._obey)
                     nursery.start_soon(self._tick)
@@ -79,7 +79,10 @@ class Session:
         width, height = self.screen.size
         seconds = time.monotonic() - self._taken_at
         self.model = fitted(replace(self.model, width=width, height=height, seconds=seconds))
-        self.screen.draw(frame(self.model))
+        try:
+            self.screen.draw(frame(self.model))
+        except OSError:
+            self._end(signal.SIGHUP)  # which comes, too
 
     def _change(self, **changes: object) -> None:
         self.model = replace(self.model, **changes)  # type: ignore[arg-type]  # its fields, by name
@@ -98,7 +101,7 @@ class Session:
             except DispatchError as error:  # the configuration may be wrong for a moment, too
                 what = "the database is away, " if isinstance(error, DatabaseError) else ""
                 self._tried.set()
-                self._change(trouble=f"{what}trying again: {error}")
+                self._change(trouble=f"{what}trying again: {error}", said="")
             finally:
                 self._db = None
             await trio.sleep(waits.next())

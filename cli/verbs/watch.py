@@ -118,7 +118,8 @@ def _live(first: "Snapshot", look: "Take", exit_when: End | None) -> int:
 
     session = Session(first, look, lambda snapshot: _end(snapshot, exit_when) is not None)
     number = trio.run(session.run)
-    session.print()
+    if number != signal.SIGHUP:  # with it the terminal is gone
+        session.print()
     if (code := _end(session.model.snapshot, exit_when)) is not None:
         return code
     if number in (0, signal.SIGINT):

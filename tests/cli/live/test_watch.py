@@ -1,5 +1,6 @@
 """`llmctl watch` in a terminal: it follows events, asks for nothing else, and leaves the terminal as it was."""
 
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
-from tests.cli.terminal import terminal
+from tests.cli.terminal import SECONDS, terminal
 from tests.fixtures.postgres import PostgresServer
 
 pytestmark = one_postgres
@@ -141,6 +142,14 @@ def test_it_ends_at_once_and_leaves_the_terminal_as_it_was(llmctl: Llmctl, end: 
         after = watching.seen.split(ALTERNATE_SCREEN[1])[-1]
         assert "the-task" in after, "the last state stays readable"
         assert "Traceback" not in watching.seen
+
+
+def test_it_ends_with_its_terminal(llmctl: Llmctl) -> None:
+    llmctl.submit("claude", "x")
+    with terminal(llmctl, "watch") as watching:
+        watching.until_shown("queued 1")
+        os.close(watching.descriptor)
+        assert watching.process.wait(SECONDS) == 129
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(110, 12), (60, 20), (30, 8), (10, 3)])
