@@ -18,6 +18,7 @@ from sql.rows import (
     DriftedCounter,
     DriftedTally,
     FileRow,
+    FoundDispatcher,
     GroupRow,
     KnownValue,
     LimitRow,
@@ -208,6 +209,11 @@ def list_groups() -> Call[list[GroupRow]]:
     return Call("list_groups", {}, many(GroupRow))
 
 
+def reopen_group(group: str, host: str | None = None, dispatcher: str | None = None) -> Call[None]:
+    """Open a group again where a dispatcher could not run it: on this host, for this dispatcher, or everywhere."""
+    return Call("reopen_group", {"group": group, **given(host=host, dispatcher=dispatcher)}, NOTHING)
+
+
 def put_group(
     group: str,
     tool: str,
@@ -346,6 +352,17 @@ def unserved_tasks() -> Call[list[UnservedTasks]]:
 
 def list_dispatchers() -> Call[list[DispatcherRow]]:
     return Call("list_dispatchers", {}, many(DispatcherRow))
+
+
+def find_dispatchers(boot_id: str, work_dir: str) -> Call[list[FoundDispatcher]]:
+    """List the dispatchers that were started in this directory and have not ended properly."""
+    return Call("find_dispatchers", {"boot_id": boot_id, "work_dir": work_dir}, many(FoundDispatcher))
+
+
+def note_gone(work_dir: str, database: str, boot_id: str) -> Call[bool]:
+    """Say that nobody holds the lock of this work directory; returns whether its dispatcher seemed to live."""
+    arguments = {"work_dir": work_dir, "database": database, "boot_id": boot_id}
+    return Call("note_gone", arguments, value(bool))
 
 
 def list_active() -> Call[list[ActiveTask]]:

@@ -252,8 +252,9 @@ class Task(Struct, frozen=True):
 class GroupRow(Struct, frozen=True):
     """One row of list_groups().
 
-    ``state`` is open, full, paused, cooling, budget or probing. ``env_vars`` holds no secrets. ``spent_usd`` is what
-    the runs of today (UTC) cost.
+    ``state`` is open, full, paused, cooling, budget or probing. A group is paused until somebody resumes it, or while
+    no dispatcher can run it; ``reason`` says which, and of an open one where it cannot run. ``env_vars`` holds no
+    secrets. ``spent_usd`` is what the runs of today (UTC) cost.
     """
 
     group_name: str
@@ -309,7 +310,10 @@ class LimitRow(Struct, frozen=True):
 
 
 class DispatcherRow(Struct, frozen=True):
-    """One row of list_dispatchers(). ``lease_left_s`` is negative once the dispatcher is away."""
+    """One row of list_dispatchers(). ``lease_left_s`` is negative once the dispatcher is away.
+
+    One that is ``draining`` starts nothing more and will end.
+    """
 
     id: UUID
     host: str
@@ -319,7 +323,15 @@ class DispatcherRow(Struct, frozen=True):
     heartbeat_age_s: float
     lease_left_s: float
     alive: bool
+    draining: bool
     active: int
+
+
+class FoundDispatcher(Struct, frozen=True):
+    """One row of find_dispatchers(): a process id, and the seconds since that process registered."""
+
+    pid: int
+    since_s: float
 
 
 class ActiveTask(Struct, frozen=True):

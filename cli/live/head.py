@@ -47,13 +47,17 @@ def dispatchers(rows: Sequence[DispatcherRow]) -> Text:
     if not rows:
         return Text("no dispatcher is running: start one with `dispatcher run`", "red")
     # Those that need a look come first, for the line may be cut.
-    return Text("   ").join(_dispatcher(row) for row in sorted(rows, key=lambda row: row.alive))
+    return Text("   ").join(
+        _dispatcher(row) for row in sorted(rows, key=lambda row: (row.alive, not row.draining))
+    )
 
 
 def _dispatcher(row: DispatcherRow) -> Text:
     host = one_line(row.host)
     if not row.alive:
         return Text(f"dispatcher {host} silent for {duration(row.heartbeat_age_s)}", "red")
+    if row.draining:
+        return Text(f"dispatcher {host} is stopping and starts nothing more", "yellow")
     return Text(f"dispatcher {host} ♥ {duration(row.heartbeat_age_s)} ago", "green")
 
 

@@ -28,6 +28,11 @@ def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Findin
     alive = [dispatcher for dispatcher in execute(connection, calls.list_dispatchers()) if dispatcher.alive]
     if not alive:
         return [warning("dispatchers", "none is running", "start one: `dispatcher run`")]
+    alive, draining = [one for one in alive if not one.draining], alive
+    if not alive:
+        hosts = ", ".join(sorted({dispatcher.host for dispatcher in draining}))
+        what = f"the one on {hosts} is stopping and starts nothing more"
+        return [warning("dispatchers", what, "start it again: `dispatcher run`")]
     findings = [
         ok("dispatchers", f"running on {', '.join(sorted({dispatcher.host for dispatcher in alive}))}")
     ]
@@ -72,7 +77,9 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     ]
     findings += [
         warning(
-            f"group {group.name}", "is paused", f"fix the cause, then run `llmctl group resume {group.name}`"
+            f"group {group.name}",
+            "is paused" + (f": {group.reason}" if group.reason else ""),
+            f"fix the cause, then run `llmctl group resume {group.name}`",
         )
         for group in groups
         if group.state == "paused"

@@ -92,7 +92,7 @@ async def _run_loop(
                 database_id = execute(connection, calls.database_id())
             work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
             with translated():
-                dispatcher_id = execute(connection, _registration(settings, work_directory.id))
+                dispatcher_id = execute(connection, _registration(settings, work_directory))
         log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
         files = LargeFiles(paths.home() / "files" / database_id)
         configuration = CurrentConfiguration(settings, wrappers)
@@ -175,13 +175,14 @@ def _wrappers(settings: Settings) -> dict[str, Wrapper]:
         raise UsageError(str(error)) from error
 
 
-def _registration(settings: Settings, work_directory_id: str) -> Call[str]:
+def _registration(settings: Settings, work_directory: WorkDirectory) -> Call[str]:
     return dispatcher_calls.register_dispatcher(
         host=settings.dispatcher.host or socket.gethostname(),
         boot_id=linux.boot_id(),
         pid=os.getpid(),
         version=__version__,
-        work_dir_id=work_directory_id,
+        work_dir_id=work_directory.id,
+        work_dir=str(work_directory.root.resolve()),
         lease_s=settings.dispatcher.lease_interval,
         groups=settings.dispatcher.groups,
     )

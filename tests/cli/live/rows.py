@@ -40,7 +40,8 @@ def group(**given: object) -> GroupRow:
 def dispatcher(**given: object) -> DispatcherRow:
     usual: dict[str, object] = {
         "id": ID, "host": "host-a", "pid": 1, "version": "0", "groups": None,
-        "heartbeat_age_s": 5.0, "lease_left_s": 55.0, "alive": True, "active": 0,
+        "heartbeat_age_s": 5.0, "lease_left_s": 55.0, "alive": True, "draining": False,
+        "active": 0,
     }  # fmt: skip
     return DispatcherRow(**(usual | given))  # type: ignore[arg-type]
 

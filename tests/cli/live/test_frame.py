@@ -116,6 +116,11 @@ def test_a_dead_dispatcher_comes_before_those_that_live() -> None:
     )
 
 
+def test_a_dispatcher_that_drains_says_that_it_starts_nothing_more() -> None:
+    told = lines(model(dispatchers=[dispatcher(), dispatcher(host="host-b", draining=True)]))[0]
+    assert told.startswith("dispatcher host-b is stopping and starts nothing more   dispatcher host-a ♥")
+
+
 def test_a_snapshot_holds_until_the_next_moment_that_changes_an_answer() -> None:
     shown = Snapshot(
         dispatchers=[dispatcher(lease_left_s=-4.0)],
