@@ -25,6 +25,11 @@ def count(number: int) -> str:
     return f"{scaled:.1f}{unit}" if scaled < 99.95 else f"{scaled:.0f}{unit}"
 
 
+def plural(number: int, thing: str) -> str:
+    """``1 task``, ``0 tasks``, ``1,204 tasks``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def size(number_of_bytes: int) -> str:
     """``950 B``, ``12.3 kB``, ``1.2 MB``; powers of 1,000."""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Raw
 
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
-from sql.output_rows import LogState, OutputPiece, StoredFile
+from sql.output_rows import LogState, OutputPiece, StoredFile, TaskResult, WholeTask
 from sql.rows import (
     ActiveTask,
     BulkResult,
@@ -101,12 +101,12 @@ def show_task(
     return Call("show_task", arguments, value(Task), result_size=LARGEST_TEXT)
 
 
-def show_task_as_json(
+def show_whole_task(
     task: str, prompt_characters: int | None = None, *, with_output: bool | None = None
-) -> Call[dict[str, object]]:
-    """Call show_task() for a program: the whole object as PostgreSQL returns it."""
+) -> Call[WholeTask]:
+    """Show everything about a task, and what its runs printed and answered."""
     arguments = {"task": task, **given(prompt_characters=prompt_characters, with_output=with_output)}
-    return Call("show_task", arguments, value(dict[str, object]), result_size=LARGEST_TEXT)
+    return Call("show_task", arguments, value(WholeTask), result_size=LARGEST_TEXT)
 
 
 def list_tasks(select: Selection | None = None, limit: int | None = None) -> Call[list[TaskRow]]:
@@ -154,6 +154,11 @@ def known_values(kind: str, prefix: str = "", limit: int | None = None) -> Call[
 
 def task_states(tasks: Sequence[str]) -> Call[list[TaskState]]:
     return Call("task_states", {"tasks": as_array(tasks)}, many(TaskState))
+
+
+def read_results(tasks: Sequence[str]) -> Call[list[TaskResult]]:
+    """Read what came of tasks, lowest number first: as many as fit into one result, and at least one."""
+    return Call("read_results", {"tasks": as_array(tasks)}, many(TaskResult), result_size=LARGEST_TEXT)
 
 
 def why_waiting(task: str) -> Call[str | None]:

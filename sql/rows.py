@@ -206,17 +206,25 @@ class FileRow(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """What show_task() returns, as far as it is shown to people."""
+    """What show_task() returns of a task, its runs and its files, without the output of the runs.
+
+    ``wait_reason`` and ``why`` say what a queued task waits for, and ``waits_s`` for how long if that is known.
+    ``actions`` are what one may do with the task now. ``attempt`` is the one that runs, comes next, or was the last;
+    ``failures`` are the attempts used up, of ``max_attempts``. ``continues`` is the run of another task whose session
+    it continues, and ``resumes`` its own last run that was cut short. A time that is None has not come.
+    """
 
     id: UUID
     number: int
     status: str
     wait_reason: str | None
     why: str | None
+    waits_s: float | None
     actions: Sequence[str]
     activity: str | None
     tool: str
     model: str | None
+    fallback_model: str | None
     account: str | None
     group_name: str | None
     tenant_id: str
@@ -232,13 +240,21 @@ class Task(Struct, frozen=True):
     attempt: int
     failures: int
     max_attempts: int
+    backoff_s: float
+    retry_on: Sequence[str] | None
     idempotency_key: str | None
+    asked_session: str | None
     session_id: str | None
+    continues: UUID | None
+    resumes: UUID | None
     cancel_requested_at: datetime | None
     created_at: datetime
+    updated_at: datetime
     scheduled_at: datetime | None
+    next_attempt_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    output_pruned_at: datetime | None
     error_class: str | None
     error_message: str | None
     result: Mapping[str, object] | None

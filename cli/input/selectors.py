@@ -210,11 +210,12 @@ TASKS = Annotated[
 
 
 def selecting(
-    *, without: Collection[str] = ()
+    *, without: Collection[str] = (), arguments: object = TASKS
 ) -> Callable[[Callable[..., Returned]], Callable[..., Returned]]:
     """Give a verb the arguments ``TASK…`` and the :data:`OPTIONS`; its parameter ``selector`` receives a Selector.
 
-    ``without`` names options that the verb has no use for, or that mean something else there.
+    ``without`` names options that the verb has no use for, or that mean something else there. ``arguments`` is for
+    a verb whose arguments are not tasks alone.
     """
 
     def with_options(verb: Callable[..., Returned]) -> Callable[..., Returned]:
@@ -228,7 +229,7 @@ def selecting(
         own = [one for one in signature(verb).parameters.values() if one.name != "selector"]
         vars(selects)["__signature__"] = signature(verb).replace(
             parameters=[
-                Parameter("tasks", Parameter.KEYWORD_ONLY, default=None, annotation=TASKS),
+                Parameter("tasks", Parameter.KEYWORD_ONLY, default=None, annotation=arguments),
                 *(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own),
                 *(
                     Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -13,7 +13,8 @@ import typer
 
 from cli.input import values
 from cli.input.times import duration_option
-from cli.show.text import text_of
+from cli.show.text import words_of
+from cli.show.words import TOP
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -103,6 +104,16 @@ FIELDS: Mapping[str, Field] = {
         _text("Start not before 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
     ),
     "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
+    "hold": Field(
+        "hold",
+        values.truth,
+        Annotated[
+            bool | None,
+            typer.Option(
+                "--hold", help="Hold the task: it starts only after `llmctl release`.", show_default=False
+            ),
+        ],
+    ),
     "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
     "stall-timeout": Field(
         "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for this long.")
@@ -200,14 +211,5 @@ def facts_of(task: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for field in FIELDS.values():
         value = task.get(field.key)
         if field.title is not None and value and value != field.usual:
-            yield field.title, _shown(value)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case dict():
-            return ", ".join(f"{key}={one}" for key, one in value.items())
-        case list():
-            return ", ".join(map(text_of, value))
-        case _:
-            return text_of(value)
+            is_top = field.key == "priority" and value == TOP
+            yield field.title, "top" if is_top else words_of(value)

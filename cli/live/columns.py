@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from cli.live.items import Fold, Item, tasks_of
-from cli.live.words import STYLES, state_word, why
+from cli.live.words import STYLES, state_of, why
 from cli.show.tables import Column
 from cli.show.task_tables import TASKS
 from dispatcher.terminal import one_line
@@ -113,7 +113,7 @@ def _may_all(item: Item) -> bool:
 
 
 def _state(item: Item, stopping: frozenset[int]) -> str:
-    return item.state if isinstance(item, Fold) else state_word(item, stops=item.number in stopping)
+    return item.state if isinstance(item, Fold) else state_of(item, stops=item.number in stopping)
 
 
 def _style(item: Item, stopping: frozenset[int]) -> str:

@@ -1,16 +1,16 @@
 """What the keys ask the database for. All of it is synchronous; the session calls it in a thread."""
 
-from msgspec import convert
+from msgspec import structs
 
 from cli.database.connection import Database
-from cli.database.log_reading import CaughtUp, LogReader, RunBegins, RunEnded
+from cli.database.log_reading import CaughtUp, RunBegins, RunEnded, TaskLog
 from cli.input.task_fields import facts_of
 from cli.live.model import Act, Steer
 from cli.live.press import named
 from cli.show.task_tables import describe
 from dispatcher.log_views import Raw, View, remarks, view_of
 from sql import calls
-from sql.rows import BulkResult, Selection, Task
+from sql.rows import BulkResult, Selection
 
 DONE = {
     "cancel": "canceled or asked to stop",
@@ -43,15 +43,15 @@ def outcome(action: str, result: BulkResult) -> str:
 
 def described(db: Database, number: int) -> str:
     """Return everything about a task as text, as `llmctl show` prints it."""
-    told = db.call(calls.show_task_as_json(str(number)))
-    return describe(convert(told, Task), facts_of(told))
+    told = db.call(calls.show_task(str(number)))
+    return describe(told, facts_of(structs.asdict(told)))
 
 
 class Log:
     """The log of one task, as text that grows."""
 
     def __init__(self, task: int) -> None:
-        self._reader = LogReader(str(task), None, "stdout", follow=True)
+        self._log = TaskLog(str(task), None, "stdout", follow=True)
         self._view: View = Raw()
         self._runs = 0
         self._unread: list[str] = []
@@ -59,7 +59,7 @@ class Log:
     def read(self, db: Database) -> tuple[str, str]:
         """Return what is new, and a note about the log as a whole. Raises :class:`dispatcher.errors.DispatchError`."""
         note = "ended"
-        for news in self._reader.catch_up(db, follow=True):
+        for news in self._log.read(db):
             match news:
                 case RunBegins(state):
                     self._view = view_of(state.tool, "stdout", raw=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from cli.database.connection import Database, opened
 from cli.database.events import listening, pauses
 from cli.live.snapshot import Snapshot
-from cli.live.words import state_word
+from cli.live.words import state_of
 from cli.show.output import say
 from dispatcher.errors import DatabaseError
 from sql.rows import TaskRow
@@ -52,7 +52,7 @@ class Changes:
     def of(self, snapshot: Snapshot) -> Iterator[TaskRow]:
         """Yield the tasks that are new or whose state is another one than before."""
         for task in {task.number: task for task in (*snapshot.tasks, *snapshot.ended)}.values():
-            state = state_word(task, stops=task.number in snapshot.stopping)
+            state = state_of(task, stops=task.number in snapshot.stopping)
             if self._states.get(task.number) != state:
                 self._states[task.number] = state
                 yield task

@@ -8,9 +8,10 @@ from rich.text import Text
 
 from cli.live.pace import progress
 from cli.live.snapshot import Snapshot, aged_dispatcher, aged_group
-from cli.live.words import ORDER, STYLES, counted_state, group_words
+from cli.live.words import ORDER, STYLES, group_words
 from cli.show import group_tables
 from cli.show.tables import Column, table
+from cli.show.words import state_word
 from dispatcher.durations import duration
 from dispatcher.terminal import one_line
 from sql.rows import DispatcherRow, GroupRow
@@ -63,7 +64,7 @@ def _dispatcher(row: DispatcherRow) -> Text:
 
 def counts(snapshot: Snapshot) -> list[Text]:
     """``running 3``, ``queued 12``, ``retry 1``: each state that has tasks."""
-    found = {counted_state(state): tasks for state, tasks in snapshot.counts.items() if tasks}
+    found = {state_word(state): tasks for state, tasks in snapshot.counts.items() if tasks}
     if stopping := len(snapshot.stopping):
         found["stopping"] = stopping
         found["running"] = found.get("running", 0) - stopping

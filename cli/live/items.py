@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cli.live.words import kind, state_word, why_alike
+from cli.live.words import kind, state_of, why_alike
 from sql.rows import TaskRow
 
 FEW = 3
@@ -21,7 +21,7 @@ class Fold:
 
     @property
     def state(self) -> str:
-        return state_word(self.tasks[0])
+        return state_of(self.tasks[0])
 
     def why(self, now: datetime) -> str | None:
         return why_alike(list(self.tasks), now)
@@ -51,7 +51,7 @@ SORTS: dict[str, Callable[[TaskRow], object] | None] = {
     "elapsed": lambda task: -(task.elapsed_s or 0.0),
     "name": _name,
     "group": lambda task: (task.group_name is None, task.group_name or task.tool),
-    "state": state_word,
+    "state": state_of,
     "cost": lambda task: -(task.cost_usd or 0),
 }
 """The orders in which tasks can stand, in the order in which `s` offers them."""
@@ -71,7 +71,7 @@ def fits(task: TaskRow, words: Sequence[str], stopping: Collection[int]) -> bool
     told = [
         str(task.number),
         task.name or "",
-        state_word(task, stops=task.number in stopping),
+        state_of(task, stops=task.number in stopping),
         task.group_name or "",
         task.tool,
         *(f"{key}={value}" for key, value in task.labels.items()),

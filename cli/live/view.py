@@ -13,7 +13,7 @@ from cli.live.items import Fold, Item, tasks_of
 from cli.live.model import Model
 from cli.live.panes import Pane, wrapped
 from cli.live.snapshot import Snapshot, aged_task
-from cli.live.words import state_word
+from cli.live.words import state_of
 from cli.show.tables import table
 from dispatcher.terminal import one_line
 from sql.rows import TaskRow
@@ -213,7 +213,7 @@ def _pane_frame(model: Model, pane: Pane) -> list[Text]:
     title = Text(pane.title, "bold")
     task = next((task for task in model.snapshot.tasks if task.number == pane.number), None)
     if task is not None:
-        title.append(f"  {state_word(task, stops=task.number in model.snapshot.stopping)}", "cyan")
+        title.append(f"  {state_of(task, stops=task.number in model.snapshot.stopping)}", "cyan")
         title.append(f"  {one_line(task.name or '')}", "dim")
     if pane.note:
         title.append(f"  {one_line(pane.note)}", "dim")

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta
 
+from cli.show.words import state_word
 from dispatcher.durations import duration
 from dispatcher.remarks import SILENCE, remark
 from sql.rows import GroupRow, TaskRow
@@ -34,14 +35,10 @@ _PLACE = re.compile(r"^waits for its turn: (.*)$")
 _NUMBER = re.compile(r"\d[\d,.:]*")
 
 
-def counted_state(state: str) -> str:
-    """Return the word for a state of count_tasks()."""
-    return "starting" if state == "leased" else state
-
-
-def state_word(task: TaskRow, *, stops: bool = False) -> str:
+def state_of(task: TaskRow, *, stops: bool = False) -> str:
+    """Return the word for the state of a task, or for what it waits for."""
     if task.status in ACTIVE:
-        return "stopping" if stops else counted_state(task.status)
+        return "stopping" if stops else state_word(task.status)
     return task.wait_reason or task.status if task.status == "queued" else task.status
 
 
@@ -94,7 +91,7 @@ def kind(task: TaskRow) -> str:
     """Return the same text for tasks of the same state that wait for the same, whatever numbers their reasons have."""
     if task.waits_s is not None:
         return f"{task.wait_reason}\n{_after(task)}"
-    return f"{state_word(task)}\n{_NUMBER.sub('#', remark(task) or '')}"
+    return f"{state_of(task)}\n{_NUMBER.sub('#', remark(task) or '')}"
 
 
 def _begin(task: TaskRow, now: datetime) -> str:

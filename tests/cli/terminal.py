@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 import pyte
 
@@ -110,15 +111,20 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    llmctl: Llmctl, *arguments: str, columns: int = 110, lines: int = 30, **environment: str
+    llmctl: Llmctl,
+    *arguments: str,
+    columns: int = 110,
+    lines: int = 30,
+    stdout: IO[bytes] | None = None,
+    **environment: str,
 ) -> Iterator[Terminal]:
-    """`llmctl` in a window of its own; it is killed at the end if it still runs."""
+    """`llmctl` in a window of its own; it is killed at the end if it still runs. ``stdout`` gets what it prints."""
     ours, theirs = os.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     process = subprocess.Popen(
         [*llmctl.argv, *arguments],
         stdin=theirs,
-        stdout=theirs,
+        stdout=stdout or theirs,
         stderr=theirs,
         cwd=llmctl.directory,
         env={**llmctl.environment, "TERM": "xterm-256color", **environment},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.registry import VERBS
+from cli.registry import MEANT, VERBS
 from dispatcher import __version__
 from tests.cli.conftest import Llmctl, one_postgres
 
@@ -99,11 +99,12 @@ def test_the_shell_completes_verbs_and_options(
 @pytest.mark.parametrize(
     ("words", "complaint", "hint"),
     [
-        (["sbmit"], "No such command 'sbmit'. Did you mean 'submit'", "`llmctl --help` shows how"),
+        (["sbmit"], "No such command 'sbmit'. Did you mean `llmctl submit`", "`llmctl --help` shows how"),
         (["group"], "Missing command.", "`llmctl group --help` shows how"),
-        (["ls", "--status", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
+        (["ls", "--state", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "--limit", "0"], "'--limit'", "`llmctl ls --help` shows how"),
+        (["ls", "--since", "2"], "'2' is not a time in the past", "`llmctl ls --help` shows how"),
         (["wait"], "Missing argument", "`llmctl wait --help` shows how"),
     ],
 )
@@ -116,6 +117,42 @@ def test_wrong_usage_ends_with_2_and_a_hint(
     assert first.startswith("error: ")
     assert complaint in first
     assert last == f"hint: {hint}"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("pause", "`llmctl group pause`"),
+        ("kill 7", "`llmctl cancel`"),
+        ("ps", "`llmctl ls`"),
+        ("status", "`llmctl ls`"),
+        ("restart", "`llmctl retry`"),
+        ("lgos 7", "`llmctl logs`"),
+        ("group pasue main", "`llmctl group pause`"),
+    ],
+)
+def test_a_word_that_is_no_verb_leads_to_the_verb_that_was_meant(
+    without_database: Llmctl, words: str, meant: str
+) -> None:
+    refused = without_database(*words.split())
+    assert refused.code == 2
+    assert f"Did you mean {meant}" in refused.err
+
+
+@pytest.mark.parametrize(
+    "words", ["prun", "purne", "prunes", "group rn main", "token remov ci", "limit rmm x"]
+)
+def test_a_mistyped_word_never_leads_to_what_deletes(without_database: Llmctl, words: str) -> None:
+    refused = without_database(*words.split())
+    assert refused.code == 2
+    assert not re.search(r"llmctl (prune|\w+ rm|\w+ remove)`", refused.err)
+
+
+def test_what_is_suggested_exists(without_database: Llmctl) -> None:
+    for meant in set(MEANT.values()):
+        assert without_database(*meant.split(), *([] if meant.startswith("-") else ["--help"])).code == 0, (
+            meant
+        )
 
 
 @pytest.mark.parametrize(

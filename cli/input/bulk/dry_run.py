@@ -8,7 +8,7 @@ from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
 from dispatcher.errors import ExitCode
-from dispatcher.quantities import size
+from dispatcher.quantities import plural, size
 from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3
@@ -31,7 +31,7 @@ def show_file(
                 write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")
     if maker.unused:
         say(f"not used: {', '.join(maker.unused)}")
-    say(f"{count:,} task{'' if count == 1 else 's'} would be submitted; the database was not asked")
+    say(f"{plural(count, 'task')} would be submitted; the database was not asked")
     return ExitCode.OK
 
 

@@ -11,7 +11,6 @@ from types import FrameType
 
 from cli.database.connection import Database, opened
 from cli.database.results import wait_for
-from cli.input.bulk.progress import Bar
 from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
@@ -19,6 +18,7 @@ from cli.input.bulk.spool import Spool
 from cli.input.bulk.task_files import FileKind, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.show.output import say
+from cli.show.progress import Progress, progress
 from dispatcher.errors import DispatchError, ExitCode
 
 ROWS_BETWEEN_LOOKS = 1_000
@@ -36,7 +36,7 @@ def submit_file(
     with TaskFile(path, kind) as file, Report(file.name, printing) as report:
         maker = TaskMaker(file, defaults, options.allowed_columns)
         try:
-            with Bar(wanted=not options.quiet) as bar:
+            with progress(None, "reading", wanted=not options.quiet) as bar:
                 _submit(file, maker, report, bar, options.chunk)
         except KeyboardInterrupt:
             say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
@@ -50,11 +50,16 @@ def submit_file(
             raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
         if options.wait:
-            return wait_for([str(number) for number in report.numbers], options.wait_timeout, options.output)
+            return wait_for(
+                [str(number) for number in report.numbers],
+                options.wait_timeout,
+                options.output,
+                quiet=options.quiet,
+            )
     return ExitCode.OK
 
 
-def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: int | None) -> None:
+def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Progress, chunk: int | None) -> None:
     parts = _parts(_checked_tasks(file, maker, bar), chunk)
     first = next(parts, None)
     if first is None:
@@ -65,7 +70,7 @@ def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: i
         report.ask_why_waiting(db)
 
 
-def _checked_tasks(file: TaskFile, maker: TaskMaker, bar: Bar) -> Iterator[tuple[int, bytes]]:
+def _checked_tasks(file: TaskFile, maker: TaskMaker, bar: Progress) -> Iterator[tuple[int, bytes]]:
     """Yield the line and the JSON of each task."""
     total = file.total_bytes
     for count, row in enumerate(file.rows(), 1):
@@ -86,7 +91,7 @@ def _parts(tasks: Iterator[tuple[int, bytes]], chunk: int | None) -> Iterator[Sp
                 return
 
 
-def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Bar) -> None:
+def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Progress) -> None:
     sent = 0
     with _interrupts_can_wait() as from_here_on:
         with db.transaction():

@@ -11,8 +11,9 @@ from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
 from cli.registry import family
-from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.show.output import TextOrJson, say, to_json, write
 from cli.verbs.tasks import logs
+from cli.verbs.tasks.acting import ActFormat, ActFormatOption, text_or_json
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
 from wrappers.registry import BUILT_IN
@@ -94,7 +95,7 @@ def submit(
     wait: WaitOption = False,
     wait_timeout: WaitTimeoutOption = None,
     quiet: QuietOption = False,
-    output_format: TextOrJsonOption = TextOrJson.TEXT,
+    output_format: ActFormatOption = ActFormat.TEXT,
     **fields: object,
 ) -> ExitCode:
     r"""Queue a task and print its number; with --wait, its result.
@@ -111,7 +112,15 @@ def submit(
     if fields["at"] is not None and fields["delay"] is not None:
         raise UsageError("give --at or --delay, not both")
     given = {name.replace("_", "-"): value for name, value in fields.items() if value is not None}
-    options = SubmitOptions(output_format, quiet, dry_run, follow, wait, wait_timeout, chunk)
+    options = SubmitOptions(
+        text_or_json(output_format),
+        quiet or output_format is ActFormat.NAME,
+        dry_run,
+        follow,
+        wait,
+        wait_timeout,
+        chunk,
+    )
     if from_ is not None:
         if from_ == "-" and "-" in (prompt, file):
             raise UsageError("standard input can be the prompt or the file of tasks, not both")

@@ -254,6 +254,8 @@ def test_stats_sum_up_runs_and_tell_paid_from_notional(llmctl: Llmctl, dispatche
         "OK",
         "FAILED",
         "LIMITED",
+        "CANCELED",
+        "INTERRUPTED",
         "RAN",
         "IN",
         "CACHED",
@@ -261,8 +263,8 @@ def test_stats_sum_up_runs_and_tell_paid_from_notional(llmctl: Llmctl, dispatche
         "COST",
         "NOTIONAL",
     ]
-    assert claude.split() == ["claude", "1", "1", "0", "0", "2", "s", "1.2k", "30", "$0.25"]
-    assert codex.split() == ["codex", "1", "0", "1", "0", "2", "s"]
+    assert claude.split() == ["claude", "1", "1", "0", "0", "0", "0", "2", "s", "1.2k", "30", "$0.25"]
+    assert codex.split() == ["codex", "1", "0", "1", "0", "0", "0", "2", "s"]
     assert llmctl.ok("stats", "--by", "day", "--since", "1d", "-o", "jsonl").count("\n") == 0
 
 
@@ -298,7 +300,7 @@ def test_what_waits_for_a_budget_says_so_in_every_view(
     assert sentence in llmctl.ok("ls")
     assert sentence in llmctl.ok("show", waiting)
     assert "budget ($1.50 of $1.00 spent today)" in llmctl.ok("group", "ls")
-    [listed] = msgspec.json.decode(llmctl.ok("ls", "--status", "queued", "-o", "json"))
+    [listed] = msgspec.json.decode(llmctl.ok("ls", "-s", "waiting", "-o", "json"))
     assert listed["wait_reason"] == "budget"
     assert msgspec.json.decode(llmctl.ok("show", waiting, "-o", "json"))["wait_reason"] == "budget"
     watched = llmctl.ok("watch")

@@ -1,11 +1,15 @@
 """Reading tasks: lists, one task, waiting for a change, runs and results; and what may be done with them."""
 
+import dataclasses
 import json
 
 import httpx
+import psycopg
 import pytest
 import trio
 
+from dispatcher.api.application import application
+from dispatcher.api.gateway import open_gateway
 from tests.dispatcher.api.conftest import Api, one_postgres, problem
 
 pytestmark = [one_postgres, pytest.mark.anyio]
@@ -232,3 +236,23 @@ async def test_json_without_its_media_type_is_refused(api: Api) -> None:
     number = await api.submit()
     answer = await api("POST", f"/tasks/{number}/cancel", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 200  # there is no body
+
+
+async def test_times_are_in_utc_whatever_the_zone_of_the_database_is(api: Api) -> None:
+    number = await api.submit(queue="zoned")
+    name = psycopg.sql.Identifier(api.site.settings.database.name)
+    change = psycopg.sql.SQL("alter database {} set timezone = 'Asia/Tokyo'").format(name)
+    api.site.db.connection.execute(change)
+    try:
+        async with open_gateway(api.site.settings) as gateway:
+            transport = httpx.ASGITransport(application(api.site.settings, gateway, api.changes))  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url=str(api.client.base_url)) as client:
+                answers = [
+                    (await dataclasses.replace(api, client=client)("GET", path)).json()
+                    for path in (f"/tasks/{number}", "/tasks?queue=zoned")
+                ]
+    finally:
+        api.site.db.connection.execute(psycopg.sql.SQL("alter database {} reset timezone").format(name))
+    one, [listed] = answers[0], answers[1]["items"]
+    assert one["created_at"] == listed["created_at"]
+    assert one["created_at"].endswith("Z")

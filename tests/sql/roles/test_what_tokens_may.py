@@ -89,6 +89,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "pause_group": "select pause_group('main', 'for all')",
     "read_file": "select * from read_file('1', 'zz.txt')",
     "read_output": "select * from read_output('1', 1, 'stdout')",
+    "read_results": "select * from read_results('{1}')",
     "remove_limit": "select remove_limit('tenant:zz')",
     "reopen_group": "select reopen_group('main')",
     "reply_task": "select * from reply_task('1', 'and what did they say?')",

@@ -29,6 +29,33 @@ def test_quiet_prints_the_bare_number(llmctl: Llmctl) -> None:
     assert llmctl.ok("enqueue", "claude", "x", "-q").isdecimal()
 
 
+@pytest.mark.parametrize("submit", [["submit", "claude", "x"], ["submit", "--from", "-", "claude", "x"]])
+def test_the_name_of_a_task_is_its_number(llmctl: Llmctl, submit: list[str]) -> None:
+    for given in (["-o", "name"], ["-q"]):
+        assert llmctl.ok(*submit, *given, stdin="{}\n").isdecimal()
+
+
+def test_the_name_of_a_reply_is_its_number(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    dispatcher.run(final_text="yes", session_id="5e55")
+    replied = llmctl.ok("reply", number, "and then?", "-o", "name")
+    assert int(replied) == int(number) + 1
+
+
+def test_a_task_can_be_held_from_the_start(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    said = llmctl.ok("submit", "claude", "x", "--hold")
+    assert said.startswith("task 1 queued: held")
+    rows = '{"n": 1, "hold": true}\n{"n": 2, "hold": "no"}\n'
+    llmctl.ok("submit", "--from", "-", "claude", "{{n}}", "-o", "name", stdin=rows)
+    assert [run["number"] for run in dispatcher.claim()] == [3]
+    llmctl.ok("release", "1")
+    assert [run["number"] for run in dispatcher.claim()] == [1]
+    assert llmctl.ok("ls", "-s", "held", "-o", "name") == "2"
+    wrong = llmctl("submit", "--from", "-", "claude", "x", stdin='{"hold": "maybe"}\n')
+    assert wrong.code == 2
+    assert "'maybe' is not one of true, false" in wrong.err
+
+
 def test_a_task_that_can_start_at_once_says_no_more_than_its_number(
     llmctl: Llmctl, dispatcher: PlayedDispatcher
 ) -> None:
