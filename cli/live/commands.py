@@ -43,7 +43,7 @@ def outcome(action: str, result: BulkResult) -> str:
 
 def described(db: Database, number: int) -> str:
     """Return everything about a task as text, as `llmctl show` prints it."""
-    told = db.call(calls.show_task(str(number)))
+    told = db.call(calls.show_task(str(number), with_output=False))
     return describe(told, facts_of(structs.asdict(told)))
 
 
