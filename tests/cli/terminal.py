@@ -48,7 +48,7 @@ class Terminal:
 
     descriptor: int
     process: subprocess.Popen[bytes]
-    shown: Screen
+    shown: Screen = field(default_factory=lambda: Screen(110, 30))
     _raw: bytearray = field(default_factory=bytearray)
     _fed: int = 0
 
