@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
 @app.command("ls")
 @selecting()
 def list_files(selector: Selector, output: FormatOption = Format.TABLE) -> None:
-    """List the files of tasks: those that a task was given, and those that its last run wrote."""
+    """List the files of tasks: what they were given and what they wrote."""
     tasks = selected(selector)
     from cli.database.connection import opened
     from cli.show.task_tables import FILES
