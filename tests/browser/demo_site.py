@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dispatcher.database.migrate import migrate
-from tests.browser import stand_in
 from tests.browser.conftest import Page
-from tests.browser.stand_in import Scene
+from tests.fixtures import stand_in
 from tests.fixtures.dispatchers import PATIENCE, TOOLS, Site
 from tests.fixtures.postgres import serving
+from tests.fixtures.stand_in import Scene
 
 PROMPT = """\
 Write tests for the login

@@ -1,0 +1,44 @@
+"""docs/json.md: what `-o json` prints, from the structs of sql/rows.py."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from sql import rows
+from tests.documentation.meanings import MEANINGS
+from tests.documentation.structs import about, cell, fields, type_in_words
+
+PRINTED: Mapping[type[Struct], Sequence[str]] = {
+    rows.TaskRow: ("llmctl ls",),
+    rows.Task: ("llmctl show",),
+    rows.RunRow: ("llmctl runs", "llmctl show"),
+    rows.FileRow: ("llmctl files ls", "llmctl show"),
+    rows.Submitted: ("llmctl submit", "llmctl reply"),
+    rows.TaskState: ("llmctl wait",),
+    rows.StatsRow: ("llmctl stats",),
+    rows.GroupRow: ("llmctl group list",),
+    rows.LimitRow: ("llmctl limit list",),
+    rows.TokenRow: ("llmctl token ls",),
+    rows.DispatcherRow: ("dispatcher status",),
+}
+"""The structs, and the commands that print each."""
+
+
+def text() -> str:
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    for struct, commands in PRINTED.items():
+        yield from (f"## {struct.__name__}", "")
+        yield from (f"Printed by {', '.join(f'`{command}`' for command in commands)}.", "", about(struct), "")
+        yield from ("| field | type | meaning |", "|---|---|---|")
+        for field in fields(struct):
+            kind = type_in_words(field.type) + (" or null" if field.may_be_missing else "")
+            means = field.about or meaning(struct, field.name)
+            yield f"| `{field.name}` | {cell(kind)} | {cell(means)} |"
+        yield ""
+
+
+def meaning(struct: type[Struct], field: str) -> str:
+    return MEANINGS.get(f"{struct.__name__}.{field}") or MEANINGS[field]
