@@ -8,6 +8,7 @@ import typer
 from dispatcher.durations import seconds_of
 
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?", re.ASCII)
+_LENGTH = re.compile(r"(\d+[dhms])+", re.ASCII)
 
 
 def duration_option(help_: str, *names: str) -> object:
@@ -34,8 +35,7 @@ def parse_time(given: str, now: datetime | None = None) -> datetime:
     try:
         if not _CLOCK.fullmatch(text):
             # As in 2025-01-31T22:00Z. fromisoformat() refuses hours of one digit, as it should.
-            given_time = datetime.fromisoformat(text)
-            return given_time.astimezone() if given_time.tzinfo else _moments(given_time)[0]
+            return _moment(datetime.fromisoformat(text))
         at = time.fromisoformat(text.zfill(len("22:00:00") if text.count(":") == 2 else len("22:00")))
     except (ValueError, OverflowError):
         raise typer.BadParameter(
@@ -44,6 +44,32 @@ def parse_time(given: str, now: datetime | None = None) -> datetime:
     # The date is added before the offset, so that 22:00 stays 22:00 after a change of the clocks.
     today, tomorrow = (_moments(datetime.combine(now.date() + timedelta(days=days), at)) for days in (0, 1))
     return next((moment for moment in today if moment > now), tomorrow[0])
+
+
+def parse_past(given: str, now: datetime | None = None) -> datetime:
+    """Return the moment of an ISO 8601 time or date, or the moment that a length of time with a unit ago was.
+
+    A time without an offset is local, as in :func:`parse_time`.
+    """
+    now = (now or datetime.now().astimezone()).astimezone()
+    text = given.strip()
+    try:
+        if _LENGTH.fullmatch(text):
+            return now - timedelta(seconds=seconds_of(text))
+        if (
+            not text.isdecimal()
+        ):  # fromisoformat() takes 20310131, which is more likely a number without its unit
+            return _moment(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        pass
+    raise typer.BadParameter(
+        f"{given!r} is not a time in the past: expected a length of time ago (90s, 10m, 2h, 30d, 1h30m) or a time"
+        " (2031-01-31, 2031-01-31T22:00 in local time, 2031-01-31T22:00Z)"
+    )
+
+
+def _moment(given: datetime) -> datetime:
+    return given.astimezone() if given.tzinfo else _moments(given)[0]
 
 
 def _moments(local: datetime) -> tuple[datetime, datetime]:
