@@ -36,6 +36,11 @@ docs:
 # Make the pictures of docs/images/ anew. `just screenshots DIRECTORY` makes those of all pages, widths and schemes there.
 screenshots *directory:
     {{python}} -m tests.browser.screenshots {{directory}}
+    {{python}} -m tests.documentation.pictures {{directory}}
+
+# Make only those of the command line, which need no browser.
+pictures *directory:
+    {{python}} -m tests.documentation.pictures {{directory}}
 
 # Check style, imports and SQL.
 lint:

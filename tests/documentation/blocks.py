@@ -1,7 +1,8 @@
 """The blocks of code of a page, and whether a block that shows output shows what was really printed.
 
 A block of `sh`, `python` or `javascript` is run; a block of `json` or `text` below it shows what it prints. "…" stands
-for anything, and an object may hold more than is shown. Blocks of `console` and of other languages are for people.
+for anything, and an object may hold more than is shown. A block of `sh may-fail` may end with any exit code. Blocks of
+`console` and of other languages are for people.
 """
 
 import re
@@ -9,7 +10,7 @@ from json import JSONDecoder
 from pathlib import Path
 from typing import NamedTuple
 
-BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```(\w+)( may-fail)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 RUN = ("sh", "python", "javascript")
 SHOWN = ("json", "text")
 
@@ -18,6 +19,8 @@ class Block(NamedTuple):
     language: str
     text: str
     line: int
+    may_fail: bool
+    """Whether a command that ends with another exit code than 0 is what the page is about."""
 
 
 def blocks(page: Path) -> list[Block]:
@@ -25,8 +28,9 @@ def blocks(page: Path) -> list[Block]:
     return [
         Block(
             found[2],
-            re.sub(rf"^{found[1]}", "", found[3], flags=re.MULTILINE),
+            re.sub(rf"^{found[1]}", "", found[4], flags=re.MULTILINE),
             text[: found.start()].count("\n") + 2,
+            bool(found[3]),
         )
         for found in BLOCK.finditer(text)
     ]

@@ -53,7 +53,7 @@ def variables(site: Site) -> dict[str, str]:
 
 def _command(block: Block, directory: Path) -> str:
     if block.language == "sh":
-        return block.text
+        return f"{{\n{block.text}}} || true" if block.may_fail else block.text
     file = directory / f"example-{block.line}"
     file.write_text(block.text)
     return f"{INTERPRETERS[block.language]} {file}\n"

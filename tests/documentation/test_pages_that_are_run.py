@@ -21,14 +21,24 @@ from tests.fixtures.dispatchers import ROOT, TOOLS, Site
 from tests.fixtures.stand_in import Scene
 
 HAIKU = "the queue holds its breath\nat commit a door opens\nagents walk to work"
+TESTS = {"tests.md": "# Tests\n"}
 SCENES: Mapping[str, Scene] = {
+    "Write tests for the module login into tests.md": {"steps": ["I look at the module."], "files": TESTS},
+    "Write tests for the module billing into tests.md": {
+        "error": "error: the build of billing is broken",
+        "once": True,
+        "files": TESTS,
+    },
+    "Write tests for the module search into tests.md": {"files": TESTS},
     "Write a haiku about queues into haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
     "把一首关于队列的俳句写入 haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
 }
 
 NOT_RUN: Mapping[str, int] = {
-    "README.md": 3,
+    "docs/accounts.md": 0,
+    "docs/guide.md": 0,
     "docs/json.md": 0,
+    "docs/troubleshooting.md": 0,
     "docs/sql.md": 0,
 }
 """The pages that are run, and how many blocks of each only people can run (`console`)."""
