@@ -50,6 +50,22 @@ MEANINGS: Mapping[str, str] = {
     "run_count": "how many runs there were; `runs` holds the last ones",
     "created": "false if its idempotency key is known already: nothing was queued",
     "same": "false if the first task with that key has another tool, model or prompt",
+    # what is submitted
+    "submit.account": "ties the task to one account of its tool",
+    "submit.idempotency_key": "a name under which its tenant can queue a task only once",
+    "submit.max_attempts": "how many attempts it has; 3 unless given",
+    "submit.permission": "what its agent may do: `read`, `edit` (unless given) or `full`",
+    "submit.priority": "1 to 9, the highest first; 5 unless given",
+    "submit.queue": "its queue, which can have a limit of its own; `default` unless given",
+    "submit.session_id": "a session of the CLI to continue",
+    "submit.tenant_id": "on whose behalf it runs; may be left out where the login has one tenant",
+    "fallback_model": "the model to use when the first one is overloaded; claude only",
+    "input_files": "files for the agent's directory: a list of objects with `path` and `content` (text)"
+    " or `content_base64`",
+    "backoff_s": "seconds before the first retry, then twice as long each time; 30 unless given",
+    "retry_on": "the error classes after which it is tried again, instead of the usual ones",
+    "delay_s": "seconds before it may start",
+    "hold": "true: it is held until somebody releases it",
     # runs
     "RunRow.status": "`running`, `succeeded`, `failed`, `canceled`, `timed_out`, `rate_limited`, `interrupted`"
     " or `lost`",

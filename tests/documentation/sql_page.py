@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sql
+from tests.documentation.meanings import MEANINGS
+from tests.documentation.structs import cell
 
 FUNCTIONS = Path(sql.__file__).parent / "functions"
 THEMES: Mapping[str, str] = {
@@ -42,7 +44,7 @@ class Function(NamedTuple):
 
 
 def text() -> str:
-    return "\n".join(_lines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join([*_task_keys(), *_lines()]))
 
 
 def functions() -> list[Function]:
@@ -76,6 +78,21 @@ def _read(file: Path, callers: Sequence[str]) -> Function:
     return Function(file.stem, file.parent.name, about, signature[1], callers)
 
 
+def _task_keys() -> Iterator[str]:
+    source = (FUNCTIONS / "tasks" / "task_keys.sql").read_text()
+    keys = re.search(r"SELECT '(\{.*?\})'::jsonb", source, re.DOTALL)
+    assert keys is not None
+    yield from (
+        "### The keys of a task",
+        "",
+        "What `submit_tasks()` takes for each task; those of `submit_task()` begin with `p_`.",
+    )
+    yield from ("", "| key | meaning |", "|---|---|")
+    for name in json.loads(keys[1]):
+        yield f"| `{name}` | {cell(MEANINGS[f'submit.{name}'] if f'submit.{name}' in MEANINGS else MEANINGS[name])} |"
+    yield ""
+
+
 def _lines() -> Iterator[str]:
     by_theme: dict[str, list[Function]] = {}
     for function in functions():
@@ -99,7 +116,7 @@ def _paragraphs(lines: Sequence[str]) -> Iterator[str]:
     code = False
     for place, line in enumerate(lines):
         if line.startswith("  ") != code:
-            yield from (("```",) if code else ("", "```sql"))
+            yield from (("```", "") if code else ("", "```sql"))
             code = not code
         if not code and place and re.match(r"(Locks|Raises|Cost)\b", line):
             yield ""
