@@ -6,7 +6,7 @@ from typing import Protocol
 
 from dispatcher.quantities import size
 from dispatcher.terminal import harmless
-from sql.rows import LogState
+from sql.output_rows import LogState
 from wrappers.base import Activity, Event, Parser, Said
 from wrappers.registry import BUILT_IN, wrapper_of
 

@@ -10,25 +10,27 @@ from datetime import datetime
 from msgspec import Raw
 
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
+from sql.output_rows import LogState, OutputPiece, StoredFile
 from sql.rows import (
     ActiveTask,
+    BulkResult,
     DispatcherRow,
     DriftedCounter,
     DriftedTally,
     FileRow,
     GroupRow,
+    KnownValue,
     LimitRow,
-    LogState,
     LostRun,
-    OutputPiece,
     Pruned,
     RunRow,
     SchemaVersion,
+    Selection,
     StateCount,
     StatsRow,
-    StoredFile,
     Submitted,
     Task,
+    TaskPage,
     TaskRow,
     TaskState,
     TokenRow,
@@ -106,30 +108,47 @@ def show_task_as_json(
     return Call("show_task", arguments, value(dict[str, object]), result_size=LARGEST_TEXT)
 
 
-def list_tasks(
+def list_tasks(select: Selection | None = None, limit: int | None = None) -> Call[list[TaskRow]]:
+    """List the tasks of a selection that interest people most: active ones, then waiting ones, then ended ones."""
+    return Call("list_tasks", given(select=_optional(select), limit=limit), many(TaskRow))
+
+
+def list_page(
+    select: Selection | None = None, before: int | None = None, limit: int | None = None
+) -> Call[TaskPage]:
+    """List the newest tasks of a selection that are below the number ``before``. A page may be short and go on."""
+    return Call("list_page", given(select=_optional(select), before=before, limit=limit), one(TaskPage))
+
+
+def count_tasks(select: Selection | None = None) -> Call[list[StateCount]]:
+    return Call("count_tasks", given(select=_optional(select)), many(StateCount))
+
+
+def task_numbers(select: Selection) -> Call[list[int]]:
+    """Return the numbers of all tasks of a selection, lowest first."""
+    return Call("task_numbers", {"select": as_json(select)}, value(list[int]))
+
+
+def act_on_tasks(
+    action: str,
+    select: Selection,
+    expect: int | None = None,
     *,
-    statuses: Sequence[str] | None = None,
-    tool: str | None = None,
-    tenant_id: str | None = None,
-    queue: str | None = None,
-    group: str | None = None,
-    name: str | None = None,
-    limit: int | None = None,
-) -> Call[list[TaskRow]]:
-    filters = given(
-        statuses=as_array(statuses),
-        tool=tool,
-        tenant_id=tenant_id,
-        queue=queue,
-        group=group,
-        name=name,
-        limit=limit,
-    )
-    return Call("list_tasks", filters, many(TaskRow))
+    dry_run: bool | None = None,
+    changes: Mapping[str, object] | None = None,
+) -> Call[BulkResult]:
+    """Cancel, retry, hold, release, top or edit all selected tasks for which that is allowed now.
+
+    With ``dry_run`` they are only returned. ``changes`` are for edit, under the keys of submit_tasks().
+    """
+    arguments = {"action": action, "select": as_json(select)}
+    more = given(expect=expect, dry_run=dry_run, changes=None if changes is None else as_json(changes))
+    return Call("act_on_tasks", arguments | more, one(BulkResult))
 
 
-def count_tasks(tool: str | None = None) -> Call[list[StateCount]]:
-    return Call("count_tasks", given(tool=tool), many(StateCount))
+def known_values(kind: str, prefix: str = "", limit: int | None = None) -> Call[list[KnownValue]]:
+    """Return the values of a kind that begin with ``prefix``, for whoever types one."""
+    return Call("known_values", {"kind": kind, **given(prefix=prefix or None, limit=limit)}, many(KnownValue))
 
 
 def task_states(tasks: Sequence[str]) -> Call[list[TaskState]]:
@@ -145,8 +164,8 @@ def list_runs(task: str) -> Call[list[RunRow]]:
     return Call("list_runs", {"task": task}, many(RunRow))
 
 
-def stats(by: str, since: datetime | None = None) -> Call[list[StatsRow]]:
-    return Call("stats", {"by": by, **given(since=since)}, many(StatsRow))
+def stats(by: str, since: datetime | None = None, select: Selection | None = None) -> Call[list[StatsRow]]:
+    return Call("stats", {"by": by, **given(since=since, select=_optional(select))}, many(StatsRow))
 
 
 def log_state(task: str, run_no: int | None = None) -> Call[LogState]:
@@ -356,3 +375,7 @@ def database_id() -> Call[str]:
 
 def schema_version() -> Call[SchemaVersion]:
     return Call("schema_version", {}, one(SchemaVersion))
+
+
+def _optional(select: Selection | None) -> str | None:
+    return None if select is None else as_json(select)

@@ -3,9 +3,24 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+State = Literal[
+    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
+    "failed", "canceled",
+]  # fmt: skip
+"""The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
+
+StateWord = Literal["waiting", "starting", "active", "ended"]
+"""Several states in one word, where tasks are selected: all kinds of queued, leased, leased or running, and ended."""
+
+WaitsFor = Literal[
+    "slot", "budget", "limit", "paused", "no_group", "dispatcher", "scheduled", "retry", "dependency", "held",
+]  # fmt: skip
+"""What a queued task waits for: a ready one for a slot, or for what keeps all accounts from it."""
 
 
 class Submitted(Struct, frozen=True):
@@ -22,8 +37,34 @@ class Submitted(Struct, frozen=True):
     same: bool
 
 
+class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which tasks a list or an action is about: all that is given must fit.
+
+    ``tasks`` are numbers, ranges such as ``61-70``, or beginnings of uuids; a single task must exist. ``name`` is a
+    part of the name, in any case, or with ``*`` or ``?`` a pattern of the whole name. ``since`` and ``until`` are about
+    the submission; a task of ``until`` itself does not fit.
+    """
+
+    tasks: Sequence[str] | None = None
+    numbers: Sequence[int] | None = None
+    states: Sequence[State | StateWord] | None = None
+    waiting: WaitsFor | None = None
+    tool: str | None = None
+    model: str | None = None
+    tenant: str | None = None
+    queue: str | None = None
+    group: str | None = None
+    name: str | None = None
+    labels: Mapping[str, str] | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
 class TaskRow(Struct, frozen=True):
-    """One row of list_tasks(). ``actions`` are what one may do with the task now: cancel, retry, reply."""
+    """One row of list_tasks(). ``actions`` are what one may do with the task now.
+
+    ``attempt`` is the one that runs, comes next, or was the last; ``failures`` are the attempts used up.
+    """
 
     number: int
     id: UUID
@@ -32,6 +73,7 @@ class TaskRow(Struct, frozen=True):
     why: str | None
     waits_s: float | None
     tool: str
+    account: str | None
     model: str | None
     group_name: str | None
     tenant_id: str
@@ -40,6 +82,7 @@ class TaskRow(Struct, frozen=True):
     name: str | None
     labels: Mapping[str, object]
     attempt: int
+    failures: int
     max_attempts: int
     age_s: float
     elapsed_s: float | None
@@ -54,6 +97,36 @@ class TaskRow(Struct, frozen=True):
     activity: str | None
     silent_s: float | None
     actions: Sequence[str]
+
+
+class TaskPage(Struct, frozen=True):
+    """The row of list_page(). ``next`` is the ``before`` of the next page; None at the end."""
+
+    items: Sequence[TaskRow]
+    next: int | None
+
+
+class Refused(Struct, frozen=True):
+    """A task that act_on_tasks() was told to act on by its number, and whose state does not allow it."""
+
+    number: int
+    message: str
+    hint: str | None
+
+
+class BulkResult(Struct, frozen=True):
+    """The row of act_on_tasks(): how many tasks it was about, their numbers, and those that it refused."""
+
+    matched: int
+    numbers: Sequence[int]
+    refused: Sequence[Refused]
+
+
+class KnownValue(Struct, frozen=True):
+    """One row of known_values(): something that people may type, and what it is about."""
+
+    value: str
+    about: str | None
 
 
 class TokenRow(Struct, frozen=True):
@@ -78,45 +151,6 @@ class TaskState(Struct, frozen=True):
     @property
     def ended(self) -> bool:
         return self.status in ("succeeded", "failed", "canceled")
-
-
-class LogState(Struct, frozen=True):
-    """The row of log_state(): one run and what became of its task so far. ``run_no`` is None before the first run."""
-
-    number: int
-    tool: str
-    task_status: str
-    last_run_no: int
-    run_no: int | None
-    run_status: str | None
-    error_message: str | None
-    stdout_bytes: int | None
-    stdout_stored: int | None
-    stderr_bytes: int | None
-    stderr_stored: int | None
-    output_pruned_at: datetime | None
-
-    @property
-    def run_ended(self) -> bool:
-        return self.run_status not in (None, "running")
-
-    def printed(self, stream: str) -> tuple[int, int]:
-        """Return how many bytes the agent printed on a stream, and how many of them were stored."""
-        if stream == "stderr":
-            return self.stderr_bytes or 0, self.stderr_stored or 0
-        return self.stdout_bytes or 0, self.stdout_stored or 0
-
-    @property
-    def task_ended(self) -> bool:
-        return self.task_status in ("succeeded", "failed", "canceled")
-
-
-class OutputPiece(Struct, frozen=True):
-    """One row of read_output(). The positions are those of the run's log; masked secrets make ``content`` differ."""
-
-    starts_at: int
-    ends_at: int
-    content: bytes
 
 
 class StateCount(Struct, frozen=True):
@@ -171,16 +205,6 @@ class FileRow(Struct, frozen=True):
     stored: str
 
 
-class StoredFile(Struct, frozen=True):
-    """The row of read_file(). Either ``content`` or ``storage_url`` is there."""
-
-    content: bytes | None
-    storage_url: str | None
-    size_bytes: int
-    sha256: str
-    mode: int
-
-
 class Task(Struct, frozen=True):
     """What show_task() returns, as far as it is shown to people."""
 
@@ -206,6 +230,7 @@ class Task(Struct, frozen=True):
     timeout_s: int | None
     stall_timeout_s: int | None
     attempt: int
+    failures: int
     max_attempts: int
     idempotency_key: str | None
     session_id: str | None
@@ -257,6 +282,8 @@ class StatsRow(Struct, frozen=True):
     succeeded: int
     failed: int
     limited: int
+    canceled: int
+    interrupted: int
     ran_s: float | None
     input_tokens: int | None
     cached_input_tokens: int | None

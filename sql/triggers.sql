@@ -31,7 +31,9 @@ EXECUTE FUNCTION refuse_deletion_while_active();
 
 -- Somebody who inserts tasks by hand, with a time in the future, need not know wait_reason.
 CREATE OR REPLACE TRIGGER tasks_scheduled BEFORE INSERT ON tasks
-FOR EACH ROW WHEN (new.scheduled_at IS NOT NULL AND new.wait_reason IS NULL AND new.status = 'queued')
+FOR EACH ROW WHEN (
+    new.scheduled_at IS NOT NULL AND coalesce(new.wait_reason, 'held') = 'held' AND new.status = 'queued'
+)
 EXECUTE FUNCTION task_scheduled();
 
 CREATE OR REPLACE TRIGGER tasks_deleted_tallied AFTER DELETE ON tasks

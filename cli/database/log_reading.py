@@ -11,7 +11,7 @@ from cli.database.waiting import AWAY_SECONDS
 from cli.show.output import say
 from dispatcher.errors import DatabaseError
 from sql import calls
-from sql.rows import LogState
+from sql.output_rows import LogState
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cli.input.values import labels
 from dispatcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from sql.api_rows import Selection
+    from sql.rows import Selection
 
 Returned = TypeVar("Returned")
 
@@ -95,7 +95,7 @@ class Selector:
         """Return the selection for SQL; of an empty selector it is every task."""
         import msgspec
 
-        from sql.api_rows import Selection
+        from sql.rows import Selection
 
         return msgspec.convert(self.keys(), Selection)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from sql import calls
-from sql.rows import DispatcherRow, GroupRow, TaskRow
+from sql.rows import DispatcherRow, GroupRow, Selection, TaskRow
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
@@ -47,11 +47,12 @@ class Snapshot:
 def take(db: "Database", tool: str | None, limit: int) -> Snapshot:
     """Read a snapshot. Raises :class:`dispatcher.errors.DatabaseError`."""
     groups = db.call(calls.list_groups())
+    select = Selection(tool=tool)
     return Snapshot(
         dispatchers=db.call(calls.list_dispatchers()),
         groups=[group for group in groups if tool in (None, group.tool)],
-        counts={row.state: row.tasks for row in db.call(calls.count_tasks(tool))},
-        tasks=db.call(calls.list_tasks(tool=tool, limit=limit)),
+        counts={row.state: row.tasks for row in db.call(calls.count_tasks(select))},
+        tasks=db.call(calls.list_tasks(select, limit)),
     )
 
 

@@ -170,7 +170,7 @@ def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[st
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
     yield "group", task.group_name
     yield from settings
-    yield "failures", f"{task.attempt} of {task.max_attempts} attempts"
+    yield "failures", f"{task.failures} of {task.max_attempts} attempts"
     yield "timeout", _limits(task)
     yield "session", task.session_id
     yield "created", when(task.created_at)

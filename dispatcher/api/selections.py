@@ -9,7 +9,7 @@ from litestar.params import Parameter
 from multidict import MultiMapping
 
 from dispatcher.errors import UsageError
-from sql.api_rows import Selection, State
+from sql.rows import Selection, State
 
 States = Annotated[
     Sequence[str] | None,

@@ -17,10 +17,9 @@ import msgspec
 from msgspec import structs
 
 from sql import api_calls, calls, dispatcher_calls
-from sql.api_rows import Selection, TaskItem
 from sql.call import Call
 from sql.dispatcher_rows import Output, Report, Started
-from sql.rows import Task
+from sql.rows import Refused, Selection, Task, TaskRow
 from tests.sql.client import Client
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +62,7 @@ SAMPLES: dict[object, object] = {
     Sequence[str]: [str(uuid4())],
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
+    Mapping[str, object]: {"priority": 7},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
     Selection: Selection(tool="claude"),
     Sequence[Report]: [Report(run_id=str(uuid4()))],
@@ -96,7 +96,8 @@ READ_AS: dict[object, set[str]] = {
     Sequence[str]: {"_text", "jsonb"},
     Mapping[str, str]: {"jsonb"},
     Mapping[str, object]: {"jsonb"},
-    Sequence[TaskItem]: {"jsonb"},
+    Sequence[TaskRow]: {"jsonb"},
+    Sequence[Refused]: {"jsonb"},
     Sequence[int]: {"_int8"},
 }
 """Which SQL types are read as the type of a field."""
@@ -219,7 +220,7 @@ def returned_as(result: object) -> set[str]:
 
 
 def list_as_sequence(kind: object) -> object:
-    return Sequence[str] if kind == list[str] else kind
+    return Sequence[get_args(kind)[0]] if get_origin(kind) is list else kind  # type: ignore[misc]
 
 
 def test_what_is_shown_of_a_task_is_there(db: Client) -> None:

@@ -87,8 +87,8 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 VIEWS = {
     "act_as", "count_tasks", "facets", "find_token", "list_active", "list_dispatchers", "list_files", "list_groups",
-    "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics", "read_file", "read_output",
-    "schema_version", "show_task", "stats", "task_states", "why_waiting",
+    "known_values", "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics", "read_file",
+    "read_output", "schema_version", "show_task", "stats", "task_numbers", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {
     "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks",

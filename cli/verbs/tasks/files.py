@@ -15,7 +15,7 @@ from dispatcher.terminal import harmless
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.rows import StoredFile
+    from sql.output_rows import StoredFile
 
 app = family("List and fetch the files of a task.")
 

@@ -1,7 +1,7 @@
 """`llmctl ls`, `show` and `runs`: look at tasks."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from cli.show.output import (
     to_json,
     write,
 )
+
+if TYPE_CHECKING:
+    from sql.rows import State, StateWord
 
 app = family()
 
@@ -33,6 +36,16 @@ class Status(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELED = "canceled"
+
+
+_STATES: dict[Status, "State | StateWord"] = {
+    Status.QUEUED: "waiting",
+    Status.LEASED: "leased",
+    Status.RUNNING: "running",
+    Status.SUCCEEDED: "succeeded",
+    Status.FAILED: "failed",
+    Status.CANCELED: "canceled",
+}
 
 
 @app.command("ls")
@@ -54,18 +67,20 @@ def list_tasks(
     from cli.database.connection import opened
     from cli.show.task_tables import TASKS
     from sql import calls
-    from sql.rows import TaskRow
+    from sql.rows import Selection, TaskRow
 
     with opened() as db:
         rows = db.call(
             calls.list_tasks(
-                statuses=[one.value for one in status] if status else None,
-                tool=tool,
-                tenant_id=tenant,
-                queue=queue,
-                group=group,
-                name=name,
-                limit=limit,
+                Selection(
+                    states=[_STATES[one] for one in status or ()] or None,
+                    tool=tool,
+                    tenant=tenant,
+                    queue=queue,
+                    group=group,
+                    name=name,
+                ),
+                limit,
             )
         )
     show_rows(TaskRow, rows, TASKS, output, empty="no tasks")

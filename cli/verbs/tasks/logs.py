@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cli.database.log_reading import LogReader
     from cli.show.tail import Tail
     from dispatcher.log_views import View
-    from sql.rows import LogState
+    from sql.output_rows import LogState
 
 app = family()
 

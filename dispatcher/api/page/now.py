@@ -7,8 +7,7 @@ from msgspec import Struct
 from dispatcher.api.caller import Caller
 from dispatcher.api.page.frame.words import STATES, WAITING
 from sql import api_calls, calls
-from sql.api_rows import Selection, State
-from sql.rows import TaskRow
+from sql.rows import Selection, State, TaskRow
 
 MOST_RUNNING = 50
 LAST_FAILURES = 5
@@ -42,7 +41,7 @@ async def _waiting(caller: Caller, state: State, tasks: int) -> Waiting:
 
 
 async def _newest(caller: Caller, select: Selection, most: int) -> list[TaskRow]:
-    page = await caller.call(api_calls.list_page(select, limit=most))
+    page = await caller.call(calls.list_page(select, limit=most))
     return list(page.items)
 
 

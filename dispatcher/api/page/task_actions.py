@@ -18,8 +18,8 @@ from dispatcher.api.problems import problem_of
 from dispatcher.api.routes.tasks import Number
 from dispatcher.api.selections import selection_of
 from dispatcher.errors import UsageError, WrongStateError
-from sql import api_calls, calls
-from sql.api_rows import Selection
+from sql import calls
+from sql.rows import Selection
 
 Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MOST_SELECTED = 1_000
@@ -52,7 +52,7 @@ async def act(request: ApiRequest, caller: Caller) -> Template | Redirect:
     form = (await form_of(request)).fields
     action, select = _meant(form)
     try:
-        done = await caller.call(api_calls.act_on_tasks(action, select, _number(form.get("expect"))))
+        done = await caller.call(calls.act_on_tasks(action, select, _number(form.get("expect"))))
     except WrongStateError as error:
         return await _preview(caller, form, problem=error)
     context = {"action": action, "done": done.matched, "back": own_address(form.get("back"))}
@@ -61,7 +61,7 @@ async def act(request: ApiRequest, caller: Caller) -> Template | Redirect:
 
 async def _preview(caller: Caller, form: FormMultiDict, problem: WrongStateError | None = None) -> Template:
     action, select = _meant(form)
-    found = await caller.call(api_calls.act_on_tasks(action, select, dry_run=True))
+    found = await caller.call(calls.act_on_tasks(action, select, dry_run=True))
     context = {
         "action": action,
         "found": found,

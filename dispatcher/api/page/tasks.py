@@ -16,8 +16,9 @@ from dispatcher.api.page.frame.words import STATES
 from dispatcher.api.problems import Problem, problem_of
 from dispatcher.api.selections import selection_of
 from dispatcher.errors import UsageError
-from sql import api_calls
-from sql.api_rows import FacetCount, TaskPage
+from sql import api_calls, calls
+from sql.api_rows import FacetCount
+from sql.rows import TaskPage
 
 Before = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]
 
@@ -71,7 +72,7 @@ async def list_page(request: ApiRequest, caller: Caller, before: Before = None) 
     problem: Problem | None = None
     try:
         select = selection_of(request.query_params)
-        page = await caller.call(api_calls.list_page(select, before, PAGE))
+        page = await caller.call(calls.list_page(select, before, PAGE))
         counts = await caller.call(api_calls.facets(select))
     except UsageError as error:
         problem = problem_of(error)

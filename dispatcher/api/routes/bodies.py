@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from sql.api_rows import Selection
+from sql.rows import Selection
 
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Permission = Literal["read", "edit", "full"]
@@ -69,6 +69,7 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
     scheduled_at: Annotated[datetime | None, Meta(description="Start not before this time.")] = None
     delay_s: Annotated[float | None, Meta(description="Start not before so many seconds from now.")] = None
+    hold: Annotated[bool | None, Meta(description="Start it only when somebody releases it.")] = None
     idempotency_key: Key = None
     session_id: Annotated[str | None, Meta(description="Go on with this session of the tool.")] = None
 

@@ -17,8 +17,8 @@ from dispatcher.api.live.streams import EVENT_STREAM, Reading, SentEvent, TokenL
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.tasks import Number
 from sql import api_calls, calls
-from sql.api_rows import Group, Selection, TaskItem
-from sql.rows import DispatcherRow, Task
+from sql.api_rows import Group
+from sql.rows import DispatcherRow, Selection, Task, TaskRow
 
 MOST_PROMPT = 2_000
 """Characters of the prompt in each event about a task."""
@@ -40,7 +40,7 @@ ANSWERS = {
 class Site(Struct, frozen=True):
     """The data of an event `state`. ``next`` is the `before` of the next page of tasks; ``counts`` are of the tool."""
 
-    tasks: Sequence[TaskItem]
+    tasks: Sequence[TaskRow]
     next: int | None
     counts: Mapping[str, int]
     groups: Sequence[Group]
@@ -76,11 +76,14 @@ async def follow_site(
             await life.check()  # no other call does it
             return Reading(event("state", {}), life.left())
         await life.begin()
-        page = await caller.call(api_calls.list_page(selection, limit=limit))
+        page = await caller.call(calls.list_page(selection, limit=limit))
         site = Site(
             page.items,
             page.next,
-            {row.state: row.tasks for row in await caller.call(calls.count_tasks(selection.tool))},
+            {
+                row.state: row.tasks
+                for row in await caller.call(calls.count_tasks(Selection(tool=selection.tool)))
+            },
             await caller.call(api_calls.list_groups_in_public()),
             await caller.call(calls.list_dispatchers()),
         )

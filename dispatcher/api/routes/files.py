@@ -22,7 +22,8 @@ from dispatcher.api.routes.tasks import Number
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.stored_files import open_stored, verified
 from sql import calls
-from sql.rows import FileRow, StoredFile
+from sql.output_rows import StoredFile
+from sql.rows import FileRow
 
 Range = Annotated[
     str | None,

@@ -10,9 +10,8 @@ from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import BulkAction, Reply
 from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, require_one_key
 from dispatcher.api.routes.tasks import Number
-from sql import api_calls, calls
-from sql.api_rows import BulkResult
-from sql.rows import Submitted, Task
+from sql import calls
+from sql.rows import BulkResult, Submitted, Task
 
 _ONE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
@@ -85,17 +84,18 @@ async def reply_task(
     tags=["tasks"],
     status_code=HTTPStatus.OK,
     responses=documented(
-        HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ),
 )
 async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
     """Act on the selected tasks whose state allows it. With `dry_run` they are only counted.
 
-    With `expect`, nothing is done if another number of tasks is found. `numbers` are the first 1,000.
+    With `expect`, nothing is done if another number of tasks is found.
     """
-    return await caller.call(
-        api_calls.act_on_tasks(data.action, data.select, data.expect, dry_run=data.dry_run)
-    )
+    return await caller.call(calls.act_on_tasks(data.action, data.select, data.expect, dry_run=data.dry_run))
 
 
 ROUTES = (act_on_tasks, cancel_task, retry_task, reply_task)

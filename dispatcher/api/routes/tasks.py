@@ -21,8 +21,8 @@ from dispatcher.api.live.changes import Changes
 from dispatcher.api.problems import documented
 from dispatcher.errors import WrongStateError
 from sql import api_calls, calls
-from sql.api_rows import FacetCount, Selection, TaskPage
-from sql.rows import RunRow, Task
+from sql.api_rows import FacetCount
+from sql.rows import RunRow, Selection, Task, TaskPage
 
 Number = Annotated[int, Parameter(ge=1, le=2**63 - 1, description="The number of a task, up to 2^63 - 1.")]
 Wait = Annotated[
@@ -80,7 +80,7 @@ async def list_tasks(
 
     A page may hold fewer tasks than `limit` and still have a `next`, which is null at the end.
     """
-    page = await caller.call(api_calls.list_page(selection, before, limit))
+    page = await caller.call(calls.list_page(selection, before, limit))
     if page.next is None:
         return Answer(page)
     rest = [(name, value) for name, value in request.query_params.multi_items() if name != "before"]

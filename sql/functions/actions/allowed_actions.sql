@@ -1,6 +1,6 @@
 -- INTERNAL allowed_actions(numbers): returns what this session may do with each of these tasks now: cancel, retry,
--- reply. cancel_task(), retry_task() and reply_task() agree with it. To cancel is not offered where it would change
--- nothing, as of a task that stops already.
+-- reply, hold, release, top, edit. The functions that do it agree with it. What would change nothing is not offered,
+-- such as to cancel a task that stops already.
 -- Cost: the sessions in which a task waits or runs are looked up once; of a task that has ended, its last run.
 CREATE OR REPLACE FUNCTION allowed_actions(p_numbers bigint []) RETURNS TABLE (number bigint, actions text [])
 LANGUAGE sql STABLE
@@ -24,6 +24,10 @@ AS $$
                         SELECT FROM busy WHERE busy.group_name = run.group_name AND busy.session_id = run.session_id
                     )
                 )
+                WHEN 'hold' THEN t.status = 'queued' AND coalesce(t.wait_reason, 'retry') IN ('retry', 'limit', 'scheduled')
+                WHEN 'release' THEN t.wait_reason IS NOT DISTINCT FROM 'held'
+                WHEN 'top' THEN t.status = 'queued' AND t.priority < 10
+                WHEN 'edit' THEN t.status = 'queued'
             END
             ORDER BY position
         )

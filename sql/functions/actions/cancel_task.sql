@@ -13,10 +13,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
     END IF;
-    IF v_task.status IN ('succeeded', 'failed') THEN
-        RAISE EXCEPTION 'task % has already %; it cannot be canceled', v_task.number, v_task.status
-            USING ERRCODE = 'LD409';
-    END IF;
+    PERFORM require_allowed('cancel', v_task.id);
     PERFORM cancel_tasks(ARRAY[v_task.id]);
     RETURN CASE v_task.status WHEN 'queued' THEN 'canceled' ELSE v_task.status END;
 END

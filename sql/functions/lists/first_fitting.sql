@@ -1,9 +1,10 @@
--- INTERNAL first_fitting(selection, before, limit): returns the numbers of the first tasks below `before` that are
--- selected, highest first, and where the next page begins: null at the end.
+-- INTERNAL first_fitting(selection, before, limit, up): returns the numbers of the first tasks below `before` that are
+-- selected, highest first, and where the next page begins: null at the end. With `up` the walk begins at the other end.
 -- Cost: at most 10,000 candidates, however few of them fit. Then the page is short, or empty, and the next one goes
 -- on.
 CREATE OR REPLACE FUNCTION first_fitting(
-    p_selection task_selection, p_before bigint, p_limit integer, OUT numbers bigint [], OUT next bigint
+    p_selection task_selection, p_before bigint, p_limit integer, p_up boolean DEFAULT false,
+    OUT numbers bigint [], OUT next bigint
 )
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
@@ -13,21 +14,22 @@ AS $$
 DECLARE
     c_most CONSTANT integer := 10000;
     v_way record;
+    v_from bigint := (p_selection).first_number;
     v_before bigint := least(p_before, (p_selection).end_number, 9223372036854775807);
     v_chunk integer := p_limit + 1;
     v_looked_at integer := 0;
     v_candidates bigint [];
 BEGIN
-    v_way := way_to_walk(p_selection, v_before);
+    v_way := way_to_walk(p_selection, v_before, p_up);
     numbers := '{}';
     LOOP
         v_candidates := ARRAY(
-            SELECT candidate_tasks(p_selection, v_way.way, v_way.keys, v_before, v_chunk)
+            SELECT candidate_tasks(p_selection, v_way.way, v_way.keys, v_from, v_before, p_up, v_chunk)
         );
         -- One more than the page holds says whether there is a next page.
         numbers := numbers || ARRAY(
             SELECT number FROM tasks AS t WHERE number = ANY(v_candidates) AND task_fits(t, p_selection)
-            ORDER BY number DESC LIMIT p_limit + 1 - cardinality(numbers)
+            ORDER BY CASE WHEN p_up THEN number ELSE -number END LIMIT p_limit + 1 - cardinality(numbers)
         );
         IF cardinality(numbers) > p_limit THEN
             numbers := numbers[:p_limit];
@@ -37,12 +39,17 @@ BEGIN
         IF cardinality(v_candidates) < v_chunk THEN
             RETURN;
         END IF;
-        v_before := v_candidates[v_chunk];
+        next := v_candidates[v_chunk];
+        IF p_up THEN
+            v_from := next + 1;
+        ELSE
+            v_before := next;
+        END IF;
         v_looked_at := v_looked_at + v_chunk;
         IF v_looked_at >= c_most THEN
-            next := v_before;
             RETURN;
         END IF;
+        next := NULL;
         v_chunk := least(greatest(4 * v_chunk, 400), c_most - v_looked_at);
     END LOOP;
 END

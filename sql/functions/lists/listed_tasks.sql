@@ -3,10 +3,11 @@
 CREATE OR REPLACE FUNCTION listed_tasks(p_numbers bigint [])
 RETURNS TABLE (
     number bigint, id uuid, status text, wait_reason text, why text, waits_s double precision, tool text,
-    model text, group_name text, tenant_id text, queue text, priority smallint, name text, labels jsonb,
-    attempt integer, max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint,
-    cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
-    error_class text, error_message text, activity text, silent_s double precision, actions text []
+    account text, model text, group_name text, tenant_id text, queue text, priority smallint, name text, labels jsonb,
+    attempt integer, failures integer, max_attempts integer, age_s double precision, elapsed_s double precision,
+    tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
+    finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
+    actions text []
 )
 LANGUAGE sql STABLE
 SET enable_seqscan = off
@@ -16,8 +17,8 @@ AS $$
             WHEN waits_for.reason IN ('scheduled', 'retry', 'limit') THEN t.ready_at - now
             WHEN waits_for.reason = 'budget' THEN next_day(now) - now
         END)::double precision,
-        t.tool, t.model, t.group_name, t.tenant_id, t.queue, t.priority, t.name, t.labels,
-        least(t.attempt + (t.status <> 'failed')::integer, t.max_attempts), t.max_attempts,
+        t.tool, t.account, t.model, t.group_name, t.tenant_id, t.queue, t.priority, t.name, t.labels,
+        attempt_of(t.status, t.attempt, t.max_attempts), t.attempt, t.max_attempts,
         extract(EPOCH FROM now - t.created_at)::double precision,
         extract(EPOCH FROM coalesce(t.finished_at, now) - t.started_at)::double precision,
         spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,

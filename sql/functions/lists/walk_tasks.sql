@@ -1,6 +1,6 @@
 -- INTERNAL walk_tasks(way, key, first, before, most): returns the numbers of the last `most` tasks (null: all) from
 -- number `first` to below `before` that have that key, in one index and down from the highest number. Ways: label,
--- group, queue, tenant, tool, state, and number for all tasks. Those by a column of tasks leave out active tasks.
+-- group, queue, tenant, tool, model, state, and number for all tasks. Those by a column of tasks leave out active tasks.
 -- Cost: that of the entries returned. Each condition spells out both bounds of its index and asks for the order of its
 -- columns, so that no other index serves it: beside a key with few rows a walk through all numbers looks cheap while
 -- statistics are old.
@@ -38,6 +38,11 @@ BEGIN
             WHERE (tool, number) >= (p_key, p_first) AND (tool, number) < (p_key, p_before)
                 AND status NOT IN ('leased', 'running')
             ORDER BY tool DESC, number DESC LIMIT p_most;
+        WHEN 'model' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (model, number) >= (p_key, p_first) AND (model, number) < (p_key, p_before)
+                AND model IS NOT NULL AND status NOT IN ('leased', 'running')
+            ORDER BY model DESC, number DESC LIMIT p_most;
         WHEN 'state' THEN RETURN QUERY
             SELECT number FROM tasks
             WHERE (coalesce(wait_reason, status), number) >= (p_key, p_first)

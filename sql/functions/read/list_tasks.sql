@@ -1,39 +1,33 @@
--- API list_tasks(statuses, …): returns tasks in the order in which they interest people: active ones, then those that
--- wait (by priority and age), then those that have ended (last first). A filter that is null matches all. Lengths of
--- time are in seconds. why is given for queued tasks only. waits_s is how long until a task that waits for a time is
--- ready. wait_reason is that of the task, or budget, see waits_for_budget(). activity is what an active task's agent
--- does, where its CLI reports it. silent_s is for how long the agent has printed nothing. actions is what
--- this session may do with the task now, see allowed_actions().
-CREATE OR REPLACE FUNCTION list_tasks(
-    p_statuses text [] DEFAULT NULL, p_tool text DEFAULT NULL, p_tenant_id text DEFAULT NULL,
-    p_queue text DEFAULT NULL, p_group text DEFAULT NULL, p_name text DEFAULT NULL, p_limit integer DEFAULT 50
-)
+-- API list_tasks(select, limit): returns the tasks of a selection in the order in which they interest people: active
+-- ones (the longest first), then those that wait (by priority and age, and then by their time), then those that have
+-- ended (last first). Lengths of time are in seconds. why is given for queued tasks only. waits_s is how long until a
+-- task that waits for a time is ready. wait_reason is that of the task, or budget, see waits_for_budget(). attempt is
+-- the one that runs, comes next, or was the last, and failures are the attempts used up. account is the one that the
+-- task asks for. activity is what an active task's agent does, where its CLI reports it. silent_s is for how long the
+-- agent has printed nothing. actions is what this session may do with the task now, see allowed_actions().
+--   SELECT number, why FROM list_tasks('{"states": ["waiting"], "tool": "claude"}');
+-- What is listed is sorted truly. Where there are more tasks than the list holds, it may hold others than a full sort
+-- would: of ready ones it takes the urgent and the oldest, of ended ones that a filter finds rarely the newest.
+-- Cost: flat in the number of tasks; see first_of_interest() for what is not.
+-- Raises LD400 and LD404, see read_selection(), and LD400 for a limit below 1.
+CREATE OR REPLACE FUNCTION list_tasks(p_select jsonb DEFAULT '{}', p_limit integer DEFAULT 50)
 RETURNS TABLE (
     number bigint, id uuid, status text, wait_reason text, why text, waits_s double precision, tool text,
-    model text, group_name text, tenant_id text, queue text, priority smallint, name text, labels jsonb,
-    attempt integer, max_attempts integer, age_s double precision, elapsed_s double precision, tokens bigint,
-    cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz, finished_at timestamptz,
-    error_class text, error_message text, activity text, silent_s double precision, actions text []
+    account text, model text, group_name text, tenant_id text, queue text, priority smallint, name text, labels jsonb,
+    attempt integer, failures integer, max_attempts integer, age_s double precision, elapsed_s double precision,
+    tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
+    finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
+    actions text []
 )
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql STABLE
+SET jit = off
 AS $$
-    WITH fitting AS (
-        SELECT tasks.number, tasks.priority, tasks.ready_at, tasks.finished_at, CASE
-                WHEN tasks.status IN ('leased', 'running') THEN 1
-                WHEN tasks.status = 'queued' AND tasks.wait_reason IS NULL THEN 2
-                WHEN tasks.status = 'queued' THEN 3
-                ELSE 4
-            END AS interest
-        FROM tasks, session_tenants() AS mine
-        WHERE (mine IS NULL OR tasks.tenant_id = ANY(mine)) AND (p_statuses IS NULL OR tasks.status = ANY(p_statuses))
-            AND (p_tool IS NULL OR tasks.tool = p_tool) AND (p_tenant_id IS NULL OR tasks.tenant_id = p_tenant_id)
-            AND (p_queue IS NULL OR tasks.queue = p_queue) AND (p_group IS NULL OR tasks.group_name = p_group)
-            AND (p_name IS NULL OR strpos(lower(tasks.name), lower(p_name)) > 0)
-    )
-    SELECT * FROM listed_tasks(ARRAY(
-        SELECT number FROM fitting
-        ORDER BY interest, CASE WHEN interest = 2 THEN -priority END, CASE WHEN interest = 3 THEN ready_at END,
-            finished_at DESC NULLS FIRST, number
-        LIMIT p_limit
-    ))
+BEGIN
+    IF p_limit IS NULL OR p_limit < 1 THEN
+        RAISE EXCEPTION '% is not a valid limit: expected a number above 0', coalesce(p_limit::text, 'null')
+            USING ERRCODE = 'LD400';
+    END IF;
+    -- first_fitting() looks for one more.
+    RETURN QUERY SELECT * FROM listed_tasks(first_of_interest(read_selection(p_select), least(p_limit, 1000000)));
+END
 $$;

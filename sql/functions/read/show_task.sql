@@ -11,6 +11,7 @@ AS $$
         'prompt', CASE WHEN p_prompt_characters IS NULL THEN t.prompt ELSE left(t.prompt, p_prompt_characters) END,
         'wait_reason', CASE WHEN for_budget THEN 'budget' ELSE t.wait_reason END,
         'why', why_waiting(p_task),
+        'attempt', attempt_of(t.status, t.attempt, t.max_attempts), 'failures', t.attempt,
         'waits_s', extract(EPOCH FROM CASE WHEN for_budget THEN next_day(clock()) ELSE t.ready_at END - clock()),
         'actions', (SELECT to_jsonb(actions) FROM allowed_actions(ARRAY[t.number])),
         'activity', (

@@ -1,19 +1,17 @@
 -- INTERNAL read_selection(select): returns a selection as clients write it, in the form that task_fits() takes,
--- confined to the tenants of the session. `states` are those of count_tasks(). Times bound the numbers, too, so that a
--- list ends where its time does: with room for tasks that other transactions submitted meanwhile, 10 minutes or 5,000
--- tasks, whichever is less.
--- Raises LD400 for a key that is not known and for a value that is not of its kind.
+-- confined to the tenants of the session. `states` are those of count_tasks() and the words waiting, starting, active
+-- and ended. `waiting` is what a queued task waits for: of a ready task what ready_task_waits_for() says. A name with *
+-- or ? is a pattern of the whole name. Times and numbers bound the walks, too, so that a list ends where they do: times
+-- with room for tasks that other transactions submitted meanwhile, 10 minutes or 5,000 tasks, whichever is less.
+-- Raises LD400 for a key that is not known and for a value that is not of its kind, and LD404; see named_tasks().
 CREATE OR REPLACE FUNCTION read_selection(p_select jsonb) RETURNS task_selection
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    -- The kinds are those of complaint_about() and two more.
-    c_keys CONSTANT jsonb := '{
-        "numbers": "numbers", "states": "states", "tool": "text", "tenant": "text", "queue": "text", "group": "text",
-        "name": "text", "labels": "labels", "since": "moment", "until": "moment"
+    c_words CONSTANT jsonb := '{
+        "waiting": ["queued", "scheduled", "retry", "limit", "dependency", "held", "budget"],
+        "starting": ["leased"], "active": ["leased", "running"], "ended": ["succeeded", "failed", "canceled"]
     }';
-    c_states CONSTANT jsonb := '["queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased",
-        "running", "succeeded", "failed", "canceled"]';
     v_complaint text;
     v_mine text [] := session_tenants();
     s task_selection;
@@ -21,22 +19,7 @@ BEGIN
     IF jsonb_typeof(p_select) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'a selection must be a JSON object' USING ERRCODE = 'LD400';
     END IF;
-    SELECT CASE
-            WHEN kind IS NULL THEN format('%s is not a valid key of a selection: expected one of %s', to_json(key),
-                (SELECT string_agg(known, ', ' ORDER BY known) FROM jsonb_object_keys(c_keys) AS known))
-            WHEN value = 'null' THEN NULL
-            WHEN kind = 'numbers' THEN CASE WHEN jsonb_typeof(value) <> 'array'
-                OR value @? '$[*] ? (@.type() != "number" || @ < 0 || @ > 999999999999999999 || @.floor() != @)'
-                THEN 'numbers must be a list of task numbers' END
-            WHEN kind = 'states' THEN CASE WHEN jsonb_typeof(value) <> 'array' OR NOT c_states @> value
-                THEN 'states must be a list of these: ' || translate(c_states::text, '[]"', '') END
-            WHEN kind = 'labels' THEN CASE WHEN jsonb_typeof(value) <> 'object'
-                OR value @? '$.* ? (@.type() != "string")'
-                THEN 'labels must be a JSON object of texts' END
-            ELSE key || ' ' || complaint_about(kind, value)
-        END INTO v_complaint
-    FROM jsonb_each(p_select) AS given CROSS JOIN LATERAL (SELECT c_keys ->> key AS kind) AS known
-    ORDER BY 1 LIMIT 1;
+    v_complaint := complaint_about_selection(p_select);
     IF v_complaint IS NOT NULL THEN
         RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
     END IF;
@@ -48,19 +31,41 @@ BEGIN
             USING ERRCODE = 'LD400', HINT = 'write it as 2026-11-25T10:00:00Z';
     END;
     s := bounded_by_time(s);
-    s.numbers := CASE WHEN jsonb_typeof(p_select -> 'numbers') = 'array'
-        THEN ARRAY(SELECT value::numeric::bigint FROM jsonb_array_elements_text(p_select -> 'numbers')) END;
-    s.states := CASE WHEN jsonb_typeof(p_select -> 'states') = 'array'
-        THEN ARRAY(SELECT DISTINCT value FROM jsonb_array_elements_text(p_select -> 'states') ORDER BY value) END;
+    IF jsonb_typeof(p_select -> 'tasks') = 'array' THEN
+        SELECT picked, named INTO s.picked, s.named
+        FROM named_tasks(ARRAY(SELECT jsonb_array_elements_text(p_select -> 'tasks')));
+    END IF;
+    IF jsonb_typeof(p_select -> 'numbers') = 'array' THEN
+        s.picked := coalesce(s.picked, '{(,)}') * coalesce((
+            SELECT range_agg(int8range(number::numeric::bigint, number::numeric::bigint, '[]'))
+            FROM jsonb_array_elements_text(p_select -> 'numbers') AS number
+        ), '{}');
+    END IF;
+    s.first_number := greatest(s.first_number, lower(s.picked));
+    s.end_number := least(s.end_number, upper(s.picked));
+    s.states := CASE WHEN jsonb_typeof(p_select -> 'states') = 'array' THEN ARRAY(
+        SELECT DISTINCT state
+        FROM jsonb_array_elements(p_select -> 'states') AS word,
+            jsonb_array_elements_text(coalesce(c_words -> (word #>> '{}'), jsonb_build_array(word))) AS state
+        ORDER BY state
+    ) END;
     s.tool := p_select ->> 'tool';
+    s.model := p_select ->> 'model';
     s.tenants := CASE WHEN p_select ->> 'tenant' IS NULL THEN v_mine
         WHEN v_mine IS NULL OR p_select ->> 'tenant' = ANY(v_mine) THEN ARRAY[p_select ->> 'tenant'] ELSE '{}' END;
     s.queue := p_select ->> 'queue';
     s.group_name := p_select ->> 'group';
-    s.name := lower(nullif(p_select ->> 'name', ''));
+    s.name_like := name_pattern(nullif(p_select ->> 'name', ''));
     s.labels := nullif(nullif(p_select -> 'labels', 'null'), '{}');
     s.label_hashes := ARRAY(SELECT label_hash(key, value) FROM jsonb_each_text(s.labels));
     s.short_of_budget := tools_short_of_budget();
+    s.waiting := p_select ->> 'waiting';
+    IF s.waiting IS NOT NULL THEN
+        s.ready_waits := tools_that_wait_for(s.waiting);
+        s.states := coalesce(s.states, CASE s.ready_waits WHEN '{}' THEN '{}' ELSE '{queued,budget}'::text [] END
+            || CASE WHEN s.waiting IN ('scheduled', 'retry', 'limit', 'dependency', 'held')
+                THEN ARRAY[s.waiting] ELSE '{}' END);
+    END IF;
     RETURN s;
 END
 $$;

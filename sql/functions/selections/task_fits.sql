@@ -4,8 +4,9 @@ CREATE OR REPLACE FUNCTION task_fits(p_task tasks, p_selection task_selection) R
 LANGUAGE sql STABLE
 AS $$
     SELECT ((p_selection).tenants IS NULL OR (p_task).tenant_id = ANY((p_selection).tenants))
-        AND ((p_selection).numbers IS NULL OR (p_task).number = ANY((p_selection).numbers))
+        AND ((p_selection).picked IS NULL OR (p_task).number <@ (p_selection).picked)
         AND ((p_selection).tool IS NULL OR (p_task).tool = (p_selection).tool)
+        AND ((p_selection).model IS NULL OR (p_task).model = (p_selection).model)
         AND ((p_selection).queue IS NULL OR (p_task).queue = (p_selection).queue)
         AND ((p_selection).group_name IS NULL OR (p_task).group_name = (p_selection).group_name)
         AND ((p_selection).since IS NULL OR (p_task).created_at >= (p_selection).since)
@@ -16,6 +17,9 @@ AS $$
                 THEN 'budget'
             ELSE coalesce((p_task).wait_reason, (p_task).status)
         END = ANY((p_selection).states))
-        AND ((p_selection).name IS NULL OR strpos(lower((p_task).name), (p_selection).name) > 0)
+        AND ((p_selection).waiting IS NULL OR (p_task).wait_reason = (p_selection).waiting
+            OR (p_task).status = 'queued' AND (p_task).wait_reason IS NULL
+            AND (p_task).tool || chr(31) || coalesce((p_task).account, '') = ANY((p_selection).ready_waits))
+        AND ((p_selection).name_like IS NULL OR lower((p_task).name) LIKE (p_selection).name_like)
         AND ((p_selection).labels IS NULL OR has_labels((p_task).labels, (p_selection).labels))
 $$;

@@ -42,6 +42,7 @@ AS $$
             CASE WHEN p_value #>> '{}' !~ '^0*[1-9][0-9]{0,8}$' THEN 'must be a whole number above 0' END
         WHEN p_kind = 'seconds' THEN
             CASE WHEN p_value #>> '{}' !~ '^[0-9]{1,9}(\.[0-9]*)?$' THEN 'must be a number of seconds' END
+        WHEN p_kind = 'flag' THEN CASE WHEN jsonb_typeof(p_value) <> 'boolean' THEN 'must be true or false' END
         WHEN p_kind = 'object' THEN CASE WHEN jsonb_typeof(p_value) <> 'object' THEN 'must be a JSON object' END
         WHEN p_kind IN ('input files', 'output files') THEN complaint_about_files(p_kind, p_value)
         WHEN p_kind = 'error classes' THEN CASE

@@ -1,6 +1,7 @@
 -- API submit_tasks(tasks): queues many tasks in one statement; all of them or none.
 --
--- tasks is a JSON array of objects with the keys that task_keys() lists. Returns one row for each element, in order.
+-- tasks is a JSON array of objects with the keys that task_keys() lists. One with `hold` waits until somebody releases it.
+-- Returns one row for each element, in order.
 -- A task whose idempotency key its tenant has used before is not queued again: its row shows the first task with
 -- created = false, and same = false if tool, model or prompt differ from it.
 -- Locks: if two transactions submit the same key at once, the second waits for the end of the first; no other producer
@@ -34,7 +35,7 @@ BEGIN
             INSERT INTO tasks AS queued (
                 id, number, tool, prompt, model, account, tenant_id, queue, priority, name, labels, input_files,
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
-                scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model
+                scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model, wait_reason
             )
             OVERRIDING SYSTEM VALUE
             SELECT id, number, task ->> 'tool', task ->> 'prompt', task ->> 'model', task ->> 'account', tenant_id,
@@ -47,7 +48,8 @@ BEGIN
                     clock() + make_interval(secs => (task ->> 'delay_s')::double precision)),
                 idempotency_key, task ->> 'session_id', task ->> 'session_id',
                 CASE WHEN jsonb_typeof(task -> 'retry_on') = 'array'
-                    THEN ARRAY(SELECT jsonb_array_elements_text(task -> 'retry_on')) END, task ->> 'fallback_model'
+                    THEN ARRAY(SELECT jsonb_array_elements_text(task -> 'retry_on')) END, task ->> 'fallback_model',
+                CASE WHEN task -> 'hold' = 'true' THEN 'held' END
             FROM given ORDER BY tenant_id, idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id

@@ -1,7 +1,7 @@
 -- API facets(select): returns how many tasks each state, tool, queue and tenant has among those that the rest of the
 -- selection matches, so that a filter can show what another choice would give. state is the status, or what a queued
 -- task waits for.
--- A selection by anything else (numbers, group, name, labels, since, until) returns no row: tallies do not know these.
+-- A selection by anything else (as by numbers, name or labels) returns no row: tallies do not know these.
 -- Cost: that of current_tallies(), however many tasks there are. Raises LD400 for a selection that is none.
 CREATE OR REPLACE FUNCTION facets(p_select jsonb DEFAULT '{}') RETURNS TABLE (facet text, value text, tasks bigint)
 LANGUAGE plpgsql VOLATILE
@@ -12,7 +12,8 @@ DECLARE
     v_tenant text := p_select ->> 'tenant';
 BEGIN
     IF num_nonnulls(
-        v_select.numbers, v_select.group_name, v_select.name, v_select.labels, v_select.since, v_select.until
+        v_select.picked, v_select.group_name, v_select.model, v_select.name_like, v_select.labels, v_select.since,
+        v_select.until, v_select.waiting
     ) > 0 THEN
         RETURN;
     END IF;

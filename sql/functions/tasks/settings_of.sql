@@ -12,6 +12,8 @@ BEGIN
     SELECT * INTO v_task FROM tasks WHERE id = p_task;
     v_task.prompt := NULL;
     v_task.result := NULL;
+    -- That of `top` was for this task alone.
+    v_task.priority := least(v_task.priority, 9);
     RETURN to_jsonb(v_task) - ARRAY[
         'prompt', 'input_files', 'scheduled_at', 'idempotency_key', 'session_id', 'asked_session', 'continues',
         'resumes', 'id', 'number', 'status', 'wait_reason', 'next_attempt_at', 'ready_at', 'attempt', 'run_no',

@@ -9,6 +9,6 @@ AS $$
         "input_files": "input files", "output_files": "output files", "permission": ["read", "edit", "full"],
         "workdir": "text", "timeout_s": "count", "stall_timeout_s": "count", "max_attempts": "count",
         "backoff_s": "seconds", "retry_on": "error classes", "scheduled_at": "moment", "delay_s": "seconds",
-        "idempotency_key": "key", "session_id": "session"
+        "idempotency_key": "key", "session_id": "session", "hold": "flag"
     }'::jsonb
 $$;

@@ -1,5 +1,5 @@
 -- TRIGGER task_scheduled(): sets the wait_reason of a task that names a time. The claim makes it ready when that has
--- come.
+-- come. A task that is held keeps its time and waits for it when it is released.
 -- Raises 23514 for a time that most programs cannot read, such as one in a year with a digit too many.
 CREATE OR REPLACE FUNCTION task_scheduled() RETURNS trigger
 LANGUAGE plpgsql
@@ -9,7 +9,7 @@ BEGIN
         RAISE EXCEPTION '% is not a valid scheduled_at: expected a time in the years 1 to 9999', new.scheduled_at
             USING ERRCODE = 'check_violation';
     END IF;
-    new.wait_reason := 'scheduled';
+    new.wait_reason := coalesce(new.wait_reason, 'scheduled');
     RETURN new;
 END
 $$;

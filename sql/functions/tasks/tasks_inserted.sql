@@ -1,5 +1,5 @@
 -- TRIGGER tasks_inserted(): files the lanes that got work and the labels, keeps the tallies, wakes dispatchers (for a
--- task of the future, too: their timer must be set to it) and tells watchers. Nothing changes labels later.
+-- task of the future, too: their timer must be set to it) and tells watchers. Only edit_tasks() changes labels later.
 -- One task is filed without grouping, which is half of the cost for one task and changes nothing in what is filed.
 -- Locks nothing that another producer waits for. Raises 42501 for a tenant of others, and for a session or a run
 -- of others to continue. (A reply gets its run after it was inserted.)

@@ -11,7 +11,7 @@ from dispatcher.api import gateway as module
 from dispatcher.api.gateway import CONNECTIONS, Gateway, open_gateway
 from dispatcher.database.connection import connect
 from dispatcher.errors import DatabaseError, ForbiddenError, NotFoundError, UnauthorizedError
-from sql import api_calls, calls
+from sql import calls
 from sql.call import OPTIONAL_TEXT, Call
 from tests.dispatcher.api.conftest import Site, one_postgres
 
@@ -56,7 +56,7 @@ async def test_refusals_are_raised_as_what_they_are_and_spoil_no_connection(
                 await gateway.call(token(site, "reader"), calls.log_state("99999999"))
             with pytest.raises(ForbiddenError):
                 await gateway.call(token(site, "reader"), calls.list_tokens())
-        assert await gateway.call(token(site, "reader"), api_calls.list_page(limit=1))
+        assert await gateway.call(token(site, "reader"), calls.list_page(limit=1))
     assert caplog.records == []
 
 

@@ -154,7 +154,7 @@ async def test_cancel_and_retry_return_the_task_with_what_is_allowed_then(api: A
     canceled = (await api("POST", f"/tasks/{number}/cancel", "operator")).json()
     assert (canceled["status"], canceled["actions"]) == ("canceled", ["retry"])
     retried = (await api("POST", f"/tasks/{number}/retry", "operator")).json()
-    assert (retried["status"], retried["actions"]) == ("queued", ["cancel"])
+    assert (retried["status"], retried["actions"]) == ("queued", ["cancel", "hold", "top", "edit"])
     again = await api("POST", f"/tasks/{number}/retry", "operator")
     assert problem(again, 409, "LD409").startswith(f"task {number} is queued; only a task that")
     as_reader = (await api("GET", f"/tasks/{number}", "reader")).json()

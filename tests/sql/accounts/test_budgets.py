@@ -55,7 +55,7 @@ def test_what_waits_for_a_budget_is_called_so_wherever_it_is_shown(db: Client, t
     waiting = db.submit().number
 
     def reasons() -> tuple[object, object, object]:
-        listed = db.one("select wait_reason, waits_s from list_tasks('{queued}')")
+        listed = db.one('select wait_reason, waits_s from list_tasks(\'{"states": ["waiting"]}\')')
         shown = db.value("select show_task(%s)", str(waiting))
         assert isinstance(shown, dict)
         counted = db.rows("select state, tasks from count_tasks() where state <> 'succeeded'")

@@ -19,7 +19,15 @@ VERBS: dict[str, LiteralString] = {
     "cancel": "select cancel_task(%s)",
     "retry": "select retry_task(%s)",
     "reply": "select * from reply_task(%s, 'go on')",
+    **{
+        action: f"select * from act_on_tasks('{action}', jsonb_build_object('tasks', jsonb_build_array(%s::text)))"
+        for action in ("hold", "release", "top")
+    },
+    "edit": "select * from act_on_tasks('edit', jsonb_build_object('tasks', jsonb_build_array(%s::text)),"
+    ' p_changes => \'{"name": "edited"}\')',
 }
+WAITS = {"cancel", "hold", "top", "edit"}
+"""What may be done with any task that waits."""
 
 
 class Scene:
@@ -49,6 +57,11 @@ class Scene:
         assert isinstance(reply, int)
         return reply
 
+    def topped(self) -> int:
+        number = self.db.submit(tenant_id="acme").number
+        self.db.run(VERBS["top"], str(number))
+        return number
+
     def stopping(self) -> int:
         number = self.run().number
         self.db.run("select cancel_task(%s)", str(number))
@@ -76,11 +89,16 @@ class Scene:
         """Each state with a task in it, and what may be done with it."""
         started = self.run()
         self.db.start(self.dispatcher, started)
-        everything = {
+        limited = self.ended("agent_error", retry_after_s=1000)
+        self.db.run(
+            "update tasks set wait_reason = 'limit', error_class = 'limit' where number = %s", limited
+        )
+        # Those that are ready come last, since each claim takes them.
+        return {
             "leased": (self.run().number, {"cancel"}),
             "running": (started.number, {"cancel"}),
             "stopping": (self.stopping(), set[str]()),
-            "retry": (self.ended("agent_error", retry_after_s=1000), {"cancel", "retry"}),
+            "retry": (self.ended("agent_error", retry_after_s=1000), WAITS | {"retry"}),
             "succeeded": (self.ended(session_id="one"), {"reply"}),
             "succeeded without a session": (self.ended(), set[str]()),
             "failed": (self.ended("invalid_request", session_id="two"), {"retry", "reply"}),
@@ -89,12 +107,12 @@ class Scene:
             "has a reply that waits": (self.answered(), set[str]()),
             "canceled reply": (self.canceled_reply(busy=False), {"retry"}),
             "canceled reply in a busy session": (self.canceled_reply(busy=True), set[str]()),
-            "scheduled": (self.db.submit(delay_s=1000, tenant_id="acme").number, {"cancel", "retry"}),
-            "queued": (self.db.submit(tenant_id="acme").number, {"cancel"}),
+            "limit": (limited, WAITS | {"retry"}),
+            "scheduled": (self.db.submit(delay_s=1000, tenant_id="acme").number, WAITS | {"retry"}),
+            "queued": (self.db.submit(tenant_id="acme").number, WAITS),
+            "held": (self.db.submit(tenant_id="acme", hold=True).number, WAITS - {"hold"} | {"release"}),
+            "at the top": (self.topped(), WAITS - {"top"}),
         }
-        limited = self.run()
-        self.db.finish(self.dispatcher, limited, "limit", retry_after_s=1000)
-        return {**everything, "limit": (limited.number, {"cancel", "retry"})}
 
 
 def offered(session: Client, number: int) -> set[str]:
@@ -156,28 +174,37 @@ def test_after_set_role_that_role_counts(db: Client) -> None:
         db.run("set local role llmctl_reader")
         assert offered(db, number) == set()
         db.run("set local role llmctl_admin")
-        assert offered(db, number) == {"cancel"}
+        assert offered(db, number) == WAITS
 
 
 def test_a_bulk_action_does_what_the_verb_does_to_each_task_that_allows_it(db: Client, time: Clock) -> None:
     tasks = Scene(db).tasks()
     columns: LiteralString = (
         "select number, status, wait_reason, attempt, next_attempt_at, scheduled_at, cancel_requested_at is null,"
-        " error_class, error_message, started_at, finished_at is null from tasks order by number"
+        " error_class, error_message, started_at, finished_at is null, priority, name from tasks order by number"
     )
-    for verb in ("cancel", "retry"):
+    for verb in VERBS.keys() - {"reply"}:
         able = sorted(number for number, actions in tasks.values() if verb in actions)
         select = Jsonb({"numbers": [number for number, _ in tasks.values()]})
         with undone(db):
             for number in able:
                 db.run(VERBS[verb], str(number))
             singly = db.rows(columns)
-        dry = db.one("select * from act_on_tasks(%s, %s, p_dry_run => true)", verb, select)
+        changes = Jsonb({"name": "edited"}) if verb == "edit" else None
+        dry = db.one(
+            "select * from act_on_tasks(%s, %s, p_dry_run => true, p_changes => %s)", verb, select, changes
+        )
         with undone(db):
             assert (
-                db.one("select * from act_on_tasks(%s, %s, %s)", verb, select, len(able))
+                db.one(
+                    "select * from act_on_tasks(%s, %s, %s, p_changes => %s)",
+                    verb,
+                    select,
+                    len(able),
+                    changes,
+                )
                 == dry
-                == (len(able), able)
+                == (len(able), able, [])
             )
             assert db.rows(columns) == singly
             assert db.drift() == []
@@ -202,7 +229,7 @@ def test_a_task_that_changes_while_a_bulk_action_waits_for_it_is_judged_as_it_is
     with in_background(lambda: bulk.one("select * from act_on_tasks('cancel', '{}')")) as answer:
         until_blocked(db, bulk)
         other.run("commit")
-    assert answer.result(PATIENCE_S) == (2, [1, 3])
+    assert answer.result(PATIENCE_S) == (2, [1, 3], [])
 
 
 def test_an_expectation_that_is_not_met_changes_nothing(db: Client) -> None:
@@ -217,10 +244,16 @@ def test_an_expectation_that_is_not_met_changes_nothing(db: Client) -> None:
 def test_a_bulk_action_is_confined_to_the_tenants_of_its_session(db: Client, log_in: LogIn) -> None:
     for tenant in ("acme", "other"):
         db.submit(tenant_id=tenant)
-    assert log_in("producer", tenants=["acme"]).one("select * from act_on_tasks('cancel', '{}')") == (1, [1])
+    assert log_in("producer", tenants=["acme"]).one("select * from act_on_tasks('cancel', '{}')") == (
+        1,
+        [1],
+        [],
+    )
     assert [db.status(number)[0] for number in (1, 2)] == ["canceled", "queued"]
 
 
 def test_an_action_that_there_is_not_is_refused(db: Client) -> None:
-    with refused("LD400", "'delete' is not a valid action: expected cancel or retry"):
+    with refused(
+        "LD400", "'delete' is not a valid action: expected one of cancel, retry, hold, release, top, edit"
+    ):
         db.run("select act_on_tasks('delete', '{}')")

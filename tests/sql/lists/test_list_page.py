@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from sql.api_calls import list_page
-from sql.api_rows import Selection
+from sql.calls import list_page
+from sql.rows import Selection
 from tests.sql.client import Client
 from tests.sql.conftest import LogIn
 from tests.sql.refused import refused

@@ -81,7 +81,7 @@ def test_set_role_changes_no_tenant(db: Client, log_in: LogIn) -> None:
 def test_a_producer_sees_its_own_tasks_only(acme: Client) -> None:
     mine = acme.submit()
     assert acme.rows("select number from list_tasks()") == [(mine.number,)]
-    assert acme.rows("select number from list_tasks(p_tenant_id => 'other')") == []
+    assert acme.rows('select number from list_tasks(\'{"tenant": "other"}\')') == []
     assert acme.rows("select state, tasks from count_tasks()") == [("queued", 1)]
     shown = acme.value("select show_task(%s)", str(mine.number))
     assert isinstance(shown, dict)

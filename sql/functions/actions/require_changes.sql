@@ -1,0 +1,26 @@
+-- INTERNAL require_changes(action, changes): refuses changes that edit_tasks() could not make, with the sentences of
+-- submit_tasks(), and changes for any other action. Raises LD400.
+CREATE OR REPLACE FUNCTION require_changes(p_action text, p_changes jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    c_keys CONSTANT text [] := '{prompt,name,priority,model,fallback_model,permission,timeout_s,stall_timeout_s,
+        max_attempts,backoff_s,queue,labels}';
+    v_complaint text;
+BEGIN
+    IF p_action <> 'edit' THEN
+        v_complaint := CASE WHEN p_changes IS NOT NULL THEN format('%s takes no changes: edit does', p_action) END;
+    ELSIF p_changes IS NULL OR jsonb_typeof(p_changes) <> 'object' OR p_changes = '{}' THEN
+        v_complaint := 'edit needs changes: a JSON object with one of ' || array_to_string(c_keys, ', ');
+    ELSE
+        SELECT format('%s is not a valid key of a change: expected one of %s', to_json(key),
+            array_to_string(c_keys, ', ')) INTO v_complaint
+        FROM jsonb_object_keys(p_changes) AS key WHERE key <> ALL(c_keys) LIMIT 1;
+        v_complaint := coalesce(
+            v_complaint, first_complaint(jsonb_build_array('{"tool": "any", "prompt": "any"}'::jsonb || p_changes)));
+    END IF;
+    IF v_complaint IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
+    END IF;
+END
+$$;

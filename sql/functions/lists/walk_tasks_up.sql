@@ -1,0 +1,53 @@
+-- INTERNAL walk_tasks_up(way, key, first, before, most): what walk_tasks() returns, but the first `most` tasks and up
+-- from the lowest number. What waits longest is at that end.
+-- Cost: that of the entries returned; see walk_tasks() for why the conditions are as they are.
+CREATE OR REPLACE FUNCTION walk_tasks_up(p_way text, p_key text, p_first bigint, p_before bigint, p_most integer)
+RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+BEGIN
+    CASE p_way
+        WHEN 'label' THEN RETURN QUERY
+            SELECT number FROM task_labels
+            WHERE (label, number) >= (p_key::uuid, p_first) AND (label, number) < (p_key::uuid, p_before)
+            ORDER BY label, number LIMIT p_most;
+        WHEN 'group' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (group_name, number) >= (p_key, p_first) AND (group_name, number) < (p_key, p_before)
+                AND group_name IS NOT NULL AND status NOT IN ('leased', 'running')
+            ORDER BY group_name, number LIMIT p_most;
+        WHEN 'queue' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (queue, number) >= (p_key, p_first) AND (queue, number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY queue, number LIMIT p_most;
+        WHEN 'tenant' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (tenant_id, number) >= (p_key, p_first) AND (tenant_id, number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY tenant_id, number LIMIT p_most;
+        WHEN 'tool' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (tool, number) >= (p_key, p_first) AND (tool, number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY tool, number LIMIT p_most;
+        WHEN 'model' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (model, number) >= (p_key, p_first) AND (model, number) < (p_key, p_before)
+                AND model IS NOT NULL AND status NOT IN ('leased', 'running')
+            ORDER BY model, number LIMIT p_most;
+        WHEN 'state' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE (coalesce(wait_reason, status), number) >= (p_key, p_first)
+                AND (coalesce(wait_reason, status), number) < (p_key, p_before)
+                AND status NOT IN ('leased', 'running')
+            ORDER BY coalesce(wait_reason, status), number LIMIT p_most;
+        WHEN 'number' THEN RETURN QUERY
+            SELECT number FROM tasks WHERE number >= p_first AND number < p_before ORDER BY number LIMIT p_most;
+    END CASE;
+END
+$$;

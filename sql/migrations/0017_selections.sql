@@ -1,0 +1,26 @@
+-- Selections that name tasks, models and what tasks wait for; lists in the order of interest; the priority of `top`.
+
+-- 1 to 9 are submitted, and 10 is what `top` sets. The claim and its tables know priorities as numbers only.
+ALTER TABLE tasks DROP CONSTRAINT tasks_priority_check;
+ALTER TABLE tasks ADD CONSTRAINT tasks_priority_check CHECK (priority BETWEEN 1 AND 10);
+
+-- For lists: the ready tasks that come before all usual ones. A task of the usual priority has no entry.
+CREATE INDEX tasks_urgent ON tasks (priority DESC, number)
+WHERE status = 'queued' AND wait_reason IS NULL AND priority > 5;
+-- For lists, as the other indexes that end in the number. A task that names no model has no entry.
+CREATE INDEX tasks_by_model ON tasks (model, number)
+WHERE model IS NOT NULL AND status NOT IN ('leased', 'running');
+
+ALTER TYPE task_selection
+DROP ATTRIBUTE numbers,
+-- The numbers of the tasks, if they are named.
+ADD ATTRIBUTE picked int8multirange,
+-- Of these, the ones that are named one by one and not by a range.
+ADD ATTRIBUTE named bigint [],
+ADD ATTRIBUTE model text,
+-- What the name in small letters is like, as LIKE takes it.
+DROP ATTRIBUTE name,
+ADD ATTRIBUTE name_like text,
+-- What queued tasks wait for; and the tools, with or without an account, whose ready tasks wait for that.
+ADD ATTRIBUTE waiting text,
+ADD ATTRIBUTE ready_waits text [];
