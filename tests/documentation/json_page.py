@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from sql import rows
-from tests.documentation.meanings import MEANINGS
+from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
 PRINTED: Mapping[type[Struct], Sequence[str]] = {
@@ -15,6 +15,15 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     rows.FileRow: ("llmctl files ls", "llmctl show"),
     rows.Submitted: ("llmctl submit", "llmctl reply"),
     rows.TaskState: ("llmctl wait",),
+    rows.BulkResult: (
+        "llmctl cancel",
+        "llmctl retry",
+        "llmctl hold",
+        "llmctl release",
+        "llmctl top",
+        "llmctl edit",
+    ),
+    rows.Refused: (),
     rows.StatsRow: ("llmctl stats",),
     rows.GroupRow: ("llmctl group list",),
     rows.LimitRow: ("llmctl limit list",),
@@ -31,14 +40,12 @@ def text() -> str:
 def _lines() -> Iterator[str]:
     for struct, commands in PRINTED.items():
         yield from (f"## {struct.__name__}", "")
-        yield from (f"Printed by {', '.join(f'`{command}`' for command in commands)}.", "", about(struct), "")
+        if commands:
+            yield from (f"Printed by {', '.join(f'`{command}`' for command in commands)}.", "")
+        yield from (about(struct), "")
         yield from ("| field | type | meaning |", "|---|---|---|")
         for field in fields(struct):
             kind = type_in_words(field.type) + (" or null" if field.may_be_missing else "")
-            means = field.about or meaning(struct, field.name)
+            means = field.about or meaning(struct.__name__, field.name)
             yield f"| `{field.name}` | {cell(kind)} | {cell(means)} |"
         yield ""
-
-
-def meaning(struct: type[Struct], field: str) -> str:
-    return MEANINGS.get(f"{struct.__name__}.{field}") or MEANINGS[field]

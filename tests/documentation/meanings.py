@@ -66,6 +66,20 @@ MEANINGS: Mapping[str, str] = {
     "retry_on": "the error classes after which it is tried again, instead of the usual ones",
     "delay_s": "seconds before it may start",
     "hold": "true: it is held until somebody releases it",
+    # selections
+    "Selection.tasks": "what people type: `61`, a range `61-70`, the beginning of a uuid; a single one must exist",
+    "Selection.numbers": "those of these numbers that exist",
+    "Selection.states": "a state, or `waiting` (queued in any way), `starting`, `active`, `ended`",
+    "Selection.waiting": "what a task waits for ([why does it not start?](guide.md#why-does-it-not-start))",
+    "Selection.tool": "of this tool",
+    "Selection.model": "that asked for this model",
+    "Selection.tenant": "of this tenant",
+    "Selection.queue": "of this queue",
+    "Selection.group": "that this worker group runs or ran",
+    "Selection.name": "a part of the name, or with `*` or `?` a pattern of the whole name; in any case",
+    "Selection.labels": "that have all of these labels",
+    "Selection.since": "submitted then or later",
+    "Selection.until": "submitted before",
     # runs
     "RunRow.status": "`running`, `succeeded`, `failed`, `canceled`, `timed_out`, `rate_limited`, `interrupted`"
     " or `lost`",
@@ -99,6 +113,12 @@ MEANINGS: Mapping[str, str] = {
     "ran_s": "seconds that agents worked, all together",
     "notional_usd": "the list price of what subscriptions covered",
     "state": "of a group: `open`, `full`, `paused`, `cooling`, `budget` or `probing`",
+    # actions
+    "matched": "how many tasks it was about",
+    "numbers": "their numbers, at most the first 1,000",
+    "refused": "tasks that were named one by one, and for which this is not allowed now",
+    "message": "why not",
+    "hint": "what to do instead",
     # accounts
     "account_name": "the account",
     "current_concurrent": "slots that are taken",
@@ -128,3 +148,8 @@ MEANINGS: Mapping[str, str] = {
     "active": "tasks in its hands",
     "draining": "whether it is stopping and starts nothing more",
 }
+
+
+def meaning(of: str, field: str) -> str:
+    """Return what a field means in a row of this kind."""
+    return MEANINGS.get(f"{of}.{field}") or MEANINGS[field]

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import sql
-from tests.documentation.meanings import MEANINGS
-from tests.documentation.structs import cell
+from sql import rows
+from tests.documentation.meanings import meaning
+from tests.documentation.structs import cell, fields
 
 FUNCTIONS = Path(sql.__file__).parent / "functions"
 THEMES: Mapping[str, str] = {
@@ -44,7 +45,7 @@ class Function(NamedTuple):
 
 
 def text() -> str:
-    return re.sub(r"\n{3,}", "\n\n", "\n".join([*_task_keys(), *_lines()]))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join([*_task_keys(), *_selection(), *_lines()]))
 
 
 def functions() -> list[Function]:
@@ -82,14 +83,23 @@ def _task_keys() -> Iterator[str]:
     source = (FUNCTIONS / "tasks" / "task_keys.sql").read_text()
     keys = re.search(r"SELECT '(\{.*?\})'::jsonb", source, re.DOTALL)
     assert keys is not None
+    yield from ("### The keys of a task", "")
+    yield from ("What `submit_tasks()` takes for each task; those of `submit_task()` begin with `p_`.", "")
+    yield from _table((name, meaning("submit", name)) for name in json.loads(keys[1]))
+
+
+def _selection() -> Iterator[str]:
+    yield from ("### The keys of a selection", "")
     yield from (
-        "### The keys of a task",
+        "`p_select` is a JSON object that says which tasks are meant. All that is given must fit.",
         "",
-        "What `submit_tasks()` takes for each task; those of `submit_task()` begin with `p_`.",
     )
-    yield from ("", "| key | meaning |", "|---|---|")
-    for name in json.loads(keys[1]):
-        yield f"| `{name}` | {cell(MEANINGS[f'submit.{name}'] if f'submit.{name}' in MEANINGS else MEANINGS[name])} |"
+    yield from _table((field.name, meaning("Selection", field.name)) for field in fields(rows.Selection))
+
+
+def _table(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield from ("| key | meaning |", "|---|---|")
+    yield from (f"| `{key}` | {cell(means)} |" for key, means in lines)
     yield ""
 
 
