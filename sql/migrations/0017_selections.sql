@@ -7,9 +7,17 @@ ALTER TABLE tasks ADD CONSTRAINT tasks_priority_check CHECK (priority BETWEEN 1 
 -- For lists: the ready tasks that come before all usual ones. A task of the usual priority has no entry.
 CREATE INDEX tasks_urgent ON tasks (priority DESC, number)
 WHERE status = 'queued' AND wait_reason IS NULL AND priority > 5;
--- For lists, as the other indexes that end in the number. A task that names no model has no entry.
-CREATE INDEX tasks_by_model ON tasks (model, number)
+-- For lists: each way to filter has what waits beside what has ended, so that neither is sought among the other. As
+-- before, active tasks have no entry, and now a task that names no model has none either.
+DROP INDEX tasks_by_tool, tasks_by_tenant, tasks_by_queue, tasks_by_group;
+CREATE INDEX tasks_by_tool ON tasks (tool, (status = 'queued'), number) WHERE status NOT IN ('leased', 'running');
+CREATE INDEX tasks_by_model ON tasks (model, (status = 'queued'), number)
 WHERE model IS NOT NULL AND status NOT IN ('leased', 'running');
+CREATE INDEX tasks_by_tenant ON tasks (tenant_id, (status = 'queued'), number)
+WHERE status NOT IN ('leased', 'running');
+CREATE INDEX tasks_by_queue ON tasks (queue, (status = 'queued'), number) WHERE status NOT IN ('leased', 'running');
+CREATE INDEX tasks_by_group ON tasks (group_name, (status = 'queued'), number)
+WHERE group_name IS NOT NULL AND status NOT IN ('leased', 'running');
 
 ALTER TYPE task_selection
 DROP ATTRIBUTE numbers,

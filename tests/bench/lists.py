@@ -1,7 +1,8 @@
-"""P9: a page of 100 tasks when there are a million, for each filter, at the front and deep."""
+"""P9: a page of 100 tasks when there are a million, for each filter, at the front and deep; P9d: what ls lists."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 
 import psycopg
@@ -11,6 +12,8 @@ from tests.bench.result import Result
 from tests.bench.stage import Stage
 
 PAGE = 100
+LISTED = 50
+"""Tasks that ``llmctl ls`` lists unless told otherwise."""
 ROUNDS = 21
 WARM_UPS = 7
 """Plans are kept from the sixth call on."""
@@ -30,6 +33,7 @@ FILTERS: Mapping[str, Mapping[str, object]] = {
     "name that no task has": {"name": "nowhere"},
     "since": {"since": "2026-11-01T00:00:00Z"},
     "until": {"until": "2026-11-03T00:00:00Z"},
+    "waiting": {"states": ["waiting"]},
     "tool, queue and state": {"tool": "bench", "queue": "q1", "states": ["failed"]},
 }
 
@@ -41,6 +45,7 @@ def lists(stage: Stage) -> list[Result]:
         for connection, tasks in ((few, PAGE), (many, count)):
             _fill(connection, tasks)
         slowest, results = 0.0, []
+        listed = [_interest(few, many, name, select, count) for name, select in FILTERS.items()]
         for name, select in FILTERS.items():
             reference, front, deep = _pages_ms(((few, None), (many, None), (many, count // 2)), select)
             slowest = max(slowest, front, deep)
@@ -61,7 +66,24 @@ def lists(stage: Stage) -> list[Result]:
             goal=1,
         )
     )
-    return results
+    return results + listed
+
+
+def _interest(
+    few: psycopg.Connection, many: psycopg.Connection, name: str, select: Mapping[str, object], count: int
+) -> Result:
+    """P9d: list_tasks() beside that of a database with 100 tasks."""
+
+    def listing(connection: psycopg.Connection) -> None:
+        connection.execute("SELECT * FROM list_tasks(%s, %s)", [Jsonb(select), LISTED])
+
+    reference, ours = _medians_ms([partial(listing, few), partial(listing, many)])
+    return Result(
+        measure=f"P9d list of {LISTED} at {count:,} tasks: {name}",
+        ours=f"{ours:.1f} ms",
+        reference=f"{reference:.1f} ms at {PAGE} tasks",
+        ratio=ours / reference,
+    )
 
 
 def _fill(connection: psycopg.Connection, tasks: int) -> None:
@@ -85,10 +107,19 @@ def _pages_ms(
     places: tuple[tuple[psycopg.Connection, int | None], ...], select: Mapping[str, object]
 ) -> list[float]:
     """Return the median milliseconds of a page at each place, in turn."""
-    times: list[list[float]] = [[] for _ in places]
+
+    def page(connection: psycopg.Connection, before: int | None) -> None:
+        connection.execute("SELECT * FROM list_page(%s, %s, %s)", [Jsonb(select), before, PAGE])
+
+    return _medians_ms([partial(page, connection, before) for connection, before in places])
+
+
+def _medians_ms(calls: Sequence[Callable[[], None]]) -> list[float]:
+    """Return the median milliseconds of each call; they take turns."""
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(WARM_UPS + ROUNDS):
-        for taken, (connection, before) in zip(times, places, strict=True):
+        for taken, call in zip(times, calls, strict=True):
             start = perf_counter()
-            connection.execute("SELECT * FROM list_page(%s, %s, %s)", [Jsonb(select), before, PAGE])
+            call()
             taken.append((perf_counter() - start) * 1000)
     return [statistics.median(taken[WARM_UPS:]) for taken in times]

@@ -65,9 +65,11 @@ def test_without_a_compiler_the_bench_says_so_and_measures_the_rest(tmp_path: Pa
 
 
 def test_pages_are_measured_for_each_filter() -> None:
-    *pages, slowest = bench("P9")
+    measured = bench("P9")
 
-    assert len(pages) == len(FILTERS)
+    listed = [row for row in measured if str(row["measure"]).startswith("P9d")]
+    *pages, slowest = [row for row in measured if row not in listed]
+    assert len(pages) == len(listed) == len(FILTERS)
     assert slowest["goal"] == 1
 
 

@@ -176,7 +176,7 @@ def _values_of(task: Task) -> dict[str, str]:
         "account": task.account or "",
         "permission": task.permission,
         "name": task.name or "",
-        "priority": str(task.priority),
+        "priority": str(min(task.priority, 9)),  # that of `top` cannot be submitted
         "labels": "\n".join(f"{key}={value}" for key, value in task.labels.items()),
         "timeout_s": str(task.timeout_s or ""),
         "stall_timeout_s": str(task.stall_timeout_s or ""),

@@ -15,11 +15,12 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT number FROM (
-        SELECT number FROM unnest(p_keys) AS key, LATERAL (
-            SELECT * FROM walk_tasks(p_way, key, p_from, p_before, p_most) WHERE NOT p_up
-            UNION ALL
-            SELECT * FROM walk_tasks_up(p_way, key, p_from, p_before, p_most) WHERE p_up
-        ) AS walked (number)
+        SELECT number FROM unnest(p_keys) AS key CROSS JOIN unnest(sides_to_walk(p_way, p_selection)) AS waits,
+            LATERAL (
+                SELECT * FROM walk_tasks(p_way, key, waits, p_from, p_before, p_most) WHERE NOT p_up
+                UNION ALL
+                SELECT * FROM walk_tasks_up(p_way, key, waits, p_from, p_before, p_most) WHERE p_up
+            ) AS walked (number)
         UNION ALL
         SELECT there.number FROM unnest((p_selection).picked) AS span CROSS JOIN LATERAL (
             SELECT number FROM tasks

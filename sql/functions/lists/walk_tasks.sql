@@ -1,10 +1,13 @@
--- INTERNAL walk_tasks(way, key, first, before, most): returns the numbers of the last `most` tasks (null: all) from
+-- INTERNAL walk_tasks(way, key, waits, first, before, most): returns the numbers of the last `most` tasks (null: all) from
 -- number `first` to below `before` that have that key, in one index and down from the highest number. Ways: label,
--- group, queue, tenant, tool, model, state, and number for all tasks. Those by a column of tasks leave out active tasks.
+-- group, queue, tenant, tool, model, state, and number for all tasks. Those by a column of tasks leave out active tasks;
+-- but for the state they take either tasks that wait or tasks that have ended, as `waits` says.
 -- Cost: that of the entries returned. Each condition spells out both bounds of its index and asks for the order of its
 -- columns, so that no other index serves it: beside a key with few rows a walk through all numbers looks cheap while
 -- statistics are old.
-CREATE OR REPLACE FUNCTION walk_tasks(p_way text, p_key text, p_first bigint, p_before bigint, p_most integer)
+CREATE OR REPLACE FUNCTION walk_tasks(
+    p_way text, p_key text, p_waits boolean, p_first bigint, p_before bigint, p_most integer
+)
 RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
@@ -20,29 +23,34 @@ BEGIN
             ORDER BY label DESC, number DESC LIMIT p_most;
         WHEN 'group' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (group_name, number) >= (p_key, p_first) AND (group_name, number) < (p_key, p_before)
+            WHERE (group_name, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (group_name, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND group_name IS NOT NULL AND status NOT IN ('leased', 'running')
-            ORDER BY group_name DESC, number DESC LIMIT p_most;
+            ORDER BY group_name DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
         WHEN 'queue' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (queue, number) >= (p_key, p_first) AND (queue, number) < (p_key, p_before)
+            WHERE (queue, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (queue, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND status NOT IN ('leased', 'running')
-            ORDER BY queue DESC, number DESC LIMIT p_most;
+            ORDER BY queue DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
         WHEN 'tenant' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (tenant_id, number) >= (p_key, p_first) AND (tenant_id, number) < (p_key, p_before)
+            WHERE (tenant_id, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (tenant_id, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND status NOT IN ('leased', 'running')
-            ORDER BY tenant_id DESC, number DESC LIMIT p_most;
+            ORDER BY tenant_id DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
         WHEN 'tool' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (tool, number) >= (p_key, p_first) AND (tool, number) < (p_key, p_before)
+            WHERE (tool, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (tool, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND status NOT IN ('leased', 'running')
-            ORDER BY tool DESC, number DESC LIMIT p_most;
+            ORDER BY tool DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
         WHEN 'model' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (model, number) >= (p_key, p_first) AND (model, number) < (p_key, p_before)
+            WHERE (model, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (model, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND model IS NOT NULL AND status NOT IN ('leased', 'running')
-            ORDER BY model DESC, number DESC LIMIT p_most;
+            ORDER BY model DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
         WHEN 'state' THEN RETURN QUERY
             SELECT number FROM tasks
             WHERE (coalesce(wait_reason, status), number) >= (p_key, p_first)

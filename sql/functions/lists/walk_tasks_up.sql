@@ -1,7 +1,9 @@
--- INTERNAL walk_tasks_up(way, key, first, before, most): what walk_tasks() returns, but the first `most` tasks and up
--- from the lowest number. What waits longest is at that end.
+-- INTERNAL walk_tasks_up(way, key, waits, first, before, most): what walk_tasks() returns, but the first `most` tasks
+-- and up from the lowest number. What waits longest is at that end.
 -- Cost: that of the entries returned; see walk_tasks() for why the conditions are as they are.
-CREATE OR REPLACE FUNCTION walk_tasks_up(p_way text, p_key text, p_first bigint, p_before bigint, p_most integer)
+CREATE OR REPLACE FUNCTION walk_tasks_up(
+    p_way text, p_key text, p_waits boolean, p_first bigint, p_before bigint, p_most integer
+)
 RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
@@ -17,29 +19,34 @@ BEGIN
             ORDER BY label, number LIMIT p_most;
         WHEN 'group' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (group_name, number) >= (p_key, p_first) AND (group_name, number) < (p_key, p_before)
+            WHERE (group_name, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (group_name, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND group_name IS NOT NULL AND status NOT IN ('leased', 'running')
-            ORDER BY group_name, number LIMIT p_most;
+            ORDER BY group_name, (status = 'queued'), number LIMIT p_most;
         WHEN 'queue' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (queue, number) >= (p_key, p_first) AND (queue, number) < (p_key, p_before)
+            WHERE (queue, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (queue, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND status NOT IN ('leased', 'running')
-            ORDER BY queue, number LIMIT p_most;
+            ORDER BY queue, (status = 'queued'), number LIMIT p_most;
         WHEN 'tenant' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (tenant_id, number) >= (p_key, p_first) AND (tenant_id, number) < (p_key, p_before)
+            WHERE (tenant_id, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (tenant_id, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND status NOT IN ('leased', 'running')
-            ORDER BY tenant_id, number LIMIT p_most;
+            ORDER BY tenant_id, (status = 'queued'), number LIMIT p_most;
         WHEN 'tool' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (tool, number) >= (p_key, p_first) AND (tool, number) < (p_key, p_before)
+            WHERE (tool, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (tool, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND status NOT IN ('leased', 'running')
-            ORDER BY tool, number LIMIT p_most;
+            ORDER BY tool, (status = 'queued'), number LIMIT p_most;
         WHEN 'model' THEN RETURN QUERY
             SELECT number FROM tasks
-            WHERE (model, number) >= (p_key, p_first) AND (model, number) < (p_key, p_before)
+            WHERE (model, status = 'queued', number) >= (p_key, p_waits, p_first)
+                AND (model, status = 'queued', number) < (p_key, p_waits, p_before)
                 AND model IS NOT NULL AND status NOT IN ('leased', 'running')
-            ORDER BY model, number LIMIT p_most;
+            ORDER BY model, (status = 'queued'), number LIMIT p_most;
         WHEN 'state' THEN RETURN QUERY
             SELECT number FROM tasks
             WHERE (coalesce(wait_reason, status), number) >= (p_key, p_first)

@@ -27,15 +27,15 @@ AS $$
         SELECT way, keys, count(*) OVER () AS ways FROM ways
         WHERE keys IS NOT NULL AND array_position(keys, NULL) IS NULL AND cardinality(keys) <= 50
     )
-    SELECT way, keys FROM usable
+    SELECT way, keys FROM usable CROSS JOIN LATERAL (SELECT sides_to_walk(way, p_selection) AS sides) AS known
     ORDER BY way = 'number', way <> 'picked', CASE WHEN ways > 2 AND way NOT IN ('number', 'picked') THEN (
         SELECT CASE WHEN p_up THEN -coalesce((
-            SELECT number FROM unnest(keys) AS key,
-                walk_tasks_up(way, key, (p_selection).first_number, p_before, 300) AS number
+            SELECT number FROM unnest(keys) AS key CROSS JOIN unnest(sides) AS waits,
+                walk_tasks_up(way, key, waits, (p_selection).first_number, p_before, 300) AS number
             ORDER BY number OFFSET 299 LIMIT 1
         ), 9223372036854775807) ELSE coalesce((
-            SELECT number FROM unnest(keys) AS key,
-                walk_tasks(way, key, (p_selection).first_number, p_before, 300) AS number
+            SELECT number FROM unnest(keys) AS key CROSS JOIN unnest(sides) AS waits,
+                walk_tasks(way, key, waits, (p_selection).first_number, p_before, 300) AS number
             ORDER BY number DESC OFFSET 299 LIMIT 1
         ), 0) END
     ) END, way

@@ -2,7 +2,7 @@
 -- wait for ("queued" waits for a slot).
 --   SELECT state, tasks FROM count_tasks('{"tool": "claude"}');
 -- Cost: that of current_tallies() for a selection by state, waiting, tool, tenant and queue, however many tasks there
--- are; else that of the tasks of the narrowest index. Raises LD400 and LD404, see read_selection().
+-- are; else that of the candidates, see few_candidates(), or a walk through the table. Raises LD400 and LD404, see read_selection().
 CREATE OR REPLACE FUNCTION count_tasks(p_select jsonb DEFAULT '{}') RETURNS TABLE (state text, tasks bigint)
 LANGUAGE plpgsql VOLATILE
 SET jit = off
@@ -10,13 +10,23 @@ AS $$
 #variable_conflict use_column
 DECLARE
     s task_selection := read_selection(p_select);
+    v_few bigint [];
 BEGIN
     IF num_nonnulls(s.picked, s.group_name, s.model, s.name_like, s.labels, s.since, s.until) > 0 THEN
+        v_few := few_candidates(s);
         RETURN QUERY
         SELECT CASE WHEN coalesce(wait_reason, status) = 'queued'
                 AND tool || chr(31) || coalesce(account, '') = ANY(s.short_of_budget) THEN 'budget'
             ELSE coalesce(wait_reason, status) END, count(*)
-        FROM unnest(selected_tasks(s)) AS number JOIN tasks USING (number) GROUP BY 1 ORDER BY 1;
+        FROM (
+            SELECT tool, account, status, wait_reason FROM tasks AS t
+            WHERE v_few IS NOT NULL AND number = ANY(v_few) AND task_fits(t, s)
+            UNION ALL
+            SELECT tool, account, status, wait_reason FROM tasks AS t
+            WHERE v_few IS NULL AND number >= s.first_number
+                AND number < coalesce(s.end_number, 9223372036854775807) AND task_fits(t, s)
+        ) AS fitting
+        GROUP BY 1 ORDER BY 1;
         RETURN;
     END IF;
     PERFORM fold_tallies(p_from => 1000);

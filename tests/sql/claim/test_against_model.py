@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from psycopg.types.json import Jsonb
 
 from tests.sql.claim.model import Dispatcher, look_at
 from tests.sql.claim.one_writer import refuse_writers_without_the_claim_lock
@@ -38,10 +39,21 @@ TASKS = st.fixed_dictionaries(
         "model": st.sampled_from([None, None, "m1"]),
         "account": st.sampled_from([None, None, None, "one"]),
         "priority": st.sampled_from([4, 5, 5]),
+        "labels": st.sampled_from([{}, {}, {"a": "1"}, {"a": "2", "b": "1"}]),
+        "hold": st.sampled_from([None, None, None, True]),
         "delay_s": st.sampled_from([None, None, None, 0, 10, 40]),
         "max_attempts": st.just(2),
     }
 )
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "queue": st.sampled_from(["q1", "q2"]),
+        "model": st.sampled_from([None, "m1"]),
+        "priority": st.sampled_from([4, 5, 6]),
+        "labels": st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([None, "1", "2"]), max_size=2),
+    },
+).filter(bool)
 SCOPES = st.sampled_from(["tool:claude", "tool:codex", "model:m1", "tenant:a", "tenant:b", "queue:q1"])
 ERRORS = st.sampled_from(
     [None, None, "limit", "throttled", "auth", "agent_error", "invalid_request", "interrupted", "timeout"]
@@ -69,7 +81,7 @@ class Dispatching(RuleBasedStateMachine):
         super().__init__()
         self.holder.run("rollback")
         self.db.run(
-            "truncate tasks, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
+            "truncate tasks, task_labels, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
             " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns,"
             " task_tallies, task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox"
             " restart identity cascade"
@@ -100,7 +112,10 @@ class Dispatching(RuleBasedStateMachine):
             self.submitted += 1
 
     @precondition(lambda self: self.free_tasks())
-    @rule(data=st.data(), what=st.sampled_from(["cancel", "retry", "priority", "hold", "release", "delete"]))
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["cancel", "retry", "priority", "hold", "release", "top", "edit", "delete"]),
+    )
     def touch(self, data: st.DataObject, what: str) -> None:
         number = data.draw(st.sampled_from(self.free_tasks()))
         with unless_refused():
@@ -111,17 +126,15 @@ class Dispatching(RuleBasedStateMachine):
                     self.db.run("select retry_task(%s)", str(number))
                     self.statuses[number] = "queued"
                 case "priority":
-                    self.db.run("update tasks set priority = 9 - priority where number = %s", number)
-                case "hold":
+                    self.db.run("update tasks set priority = abs(9 - priority) where number = %s", number)
+                case "hold" | "release" | "top":
+                    self.db.run("select act_on_tasks(%s, %s)", what, Jsonb({"numbers": [number]}))
+                case "edit":
+                    changes = data.draw(CHANGES)
                     self.db.run(
-                        "update tasks set wait_reason = 'held'"
-                        " where number = %s and status = 'queued' and wait_reason is null",
-                        number,
-                    )
-                case "release":
-                    self.db.run(
-                        "update tasks set wait_reason = null where number = %s and wait_reason = 'held'",
-                        number,
+                        "select act_on_tasks('edit', %s, p_changes => %s)",
+                        Jsonb({"numbers": [number]}),
+                        Jsonb(changes),
                     )
                 case "delete":
                     self.db.run("delete from tasks where number = %s", number)
@@ -272,6 +285,13 @@ class Dispatching(RuleBasedStateMachine):
     @invariant()
     def counters_are_true(self) -> None:
         assert self.db.drift() == []
+
+    @invariant()
+    def each_label_is_filed_as_it_is(self) -> None:
+        assert not self.db.rows(
+            "with there as (select label_hash(key, value), number from tasks, jsonb_each_text(labels))"
+            " (table there except table task_labels) union all (table task_labels except table there)"
+        )
 
     @invariant()
     def each_ended_run_and_each_submission_is_counted_once(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import LiteralString
 
 from psycopg.types.json import Jsonb
 
@@ -12,6 +13,8 @@ TASKS = 100_000
 PAGE = 100
 BLOCKS_A_TASK = 20
 """Blocks for each task of a page: a few levels of each index, twice, and the task."""
+BLOCKS_OF_INTEREST = 8_000
+"""Blocks for the 1,000 tasks that a list by interest looks at in each of its steps."""
 CANDIDATES = 10_000
 FILTERS: Mapping[str, Mapping[str, object]] = {
     "none": {},
@@ -30,6 +33,11 @@ FILTERS: Mapping[str, Mapping[str, object]] = {
     "until": {"until": "2026-11-11T00:00:00Z"},
     "an hour": {"since": "2026-11-11T00:00:00Z", "until": "2026-11-11T01:00:00Z"},
     "rare state of the common tool": {"tool": "claude", "states": ["canceled"]},
+    "rare state of the common queue": {"queue": "default", "states": ["canceled"]},
+    "model": {"model": "opus"},
+    "waiting for a slot": {"waiting": "slot"},
+    "few numbers": {"tasks": ["5", "700-800", "90000"]},
+    "many numbers": {"tasks": ["5-90000"]},
     "rare tool of the common state": {"tool": "gemini", "states": ["succeeded"]},
     "all in all": {"tool": "claude", "tenant": "default", "queue": "default", "states": ["succeeded"]},
 }  # fmt: skip
@@ -40,8 +48,9 @@ def fill(db: Client, tasks: int) -> None:
     db.run("alter table tasks disable trigger user")
     db.run(
         """
-        insert into tasks (tool, prompt, tenant_id, queue, labels, name, status, group_name, finished_at, created_at)
-        select case when i < 200 then 'gemini' else 'claude' end, 'p',
+        insert into tasks (tool, prompt, model, tenant_id, queue, labels, name, status, group_name, finished_at,
+            created_at)
+        select case when i < 200 then 'gemini' else 'claude' end, 'p', case when i %% 3 = 0 then 'opus' end,
             case when i < 300 then 'small' else 'default' end, case when i < 400 then 'rare' else 'default' end,
             jsonb_build_object('all', 'yes', 'batch', 'b' || i / 500), 'task ' || i, state,
             case when state <> 'queued' then case when i < 600 then 'gone' else 'main' end end,
@@ -61,10 +70,15 @@ def fill(db: Client, tasks: int) -> None:
 
 
 def blocks(session: Client, select: Mapping[str, object], before: int | None) -> int:
-    plan = session.value(
-        "explain (analyze, buffers, timing off, format json) select * from list_page(%s, %s, %s)",
-        Jsonb(select), before, PAGE,
-    )  # fmt: skip
+    return _blocks(session, "select * from list_page(%s, %s, %s)", Jsonb(select), before, PAGE)
+
+
+def blocks_of_list(session: Client, select: Mapping[str, object]) -> int:
+    return _blocks(session, "select * from list_tasks(%s, %s)", Jsonb(select), PAGE)
+
+
+def _blocks(session: Client, query: LiteralString, *parameters: object) -> int:
+    plan = session.value(f"explain (analyze, buffers, timing off, format json) {query}", *parameters)
     assert isinstance(plan, list)
     return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
 
@@ -97,6 +111,9 @@ def test_a_page_reads_as_much_at_any_depth_and_for_any_filter(db: Client, log_in
                     read = blocks(session, select, before)
                     if read > BLOCKS_A_TASK * PAGE + 500:
                         found[f"{filtered}, before {before}, {name}"] = read
+                read = blocks_of_list(session, select)
+                if read > BLOCKS_A_TASK * PAGE + BLOCKS_OF_INTEREST:
+                    found[f"{filtered}, by interest, {name}"] = read
         return found
 
     assert (found := above()) == {}, json.dumps(found, indent=1)

@@ -178,6 +178,15 @@ async def test_a_form_that_is_no_text_is_a_clear_error(browser: Open, body: byte
     assert answer.status_code == 400
 
 
+async def test_a_task_like_one_at_the_top_has_a_priority_that_can_be_submitted(
+    browser: Open, site: Site
+) -> None:
+    number = site.db.submit().number
+    site.db.run("select act_on_tasks('top', '{}')")
+    page = await browser("producer").get(f"/ui/new?like={number}")
+    assert form_fields(page)["priority"] == "9"
+
+
 async def test_another_task_fills_the_form(browser: Open, site: Site) -> None:
     number = site.db.submit(
         "\n<textarea>\u202e prompt",
