@@ -50,6 +50,12 @@ MEANINGS: Mapping[str, str] = {
     "run_count": "how many runs there were; `runs` holds the last ones",
     "created": "false if its idempotency key is known already: nothing was queued",
     "same": "false if the first task with that key has another tool, model or prompt",
+    "continues": "the run of another task whose session it continues",
+    "resumes": "its own last run, which was cut short and whose session it continues",
+    "asked_session": "the session that it was submitted with",
+    "updated_at": "when it changed last",
+    "next_attempt_at": "when it is tried again",
+    "output_pruned_at": "when retention deleted what its agents printed",
     # what is submitted
     "submit.account": "ties the task to one account of its tool",
     "submit.idempotency_key": "a name under which its tenant can queue a task only once",
@@ -96,6 +102,9 @@ MEANINGS: Mapping[str, str] = {
     "auth_mode": "how the account paid: `key`, or `token` and `login`, where the cost is only a list price",
     "resumed": "whether it continued the session of the run before",
     "denials": "what the CLI did not let its agent do",
+    "stdout": "the beginning of what its agent printed",
+    "stderr": "the end of what its agent complained about",
+    "final_text": "its answer",
     # files
     "path": "its name, relative to the agent's directory",
     "is_input": "whether the task was given it; otherwise its agent wrote it",

@@ -37,7 +37,7 @@ def _write(file: Path, title: str, printed: str) -> None:
     console = Console(record=True, width=COLUMNS, file=StringIO(), color_system="truecolor")
     lines = [Text.from_ansi(line.rstrip("\r")) for line in printed.strip("\r\n").split("\n")]
     for line in lines:
-        console.print(line, soft_wrap=True)
+        console.print(line)
     svg = FONT_FACE.sub("", console.export_svg(title=title, unique_id=file.stem))
     file.write_text(re.sub(r" +$", "", svg, flags=re.MULTILINE))
 

@@ -10,8 +10,6 @@ from typing import NamedTuple
 from msgspec import NODEFAULT, Struct
 from msgspec import inspect as types
 
-from dispatcher.durations import duration
-
 _PLAIN: Mapping[type, str] = {
     types.BoolType: "true or false",
     types.StrType: "text",
@@ -82,33 +80,35 @@ def type_in_words(type_: types.Type) -> str:
 
 
 def default_in_words(field: FieldText) -> str:
-    """Return the default of a setting as config.yaml would have it, with its unit in words where that helps."""
+    """Return the default of a setting as config.yaml would have it, with a unit where it takes one."""
+    takes = type_in_words(field.type)
     match field.default:
         case value if value is NODEFAULT:
             return "required"
-        case None:
-            return "none"
         case bool(value):
             return f"`{str(value).lower()}`"
-        case int(value) if value >= 2**20 and value % 2**20 == 0:
-            return f"`{value}` ({value >> 20} MiB)"
-        case float(value) if value >= 90:
-            return f"`{value:g}` ({_whole(value)})" if value < 1e6 else f"`{int(value)}` ({_whole(value)})"
+        case int(value) if takes.startswith("size"):
+            return f"`{value >> 20}MiB`" if value % 2**20 == 0 else f"`{value}`"
+        case int(value) | float(value) if takes.startswith("length of time"):
+            return f"`{_as_typed(value)}`"
         case int(value) | float(value):
             return f"`{value:g}`"
         case str(value):
             return f"`{value}`"
-        case _:
-            return "none"
+    return "none"
+
+
+def _as_typed(seconds: float) -> str:
+    """Return a length of time in the largest unit that makes it a whole number: ``10m``."""
+    unit, length = next(
+        (u, n) for u, n in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)) if seconds % n == 0
+    )
+    return f"{seconds / length:g}{unit}"
 
 
 def cell(text: str) -> str:
     """Return text that may stand in a table."""
     return text.replace("|", "\\|").replace("\n\n", " ").replace("\n", " ")
-
-
-def _whole(seconds: float) -> str:
-    return duration(seconds).replace(" 0 h", "").replace(" 0 min", "")
 
 
 @cache
