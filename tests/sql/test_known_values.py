@@ -43,6 +43,18 @@ def test_the_values_of_a_kind_that_begin_with_what_was_typed_are_known(
     assert site.rows("select * from known_values(%s, %s, 1)", kind, prefix) == known[:1]
 
 
+def test_an_old_task_is_known_by_how_its_number_begins(db: Client) -> None:
+    db.run("insert into tasks (tool, prompt) select 'claude', 'p' from generate_series(1, 6200)")
+    found = [value for (value,) in db.rows("select value from known_values('task', '61', 1000)")]
+    assert found == sorted((str(n) for n in range(1, 6201) if str(n).startswith("61")), key=int, reverse=True)
+    assert [value for (value,) in db.rows("select value from known_values('task', '61', 2)")] == [
+        "6199",
+        "6198",
+    ]
+    for prefix in ("0", "x", "6-", "7000"):
+        assert db.rows("select value from known_values('task', %s)", prefix) == []
+
+
 def test_a_session_knows_the_values_of_its_tenants_alone(site: Client, log_in: LogIn) -> None:
     session = log_in("producer", tenants=["acme"])
     for kind, known in (

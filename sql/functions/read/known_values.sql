@@ -1,7 +1,8 @@
 -- API known_values(kind, prefix, limit): returns what somebody who types may mean: the values of a kind that begin with
 -- a prefix, in the order of their names, and for people what each is about. Kinds: task (numbers, the newest first;
 -- about: name and state), group, account, tool, tenant, queue, model, name, label (key=value) and label_key.
--- Models, names and labels are those of the last 5,000 tasks: nothing lists them all, and what people type is recent.
+-- Of the tasks without a prefix, and of models, names and labels, it knows those of the last 5,000 tasks:
+-- nothing lists them all, and what people type is recent.
 -- Cost: flat in the number of tasks. Raises LD400 for another kind, and for a limit outside of 1 to 1,000.
 CREATE OR REPLACE FUNCTION known_values(p_kind text, p_prefix text DEFAULT '', p_limit integer DEFAULT 100)
 RETURNS TABLE (value text, about text)
@@ -22,10 +23,23 @@ BEGIN
         WHEN 'task' THEN RETURN QUERY
             SELECT number::text, concat_ws(', ', name, coalesce(wait_reason, status))
             FROM (
-                SELECT number, name, wait_reason, status, tenant_id FROM tasks ORDER BY number DESC LIMIT c_recent
-            ) AS recent
-            WHERE starts_with(number::text, p_prefix) AND (v_mine IS NULL OR tenant_id = ANY(v_mine))
-            ORDER BY number DESC LIMIT p_limit;
+                SELECT recent.* FROM (
+                    SELECT number, name, wait_reason, status, tenant_id FROM tasks WHERE p_prefix = ''
+                    ORDER BY number DESC LIMIT c_recent
+                ) AS recent
+                UNION ALL
+                -- The numbers that begin with 61 are 61, 610 to 619, 6100 to 6199, and so on.
+                SELECT longer.* FROM generate_series(0, 9) AS digits CROSS JOIN LATERAL (
+                    SELECT CASE WHEN p_prefix ~ '^[1-9][0-9]{0,8}$' THEN p_prefix::bigint END AS asked,
+                        (10 ^ digits)::bigint AS power
+                ) AS bounds CROSS JOIN LATERAL (
+                    SELECT number, name, wait_reason, status, tenant_id FROM tasks
+                    WHERE number >= asked * power AND number < (asked + 1) * power
+                    ORDER BY number DESC LIMIT p_limit
+                ) AS longer
+            ) AS found
+            WHERE v_mine IS NULL OR tenant_id = ANY(v_mine)
+            ORDER BY found.number DESC LIMIT p_limit;
         WHEN 'model', 'name' THEN RETURN QUERY
             SELECT DISTINCT each.value, NULL::text
             FROM (
