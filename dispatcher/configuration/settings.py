@@ -1,8 +1,7 @@
 """The settings in ``config.yaml``: one frozen struct for each section, with the defaults.
 
 Durations are in seconds and sizes in bytes. Without a file all defaults hold: the embedded server, and one group for
-each agent CLI on PATH. :func:`load` says where the file is searched for. What stands below a field is its line in
-docs/configuration.md, which `just docs` writes.
+each agent CLI on PATH. :func:`load` says where the file is searched for.
 """
 
 import ipaddress
@@ -42,6 +41,8 @@ Line = Annotated[
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+# What stands below a field is its line in docs/configuration.md, which `just docs` writes.
 
 
 class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
