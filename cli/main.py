@@ -6,7 +6,7 @@ within half the time that importing the database driver takes.
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,14 +21,33 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    add_completion=False,  # cli/completion does it: typer's scripts evaluate what they are told
 )
 announce(app)
+
+Shell = Literal["bash", "zsh", "fish"]
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
         # The package's metadata say the same, but reading them costs more than all other imports of the help.
         typer.echo(f"llmctl {__version__}")
+        raise typer.Exit
+
+
+def _show_completion(shell: Shell | None) -> None:
+    if shell is not None:
+        from cli.completion.install import script
+
+        typer.echo(script(shell), nl=False)
+        raise typer.Exit
+
+
+def _install_completion(shell: Shell | None) -> None:
+    if shell is not None:
+        from cli.completion.install import install
+
+        typer.echo(f"completion installed in {install(shell)}; open a new {shell} to use it")
         raise typer.Exit
 
 
@@ -42,6 +61,26 @@ def options(
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
     ] = False,
+    _install: Annotated[
+        Shell | None,
+        typer.Option(
+            "--install-completion",
+            metavar="SHELL",
+            is_eager=True,
+            callback=_install_completion,
+            help="Let bash, zsh or fish complete verbs, options, tasks, groups, labels, …",
+        ),
+    ] = None,
+    _show: Annotated[
+        Shell | None,
+        typer.Option(
+            "--show-completion",
+            metavar="SHELL",
+            is_eager=True,
+            callback=_show_completion,
+            help="Print the script that --install-completion installs.",
+        ),
+    ] = None,
 ) -> None:
     # The settings read this variable, and the dispatcher of the demo inherits it.
     if config is not None:
@@ -51,6 +90,8 @@ def options(
 def main() -> None:
     """Run the command line. Only here failures become exit codes, see :class:`ExitCode`."""
     standard_streams.make_usable()
+    if "_LLMCTL_COMPLETE" in os.environ:
+        _answer_shell()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="llmctl", standalone_mode=False)
         sys.stdout.flush()
@@ -79,6 +120,15 @@ def main() -> None:
     # Not sys.exit(): everything is closed and flushed by now, and taking a thousand modules apart costs a short
     # command a tenth of its time (measured: 25 of 250 ms of a submit).
     os._exit(code or ExitCode.OK)
+
+
+def _answer_shell() -> None:
+    """Print what a shell asks for. Errors go where its script sends them: nowhere."""
+    from cli.completion.answer import answer
+
+    typer.echo(answer(typer.main.get_command(app), sys.argv[1:], os.environ))
+    sys.stdout.flush()
+    os._exit(ExitCode.OK)
 
 
 def _complain(message: str, hint: str | None, code: ExitCode) -> ExitCode:

@@ -4,6 +4,8 @@ So the help of `llmctl` and the shell's completion cost no more than typer itsel
 would add a quarter (measured).
 """
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -26,13 +28,17 @@ VERBS = (
     Verb("ls", "cli.verbs.tasks.listing", "List tasks: what runs, what waits and why.", alias="list"),
     Verb("show", "cli.verbs.tasks.listing", "Show everything about one task.", alias="get"),
     Verb("watch", "cli.verbs.watch", "Watch tasks and groups live."),
-    Verb("logs", "cli.verbs.tasks.logs", "Print an agent's output, also while it runs."),
-    Verb("result", "cli.verbs.tasks.results", "Print the final text of a task."),
+    Verb("logs", "cli.verbs.tasks.logs", "Print the output of agents, also while they run."),
+    Verb("result", "cli.verbs.tasks.results", "Print the final text of tasks."),
     Verb("wait", "cli.verbs.tasks.results", "Wait until tasks have ended."),
     Verb("cancel", "cli.verbs.tasks.actions", "Cancel tasks, also running ones."),
     Verb("retry", "cli.verbs.tasks.actions", "Try tasks again, or start them early."),
+    Verb("hold", "cli.verbs.tasks.actions", "Keep queued tasks from starting."),
+    Verb("release", "cli.verbs.tasks.actions", "Let held tasks start."),
+    Verb("top", "cli.verbs.tasks.actions", "Put queued tasks first."),
+    Verb("edit", "cli.verbs.tasks.edit", "Change queued tasks."),
     Verb("runs", "cli.verbs.tasks.listing", "List the runs of a task."),
-    Verb("files", "cli.verbs.tasks.files", "List and fetch the files of a task."),
+    Verb("files", "cli.verbs.tasks.files", "List and fetch the files of tasks."),
     Verb("stats", "cli.verbs.stats", "Sum up runs, tokens and costs."),
     Verb("prune", "cli.verbs.prune", "Delete tasks that ended long ago."),
     Verb("group", "cli.verbs.groups", "Manage accounts: how many agents each runs."),
@@ -43,10 +49,60 @@ VERBS = (
 )
 
 
-class Verbs(TyperGroup):
-    """Knows the name and the help of each verb, and finds its options in its module when it is called."""
+MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("add", "create", "new", "queue", "run", "sbatch", "schedule"), "submit"),
+    **dict.fromkeys(("ps", "queued", "squeue", "status", "tasks"), "ls"),
+    **dict.fromkeys(("describe", "info", "inspect", "view"), "show"),
+    **dict.fromkeys(("follow", "log", "output", "stdout", "tail"), "logs"),
+    **dict.fromkeys(("answer", "answers", "results"), "result"),
+    **dict.fromkeys(("abort", "delete", "kill", "remove", "rm", "scancel", "stop", "terminate"), "cancel"),
+    **dict.fromkeys(("again", "redo", "requeue", "rerun", "restart"), "retry"),
+    **dict.fromkeys(("defer", "freeze", "suspend"), "hold"),
+    **dict.fromkeys(("attempts", "history", "sacct"), "runs"),
+    **dict.fromkeys(("cat", "download", "fetch"), "files get"),
+    **dict.fromkeys(("cost", "costs", "summary", "usage"), "stats"),
+    **dict.fromkeys(("chat", "continue"), "reply"),
+    **dict.fromkeys(("account", "accounts", "groups", "slots"), "group list"),
+    **dict.fromkeys(("drain", "pause"), "group pause"),
+    **dict.fromkeys(("resume", "start", "unpause"), "group resume"),
+    **dict.fromkeys(("cool", "cooldown"), "group cool"),
+    **dict.fromkeys(("limits", "throttle"), "limit list"),
+    **dict.fromkeys(("check", "health"), "doctor"),
+    "help": "--help",
+    "version": "--version",
+}
+"""What people mean by words that other programs have for it."""
+
+DESTROYS = frozenset({"prune", "remove", "rm"})
+"""Verbs that delete things: what somebody typed by mistake never leads there."""
+
+
+class Suggesting(TyperGroup):
+    """A family of verbs that says what was meant by a word that is none of them."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes | {"suggest_commands": False})
 
     # Any: the types that the base class names here are not public in typer.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as error:
+            if args[0] not in self.commands and not args[0].startswith("-"):
+                shown = [name for name, command in self.commands.items() if not command.hidden]
+                error.message = f"No such command {args[0]!r}.{_meant(ctx.command_path, args[0], shown)}"
+            raise
+
+
+def _meant(path: str, typed: str, verbs: Collection[str]) -> str:
+    meant = [MEANT[typed]] if path == "llmctl" and typed in MEANT else get_close_matches(typed, verbs)
+    harmless = [f"`{path} {verb}`" for verb in meant if verb not in DESTROYS]
+    return f" Did you mean {' or '.join(harmless)}?" if harmless else ""
+
+
+class Verbs(Suggesting):
+    """Knows the name and the help of each verb, and finds its options in its module when it is called."""
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, known, rest = super().resolve_command(ctx, args)
         verb = next((verb for verb in VERBS if name in (verb.name, verb.alias)), None)
@@ -63,6 +119,7 @@ class Verbs(TyperGroup):
 def family(about: str | None = None) -> typer.Typer:
     """Return an app for the verbs of one module, in the style of all others."""
     return typer.Typer(
+        cls=Suggesting,
         help=about,
         rich_markup_mode=None,  # rich would be imported for each help page
         add_completion=False,

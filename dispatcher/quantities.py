@@ -1,5 +1,9 @@
 """Numbers, sums and lengths of time as people read them, on the command line and on the page."""
 
+import re
+
+_SIZE = re.compile(r"(\d{1,12})\s?(?:(k|M|G|T)(i?)B|B)", re.ASCII)
+
 
 def age(seconds: float) -> str:
     """Return an age in one unit: ``45s``, ``12m``, ``3h``, ``2d``."""
@@ -25,12 +29,29 @@ def count(number: int) -> str:
     return f"{scaled:.1f}{unit}" if scaled < 99.95 else f"{scaled:.0f}{unit}"
 
 
+def plural(number: int, thing: str) -> str:
+    """``1 task``, ``0 tasks``, ``1,204 tasks``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def size(number_of_bytes: int) -> str:
     """``950 B``, ``12.3 kB``, ``1.2 MB``; powers of 1,000."""
     for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if number_of_bytes >= length:
             return f"{number_of_bytes / length:.1f} {unit}"
     return f"{number_of_bytes} B"
+
+
+def bytes_of(given: str) -> int:
+    """Return the bytes of ``100MB`` (powers of 1,000) or ``20MiB`` (powers of 1,024). Raises :class:`ValueError`."""
+    found = _SIZE.fullmatch(given.strip())
+    if not found:
+        raise ValueError(
+            f"{given!r} is not a size: expected a number with a unit, as in 500kB, 100MB or 20MiB"
+        )
+    number, prefix, binary = found.groups()
+    factor: int = (1024 if binary else 1000) ** ("kMGT".index(prefix) + 1 if prefix else 0)
+    return int(number) * factor
 
 
 def money(dollars: float) -> str:

@@ -1,7 +1,7 @@
-"""What a list says about a task beside its state, on the command line and on the page."""
+"""What people are told about a task beside its state, and about limits, on the command line and on the page."""
 
 from dispatcher.durations import duration
-from sql.rows import TaskRow
+from sql.rows import CappedTool, TaskRow
 
 SILENCE = 60.0
 """After this many seconds without output a list says so."""
@@ -16,6 +16,15 @@ def remark(task: TaskRow) -> str | None:
     if task.activity is not None:
         return task.activity
     return task.error_message or task.error_class if task.status == "failed" else None
+
+
+def capped(tool: CappedTool) -> str:
+    """Return which slots are never used at the same time, and the command that raises the limit."""
+    scope = f"tool:{tool.tool}"
+    return (
+        f"at most {tool.max_concurrent} {tool.tool} agents run at a time, although the groups have {tool.slots} slots: "
+        f"limit {scope} is {tool.max_concurrent}; `llmctl limit set {scope} {tool.slots}` raises it"
+    )
 
 
 def ran_s(task: TaskRow) -> float | None:

@@ -135,10 +135,11 @@ class LimitState(Struct, frozen=True):
 
 
 class HostState(Struct, frozen=True):
-    """Whether the dispatchers of a host live, and how long ago the most silent one was heard."""
+    """Whether the dispatchers of a host live, whether one will end, and how long ago the most silent one was heard."""
 
     host: str
     up: bool
+    draining: bool
     age_s: float
 
 

@@ -10,14 +10,16 @@ from datetime import datetime
 from msgspec import Raw
 
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
-from sql.output_rows import LogState, OutputPiece, StoredFile
+from sql.output_rows import LogState, OutputPiece, StoredFile, TaskResult, WholeTask
 from sql.rows import (
     ActiveTask,
     BulkResult,
+    CappedTool,
     DispatcherRow,
     DriftedCounter,
     DriftedTally,
     FileRow,
+    FoundDispatcher,
     GroupRow,
     KnownValue,
     LimitRow,
@@ -100,12 +102,12 @@ def show_task(
     return Call("show_task", arguments, value(Task), result_size=LARGEST_TEXT)
 
 
-def show_task_as_json(
+def show_whole_task(
     task: str, prompt_characters: int | None = None, *, with_output: bool | None = None
-) -> Call[dict[str, object]]:
-    """Call show_task() for a program: the whole object as PostgreSQL returns it."""
+) -> Call[WholeTask]:
+    """Show everything about a task, and what its runs printed and answered."""
     arguments = {"task": task, **given(prompt_characters=prompt_characters, with_output=with_output)}
-    return Call("show_task", arguments, value(dict[str, object]), result_size=LARGEST_TEXT)
+    return Call("show_task", arguments, value(WholeTask), result_size=LARGEST_TEXT)
 
 
 def list_tasks(select: Selection | None = None, limit: int | None = None) -> Call[list[TaskRow]]:
@@ -153,6 +155,11 @@ def known_values(kind: str, prefix: str = "", limit: int | None = None) -> Call[
 
 def task_states(tasks: Sequence[str]) -> Call[list[TaskState]]:
     return Call("task_states", {"tasks": as_array(tasks)}, many(TaskState))
+
+
+def read_results(tasks: Sequence[str]) -> Call[list[TaskResult]]:
+    """Read what came of tasks, lowest number first: as many as fit into one result, and at least one."""
+    return Call("read_results", {"tasks": as_array(tasks)}, many(TaskResult), result_size=LARGEST_TEXT)
 
 
 def why_waiting(task: str) -> Call[str | None]:
@@ -206,6 +213,11 @@ def put_tool(name: str) -> Call[None]:
 
 def list_groups() -> Call[list[GroupRow]]:
     return Call("list_groups", {}, many(GroupRow))
+
+
+def reopen_group(group: str, host: str | None = None, dispatcher: str | None = None) -> Call[None]:
+    """Open a group again where a dispatcher could not run it: on this host, for this dispatcher, or everywhere."""
+    return Call("reopen_group", {"group": group, **given(host=host, dispatcher=dispatcher)}, NOTHING)
 
 
 def put_group(
@@ -302,6 +314,10 @@ def list_limits() -> Call[list[LimitRow]]:
     return Call("list_limits", {}, many(LimitRow))
 
 
+def capped_tools() -> Call[list[CappedTool]]:
+    return Call("capped_tools", {}, many(CappedTool))
+
+
 def set_limit(scope: str, max_concurrent: int) -> Call[None]:
     return Call("set_limit", {"scope": scope, "max_concurrent": max_concurrent}, NOTHING)
 
@@ -346,6 +362,17 @@ def unserved_tasks() -> Call[list[UnservedTasks]]:
 
 def list_dispatchers() -> Call[list[DispatcherRow]]:
     return Call("list_dispatchers", {}, many(DispatcherRow))
+
+
+def find_dispatchers(boot_id: str, work_dir: str) -> Call[list[FoundDispatcher]]:
+    """List the dispatchers that were started in this directory and have not ended properly."""
+    return Call("find_dispatchers", {"boot_id": boot_id, "work_dir": work_dir}, many(FoundDispatcher))
+
+
+def note_gone(work_dir: str, database: str, boot_id: str) -> Call[bool]:
+    """Say that nobody holds the lock of this work directory; returns whether its dispatcher seemed to live."""
+    arguments = {"work_dir": work_dir, "database": database, "boot_id": boot_id}
+    return Call("note_gone", arguments, value(bool))
 
 
 def list_active() -> Call[list[ActiveTask]]:

@@ -3,7 +3,7 @@
 Those that take a dispatcher's id raise SQLSTATE ``LD410`` when that dispatcher was closed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from sql.dispatcher_rows import (
     Output,
     PrunedOutput,
     Report,
+    ServedGroup,
     Started,
     UnreadableRun,
     read_claim,
@@ -35,6 +36,7 @@ def register_dispatcher(
     work_dir_id: str,
     lease_s: float,
     groups: Sequence[str] | None = None,
+    work_dir: str | None = None,
 ) -> Call[str]:
     """Tell the database that a dispatcher started; returns its id. Without ``groups`` it serves all of them."""
     return Call(
@@ -46,7 +48,7 @@ def register_dispatcher(
             "version": version,
             "work_dir_id": work_dir_id,
             "lease_s": lease_s,
-            **given(groups=as_array(groups)),
+            **given(groups=as_array(groups), work_dir=work_dir),
         },
         value(str, "text"),
     )
@@ -56,6 +58,17 @@ def heartbeat(dispatcher: str) -> Call[Heartbeat]:
     """Extend the lease."""
     reading = Reading("SELECT cancel_requested::text[], next_deadline_s FROM {}", one(Heartbeat).read)
     return Call("heartbeat", {"dispatcher": dispatcher}, reading)
+
+
+def close_groups(dispatcher: str, reasons: Mapping[str, str]) -> Call[list[ServedGroup]]:
+    """Say which groups we cannot run, and why; the others are open. Returns those that we serve."""
+    arguments = {"dispatcher": dispatcher, "reasons": as_json(reasons)}
+    return Call("close_groups", arguments, many(ServedGroup))
+
+
+def drain_dispatcher(dispatcher: str) -> Call[None]:
+    """Say that we start nothing more and will end."""
+    return Call("drain_dispatcher", {"dispatcher": dispatcher}, NOTHING)
 
 
 def close_dispatcher(dispatcher: str) -> Call[None]:

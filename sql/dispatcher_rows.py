@@ -114,6 +114,13 @@ class Heartbeat(msgspec.Struct, frozen=True):
     next_deadline_s: float | None
 
 
+class ServedGroup(msgspec.Struct, frozen=True):
+    """One row of close_groups(): a group that we serve, and why it cannot run here; None if it can."""
+
+    group_name: str
+    reason: str | None
+
+
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """An agent that was started ``ago_s`` seconds before this is reported."""
 

@@ -13,9 +13,10 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
-            "act_as", "count_tasks", "facets", "find_token", "list_active", "list_dispatchers", "list_files",
-            "known_values", "list_groups", "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics",
-            "read_file", "read_output", "schema_version", "show_task", "stats", "task_numbers", "task_states", "why_waiting"
+            "act_as", "capped_tools", "count_tasks", "facets", "find_token", "known_values", "list_active",
+            "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page", "list_runs", "list_tasks",
+            "log_state", "metrics", "read_file", "read_output", "read_results", "schema_version", "show_task", "stats",
+            "task_numbers", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
             "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks"
@@ -24,15 +25,15 @@ DECLARE
             "check_counters", "check_tallies", "database_id", "unserved_tasks"
         ]},
         {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost"]},
-        {"to": ["operator", "dispatcher", "admin"], "functions": ["set_limit"]},
+        {"to": ["operator", "dispatcher", "admin"], "functions": ["note_gone", "reopen_group", "set_limit"]},
         {"to": ["operator", "admin"], "functions": [
             "clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group"
         ]},
         {"to": ["dispatcher"], "functions": [
-            "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs", "has_work", "heartbeat",
-            "input_files_of", "keep_pieces", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input",
-            "read_prompt", "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_output",
-            "store_piece", "unreferenced_files"
+            "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
+            "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_pieces", "open_runs", "prune_lanes",
+            "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
+            "settled_runs", "start_runs", "store_output", "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"

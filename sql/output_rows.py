@@ -1,8 +1,44 @@
-"""The rows of the SQL functions about what agents print and write. Sizes are in bytes."""
+"""The rows of the SQL functions about what agents answer, print and write. Sizes are in bytes."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Self
+from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from sql.rows import FileRow, RunRow, Task
+
+
+class TaskResult(Struct, frozen=True):
+    """One row of read_results(): what came of a task.
+
+    ``result`` has the answer as ``text``; None until the task succeeds. ``why`` says why a queued task does not run.
+    """
+
+    number: int
+    id: UUID
+    name: str | None
+    status: str
+    why: str | None
+    error_class: str | None
+    error_message: str | None
+    result: Mapping[str, object] | None
+
+    @property
+    def text(self) -> str | None:
+        """The answer; None if there is none."""
+        return str((self.result or {}).get("text", "")) if self.status == "succeeded" else None
+
+
+class TaskFileRow(FileRow, frozen=True):
+    """A row of list_files() in a list of the files of several tasks."""
+
+    number: int
+
+    @classmethod
+    def of(cls, number: int, row: FileRow) -> Self:
+        return cls(**structs.asdict(row), number=number)
 
 
 class LogState(Struct, frozen=True):
@@ -52,3 +88,17 @@ class StoredFile(Struct, frozen=True):
     size_bytes: int
     sha256: str
     mode: int
+
+
+class WholeRun(RunRow, frozen=True, kw_only=True):
+    """A run with what it printed and answered; None where it was not asked for, or is too much."""
+
+    stdout: str | None = None
+    stderr: str | None = None
+    final_text: str | None = None
+
+
+class WholeTask(Task, frozen=True, kw_only=True):
+    """What show_task() returns with the output of the runs: `llmctl show -o json`."""
+
+    runs: Sequence[WholeRun]

@@ -206,17 +206,25 @@ class FileRow(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """What show_task() returns, as far as it is shown to people."""
+    """What show_task() returns of a task, its runs and its files, without the output of the runs.
+
+    ``wait_reason`` and ``why`` say what a queued task waits for, and ``waits_s`` for how long if that is known.
+    ``actions`` are what one may do with the task now. ``attempt`` is the one that runs, comes next, or was the last;
+    ``failures`` are the attempts used up, of ``max_attempts``. ``continues`` is the run of another task whose session
+    it continues, and ``resumes`` its own last run that was cut short. A time that is None has not come.
+    """
 
     id: UUID
     number: int
     status: str
     wait_reason: str | None
     why: str | None
+    waits_s: float | None
     actions: Sequence[str]
     activity: str | None
     tool: str
     model: str | None
+    fallback_model: str | None
     account: str | None
     group_name: str | None
     tenant_id: str
@@ -232,13 +240,21 @@ class Task(Struct, frozen=True):
     attempt: int
     failures: int
     max_attempts: int
+    backoff_s: float
+    retry_on: Sequence[str] | None
     idempotency_key: str | None
+    asked_session: str | None
     session_id: str | None
+    continues: UUID | None
+    resumes: UUID | None
     cancel_requested_at: datetime | None
     created_at: datetime
+    updated_at: datetime
     scheduled_at: datetime | None
+    next_attempt_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    output_pruned_at: datetime | None
     error_class: str | None
     error_message: str | None
     result: Mapping[str, object] | None
@@ -252,8 +268,10 @@ class Task(Struct, frozen=True):
 class GroupRow(Struct, frozen=True):
     """One row of list_groups().
 
-    ``state`` is open, full, paused, cooling, budget or probing. ``env_vars`` holds no secrets. ``spent_usd`` is what
-    the runs of today (UTC) cost.
+    ``state`` is open, full, paused, cooling, budget or probing. A group is paused until somebody resumes it, or while
+    no dispatcher can run it; ``reason`` says which, and of an open one where it cannot run. ``cooldown_s`` is how long
+    a cool-down lasts, also while the group is paused, or until the next budget. ``env_vars`` holds no secrets.
+    ``spent_usd`` is what the runs of today (UTC) cost.
     """
 
     group_name: str
@@ -308,8 +326,19 @@ class LimitRow(Struct, frozen=True):
     max_concurrent: int
 
 
+class CappedTool(Struct, frozen=True):
+    """One row of capped_tools(): the groups of the tool have more slots than its limit allows."""
+
+    tool: str
+    slots: int
+    max_concurrent: int
+
+
 class DispatcherRow(Struct, frozen=True):
-    """One row of list_dispatchers(). ``lease_left_s`` is negative once the dispatcher is away."""
+    """One row of list_dispatchers(). ``lease_left_s`` is negative once the dispatcher is away.
+
+    One that is ``draining`` starts nothing more and will end.
+    """
 
     id: UUID
     host: str
@@ -319,7 +348,15 @@ class DispatcherRow(Struct, frozen=True):
     heartbeat_age_s: float
     lease_left_s: float
     alive: bool
+    draining: bool
     active: int
+
+
+class FoundDispatcher(Struct, frozen=True):
+    """One row of find_dispatchers(): a process id, and the seconds since that process registered."""
+
+    pid: int
+    since_s: float
 
 
 class ActiveTask(Struct, frozen=True):

@@ -91,6 +91,9 @@ CREATE OR REPLACE TRIGGER concurrency_limits_changed
 AFTER INSERT OR DELETE OR UPDATE OF scope, max_concurrent ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
 
+CREATE OR REPLACE TRIGGER closed_groups_changed AFTER INSERT OR DELETE OR UPDATE ON closed_groups
+FOR EACH ROW EXECUTE FUNCTION room_changed();
+
 CREATE OR REPLACE TRIGGER worker_groups_changed
 AFTER INSERT OR DELETE OR UPDATE OF
 group_name, tool, account_name, max_concurrent, paused, cooldown_until, unproven, daily_budget_usd, hosts

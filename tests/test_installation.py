@@ -12,6 +12,7 @@ from dispatcher.database.migrate import Schema
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("sql", "dispatcher", "wrappers", "cli")
+SUFFIXES = (".py", ".sql", ".html", ".css", ".js", ".svg", ".json", ".bash", ".zsh", ".fish")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_the_wheel_holds_every_file_of_the_product_and_no_other(wheel: Path) -> 
         str(path.relative_to(ROOT))
         for package in PRODUCT
         for path in (ROOT / package).rglob("*")
-        if path.suffix in (".py", ".sql", ".html", ".css", ".js", ".svg", ".json") or path.name == "py.typed"
+        if path.suffix in SUFFIXES or path.name == "py.typed"
     }
     with ZipFile(wheel) as packed:
         names = {name for name in packed.namelist() if ".dist-info/" not in name}

@@ -8,6 +8,7 @@ from typing import TypeVar
 from dispatcher.configuration import settings
 from dispatcher.database.connection import LAST_PATIENCE, BoundedConnection, execute, translated
 from dispatcher.database.migrate import open_database
+from dispatcher.workspaces.gone import note_gone
 from sql.call import Call
 
 Result = TypeVar("Result")
@@ -70,9 +71,12 @@ def opened(*, application_name: str = "llmctl") -> Iterator[Database]:
     """Connect to the database of the configuration; the embedded server is started where it does not run."""
     # People see times in their own zone, and programs in UTC.
     os.environ["PGTZ"] = "UTC"
+    configuration = settings.load()
     with translated():
         connection = open_database(
-            settings.load(), application_name=application_name, statement_timeout=STATEMENT_SECONDS
+            configuration, application_name=application_name, statement_timeout=STATEMENT_SECONDS
         )
     with connection:
+        with translated():
+            note_gone(connection, configuration.execution.work_directory())
         yield Database(connection)

@@ -92,15 +92,10 @@ def listening(*channels: str) -> Iterator[Listener]:
         yield Listener(connection)
 
 
-def concerns(event: Notify, numbers: Collection[int]) -> bool:
-    """Whether a ``task_event`` may be about one of the tasks."""
-    return bool(named(event, numbers))
-
-
 def named(event: Notify, numbers: Collection[int]) -> Collection[int]:
     """Return those of the tasks that a ``task_event`` may be about: about very many tasks it says only how many."""
     payload = payload_of(event)
-    return numbers if payload.numbers is None else set(numbers).intersection(payload.numbers)
+    return numbers if payload.numbers is None else [number for number in payload.numbers if number in numbers]
 
 
 def pauses() -> Backoff:

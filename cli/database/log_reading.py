@@ -1,15 +1,15 @@
-"""Reading a task's output as it is stored: run after run, and through restarts of the database."""
+"""Reading the output of tasks as it is stored: run after run, and through restarts of the database."""
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cli.database.connection import Database, opened
-from cli.database.events import Listener, concerns, listening, pauses
+from cli.database.events import Listener, listening, named, pauses
 from cli.database.waiting import AWAY_SECONDS
 from cli.show.output import say
-from dispatcher.errors import DatabaseError
+from dispatcher.errors import DatabaseError, DispatchError, NotFoundError
 from sql import calls
 from sql.output_rows import LogState
 
@@ -35,46 +35,36 @@ class RunEnded:
     state: LogState
 
 
-News = RunBegins | bytes | CaughtUp | RunEnded
+@dataclass(frozen=True)
+class Missing:
+    """One of several tasks has no log: it was deleted, or has no such run. The others go on."""
+
+    error: DispatchError
 
 
-class LogReader:
-    """Reads a stream of the run ``run_no``; without it of the last run and, with ``follow``, of those after it."""
+News = RunBegins | bytes | CaughtUp | RunEnded | Missing
 
-    def __init__(self, task: str, run_no: int | None, stream: str, *, follow: bool) -> None:
-        self._task = task
+
+class TaskLog:
+    """A stream of the run ``run_no`` of a task; without it of the last run and, with ``follow``, of those after it."""
+
+    def __init__(self, task: str, run_no: int | None, stream: str, *, follow: bool = False) -> None:
+        self.task = task
+        self.number: int | None = None
+        """The number of the task, once it was read."""
+
+        self.is_over = False
+        """Whether nothing more will come, or is wanted."""
+
         self._stream = stream
         self._follow = follow
         self._given = run_no
         self._current: int | None = None
         self._done = 0
         self._position = 0
-        self._last_read: float | None = None
 
-    def news(self) -> Iterator[News]:
-        """Yield everything once. With ``follow`` this ends when the task, or the run ``run_no``, has ended.
-
-        Raises :class:`dispatcher.errors.NotFoundError` when there is no such task or run; :class:`DatabaseError` when
-        the database cannot be reached at the start, or later for some minutes.
-        """
-        if not self._follow:
-            with opened() as db:
-                yield from self._read(db, None)
-            return
-        waits = pauses()
-        while True:
-            try:
-                # Listen first and read then, so that no output is missed.
-                with listening("run_output", "task_event") as listener, opened() as db:
-                    yield from self._read(db, listener)
-                    return
-            except DatabaseError as error:
-                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
-                    raise
-                say(f"{error}; trying again")
-                time.sleep(waits.next())
-
-    def _read(self, db: Database, listener: Listener | None) -> Iterator[News]:
+    def read(self, db: Database) -> Iterator[News]:
+        """Yield what is there and was not yielded before. Raises :class:`NotFoundError`."""
         while True:
             # The state first: when it says that a run has ended, all of its output is there.
             state = self._state(db)
@@ -88,24 +78,85 @@ class LogReader:
                 if state.run_ended:
                     yield RunEnded(state)
                     self._done, self._current = self._current, None
-                    if listener is None or self._given is not None:
+                    if not self._follow or self._given is not None:
+                        self.is_over = True
                         return
                     continue
             elif state.task_ended and self._done:
+                self.is_over = True
                 return
             yield CaughtUp(state)
-            if listener is None or state.task_ended:
-                return
-            while not any(concerns(event, {state.number}) for event in listener.wait(math.inf)):
-                self._last_read = time.monotonic()
+            self.is_over = not self._follow or state.task_ended
+            return
 
     def _state(self, db: Database) -> LogState:
-        state = db.call(calls.log_state(self._task, self._current or self._given))
-        self._last_read = time.monotonic()
+        state = db.call(calls.log_state(self.task, self._current or self._given))
+        self.number = state.number
         return state
 
     def _pieces(self, db: Database) -> Iterator[bytes]:
-        while pieces := db.call(calls.read_output(self._task, self._current, self._stream, self._position)):
+        while pieces := db.call(calls.read_output(self.task, self._current, self._stream, self._position)):
             for piece in pieces:
                 self._position = piece.ends_at
                 yield piece.content
+
+
+class LogReader:
+    """Reads the logs of tasks, one after the other; with ``follow`` whatever comes, until all tasks have ended."""
+
+    def __init__(self, tasks: Sequence[str], run_no: int | None, stream: str, *, follow: bool) -> None:
+        self._logs = [TaskLog(task, run_no, stream, follow=follow) for task in tasks]
+        self._follow = follow
+        self._last_read: float | None = None
+
+    def news(self) -> Iterator[tuple[str, News]]:
+        """Yield everything once, with the task that it is about, in the word that was given for it.
+
+        With ``follow`` this ends when all tasks, or their runs ``run_no``, have ended. Raises :class:`NotFoundError`
+        when there is no such task or run, if it is the only one; :class:`DatabaseError` when the database cannot be
+        reached at the start, or later for some minutes.
+        """
+        if not self._follow:
+            with opened() as db:
+                yield from self._read(db, self._logs)
+            return
+        waits = pauses()
+        while True:
+            try:
+                # Listen first and read then, so that no output is missed.
+                with listening("run_output", "task_event") as listener, opened() as db:
+                    yield from self._read(db, self._open())
+                    while self._open():
+                        yield from self._read(db, self._concerned(listener))
+                    return
+            except DatabaseError as error:
+                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
+                    raise
+                say(f"{error}; trying again")
+                time.sleep(waits.next())
+
+    def _open(self) -> Collection[TaskLog]:
+        return [log for log in self._logs if not log.is_over]
+
+    def _read(self, db: Database, logs: Iterable[TaskLog]) -> Iterator[tuple[str, News]]:
+        for log in logs:
+            try:
+                for news in log.read(db):
+                    self._last_read = time.monotonic()
+                    yield log.task, news
+            except NotFoundError as error:
+                if len(self._logs) == 1:
+                    raise
+                log.is_over = True
+                yield log.task, Missing(error)
+
+    def _concerned(self, listener: Listener) -> Collection[TaskLog]:
+        """Sleep until there may be news of open logs; returns these."""
+        logs = {log.number: log for log in self._open() if log.number is not None}
+        while True:
+            told: set[int] = set()
+            for event in listener.wait(math.inf):
+                told.update(named(event, logs))
+            self._last_read = time.monotonic()
+            if told:
+                return [logs[number] for number in sorted(told)]

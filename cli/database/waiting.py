@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cli.database.connection import Database, opened
 from cli.database.events import Listener, listening, named, pauses
@@ -19,10 +19,14 @@ class Waiter:
     """Waits for tasks, at most ``timeout`` seconds, or for ever with None; ``pending`` are those that have not ended.
 
     If it waits for a single task, it says why whenever that is queued again: a paused account can take for ever.
+    ``before_sleep`` is called whenever it goes on waiting.
     """
 
-    def __init__(self, tasks: Sequence[str], timeout: float | None) -> None:
+    def __init__(
+        self, tasks: Sequence[str], timeout: float | None, before_sleep: Callable[[], None] = lambda: None
+    ) -> None:
         self._tasks = list(tasks)
+        self._before_sleep = before_sleep
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._reported: set[int] = set()
         self._last_read: float | None = None
@@ -77,6 +81,8 @@ class Waiter:
         Only their states are read then: to read all of 1,000 tasks at the end of each is a million look-ups.
         """
         told: set[int] = set()
+        self._require_time()
+        self._before_sleep()
         while not told:
             self._require_time()
             for event in listener.wait(self._left()):

@@ -13,6 +13,7 @@ from cli.database.connection import Database, opened
 from cli.demo import simulated_agent
 from cli.demo.dispatching import dispatch_until_empty
 from cli.show.output import say, to_json, write
+from cli.show.progress import progress
 from dispatcher.configuration import settings
 from dispatcher.database.apply_settings import apply_settings
 from dispatcher.database.embedded.server import EmbeddedServer
@@ -41,7 +42,8 @@ def demonstrate() -> int:
     """Run the demonstration; returns the exit code."""
     with _place_of_its_own() as home:
         say("Starting a PostgreSQL of the demo's own …")
-        with _signals_later():
+        with _signals_later(), progress(None, "starting") as bar:
+            bar.draw()
             EmbeddedServer(home).start()
         with opened() as db:
             submitted = _submit(db)

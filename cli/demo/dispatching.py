@@ -10,11 +10,12 @@ import trio
 
 from cli.database.connection import Database
 from cli.database.events import Listener, listening
-from cli.live.snapshot import take
-from cli.live.table import LiveTable, until_told_to_end
+from cli.live.session import Session
+from cli.live.snapshot import Snapshot, take
 from cli.show.output import has_screen, write
 from dispatcher.database.event_payload import payload_of
 from dispatcher.errors import DispatchError
+from sql.rows import Selection
 
 STOP_SECONDS = 15.0
 """Seconds that a dispatcher may take to stop its agents."""
@@ -30,18 +31,24 @@ def dispatch_until_empty(db: Database, names: Mapping[int, str], log: Path) -> i
     """
     with listening("task_event") as listener:
         if has_screen():
-            table = LiveTable(take(db, None, MOST_TASKS), None, MOST_TASKS)
-            exit_code, stopped_by = trio.run(_dispatch, table.run, log)
-            table.print()
+            session = Session(_look(db), _look)
+            exit_code, stopped_by = trio.run(_dispatch, session.run, log)
+            session.print()
         else:
-            exit_code, stopped_by = trio.run(_dispatch, partial(_print_events, listener, names), log)
+            exit_code, stopped_by = trio.run(
+                _dispatch, partial(_print_until_told_to_end, listener, names), log
+            )
             _print_what_came(listener, names)
     if exit_code != 0 and stopped_by is None:
         raise DispatchError(f"the dispatcher ended with exit code {exit_code}:\n{_last_words(log)}")
     return stopped_by
 
 
-async def _dispatch(show: Callable[[], Awaitable[None]], log: Path) -> tuple[int | None, int | None]:
+def _look(db: Database) -> Snapshot:
+    return take(db, Selection(), MOST_TASKS)
+
+
+async def _dispatch(show: Callable[[], Awaitable[int]], log: Path) -> tuple[int | None, int | None]:
     """Return the dispatcher's exit code and what stopped it; one of them is None, unless both happen at once."""
     exit_code: int | None = None
     stopped_by: int | None = None
@@ -62,8 +69,7 @@ async def _dispatch(show: Callable[[], Awaitable[None]], log: Path) -> tuple[int
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(dispatch)
-        nursery.start_soon(show)
-        stopped_by = await until_told_to_end()
+        stopped_by = await show()
         nursery.cancel_scope.cancel()
     return exit_code, stopped_by
 
@@ -76,6 +82,16 @@ async def _stop(dispatcher: trio.Process) -> None:
         await dispatcher.wait()
         return
     dispatcher.kill()
+
+
+async def _print_until_told_to_end(listener: Listener, names: Mapping[int, str]) -> int:
+    """Print what happens until a signal comes; return its number."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_print_events, listener, names)
+            number = await anext(signals)
+            nursery.cancel_scope.cancel()
+    return number
 
 
 async def _print_events(listener: Listener, names: Mapping[int, str]) -> None:

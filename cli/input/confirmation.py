@@ -11,6 +11,11 @@ from dispatcher.terminal import message
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before acting.")]
 
 
+def can_ask() -> bool:
+    """Whether there is a terminal: who does not see the question cannot answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Return if ``yes``, or if a person at the terminal says so; standard output stays free for data.
 
@@ -18,8 +23,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    # Who does not see the question cannot answer it.
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError(
             f"{question} Nobody can be asked here: this is no terminal", hint="-y goes on without asking"
         )

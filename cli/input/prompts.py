@@ -1,5 +1,7 @@
 """Prompts: from an argument, a file or standard input."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -8,12 +10,30 @@ import typer
 
 from dispatcher.configuration.given_files import unreadable
 from dispatcher.errors import UsageError
+from wrappers.registry import BUILT_IN
 
 PromptFileOption = Annotated[
     str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
 ]
+_TOOL = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.ASCII)
 MOST_PROMPT_BYTES = 32 * 2**20
 """The longest prompt that tasks.prompt takes. CLIs take less: see `Wrapper.longest_prompt`."""
+
+
+def require_tool(tool: str | None, prompt: str | None, file: str | None) -> str:
+    """Return the tool if it can be one: a prompt without a tool in front of it stands in its place.
+
+    Raises UsageError with the tools.
+    """
+    known = f"{', '.join(BUILT_IN)} or a tool of config.yaml"
+    if tool is None:
+        raise UsageError(f"there is no tool: expected {known}", hint="`llmctl submit claude 'PROMPT'`")
+    if prompt is None and file is None and not _TOOL.fullmatch(tool):
+        raise UsageError(
+            f"{(tool if len(tool) <= 80 else f'{tool[:80]}…')!r} is not a tool: expected {known}, and then the prompt",
+            hint=f"`llmctl submit claude {shlex.quote(tool) if len(tool) <= 80 else 'PROMPT'}`",
+        )
+    return tool
 
 
 def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
@@ -34,10 +54,12 @@ def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
     elif argument is None and file is None and sys.stdin.isatty():
         raise UsageError(
             "there is no prompt",
-            hint=f"`llmctl {verb} 'PROMPT'`, `llmctl {verb} -f FILE`, or `… | llmctl {verb}`",
+            hint=_ways(verb),
         )
     else:
         prompt = _read(sys.stdin.buffer, "standard input")
+        if not prompt or prompt.isspace():
+            raise UsageError("standard input holds no prompt", hint=_ways(verb))
     return require_prompt(prompt)
 
 
@@ -58,6 +80,10 @@ def too_long(what: str) -> UsageError:
         f"{what} is longer than {MOST_PROMPT_BYTES // 2**20} MiB",
         hint="put long texts into files and name them in the prompt: --input FILE",
     )
+
+
+def _ways(verb: str) -> str:
+    return f"`llmctl {verb} 'PROMPT'`, `llmctl {verb} -f FILE`, or `… | llmctl {verb}`"
 
 
 def _read(file: BinaryIO, source: str) -> str:

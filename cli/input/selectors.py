@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from cli.input.completers import Completer, live
 from cli.input.times import parse_past
 from cli.input.values import labels
 from dispatcher.errors import UsageError
@@ -140,8 +141,11 @@ def _given(text: str) -> str:
     return text
 
 
-def _text(help_: str, *names: str, metavar: str | None = None) -> object:
-    return Annotated[str | None, typer.Option(*names, parser=_given, metavar=metavar or "NAME", help=help_)]
+def _text(help_: str, completer: Completer, *names: str, metavar: str = "NAME") -> object:
+    return Annotated[
+        str | None,
+        typer.Option(*names, parser=_given, metavar=metavar, help=help_, autocompletion=completer),
+    ]
 
 
 def _past(help_: str) -> object:
@@ -172,7 +176,10 @@ OPTIONS: Mapping[str, tuple[object, object]] = {
         ],
         None,
     ),
-    "group": (_text("Select tasks that this worker group runs or ran.", "-g", "--group"), None),
+    "group": (
+        _text("Select tasks that this worker group runs or ran.", live("group"), "-g", "--group"),
+        None,
+    ),
     "label": (
         Annotated[
             list[str] | None,
@@ -181,16 +188,19 @@ OPTIONS: Mapping[str, tuple[object, object]] = {
                 "--label",
                 metavar="KEY=VALUE",
                 help="Select tasks with this label. Repeatable: with all of them.",
+                autocompletion=live("label"),
             ),
         ],
         None,
     ),
-    "tool": (_text("Select tasks of this tool."), None),
-    "model": (_text("Select tasks that ask for this model."), None),
-    "tenant": (_text("Select tasks of this tenant."), None),
-    "queue": (_text("Select tasks of this queue."), None),
+    "tool": (_text("Select tasks of this tool.", live("tool")), None),
+    "model": (_text("Select tasks that ask for this model.", live("model")), None),
+    "tenant": (_text("Select tasks of this tenant.", live("tenant")), None),
+    "queue": (_text("Select tasks of this queue.", live("queue")), None),
     "name": (
-        _text("Select tasks whose name contains this or, with * or ?, matches it.", metavar="GLOB"),
+        _text(
+            "Select tasks whose name contains this or, with * or ?, matches it.", live("name"), metavar="GLOB"
+        ),
         None,
     ),
     "since": (_past("Select tasks submitted since 2h, 30d, … ago or since 2031-01-31T22:00."), None),
@@ -205,16 +215,18 @@ TASKS = Annotated[
         metavar="[TASK]…",
         help="Numbers of tasks, ranges such as 61-70, or beginnings of uuids.",
         show_default=False,
+        autocompletion=live("task"),
     ),
 ]
 
 
 def selecting(
-    *, without: Collection[str] = ()
+    *, without: Collection[str] = (), arguments: object = TASKS
 ) -> Callable[[Callable[..., Returned]], Callable[..., Returned]]:
     """Give a verb the arguments ``TASK…`` and the :data:`OPTIONS`; its parameter ``selector`` receives a Selector.
 
-    ``without`` names options that the verb has no use for, or that mean something else there.
+    ``without`` names options that the verb has no use for, or that mean something else there. ``arguments`` is for
+    a verb whose arguments are not tasks alone.
     """
 
     def with_options(verb: Callable[..., Returned]) -> Callable[..., Returned]:
@@ -228,7 +240,7 @@ def selecting(
         own = [one for one in signature(verb).parameters.values() if one.name != "selector"]
         vars(selects)["__signature__"] = signature(verb).replace(
             parameters=[
-                Parameter("tasks", Parameter.KEYWORD_ONLY, default=None, annotation=TASKS),
+                Parameter("tasks", Parameter.KEYWORD_ONLY, default=None, annotation=arguments),
                 *(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own),
                 *(
                     Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -10,7 +10,9 @@ from cli.show.output import TextOrJson
 from dispatcher.errors import UsageError
 
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until the task ends and print its result.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print only the number of the task.")]
+QuietOption = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Print only the number of the task, as -o name.")
+]
 
 
 @dataclass(frozen=True, slots=True)

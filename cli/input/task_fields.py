@@ -12,8 +12,10 @@ from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar, get_args
 import typer
 
 from cli.input import values
-from cli.input.times import duration_option
-from cli.show.text import text_of
+from cli.input.completers import live
+from cli.input.times import checked_duration
+from cli.show.text import words_of
+from cli.show.words import TOP
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -44,12 +46,15 @@ class Field(NamedTuple):
     """
 
 
-def _text(help_: str, metavar: str | None = None) -> object:
-    return Annotated[str | None, typer.Option(metavar=metavar, help=help_)]
+def _text(help_: str, metavar: str | None = None, kind: str | None = None) -> object:
+    """Return an option; ``kind`` names what the shell offers, see :func:`cli.input.completers.live`."""
+    completer = live(kind) if kind else None
+    return Annotated[str | None, typer.Option(metavar=metavar, help=help_, autocompletion=completer)]
 
 
-def _texts(metavar: str, help_: str) -> object:
-    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=help_)]
+def _texts(metavar: str, help_: str, kind: str | None = None) -> object:
+    completer = live(kind) if kind else None
+    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=help_, autocompletion=completer)]
 
 
 def _number(lowest: int, highest: int, help_: str) -> object:
@@ -57,26 +62,33 @@ def _number(lowest: int, highest: int, help_: str) -> object:
 
 
 def _duration(help_: str) -> object:
-    return Annotated[int | None, duration_option(help_)]
+    return Annotated[str | None, typer.Option(parser=checked_duration, metavar="DURATION", help=help_)]
 
 
 FIELDS: Mapping[str, Field] = {
     "tool": Field("tool", values.text),
     "prompt": Field("prompt", values.prompt),
-    "model": Field("model", values.text, _text("Run the tool with this model.")),
+    "model": Field("model", values.text, _text("Run the tool with this model.", kind="model")),
     "fallback-model": Field(
-        "fallback_model", values.text, _text("Use this model when the first one is overloaded; claude only.")
+        "fallback_model",
+        values.text,
+        _text("Use this model when the first one is overloaded; claude only.", kind="model"),
     ),
-    "account": Field("account", values.text, _text("Use only this account of the tool."), title="account"),
+    "account": Field(
+        "account", values.text, _text("Use only this account of the tool.", kind="account"), title="account"
+    ),
     "priority": Field(
         "priority",
         values.whole(1, 9),
         _number(1, 9, "Start tasks with 9 first; 5 unless given."),
         title="priority",
     ),
-    "name": Field("name", values.text, _text("Give the task a name.")),
+    "name": Field("name", values.text, _text("Give the task a name.", kind="name")),
     "label": Field(
-        "labels", values.labels, _texts("KEY=VALUE", "Attach a label. Repeatable."), title="labels"
+        "labels",
+        values.labels,
+        _texts("KEY=VALUE", "Attach a label. Repeatable.", kind="label"),
+        title="labels",
     ),
     "input": Field(
         "input_files",
@@ -103,6 +115,16 @@ FIELDS: Mapping[str, Field] = {
         _text("Start not before 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
     ),
     "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
+    "hold": Field(
+        "hold",
+        values.truth,
+        Annotated[
+            bool | None,
+            typer.Option(
+                "--hold", help="Hold the task: it starts only after `llmctl release`.", show_default=False
+            ),
+        ],
+    ),
     "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
     "stall-timeout": Field(
         "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for this long.")
@@ -118,19 +140,21 @@ FIELDS: Mapping[str, Field] = {
     "retry-delay": Field(
         "backoff_s",
         values.seconds,
-        _duration("Wait this long before the first retry, then twice as long each time; 30s unless given."),
+        _duration(
+            "Wait at least this long before the first retry, then twice as long each time; 30s unless given."
+        ),
     ),
     "tenant": Field(
         "tenant_id",
         values.text,
-        _text("Run the task for this tenant; tenants take fair turns."),
+        _text("Run the task for this tenant; tenants take fair turns.", kind="tenant"),
         title="tenant",
         usual="default",
     ),
     "queue": Field(
         "queue",
         values.text,
-        _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`."),
+        _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`.", kind="queue"),
         title="queue",
         usual="default",
     ),
@@ -200,14 +224,5 @@ def facts_of(task: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for field in FIELDS.values():
         value = task.get(field.key)
         if field.title is not None and value and value != field.usual:
-            yield field.title, _shown(value)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case dict():
-            return ", ".join(f"{key}={one}" for key, one in value.items())
-        case list():
-            return ", ".join(map(text_of, value))
-        case _:
-            return text_of(value)
+            is_top = field.key == "priority" and value == TOP
+            yield field.title, "top" if is_top else words_of(value)

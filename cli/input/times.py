@@ -24,6 +24,15 @@ def parse_duration(given: str) -> int:
         raise typer.BadParameter(str(error)) from None
 
 
+def checked_duration(given: str) -> str:
+    """Return a length of time as it was typed, for fields that are read later: a number without unit means nothing.
+
+    Raises :class:`typer.BadParameter`.
+    """
+    parse_duration(given)
+    return given
+
+
 def parse_time(given: str, now: datetime | None = None) -> datetime:
     """Return the moment of an ISO 8601 time, or of ``HH:MM``: the next moment at which the local clock shows it.
 

@@ -43,6 +43,15 @@ def whole(lowest: int, highest: int) -> Callable[[object], int]:
     return read
 
 
+def truth(value: object) -> bool:
+    """Read an option without a value, and true or false as files write it."""
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    word = text_of(value).strip().casefold()
+    if word not in known:
+        raise UsageError(f"{word!r} is not one of true, false")
+    return known[word]
+
+
 def attempts(value: object) -> int:
     return whole(0, 99)(value) + 1
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from cli.show.tables import Column
 from dispatcher.durations import duration
@@ -19,11 +20,16 @@ STYLES = {
 
 
 def state_of(group: GroupRow) -> str:
-    """Return ``open``, ``full``, or what stops the group, for how long and why."""
+    """Return ``open``, ``full``, or what stops the group, for how long and why; a pause hides no cool-down."""
+    cooling = group.cooldown_s is not None and group.cooldown_s > 0
     words = group.state
     if group.cooldown_s is not None and group.state == "cooling":
         words = f"cooling for {duration(group.cooldown_s)}"
-    return f"{words} ({group.reason})" if group.reason else words
+    if group.reason:
+        words += f" ({group.reason})"
+    if group.cooldown_s and cooling and group.state == "paused":
+        words += f"; cools down for {duration(group.cooldown_s)}"
+    return words
 
 
 def spending(group: GroupRow) -> str | None:
@@ -65,11 +71,13 @@ WATCHED_GROUPS = [column for column in GROUPS if column.title in ("GROUP", "SLOT
 def stats_by(what: str) -> Sequence[Column[StatsRow]]:
     """Return the columns of stats; the first one shows ``what`` the sums are grouped by."""
     return (
-        Column(what.upper(), lambda row: row.key or "-"),
+        Column(what if ":" in what else what.upper(), lambda row: row.key or "-"),
         Column("RUNS", lambda row: str(row.runs), right=True),
         Column("OK", lambda row: str(row.succeeded), right=True),
         Column("FAILED", lambda row: str(row.failed), right=True),
         Column("LIMITED", lambda row: str(row.limited), right=True),
+        Column("CANCELED", lambda row: str(row.canceled), right=True, spare=3),
+        Column("INTERRUPTED", lambda row: str(row.interrupted), right=True, spare=2),
         Column("RAN", lambda row: None if row.ran_s is None else duration(row.ran_s), right=True),
         Column("IN", lambda row: _tokens(row.input_tokens), right=True),
         Column("CACHED", lambda row: _tokens(row.cached_input_tokens), right=True, spare=1),
@@ -77,6 +85,15 @@ def stats_by(what: str) -> Sequence[Column[StatsRow]]:
         Column("COST", lambda row: _money(row.cost_usd), right=True),
         Column("NOTIONAL", lambda row: _money(row.notional_usd), right=True),
     )
+
+
+def total_of(rows: Sequence[StatsRow]) -> StatsRow:
+    """Return the row that sums up all others; a sum of which nothing is known is unknown."""
+    sums: dict[str, Any] = {}
+    for name in StatsRow.__struct_fields__:
+        known = [value for row in rows if name != "key" and (value := getattr(row, name)) is not None]
+        sums[name] = sum(known) if known else None
+    return StatsRow(**{**sums, "key": "total"})
 
 
 def _tokens(number: int | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -31,30 +31,79 @@ class TextOrJson(StrEnum):
     JSON = "json"
 
 
+class WriteFormat(StrEnum):
+    TEXT = "text"
+    NAME = "name"
+    JSON = "json"
+
+
 FormatOption = Annotated[Format, typer.Option("-o", "--format", help="Print in this format.")]
 TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="Print in this format.")]
+WriteFormatOption = Annotated[
+    WriteFormat, typer.Option("-o", "--format", help="Print in this format; name is the names alone.")
+]
 
 
 def show_rows(
     kind: "type[Row]", rows: "Sequence[Row]", columns: "Sequence[Column[Row]]", output: Format, empty: str
 ) -> None:
     """Print ``rows`` in the given format; for a table without rows, print ``empty`` on standard error."""
-    match output:
-        case Format.JSON:
-            write(to_json(rows))
-        case Format.JSONL if rows:
-            write("\n".join(to_json(row, indent=False) for row in rows))
-        case Format.JSONL:
-            pass
-        case Format.CSV:
-            write(to_csv(kind, rows), exact=True)
-        case Format.TABLE if not rows:
-            say(empty)
-        case Format.TABLE:
-            _show_table(rows, columns)
+    if output is not Format.TABLE:
+        write_rows(kind.__struct_fields__, [rows], output)
+    elif rows:
+        show_table(rows, columns)
+    else:
+        say(empty)
 
 
-def _show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]") -> None:
+def write_rows(names: "Sequence[str]", pages: "Iterable[Sequence[object]]", output: Format) -> None:
+    """Print objects with these fields for programs, each page as soon as it is there."""
+    for piece in _PIECES[output](names, pages):
+        # A terminal obeys what CSV quotes; of JSON nothing is left that it would obey.
+        print(harmless(piece) if sys.stdout.isatty() else piece, end="", flush=True)  # noqa: T201
+
+
+def _json_pieces(_: "Sequence[str]", pages: "Iterable[Sequence[object]]") -> "Iterator[str]":
+    opening = "[\n  "
+    for page in filter(None, pages):
+        yield opening + ",\n  ".join(to_json(row).replace("\n", "\n  ") for row in page)
+        opening = ",\n  "
+    yield "[]\n" if opening[0] == "[" else "\n]\n"
+
+
+def _json_lines(_: "Sequence[str]", pages: "Iterable[Sequence[object]]") -> "Iterator[str]":
+    for page in pages:
+        yield "".join(to_json(row, indent=False) + "\n" for row in page)
+
+
+def _csv_pieces(names: "Sequence[str]", pages: "Iterable[Sequence[object]]") -> "Iterator[str]":
+    """A heading and a line for each row; lists and objects are JSON. As in RFC 4180, except for line ends."""
+    import csv
+    import io
+    from decimal import Decimal
+
+    import msgspec
+
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(names)
+    yield lines.getvalue()
+    for page in pages:
+        lines.seek(0)
+        lines.truncate()
+        for row in msgspec.to_builtins(page, builtin_types=(Decimal,)):
+            writer.writerow(
+                to_json(row[name], indent=False) if isinstance(row[name], dict | list) else row[name]
+                for name in names
+            )
+        yield lines.getvalue()
+
+
+_PIECES = {Format.JSON: _json_pieces, Format.JSONL: _json_lines, Format.CSV: _csv_pieces}
+
+
+def show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]", *, wide: bool = False) -> None:
+    """Print a table: as broad as the terminal, or as its content if it is ``wide`` or goes elsewhere."""
     from cli.show.tables import table
 
     if not sys.stdout.isatty():
@@ -63,7 +112,7 @@ def _show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]") -> None
     from rich.console import Console
 
     console = Console(highlight=False)
-    for line in table(rows, columns, console.width):
+    for line in table(rows, columns, None if wide else console.width):
         console.print(line, soft_wrap=True)
 
 
@@ -73,26 +122,6 @@ def to_json(value: object, *, indent: bool = True) -> str:
 
     encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
     return escaped((msgspec.json.format(encoded, indent=2) if indent else encoded).decode())
-
-
-def to_csv(kind: "type[Row]", rows: "Sequence[Row]") -> str:
-    """Return a heading and a line for each row; lists and objects are JSON. As in RFC 4180, except for line ends."""
-    import csv
-    import io
-    from decimal import Decimal
-
-    import msgspec
-
-    names = [field.name for field in msgspec.structs.fields(kind)]
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(names)
-    for row in msgspec.to_builtins(rows, builtin_types=(Decimal,)):
-        writer.writerow(
-            to_json(row[name], indent=False) if isinstance(row[name], dict | list) else row[name]
-            for name in names
-        )
-    return lines.getvalue().removesuffix("\n")
 
 
 def has_screen() -> bool:

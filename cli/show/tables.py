@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 _NARROWEST = 8
 _READABLE = 24
-"""Cells that an elastic column needs to be readable; before it gets fewer, columns that can be spared are left out."""
+"""Cells that an elastic column usually needs."""
 
 _GAP = "  "
 
@@ -24,13 +24,14 @@ class Column(Generic[Row]):
 
     ``style`` colours the cell of a row. ``shown`` looks at all rows and decides whether the column appears.
     If there is too little room, columns with a number in ``spare`` are left out, the highest first, and ``elastic``
-    columns are cut.
+    columns are cut: first to the cells that each ``needs``, then, if no more columns can be left out, below.
     """
 
     title: str
     cell: Callable[[Row], str | None]
     right: bool = False
     elastic: bool = False
+    needs: int = _READABLE
     spare: int = 0
     style: Callable[[Row], str] | None = None
     shown: Callable[[Sequence[Row]], bool] | None = None
@@ -59,7 +60,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column[Row]], width: int | None
         natural = [natural[place] for place in kept]
         cells = [[line[place] for place in kept] for line in cells]
     room = None if width is None else width - len(_GAP) * (len(shown) - 1)
-    widths = fit(natural, [column.elastic for column in shown], room)
+    widths = fit(natural, [column.needs if column.elastic else None for column in shown], room)
     lines = []
     for line in cells:
         for cell, column, wide in zip(line, shown, widths, strict=True):
@@ -76,7 +77,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column[Row]], width: int | None
 def _without_spare(columns: Sequence[Column[Row]], natural: Sequence[int], width: int) -> list[int]:
     """Return the places of the columns that fit into ``width`` or cannot be spared."""
     least = [
-        min(wide, _READABLE) if column.elastic else wide
+        min(wide, column.needs) if column.elastic else wide
         for column, wide in zip(columns, natural, strict=True)
     ]
     kept = list(range(len(columns)))
@@ -87,22 +88,31 @@ def _without_spare(columns: Sequence[Column[Row]], natural: Sequence[int], width
     return kept
 
 
-def fit(natural: Sequence[int], elastic: Sequence[bool], room: int | None) -> list[int]:
-    """Return widths of at most ``room`` together, if cutting elastic columns is enough; the widest is cut first."""
+def fit(natural: Sequence[int], needs: Sequence[int | None], room: int | None) -> list[int]:
+    """Return widths of at most ``room`` together, if cutting the columns that have needs is enough.
+
+    The widest is cut first, and no column below its needs before all others are cut to theirs.
+    """
     widths = list(natural)
-    excess = 0 if room is None else sum(widths) - room
-    while excess > 0:
-        cuttable = [
-            place
-            for place, wide in enumerate(widths)
-            if elastic[place] and wide > min(_NARROWEST, natural[place])
+    if room is None:
+        return widths
+    for least in (max, min):
+        floors = [
+            wide if need is None else least(min(need, wide), min(_NARROWEST, wide))
+            for need, wide in zip(needs, natural, strict=True)
         ]
+        _cut(widths, floors, sum(widths) - room)
+    return widths
+
+
+def _cut(widths: list[int], floors: Sequence[int], excess: int) -> None:
+    while excess > 0:
+        cuttable = [place for place, wide in enumerate(widths) if wide > floors[place]]
         if not cuttable:
-            break
+            return
         widest = max(cuttable, key=widths.__getitem__)
         # Down to the next widest, so that two long columns end alike.
         others = [widths[place] for place in cuttable if widths[place] < widths[widest]]
-        cut = min(excess, widths[widest] - max([_NARROWEST, *others]) or 1)
+        cut = min(excess, widths[widest] - max([floors[widest], *others]) or 1)
         widths[widest] -= cut
         excess -= cut
-    return widths

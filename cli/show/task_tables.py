@@ -5,10 +5,12 @@ from datetime import datetime
 
 from cli.show.tables import Column, table
 from cli.show.text import first_lines
+from cli.show.words import priority_word, state_word
 from dispatcher.durations import duration
 from dispatcher.quantities import age, count, money, size, stopwatch
 from dispatcher.remarks import ran_s, remark
 from dispatcher.terminal import one_line
+from sql.output_rows import TaskFileRow
 from sql.rows import FileRow, RunRow, Task, TaskRow
 
 STYLES = {
@@ -46,21 +48,19 @@ def _differs(field: str, usual: object) -> "Callable[[Sequence[TaskRow]], bool]"
     return lambda rows: any(getattr(row, field) != usual for row in rows)
 
 
+def _tool(task: TaskRow) -> str:
+    return f"{task.tool} (full)" if task.permission == "full" else task.tool
+
+
 TASKS: Sequence[Column[TaskRow]] = (
     Column("TASK", lambda task: str(task.number), right=True),
-    Column("STATE", lambda task: task.status, style=state_style),
-    Column("TOOL", lambda task: task.tool),
+    Column("STATE", lambda task: state_word(task.status), style=state_style),
+    Column("TOOL", _tool, style=lambda task: "red" if task.permission == "full" else ""),
     Column("MODEL", lambda task: task.model, spare=2, shown=_differs("model", None)),
     Column("GROUP", lambda task: task.group_name, spare=1, shown=_differs("group_name", None)),
     Column("TENANT", lambda task: task.tenant_id, spare=4, shown=_differs("tenant_id", "default")),
     Column("QUEUE", lambda task: task.queue, spare=3, shown=_differs("queue", "default")),
-    Column("PRI", lambda task: str(task.priority), right=True, shown=_differs("priority", 5)),
-    Column(
-        "MAY",
-        lambda task: task.permission,
-        style=lambda task: "red" if task.permission == "full" else "",
-        shown=_differs("permission", "edit"),
-    ),
+    Column("PRI", lambda task: priority_word(task.priority), right=True, shown=_differs("priority", 5)),
     Column("NAME", lambda task: task.name, elastic=True, shown=_differs("name", None)),
     Column("AGE", lambda task: age(task.age_s), right=True),
     Column("ELAPSED", _elapsed, right=True),
@@ -126,6 +126,12 @@ RUNS: Sequence[Column[RunRow]] = (
 
 
 FILES: Sequence[Column[FileRow]] = (
+    Column(
+        "TASK",
+        lambda file: str(file.number) if isinstance(file, TaskFileRow) else None,
+        right=True,
+        shown=lambda files: any(isinstance(file, TaskFileRow) for file in files),
+    ),
     Column("PATH", lambda file: file.path),
     Column("KIND", lambda file: "input" if file.is_input else "output"),
     Column("SIZE", lambda file: size(file.size_bytes), right=True),
@@ -163,7 +169,11 @@ def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
 def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str | None]]:
     yield "task", f"{task.number} ({task.id})"
     yield "name", task.name
-    yield "state", task.status + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
+    yield (
+        "state",
+        state_word(task.status)
+        + (", asked to stop" if task.cancel_requested_at and _is_active(task) else ""),
+    )
     yield "why", task.why
     yield "doing", task.activity
     yield "error", ": ".join(part for part in (task.error_class, task.error_message) if part)

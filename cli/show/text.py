@@ -30,3 +30,14 @@ def text_of(value: object) -> str:
             import msgspec
 
             return msgspec.json.Encoder(decimal_format="number").encode(value).decode()
+
+
+def words_of(value: object) -> str:
+    """Return a value of JSON for a line: as :func:`text_of`, but without the brackets of lists and objects."""
+    match value:
+        case dict():
+            return ", ".join(f"{key}={text_of(one)}" for key, one in value.items())
+        case list() | tuple():
+            return ", ".join(map(text_of, value))
+        case _:
+            return text_of(value)

@@ -23,10 +23,10 @@ def doctor(output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     It looks at the database, tools, logins, the work directory and the machine. The exit code is 1 if there is a
     problem. It sends no request to a service and spends no token, so a service may still refuse a login that is there.
     """
-    from dispatcher.checks.checklist import check
+    from dispatcher.checks.checklist import check, check_config_file
     from dispatcher.configuration import settings
 
-    show(check(settings.load()), output)
+    show([check_config_file(), *check(settings.load())], output)
 
 
 def show(findings: "Sequence[Finding]", output: TextOrJson) -> None:

@@ -1,19 +1,40 @@
 """`llmctl group`: worker groups, which are accounts of tools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.input.completers import live
 from cli.input.times import duration_option, parse_time
 from cli.registry import family
-from cli.show.output import Format, FormatOption, TextOrJson, TextOrJsonOption, show_rows, write
-from dispatcher.errors import UsageError
+from cli.show.output import (
+    Format,
+    FormatOption,
+    TextOrJson,
+    TextOrJsonOption,
+    WriteFormat,
+    WriteFormatOption,
+    complain,
+    say,
+    show_rows,
+    to_json,
+    write,
+)
+from dispatcher.errors import DatabaseError, DispatchError, ExitCode, UsageError
+from wrappers.registry import BUILT_IN
+
+if TYPE_CHECKING:
+    from cli.database.connection import Database
+    from sql.rows import GroupRow
 
 app = family("Manage worker groups: accounts of tools, and how many agents each runs at a time.")
 
-GroupArgument = Annotated[str, typer.Argument(metavar="GROUP")]
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", autocompletion=live("group"))]
+GroupsArgument = Annotated[list[str] | None, typer.Argument(metavar="GROUP…", autocompletion=live("group"))]
+AllOption = Annotated[bool, typer.Option("-a", "--all", help="Do it for all groups.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Show this reason to people who ask why.")]
 MaxOption = typer.Option("--max", metavar="N", min=0, max=2**31 - 1, help="Run at most N agents at a time.")
 MOST_USD = 1e9
 EnvOption = Annotated[
@@ -55,12 +76,14 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
 
     with opened() as db:
         rows = db.call(calls.list_groups())
-    show_rows(GroupRow, rows, GROUPS, output, empty="no worker groups yet; `llmctl group add` makes one")
+        show_rows(GroupRow, rows, GROUPS, output, empty="no worker groups yet; `llmctl group add` makes one")
+        if output is Format.TABLE:
+            _say_what_is_capped(db)
 
 
 @app.command()
 def add(
-    tool: Annotated[str, typer.Argument()],
+    tool: Annotated[str, typer.Argument(autocompletion=live("tool", *BUILT_IN))],
     account: Annotated[str, typer.Argument(help="Your name for the account.")],
     most: Annotated[int, MaxOption] = 1,
     env: EnvOption = None,
@@ -70,6 +93,7 @@ def add(
     daily_budget: Annotated[float | None, DailyBudgetOption] = None,
     task_budget: Annotated[float | None, TaskBudgetOption] = None,
     name: Annotated[str | None, typer.Option(help="Name the group; TOOL-ACCOUNT unless given.")] = None,
+    output: WriteFormatOption = WriteFormat.TEXT,
 ) -> None:
     """Add an account of a tool as a worker group."""
     from cli.database.connection import opened
@@ -94,7 +118,8 @@ def add(
                 task_budget_usd=task_budget or None,
             )
         )
-    write(f"group {group} added")
+        _show_written(db, [group], f"group {group} added", output)
+        _say_what_is_capped(db, tool)
 
 
 @app.command("set")
@@ -110,6 +135,7 @@ def change(
     failover: Annotated[bool | None, FailoverOption] = None,
     daily_budget: Annotated[float | None, DailyBudgetOption] = None,
     task_budget: Annotated[float | None, TaskBudgetOption] = None,
+    output: WriteFormatOption = WriteFormat.TEXT,
 ) -> None:
     """Change a worker group at once. Other settings stay, and running agents go on as they started.
 
@@ -139,32 +165,40 @@ def change(
                 task_budget_usd=task_budget,
             )
         )
-    write(f"group {group} changed")
+        [row] = _show_written(db, [group], f"group {group} changed", output)
+        if most is not None:
+            _say_what_is_capped(db, row.tool)
 
 
 @app.command()
 def pause(
-    group: GroupArgument,
-    reason: Annotated[str | None, typer.Option(help="Show this reason to people who ask why.")] = None,
+    groups: GroupsArgument = None,
+    all_: AllOption = False,
+    reason: ReasonOption = None,
+    output: WriteFormatOption = WriteFormat.TEXT,
 ) -> None:
-    """Start no more tasks in a group. Running agents go on."""
-    from cli.database.connection import opened
+    """Start no more tasks in these groups. Running agents go on."""
     from sql import calls
 
-    with opened() as db:
+    def act(db: "Database", group: str) -> str:
         db.call(calls.pause_group(group, reason))
-    write(f"group {group} paused")
+        return "paused"
+
+    _for_each(groups, act, output, everything=all_)
 
 
 @app.command()
-def resume(group: GroupArgument) -> None:
-    """End a pause or a cool-down of a group."""
-    from cli.database.connection import opened
+def resume(
+    groups: GroupsArgument = None, all_: AllOption = False, output: WriteFormatOption = WriteFormat.TEXT
+) -> None:
+    """End pauses and cool-downs of these groups."""
     from sql import calls
 
-    with opened() as db:
+    def act(db: "Database", group: str) -> str:
         db.call(calls.resume_group(group))
-    write(f"group {group} resumed")
+        return "resumed"
+
+    _for_each(groups, act, output, everything=all_)
 
 
 @app.command()
@@ -179,50 +213,129 @@ def check(group: GroupArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> N
 
 @app.command()
 def cool(
-    group: GroupArgument,
+    groups: GroupsArgument = None,
+    all_: AllOption = False,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="End at 22:00 (the next) or 2031-01-31T22:00.")
     ] = None,
     length: Annotated[int | None, duration_option("End after 30m, 5h, 1d, …", "--for")] = None,
-    reason: Annotated[str | None, typer.Option(help="Show this reason to people who ask why.")] = None,
+    reason: ReasonOption = None,
+    output: WriteFormatOption = WriteFormat.TEXT,
 ) -> None:
-    """Start no tasks in a group for some time. Running agents go on; afterwards one task tries the account first."""
+    """Start no tasks in these groups for some time. Running agents go on; afterwards one task tries the account first.
+
+    The time is given by --until or --for.
+    """
     if (until is None) == (length is None):
         raise UsageError("give --until or --for")
     end = None if until is None else parse_time(until)
     if length == 0 or (end is not None and end <= datetime.now(UTC)):
         raise UsageError(
             "this cool-down would be over already",
-            hint=f"`llmctl group clear-cooldown {group}` ends a cool-down",
+            hint=f"`llmctl group clear-cooldown {' '.join(groups or ['-a'])}` ends a cool-down",
         )
-    from cli.database.connection import opened
     from sql import calls
 
-    with opened() as db:
-        end = db.call(calls.cool_down_group(group, end, reason, length))
-    write(f"group {group} cools down until {end.astimezone():%Y-%m-%d %H:%M:%S}")
+    def act(db: "Database", group: str) -> str:
+        ends = db.call(calls.cool_down_group(group, end, reason, length))
+        return f"cools down until {ends.astimezone():%Y-%m-%d %H:%M:%S}"
+
+    _for_each(groups, act, output, everything=all_)
 
 
 @app.command("clear-cooldown")
-def clear_cooldown(group: GroupArgument) -> None:
-    """End a cool-down of a group at once. No task tries the account first, and a pause stays."""
-    from cli.database.connection import opened
+def clear_cooldown(
+    groups: GroupsArgument = None, all_: AllOption = False, output: WriteFormatOption = WriteFormat.TEXT
+) -> None:
+    """End cool-downs of these groups at once. No task tries the account first, and a pause stays."""
     from sql import calls
 
-    with opened() as db:
+    def act(db: "Database", group: str) -> str:
         db.call(calls.clear_cooldown(group))
-    write(f"group {group} no longer cools down")
+        return "no longer cools down"
+
+    _for_each(groups, act, output, everything=all_)
 
 
 @app.command("rm")
-def remove(group: GroupArgument) -> None:
+def remove(group: GroupArgument, output: WriteFormatOption = WriteFormat.TEXT) -> None:
     """Remove a worker group that nothing needs. A dispatcher that starts brings it back if config.yaml names it."""
     from cli.database.connection import opened
     from sql import calls
 
     with opened() as db:
+        removed = [row for row in db.call(calls.list_groups()) if row.group_name == group]
         db.call(calls.remove_group(group))
-    write(f"group {group} removed")
+    _write(removed, f"group {group} removed", output)
+
+
+def _for_each(
+    groups: Sequence[str] | None,
+    act: "Callable[[Database, str], str]",
+    output: WriteFormat,
+    *,
+    everything: bool,
+) -> None:
+    """Act on groups in turn; ``act`` returns what the group does now. One that fails does not stop the others.
+
+    Raises :class:`typer.Exit` with the worst exit code.
+    """
+    if bool(groups) == everything:
+        raise UsageError(
+            "name the groups, or give --all for all of them", hint="`llmctl group list` lists them"
+        )
+    from cli.database.connection import opened
+    from sql import calls
+
+    worst = ExitCode.OK
+    done: dict[str, str] = {}
+    with opened() as db:
+        for group in [row.group_name for row in db.call(calls.list_groups())] if everything else groups or ():
+            try:
+                done[group] = f"group {group} {act(db, group)}"
+            except DatabaseError:
+                raise
+            except DispatchError as error:
+                complain(str(error), error.hint)
+                worst = max(worst, error.exit_code)
+        if done:
+            _show_written(db, list(done), "\n".join(done.values()), output)
+        elif everything and worst is ExitCode.OK:
+            say("no worker groups yet; `llmctl group add` makes one")
+    if worst is not ExitCode.OK:
+        raise typer.Exit(worst)
+
+
+def _show_written(
+    db: "Database", names: Sequence[str], words: str, output: WriteFormat
+) -> "Sequence[GroupRow]":
+    """Print what was done to groups: in words, or the groups as they are now. Return these."""
+    from sql import calls
+
+    known = {row.group_name: row for row in db.call(calls.list_groups())}
+    rows = [known[name] for name in names if name in known]
+    _write(rows, words, output)
+    return rows
+
+
+def _write(rows: "Sequence[GroupRow]", words: str, output: WriteFormat) -> None:
+    match output:
+        case WriteFormat.TEXT:
+            write(words)
+        case WriteFormat.NAME:
+            write("\n".join(row.group_name for row in rows))
+        case WriteFormat.JSON:
+            write(to_json(rows))
+
+
+def _say_what_is_capped(db: "Database", tool: str | None = None) -> None:
+    """Say which slots of this tool, or of any, the tool's limit keeps from use: nobody would look there."""
+    from dispatcher.remarks import capped
+    from sql import calls
+
+    for row in db.call(calls.capped_tools()):
+        if tool in (None, row.tool):
+            say(capped(row))
 
 
 def environment(given: Sequence[str]) -> dict[str, str]:

@@ -1,16 +1,35 @@
 """`llmctl limit`: limits on how many agents run at a time for a tool, model, tenant or queue."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.input.completers import limit_scopes
 from cli.registry import family
-from cli.show.output import Format, FormatOption, show_rows, write
+from cli.show.output import (
+    Format,
+    FormatOption,
+    WriteFormat,
+    WriteFormatOption,
+    show_rows,
+    to_json,
+    write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sql.rows import LimitRow
 
 app = family("Limit how many agents run at a time for a tool, model, tenant or queue.")
 
 ScopeArgument = Annotated[
-    str, typer.Argument(metavar="SCOPE", help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")
+    str,
+    typer.Argument(
+        metavar="SCOPE",
+        help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.",
+        autocompletion=limit_scopes,
+    ),
 ]
 
 
@@ -36,6 +55,7 @@ def put(
         int,
         typer.Argument(metavar="N", min=0, max=2**31 - 1, help="Run at most N agents; 0 stops the scope."),
     ],
+    output: WriteFormatOption = WriteFormat.TEXT,
 ) -> None:
     """Set a limit at once. Agents that run above a lowered limit go on.
 
@@ -46,15 +66,28 @@ def put(
 
     with opened() as db:
         db.call(calls.set_limit(scope, most))
-    write(f"limit {scope} is {most}")
+        rows = [row for row in db.call(calls.list_limits()) if row.scope == scope]
+    _write(rows, f"limit {scope} is {most}", output)
 
 
 @app.command("rm")
-def remove(scope: ScopeArgument) -> None:
+def remove(scope: ScopeArgument, output: WriteFormatOption = WriteFormat.TEXT) -> None:
     """Remove a limit. A dispatcher that starts brings it back if config.yaml names it."""
     from cli.database.connection import opened
     from sql import calls
 
     with opened() as db:
+        rows = [row for row in db.call(calls.list_limits()) if row.scope == scope]
         db.call(calls.remove_limit(scope))
-    write(f"limit {scope} removed")
+    _write(rows, f"limit {scope} removed", output)
+
+
+def _write(rows: "Sequence[LimitRow]", words: str, output: WriteFormat) -> None:
+    """Print what was done: in words, or the limit as it is, or was before it was removed."""
+    match output:
+        case WriteFormat.TEXT:
+            write(words)
+        case WriteFormat.NAME:
+            write("\n".join(row.scope for row in rows))
+        case WriteFormat.JSON:
+            write(to_json(rows))

@@ -1,43 +1,56 @@
 """`llmctl stats`: sums over the runs that have ended."""
 
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from cli.input.times import duration_option
+from cli.input.completers import summed_by
+from cli.input.selectors import Selector, selecting
+from cli.input.times import parse_past
 from cli.registry import family
-from cli.show.output import Format, FormatOption, show_rows
+from cli.show.output import Format, FormatOption, show_rows, show_table
 
 app = family()
 
 
-class By(StrEnum):
-    GROUP = "group"
-    TOOL = "tool"
-    MODEL = "model"
-    TENANT = "tenant"
-    DAY = "day"
-
-
 @app.command()
+@selecting(without={"since", "until"})
 def stats(
-    by: Annotated[By, typer.Option(help="Sum up by this; days are in UTC.")] = By.GROUP,
-    since: Annotated[int | None, duration_option("Count only runs of the last 24h, 7d, …")] = None,
+    selector: Selector,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="Sum up by group, tool, model, tenant, queue, day (in UTC) or label:KEY; group unless given.",
+            show_default=False,
+            autocompletion=summed_by("group", "tool", "model", "tenant", "queue", "day"),
+        ),
+    ] = "group",
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_past,
+            metavar="WHEN",
+            help="Count only runs that ended since 24h, 7d, … ago or a time.",
+        ),
+    ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Sum up the runs that have ended: how they ended, their tokens and costs.
 
     COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. A cell is empty where no tool
-    reports the number.
+    reports the number. OK, FAILED, LIMITED, CANCELED and INTERRUPTED are all RUNS together.
     """
     from cli.database.connection import opened
-    from cli.show.group_tables import stats_by
+    from cli.show.group_tables import stats_by, total_of
+    from cli.show.output import has_screen
     from sql import calls
     from sql.rows import StatsRow
 
-    start = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
     with opened() as db:
-        rows = db.call(calls.stats(by.value, start))
-    show_rows(StatsRow, rows, stats_by(by.value), output, empty="no runs have ended")
+        rows = db.call(calls.stats(by, since, None if selector.is_empty else selector.selection()))
+    if output is Format.TABLE and len(rows) > 1 and has_screen():
+        show_table([*rows, total_of(rows)], stats_by(by))
+    else:
+        show_rows(StatsRow, rows, stats_by(by), output, empty="no runs have ended")

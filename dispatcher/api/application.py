@@ -37,7 +37,7 @@ from dispatcher.api.routes import (
     task_actions,
     tasks,
 )
-from dispatcher.api.selections import provide_selection
+from dispatcher.api.selections import provide_selection, provide_timeless
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
@@ -73,7 +73,11 @@ def application(
         route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known), *PAGES],
         state=State(state),
         template_config=TEMPLATE_CONFIG,
-        dependencies={"caller": Provide(provide_caller), "selection": Provide(provide_selection)},
+        dependencies={
+            "caller": Provide(provide_caller),
+            "timeless": Provide(provide_timeless),
+            "selection": Provide(provide_selection),
+        },
         response_class=Answer,
         plugins=[DescribedAmounts()],
         exception_handlers={

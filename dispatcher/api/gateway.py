@@ -1,5 +1,6 @@
 """Calls of SQL functions for requests: each in a transaction of its own, with the rights of the token that asks."""
 
+import os
 import select
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -137,6 +138,7 @@ def _require_quiet(connection: BoundedConnection) -> None:
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Open the connections; they and the threads end with the block."""
+    os.environ["PGTZ"] = "UTC"  # answers have times in UTC, whatever the zone of the database is
     pool = ConnectionPool(
         conninfo(settings, application_name="dispatcher serve"),
         connection_class=BoundedConnection,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 
@@ -14,16 +15,18 @@ from dispatcher.checks.database import (
 )
 from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.finding import Finding, has_problem, ok, problem
-from dispatcher.checks.groups import Group, groups_of, served_here
+from dispatcher.checks.groups import Group, groups_of, reopen_here, served_here
 from dispatcher.checks.logins import check_logins
 from dispatcher.checks.machine import check_machine
 from dispatcher.checks.tools import check_tools
 from dispatcher.checks.work import check_groups_of_file, check_work
 from dispatcher.checks.work_directory import SUBJECT, check_work_directory
-from dispatcher.configuration.settings import Settings
+from dispatcher.configuration import paths
+from dispatcher.configuration.settings import Settings, config_file
 from dispatcher.database.connection import Connection, NoSuchDatabaseError, connect, execute, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.errors import DispatchError, NotFoundError
+from dispatcher.workspaces.gone import note_gone
 from sql import calls
 from wrappers.base import Wrapper
 from wrappers.registry import configured
@@ -43,6 +46,7 @@ def check(settings: Settings) -> list[Finding]:
         usable = None if connection is None or has_problem(schema) else connection
         database_id = None
         if usable is not None:
+            findings += _findings_of(lambda: note_gone(usable, root))
             findings += _findings_of(lambda: check_counters(usable))
             findings += _findings_of(lambda: check_tallies(usable))
             database_id = _database_id(usable)
@@ -64,17 +68,30 @@ def check(settings: Settings) -> list[Finding]:
     return findings
 
 
+def check_config_file(file: Path | None = None) -> Finding:
+    """Name the config.yaml that counts, or the places without one; ``file`` is the one of --config."""
+    if found := config_file(file):
+        return ok("config", str(found))
+    return ok("config", f"no config.yaml: looked at {' and '.join(map(str, paths.config_files()))}")
+
+
 def check_group(settings: Settings, name: str) -> list[Finding]:
-    """Check the program and the login of one group. Raises :class:`DispatchError`, also for an unknown name."""
+    """Check the program and the login of one group. Raises :class:`DispatchError`, also for an unknown name.
+
+    If all is well, a dispatcher of this host that could not run the group tries again.
+    """
     wrappers = _wrappers(settings)
     with open_database(settings, statement_timeout=STATEMENT_SECONDS) as connection:
         groups = groups_of(connection, settings, wrappers)
-    found = [group for group in groups if group.name == name]
-    if not found:
-        known = ", ".join(group.name for group in groups) or "none"
-        raise NotFoundError(f"there is no worker group {name!r}; there are {known}")
-    tool = {found[0].tool: wrappers[found[0].tool]} if found[0].tool in wrappers else {}
-    return [*check_tools(tool, found), *check_logins(wrappers, found), *_elsewhere(settings, found)]
+        found = [group for group in groups if group.name == name]
+        if not found:
+            known = ", ".join(group.name for group in groups) or "none"
+            raise NotFoundError(f"there is no worker group {name!r}; there are {known}")
+        tool = {found[0].tool: wrappers[found[0].tool]} if found[0].tool in wrappers else {}
+        findings = [*check_tools(tool, found), *check_logins(wrappers, found)]
+        if not has_problem(findings) and served_here(found, settings):
+            findings += _findings_of(lambda: reopen_here(connection, settings, name))
+    return [*findings, *_elsewhere(settings, found)]
 
 
 def _groups(

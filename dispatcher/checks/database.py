@@ -215,6 +215,6 @@ def judge_running(running: str, installed: str) -> list[Finding]:
         warning(
             SUBJECT,
             f"the embedded server runs PostgreSQL {running}, but {installed} is installed",
-            "`dispatcher db stop`; the next command starts the new version, and agents keep running",
+            "`dispatcher db stop && dispatcher db start` starts the new version; agents keep running",
         )
     ]

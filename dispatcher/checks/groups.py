@@ -1,5 +1,6 @@
 """The worker groups that are checked: those of the database, as config.yaml will change them at the next start."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import psycopg
 
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, execute
@@ -25,6 +27,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     config_home: str | None = None
     hosts: tuple[str, ...] | None = None
     state: str = "open"
+    reason: str | None = None
 
     @property
     def home(self) -> Path | None:
@@ -47,6 +50,7 @@ def groups_of(
             config_home=group.config_home,
             hosts=group.hosts,
             state=found[name].state if name in found else "open",
+            reason=found[name].reason if name in found else None,
         )
     if not found:
         for name, wrapper in wrappers.items():
@@ -67,6 +71,15 @@ def served_here(groups: Sequence[Group], settings: Settings) -> list[Group]:
     ]
 
 
+def reopen_here(connection: Connection, settings: Settings, name: str) -> None:
+    """Let dispatchers of this host try again to run a group that lacked something. Raises psycopg.Error."""
+    if all(name != row.group_name for row in execute(connection, calls.list_groups())):
+        return  # it is only in config.yaml yet
+    host = settings.dispatcher.host or socket.gethostname()
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+        execute(connection, calls.reopen_group(name, host))
+
+
 def _stored(connection: Connection) -> list[Group]:
     return [
         Group(
@@ -78,6 +91,7 @@ def _stored(connection: Connection) -> list[Group]:
             config_home=row.config_home,
             hosts=None if row.hosts is None else tuple(row.hosts),
             state=row.state,
+            reason=row.reason,
         )
         for row in execute(connection, calls.list_groups())
     ]

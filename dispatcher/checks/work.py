@@ -28,6 +28,11 @@ def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Findin
     alive = [dispatcher for dispatcher in execute(connection, calls.list_dispatchers()) if dispatcher.alive]
     if not alive:
         return [warning("dispatchers", "none is running", "start one: `dispatcher run`")]
+    alive, draining = [one for one in alive if not one.draining], alive
+    if not alive:
+        hosts = ", ".join(sorted({dispatcher.host for dispatcher in draining}))
+        what = f"the one on {hosts} is stopping and starts nothing more"
+        return [warning("dispatchers", what, "start it again: `dispatcher run`")]
     findings = [
         ok("dispatchers", f"running on {', '.join(sorted({dispatcher.host for dispatcher in alive}))}")
     ]
@@ -57,6 +62,11 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
         if maximum == 0:
             remedy = f"`llmctl limit set {scope} 1`, or more"
             findings.append(warning(f"limit {scope}", "is 0: its tasks wait for ever", remedy))
+        elif slots > maximum:
+            words = f"is lower than the {slots} slots of its groups: at most {maximum} agents run at a time"
+            findings.append(
+                warning(f"limit {scope}", words, f"to raise it: `llmctl limit set {scope} {slots}`")
+            )
         elif 0 < slots < maximum:
             never_reached.append(f"{scope} ({maximum}, its groups have {slots})")
     if never_reached:
@@ -72,7 +82,9 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
     ]
     findings += [
         warning(
-            f"group {group.name}", "is paused", f"fix the cause, then run `llmctl group resume {group.name}`"
+            f"group {group.name}",
+            "is paused" + (f": {group.reason}" if group.reason else ""),
+            f"fix the cause, then run `llmctl group resume {group.name}`",
         )
         for group in groups
         if group.state == "paused"

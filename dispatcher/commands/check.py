@@ -17,7 +17,8 @@ def check(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
     from dispatcher.checks import checklist, report
     from dispatcher.checks.finding import has_problem
 
-    findings = checklist.check(settings_of(context))
+    settings = settings_of(context)
+    findings = [checklist.check_config_file(context.obj), *checklist.check(settings)]
     typer.echo(report.rendered(findings, sys.stdout, as_json=output is Output.JSON))
     if has_problem(findings):
         raise typer.Exit(ExitCode.FAILED)

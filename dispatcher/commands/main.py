@@ -23,7 +23,6 @@ from dispatcher.host import standard_streams
 
 app = typer.Typer(
     help="Run LLM agent CLIs on the tasks of a PostgreSQL database.",
-    no_args_is_help=True,
     context_settings=HELP,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # they would print local variables, and with them passwords
@@ -61,7 +60,7 @@ def main() -> None:
     """
     standard_streams.make_usable()
     try:
-        app(prog_name="dispatcher")
+        app(sys.argv[1:] or ["--help"], prog_name="dispatcher")
     except DispatchError as error:
         say(f"error: {error.with_hint}")
         sys.exit(error.exit_code)

@@ -12,12 +12,10 @@ def migrate(context: typer.Context) -> None:
     from dispatcher.database.migrate import migrate as upgrade
 
     settings = settings_of(context)
-    done = upgrade(settings)
+    done = upgrade(settings, tell=typer.echo)
     with connect(settings) as connection:
         for group in apply_settings(connection, settings):
             say(f"made the worker group {group} for a program found on PATH")
-    for name in done.applied:
-        typer.echo(name)
     if done.redefined:
         typer.echo("functions and triggers")
     else:

@@ -32,8 +32,8 @@ def recover(
 ) -> None:
     """Give up runs whose host does not come back. Their tasks are tried again elsewhere.
 
-    A host counts as lost `dispatcher.host_lost_after` seconds after its runs had to end. Dispatchers give up such
-    runs by themselves; use --forget-host when you know better. A host that only restarts needs neither.
+    A host counts as lost when `dispatcher.host_lost_after` has passed since its runs had to end. Dispatchers give up
+    such runs by themselves; use --forget-host when you know better. A host that only restarts needs neither.
     """
     from dispatcher.database.connection import connect
 

@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Dispatch tasks to agents until a signal ends it.
 
-    The first signal gives running agents up to `dispatcher.grace` seconds to end. Agents that still run then keep
+    The first signal gives running agents up to `dispatcher.grace` to end. Agents that still run then keep
     running until the next start takes them over. A second signal stops the agents and queues their tasks again,
     with the attempt given back. SIGHUP reads tools, groups and limits from the configuration file again.
     """
@@ -39,6 +39,7 @@ def run(
 
     from msgspec.structs import replace
 
+    from dispatcher.database.connection import embedded_server
     from dispatcher.loop.service import serve
 
     def read_settings() -> "Settings":
@@ -47,4 +48,7 @@ def run(
         host = host_id or settings.dispatcher.host
         return replace(settings, dispatcher=replace(settings.dispatcher, groups=served, host=host))
 
-    serve(read_settings(), read_settings, until_empty=until_empty, config_file=context.obj)
+    settings = read_settings()
+    if settings.database.url is None:
+        embedded_server().start()  # on purpose: also after `dispatcher db stop`
+    serve(settings, read_settings, until_empty=until_empty, config_file=context.obj)

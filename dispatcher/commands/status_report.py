@@ -10,6 +10,7 @@ from dispatcher.database.connection import Connection, description, embedded_ser
 from dispatcher.database.migrate import open_database
 from dispatcher.durations import duration
 from dispatcher.terminal import escaped, one_line
+from dispatcher.workspaces.gone import note_gone
 from sql import calls
 from sql.rows import ActiveTask, DispatcherRow
 
@@ -33,6 +34,7 @@ class Status:
 def read_status(settings: Settings) -> Status:
     """Read the status from the database; dispatchers that have ended are left out. Raises :class:`DispatchError`."""
     with open_database(settings, application_name="dispatcher status") as connection, translated():
+        note_gone(connection, settings.execution.work_directory())
         return Status(
             _database(connection, settings),
             execute(connection, calls.list_dispatchers()),
@@ -64,6 +66,8 @@ def as_json(status: Status) -> str:
 
 def _in_words(dispatcher: DispatcherRow) -> str:
     life = "alive" if dispatcher.alive else "away, its agents may still run"
+    if dispatcher.alive and dispatcher.draining:
+        life = "stopping, starts nothing more"
     serves = ", ".join(dispatcher.groups) if dispatcher.groups is not None else "all groups"
     return (
         f"{dispatcher.host}, process {dispatcher.pid}, version {dispatcher.version}: {life},"

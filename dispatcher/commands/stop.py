@@ -2,13 +2,16 @@
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dispatcher.commands.options import say, settings_of
 from dispatcher.errors import DispatchError, UsageError
-from dispatcher.workspaces.lock_holder import LockHolder, find_lock_holder
+from dispatcher.workspaces.lock_holder import LockHolder, find_by_pid, find_lock_holder
+
+if TYPE_CHECKING:
+    from dispatcher.configuration.settings import Settings
 
 
 def stop(
@@ -19,11 +22,11 @@ def stop(
 ) -> None:
     """End the dispatcher of this work directory, and wait for its end.
 
-    Its agents have up to `dispatcher.grace` seconds to end. Those that do not end keep running until the next start.
+    Its agents have up to `dispatcher.grace` to end. Those that do not end keep running until the next start.
     """
     settings = settings_of(context)
     work_dir = settings.execution.work_directory()
-    holder = _only_holder(work_dir)
+    holder = _only_holder(work_dir) or _bereft(settings, work_dir)
     if holder is None:
         say(f"no dispatcher holds {work_dir}")
         return
@@ -43,6 +46,24 @@ def stop(
             f"process {holder.pid} starts nothing more and waits for agents, {settings.dispatcher.grace:g} s at most"
         )
     holder.wait()
+
+
+def _bereft(settings: "Settings", work_dir: Path) -> LockHolder | None:
+    """Find the dispatcher whose work directory was deleted while it ran, by what the database knows of it."""
+    from dispatcher.database.connection import execute, translated
+    from dispatcher.database.migrate import open_database
+    from dispatcher.host import linux
+    from sql import calls
+
+    if any(work_dir.glob("*/.lock")):
+        return None
+    try:
+        with open_database(settings, application_name="dispatcher stop") as connection, translated():
+            rows = execute(connection, calls.find_dispatchers(linux.boot_id(), str(work_dir.resolve())))
+    except DispatchError:
+        return None  # nothing shows that there is one
+    found = (find_by_pid(row.pid, row.since_s) for row in rows)
+    return next((holder for holder in found if holder is not None), None)
 
 
 def _only_holder(work_dir: Path) -> LockHolder | None:

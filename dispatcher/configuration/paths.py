@@ -1,6 +1,7 @@
 """Where our own files are. Everything is below one directory, so that one variable moves it all."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dispatcher.errors import UsageError
@@ -20,17 +21,22 @@ def home() -> Path:
     return Path(platformdirs.user_data_dir("llmctl", appauthor=False))
 
 
-def default_config_file() -> Path:
-    """Return where ``config.yaml`` is by default: in ``LLMCTL_HOME``, else in the user's config directory.
+def config_files() -> Sequence[Path]:
+    """Return where ``config.yaml`` is looked for, first place first: ``LLMCTL_HOME``, the user's config directory.
 
-    The current directory is never searched: a repository that agents work on could then choose what we start.
+    So a home elsewhere moves the data, and a file in it replaces the user's. The current directory is never searched: a
+    repository that agents work on could then choose what we start. Raises :class:`UsageError` if there is no place.
     """
+    places = []
     if given := os.environ.get("LLMCTL_HOME"):
-        return _absolute(given, "LLMCTL_HOME") / "config.yaml"
-    _require_home("config.yaml")
-    import platformdirs
+        places.append(_absolute(given, "LLMCTL_HOME"))
+    else:
+        _require_home("config.yaml")
+    if os.environ.get("HOME"):
+        import platformdirs
 
-    return Path(platformdirs.user_config_dir("llmctl", appauthor=False)) / "config.yaml"
+        places.append(Path(platformdirs.user_config_dir("llmctl", appauthor=False)))
+    return [place / "config.yaml" for place in places]
 
 
 def private_directory(path: Path) -> Path:

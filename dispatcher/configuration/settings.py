@@ -1,7 +1,8 @@
 """The settings in ``config.yaml``: one frozen struct for each section, with the defaults.
 
-Durations are in seconds and sizes in bytes. Without a file all defaults hold: the embedded server, and one group for
-each agent CLI on PATH. :func:`load` says where the file is searched for.
+A length of time is text such as ``10m`` or a number of seconds; a size is text such as ``20MiB`` or a number of bytes.
+Without a file all defaults hold: the embedded server, and one group for each agent CLI on PATH. :func:`load`
+says where the file is searched for.
 """
 
 import ipaddress
@@ -15,8 +16,11 @@ from msgspec import Meta, Struct, field, structs
 
 from dispatcher.configuration import bounded_yaml, paths, strict_yaml
 from dispatcher.configuration.secret_references import why_secret
+from dispatcher.configuration.strict_yaml import READS
+from dispatcher.durations import seconds_of
 from dispatcher.errors import UsageError
 from dispatcher.host import own_environment
+from dispatcher.quantities import bytes_of
 from wrappers.command.settings import ToolSettings
 from wrappers.registry import BUILT_IN
 
@@ -24,15 +28,15 @@ LONGEST = 1e10
 """Seconds; 317 years. PostgreSQL and file systems fail above a thousand times as much."""
 MOST_SLOTS = 2**31 - 1
 """The largest value of a PostgreSQL integer column."""
-_SECONDS = "a number of seconds, such as 600"
-_BYTES = "a number of bytes, such as 1048576"
+_SECONDS = "a length of time such as 10m, or a number of seconds such as 600"
+_BYTES = "a size such as 20MiB, or a number of bytes such as 1048576"
 
 PoolSize = Annotated[int, Meta(ge=1, le=1000)]
-Bytes = Annotated[int, Meta(ge=1, le=2**50, description=_BYTES)]
+Bytes = Annotated[int, Meta(ge=1, le=2**50, description=_BYTES, extra={READS: bytes_of})]
 Slots = Annotated[int, Meta(ge=1, le=MOST_SLOTS)]
 Money = Annotated[float, Meta(gt=0, le=1e9, description="an amount in US dollars, such as 50")]
-Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS)]
-SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS)]
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST, description=_SECONDS, extra={READS: seconds_of})]
+SecondsOrZero = Annotated[float, Meta(ge=0, le=LONGEST, description=_SECONDS, extra={READS: seconds_of})]
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")]
 Line = Annotated[
     str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}\Z", description="text without line ends")
@@ -279,14 +283,33 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 def load(file: Path | None = None) -> Settings:
     """Read the settings. Raises :class:`UsageError` with the file, the key and what is expected there.
 
-    The file is the first of these: ``file`` (the option ``--config``), ``LLMCTL_CONFIG``, and
-    :func:`dispatcher.configuration.paths.default_config_file` if that exists. ``LLMCTL_DATABASE_URL`` overrides
+    ``file`` is the one of the option ``--config``, see :func:`config_file`. ``LLMCTL_DATABASE_URL`` overrides
     ``database.url``.
     """
-    settings = _read(file)
+    found = config_file(file)
+    settings = (
+        Settings() if found is None else strict_yaml.build(Settings, bounded_yaml.read(found), str(found))
+    )
     if url := own_environment.variable("LLMCTL_DATABASE_URL"):
         return structs.replace(settings, database=structs.replace(settings.database, url=url))
     return settings
+
+
+def config_file(file: Path | None = None) -> Path | None:
+    """Return the file that counts, or None where there is none.
+
+    It is the first of these: ``file``, ``LLMCTL_CONFIG``, and those of
+    :func:`dispatcher.configuration.paths.config_files` that exist. Raises :class:`UsageError` if one of the first two
+    is named but does not exist, and if a place cannot be looked at.
+    """
+    named = os.environ.get("LLMCTL_CONFIG")
+    if file is None and named:
+        file = paths.expanded(named)
+    if file is not None:
+        if not _is_there(file):
+            raise UsageError(f"there is no configuration file {file}")
+        return file
+    return next(filter(_is_there, paths.config_files()), None)
 
 
 def is_loopback(host: str) -> bool:
@@ -297,19 +320,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _read(file: Path | None) -> Settings:
-    named = os.environ.get("LLMCTL_CONFIG")
-    if file is None and named:
-        file = paths.expanded(named)
-    if file is None:
-        file = paths.default_config_file()
-        if not _is_there(file):
-            return Settings()
-    elif not _is_there(file):
-        raise UsageError(f"there is no configuration file {file}")
-    return strict_yaml.build(Settings, bounded_yaml.read(file), str(file))
 
 
 def _is_there(file: Path) -> bool:

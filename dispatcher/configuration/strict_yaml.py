@@ -16,7 +16,13 @@ SomeStruct = TypeVar("SomeStruct", bound=msgspec.Struct)
 _REFERENCE = re.compile(
     r"(?P<escape>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
 )
+_NUMBER = re.compile(r"\s*[-+]?[\d.]+([eE][-+]?\d+)?\s*", re.ASCII)
 _PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `\$(?P<place>.*)`$")
+
+READS = "reads"
+"""The key in ``extra`` of a msgspec.Meta whose value is a function: it makes a number of text with a unit, or raises
+ValueError.
+"""
 
 
 def build(kind: type[SomeStruct], content: Mapping[str, object], file: str) -> SomeStruct:
@@ -76,7 +82,7 @@ class _Builder:
         return value
 
     def _leaf(self, kind: object, value: object, where: str) -> object:
-        expanded = self._expand(value, where)
+        expanded = self._with_unit_read(kind, self._expand(value, where), where)
         if get_origin(kind) is Literal and expanded not in get_args(kind):
             raise self._error(where, f"expected one of {', '.join(get_args(kind))}")
         try:
@@ -85,6 +91,18 @@ class _Builder:
             inside = _PLACE_IN_LIST.match(str(error))
             what, place = (inside["what"], inside["place"]) if inside else (str(error), "")
             raise self._error(where + place, what[0].lower() + what[1:] + _remedy(kind)) from None
+
+    def _with_unit_read(self, kind: object, value: object, where: str) -> object:
+        """Return the number that a text such as ``10m`` means, if the type reads such texts; else the value."""
+        if not isinstance(value, str) or _NUMBER.fullmatch(value):
+            return value
+        for meta in _metas(kind):
+            if read := (meta.extra or {}).get(READS):
+                try:
+                    return read(value)
+                except ValueError as error:
+                    raise self._error(where, str(error)) from None
+        return value
 
     def _expand(self, value: object, where: str) -> object:
         if isinstance(value, list):
@@ -146,8 +164,10 @@ def _dotted_keys(kind: type[msgspec.Struct], where: str) -> Iterator[str]:
 
 def _remedy(kind: object) -> str:
     """Return what to write, if the type or a member of its union has a description."""
+    return next((f"; write {meta.description}" for meta in _metas(kind) if meta.description), "")
+
+
+def _metas(kind: object) -> Iterator[msgspec.Meta]:
+    """Yield what annotates a type or a member of its union."""
     for part in (kind, *get_args(kind)):
-        for meta in getattr(part, "__metadata__", ()):
-            if meta.description:
-                return f"; write {meta.description}"
-    return ""
+        yield from getattr(part, "__metadata__", ())

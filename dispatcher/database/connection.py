@@ -207,7 +207,7 @@ def connect(
     statement_timeout: float | None = None,
     own_session: bool = False,
 ) -> BoundedConnection:
-    """Connect in autocommit mode. Start the embedded server first if it is used and does not run.
+    """Connect in autocommit mode. Start the embedded server first if it is used, does not run and was not stopped.
 
     With a ``statement_timeout`` (in seconds) the connection also notices that the server does not answer at all.
     ``own_session`` is the one of :func:`prepare`.
@@ -225,7 +225,7 @@ def connect(
     except psycopg.OperationalError as error:
         if settings.database.url is not None:
             raise _unreachable(settings, database, error) from error
-    embedded_server().start()
+    embedded_server().start_for_client()
     try:
         return attempt()
     except psycopg.OperationalError as error:
@@ -306,7 +306,7 @@ def translated() -> Iterator[None]:
 
 def _server_parameters(settings: Settings, database: str) -> dict[str, str]:
     if settings.database.url is None:
-        return embedded_server().parameters(database)
+        return embedded_server().place.parameters(database)
     try:
         given = libpq.conninfo_to_dict(settings.database.url)
     except psycopg.ProgrammingError:

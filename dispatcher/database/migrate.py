@@ -17,7 +17,7 @@ stay.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,9 +97,12 @@ class Migrated:
     redefined: bool = False
 
 
-def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
+def migrate(
+    settings: Settings, schema: Schema | None = None, tell: Callable[[str], None] = lambda _: None
+) -> Migrated:
     """Create the database where it is missing, and bring it to ``schema`` (default: this program's).
 
+    It tells the name of each migration that is done: one of a large table can take minutes.
     Many processes may call it at once. Each migration has a transaction of its own: after an error those before it
     stay, and the next call goes on. Raises :class:`DatabaseError` when a file fails, and when the database is newer
     than the program or too old for it: then nothing is changed.
@@ -116,9 +119,10 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
             connection.execute("select number, name from schema_migrations").fetchall()
         )
         _refuse_unusable(max(known, default=0), schema)
-        applied = tuple(
-            _apply(connection, number, file.name, source) for number, file, source in _to_apply(schema, known)
-        )
+        applied = []
+        for number, file, source in _to_apply(schema, known):
+            applied.append(_apply(connection, number, file.name, source))
+            tell(source.name)
         row = connection.execute("select digest, functions from schema_definitions").fetchone()
         digest, functions = row or (None, [])
         redefined = bool(applied) or digest != schema.digest
@@ -127,7 +131,7 @@ def migrate(settings: Settings, schema: Schema | None = None) -> Migrated:
         else:
             # Roles may have been created since: they are the server's, and not everybody may create them.
             _grant(connection, schema)
-    return Migrated(applied, redefined)
+    return Migrated(tuple(applied), redefined)
 
 
 def require_schema(connection: Connection, schema: Schema | None = None) -> None:

@@ -6,7 +6,8 @@ attempt.
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -25,6 +26,10 @@ TASK_PAUSE = 10.0
 PAUSE = 1.0
 """Seconds until a cheap call is tried again."""
 
+LEAST_ROOM = 2**20
+"""Bytes. With less on a file system, an agent that failed has very likely found no room for what it wrote."""
+FEWEST_INODES = 8
+_NO_ROOM = ("ENOSPC", "EDQUOT", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _WORDS = ("Cannot fork", "can't fork", *map(os.strerror, HOST_TROUBLE))
 
 
@@ -44,6 +49,30 @@ def is_host_trouble(error: BaseException) -> bool:
 def tells_of_host_trouble(complaint: str) -> bool:
     """Return whether a shell complains about trouble of the host, in its own words or in those of the C library."""
     return any(words in complaint for words in _WORDS)
+
+
+def tells_of_no_room(complaint: str) -> bool:
+    """Return whether a program complains that a disk, or its user's part of it, is full."""
+    return any(words in complaint for words in _NO_ROOM)
+
+
+def lacks_room(places: Iterable[Path]) -> str | None:
+    """Return a sentence about the first of these directories whose file system is full; None if none is.
+
+    It may be on a dead network mount: call this in a thread.
+    """
+    for place in places:
+        try:
+            status = os.statvfs(place)
+        except OSError:
+            continue
+        is_root = os.geteuid() == 0  # to whom a part of the disk is reserved
+        blocks, inodes = (status.f_bfree, status.f_ffree) if is_root else (status.f_bavail, status.f_favail)
+        if blocks * status.f_frsize < LEAST_ROOM:
+            return f"the file system of {place} is full"
+        if status.f_files and inodes < FEWEST_INODES:
+            return f"the file system of {place} has no inodes left"
+    return None
 
 
 async def when_there_is_room(what: str, call: Callable[[], Result], *, thread: bool = False) -> Result:

@@ -24,6 +24,7 @@ from dispatcher.loop.lease import Lease
 from dispatcher.loop.notifications import Notifications
 from dispatcher.loop.refill import Refill
 from dispatcher.loop.retention import Retention
+from dispatcher.loop.served_groups import ServedGroups
 from dispatcher.loop.supervisor import Supervisor
 from dispatcher.run.context import RunContext
 from dispatcher.run.output.output_store import OutputStore
@@ -70,7 +71,7 @@ def assembled(
             own_session=True,
         )
         notifications = Notifications(store, listen, agenda, cancels)
-        lease = Lease(store, configuration, agenda, active, cancels, notifications)
+        lease = Lease(store, configuration, agenda, active, cancels, notifications, work_directory)
         output_store = OutputStore(store, configuration)
         sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
         if sweeper.parent is None:
@@ -87,8 +88,9 @@ def assembled(
             on_started=agenda.started,
             open_files=open_files,
         )
+        served = ServedGroups(store, configuration)
         cleanup = Cleanup(work_directory, store, configuration, active)
-        supervisor = Supervisor(context, work_directory, active, agenda, cleanup)
+        supervisor = Supervisor(context, work_directory, active, agenda, cleanup, served)
         yield EventLoop(
             configuration=configuration,
             store=store,
@@ -102,6 +104,7 @@ def assembled(
             refill=Refill(store, agenda, supervisor),
             output_store=output_store,
             cleanup=cleanup,
+            served=served,
             sweeper=sweeper,
             starter=starter,
             retention=Retention(store, configuration, files),

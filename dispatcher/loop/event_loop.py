@@ -25,6 +25,7 @@ from dispatcher.loop.lost_hosts import give_up_lost_hosts
 from dispatcher.loop.notifications import Notifications
 from dispatcher.loop.refill import Refill
 from dispatcher.loop.retention import Retention
+from dispatcher.loop.served_groups import ServedGroups
 from dispatcher.loop.supervisor import Supervisor
 from dispatcher.run.output.output_store import OutputStore
 from dispatcher.run.process.starter import Starter
@@ -60,9 +61,11 @@ class EventLoop:
     refill: Refill
     output_store: OutputStore
     cleanup: Cleanup
+    served: ServedGroups
     sweeper: Sweeper
     starter: Starter
     retention: Retention
+    _draining: trio.Event = field(init=False, default_factory=trio.Event)
     _runs_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
     _claims_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
 
@@ -77,6 +80,7 @@ class EventLoop:
                 runs.cancel_scope.deadline = self._runs_scope.deadline
                 self.supervisor.nursery, self._runs_scope = runs, runs.cancel_scope
                 await self.supervisor.adopt()
+                await self.served.look()
                 with self._claims_scope:
                     async with self.refill.claiming():
                         if until_empty:
@@ -120,6 +124,8 @@ class EventLoop:
                 give_up_lost_hosts, self.store, self.configuration, self.active.adopted
             ),
             "deleting old data": self.retention.run,
+            "looking for what groups lack": self.served.run,
+            "saying that nothing more starts": self._say_draining,
         }
         for what, service in persistent.items():
             services.start_soon(persist, what, service)
@@ -130,6 +136,7 @@ class EventLoop:
         Agents that still run then are left running: the next holder of the work directory adopts them.
         """
         self.active.draining = True
+        self._draining.set()
         self._claims_scope.cancel()
         grace = self.configuration.settings.dispatcher.grace
         self._runs_scope.deadline = trio.current_time() + grace
@@ -138,6 +145,7 @@ class EventLoop:
     def reload(self, settings: Settings, wrappers: Mapping[str, Wrapper]) -> None:
         """Use these settings for runs that begin from now on."""
         self.configuration.settings, self.configuration.wrappers = settings, wrappers
+        self.served.reloaded()
         self.agenda.claim_now()
 
     def stop_all(self, reason: StopReason = "interrupted") -> None:
@@ -147,6 +155,12 @@ class EventLoop:
         """
         self._runs_scope.deadline = trio.current_time() + STOP_SECONDS
         self.active.stop_all(reason)
+
+    async def _say_draining(self) -> None:
+        """Tell people and other dispatchers that nothing more starts here."""
+        await self._draining.wait()
+        draining = dispatcher_calls.drain_dispatcher(self.store.dispatcher_id)
+        await self.store.patiently("saying that nothing more starts", draining)
 
     async def _until_empty(self) -> None:
         while True:

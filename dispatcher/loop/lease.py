@@ -1,5 +1,7 @@
 """The lease of all our runs: heartbeats extend it, and without it no agent may be started."""
 
+import contextlib
+
 import psycopg
 import structlog
 import trio
@@ -7,15 +9,19 @@ import trio
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
 from dispatcher.database.store import Store
+from dispatcher.errors import DispatchError
 from dispatcher.host import linux
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
 from dispatcher.loop.notifications import Notifications
+from dispatcher.workspaces.work_directory import WorkDirectory
 from sql import dispatcher_calls
 
 log = structlog.get_logger()
 
+LAST_WORDS = 5.0
+"""Seconds to say that our work directory is gone."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left when a new process is started."""
 
@@ -31,6 +37,7 @@ class Lease:
         active: ActiveRuns,
         cancels: Cancels,
         notifications: Notifications,
+        work_directory: WorkDirectory,
     ) -> None:
         self._store = store
         self._configuration = configuration
@@ -38,6 +45,7 @@ class Lease:
         self._active = active
         self._cancels = cancels
         self._notifications = notifications
+        self._work_directory = work_directory
         self._extended_at = linux.seconds_since_boot()
 
     async def run(self) -> None:
@@ -48,6 +56,7 @@ class Lease:
         awake, since_boot = trio.current_time(), linux.seconds_since_boot()
         while True:
             await trio.sleep(self._configuration.settings.dispatcher.heartbeat_interval)
+            await self._require_work_directory()
             if self._notifications.echo_due:
                 log.warning("the listening connection is deaf and is replaced")
                 self._notifications.replace_connections()
@@ -64,6 +73,22 @@ class Lease:
                 for run in self._active:
                     run.look_at_clock()
                 awake, since_boot = trio.current_time(), linux.seconds_since_boot()
+
+    async def _require_work_directory(self) -> None:
+        """End without our work directory: what agents write there is lost, and others may hold a new one.
+
+        Raises :class:`DispatchError`. Agents that run are left alone.
+        """
+        if self._work_directory.is_there():
+            return
+        log.error("the work directory is gone", leaves_running=self._active.numbers())
+        with trio.move_on_after(LAST_WORDS), contextlib.suppress(psycopg.Error):
+            await self._store.call(self._work_directory.gone)
+        raise DispatchError(
+            f"the work directory {self._work_directory.root} was deleted or moved while this dispatcher used it, "
+            "so it cannot go on; agents that run were left alone",
+            hint="`dispatcher recover --forget-host HOST` gives up what ran; then start it again with `dispatcher run`",
+        )
 
     async def may_launch(self) -> bool:
         """Return whether a process may be started now: without a lease somebody may have taken our runs.

@@ -18,8 +18,9 @@ from dispatcher import __version__
 from dispatcher.configuration import logs, paths
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
+from dispatcher.configuration.settings import config_file as config_in_force
 from dispatcher.database.apply_settings import apply_settings
-from dispatcher.database.connection import connect, execute, translate, translated
+from dispatcher.database.connection import Connection, connect, execute, translate, translated
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
@@ -88,12 +89,18 @@ async def _run_loop(
             require_session(settings, connection)
             for group in apply_settings(connection, settings):
                 log.info("made a worker group for a program found on PATH", group=group)
+            _tell_of_low_limits(connection)
             with translated():
                 database_id = execute(connection, calls.database_id())
             work_directory = WorkDirectory.hold(settings.execution.work_directory(), database_id)
             with translated():
-                dispatcher_id = execute(connection, _registration(settings, work_directory.id))
-        log.info("dispatcher started", id=dispatcher_id, work_dir=str(settings.execution.work_directory()))
+                dispatcher_id = execute(connection, _registration(settings, work_directory))
+        log.info(
+            "dispatcher started",
+            id=dispatcher_id,
+            work_dir=str(settings.execution.work_directory()),
+            config=str(config_in_force(config_file) or "none"),
+        )
         files = LargeFiles(paths.home() / "files" / database_id)
         configuration = CurrentConfiguration(settings, wrappers)
         with assembled(configuration, work_directory, files, dispatcher_id) as loop:
@@ -138,6 +145,7 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
             settings, application_name="dispatcher", statement_timeout=STATEMENT_TIMEOUT
         ) as connection:
             apply_settings(connection, new)
+            _tell_of_low_limits(connection)
 
     with Wall("reading the configuration again") as wall:
         try:
@@ -168,6 +176,18 @@ async def _reload(loop: EventLoop, settings: Settings, reread: Callable[[], Sett
     return in_force
 
 
+def _tell_of_low_limits(connection: Connection) -> None:
+    with translated():
+        for tool in execute(connection, calls.capped_tools()):
+            log.warning(
+                "the limit of a tool is lower than the slots of its groups",
+                tool=tool.tool,
+                limit=tool.max_concurrent,
+                slots=tool.slots,
+                remedy=f"llmctl limit set tool:{tool.tool} {tool.slots}",
+            )
+
+
 def _wrappers(settings: Settings) -> dict[str, Wrapper]:
     try:
         return configured(settings.tools)
@@ -175,13 +195,14 @@ def _wrappers(settings: Settings) -> dict[str, Wrapper]:
         raise UsageError(str(error)) from error
 
 
-def _registration(settings: Settings, work_directory_id: str) -> Call[str]:
+def _registration(settings: Settings, work_directory: WorkDirectory) -> Call[str]:
     return dispatcher_calls.register_dispatcher(
         host=settings.dispatcher.host or socket.gethostname(),
         boot_id=linux.boot_id(),
         pid=os.getpid(),
         version=__version__,
-        work_dir_id=work_directory_id,
+        work_dir_id=work_directory.id,
+        work_dir=str(work_directory.root.resolve()),
         lease_s=settings.dispatcher.lease_interval,
         groups=settings.dispatcher.groups,
     )

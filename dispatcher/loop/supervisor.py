@@ -11,6 +11,7 @@ from dispatcher.host.host_trouble import when_there_is_room
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cleanup import Cleanup
+from dispatcher.loop.served_groups import ServedGroups
 from dispatcher.run import conclusion
 from dispatcher.run.context import RunContext
 from dispatcher.run.life import Run
@@ -35,6 +36,7 @@ class Supervisor:
         active: ActiveRuns,
         agenda: Agenda,
         cleanup: Cleanup,
+        served: ServedGroups,
     ) -> None:
         self._context = context
         self._sweeper = context.sweeper
@@ -42,6 +44,7 @@ class Supervisor:
         self._active = active
         self._agenda = agenda
         self._cleanup = cleanup
+        self._served = served
         self._foreseen: dict[str, Run] = {}
 
     async def adopt(self) -> None:
@@ -119,6 +122,8 @@ class Supervisor:
             self._cleanup.ended(run, report)
         with Wall("killing leftovers", task=run.claimed.number):
             self._sweeper.over(report.run_id, contained=run.contained)
+        if report.error_class == "unusable_here":
+            self._served.closed(run.claimed.group_name)
         self._agenda.ended(report)
 
     def _refuse(self, run: UnreadableRun) -> None:

@@ -1,12 +1,14 @@
 """From what a run left behind to the report of how it ended."""
 
+import errno
 import math
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dispatcher.host.host_trouble import tells_of_host_trouble
+from dispatcher.host.host_trouble import tells_of_host_trouble, tells_of_no_room
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.process.launch import SHELL_NAME
 from dispatcher.workspaces.run_record import Reading, StopReason
@@ -31,7 +33,12 @@ STOPPED: Mapping[StopReason, str] = {
 LONGEST_LIMIT = 8 * 86400.0
 """Seconds. The longest window of an account's usage is a week: a later reset is a mistake, or another clock."""
 
-CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "interrupted"})
+UNEXPLAINED = frozenset({"agent_error", "empty_result", "output_missing"})
+"""Errors that say that a run failed, and not why: a full disk makes any of them."""
+LAST_WORDS = 2000
+"""Characters of stderr in which a program says why it ends."""
+
+CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "unusable_here", "interrupted"})
 """Errors of agents that use up no attempt: the next run of the task continues the session."""
 
 MOST_TOKENS = 10**15
@@ -62,7 +69,7 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
         return outcome
     complaint = _complaint(reading, stderr)
     if complaint is not None:
-        error_class = "no_resources" if tells_of_host_trouble(complaint) else "spawn_failed"
+        error_class = _class_of(complaint, reading)
         message = f"could not be started: {complaint}"
         return replace(outcome, error_class=error_class, error_message=message)
     if reading.exit_code is None:
@@ -72,6 +79,29 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
             error_message="the process that watched over the agent was killed; no exit code is known",
         )
     return outcome
+
+
+def blame_room(outcome: Outcome, stderr: str, lacking: str | None) -> Outcome:
+    """Blame this host for an unexplained failure if the disk is full: ``lacking`` says so, or the agent did.
+
+    Only what the CLI itself says of its end counts: a model may write about full disks, too.
+    """
+    if outcome.error_class not in UNEXPLAINED:
+        return outcome
+    said = outcome.error_message or ""
+    if lacking is None and not tells_of_no_room(said) and not tells_of_no_room(stderr[-LAST_WORDS:]):
+        return outcome
+    what = lacking or "the agent found no room for a file"
+    return replace(outcome, error_class="no_resources", error_message=f"{what}: {said}")
+
+
+def _class_of(complaint: str, reading: Reading) -> str:
+    """Blame the host for what it has no room for or cannot execute, and the task for its directory and arguments."""
+    if tells_of_host_trouble(complaint):
+        return "no_resources"
+    if complaint == reading.complaint or os.strerror(errno.E2BIG) in complaint:
+        return "spawn_failed"
+    return "unusable_here"
 
 
 def _complaint(reading: Reading, stderr: str) -> str | None:

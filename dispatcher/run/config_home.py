@@ -16,7 +16,6 @@ from dispatcher.host import mounts
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
 from dispatcher.run import environment
 from dispatcher.run.environment import SecretError
-from dispatcher.run.refusals import NotStartedError, unusable
 from sql.dispatcher_rows import ClaimedRun
 from wrappers.base import AuthMode, Wrapper
 
@@ -24,16 +23,6 @@ log = structlog.get_logger()
 
 LONGEST_FAILURE_FILE = 2**20
 """Bytes that are read from the end of the file, where the cause stands."""
-
-
-def chosen_home(claimed: ClaimedRun) -> str | None:
-    """Return the config home that the run's group names. Raises :class:`NotStartedError`."""
-    if not claimed.config_home:
-        return None
-    try:
-        return str(expanded(claimed.config_home))
-    except UsageError as error:
-        raise unusable(claimed, str(error)) from error
 
 
 def make_config_home(chosen: str | None, wrapper: Wrapper, variables: Collection[str]) -> None:
@@ -71,8 +60,9 @@ def config_home_of(claimed: ClaimedRun, wrapper: Wrapper) -> Path | None:
     if wrapper.config_home_variable is None:
         return None
     try:
-        variables = environment.for_run(claimed, wrapper, chosen_home(claimed), {}, "").variables
-    except (SecretError, NotStartedError):
+        home = str(expanded(claimed.config_home)) if claimed.config_home else None
+        variables = environment.for_run(claimed, wrapper, home, {}, "").variables
+    except (SecretError, UsageError):
         return None
     if wrapper.config_home_variable in variables:
         return Path(variables[wrapper.config_home_variable])

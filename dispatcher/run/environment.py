@@ -70,9 +70,24 @@ def build(
 def for_run(
     claimed: ClaimedRun, wrapper: Wrapper, config_home: str | None, extra: Mapping[str, str], owner: str
 ) -> Environment:
+    return for_account(claimed.env, wrapper, config_home, extra, marks_of(claimed.run_id, owner))
+
+
+def marks_of(run_id: str, owner: str) -> dict[str, str]:
+    """Return the variables by which the processes of a run are known."""
+    return {survivors.RUN: run_id, survivors.OWNER: owner}
+
+
+def for_account(
+    env: Mapping[str, str],
+    wrapper: Wrapper,
+    config_home: str | None,
+    extra: Mapping[str, str],
+    marks: Mapping[str, str],
+) -> Environment:
+    """Return the environment of an agent of the group with the variables ``env``. Raises what :func:`build` does."""
     home = {wrapper.config_home_variable: config_home} if config_home and wrapper.config_home_variable else {}
-    marks = {survivors.RUN: claimed.run_id, survivors.OWNER: owner}
-    return build(claimed.env, {**extra, **home}, marks)
+    return build(env, {**extra, **home}, marks)
 
 
 def passwords_among(variables: Mapping[str, str]) -> dict[str, str]:

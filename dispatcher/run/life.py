@@ -10,11 +10,11 @@ import structlog
 import trio
 
 from dispatcher.host import linux
-from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, when_there_is_room
+from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, lacks_room, when_there_is_room
 from dispatcher.host.survivors import Marks
 from dispatcher.host.threads import in_thread
 from dispatcher.run.adoption import find_process, forgotten_tool, secrets_of, start_time
-from dispatcher.run.conclusion import STOPPED, explain, report
+from dispatcher.run.conclusion import STOPPED, UNEXPLAINED, blame_room, explain, report
 from dispatcher.run.config_home import auth_mode_of, read_failure_file
 from dispatcher.run.context import RunContext
 from dispatcher.run.fetching import fetch, is_missing
@@ -26,6 +26,7 @@ from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
+from dispatcher.run.usable_here import wrapper_of
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading, StopReason
@@ -206,14 +207,7 @@ class Run:
         )
 
     def _wrapper(self) -> Wrapper:
-        try:
-            return self._wrappers[self.claimed.tool]
-        except KeyError:
-            raise NotStartedError(
-                "spawn_failed",
-                f"this dispatcher does not know how to call {self.claimed.tool}: "
-                "describe it under tools: in its config.yaml",
-            ) from None
+        return wrapper_of(self.claimed.tool, self._wrappers)
 
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
         claimed, transfers = self.claimed, self._context.transfers
@@ -323,9 +317,15 @@ class Run:
         failure_file = await read_failure_file(self.claimed, wrapper, output.failure_file)
         said = await output.outcome(reading.exit_code, failure_file)
         outcome = explain(said, reading, finished=output.final_event_seen, stderr=stderr)
-        had_no_room = outcome.error_class == "no_resources" != said.error_class
+        retry_after_s = TASK_PAUSE if outcome.error_class == "no_resources" != said.error_class else None
         max_bytes = self._settings.execution.max_output_bytes
         kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
+        if outcome.error_class in UNEXPLAINED:
+            places = (self.workspace.directory, self.workspace.work)
+            outcome = blame_room(outcome, stderr, await in_thread(lacks_room, places))
+            if outcome.error_class == "no_resources":
+                # The agent has worked, which may have cost money: each time it waits longer.
+                retry_after_s = TASK_PAUSE * 2 ** min(self.claimed.run_no - 1, 5)
         log.info(
             "run ended",
             task=self.claimed.number,
@@ -342,7 +342,7 @@ class Run:
             stderr=stderr,
             output_files=kept,
             ran_s=ran_s,
-            retry_after_s=TASK_PAUSE if had_no_room else None,
+            retry_after_s=retry_after_s,
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._context.output_store.end(output),
         )

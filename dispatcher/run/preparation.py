@@ -1,7 +1,6 @@
 """From a claimed run to a process that can be started: checks, workspace, arguments, environment."""
 
 import os
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from pathlib import Path
 import structlog
 
 from dispatcher.configuration.settings import SecuritySettings
+from dispatcher.host.host_trouble import HOST_TROUBLE
 from dispatcher.run import environment, refusals
-from dispatcher.run.config_home import chosen_home, make_config_home
-from dispatcher.run.environment import SecretError
+from dispatcher.run.config_home import make_config_home
 from dispatcher.run.process.launch import Launch
-from dispatcher.run.refusals import NotStartedError, cannot, unusable
+from dispatcher.run.refusals import cannot, unusable
+from dispatcher.run.usable_here import chosen_home, equip
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.short_paths import short_path
 from dispatcher.workspaces.work_directory import Workspace
@@ -61,9 +61,15 @@ def prepare(
         prompt = GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt
         refusals.check_prompt(prompt, wrapper)
     refusals.check_inputs([file.path for file in inputs], wrapper)
-    config_home = chosen_home(claimed)
+    config_home = chosen_home(claimed.config_home, claimed.env, wrapper)
     try:
         make_config_home(config_home, wrapper, claimed.env.keys())
+    except OSError as error:
+        what = f"its config home {config_home} could not be made"
+        if error.errno in HOST_TROUBLE:
+            raise cannot(what, error) from error
+        raise unusable(f"{what}: {error}") from error
+    try:
         put_aside_leftovers(workspace, claimed.run_id)
         workspace.lay_out(prompt, inputs)
     except OSError as error:
@@ -88,21 +94,11 @@ def _process(
     """Decide on the program, arguments, files and environment of the process."""
     invocation = wrapper.invocation(request)
     try:
-        extra = {**temporary(workspace, owner), **invocation.env}
-        built = environment.for_run(claimed, wrapper, request.config_home, extra, owner)
-    except SecretError as error:
-        raise unusable(claimed, str(error)) from error
+        extra = temporary(workspace, owner)
     except OSError as error:
-        raise cannot("a secret could not be read", error) from error
-    refusals.check_credentials(claimed, wrapper, built)
-    path = built.variables.get("PATH", os.defpath)
-    program = shutil.which(invocation.argv[0], path=path)
-    if program is None:
-        raise NotStartedError(
-            "spawn_failed",
-            f"{invocation.argv[0]} is not installed on this host, or not on its dispatcher's PATH ({path}). "
-            f"{wrapper.install_hint}",
-        )
+        raise cannot("a directory for temporary files could not be named", error) from error
+    marks = environment.marks_of(claimed.run_id, owner)
+    built, program = equip(claimed.env, request.config_home, wrapper, invocation, extra=extra, marks=marks)
     launch = Launch(
         argv=[program, *invocation.argv[1:]],
         cwd=workspace.work,

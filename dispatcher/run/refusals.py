@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dispatcher.configuration.settings import SecuritySettings
 from dispatcher.host.host_trouble import HOST_TROUBLE
-from dispatcher.run.environment import Environment
 from dispatcher.workspaces.work_directory import Workspace
 from sql.dispatcher_rows import ClaimedRun
 from wrappers.base import PromptLimit, Wrapper, is_among
@@ -27,9 +26,9 @@ def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStart
     return NotStartedError("spawn_failed", f"{what}: {error}")
 
 
-def unusable(claimed: ClaimedRun, why: str) -> NotStartedError:
-    """Return the error that blames the account: no agent of it could start, so its group pauses and its tasks wait."""
-    return NotStartedError("auth", f"worker group {claimed.group_name}: {why}")
+def unusable(why: str) -> NotStartedError:
+    """Return the error that blames this host: no agent of the group can start here, so the group is closed here."""
+    return NotStartedError("unusable_here", why)
 
 
 def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
@@ -137,10 +136,3 @@ def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
                 f"the input file {path} would tell {wrapper.name} itself what to do, with which service and key: "
                 "put such settings into the account's config home, or give the file another name",
             )
-
-
-def check_credentials(claimed: ClaimedRun, wrapper: Wrapper, built: Environment) -> None:
-    """Refuse a key that a reference found to be empty, as NotStartedError: the CLI would use a login of its home."""
-    for name in wrapper.login.variables if wrapper.login is not None else ():
-        if claimed.env.get(name) and not built.variables[name].strip():
-            raise unusable(claimed, f"{name} is {claimed.env[name]}, which is empty")

@@ -69,6 +69,27 @@ def find_lock_holder(runs: Path) -> LockHolder | None:
     raise _unseen(runs, why)
 
 
+def find_by_pid(pid: int, since_s: float) -> LockHolder | None:
+    """Return the process that registered with this pid so many seconds ago, if it lives and holds a lock.
+
+    For a dispatcher whose work directory was deleted, and its lock with that. A process that began later only has its
+    pid; so has one in another container, which holds no lock.
+    """
+    from dispatcher.host import linux  # it imports trio, and the command line is to be quick
+
+    try:
+        descriptor = os.pidfd_open(pid)
+        began = linux.place_of(pid).began
+        locks = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return None
+    wanted = ["FLOCK", "ADVISORY", "WRITE", str(pid)]
+    if began <= linux.seconds_since_boot() - since_s and any(line.split()[1:5] == wanted for line in locks):
+        return LockHolder(pid, descriptor)
+    os.close(descriptor)
+    return None
+
+
 def _has_locked(pid: int, lock: int) -> bool:
     """Return whether the kernel's list of locks names that process for the open file ``lock``. Raises OSError.
 

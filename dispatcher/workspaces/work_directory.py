@@ -24,13 +24,19 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from dispatcher.errors import DispatchError, UsageError
+from dispatcher.host import linux
 from dispatcher.host.host_trouble import SCARCE
 from dispatcher.workspaces.trash import Trash
+from sql import calls
+from sql.call import Call
 from sql.dispatcher_rows import InputFile
 
 KEPT = "kept"
+IDENTITY, LOCK = ".id", ".lock"
 TRASH = "trash"
 _BLOCK = 2**20
+_LOOKS, _LOOK = 20, 0.01
+"""How often, and after how many seconds again, we try to get the lock: those who look at it hold it for a moment."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,7 @@ class WorkDirectory:
 
     def __init__(self, id: str, runs: Path, lock: int) -> None:  # noqa: A002
         self.id = id
+        self.root = runs.parent
         # Identifies this directory and database on the host, wherever the directory is mounted.
         self.mark = hashlib.sha256(f"{id}/{runs.name}".encode()).hexdigest()[:16]
         self._runs = runs
@@ -160,28 +167,40 @@ class WorkDirectory:
             runs.mkdir(mode=0o700, parents=True, exist_ok=True)
             Trash(runs / TRASH).make()
             directory_id = _identity(root)
-            lock = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(runs / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             if error.errno in SCARCE:
                 raise
             raise UsageError(
                 f"the work directory {root} cannot be used: {error.strerror}; set execution.work_dir"
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             holder = os.pread(lock, 100, 0).decode(errors="replace").strip()
             os.close(lock)
             raise DispatchError(
                 f"another dispatcher (process {holder or 'unknown'}) holds the work directory {root}: "
                 "stop it first, or give this one an execution.work_dir of its own"
-            ) from None
+            )
         os.truncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         return cls(directory_id, runs, lock)
 
     def release(self) -> None:
+        """Let go of the lock. It names nobody then: see :mod:`dispatcher.workspaces.gone`."""
+        os.truncate(self._lock, 0)
         os.close(self._lock)
+
+    def is_there(self) -> bool:
+        """Return whether our lock is where the next holder looks for it."""
+        try:
+            return os.path.samestat((self._runs / LOCK).stat(), os.fstat(self._lock))
+        except OSError as error:
+            return error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+    @property
+    def gone(self) -> Call[bool]:
+        """The call that says that we do not hold it any more."""
+        return calls.note_gone(self.id, self._runs.name, linux.boot_id())
 
     def workspace(
         self, number: int, run_no: int, chosen: Path | None = None, session: str | None = None
@@ -222,6 +241,18 @@ class WorkDirectory:
         return [Workspace(directory, directory / "work") for directory in found]
 
 
+def _locked(lock: int) -> bool:
+    """Take the lock; return False if another dispatcher holds it."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK)
+        else:
+            return True
+    return False
+
+
 @contextlib.contextmanager
 def _opened(directory: Path) -> Iterator[int]:
     """Open a directory that is not a link. Raises OSError."""
@@ -234,7 +265,7 @@ def _opened(directory: Path) -> Iterator[int]:
 
 def _identity(root: Path) -> str:
     """Read the id of the directory, or make one. Two processes at once agree, because only one link succeeds."""
-    file = root / ".id"
+    file = root / IDENTITY
     if not file.exists():
         draft = root / f".id-{uuid.uuid4()}"
         _write(draft, [f"{uuid.uuid4()}\n".encode()], 0o600)

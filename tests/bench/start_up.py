@@ -17,6 +17,9 @@ from tests.bench.systems import (
     worker_environment,
 )
 
+MOST_LIVE_MS = 150
+"""Nobody notices that a suggestion came from the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Command:
@@ -27,18 +30,23 @@ class _Command:
 def start_up(stage: Stage) -> list[Result]:
     """P7: llmctl against `python -c 'import psycopg'` and against `procrastinate defer`."""
     with stage.database("cli_worker"), stage.empty_database("defer") as defer_url:
+        to_database = {
+            "LLMCTL_DATABASE_URL": stage.server.url("postgres"),
+            "LLMCTL_HOME": str(stage.directory),
+        }
         commands = {
             "python": _Command(["-c", "pass"]),
             "floor": _Command(["-c", "import psycopg"]),
             "help": _Command(["-m", "cli.main", "--help"]),
             "completion": _Command(
-                ["-m", "cli.main"],
-                {"_LLMCTL_COMPLETE": "complete_bash", "COMP_WORDS": "llmctl sub", "COMP_CWORD": "1"},
+                ["-m", "cli.main", "sub"],
+                {"_LLMCTL_COMPLETE": "zsh"},
             ),
-            "submit": _Command(
-                ["-m", "cli.main", "submit", "claude", "hello", "-q"],
-                {"LLMCTL_DATABASE_URL": stage.server.url("postgres"), "LLMCTL_HOME": str(stage.directory)},
+            "live completion": _Command(
+                ["-m", "cli.main", "group", "pause", ""],
+                {"_LLMCTL_COMPLETE": "zsh", **to_database},
             ),
+            "submit": _Command(["-m", "cli.main", "submit", "claude", "hello", "-q"], to_database),
         }
         if procrastinate_is_installed():
             create_procrastinate_schema(defer_url)
@@ -54,6 +62,7 @@ def start_up(stage: Stage) -> list[Result]:
     return [
         _result("llmctl --help", taken["help"], floor, reference, 0.5),
         _result("completion", taken["completion"], floor, reference, 0.5),
+        _result("completion of a group", taken["live completion"], MOST_LIVE_MS, f"{MOST_LIVE_MS} ms", 1),
         _result("llmctl submit", submitting, floor, reference, 1.3),
         _result(
             "llmctl submit", submitting, taken["defer"], f"{taken['defer']:.0f} ms procrastinate defer", 1

@@ -45,10 +45,12 @@ def paths(page: Page) -> Sequence[str]:
         f"/ui/tasks/{succeeded}",
         f"/ui/tasks/{failed}",
         f"/ui/tasks/{scheduled}",
+        f"/ui/tasks/{scheduled}/edit",
         "/ui/tasks/999999",
         "/ui/new",
         "/ui/accounts",
         "/ui/stats",
+        "/ui/stats?by=label:a",
         "/ui/health",
     ]
 

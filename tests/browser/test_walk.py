@@ -180,6 +180,49 @@ def test_a_failed_task_is_retried_from_the_first_page(logged_in: Chromium, page:
     logged_in.gone(f"#failed-{number}")
 
 
+def test_a_task_is_held_edited_and_released_on_its_page(logged_in: Chromium, page: Page) -> None:
+    number = page.site.submit("echo first", name=unique("held"), delay_s=86_400)
+    logged_in.open(f"/ui/tasks/{number}")
+    logged_in.follow("button", "Hold")
+    logged_in.sees("held", "main .state")
+
+    logged_in.follow("a.button", "Edit")
+    logged_in.fill("[name=prompt]", "echo second")
+    logged_in.fill("[name=priority]", "9")
+    logged_in.follow("main button.main", "Save")
+    logged_in.sees("echo second", "[aria-labelledby=prompt]")
+
+    logged_in.follow("button", "To the top")
+    logged_in.sees("top", ".facts")
+    logged_in.follow("button", "Release")
+    logged_in.sees("scheduled", "main .state")
+    logged_in.follow("button", "Run now")
+    page.site.wait_for("succeeded", number)
+    logged_in.sees("second", "[aria-labelledby=answer]")
+
+
+def test_all_that_match_are_held_and_released(logged_in: Chromium, page: Page) -> None:
+    name = unique("together")
+    page.site.submit_many([{"tool": "sh", "prompt": "true", "name": name, "delay_s": 86_400}] * 3)
+    reasons = "SELECT DISTINCT wait_reason FROM tasks WHERE name = %s"
+    for verb, reason in (("Hold", "held"), ("Release", "scheduled")):
+        filtered(logged_in, name)
+        logged_in.follow("button", f"{verb} all that match")
+        logged_in.follow("main button.main", f"{verb} 3 tasks")
+        assert page.site.sql(reasons, name) == [{"wait_reason": reason}]
+
+
+def test_sums_by_a_label_lead_to_their_tasks(logged_in: Chromium, page: Page) -> None:
+    batch = unique("batch")
+    number = page.site.submit("echo done", labels={"batch": batch})
+    page.site.wait_for("succeeded", number)
+    logged_in.open("/ui/stats")
+    logged_in.fill("[name=by]", "label:batch")
+    logged_in.follow("main form button")
+    logged_in.follow("tbody a", batch)
+    logged_in.find(f"#task-{number}")
+
+
 def test_an_account_is_paused_with_a_reason_and_resumed(logged_in: Chromium, page: Page) -> None:
     logged_in.open("/ui/accounts")
     group = "[aria-labelledby=group-1]"

@@ -45,6 +45,18 @@ def test_tasks_are_filtered_selected_and_canceled(plain: Chromium, page: Page) -
     assert page.site.task(second)["status"] != "canceled"
 
 
+def test_a_task_that_waits_is_held_edited_and_released(plain: Chromium, page: Page) -> None:
+    number = page.site.submit("true", name=unique("plain"), delay_s=86_400)
+    plain.open(f"/ui/tasks/{number}")
+    plain.follow("button", "Hold")
+    plain.follow("a.button", "Edit")
+    plain.fill("[name=prompt]", "echo better")
+    plain.follow("main button.main", "Save")
+    plain.follow("button", "Release")
+    [task] = page.site.sql("SELECT prompt, wait_reason FROM tasks WHERE number = %s", number)
+    assert task == {"prompt": "echo better", "wait_reason": "scheduled"}
+
+
 def test_every_page_is_there(plain: Chromium) -> None:
     for name in ("Now", "Tasks", "New task", "Accounts", "Stats", "Health"):
         plain.follow("nav a", name)

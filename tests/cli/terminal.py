@@ -8,16 +8,38 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import IO
 
-from dispatcher.terminal import harmless
+import pyte
+
 from tests.cli.conftest import Llmctl
 
-HOME = "\x1b[H"
-"""With this the live table begins each frame."""
+FRAME = ("\x1b[?2026h", "\x1b[?2026l")
+"""Around each frame of the live table."""
+
+ALTERNATE = ("\x1b[?1049h", "\x1b[?1049l")
+"""To the screen of its own that the live table has, and back."""
 
 SECONDS = 20.0
+
+
+class Screen(pyte.Screen):
+    """Knows that a program has a screen of its own, which pyte does not: it begins empty, and so does what follows."""
+
+    def set_mode(self, *modes: int, **private: bool) -> None:
+        super().set_mode(*modes, **private)
+        self._changed(modes)
+
+    def reset_mode(self, *modes: int, **private: bool) -> None:
+        super().reset_mode(*modes, **private)
+        self._changed(modes)
+
+    def _changed(self, modes: tuple[int, ...]) -> None:
+        if 1049 in modes:
+            self.erase_in_display(2)
+            self.cursor_position()
 
 
 @dataclass
@@ -26,17 +48,27 @@ class Terminal:
 
     descriptor: int
     process: subprocess.Popen[bytes]
+    shown: Screen = field(default_factory=lambda: Screen(110, 30))
     _raw: bytearray = field(default_factory=bytearray)
+    _fed: int = 0
+
+    def __post_init__(self) -> None:
+        self._stream = pyte.ByteStream(self.shown)
 
     @property
     def seen(self) -> str:
         return self._raw.decode(errors="replace")
 
     def screen(self) -> list[str]:
-        """The lines of the last frame that was drawn to its end."""
-        frames = self.seen.split(HOME)
-        whole = frames[-1] if not frames[1:] or self.process.poll() is not None else frames[-2]
-        return [harmless(line).rstrip() for line in whole.splitlines()]
+        """The lines of the screen after the last frame that was drawn to its end, without empty ones at the end."""
+        begun, whole = (self._raw.rfind(mark.encode()) for mark in FRAME)
+        until = begun if begun > whole and self.process.poll() is None else len(self._raw)
+        self._stream.feed(bytes(self._raw[self._fed : until]))
+        self._fed = max(self._fed, until)
+        lines = [line.rstrip() for line in self.shown.display]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
 
     def until(self, what: str, holds: Callable[[list[str]], bool]) -> list[str]:
         """Read until the screen is as wanted, and answer it."""
@@ -53,6 +85,7 @@ class Terminal:
         os.write(self.descriptor, keys.encode())
 
     def resize(self, columns: int, lines: int) -> None:
+        self.shown.resize(lines, columns)
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def ended(self) -> int:
@@ -77,24 +110,32 @@ class Terminal:
 
 
 @contextmanager
-def terminal(llmctl: Llmctl, *arguments: str, columns: int = 110, lines: int = 30) -> Iterator[Terminal]:
-    """`llmctl` in a window of its own; it is killed at the end if it still runs."""
+def terminal(
+    llmctl: Llmctl,
+    *arguments: str,
+    columns: int = 110,
+    lines: int = 30,
+    stdout: IO[bytes] | None = None,
+    **environment: str,
+) -> Iterator[Terminal]:
+    """`llmctl` in a window of its own; it is killed at the end if it still runs. ``stdout`` gets what it prints."""
     ours, theirs = os.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     process = subprocess.Popen(
         [*llmctl.argv, *arguments],
         stdin=theirs,
-        stdout=theirs,
+        stdout=stdout or theirs,
         stderr=theirs,
         cwd=llmctl.directory,
-        env={**llmctl.environment, "TERM": "xterm-256color"},
+        env={**llmctl.environment, "TERM": "xterm-256color", **environment},
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(theirs)
     try:
-        yield Terminal(ours, process)
+        yield Terminal(ours, process, Screen(columns, lines))
     finally:
         process.kill()
         process.wait()
-        os.close(ours)
+        with suppress(OSError):  # a test may have taken the terminal away
+            os.close(ours)

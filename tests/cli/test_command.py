@@ -1,4 +1,4 @@
-"""What all verbs have in common: help, completion, failures and their exit codes."""
+"""What all verbs have in common: help, failures and their exit codes."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.registry import VERBS
+from cli.registry import MEANT, VERBS
 from dispatcher import __version__
 from tests.cli.conftest import Llmctl, one_postgres
 
@@ -84,27 +84,15 @@ def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, wor
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
-    [("llmctl w", {"watch", "wait"}), ("llmctl group p", {"pause"}), ("llmctl submit --pri", {"--priority"})],
-)
-def test_the_shell_completes_verbs_and_options(
-    without_database: Llmctl, words: str, expected: set[str]
-) -> None:
-    completed = without_database(
-        _LLMCTL_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
-    )
-    assert (completed.code, set(completed.out.split())) == (0, expected)
-
-
-@pytest.mark.parametrize(
     ("words", "complaint", "hint"),
     [
-        (["sbmit"], "No such command 'sbmit'. Did you mean 'submit'", "`llmctl --help` shows how"),
+        (["sbmit"], "No such command 'sbmit'. Did you mean `llmctl submit`", "`llmctl --help` shows how"),
         (["group"], "Missing command.", "`llmctl group --help` shows how"),
-        (["ls", "--status", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
+        (["ls", "--state", "done"], "'done' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "--limit", "0"], "'--limit'", "`llmctl ls --help` shows how"),
-        (["wait"], "Missing argument", "`llmctl wait --help` shows how"),
+        (["ls", "--since", "2"], "'2' is not a time in the past", "`llmctl ls --help` shows how"),
+        (["wait"], "no task is selected", "such as 61-70, -s failed or -l KEY=VALUE"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_hint(
@@ -116,6 +104,42 @@ def test_wrong_usage_ends_with_2_and_a_hint(
     assert first.startswith("error: ")
     assert complaint in first
     assert last == f"hint: {hint}"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("pause", "`llmctl group pause`"),
+        ("kill 7", "`llmctl cancel`"),
+        ("ps", "`llmctl ls`"),
+        ("status", "`llmctl ls`"),
+        ("restart", "`llmctl retry`"),
+        ("lgos 7", "`llmctl logs`"),
+        ("group pasue main", "`llmctl group pause`"),
+    ],
+)
+def test_a_word_that_is_no_verb_leads_to_the_verb_that_was_meant(
+    without_database: Llmctl, words: str, meant: str
+) -> None:
+    refused = without_database(*words.split())
+    assert refused.code == 2
+    assert f"Did you mean {meant}" in refused.err
+
+
+@pytest.mark.parametrize(
+    "words", ["prun", "purne", "prunes", "group rn main", "token remov ci", "limit rmm x"]
+)
+def test_a_mistyped_word_never_leads_to_what_deletes(without_database: Llmctl, words: str) -> None:
+    refused = without_database(*words.split())
+    assert refused.code == 2
+    assert not re.search(r"llmctl (prune|\w+ rm|\w+ remove)`", refused.err)
+
+
+def test_what_is_suggested_exists(without_database: Llmctl) -> None:
+    for meant in set(MEANT.values()):
+        assert without_database(*meant.split(), *([] if meant.startswith("-") else ["--help"])).code == 0, (
+            meant
+        )
 
 
 @pytest.mark.parametrize(
@@ -157,12 +181,15 @@ def test_output_without_room_is_an_error_of_one_line(without_database: Llmctl) -
         assert (refused.returncode, refused.stderr) == (1, complaint)
 
 
+WAYS = "hint: `llmctl submit TOOL 'PROMPT'`, `llmctl submit TOOL -f FILE`, or `… | llmctl submit TOOL`\n"
+
+
 @pytest.mark.parametrize(
     ("words", "closed", "ended"),
     [
         ("cli.main --help", ">&-", (0, "")),
         ("cli.main show 1", "2>&-", (4, "")),
-        ("cli.main submit claude", "<&-", (2, "error: the prompt is empty\n")),
+        ("cli.main submit claude", "<&-", (2, f"error: standard input holds no prompt\n{WAYS}")),
         ("dispatcher.commands.main --help", ">&-", (0, "")),
         ("dispatcher.commands.main check", ">&- 2>&-", (1, "")),
     ],

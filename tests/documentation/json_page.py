@@ -4,29 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from sql import rows
+from sql import output_rows, rows
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
+ACTIONS = ("llmctl cancel", "llmctl retry", "llmctl hold", "llmctl release", "llmctl top", "llmctl edit")
+
 PRINTED: Mapping[type[Struct], Sequence[str]] = {
-    rows.TaskRow: ("llmctl ls",),
-    rows.Task: ("llmctl show",),
-    rows.RunRow: ("llmctl runs", "llmctl show"),
-    rows.FileRow: ("llmctl files ls", "llmctl show"),
+    rows.TaskRow: ("llmctl ls", "llmctl watch"),
+    output_rows.WholeTask: ("llmctl show",),
+    output_rows.WholeRun: (),
+    rows.RunRow: ("llmctl runs",),
+    rows.FileRow: ("llmctl files ls",),
+    output_rows.TaskFileRow: ("llmctl files ls",),
     rows.Submitted: ("llmctl submit", "llmctl reply"),
-    rows.TaskState: ("llmctl wait",),
-    rows.BulkResult: (
-        "llmctl cancel",
-        "llmctl retry",
-        "llmctl hold",
-        "llmctl release",
-        "llmctl top",
-        "llmctl edit",
-    ),
-    rows.Refused: (),
+    rows.TaskState: ("llmctl wait", *ACTIONS),
+    output_rows.TaskResult: ("llmctl result",),
     rows.StatsRow: ("llmctl stats",),
-    rows.GroupRow: ("llmctl group list",),
-    rows.LimitRow: ("llmctl limit list",),
+    rows.GroupRow: ("llmctl group",),
+    rows.LimitRow: ("llmctl limit",),
     rows.TokenRow: ("llmctl token ls",),
     rows.DispatcherRow: ("dispatcher status",),
 }

@@ -4,14 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.fixtures.dispatchers import Site
-from tests.fixtures.scarcity import PidsGroup
+from tests.fixtures.scarcity import PidsGroup, small_disk
 from tests.fixtures.users import needs_root
 
 
@@ -152,16 +149,6 @@ def test_a_run_record_that_lies_about_the_pid_makes_nobody_else_a_victim(site: S
     bystander.wait()
 
 
-@contextmanager
-def small_disk(place: Path, size: str) -> Iterator[None]:
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "llmctl-test", str(place)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 @needs_root
 def test_a_full_disk_holds_tasks_up_with_a_reason_and_fails_none(site: Site) -> None:
     with small_disk(site.work_dir, "256k"):
@@ -195,11 +182,11 @@ def test_a_log_that_finds_no_room_ends_nothing(site: Site) -> None:
 def test_a_disk_that_fills_up_while_the_agent_runs_costs_the_run_but_not_its_exit_code(site: Site) -> None:
     with small_disk(site.work_dir, "1m"):
         number = site.submit("head -c 2000000 /dev/zero >filler; echo full >&2; exit 7", max_attempts=1)
+        site.start()
+        site.wait_until(lambda: site.task(number)["wait_reason"] == "retry")
 
-        site.run()
-
-        (run,) = site.runs(number)
-        assert (run["status"], run["exit_code"]) == ("failed", 7)
+        run = site.runs(number)[0]
+        assert (run["status"], run["exit_code"], run["error_class"]) == ("failed", 7, "no_resources")
 
 
 @needs_root

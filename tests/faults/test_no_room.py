@@ -24,7 +24,7 @@ from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.run_record import Header, Reading, RunRecord
 from tests.fixtures.dispatchers import Dispatcher, Site
 from tests.fixtures.faults import with_fault
-from tests.fixtures.scarcity import PidsGroup, no_descriptors, no_descriptors_for
+from tests.fixtures.scarcity import PidsGroup, no_descriptors, no_descriptors_for, small_disk
 from tests.fixtures.users import as_user, needs_root
 from wrappers.base import Outcome
 
@@ -210,6 +210,51 @@ def test_room_for_the_shell_and_not_for_its_agent_fails_no_task(site: Site, pids
         None,
         "no_resources",
     }
+
+
+def waits_for_room(site: Site, number: int) -> str:
+    """Wait until the task waits without an attempt used; return why."""
+    site.wait_until(lambda: site.task(number)["wait_reason"] == "retry")
+    task = site.task(number)
+    assert (task["attempt"], task["error_class"]) == (0, "no_resources")
+    return str(task["error_message"])
+
+
+@needs_root
+@pytest.mark.parametrize("end", ["exit 0", "echo sorry >&2; exit 1"])
+def test_an_agent_that_fails_on_a_full_disk_uses_up_no_attempt(site: Site, end: str) -> None:
+    with small_disk(site.work_dir, "8m"):
+        site.start()
+        number = site.submit(f"head -c 20000000 /dev/zero >filler 2>/dev/null; {end}", max_attempts=1)
+
+        assert "is full: " in waits_for_room(site, number)
+
+
+@needs_root
+def test_an_agent_that_fails_without_inodes_uses_up_no_attempt(site: Site) -> None:
+    with small_disk(site.work_dir, "8m", inodes=100):
+        site.start()
+        number = site.submit(
+            "n=0; while touch file$n 2>/dev/null; do n=$((n + 1)); done; exit 1", max_attempts=1
+        )
+
+        assert "has no inodes left: " in waits_for_room(site, number)
+
+
+@pytest.mark.parametrize("words", ["Disk quota exceeded", "ENOSPC: no space left on device, write"])
+def test_an_agent_that_ends_with_words_of_a_full_disk_uses_up_no_attempt(site: Site, words: str) -> None:
+    site.start()
+    number = site.submit(f"echo 'cannot write: {words}' >&2; exit 1", max_attempts=1)
+
+    assert words in waits_for_room(site, number)
+
+
+def test_an_agent_that_only_writes_about_full_disks_fails_as_ever(site: Site) -> None:
+    number = site.submit("echo 'No space left on device is what it means'; exit 1", max_attempts=1)
+
+    site.run()
+
+    assert site.task(number)["error_class"] == "agent_error"
 
 
 def assert_no_traceback(dispatcher: Dispatcher) -> None:

@@ -43,6 +43,12 @@ def test_the_values_of_a_kind_that_begin_with_what_was_typed_are_known(
     assert site.rows("select * from known_values(%s, %s, 1)", kind, prefix) == known[:1]
 
 
+def test_the_newest_tasks_come_first_whatever_their_numbers_look_like(wide: Client) -> None:
+    numbers = wide.submit_some(12)
+    newest = [value for value, _ in wide.rows("select * from known_values('task', '', 5)")]
+    assert newest == [str(number) for number in sorted(numbers, reverse=True)[:5]]
+
+
 def test_an_old_task_is_known_by_how_its_number_begins(db: Client) -> None:
     db.run("insert into tasks (tool, prompt) select 'claude', 'p' from generate_series(1, 6200)")
     found = [value for (value,) in db.rows("select value from known_values('task', '61', 1000)")]

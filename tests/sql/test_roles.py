@@ -86,24 +86,26 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "act_as", "count_tasks", "facets", "find_token", "list_active", "list_dispatchers", "list_files", "list_groups",
-    "known_values", "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics", "read_file",
-    "read_output", "schema_version", "show_task", "stats", "task_numbers", "task_states", "why_waiting",
+    "act_as", "capped_tools", "count_tasks", "facets", "find_token", "known_values", "list_active", "list_dispatchers",
+    "list_files", "list_groups", "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics",
+    "read_file", "read_output", "read_results", "schema_version", "show_task", "stats", "task_numbers", "task_states",
+    "why_waiting",
 }  # fmt: skip
 SUBMITS = {
     "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks",
 }  # fmt: skip
 CHECKS = {"check_counters", "check_tallies", "database_id", "unserved_tasks"}
 CONFIGURES = {"put_group", "put_tool", "recover_lost"}
-OPERATES = {"clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group", "set_limit"}
+HOSTS = {"note_gone", "reopen_group", "set_limit"}
+OPERATES = {"clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group"} | HOSTS
 STEERS = {
     "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant",
 }  # fmt: skip
 DISPATCHES = {
-    "adopt_runs", "append_output", "close_dispatcher", "count_prunable", "finish_runs",
-    "has_work", "heartbeat", "input_files_of", "keep_pieces", "open_runs", "prune_lanes",
-    "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim",
-    "settled_runs", "start_runs", "store_output", "store_piece", "unreferenced_files",
+    "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
+    "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_pieces", "open_runs",
+    "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher",
+    "report_and_claim", "settled_runs", "start_runs", "store_output", "store_piece", "unreferenced_files",
 }  # fmt: skip
 
 
@@ -113,7 +115,7 @@ DISPATCHES = {
         ("producer", VIEWS | SUBMITS),
         ("reader", VIEWS | CHECKS),
         ("operator", VIEWS | SUBMITS | CHECKS | OPERATES),
-        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES | {"set_limit"}),
+        ("dispatcher", VIEWS | CHECKS | CONFIGURES | DISPATCHES | HOSTS),
         ("admin", VIEWS | SUBMITS | CHECKS | CONFIGURES | OPERATES | STEERS),
     ],
 )

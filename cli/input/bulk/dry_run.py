@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+from cli.input.bulk.bad_rows import BadRows
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.task_files import FileKind, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
-from dispatcher.errors import ExitCode
-from dispatcher.quantities import size
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.quantities import plural, size
 from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3
@@ -21,17 +22,26 @@ def show_file(
     """Check every row, and show the tasks of the first ones. Raises :class:`dispatcher.errors.UsageError`."""
     with TaskFile(path, kind) as file:
         maker = TaskMaker(file, defaults, options.allowed_columns)
+        bad = BadRows()
         count = 0
-        for row in file.rows():
-            encoded = maker.encode(row)
-            count += 1
-            if options.output is TextOrJson.JSON:
-                write(escaped(encoded.decode()))
-            elif count <= MOST_SHOWN:
-                write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")
+        try:
+            for row in file.rows():
+                try:
+                    encoded = maker.encode(row)
+                except UsageError as error:
+                    bad.add(error)
+                    continue
+                count += 1
+                if options.output is TextOrJson.JSON:
+                    write(escaped(encoded.decode()))
+                elif count <= MOST_SHOWN:
+                    write(f"{file.name}:{row.line}: {_for_people(maker.task(row))}")
+        except UsageError as error:  # the file cannot be read any further
+            bad.add(error)
+    bad.require_none()
     if maker.unused:
         say(f"not used: {', '.join(maker.unused)}")
-    say(f"{count:,} task{'' if count == 1 else 's'} would be submitted; the database was not asked")
+    say(f"{plural(count, 'task')} would be submitted; the database was not asked")
     return ExitCode.OK
 
 

@@ -13,6 +13,7 @@ from msgspec import structs
 from cli.database.connection import Database
 from cli.input.bulk.spool import IN_MEMORY, Batch
 from cli.show.output import TextOrJson, say, to_json, write
+from dispatcher.quantities import plural
 from sql import calls
 from sql.rows import Submitted
 
@@ -137,9 +138,9 @@ class Report:
         """Return what is queued after an early end, and how to go on. ``keys``: all tasks have idempotency keys."""
         counts = self._committed
         if self.is_committing:
-            done = f"whether {_many(self._sent.tasks - counts.tasks)} are queued is not known"
+            done = f"whether {plural(self._sent.tasks - counts.tasks, 'task')} are queued is not known"
         elif counts.tasks:
-            done = f"{_many(counts.tasks)} up to line {counts.last_line} {_are(counts.tasks)} queued"
+            done = f"{plural(counts.tasks, 'task')} up to line {counts.last_line} {_are(counts.tasks)} queued"
         else:
             return "nothing was queued"
         if keys:
@@ -162,11 +163,7 @@ def _summary(counts: Counts) -> str:
         parts.append(f"{counts.tasks - counts.created:,} already known")
     if counts.different:
         parts.append(f"{counts.different:,} of them with another tool, model or prompt")
-    return f"{_many(counts.tasks)}: {', '.join(parts)}"
-
-
-def _many(tasks: int) -> str:
-    return f"{tasks:,} task{'' if tasks == 1 else 's'}"
+    return f"{plural(counts.tasks, 'task')}: {', '.join(parts)}"
 
 
 def _are(tasks: int) -> str:

@@ -11,15 +11,16 @@ from types import FrameType
 
 from cli.database.connection import Database, opened
 from cli.database.results import wait_for
-from cli.input.bulk.progress import Bar
+from cli.input.bulk.bad_rows import BadRows
 from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
 from cli.input.bulk.spool import Spool
-from cli.input.bulk.task_files import FileKind, TaskFile
+from cli.input.bulk.task_files import FileKind, Row, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.show.output import say
-from dispatcher.errors import DispatchError, ExitCode
+from cli.show.progress import Progress, progress
+from dispatcher.errors import DispatchError, ExitCode, UsageError
 
 ROWS_BETWEEN_LOOKS = 1_000
 """The bar is drawn again after this many rows."""
@@ -36,7 +37,7 @@ def submit_file(
     with TaskFile(path, kind) as file, Report(file.name, printing) as report:
         maker = TaskMaker(file, defaults, options.allowed_columns)
         try:
-            with Bar(wanted=not options.quiet) as bar:
+            with progress(None, "reading", wanted=not options.quiet) as bar:
                 _submit(file, maker, report, bar, options.chunk)
         except KeyboardInterrupt:
             say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
@@ -50,12 +51,17 @@ def submit_file(
             raise DispatchError(f"{error.strerror or error} ({queued})") from error
         report.end(maker.unused)
         if options.wait:
-            return wait_for([str(number) for number in report.numbers], options.wait_timeout, options.output)
+            return wait_for(
+                [str(number) for number in report.numbers],
+                options.wait_timeout,
+                options.output,
+                quiet=options.quiet,
+            )
     return ExitCode.OK
 
 
-def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: int | None) -> None:
-    parts = _parts(_checked_tasks(file, maker, bar), chunk)
+def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Progress, chunk: int | None) -> None:
+    parts = _parts(file, maker, bar, chunk)
     first = next(parts, None)
     if first is None:
         return
@@ -65,20 +71,20 @@ def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Bar, chunk: i
         report.ask_why_waiting(db)
 
 
-def _checked_tasks(file: TaskFile, maker: TaskMaker, bar: Bar) -> Iterator[tuple[int, bytes]]:
-    """Yield the line and the JSON of each task."""
-    total = file.total_bytes
-    for count, row in enumerate(file.rows(), 1):
-        if count % ROWS_BETWEEN_LOOKS == 0:
-            bar.show(f"{count:,} tasks read", file.read_bytes, total)
-        yield row.line, maker.encode(row)
+def _parts(file: TaskFile, maker: TaskMaker, bar: Progress, chunk: int | None) -> Iterator[Spool]:
+    """Yield the tasks of each transaction. Each part is closed before the next one begins.
 
-
-def _parts(tasks: Iterator[tuple[int, bytes]], chunk: int | None) -> Iterator[Spool]:
-    """Yield the tasks of each transaction. Each part is closed before the next one begins."""
+    Raises :class:`UsageError` that names the bad rows of a part.
+    """
+    rows = enumerate(file.rows(), 1)
     while True:
+        bad = BadRows()
         with Spool() as spool:
-            spool.fill(islice(tasks, chunk))
+            try:
+                spool.fill(_checked_tasks(islice(rows, chunk), file, maker, bar, bad))
+            except UsageError as error:  # the file cannot be read any further
+                bad.add(error)
+            bad.require_none()
             if not spool.tasks:
                 return
             yield spool
@@ -86,7 +92,23 @@ def _parts(tasks: Iterator[tuple[int, bytes]], chunk: int | None) -> Iterator[Sp
                 return
 
 
-def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Bar) -> None:
+def _checked_tasks(
+    rows: Iterator[tuple[int, Row]], file: TaskFile, maker: TaskMaker, bar: Progress, bad: BadRows
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the line and the JSON of each task that can be made, and add what is wrong with the others to ``bad``."""
+    total = file.total_bytes
+    for count, row in rows:
+        if count % ROWS_BETWEEN_LOOKS == 0:
+            bar.show(f"{count:,} tasks read", file.read_bytes, total)
+        try:
+            task = maker.encode(row)
+        except UsageError as error:
+            bad.add(error)
+        else:
+            yield row.line, task
+
+
+def _submit_part(db: Database, part: Spool, file: TaskFile, report: Report, bar: Progress) -> None:
     sent = 0
     with _interrupts_can_wait() as from_here_on:
         with db.transaction():

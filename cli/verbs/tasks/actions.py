@@ -1,55 +1,32 @@
-"""`llmctl cancel` and `retry`: change the state of tasks."""
+"""`llmctl cancel`, `retry`, `hold`, `release` and `top`: change the state of tasks."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
+from cli.input.confirmation import YesOption
+from cli.input.selectors import Selector, selecting
 from cli.registry import family
-from cli.show.output import complain, write
-from cli.verbs.tasks.listing import TasksArgument
-from dispatcher.errors import DatabaseError, DispatchError, ExitCode
-
-if TYPE_CHECKING:
-    from cli.database.connection import Database
+from cli.verbs.tasks.acting import ActFormat, ActFormatOption, Action, ActOptions, DryRunOption, act
+from dispatcher.errors import ExitCode
 
 app = family()
 
-
-@app.command()
-def cancel(tasks: TasksArgument) -> ExitCode:
-    """Cancel waiting tasks, and ask running ones to stop."""
-    from sql import calls
-
-    def cancel_one(db: "Database", task: str) -> str:
-        status = db.call(calls.cancel_task(task))
-        return f"task {task} canceled" if status == "canceled" else f"task {task} is asked to stop ({status})"
-
-    return _each(tasks, cancel_one)
+_ASKS = "Tasks that are named one by one are changed at once. Before others are, you are asked."
 
 
-@app.command()
-def retry(tasks: TasksArgument) -> ExitCode:
-    """Queue failed and canceled tasks again, and start waiting ones before their time."""
-    from sql import calls
+def _offer(action: Action, effect: str) -> None:
+    """Make a verb of an action."""
 
-    def retry_one(db: "Database", task: str) -> str:
-        db.call(calls.retry_task(task))
-        return f"task {task} queued"
+    @app.command(action.value, help=f"{effect}\n\n{_ASKS}")
+    @selecting()
+    def verb(
+        selector: Selector,
+        dry_run: DryRunOption = False,
+        yes: YesOption = False,
+        output: ActFormatOption = ActFormat.TEXT,
+    ) -> ExitCode:
+        return act(action, selector, ActOptions(yes, dry_run, output))
 
-    return _each(tasks, retry_one)
 
-
-def _each(tasks: Sequence[str], verb: "Callable[[Database, str], str]") -> ExitCode:
-    """Handle one task after the other and report each; return the worst exit code."""
-    from cli.database.connection import opened
-
-    worst = ExitCode.OK
-    with opened() as db:
-        for task in tasks:
-            try:
-                write(verb(db, task))
-            except DatabaseError:
-                raise
-            except DispatchError as error:
-                complain(str(error), error.hint)
-                worst = max(worst, error.exit_code)
-    return worst
+_offer(Action.CANCEL, "Cancel waiting tasks, and ask running ones to stop.")
+_offer(Action.RETRY, "Queue failed and canceled tasks again, and start waiting ones before their time.")
+_offer(Action.HOLD, "Keep queued tasks from starting until they are released.")
+_offer(Action.RELEASE, "Let held tasks start, as soon as their time has come.")
+_offer(Action.TOP, "Put queued tasks first, above every priority that can be submitted.")

@@ -1,108 +1,210 @@
 """`llmctl ls`, `show` and `runs`: look at tasks."""
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.input.completers import live, task_columns
+from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import (
     Format,
     FormatOption,
     TextOrJson,
     TextOrJsonOption,
+    has_screen,
+    say,
     show_rows,
+    show_table,
     to_json,
     write,
+    write_rows,
 )
+from dispatcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from sql.rows import State, StateWord
+    from cli.database.connection import Database
+    from cli.show.task_columns import Choice
+    from sql.rows import Selection, TaskRow
 
 app = family()
 
+FIRST = 50
+"""How many tasks a table shows unless somebody asks for more."""
+MOST = 2**31 - 1
+
 TaskArgument = Annotated[
-    str, typer.Argument(metavar="TASK", help="Number of the task, or the beginning of its uuid.")
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="Number of the task, or the beginning of its uuid.",
+        autocompletion=live("task"),
+    ),
 ]
-TasksArgument = Annotated[
-    list[str], typer.Argument(metavar="TASK…", help="Numbers of the tasks, or the beginnings of their uuids.")
-]
 
 
-class Status(StrEnum):
-    QUEUED = "queued"
-    LEASED = "leased"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELED = "canceled"
+class TaskFormat(StrEnum):
+    TABLE = "table"
+    WIDE = "wide"
+    NAME = "name"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
 
-
-_STATES: dict[Status, "State | StateWord"] = {
-    Status.QUEUED: "waiting",
-    Status.LEASED: "leased",
-    Status.RUNNING: "running",
-    Status.SUCCEEDED: "succeeded",
-    Status.FAILED: "failed",
-    Status.CANCELED: "canceled",
-}
+    @property
+    def is_table(self) -> bool:
+        return self in (TaskFormat.TABLE, TaskFormat.WIDE)
 
 
 @app.command("ls")
+@selecting()
 def list_tasks(
-    status: Annotated[
-        list[Status] | None, typer.Option(help="List only tasks in this state. Repeatable.")
+    selector: Selector,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "-n", "--limit", metavar="N", min=1, max=MOST, help=f"List at most N tasks; a table has {FIRST}."
+        ),
     ] = None,
-    tool: Annotated[str | None, typer.Option(help="List only tasks of this tool.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="List only tasks of this tenant.")] = None,
-    queue: Annotated[str | None, typer.Option(help="List only tasks of this queue.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="List only tasks that this worker group runs or ran.")
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Sort all selected tasks by this column; -COLUMN begins with the largest.",
+            autocompletion=task_columns,
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="List only tasks whose name contains this.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=2**31 - 1, help="List at most N tasks.")] = 50,
-    output: FormatOption = Format.TABLE,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Turn the order around.")] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Print these columns: titles, fields of the JSON, or label:KEY, in this order.",
+            autocompletion=task_columns,
+        ),
+    ] = None,
+    output: Annotated[
+        TaskFormat, typer.Option("-o", "--format", help="Print in this format; name is the numbers alone.")
+    ] = TaskFormat.TABLE,
 ) -> None:
-    """List tasks: what runs, what waits and why, what has ended."""
+    """List tasks: what runs, what waits and why, what has ended.
+
+    A table shows the first tasks: those that run, then those that wait, then those that ended last. Other formats have
+    all selected tasks, the newest first, unless -n is given.
+    """
+    from cli.show.task_columns import choose, chosen
+
+    if output is TaskFormat.NAME:
+        if columns is not None:
+            raise UsageError("-o name prints only numbers: it has no --columns")
+        columns = "number"
+    shown = None if columns is None else chosen(columns)
+    descending = (sort or "").startswith("-")
+    by = None if sort is None else choose(sort.removeprefix("-"))
+    if limit is None and output.is_table and not selector.all_:
+        limit = FIRST
+    if by is None and reverse and limit is None and not output.is_table:
+        by, descending = choose("number"), True  # which --reverse turns around: the oldest first
     from cli.database.connection import opened
-    from cli.show.task_tables import TASKS
-    from sql import calls
-    from sql.rows import Selection, TaskRow
 
     with opened() as db:
-        rows = db.call(
-            calls.list_tasks(
-                Selection(
-                    states=[_STATES[one] for one in status or ()] or None,
-                    tool=tool,
-                    tenant=tenant,
-                    queue=queue,
-                    group=group,
-                    name=name,
-                ),
-                limit,
-            )
-        )
-    show_rows(TaskRow, rows, TASKS, output, empty="no tasks")
+        select = selector.selection()
+        pages = _pages(db, select, limit, by, descending != reverse, output)
+        if by is None and reverse:
+            pages = (page[::-1] for page in pages)  # it is one
+        if not output.is_table:
+            _print_for_programs(pages, shown, output)
+            return
+        tasks = [task for page in pages for task in page]
+        _print_table(tasks, shown, output)
+        if tasks and (has_screen() or len(tasks) == limit):
+            _say_totals(db, select, tasks, limit)
+
+
+def _pages(
+    db: "Database",
+    select: "Selection",
+    limit: int | None,
+    by: "Choice | None",
+    descending: bool,
+    output: TaskFormat,
+) -> "Iterator[Sequence[TaskRow]]":
+    from cli.database.task_pages import pages
+    from cli.show.task_columns import first_by
+    from sql import calls
+
+    if by is not None:
+        everything = (task for page in pages(db, select) for task in page)
+        yield first_by(by, everything, limit, descending=descending)
+    elif limit is not None or output.is_table:
+        yield db.call(calls.list_tasks(select, limit or MOST))
+    else:
+        yield from pages(db, select)
+
+
+def _print_for_programs(
+    pages: "Iterator[Sequence[TaskRow]]", shown: "Sequence[Choice] | None", output: TaskFormat
+) -> None:
+    from sql.rows import TaskRow
+
+    if output is TaskFormat.NAME:
+        for page in filter(None, pages):
+            write("\n".join(str(task.number) for task in page))
+    elif shown is None:
+        write_rows(TaskRow.__struct_fields__, pages, Format(output.value))
+    else:
+        cut = ([{one.key: one.value(task) for one in shown} for task in page] for page in pages)
+        write_rows([one.key for one in shown], cut, Format(output.value))
+
+
+def _print_table(tasks: "Sequence[TaskRow]", shown: "Sequence[Choice] | None", output: TaskFormat) -> None:
+    from cli.show.task_columns import wide
+    from cli.show.task_tables import TASKS
+
+    if not tasks:
+        say("no tasks")
+    elif shown is not None:
+        show_table(tasks, [one.column for one in shown], wide=output is TaskFormat.WIDE)
+    elif output is TaskFormat.WIDE:
+        show_table(tasks, wide(), wide=True)
+    else:
+        show_table(tasks, TASKS)
+
+
+def _say_totals(db: "Database", select: "Selection", tasks: "Sequence[TaskRow]", limit: int | None) -> None:
+    """Say how many tasks there are: to people at a terminal always, else only where some are left out."""
+    from cli.show.task_totals import cut_hint, totals
+    from sql import calls
+
+    # A count is exact and costs a query, so only a list that may be cut asks for it.
+    counts = (
+        {row.state: row.tasks for row in db.call(calls.count_tasks(select))} if len(tasks) == limit else None
+    )
+    is_cut = counts is not None and sum(counts.values()) > len(tasks)
+    if is_cut:
+        say(f"{totals(tasks, counts)} ({cut_hint(len(tasks))})")
+    elif has_screen():
+        say(totals(tasks))
 
 
 @app.command()
 def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
     """Show everything about one task: its state, why it waits, its runs with their errors, its files."""
-    from msgspec import convert
+    from msgspec import structs
 
     from cli.database.connection import opened
     from cli.input.task_fields import facts_of
     from cli.show.task_tables import describe
     from sql import calls
-    from sql.rows import Task
 
     with opened() as db:
-        told = db.call(calls.show_task_as_json(task))
-    if output is TextOrJson.JSON:
-        write(to_json(told))
-    else:
-        write(describe(convert(told, Task), facts_of(told)))
+        if output is TextOrJson.JSON:
+            write(to_json(db.call(calls.show_whole_task(task))))
+            return
+        told = db.call(calls.show_task(task, with_output=False))
+    write(describe(told, facts_of(structs.asdict(told))))
 
 
 @app.command()

@@ -1,29 +1,34 @@
 """`llmctl logs`: the output of agents, while they run and afterwards."""
 
 import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.download import Destination, DirectoryOption, ForceOption
+from cli.input.selectors import Selector, selecting
 from cli.registry import family
-from cli.show.output import interrupts_say, say
-from cli.verbs.tasks.listing import TaskArgument
-from dispatcher.errors import ExitCode
+from cli.show.output import complain, interrupts_say, say
+from cli.show.progress import progress
+from cli.verbs.tasks.selected import is_single, selected
+from dispatcher.errors import ExitCode, NotFoundError, UsageError
+from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
-    from cli.database.log_reading import LogReader
-    from cli.show.tail import Tail
-    from dispatcher.log_views import View
-    from sql.output_rows import LogState
+    from cli.database.log_reading import LogReader, News
+    from cli.verbs.tasks.log_text import LogText, PrefixedText
 
 app = family()
 
 
 @app.command()
+@selecting()
 def logs(
-    task: TaskArgument,
+    selector: Selector,
     follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Follow the output of all runs until the task ends.")
+        bool, typer.Option("-f", "--follow", help="Follow the output of all runs until the tasks end.")
     ] = False,
     tail: Annotated[
         int | None,
@@ -41,75 +46,96 @@ def logs(
     raw: Annotated[
         bool, typer.Option("--raw", help="Print every byte as it is, also control sequences.")
     ] = False,
-) -> None:
-    """Print the output of a task's agent.
+    directory: DirectoryOption = None,
+    force: ForceOption = False,
+) -> ExitCode:
+    """Print the output of the agents of tasks.
 
     The JSON of claude, codex and gemini becomes text: what the agent says, and in brackets what it does. Secrets
-    are masked. Remarks, such as why a run failed, go to standard error.
+    are masked. Remarks, such as why a run failed, go to standard error. Of several tasks, each line begins with the
+    number of its task; -d writes NUMBER.log (NUMBER.stderr.log with --stderr) for each instead.
     """
+    if directory is not None and follow:
+        raise UsageError("-f shows what comes, and -d writes what is there: give one of them")
     from cli.database.log_reading import LogReader
-    from cli.show.tail import Tail
+    from cli.verbs.tasks.log_text import LogText, PrefixedText
 
     stream = "stderr" if stderr else "stdout"
-    printer = Printer(None if tail is None else Tail(tail))
-    print_log(LogReader(task, run, stream, follow=follow), printer, stream, raw=raw)
+    tasks = selected(selector)
+    texts = {task: LogText(stream, raw=raw, tail=tail) for task in tasks}
+    if directory is not None:
+        return _write_logs(texts, run, stream, Destination(directory, force=force))
+    reader = LogReader(tasks, run, stream, follow=follow)
+    if is_single(selector):
+        return _print_logs(reader, texts)
+    return _print_logs(
+        reader, {task: PrefixedText(text, task, follow=follow) for task, text in texts.items()}
+    )
 
 
 def follow(task: str) -> ExitCode:
     """Print the log as ``logs -f`` does, for `submit --follow`; return 0 only if the task succeeds."""
     from cli.database.log_reading import LogReader
+    from cli.verbs.tasks.log_text import LogText
 
-    reader = LogReader(task, None, "stdout", follow=True)
+    text = LogText("stdout")
     with interrupts_say(lambda: f"it goes on; `llmctl logs -f {task}` follows it again"):
-        last = print_log(reader, Printer(None), "stdout", raw=False)
-    return ExitCode.OK if last.task_status == "succeeded" else ExitCode.FAILED
+        _print_logs(LogReader([task], None, "stdout", follow=True), {task: text})
+    return ExitCode.OK if text.state and text.state.task_status == "succeeded" else ExitCode.FAILED
 
 
-def print_log(reader: "LogReader", printer: "Printer", stream: str, *, raw: bool) -> "LogState":
-    """Print everything that ``reader`` brings, and return the last state of the task. Raises what the reader raises."""
-    from cli.database.log_reading import CaughtUp, RunBegins, RunEnded
-    from dispatcher.log_views import Raw, remarks, view_of
+def _print_logs(reader: "LogReader", texts: "Mapping[str, LogText | PrefixedText]") -> ExitCode:
+    """Print everything that ``reader`` brings. Raises what the reader raises; returns 3 if a task has no such log."""
+    from cli.database.log_reading import Missing
 
-    view: View = Raw()
-    ended, waiting = 0, False
-    for news in reader.news():
-        match news:
-            case RunBegins(state):
-                view = view_of(state.tool, stream, raw=raw)
-                if ended:
-                    say(f"run {state.run_no}:")
-            case bytes():
-                printer.print(view.feed(news))
-            case CaughtUp(state):
-                printer.flush()
-                if state.run_no is None and not waiting:
-                    waiting = True
-                    say(f"task {state.number} is {state.task_status} and has not started yet")
-            case RunEnded(state):
-                ended += 1
-                printer.print(view.end())
-                printer.flush()
-                option = "without --stderr" if stream == "stderr" else "with --stderr"
-                for remark in remarks(state, stream, shown_by=option):
-                    say(remark)
-    return state
+    worst = ExitCode.OK
+    for task, news in reader.news():
+        for part in texts[task].parts(news):
+            if isinstance(part, bytes):
+                sys.stdout.buffer.write(part)
+            else:
+                sys.stdout.buffer.flush()
+                say(part)
+        if isinstance(news, Missing):
+            complain(str(news.error), news.error.hint)
+            worst = ExitCode.NOT_FOUND
+        if not isinstance(news, bytes):
+            sys.stdout.buffer.flush()
+    return worst
 
 
-class Printer:
-    """Writes to standard output. With a ``tail``, what comes before the first flush is cut to its last lines."""
+def _write_logs(
+    texts: "Mapping[str, LogText]", run: int | None, stream: str, destination: Destination
+) -> ExitCode:
+    """Write a file for the log of each task that was started."""
+    from cli.database.connection import opened
+    from cli.database.log_reading import CaughtUp, TaskLog
 
-    def __init__(self, tail: "Tail | None") -> None:
-        self._tail = tail
+    end = ".stderr.log" if stream == "stderr" else ".log"
+    worst, written = ExitCode.OK, 0
+    with opened() as db, progress(len(texts), "writing") as bar:
+        destination.refuse_existing(f"{task}{end}" for task in texts)
+        for task, text in texts.items():
+            news = TaskLog(task, run, stream).read(db)
+            try:
+                first = next(news)
+                if isinstance(first, CaughtUp):  # without a run before it
+                    list(_content(text, [first], task))
+                else:
+                    destination.write(f"{task}{end}", _content(text, chain([first], news), task))
+                    written += 1
+            except NotFoundError as error:
+                complain(str(error), error.hint)
+                worst = ExitCode.NOT_FOUND
+            bar.advance()
+    say(f"wrote {plural(written, 'log')} below {destination.directory}")
+    return worst
 
-    def print(self, shown: bytes) -> None:
-        if self._tail is not None:
-            self._tail.feed(shown)
-        else:
-            sys.stdout.buffer.write(shown)
 
-    def flush(self) -> None:
-        """Show everything that was printed so far."""
-        if self._tail is not None:
-            sys.stdout.buffer.writelines(self._tail.lines())
-            self._tail = None
-        sys.stdout.buffer.flush()
+def _content(text: "LogText", all_news: "Iterable[News]", task: str) -> Iterator[bytes]:
+    for news in all_news:
+        for part in text.parts(news):
+            if isinstance(part, bytes):
+                yield part
+            else:
+                say(f"[{task}] {part}")

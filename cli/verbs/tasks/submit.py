@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.input.prompts import PromptFileOption, read_prompt
+from cli.input.completers import listed, live
+from cli.input.prompts import PromptFileOption, read_prompt, require_tool
 from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
 from cli.registry import family
-from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.show.output import TextOrJson, say, to_json, write
 from cli.verbs.tasks import logs
+from cli.verbs.tasks.acting import ActFormat, ActFormatOption, text_or_json
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
 from wrappers.registry import BUILT_IN
@@ -24,16 +26,12 @@ if TYPE_CHECKING:
 app = family()
 
 
-def _tool_names() -> list[str]:
-    return list(BUILT_IN)
-
-
 ToolArgument = Annotated[
     str | None,
     typer.Argument(
         help=f"{', '.join(BUILT_IN)} or a tool of config.yaml.",
         show_default=False,
-        autocompletion=_tool_names,
+        autocompletion=live("tool", *BUILT_IN),
     ),
 ]
 PromptArgument = Annotated[
@@ -59,6 +57,7 @@ ColumnsOption = Annotated[
     typer.Option(
         metavar="NAME,…",
         help="With --from: accept the columns input, workdir or permission; only for files that you trust.",
+        autocompletion=listed("input", "workdir", "permission"),
     ),
 ]
 ChunkOption = Annotated[
@@ -94,7 +93,7 @@ def submit(
     wait: WaitOption = False,
     wait_timeout: WaitTimeoutOption = None,
     quiet: QuietOption = False,
-    output_format: TextOrJsonOption = TextOrJson.TEXT,
+    output_format: ActFormatOption = ActFormat.TEXT,
     **fields: object,
 ) -> ExitCode:
     r"""Queue a task and print its number; with --wait, its result.
@@ -111,7 +110,15 @@ def submit(
     if fields["at"] is not None and fields["delay"] is not None:
         raise UsageError("give --at or --delay, not both")
     given = {name.replace("_", "-"): value for name, value in fields.items() if value is not None}
-    options = SubmitOptions(output_format, quiet, dry_run, follow, wait, wait_timeout, chunk)
+    options = SubmitOptions(
+        text_or_json(output_format),
+        quiet or output_format is ActFormat.NAME,
+        dry_run,
+        follow,
+        wait,
+        wait_timeout,
+        chunk,
+    )
     if from_ is not None:
         if from_ == "-" and "-" in (prompt, file):
             raise UsageError("standard input can be the prompt or the file of tasks, not both")
@@ -122,8 +129,7 @@ def submit(
         return _submit_file(from_, from_format, columns, given, options)
     if any(one is not None for one in (columns, chunk, from_format)):
         raise UsageError("--columns, --chunk and --from-format need --from FILE")
-    if tool is None:
-        raise UsageError("Missing argument 'TOOL'", hint="`llmctl submit --help` shows how")
+    tool = require_tool(tool, prompt, file)
     return _submit_one({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}, options)
 
 

@@ -211,12 +211,14 @@ class Changes:
             case "dispatcher_heartbeat":
                 self._note_heartbeat(notification.payload)
 
-    def _note_heartbeat(self, dispatcher: str) -> None:
-        if dispatcher not in self._leases:
+    def _note_heartbeat(self, payload: str) -> None:
+        """Hear a heartbeat, or that a dispatcher is draining, closed or gone: a word before its id says that."""
+        word, _, dispatcher = payload.rpartition(" ")
+        if word or dispatcher not in self._leases:
             self._gather(News(site=True))
-        if dispatcher.startswith("closed "):
-            self._leases.pop(dispatcher.removeprefix("closed "), None)
-        else:
+        if word in ("closed", "gone"):
+            self._leases.pop(dispatcher, None)
+        elif not word:
             self._leases[dispatcher] = trio.current_time() + self._lease_s + GRACE
             self._beat.set()
 

@@ -37,6 +37,12 @@ def families(seen: Metrics) -> Iterator[Metric]:
         (([each.host], each.up) for each in seen.dispatchers),
     )
     yield _gauge(
+        "llmctl_dispatcher_draining",
+        "Whether a dispatcher of a host starts nothing more and will end.",
+        ["host"],
+        (([each.host], each.draining) for each in seen.dispatchers),
+    )
+    yield _gauge(
         "llmctl_dispatcher_heartbeat_age_seconds",
         "How long ago the most silent dispatcher of a host was heard.",
         ["host"],

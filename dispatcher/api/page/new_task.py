@@ -14,7 +14,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import Form, form_of
 from dispatcher.api.problems import problem_of
-from dispatcher.durations import seconds_of
+from dispatcher.durations import as_typed, seconds_of
 from dispatcher.errors import DispatchError, UnauthorizedError, UsageError
 from sql import api_calls, calls
 from sql.rows import Task
@@ -178,8 +178,8 @@ def _values_of(task: Task) -> dict[str, str]:
         "name": task.name or "",
         "priority": str(min(task.priority, 9)),  # that of `top` cannot be submitted
         "labels": "\n".join(f"{key}={value}" for key, value in task.labels.items()),
-        "timeout_s": str(task.timeout_s or ""),
-        "stall_timeout_s": str(task.stall_timeout_s or ""),
+        "timeout_s": as_typed(task.timeout_s) if task.timeout_s else "",
+        "stall_timeout_s": as_typed(task.stall_timeout_s) if task.stall_timeout_s else "",
         "max_attempts": str(task.max_attempts),
         "tenant_id": task.tenant_id,
         "queue": task.queue,

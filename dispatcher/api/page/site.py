@@ -6,6 +6,7 @@ from litestar.response import Redirect
 
 from dispatcher.api.page import (
     accounts,
+    edit_task,
     health,
     login,
     new_task,
@@ -41,6 +42,7 @@ PAGES = (
             *tasks.ROUTES,
             *task_actions.ROUTES,
             *task.ROUTES,
+            *edit_task.ROUTES,
             *task_log.ROUTES,
             *new_task.ROUTES,
             *accounts.ROUTES,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from litestar import get
 from litestar.response import Template
@@ -11,10 +12,12 @@ from markupsafe import Markup
 from dispatcher.api.caller import Caller
 from dispatcher.api.page.charts import Piece, bar, columns
 from dispatcher.api.page.frame.forms import seconds
+from dispatcher.api.page.tasks import LIST
 from sql import calls
 from sql.rows import StatsRow
 
-GROUPINGS = ("day", "group", "tool", "model", "tenant")
+GROUPINGS = ("day", "group", "tool", "model", "tenant", "queue")
+"""Besides the labels that tasks have."""
 PERIODS = {"1d": "today", "7d": "7 days", "30d": "30 days", "90d": "90 days", "": "ever"}
 USUAL_PERIOD = "30d"
 MOST_DAYS = 366
@@ -36,11 +39,6 @@ class Measure(NamedTuple):
         return sum(piece.size for piece in self.pieces(row))
 
 
-def others(row: StatsRow) -> int:
-    """Return how many runs were canceled or interrupted."""
-    return row.runs - row.succeeded - row.failed - row.limited
-
-
 MEASURES = {
     "runs": Measure(
         "Runs",
@@ -48,7 +46,7 @@ MEASURES = {
             ("succeeded", "succeeded", lambda row: row.succeeded),
             ("failed", "failed", lambda row: row.failed),
             ("rate_limited", "at a limit", lambda row: row.limited),
-            ("canceled", "canceled or interrupted", others),
+            ("canceled", "canceled or interrupted", lambda row: row.canceled + row.interrupted),
         ),
     ),
     "cost": Measure(
@@ -74,17 +72,18 @@ async def stats_page(caller: Caller, by: str = "day", since: str = USUAL_PERIOD)
     """Show the runs that ended since the beginning of a day (UTC): 7d is today and the six days before."""
     begin = _begin(since)
     rows = await caller.call(calls.stats(by, begin))
+    labels = [f"label:{one.value}" for one in await caller.call(calls.known_values("label_key"))]
     most = {name: max((measure.total(row) for row in rows), default=0) for name, measure in MEASURES.items()}
     measures = {name: measure for name, measure in MEASURES.items() if most[name]}
     days = _days(rows, begin) if by == "day" else []
     context = {
         "by": by,
         "since": since,
-        "groupings": GROUPINGS,
+        "groupings": dict.fromkeys([*GROUPINGS, *labels, by]),
+        "tasks_of": lambda row: _tasks_of(by, row.key),
         "periods": PERIODS if since in PERIODS else {**PERIODS, since: since},
         "measures": measures,
         "most": most,
-        "others": others,
         "rows": rows[::-1] if by == "day" else sorted(rows, key=lambda row: -row.runs),
         "days": days,
         "charts": {name: _chart(measure, rows, days) for name, measure in measures.items()} if days else {},
@@ -94,6 +93,14 @@ async def stats_page(caller: Caller, by: str = "day", since: str = USUAL_PERIOD)
         ),
     }
     return Template("stats.html", context=context)
+
+
+def _tasks_of(by: str, key: str | None) -> str | None:
+    """Return the address of the tasks whose runs a row adds up; None where no filter selects them."""
+    kind, _, label = by.partition(":")
+    if key is None or by == "day" or "=" in label:
+        return None
+    return f"{LIST}?{urlencode({kind: f'{label}={key}' if label else key})}"
 
 
 def _begin(since: str) -> datetime | None:

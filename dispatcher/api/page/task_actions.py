@@ -1,4 +1,4 @@
-"""Cancelling and retrying: one task at once, many after a page that says how many they are."""
+"""Cancelling, retrying, holding and the like: one task at once, many after a page that says how many they are."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -15,6 +15,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.addresses import go_to, own_address
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.problems import problem_of
+from dispatcher.api.routes.task_actions import act_on_one
 from dispatcher.api.routes.tasks import Number
 from dispatcher.api.selections import selection_of
 from dispatcher.errors import UsageError, WrongStateError
@@ -37,6 +38,14 @@ async def cancel(request: ApiRequest, caller: Caller, number: Number) -> Redirec
 async def retry(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
     back = await _way_back(request)
     await caller.call(calls.retry_task(str(number)))
+    return back
+
+
+@post([f"/tasks/{{number:int}}/{verb}" for verb in ("hold", "release", "top")])
+async def act_in_queue(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
+    """Do what the path ends with."""
+    back = await _way_back(request)
+    await act_on_one(caller, request.url.path.rpartition("/")[2], number)
     return back
 
 
@@ -100,4 +109,4 @@ async def _way_back(request: ApiRequest) -> Redirect:
     return go_to(own_address(form.text("back")))
 
 
-ROUTES = (cancel, retry, preview, act)
+ROUTES = (cancel, retry, act_in_queue, preview, act)

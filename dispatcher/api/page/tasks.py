@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.parse import urlencode
 
 from litestar import get
@@ -14,19 +14,19 @@ from multidict import MultiDict, MultiMapping
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.words import STATES
 from dispatcher.api.problems import Problem, problem_of
-from dispatcher.api.selections import selection_of
+from dispatcher.api.selections import NAMES, selection_of
 from dispatcher.errors import UsageError
 from sql import api_calls, calls
 from sql.api_rows import FacetCount
-from sql.rows import TaskPage
+from sql.rows import TaskPage, WaitsFor
 
 Before = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]
 
 PAGE = 100
 """Tasks on one page."""
 LIST = "/ui/tasks"
-FILTERS = ("state", "tool", "tenant", "queue", "group", "name", "label", "since", "until")
-"""The names of a selection in a query."""
+ACTIONS = ("cancel", "retry", "hold", "release")
+"""What may be done with many tasks at once."""
 CHOICES = ("tool", "queue", "tenant")
 """What is chosen from a list of the values that there are."""
 
@@ -47,6 +47,9 @@ class Filter(Struct, frozen=True):
     def value(self, name: str) -> str:
         return self.given.get(name, "")
 
+    def has(self, *names: str) -> bool:
+        return any(self.value(name) for name in names)
+
     @property
     def states(self) -> Sequence[str]:
         return self.given.getall("state", [])
@@ -54,11 +57,11 @@ class Filter(Struct, frozen=True):
     @property
     def query(self) -> str:
         """The filter as a query, without what is empty."""
-        return urlencode([(name, value) for name, value in self.given.items() if name in FILTERS and value])
+        return urlencode([(name, value) for name, value in self.given.items() if name in NAMES and value])
 
     def address(self, **changes: str | None) -> str:
         """Return the address of the list with some filters changed, or taken away where they are None."""
-        kept = [(name, value) for name, value in self.given.items() if name in FILTERS and value]
+        kept = [(name, value) for name, value in self.given.items() if name in NAMES and value]
         pairs = [(name, value) for name, value in kept if name not in changes]
         pairs += [(name, value) for name, value in changes.items() if value]
         return f"{LIST}?{urlencode(pairs)}" if pairs else LIST
@@ -84,7 +87,8 @@ async def list_page(request: ApiRequest, caller: Caller, before: Before = None) 
         "next": page.next,
         "states": _states(counts, filtered),
         "choices": _choices(counts, filtered),
-        "actions": [verb for verb in ("cancel", "retry") if any(verb in one.actions for one in page.items)],
+        "reasons": get_args(WaitsFor),
+        "actions": [verb for verb in ACTIONS if any(verb in one.actions for one in page.items)],
     }
     return Template("tasks.html", context=context, status_code=problem.status if problem else HTTPStatus.OK)
 

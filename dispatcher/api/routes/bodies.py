@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict
 
 from sql.rows import Selection
 
@@ -61,7 +62,10 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
     max_attempts: Annotated[int | None, Meta(description="Start it at most so often; 3 unless given.")] = None
     backoff_s: Annotated[
-        float | None, Meta(description="Seconds before the second attempt, then twice as long each time; 30.")
+        float | None,
+        Meta(
+            description="Fewest seconds before the second attempt, then twice as many each time, up to 300; 30."
+        ),
     ] = None
     retry_on: Annotated[
         Sequence[str] | None,
@@ -86,6 +90,42 @@ class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     idempotency_key: Key = None
 
 
+class TaskChanges(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What changes of a queued task; what is not given stays. Null gives what a task has that never had the setting."""
+
+    prompt: Annotated[str | UnsetType, Meta(description="What the agent is asked.")] = UNSET
+    name: Annotated[str | UnsetType | None, Meta(description="A name for people.")] = UNSET
+    labels: Annotated[
+        Mapping[str, Any] | UnsetType | None,
+        Meta(description="Labels to set; a label that is null is removed, and others stay."),
+    ] = UNSET
+    priority: Annotated[Integer | UnsetType | None, Meta(description="From 1 to 9; 9 starts first.")] = UNSET
+    model: Annotated[str | UnsetType | None, Meta(description="Run the tool with this model.")] = UNSET
+    fallback_model: Annotated[
+        str | UnsetType | None, Meta(description="Use this model when the first one is overloaded.")
+    ] = UNSET
+    permission: Annotated[
+        Permission | UnsetType | None, Meta(description="What the agent may do; edit without it.")
+    ] = UNSET
+    queue: Annotated[str | UnsetType | None, Meta(description="Use this queue.")] = UNSET
+    timeout_s: Annotated[
+        Integer | UnsetType | None, Meta(description="Stop a run that takes more seconds.")
+    ] = UNSET
+    stall_timeout_s: Annotated[
+        Integer | UnsetType | None, Meta(description="Stop a run that prints nothing for so many seconds.")
+    ] = UNSET
+    max_attempts: Annotated[
+        Integer | UnsetType | None, Meta(description="Start it at most so often; 3 without it.")
+    ] = UNSET
+    backoff_s: Annotated[
+        float | UnsetType | None, Meta(description="Seconds before the second attempt; 30 without it.")
+    ] = UNSET
+
+    def given(self) -> dict[str, object]:
+        """Return the changes as act_on_tasks() takes them."""
+        return {key: value for key, value in asdict(self).items() if value is not UNSET}
+
+
 class BulkAction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Act on all tasks that are selected, where their state allows it.
 
@@ -93,10 +133,13 @@ class BulkAction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     is selected by now, nothing is done.
     """
 
-    action: Literal["cancel", "retry"]
+    action: Literal["cancel", "retry", "hold", "release", "top", "edit"]
     select: Selection
     expect: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     dry_run: bool = False
+    changes: Annotated[
+        TaskChanges | None, Meta(description="What an edit changes; other actions take none.")
+    ] = None
 
 
 class Pause(Struct, frozen=True, forbid_unknown_fields=True):

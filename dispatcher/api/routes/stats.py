@@ -1,7 +1,8 @@
 """`/stats`: what was done, and what it took."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from http import HTTPStatus
+from typing import Annotated
 
 from litestar import get
 from litestar.params import Parameter
@@ -10,11 +11,14 @@ from msgspec import Struct
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
 from sql import calls
-from sql.rows import StatsRow
+from sql.rows import Selection, StatsRow
 
 By = Annotated[
-    Literal["group", "tool", "model", "tenant", "day"],
-    Parameter(description="What to add up by. Days are those of UTC."),
+    str,
+    Parameter(
+        pattern="^(group|tool|model|tenant|queue|day|label:.+)$",
+        description="What to add up by: group, tool, model, tenant, queue, day (of UTC), or label:KEY.",
+    ),
 ]
 Since = Annotated[
     datetime | None, Parameter(description="Only runs that ended then or later: 2031-01-31T22:00:00Z.")
@@ -25,9 +29,15 @@ class Stats(Struct, frozen=True):
     items: list[StatsRow]
 
 
-@get("/stats", summary="Add up runs, tokens and costs", tags=["stats"], responses=documented())
-async def stats(caller: Caller, by: By = "group", since: Since = None) -> Stats:
-    return Stats(await caller.call(calls.stats(by, since)))
+@get(
+    "/stats",
+    summary="Add up runs, tokens and costs",
+    tags=["stats"],
+    responses=documented(HTTPStatus.NOT_FOUND),
+)
+async def stats(caller: Caller, timeless: Selection, by: By = "group", since: Since = None) -> Stats:
+    """Add up the runs of the selected tasks that have ended."""
+    return Stats(await caller.call(calls.stats(by, since, timeless)))
 
 
 ROUTES = (stats,)

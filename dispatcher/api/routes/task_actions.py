@@ -1,17 +1,19 @@
-"""What can be done with tasks: cancel, retry, reply."""
+"""What can be done with tasks: cancel, retry, reply, hold, release, move to the top, edit."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from litestar import post
+from litestar import patch, post
 
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
-from dispatcher.api.routes.bodies import BulkAction, Reply
+from dispatcher.api.routes.bodies import BulkAction, Reply, TaskChanges
 from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, require_one_key
 from dispatcher.api.routes.tasks import Number
+from dispatcher.errors import WrongStateError
 from sql import calls
-from sql.rows import BulkResult, Submitted, Task
+from sql.rows import BulkResult, Selection, Submitted, Task
 
 _ONE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
@@ -39,6 +41,54 @@ async def cancel_task(caller: Caller, number: Number) -> Task:
 async def retry_task(caller: Caller, number: Number) -> Task:
     await caller.call(calls.retry_task(str(number)))
     return await caller.call(calls.show_task(str(number)))
+
+
+@post(
+    "/tasks/{number:int}/hold",
+    summary="Keep a queued task from starting until it is released",
+    tags=["tasks"],
+    status_code=HTTPStatus.OK,
+    responses=_ONE,
+)
+async def hold_task(caller: Caller, number: Number) -> Task:
+    return await act_on_one(caller, "hold", number)
+
+
+@post(
+    "/tasks/{number:int}/release",
+    summary="Let a held task start",
+    tags=["tasks"],
+    status_code=HTTPStatus.OK,
+    responses=_ONE,
+)
+async def release_task(caller: Caller, number: Number) -> Task:
+    """Release a held task. One whose time has not come waits for that time again."""
+    return await act_on_one(caller, "release", number)
+
+
+@post(
+    "/tasks/{number:int}/top",
+    summary="Start a queued task before all others",
+    tags=["tasks"],
+    status_code=HTTPStatus.OK,
+    responses=_ONE,
+)
+async def move_to_top(caller: Caller, number: Number) -> Task:
+    """Give a queued task priority 10, above all that can be submitted."""
+    return await act_on_one(caller, "top", number)
+
+
+@patch(
+    "/tasks/{number:int}",
+    summary="Change the settings of a queued task",
+    tags=["tasks"],
+    responses={
+        **_ONE,
+        **documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    },
+)
+async def edit_task(caller: Caller, number: Number, data: TaskChanges) -> Task:
+    return await act_on_one(caller, "edit", number, data.given())
 
 
 @post(
@@ -80,22 +130,45 @@ async def reply_task(
 
 @post(
     "/tasks/actions",
-    summary="Cancel or retry all tasks of a selection",
+    summary="Cancel, retry, hold, release, move or edit all tasks of a selection",
     tags=["tasks"],
     status_code=HTTPStatus.OK,
-    responses=documented(
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    ),
+    responses={
+        **_ONE,
+        **documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    },
 )
 async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
     """Act on the selected tasks whose state allows it. With `dry_run` they are only counted.
 
-    With `expect`, nothing is done if another number of tasks is found.
+    With `expect`, nothing is done if another number of tasks is found. `refused` says why of those that `tasks` names
+    one by one.
     """
-    return await caller.call(calls.act_on_tasks(data.action, data.select, data.expect, dry_run=data.dry_run))
+    changes = None if data.changes is None else data.changes.given()
+    call = calls.act_on_tasks(data.action, data.select, data.expect, dry_run=data.dry_run, changes=changes)
+    return await caller.call(call)
 
 
-ROUTES = (act_on_tasks, cancel_task, retry_task, reply_task)
+async def act_on_one(
+    caller: Caller, action: str, number: int, changes: Mapping[str, object] | None = None
+) -> Task:
+    """Hold, release, move or edit a task, and return it.
+
+    Raises :class:`WrongStateError` if its state does not allow the action.
+    """
+    done = await caller.call(calls.act_on_tasks(action, Selection(tasks=[str(number)]), changes=changes))
+    for refused in done.refused:
+        raise WrongStateError(refused.message, hint=refused.hint)
+    return await caller.call(calls.show_task(str(number)))
+
+
+ROUTES = (
+    act_on_tasks,
+    cancel_task,
+    retry_task,
+    reply_task,
+    hold_task,
+    release_task,
+    move_to_top,
+    edit_task,
+)

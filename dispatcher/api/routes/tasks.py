@@ -66,7 +66,7 @@ class TaskResult(Struct, frozen=True):
     "/tasks",
     summary="List tasks, the newest first",
     tags=["tasks"],
-    responses=documented(),
+    responses=documented(HTTPStatus.NOT_FOUND),
     response_headers=[
         ResponseHeader(
             name="Link", description='The next page, `rel="next"`.', documentation_only=True, required=False
@@ -88,11 +88,16 @@ async def list_tasks(
     return Answer(page, headers={"Link": f'</tasks?{query}>; rel="next"'})
 
 
-@get("/tasks/facets", summary="Count the tasks of a selection", tags=["tasks"], responses=documented())
+@get(
+    "/tasks/facets",
+    summary="Count the tasks of a selection",
+    tags=["tasks"],
+    responses=documented(HTTPStatus.NOT_FOUND),
+)
 async def count_facets(caller: Caller, selection: Selection) -> Facets:
     """Count by state, tool, queue and tenant, each as if nothing were selected by it alone.
 
-    Counts do not know names, labels, groups and times: a selection by one of them has no counts.
+    Counts know states, tool, queue and tenant: a selection by anything else has no counts.
     """
     return Facets(await caller.call(api_calls.facets(selection)))
 

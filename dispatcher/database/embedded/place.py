@@ -40,6 +40,11 @@ class ServerPlace:
     def lock(self) -> Path:
         return self.directory / "lock"
 
+    @property
+    def stopped(self) -> Path:
+        """The file that is there while the server is stopped on purpose."""
+        return self.directory / "stopped"
+
     def socket_directory(self) -> Path:
         """Return the directory of the running server's socket, or the one that the next server would use.
 
@@ -52,6 +57,18 @@ class ServerPlace:
         if len(lines) > 4 and lines[4]:
             return Path(lines[4])
         return self._short_socket_directory()
+
+    def parameters(self, database: str) -> dict[str, str]:
+        """Return what libpq needs to connect. ``requirepeer`` makes the client verify which user runs the server."""
+        return {
+            "host": str(self.socket_directory()),
+            "hostaddr": "",  # otherwise PGHOSTADDR would point elsewhere
+            "port": str(PORT),
+            "user": ROLE,
+            "dbname": database,
+            "requirepeer": self.account,
+            "gssencmode": "disable",
+        }
 
     def new_socket_directory(self) -> Path:
         """Return the directory for the socket of a server that is about to start."""

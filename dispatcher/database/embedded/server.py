@@ -35,11 +35,22 @@ _DEATH_SECONDS = 30
 _PING_SECONDS = 10
 
 
+class StoppedOnPurposeError(DatabaseError):
+    """Somebody stopped the server, and nobody has started it since."""
+
+    def __init__(self) -> None:
+        super().__init__("the embedded server was stopped on purpose: `dispatcher db start` starts it")
+
+
 @dataclass(frozen=True)
 class ServerStatus:
-    """What is known without connecting. ``pid`` is None while the server does not run; ``version`` is the major one."""
+    """What is known without connecting. ``pid`` is None while the server does not run; ``version`` is the major one.
+
+    ``stopped``: it was stopped on purpose, so nothing but a start on purpose starts it.
+    """
 
     pid: int | None
+    stopped: bool
     version: str | None
     data: Path
     socket_directory: Path
@@ -56,53 +67,53 @@ class EmbeddedServer:
         self._bin_dir = bin_dir
         self.place = place_of(home)
 
-    def parameters(self, database: str) -> dict[str, str]:
-        """Return what libpq needs to connect. ``requirepeer`` makes the client verify which user runs the server."""
-        return {
-            "host": str(self.place.socket_directory()),
-            "hostaddr": "",  # otherwise PGHOSTADDR would point elsewhere
-            "port": str(PORT),
-            "user": ROLE,
-            "dbname": database,
-            "requirepeer": self.place.account,
-            "gssencmode": "disable",
-        }
-
     def url(self, database: str) -> str:
         """Return a URL for people: ``psql "$(dispatcher db url)"`` works for the owner."""
         host = quote(str(self.place.socket_directory()), safe="")
         return f"postgresql://{ROLE}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
     def start(self) -> None:
-        """Start the server if it does not run, and return once it accepts connections.
+        """Start the server on purpose if it does not run, and return once it accepts connections.
 
         It copes with what an earlier server left: a pid file whose pid belongs to another process by now, a killed
         server that is still dying, its socket, its orphaned backends, an interrupted initdb, and a start that another
         process began.
         """
         with self._locked() as account:
-            pid = self._postmaster()
-            if pid is None or not self._became_ready(pid) or self._is_dying(pid):
-                self._launch(account)
-            elif not self._has_socket():
-                raise DatabaseError(
-                    f"the embedded server runs (pid {pid}), but its socket in"
-                    f" {self.place.socket_directory()} is gone; run `dispatcher db stop` and try again"
-                )
-            require_private(self.place.socket_directory(), account.uid)
+            self.place.stopped.unlink(missing_ok=True)
+            self._start(account)
+
+    def start_for_client(self) -> None:
+        """Do the same for a client that needs the server. Raises :class:`StoppedOnPurposeError` after :meth:`stop`.
+
+        Otherwise the first client that connects again would undo the stop, within a second.
+        """
+        with self._locked() as account:
+            if self.place.stopped.exists():
+                raise StoppedOnPurposeError
+            self._start(account)
 
     def stop(self) -> bool:
-        """Shut the server down. Sessions are cut off, agents keep running. Return False if it did not run."""
+        """Shut the server down until :meth:`start`. Sessions are cut off, agents keep running.
+
+        Return False if it did not run.
+        """
         if not self.place.data.exists():
             return False
         with self._locked() as account:
-            return self._stop(account, "fast")
+            self.place.stopped.touch()
+            try:
+                return self._stop(account, "fast")
+            except DatabaseError:
+                self.place.stopped.unlink()
+                raise
 
     def status(self) -> ServerStatus:
         """Read the status from the files and processes of the server, without starting it or connecting."""
         version = self.place.data / "PG_VERSION"
         return ServerStatus(
             pid=self._postmaster(),
+            stopped=self.place.stopped.exists(),
             version=version.read_text().strip() if version.exists() else None,
             data=self.place.data,
             socket_directory=self.place.socket_directory(),
@@ -135,6 +146,17 @@ class EmbeddedServer:
                 f"the embedded server in {self.place.directory} cannot be used: {error};"
                 " set LLMCTL_HOME to a directory that you can write to, or point database.url to a server"
             ) from error
+
+    def _start(self, account: ServerAccount) -> None:
+        pid = self._postmaster()
+        if pid is None or not self._became_ready(pid) or self._is_dying(pid):
+            self._launch(account)
+        elif not self._has_socket():
+            raise DatabaseError(
+                f"the embedded server runs (pid {pid}), but its socket in {self.place.socket_directory()} is gone;"
+                " run `dispatcher db stop` and `dispatcher db start`"
+            )
+        require_private(self.place.socket_directory(), account.uid)
 
     def _launch(self, account: ServerAccount) -> None:
         programs = binaries(account, self._bin_dir)
@@ -251,7 +273,7 @@ class EmbeddedServer:
         """
         if not self._has_socket():
             return False
-        parameters = self.parameters("postgres") | {"connect_timeout": str(_PING_SECONDS)}
+        parameters = self.place.parameters("postgres") | {"connect_timeout": str(_PING_SECONDS)}
         answer = pq.PGconn.ping(make_conninfo("", **parameters).encode())
         return answer == pq.Ping.NO_RESPONSE and ended(postmaster, within=_DEATH_SECONDS)
 

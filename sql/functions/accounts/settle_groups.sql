@@ -1,7 +1,8 @@
 -- INTERNAL settle_groups(finished, reports, now): applies to worker groups what error_classes says of runs that have
--- just ended. A usage limit cools the group down until its reset, see limit_wait(). A refused account pauses it. A run
--- that reached the service proves that a cool-down is over. What a run cost is added to the spending of the day. A
--- longer cool-down and the reason of an earlier pause stay. Only write_outcomes() calls this.
+-- just ended. A usage limit cools the group down until its reset, see limit_wait(). A refused account pauses it. What
+-- its host lacks closes it there, by a row of its own, so that no lock on the dispatcher is needed. A run that reached
+-- the service proves that a cool-down is over. What a run cost is added to the spending of the day. A longer cool-down
+-- and the reason of an earlier pause stay. Only end_runs() and give_up_runs() call this.
 -- Locks: none that the status trigger has not taken already in this transaction.
 CREATE OR REPLACE FUNCTION settle_groups(p_finished uuid [], p_reports jsonb, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -10,6 +11,13 @@ DECLARE
     hit record;
     v_today date := (p_now AT TIME ZONE 'UTC')::date;
 BEGIN
+    INSERT INTO closed_groups (dispatcher_id, group_name, reason, since)
+    SELECT runs.dispatcher_id, runs.group_name, min(coalesce(runs.error_message, policy.meaning)), p_now
+    FROM task_runs AS runs
+    JOIN error_classes AS policy ON policy.name = runs.error_class
+    JOIN worker_groups AS g ON g.group_name = runs.group_name
+    WHERE runs.id = ANY(p_finished) AND policy.group_action = 'close here'
+    GROUP BY runs.dispatcher_id, runs.group_name ON CONFLICT DO NOTHING;
     FOR hit IN
         SELECT runs.group_name, sum(runs.cost_usd) AS cost_usd,
             min(coalesce(runs.error_message, policy.meaning)) FILTER (WHERE policy.group_action = 'pause') AS pause_reason,

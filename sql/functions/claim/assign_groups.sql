@@ -50,7 +50,7 @@ BEGIN
                 WHERE group_name = coalesce((
                         SELECT group_name FROM worker_groups WHERE tool = p_lane.tool AND account_name = p_lane.account
                     ), v_home)
-                    AND tool = p_lane.tool AND group_is_served_by(g, p_dispatcher)
+                    AND tool = p_lane.tool AND group_is_served_by(g, p_dispatcher, (SELECT closed_for(p_dispatcher.id)))
                     AND group_name <> ALL(ARRAY(SELECT known.group_name FROM unnest(groups) AS known))
             );
         END IF;

@@ -8,13 +8,15 @@ CREATE OR REPLACE FUNCTION groups_with_room(
 )
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+    v_closed text [] := closed_for(p_dispatcher.id);
 BEGIN
     SELECT array_agg((group_name, tool, account_name, free)::claimable_group) FILTER (WHERE has_room),
         array_agg(DISTINCT tool) FILTER (WHERE has_room), coalesce(bool_or(waits), false)
     INTO groups, open_tools, may_open
     FROM (
         SELECT group_name, tool, account_name, free, cooldown_until > p_now OR daily_budget_usd IS NOT NULL AS waits,
-            current_concurrent < max_concurrent AND free > 0 AND group_is_served_by(g, p_dispatcher) AND NOT EXISTS (
+            current_concurrent < max_concurrent AND free > 0 AND group_is_served_by(g, p_dispatcher, v_closed) AND NOT EXISTS (
                 SELECT FROM concurrency_limits
                 WHERE scope = 'tool:' || tool AND concurrency_limits.current_concurrent >= concurrency_limits.max_concurrent
             ) AS has_room

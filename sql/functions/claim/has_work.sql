@@ -1,6 +1,6 @@
 -- API has_work(dispatcher): whether this dispatcher has an active task, or a task is queued for a group that it
 -- serves. Tasks that wait for their time count. Held tasks do not, nor tasks that nobody serves, nor tasks that wait
--- for somebody to resume their group.
+-- for somebody to resume their group or to give this host what it lacks.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
 CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
 LANGUAGE sql STABLE
@@ -9,7 +9,7 @@ AS $$
     WITH served AS (
         SELECT g.tool, g.account_name
         FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
-        WHERE group_is_served_by(g, d) AND NOT g.paused
+        WHERE group_is_served_by(g, d, (SELECT closed_for(p_dispatcher))) AND NOT g.paused
     )
     SELECT EXISTS (SELECT FROM tasks WHERE leased_by = p_dispatcher AND status IN ('leased', 'running'))
         OR EXISTS (

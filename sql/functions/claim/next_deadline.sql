@@ -32,7 +32,7 @@ BEGIN
             CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
     ) AS opens
     WHERE (g.cooldown_until IS NOT NULL OR g.daily_budget_usd IS NOT NULL) AND opens.at IS NOT NULL
-        AND NOT g.paused AND group_is_served_by(g, d)
+        AND NOT g.paused AND group_is_served_by(g, d, (SELECT closed_for(p_dispatcher)))
         AND EXISTS (SELECT FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';

@@ -2,7 +2,7 @@
 -- that a slot that becomes free is filled at once, at the cost of one round trip and one commit.
 --
 -- Returns what lease_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. "shared": true says
--- that nothing was claimed because other dispatchers are alive and may want the slots. They have just been told of
+-- that nothing was claimed because other dispatchers are at work and may want the slots. They have just been told of
 -- them, and a claim in a second transaction gives them their chance. Otherwise the dispatcher that once got all slots
 -- would keep them for ever.
 --
@@ -26,7 +26,7 @@ DECLARE
 BEGIN
     IF p_reports <> '[]' THEN
         v_shared := EXISTS (
-            SELECT FROM dispatchers WHERE id <> p_dispatcher AND NOT closed AND lease_expires_at > clock()
+            SELECT FROM dispatchers AS d WHERE id <> p_dispatcher AND is_at_work(d, clock())
         );
     END IF;
     IF NOT v_shared THEN

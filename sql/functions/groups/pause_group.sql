@@ -1,5 +1,5 @@
 -- API pause_group(group, reason): lets the group take no more tasks. Its queued tasks wait, or go to another group of
--- the tool. What runs goes on.
+-- the tool. What runs goes on. Without a reason, one that a paused group has already stays.
 -- Locks: claim lock, counters lock (exclusive), the group. Raises LD404.
 CREATE OR REPLACE FUNCTION pause_group(p_group text, p_reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -7,7 +7,8 @@ AS $$
 BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
-    UPDATE worker_groups SET paused = true, pause_reason = p_reason, updated_at = clock()
+    UPDATE worker_groups SET paused = true, updated_at = clock(),
+        pause_reason = coalesce(p_reason, CASE WHEN paused THEN pause_reason END)
     WHERE group_name = p_group;
 END
 $$;

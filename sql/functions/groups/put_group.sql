@@ -1,6 +1,7 @@
 -- API put_group(group, tool, account, max_concurrent, …): creates a worker group, or changes it to what is given. With
--- only_new, an existing group is an error. What runs in the group goes on, and counters stay. Parked tasks of the tool
--- that a new or changed group may take are ready again.
+-- only_new, an existing group is an error. What runs in the group goes on, and counters stay. A new group for an account
+-- whose group was removed today goes on with what that has spent. Parked tasks of the tool that a new or changed group
+-- may take are ready again.
 -- Locks: claim lock, counters lock (exclusive), the group, parked tasks (SKIP LOCKED).
 -- Raises LD400 for bad values, and LD409 when the group exists or its account has another group.
 CREATE OR REPLACE FUNCTION put_group(
@@ -30,12 +31,13 @@ BEGIN
     PERFORM require_budgets(p_daily_budget_usd, p_task_budget_usd);
     INSERT INTO worker_groups (
         group_name, tool, account_name, max_concurrent, env_vars, config_home, hosts, failover, daily_budget_usd,
-        task_budget_usd
+        task_budget_usd, spent_on, spent_usd
     )
-    VALUES (
+    SELECT
         p_group, p_tool, p_account, p_max_concurrent, p_env_vars, p_config_home, p_hosts, p_failover,
-        p_daily_budget_usd, p_task_budget_usd
-    )
+        p_daily_budget_usd, p_task_budget_usd, removed.spent_on, coalesce(removed.spent_usd, 0)
+    FROM (SELECT) AS one LEFT JOIN removed_spending AS removed
+        ON removed.tool = p_tool AND removed.account_name = p_account
     ON CONFLICT (group_name) DO UPDATE SET
         tool = excluded.tool, account_name = excluded.account_name, max_concurrent = excluded.max_concurrent,
         env_vars = excluded.env_vars, config_home = excluded.config_home, hosts = excluded.hosts,

@@ -1,4 +1,5 @@
--- API remove_group(group): removes an account. Its runs stay in the audit.
+-- API remove_group(group): removes an account. Its runs stay in the audit, and what they cost today is kept for a group
+-- that is added for the account again.
 -- Locks: claim lock, counters lock (exclusive), the group.
 -- Raises LD404, and LD409 while tasks run in the group or wait for its account.
 CREATE OR REPLACE FUNCTION remove_group(p_group text) RETURNS void
@@ -18,6 +19,9 @@ BEGIN
             v_group.current_concurrent, v_waiting
             USING ERRCODE = 'LD409', HINT = 'pause it, and remove it when they have ended or were canceled';
     END IF;
+    INSERT INTO removed_spending (tool, account_name, spent_on, spent_usd)
+    SELECT v_group.tool, v_group.account_name, v_group.spent_on, v_group.spent_usd WHERE v_group.spent_on IS NOT NULL
+    ON CONFLICT (tool, account_name) DO UPDATE SET spent_on = excluded.spent_on, spent_usd = excluded.spent_usd;
     DELETE FROM worker_groups WHERE group_name = p_group;
 END
 $$;

@@ -1,5 +1,5 @@
--- API resume_group(group): ends a pause and a cool-down of the group, without a probe. Parked tasks that the group may
--- take are ready again.
+-- API resume_group(group): ends a pause and a cool-down of the group, without a probe, and opens it again on hosts that
+-- could not run it. Parked tasks that the group may take are ready again.
 -- Locks: those of clear_cooldown(). Raises LD404.
 CREATE OR REPLACE FUNCTION resume_group(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -7,5 +7,6 @@ AS $$
 BEGIN
     PERFORM clear_cooldown(p_group);
     UPDATE worker_groups SET paused = false, pause_reason = NULL, updated_at = clock() WHERE group_name = p_group;
+    PERFORM reopen_group(p_group);
 END
 $$;

@@ -1,4 +1,4 @@
--- TRIGGER room_changed(): wakes dispatchers when a limit or a group was changed by hand, and not by a counter.
+-- TRIGGER room_changed(): wakes dispatchers when a limit or a group was changed, and not by a counter.
 CREATE OR REPLACE FUNCTION room_changed() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

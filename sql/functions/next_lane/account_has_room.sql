@@ -9,7 +9,7 @@ BEGIN
     RETURN 'account:' || p_tool || chr(31) || p_account <> ALL(p_filled) AND EXISTS (
         SELECT FROM worker_groups AS g
         WHERE tool = p_tool AND account_name = p_account
-            AND free_slots(g, p_now) > 0 AND group_is_served_by(g, p_dispatcher)
+            AND free_slots(g, p_now) > 0 AND group_is_served_by(g, p_dispatcher, (SELECT closed_for(p_dispatcher.id)))
     );
 END
 $$;

@@ -26,8 +26,10 @@ BEGIN
             -- A little later than the reset, since the service has another clock.
             WHEN 'limit' THEN least(elsewhere.wait_s, limit_wait(asked_wait_s, is_probe(g, runs.claimed_at))
                 + random() * 5)
-            WHEN 'retry' THEN coalesce(asked_wait_s, random() * least(300, tasks.backoff_s
-                * 2 ^ least(30, CASE WHEN uses_attempt THEN tasks.attempt ELSE tasks.run_no - 1 END)))
+            WHEN 'retry' THEN CASE
+                WHEN policy.uses_attempt THEN greatest(asked_wait_s, back_off(tasks.backoff_s, tasks.attempt))
+                ELSE coalesce(asked_wait_s, back_off(tasks.backoff_s, tasks.run_no - 1))
+            END
         END,
         CASE WHEN outcome.status = 'queued'
             AND (NOT g.failover OR policy.name = 'auth' OR tasks.asked_session IS NOT NULL)

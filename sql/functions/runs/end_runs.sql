@@ -9,8 +9,8 @@
 -- which came before in pieces, a report has its length: answer_bytes. Pieces of unfinished files go when the run ends.
 --
 -- error_classes says what an error does: decide_outcomes() to the task, settle_groups() to the worker group.
--- Back-off: min(300 s, backoff_s * 2^(n - 1)) with full jitter, where n is the number of failed attempts, or of runs so
--- far if the class uses up no attempt.
+-- Back-off: see back_off(). It counts failed attempts, or runs so far if the class uses up no attempt. After a failure a
+-- service that asks for more time gets it; if no attempt is used up, the task waits as long as the service asks for.
 -- A usage limit parks the task until its account, or another one that may take it, works again.
 -- A task that was cut short through no fault of its own (it uses up no attempt) continues its session, if it has one. A
 -- task of a group without failover, one that was given a session, and one that an account refused are pinned to that

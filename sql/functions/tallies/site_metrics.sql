@@ -1,5 +1,5 @@
 -- INTERNAL site_metrics(): returns the families of metrics() that are about groups, limits, dispatchers, queues and the
--- database. Limits of tenants are left out: their number has no bound, and a sample names no tenant.
+-- database. A group that no host can run counts as paused. Limits of tenants are left out: their number has no bound, and a sample names no tenant.
 -- A host is up if all its dispatchers are that did not say goodbye. Only metrics() calls this.
 CREATE OR REPLACE FUNCTION site_metrics() RETURNS jsonb
 LANGUAGE sql STABLE
@@ -8,10 +8,10 @@ AS $$
         'groups', coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'group', group_name, 'tool', tool, 'used', current_concurrent, 'max', max_concurrent,
-                'cooldown_s', greatest(extract(EPOCH FROM cooldown_until - clock()), 0), 'paused', paused,
+                'cooldown_s', greatest(extract(EPOCH FROM cooldown_until - clock()), 0), 'paused', paused OR NOT served AND closed IS NOT NULL,
                 'budget_used', spent_today(g, clock()) / daily_budget_usd
             ))
-            FROM worker_groups AS g
+            FROM worker_groups AS g CROSS JOIN LATERAL group_service(g, clock())
         ), '[]'),
         'limits', coalesce((
             SELECT jsonb_agg(jsonb_build_object(
@@ -24,9 +24,9 @@ AS $$
             ) AS busiest
         ), '[]'),
         'dispatchers', coalesce((
-            SELECT jsonb_agg(jsonb_build_object('host', host, 'up', up, 'age_s', age_s))
+            SELECT jsonb_agg(jsonb_build_object('host', host, 'up', up, 'draining', draining, 'age_s', age_s))
             FROM (
-                SELECT host, bool_and(lease_expires_at > clock()) AS up,
+                SELECT host, bool_and(lease_expires_at > clock()) AS up, bool_or(draining) AS draining,
                     extract(EPOCH FROM clock() - min(last_heartbeat_at)) AS age_s
                 FROM dispatchers WHERE NOT closed GROUP BY host
             ) AS hosts

@@ -9,7 +9,7 @@ AS $$
 BEGIN
     SELECT bool_or(problem IS NULL), string_agg(group_name || ' ' || problem, '; ' ORDER BY group_name)
     INTO any_open, problems
-    FROM worker_groups AS g, LATERAL (
+    FROM worker_groups AS g CROSS JOIN LATERAL group_service(g, p_now) CROSS JOIN LATERAL (
         SELECT CASE
             WHEN paused THEN 'is paused' || coalesce(' (' || pause_reason || ')', '')
             WHEN cooldown_until > p_now THEN format('cools down for %s', in_words(cooldown_until - p_now))
@@ -17,10 +17,9 @@ BEGIN
             WHEN spent_today(g, p_now) >= daily_budget_usd
                 THEN format('has spent its budget of the day ($%s of $%s), goes on in %s',
                     round(spent_usd, 2), round(daily_budget_usd, 2), in_words(next_day(p_now) - p_now))
-            WHEN NOT EXISTS (
-                SELECT FROM dispatchers AS d
-                WHERE NOT d.closed AND d.lease_expires_at > p_now AND group_is_served_by(g, d)
-            ) THEN 'is served by no running dispatcher'
+            WHEN NOT served AND closed IS NOT NULL
+                THEN format('cannot run %s (`llmctl group resume %s` tries again)', closed, group_name)
+            WHEN NOT served THEN 'is served by no running dispatcher'
             WHEN unproven AND free_slots(g, p_now) = 0 AND current_concurrent < max_concurrent
                 THEN 'tries one task first, after its cool-down'
             WHEN current_concurrent >= max_concurrent THEN format('is full (%s/%s)', current_concurrent, max_concurrent)

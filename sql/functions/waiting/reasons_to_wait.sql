@@ -13,7 +13,7 @@ AS $$
         FROM (SELECT clock() AS now OFFSET 0) AS clocks CROSS JOIN tasks AS t
         WHERE t.number = ANY(p_numbers) AND t.status = 'queued'
     ), ready AS MATERIALIZED (
-        SELECT waiting.*, no_dispatcher(now) AS alone FROM waiting WHERE not_ready IS NULL
+        SELECT waiting.*, no_dispatcher(now) AS alone, heard_late(now) AS late FROM waiting WHERE not_ready IS NULL
     ), groups AS MATERIALIZED (
         SELECT tool, account, problems.any_open, problems.problems
         FROM (SELECT DISTINCT tool, account, now FROM ready) AS asked, group_problems(tool, account, now) AS problems
@@ -50,9 +50,9 @@ AS $$
                 THEN concat_ws('; ', CASE WHEN NOT any_open THEN problems END, full_limits)
             WHEN ahead = 0 AND EXISTS (SELECT FROM lanes WHERE lanes.lane = ready.lane AND contended_at IS NOT NULL)
                 THEN 'somebody''s open transaction holds it: `dispatcher check` names those that are old'
-            WHEN ahead = 0 THEN 'about to start'
-            WHEN ahead = 1000 THEN 'waits for its turn: 1,000 or more like it are ahead'
-            ELSE format('waits for its turn: %s like it ahead', ahead)
+            WHEN ahead = 0 THEN concat_ws('; ', late, 'about to start' || CASE WHEN late <> '' THEN ' if it is alive' ELSE '' END)
+            WHEN ahead = 1000 THEN concat_ws('; ', 'waits for its turn: 1,000 or more like it are ahead', late)
+            ELSE concat_ws('; ', format('waits for its turn: %s like it ahead', ahead), late)
         END
     FROM ready JOIN lanes_of_these USING (lane) JOIN places USING (number)
     LEFT JOIN groups ON groups.tool = ready.tool AND groups.account IS NOT DISTINCT FROM ready.account

@@ -181,7 +181,7 @@ def test_wait_waits_for_all_and_fails_if_one_fails(
 
 def test_waiting_has_a_timeout_and_json(llmctl: Llmctl, dispatcher: PlayedDispatcher, modules: Path) -> None:
     submit = ("submit", "--from", "modules.csv", "claude", "{{module}}", "--key", "{{module}}")
-    late = llmctl(*submit, "--wait", "--wait-timeout", "1", "-q")
+    late = llmctl(*submit, "--wait", "--wait-timeout", "1s", "-q")
     assert (late.code, late.out) == (124, "")
     assert late.err.splitlines() == [
         *("1", "2", "error: not ended in time: 1 2", "hint: they go on; `llmctl wait 1 2` waits again")
@@ -201,6 +201,17 @@ def test_in_a_terminal_a_bar_moves_and_is_gone_at_the_end(llmctl: Llmctl, databa
     assert "30,000 tasks: 30,000 created (1 to 30000)" in running.screen()[-2]
     assert "\x1b[2K" in running.seen
     assert how_many(database) == 30_000
+
+
+def test_what_goes_into_a_file_stays_out_of_the_bar(llmctl: Llmctl, database: str) -> None:
+    rows = "".join(f'{{"n": {number}}}\n' for number in range(30_000))
+    (llmctl.directory / "many.jsonl").write_text(rows)
+    submit = ("submit", "--from", "many.jsonl", "claude", "{{n}}", "--chunk", "10000", "-o", "json")
+    printed = llmctl.directory / "printed"
+    with printed.open("wb") as file, terminal(llmctl, *submit, stdout=file) as running:
+        running.until("the bar", lambda _: "of 10,000 tasks sent" in running.seen)
+        assert running.ended() == 0
+    assert len(printed.read_text().splitlines()) == 30_000
 
 
 def test_memory_stays_what_it_is_however_many_tasks_there_are(llmctl: Llmctl) -> None:

@@ -65,7 +65,7 @@ def test_each_row_becomes_a_task_with_the_templates_filled_in(llmctl: Llmctl, mo
 EVERY_FIELD = {
     "tool": "claude", "prompt": "Do {{it}}", "model": "opus", "fallback-model": "haiku", "account": "main",
     "priority": 9, "name": 17, "labels": {"team": "web", "why": "a;b"}, "input": ["there:data/a", "there"],
-    "output": "out/a.md; log", "workdir": "/srv/../src", "delay": "1d", "timeout": "2h", "stall_timeout": 90,
+    "output": "out/a.md; log", "workdir": "/srv/../src", "delay": "1d", "timeout": "2h", "stall_timeout": "90s",
     "Retries": 4, "retry on": "timeout, lost", "retry-delay": "1m30s", "tenant": "acme", "queue": "night",
     "key": "k-1", "permission": "read",
 }  # fmt: skip
@@ -206,9 +206,10 @@ def test_a_file_without_rows_queues_nothing(llmctl: Llmctl, chunk: list[str]) ->
             ["claude", "x", *COLUMNS],
             "permission: 'root' is not one of read, edit, full",
         ),
+        ('{"delay": 90}', ["claude", "x"], "delay: '90' has no unit: write 90s, 90m, 90h or 90d"),
         ('{"delay": "soon"}', ["claude", "x"], "delay: 'soon' is not a length of time"),
         ('{"at": "soon"}', ["claude", "x"], "at: 'soon' is not a time"),
-        ('{"at": "22:00", "delay": 1}', ["claude", "x"], "give at or delay, not both"),
+        ('{"at": "22:00", "delay": "1h"}', ["claude", "x"], "give at or delay, not both"),
         ('{"label": "alone"}', ["claude", "x"], "label: 'alone' is not a label: expected KEY=VALUE"),
         ('{"input": "missing"}', ["claude", "x", *COLUMNS], "input: cannot read 'missing'"),
         ('{"input": "a\\u0000b"}', ["claude", "x", *COLUMNS], "input: cannot read"),
@@ -267,6 +268,29 @@ def test_a_bad_row_is_named_and_nothing_is_queued(
     assert first.endswith("(nothing was queued)")
     assert all(line.startswith("hint: ") for line in rest)
     assert how_many(database) == 0
+
+
+def test_ten_bad_rows_are_named_and_all_are_counted(llmctl: Llmctl, database: str) -> None:
+    good, bad = '{"delay": "1h"}\n', '{"delay": 90}\n'
+    refused = llmctl("submit", "--from", "-", "claude", "x", stdin=good + bad * 40 + good + "{")
+    first, *named, hidden = refused.err.splitlines()
+    assert (refused.code, refused.out, how_many(database)) == (2, "", 0)
+    assert first == "error: 41 rows are wrong:"
+    assert named == [
+        f"  standard input:{line}: delay: '90' has no unit: write 90s, 90m, 90h or 90d"
+        for line in range(2, 12)
+    ]
+    assert hidden == "  …and 31 more (nothing was queued)"
+    shown = llmctl("submit", "--dry-run", "--from", "-", "claude", "x", stdin=bad * 2)
+    assert (shown.code, shown.err.splitlines()[0]) == (2, "error: 2 rows are wrong:")
+
+
+def test_bad_rows_of_a_chunk_are_named_without_reading_the_next_one(llmctl: Llmctl, database: str) -> None:
+    rows = "{}\n" * 2 + '{"delay": 1}\n' * 2 + '{"delay": 2}\n' * 2
+    refused = llmctl("submit", "--from", "-", "claude", "x", "--chunk", "2", stdin=rows)
+    assert refused.err.startswith("error: 2 rows are wrong:\n  standard input:3: delay: '1' has no unit")
+    assert "2 tasks up to line 2 are queued" in refused.err
+    assert how_many(database) == 2
 
 
 def test_a_file_from_somebody_else_reads_no_file_and_chooses_no_directory_and_no_permission(

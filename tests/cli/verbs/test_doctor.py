@@ -32,3 +32,5 @@ def test_doctor_is_the_dispatchers_check(llmctl: Llmctl) -> None:
     findings = looked.json()
     assert isinstance(findings, list)
     assert {finding["subject"] for finding in findings} >= {"database", "work directory", "group claude-main"}
+    config = Path(llmctl.environment["LLMCTL_HOME"], "config.yaml")
+    assert findings[0] == {"level": "ok", "subject": "config", "what": str(config)}

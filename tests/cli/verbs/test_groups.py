@@ -1,5 +1,7 @@
 """`llmctl group` and `llmctl limit`."""
 
+import re
+
 import msgspec
 import psycopg
 import pytest
@@ -9,6 +11,10 @@ from tests.sql.client import Client
 from tests.sql.clock import Clock
 
 pytestmark = one_postgres
+
+
+def rows_of(printed: Finished) -> list[dict[str, object]]:
+    return msgspec.convert(printed.json(), list[dict[str, object]])
 
 
 def group(llmctl: Llmctl, name: str) -> dict[str, object]:
@@ -93,10 +99,10 @@ def test_a_secret_is_refused_and_not_repeated(llmctl: Llmctl, arguments: list[st
 
 def test_set_changes_what_is_given_and_nothing_else(llmctl: Llmctl) -> None:
     llmctl.ok("group", "add", "gemini", "x", "--env", "A=1", "--env", "B=2", "--config-home", "/home/x")
-    assert llmctl.ok("group", "set", "gemini-x", "--max", "7") == "group gemini-x changed"
+    assert llmctl.ok("group", "set", "gemini-x", "--max", "5") == "group gemini-x changed"
     llmctl.ok("group", "set", "gemini-x", "--env", "B=3", "--env", "C=4", "--unset", "A", "--host", "h")
     changed = group(llmctl, "gemini-x")
-    assert changed["max_concurrent"] == 7
+    assert changed["max_concurrent"] == 5
     assert changed["env_vars"] == {"B": "3", "C": "4"}
     assert (changed["config_home"], changed["hosts"]) == ("/home/x", ["h"])
 
@@ -168,6 +174,7 @@ def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDis
         (["set", "tool:claude", "x"], 2, "'x' is not a valid int"),
         (["set", "tool:claude", "99999999999"], 2, "is not in the range"),
         (["set", "tool:claude"], 2, "Missing argument"),
+        (["set", "tool:cluade", "2"], 2, "'cluade' is not a known tool: expected claude, codex, gemini"),
         (["rm", "tenant:nobody"], 3, "there is no limit 'tenant:nobody'"),
     ],
 )
@@ -177,6 +184,72 @@ def test_a_limit_that_cannot_be_right_is_refused(
     refused = llmctl("limit", *arguments)
     assert (refused.code, refused.out) == (code, "")
     assert complaint in refused.err
+
+
+def test_slots_that_the_limit_of_their_tool_keeps_from_use_are_named_with_the_way_to_raise_it(
+    llmctl: Llmctl,
+) -> None:
+    remark = (
+        "at most 3 claude agents run at a time, although the groups have 6 slots: limit tool:claude is 3; "
+        "`llmctl limit set tool:claude 6` raises it\n"
+    )
+    added = llmctl("group", "add", "claude", "work", "--max", "4")
+    assert (added.code, added.out, added.err) == (0, "group claude-work added\n", remark)
+    assert llmctl("group", "list").err == remark
+    assert llmctl("group", "list", "-o", "json").err == ""
+    assert llmctl("group", "set", "claude-work", "--env", "A=b").err == ""
+    assert llmctl("group", "set", "codex-main", "--max", "3").err == ""
+    llmctl.ok("limit", "set", "tool:claude", "6")
+    assert llmctl("group", "set", "claude-work", "--max", "4").err == ""
+    assert "have 7 slots" in llmctl("group", "set", "claude-work", "--max", "5").err
+
+
+def test_several_groups_are_steered_at_once_and_one_that_fails_does_not_stop_the_others(
+    llmctl: Llmctl,
+) -> None:
+    mixed = llmctl("group", "pause", "nope", "codex-main")
+    assert (mixed.code, mixed.out) == (3, "group codex-main paused\n")
+    assert mixed.err == "error: there is no worker group 'nope'; there are claude-main, codex-main\n"
+    assert llmctl.ok("group", "pause", "--all") == "group claude-main paused\ngroup codex-main paused"
+    assert (
+        llmctl.ok("group", "resume", "claude-main", "codex-main", "-o", "name") == "claude-main\ncodex-main"
+    )
+    cooled = msgspec.json.decode(llmctl.ok("group", "cool", "-a", "--for", "1h", "-o", "json"))
+    assert [(row["group_name"], row["state"]) for row in cooled] == [
+        ("claude-main", "cooling"),
+        ("codex-main", "cooling"),
+    ]
+    llmctl.ok("group", "clear-cooldown", "-a")
+    assert [group(llmctl, name)["state"] for name in ("claude-main", "codex-main")] == ["open", "open"]
+    for verb in ("pause", "resume", "clear-cooldown"):
+        for wrong in ([], ["claude-main", "--all"]):
+            refused = llmctl("group", verb, *wrong)
+            assert (refused.code, refused.out) == (2, "")
+            assert "name the groups, or give --all for all of them" in refused.err
+
+
+def test_what_changes_groups_and_limits_prints_them_for_programs(llmctl: Llmctl) -> None:
+    assert llmctl("group", "add", "gemini", "team", "-o", "name").out == "gemini-team\n"
+    [changed] = rows_of(llmctl("group", "set", "gemini-team", "--max", "2", "-o", "json"))
+    assert changed["max_concurrent"] == 2
+    [removed] = rows_of(llmctl("group", "rm", "gemini-team", "-o", "json"))
+    assert removed["group_name"] == "gemini-team"
+    expected = [{"scope": "queue:q", "current_concurrent": 0, "max_concurrent": 2}]
+    assert llmctl("limit", "set", "queue:q", "2", "-o", "json").json() == expected
+    assert llmctl("limit", "rm", "queue:q", "-o", "name").out == "queue:q\n"
+
+
+def test_a_pause_hides_no_cool_down_and_a_second_pause_keeps_the_reason(llmctl: Llmctl) -> None:
+    llmctl.ok("group", "cool", "claude-main", "--for", "2h")
+    llmctl.ok("group", "pause", "claude-main", "--reason", "new card")
+    llmctl.ok("group", "pause", "claude-main")
+    listed = llmctl.ok("group", "list")
+    assert re.search(r"paused \(new card\); cools down for (2 h 0 min|1 h 59 min)", listed), listed
+    llmctl.ok("group", "pause", "claude-main", "--reason", "moved")
+    assert group(llmctl, "claude-main")["reason"] == "moved"
+    llmctl.ok("group", "resume", "claude-main")
+    llmctl.ok("group", "pause", "claude-main")
+    assert group(llmctl, "claude-main")["reason"] is None
 
 
 def test_an_account_cools_down_until_a_time_and_no_longer_when_somebody_says_so(llmctl: Llmctl) -> None:
@@ -254,6 +327,8 @@ def test_stats_sum_up_runs_and_tell_paid_from_notional(llmctl: Llmctl, dispatche
         "OK",
         "FAILED",
         "LIMITED",
+        "CANCELED",
+        "INTERRUPTED",
         "RAN",
         "IN",
         "CACHED",
@@ -261,8 +336,8 @@ def test_stats_sum_up_runs_and_tell_paid_from_notional(llmctl: Llmctl, dispatche
         "COST",
         "NOTIONAL",
     ]
-    assert claude.split() == ["claude", "1", "1", "0", "0", "2", "s", "1.2k", "30", "$0.25"]
-    assert codex.split() == ["codex", "1", "0", "1", "0", "2", "s"]
+    assert claude.split() == ["claude", "1", "1", "0", "0", "0", "0", "2", "s", "1.2k", "30", "$0.25"]
+    assert codex.split() == ["codex", "1", "0", "1", "0", "0", "0", "2", "s"]
     assert llmctl.ok("stats", "--by", "day", "--since", "1d", "-o", "jsonl").count("\n") == 0
 
 
@@ -298,7 +373,7 @@ def test_what_waits_for_a_budget_says_so_in_every_view(
     assert sentence in llmctl.ok("ls")
     assert sentence in llmctl.ok("show", waiting)
     assert "budget ($1.50 of $1.00 spent today)" in llmctl.ok("group", "ls")
-    [listed] = msgspec.json.decode(llmctl.ok("ls", "--status", "queued", "-o", "json"))
+    [listed] = msgspec.json.decode(llmctl.ok("ls", "-s", "waiting", "-o", "json"))
     assert listed["wait_reason"] == "budget"
     assert msgspec.json.decode(llmctl.ok("show", waiting, "-o", "json"))["wait_reason"] == "budget"
     watched = llmctl.ok("watch")

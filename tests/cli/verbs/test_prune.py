@@ -1,10 +1,14 @@
 """`llmctl prune`, and what the other verbs say of what was pruned."""
 
 import base64
+import re
 
+import psycopg
 import pytest
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
+from tests.cli.input.bulk import how_many
+from tests.cli.terminal import terminal
 
 pytestmark = one_postgres
 
@@ -25,8 +29,8 @@ def old(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> str:
 
 
 def test_prune_deletes_what_is_old_and_says_how_much(llmctl: Llmctl, old: str) -> None:
-    assert llmctl.ok("prune", "--older-than", "101d").startswith("0 tasks with 0 runs deleted")
-    assert llmctl.ok("prune", "--older-than", "90d") == "1 tasks with 1 runs deleted: about 9 B"
+    assert llmctl.ok("prune", "--older-than", "101d") == "0 tasks with 0 runs (about 0 B) deleted"
+    assert llmctl.ok("prune", "--older-than", "90d", "-y") == "1 task with 1 run (about 9 B) deleted"
     assert llmctl.ok("ls", "-o", "csv").count("\n") == 1
     assert llmctl.ok("result", str(int(old) + 1)) == "young"
 
@@ -34,9 +38,43 @@ def test_prune_deletes_what_is_old_and_says_how_much(llmctl: Llmctl, old: str) -
 def test_a_dry_run_says_the_same_and_deletes_nothing(llmctl: Llmctl, old: str) -> None:
     expected = {"tasks": 1, "runs": 1, "bytes": 9}
     assert llmctl("prune", "--older-than", "90d", "--dry-run", "-o", "json").json() == expected
-    assert llmctl.ok("prune", "--older-than", "90d", "--dry-run").startswith("1 tasks with 1 runs would be")
+    assert (
+        llmctl.ok("prune", "--older-than", "90d", "--dry-run")
+        == "1 task with 1 run (about 9 B) would be deleted"
+    )
     assert llmctl.ok("result", old) == "done"
-    assert llmctl("prune", "--older-than", "90d", "-o", "json").json() == expected
+    assert llmctl("prune", "--older-than", "90d", "-y", "-o", "json").json() == expected
+
+
+@pytest.mark.parametrize(("reply", "code"), [("n\r", 1), ("\r", 1), ("y\r", 0)])
+def test_in_a_terminal_prune_asks_before_it_deletes(
+    llmctl: Llmctl, database: str, old: str, reply: str, code: int
+) -> None:
+    with terminal(llmctl, "prune", "--older-than", "90d") as asking:
+        asking.until_shown("Delete 1 task with 1 run (about 9 B) for good? [y/N]")
+        assert how_many(database) == 2
+        asking.type(reply)
+        assert asking.ended() == code
+    assert how_many(database) == 2 - (code == 0)
+
+
+def test_in_a_terminal_prune_shows_how_far_it_is(llmctl: Llmctl, database: str) -> None:
+    llmctl("submit", "--from", "-", "claude", "x", stdin="{}\n" * 10_000)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE tasks SET status = 'canceled', finished_at = now() - interval '100 days'")
+    with terminal(llmctl, "prune", "--older-than", "90d", "-y") as pruning:
+        pruning.until("the bar", lambda _: re.search(r"\d tasks deleted", pruning.seen) is not None)
+        assert pruning.ended() == 0
+    assert pruning.screen()[-1] == "10,000 tasks with 0 runs (about 10.0 kB) deleted"
+
+
+def test_where_nobody_can_be_asked_prune_wants_a_yes(llmctl: Llmctl, old: str) -> None:
+    refused = llmctl("prune", "--older-than", "90d")
+    assert (refused.code, refused.out) == (2, "")
+    assert "Delete 1 task" in refused.err
+    assert "-y" in refused.err
+    assert llmctl.ok("result", old) == "done"
 
 
 def test_prune_takes_no_default_for_how_old(llmctl: Llmctl, old: str) -> None:
@@ -49,7 +87,7 @@ def test_prune_takes_no_default_for_how_old(llmctl: Llmctl, old: str) -> None:
 
 @pytest.mark.parametrize("verb", ["show", "logs", "result", "runs", "retry", "wait"])
 def test_every_verb_says_that_a_task_may_have_been_pruned(llmctl: Llmctl, old: str, verb: str) -> None:
-    llmctl.ok("prune", "--older-than", "90d")
+    llmctl.ok("prune", "--older-than", "90d", "-y")
     missing = llmctl(verb, old)
     assert missing.code == 3
     assert missing.err.startswith(f"error: there is no task {old}\nhint: it may have been pruned")

@@ -48,6 +48,10 @@ TABLE = (
     Line("HEAD", "/tasks/{number:int}/files/{path:path}", ALL, elsewhere=404),
     Line("POST", "/tasks/{number:int}/cancel", SUBMITTING, elsewhere=404),
     Line("POST", "/tasks/{number:int}/retry", SUBMITTING, elsewhere=404),
+    Line("POST", "/tasks/{number:int}/hold", SUBMITTING, elsewhere=404),
+    Line("POST", "/tasks/{number:int}/release", SUBMITTING, elsewhere=404),
+    Line("POST", "/tasks/{number:int}/top", SUBMITTING, elsewhere=404),
+    Line("PATCH", "/tasks/{number:int}", SUBMITTING, {"priority": 1}, 404),
     Line("POST", "/tasks/{number:int}/reply", SUBMITTING, {"prompt": "p"}, 404, good=409),
     Line("GET", "/groups", ALL),
     Line("GET", "/groups/{name:str}", ALL),
@@ -84,6 +88,8 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
         assert api.site.run_next() == number
     if line.path.endswith("/retry"):
         await api("POST", f"/tasks/{number}/cancel")
+    if line.path.endswith("/release"):
+        await api("POST", f"/tasks/{number}/hold")
     if line.method == "DELETE":
         await api("PUT", "/limits/tenant:acme", json={"max_concurrent": 1})
     path = (
@@ -94,6 +100,8 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
         .replace("{limit:path}", "tenant:acme")
     )
     answer = await api(line.method, path, None if role == "nobody" else role, *tenants, json=line.body)
+    if line.path.endswith("/top"):
+        await api("POST", f"/tasks/{number}/cancel")  # the next test claims its own task
     if answer.status_code in (401, 403) and line.method != "HEAD":
         problem(answer, answer.status_code, "LD401" if answer.status_code == 401 else "forbidden")
     return answer.status_code, answer.headers.get("content-type", "")

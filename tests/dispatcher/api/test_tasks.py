@@ -1,11 +1,15 @@
 """Reading tasks: lists, one task, waiting for a change, runs and results; and what may be done with them."""
 
+import dataclasses
 import json
 
 import httpx
+import psycopg
 import pytest
 import trio
 
+from dispatcher.api.application import application
+from dispatcher.api.gateway import open_gateway
 from tests.dispatcher.api.conftest import Api, one_postgres, problem
 
 pytestmark = [one_postgres, pytest.mark.anyio]
@@ -46,6 +50,21 @@ async def test_a_list_is_narrowed_by_everything_that_is_given(api: Api) -> None:
     assert await numbers(api, "queue=narrow&until=2020-01-01T00:00:00%2B01:00") == []
     assert await numbers(api, "queue=narrow&group=main") == []
     assert await numbers(api, "queue=narrow&tool=&state=&label=&since=") == [two, one]
+
+
+async def test_tasks_are_named_by_numbers_ranges_models_patterns_and_what_they_wait_for(api: Api) -> None:
+    one, two, three = [
+        await api.submit(queue="named", name=name, model=model)
+        for name, model in (("nightly-1", "opus"), ("nightly-2", "haiku"), ("nightly", None))
+    ]
+    held = await api.submit(queue="named", name="held", hold=True)
+    assert await numbers(api, f"task={one}-{three}") == [three, two, one]
+    assert await numbers(api, f"task={one}&task={three}") == [three, one]
+    assert await numbers(api, "queue=named&name=nightly-*") == [two, one]
+    assert await numbers(api, "queue=named&model=haiku") == [two]
+    assert await numbers(api, "queue=named&waiting=held") == [held]
+    assert await numbers(api, "queue=named&state=waiting&name=held") == [held]
+    assert "there is no task 987654321" in problem(await api("GET", "/tasks?task=987654321"), 404, "LD404")
 
 
 async def test_facets_show_what_another_choice_would_give(api: Api) -> None:
@@ -149,6 +168,85 @@ async def test_a_failed_task_says_why_there_is_no_answer(api: Api) -> None:
     assert problem(answer, 409, "LD409") == f"task {number} is failed: it broke"
 
 
+async def test_a_task_is_held_edited_released_and_moved_to_the_top(api: Api) -> None:
+    number = await api.submit(queue="steered", hold=True, labels={"a": "1", "b": "2"}, model="opus")
+    assert (await api("GET", f"/tasks/{number}")).json()["wait_reason"] == "held"
+    changes = {"prompt": "another", "model": None, "priority": 9, "labels": {"a": None, "c": "3"}}
+    edited = (await api("PATCH", f"/tasks/{number}", "producer", json=changes)).json()
+    assert (edited["prompt"], edited["model"], edited["priority"]) == ("another", None, 9)
+    assert edited["labels"] == {"b": "2", "c": "3"}
+    released = (await api("POST", f"/tasks/{number}/release", "producer")).json()
+    assert released["wait_reason"] is None
+    top = (await api("POST", f"/tasks/{number}/top", "producer")).json()
+    assert (top["priority"], "top" in top["actions"]) == (10, False)
+    held = (await api("POST", f"/tasks/{number}/hold", "producer")).json()
+    assert "release" in held["actions"]
+    await api("POST", f"/tasks/{number}/cancel")
+
+
+async def test_what_the_state_of_a_task_does_not_allow_is_a_conflict_that_says_why(api: Api) -> None:
+    number = await api.submit(queue="refused")
+    said = problem(await api("POST", f"/tasks/{number}/release"), 409, "LD409")
+    assert said == f"task {number} is not held"
+    await api("POST", f"/tasks/{number}/cancel")
+    for method, path, body in (
+        ("POST", "/hold", None),
+        ("POST", "/top", None),
+        ("PATCH", "", {"priority": 1}),
+    ):
+        said = problem(await api(method, f"/tasks/{number}{path}", json=body), 409, "LD409")
+        assert "only a queued task can be" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "edit needs changes"),
+        ({"tool": "codex"}, "tool"),
+        ({"priority": 10}, "priority"),
+        ({"priority": "high"}, "priority"),
+        ({"prompt": None}, "prompt"),
+        ({"prompt": ""}, "prompt"),
+    ],
+)
+async def test_changes_that_no_task_can_have_are_refused(
+    api: Api, changes: dict[str, object], sentence: str
+) -> None:
+    number = await api.submit(queue="refused", hold=True)
+    assert sentence in problem(await api("PATCH", f"/tasks/{number}", json=changes), 400, "LD400")
+
+
+async def test_many_tasks_are_edited_and_those_that_cannot_be_are_told(api: Api) -> None:
+    one, two = [await api.submit(queue="many", labels={"batch": "edit"}, hold=True) for _ in range(2)]
+    await api("POST", f"/tasks/{two}/cancel")
+    body = {
+        "action": "edit",
+        "select": {"labels": {"batch": "edit"}},
+        "changes": {"priority": 7, "model": "opus"},
+    }
+    done = (await api("POST", "/tasks/actions", "producer", json=body)).json()
+    assert (done["matched"], done["numbers"], done["refused"]) == (1, [one], [])
+    assert (await api("GET", f"/tasks/{one}")).json()["model"] == "opus"
+    body["select"] = {"tasks": [str(one), str(two)]}
+    done = (await api("POST", "/tasks/actions", "producer", json=body)).json()
+    assert [refused["number"] for refused in done["refused"]] == [two]
+    body |= {"action": "release", "changes": {"priority": 7}}
+    said = problem(await api("POST", "/tasks/actions", "producer", json=body), 400, "LD400")
+    assert "release takes no changes" in said
+
+
+async def test_stats_are_added_up_by_a_label_for_a_selection(api: Api) -> None:
+    for batch in ("x", "y", "y"):
+        number = await api.submit(queue="summed", labels={"batch": batch})
+        await api("POST", f"/tasks/{number}/top")
+        assert api.site.run_next() == number
+    rows = (await api("GET", "/stats?by=label:batch&queue=summed", "reader")).json()["items"]
+    assert [(row["key"], row["runs"]) for row in rows] == [("x", 1), ("y", 2)]
+    rows = (await api("GET", "/stats?by=queue&label=batch%3Dy", "reader")).json()["items"]
+    assert [(row["key"], row["runs"]) for row in rows] == [("summed", 2)]
+    problem(await api("GET", "/stats?by=label:"), 400, "LD400")
+
+
 async def test_cancel_and_retry_return_the_task_with_what_is_allowed_then(api: Api) -> None:
     number = await api.submit()
     canceled = (await api("POST", f"/tasks/{number}/cancel", "operator")).json()
@@ -232,3 +330,23 @@ async def test_json_without_its_media_type_is_refused(api: Api) -> None:
     number = await api.submit()
     answer = await api("POST", f"/tasks/{number}/cancel", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 200  # there is no body
+
+
+async def test_times_are_in_utc_whatever_the_zone_of_the_database_is(api: Api) -> None:
+    number = await api.submit(queue="zoned")
+    name = psycopg.sql.Identifier(api.site.settings.database.name)
+    change = psycopg.sql.SQL("alter database {} set timezone = 'Asia/Tokyo'").format(name)
+    api.site.db.connection.execute(change)
+    try:
+        async with open_gateway(api.site.settings) as gateway:
+            transport = httpx.ASGITransport(application(api.site.settings, gateway, api.changes))  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url=str(api.client.base_url)) as client:
+                answers = [
+                    (await dataclasses.replace(api, client=client)("GET", path)).json()
+                    for path in (f"/tasks/{number}", "/tasks?queue=zoned")
+                ]
+    finally:
+        api.site.db.connection.execute(psycopg.sql.SQL("alter database {} reset timezone").format(name))
+    one, [listed] = answers[0], answers[1]["items"]
+    assert one["created_at"] == listed["created_at"]
+    assert one["created_at"].endswith("Z")

@@ -139,10 +139,12 @@ def test_groups_and_limits_that_let_nothing_through_are_warned_of(
     db.limit("model:opus", 0)
     assert "none is running" in texts(work(database_settings), "warning")
     db.dispatcher("here", ["elsewhere", "empty"])
+    db.group("wide", tool="codex", slots=6)
+    db.dispatcher("there", ["wide", "paused"])
     assert texts(work(database_settings), "warning") == [
         "no running dispatcher serves it (its hosts: far-away)",
-        "no running dispatcher serves it",
         "is 0: its tasks wait for ever",
+        "is lower than the 6 slots of its groups: at most 5 agents run at a time",
         "has no slot: it takes no task",
         "is paused",
     ]

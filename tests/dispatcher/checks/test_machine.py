@@ -160,7 +160,10 @@ def test_servers_from_15_to_18_are_known(number: int, level: str) -> None:
 def test_an_embedded_server_that_is_older_than_its_programs_wants_a_restart() -> None:
     assert judge_running("18.6", "18.6") == []
     old = only(judge_running("18.5", "18.6"))
-    assert (old.level, "`dispatcher db stop`" in (old.remedy or "")) == ("warning", True)
+    assert (old.level, "`dispatcher db stop && dispatcher db start`" in (old.remedy or "")) == (
+        "warning",
+        True,
+    )
 
 
 @needs_root

@@ -25,7 +25,7 @@ class CommandLine:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         return subprocess.run(
             [*DISPATCHER, *arguments],
-            env={**inherited, "LLMCTL_HOME": str(self.home), **variables},
+            env={**inherited, "LLMCTL_HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home), **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -55,9 +55,20 @@ def test_the_life_of_the_embedded_server(dispatcher: CommandLine) -> None:
     assert (asked.stdout, asked.stderr) == ("0\n", "")
 
     assert dispatcher("db", "status").returncode == 0
-    assert dispatcher("db", "stop").returncode == 0
-    assert dispatcher("db", "stop").stderr == "the embedded server was not running\n"
-    assert "not running" in dispatcher("db", "status").stdout
+    stopped = dispatcher("db", "stop")
+    assert (stopped.returncode, stopped.stderr) == (
+        0,
+        "the embedded server has stopped; `dispatcher db start` starts it\n",
+    )
+    assert dispatcher("db", "stop").stderr.startswith("the embedded server was not running; ")
+    status = dispatcher("db", "status")
+    assert "not running: stopped on purpose; `dispatcher db start` starts it" in status.stdout
+    assert status.returncode == ExitCode.DATABASE
+    refused = dispatcher("migrate")
+    assert (refused.returncode, refused.stderr) == (
+        ExitCode.DATABASE,
+        "error: the embedded server was stopped on purpose: `dispatcher db start` starts it\n",
+    )
     assert dispatcher("db", "start").returncode == 0
     assert dispatcher("db", "status").returncode == 0
 
@@ -136,6 +147,11 @@ def test_what_cannot_be_meant_is_wrong_usage(
 def test_the_version_is_told(dispatcher: CommandLine) -> None:
     told = dispatcher("--version")
     assert (told.returncode, told.stdout, told.stderr) == (0, f"dispatcher {__version__}\n", "")
+
+
+def test_without_a_command_both_programs_print_their_help(dispatcher: CommandLine) -> None:
+    bare = dispatcher()
+    assert (bare.returncode, bare.stdout, bare.stderr) == (0, dispatcher("--help").stdout, "")
 
 
 @pytest.mark.parametrize("words", [[], ["db"]])

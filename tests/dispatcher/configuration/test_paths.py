@@ -11,7 +11,7 @@ from dispatcher.errors import UsageError
 def test_one_variable_moves_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMCTL_HOME", str(tmp_path))
     assert paths.home() == tmp_path
-    assert paths.default_config_file() == tmp_path / "config.yaml"
+    assert paths.config_files()[0] == tmp_path / "config.yaml"
 
 
 def test_without_it_the_directories_of_the_platform_are_used(
@@ -21,10 +21,10 @@ def test_without_it_the_directories_of_the_platform_are_used(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert paths.home() == tmp_path / ".local/share/llmctl"
-    assert paths.default_config_file() == tmp_path / ".config/llmctl/config.yaml"
+    assert paths.config_files() == [tmp_path / ".config/llmctl/config.yaml"]
 
 
-@pytest.mark.parametrize("place", [paths.home, paths.default_config_file])
+@pytest.mark.parametrize("place", [paths.home, paths.config_files])
 def test_without_a_home_nothing_is_guessed(place: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LLMCTL_HOME", raising=False)
     monkeypatch.delenv("HOME")

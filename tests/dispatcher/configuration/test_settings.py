@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.checks.checklist import check_config_file
 from dispatcher.configuration import settings
 from dispatcher.errors import UsageError
 from tests.dispatcher.configuration.files import complaint, load
@@ -16,6 +17,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in ("LLMCTL_CONFIG", "LLMCTL_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLMCTL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
 
 
 def test_the_example_of_the_design_is_understood(tmp_path: Path) -> None:
@@ -77,18 +79,31 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: {a: {account: x}}", "groups.a.tool is missing"),
         ("groups: {a: {tool: cluade}}", "groups.a.tool 'cluade' is not a known tool"),
         (
-            "execution: {timeout: 10m}",
-            "execution.timeout: expected `float`, got `str`; write a number of seconds",
+            "execution: {timeout: soon}",
+            "execution.timeout: 'soon' is not a length of time: expected a number with",
         ),
+        (
+            "execution: {timeout: [1]}",
+            "expected `float`, got `array`; write a length of time such as 10m, or a nu",
+        ),
+        (
+            "execution: {timeout: '10'}",
+            "expected `float`, got `str`; write a length of time such as 10m, or a num",
+        ),
+        ("execution: {timeout: 0s}", "execution.timeout: expected `float` > 0"),
         (
             "execution: {keep_sessions: .inf}",
             "execution.keep_sessions: expected `float` <= 10000000000.0; write",
         ),
+        ("retention: {output: 30 days}", "retention.output: '30 days' is not a length of time"),
         (
-            "retention: {output: 30d}",
-            "retention.output: expected `float | null`, got `str`; write a number of se",
+            "execution: {max_log_bytes: 20XB}",
+            "execution.max_log_bytes: '20XB' is not a size: expected a number with",
         ),
-        ("execution: {max_log_bytes: 20MB}", "got `str`; write a number of bytes, such as 1048576"),
+        (
+            "execution: {max_log_bytes: 1.5}",
+            "write a size such as 20MiB, or a number of bytes such as 1048576",
+        ),
         ("limits: {'tool:claude': 3000000000}", "limits.tool:claude: expected `int` <= 2147483647"),
         ("groups: {a: {tool: claude, max_concurrent: 3000000000}}", "max_concurrent: expected `int` <= 2147"),
         ("groups: [a]", "groups: expected keys and values, not a list"),
@@ -119,6 +134,24 @@ def test_the_defaults_of_the_design() -> None:
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in complaint(tmp_path, text)
+
+
+def test_lengths_of_time_and_sizes_have_units_or_are_plain_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEPT", "2d")
+    read = load(
+        tmp_path,
+        """
+        dispatcher: {lease_interval: 1m30s, heartbeat_interval: 0.5, grace: 0}
+        execution: {timeout: 2h, stall_timeout: null, keep_sessions: 1d, max_output_bytes: 1GB, max_log_bytes: 20MiB}
+        retention: {tasks: "${KEPT}", output: "${OUTPUT:-86400}", interval: 3600}
+        """,
+    )
+    assert (read.dispatcher.lease_interval, read.dispatcher.heartbeat_interval) == (90, 0.5)
+    assert (read.execution.timeout, read.execution.keep_sessions) == (7200, 86_400)
+    assert (read.execution.max_output_bytes, read.execution.max_log_bytes) == (10**9, 20 * 2**20)
+    assert (read.retention.tasks, read.retention.output) == (2 * 86_400, 86_400)
 
 
 def test_a_work_directory_in_a_home_that_nobody_has_is_named(tmp_path: Path) -> None:
@@ -155,16 +188,20 @@ def test_a_file_that_may_not_be_looked_for_is_named(
             as_user(NOBODY, settings.load)
 
 
-def test_the_option_comes_before_the_variable_and_the_variable_before_the_home(
+def test_the_option_comes_first_then_the_variable_then_the_home_and_then_the_users_own_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("option", "variable", "home"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.yaml").write_text(f"database: {{name: from_{name}}}")
-    assert settings.load().database.name == "from_home"
-    monkeypatch.setenv("LLMCTL_CONFIG", str(tmp_path / "variable/config.yaml"))
-    assert settings.load().database.name == "from_variable"
-    assert settings.load(tmp_path / "option/config.yaml").database.name == "from_option"
+    assert check_config_file().what == (
+        f"no config.yaml: looked at {tmp_path}/home/config.yaml and {tmp_path}/user/llmctl/config.yaml"
+    )
+    for name in ("user/llmctl", "home", "variable", "option"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.yaml").write_text(f"database: {{name: {name}}}")
+        if name == "variable":
+            monkeypatch.setenv("LLMCTL_CONFIG", str(tmp_path / "variable/config.yaml"))
+        option = tmp_path / "option/config.yaml" if name == "option" else None
+        assert settings.load(option).database.name == name
+        assert check_config_file(option).what == str(tmp_path / name / "config.yaml")
 
 
 def test_a_config_file_in_the_current_directory_is_not_read(

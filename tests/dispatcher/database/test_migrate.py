@@ -82,6 +82,16 @@ def test_everything_is_applied_once_and_in_order(empty_database: Settings, sourc
     ]
 
 
+def test_each_migration_is_told_as_soon_as_it_is_done(empty_database: Settings, source: Source) -> None:
+    told: list[tuple[str, object]] = []
+
+    def tell(name: str) -> None:
+        told.append((name, ask(empty_database, "select count(*) from schema_migrations")))
+
+    migrate(empty_database, source.schema(), tell)
+    assert told == [("0001_things.sql", [(1,)]), ("0002_more.sql", [(2,)])]
+
+
 def test_a_missing_database_is_created_in_utf8(postgres_server: PostgresServer, source: Source) -> None:
     settings = postgres_server.settings('a "new" database')
     try:

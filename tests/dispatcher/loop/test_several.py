@@ -297,3 +297,22 @@ def test_a_hang_up_changes_the_bounds_of_output_for_runs_that_begin_then(site: S
 def _as_dict(value: object) -> dict[str, object]:
     assert isinstance(value, dict)
     return value
+
+
+def test_a_limit_below_the_slots_of_its_groups_is_logged_at_the_start_and_when_the_file_is_read_again(
+    site: Site,
+) -> None:
+    event = "the limit of a tool is lower than the slots of its groups"
+    site.configure("limits", **{"tool:sh": 3})
+    dispatcher = site.start()
+    told = dispatcher.wait_for(event, tool="sh", limit=3, slots=4)
+    assert told["remedy"] == "llmctl limit set tool:sh 4"
+    site.config["limits"] = {"tool:sh": 2}
+    site.write_config()
+    dispatcher.signal(signal.SIGHUP)
+    dispatcher.wait_for(event, tool="sh", limit=2, slots=4)
+    site.config["limits"] = {"tool:sh": 4}
+    site.write_config()
+    dispatcher.signal(signal.SIGHUP)
+    dispatcher.wait_for("configuration taken over", times=2)
+    assert len(dispatcher.log(event)) == 2

@@ -26,7 +26,14 @@ LIMITED = Outcome(error_class="limit", error_message="limited")
         (FAILED, ENDED, False, "", "agent_error"),
         (FAILED, Reading("ended", exit_code=2, complaint="no such directory"), False, "", "spawn_failed"),
         (FAILED, Reading("ended", exit_code=137, complaint="Killed"), False, "", "agent_error"),
-        (FAILED, Reading("ended", exit_code=127), False, "llmctl-run: 5: x: not found", "spawn_failed"),
+        (FAILED, Reading("ended", exit_code=127), False, "llmctl-run: 5: x: not found", "unusable_here"),
+        (
+            FAILED,
+            Reading("ended", exit_code=126),
+            False,
+            "llmctl-run: 5: x: Argument list too long",
+            "spawn_failed",
+        ),
         (FAILED, Reading("ended", exit_code=127), False, "my script: x: not found", "agent_error"),
     ],
 )

@@ -1,6 +1,7 @@
 """A task's way through a real dispatcher: answers, files, retries, refusals, times, order."""
 
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -174,37 +175,13 @@ _ALONE = "mkdir $SITE/{0} && echo alone || echo {0} >>$SITE/journal; rmdir $SITE
 
 
 def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
-    not_executable = site.directory / "notes.txt"
-    not_executable.write_text("#!/bin/sh\n")
     project = site.directory / "project"
     project.mkdir()
     (project / "one").symlink_to("two")
     (project / "two").symlink_to("one")
     roots = [str(project), "~no-such-user/projects", str(project / "one"), str(site.work_dir)]
     site.configure("security", allowed_roots=roots)
-    site.configure(
-        "tools",
-        absent={"argv": ["no-such-agent"]},
-        unexecutable={"argv": [str(not_executable)]},
-        no_interpreter={"argv": [str(_script(site.directory / "broken", "#!/no/such/interpreter\n"))]},
-        elsewhere={"argv": ["cat"]},
-    )
-    site.configure(
-        "groups",
-        absent={"tool": "absent"},
-        unexecutable={"tool": "unexecutable"},
-        no_interpreter={"tool": "no_interpreter"},
-        elsewhere={"tool": "elsewhere"},
-    )
-    del site.config["tools"]["elsewhere"], site.config["groups"]["elsewhere"]
     refused = {
-        site.submit("hello", tool="absent"): (
-            "spawn_failed",
-            f"or not on its dispatcher's PATH ({os.environ['PATH']})",
-        ),
-        site.submit("hello", tool="unexecutable"): ("spawn_failed", "is not installed"),
-        site.submit("hello", tool="no_interpreter"): ("spawn_failed", "could not be started"),
-        site.submit("hello", tool="elsewhere"): ("spawn_failed", "describe it under tools:"),
         site.submit("hello", permission="full"): ("permission_denied", "allow_dangerous_flags"),
         site.submit("hello", workdir="/no/such/place"): ("spawn_failed", "/no/such/place"),
         site.submit("hello", workdir="/usr"): ("permission_denied", "allowed_roots"),
@@ -231,37 +208,54 @@ def test_what_cannot_be_started_says_why_and_others_go_on(site: Site) -> None:
     assert site.sql("SELECT * FROM check_counters()") == []
 
 
-def test_an_account_whose_key_or_home_is_missing_pauses_and_fails_none_of_its_tasks(site: Site) -> None:
+def test_a_group_for_which_this_host_lacks_something_is_closed_and_none_of_its_tasks_fails(
+    site: Site,
+) -> None:
     fifo = site.directory / "fifo"
     os.mkfifo(fifo, 0o600)
+    not_executable = site.directory / "notes.txt"
+    not_executable.write_text("#!/bin/sh\n")
+    broken = _script(site.directory / "broken", "#!/no/such/interpreter\n")
     reasons = {
         "keyless": "API_KEY is env:NOT_SET_ANYWHERE, but the dispatcher has no variable NOT_SET_ANYWHERE",
         "nobodys_key": "API_KEY: cannot read ~no-such-user/key",
         "fifo_key": f"API_KEY: {fifo} is not a regular file",
         "homeless": "'~no-such-user/home' names a home directory that does not exist",
+        "absent": "no-such-agent is not installed on this host, or not on its dispatcher's PATH (",
+        "unexecutable": f"{not_executable} is not installed on this host",
+        "no_interpreter": "could not be started: llmctl-run",
+        "unknown": "this dispatcher does not know how to call unknown: describe it under tools:",
     }
-    site.configure("tools", **{tool: {"argv": ["cat"]} for tool in reasons})
+    programs = {
+        "absent": "no-such-agent",
+        "unexecutable": str(not_executable),
+        "no_interpreter": str(broken),
+    }
+    site.configure("tools", **{tool: {"argv": [programs.get(tool, "cat")]} for tool in reasons})
     site.configure(
         "groups",
+        **{tool: {"tool": tool} for tool in (*programs, "unknown")},
         keyless={"tool": "keyless", "env": {"API_KEY": "env:NOT_SET_ANYWHERE"}},
         nobodys_key={"tool": "nobodys_key", "env": {"API_KEY": "file:~no-such-user/key"}},
         fifo_key={"tool": "fifo_key", "env": {"API_KEY": f"file:{fifo}"}},
         homeless={"tool": "homeless", "config_home": "~no-such-user/home"},
     )
+    del site.config["tools"]["unknown"], site.config["groups"]["unknown"]
     tasks = {tool: [site.submit("hello", tool=tool, max_attempts=1) for _ in range(3)] for tool in reasons}
     fine = site.submit("echo fine")
 
     site.start()
-    site.wait_until(lambda: len(site.sql("SELECT FROM list_groups() WHERE state = 'paused'")) == 4)
+    site.wait_until(lambda: len(site.sql("SELECT FROM list_groups() WHERE state = 'paused'")) == len(reasons))
     site.wait_for("succeeded", fine)
 
+    host = socket.gethostname()
     for tool, reason in reasons.items():
-        assert [(site.task(task)["status"], site.task(task)["attempt"]) for task in tasks[tool]] == [
-            ("queued", 0)
-        ] * 3
-        [group] = site.sql("SELECT state, reason FROM list_groups() WHERE group_name = %s", tool)
-        assert group["state"] == "paused"
-        assert str(group["reason"]).startswith(f"worker group {tool}: {reason}")
+        site.wait_for("queued", *tasks[tool])
+        assert {site.task(task)["attempt"] for task in tasks[tool]} == {0}
+        [group] = site.sql("SELECT reason FROM list_groups() WHERE group_name = %s", tool)
+        assert group["reason"].startswith(f"cannot run on {host}: {reason}"), group
+        assert group["reason"].endswith(f"; `llmctl group resume {tool}` tries again")
+    assert site.sql("SELECT * FROM check_counters()") == []
 
 
 def test_a_task_may_work_in_a_directory_of_its_choice_more_than_once(site: Site) -> None:

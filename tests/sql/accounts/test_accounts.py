@@ -1,5 +1,6 @@
 """What an account's limits and refusals do to its group and to the tasks that wait for it."""
 
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -373,7 +374,7 @@ def test_a_session_that_cannot_go_on_costs_no_attempt_and_the_task_starts_over(
     db.finish(me, claim_one(db, me), "invalid_request")
     assert (db.status(task.number), attempt(db, task.number)) == (("queued", "retry"), 0)
 
-    time.passes(300)
+    time.passes(375)
     again = claim_one(db, me)
     assert again.answer["session_id"] is None
     db.finish(me, again, "invalid_request")
@@ -561,3 +562,32 @@ def test_stats_tell_what_was_paid_from_what_a_subscription_covered(db: Client, m
     assert db.rows("select key from stats('day', clock() + interval '1 second')") == []
     with refused("LD400", "'colour' is not a valid grouping"):
         db.rows("select stats('colour')")
+
+
+def test_an_account_that_is_removed_and_added_again_has_spent_what_it_had(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    db.run("select put_group('main', 'claude', 'main', 1, p_daily_budget_usd => 1)")
+    db.submit()
+    db.finish(me, claim_one(db, me), cost_usd=2.5)
+    db.run("select remove_group('main')")
+    db.run("select put_group('again', 'claude', 'main', 1, p_daily_budget_usd => 1)")
+    db.run("select put_group('other', 'claude', 'other', 1, p_daily_budget_usd => 1)")
+    rows = db.rows("select group_name, state, spent_usd from list_groups() where tool = 'claude' order by 1")
+    assert rows == [("again", "budget", Decimal("2.5")), ("other", "open", 0)]
+
+    time.passes(24 * HOUR)
+    assert db.one("select state, spent_usd from list_groups() where group_name = 'again'") == ("open", 0)
+    db.run("select remove_group('again')")
+    db.run("select put_group('again', 'claude', 'main', 1, p_daily_budget_usd => 1)")
+    assert db.one("select state, spent_usd from list_groups() where group_name = 'again'") == ("open", 0)
+
+
+def test_tools_whose_limit_is_below_their_slots_are_listed(db: Client) -> None:
+    assert db.rows("select * from capped_tools()") == []
+    db.group("one", slots=2)
+    db.group("two", account="two", slots=2)
+    db.group("three", tool="codex", slots=5)
+    assert db.rows("select * from capped_tools()") == [("claude", 4, 3)]
+    db.run("select set_limit('tool:claude', 4)")
+    assert db.rows("select * from capped_tools()") == []

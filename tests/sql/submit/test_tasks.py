@@ -191,3 +191,36 @@ def test_a_task_whose_time_has_come_waits_for_what_all_others_wait_for(
     db.run("select close_dispatcher(%s)", dispatcher)
     assert str(why()).startswith("no dispatcher is running")
     assert db.status(1)[0] == "queued"
+
+
+def test_results_say_what_came_of_each_task_that_is_named(db: Client) -> None:
+    me = db.dispatcher()
+    db.group("main", slots=5)
+    good, bad, waiting = (
+        db.submit("a", name="first"),
+        db.submit("b", max_attempts=1),
+        db.submit("c", delay_s=60),
+    )
+    first, second = db.claim(me).runs
+    db.finish(me, first, final_text="the answer")
+    db.finish(me, second, "empty_result", error_message="no answer came")
+    assert db.rows(
+        "select number, name, status, why, error_class, error_message, result ->> 'text' from read_results(%s)",
+        [str(waiting.number), str(good.id), str(good.number), str(bad.number)],
+    ) == [
+        (good.number, "first", "succeeded", None, None, None, "the answer"),
+        (bad.number, None, "failed", None, "empty_result", "no answer came", None),
+        (waiting.number, None, "queued", "scheduled to start in 60 s", None, None, None),
+    ]
+    with refused("LD404"):
+        db.rows("select * from read_results('{4711}')")
+
+
+def test_results_come_in_parts_when_they_are_large(db: Client) -> None:
+    numbers = db.submit_some(5)
+    db.run(
+        "update tasks set result = jsonb_build_object('text', (select string_agg(md5(random()::text), '')"
+        " from generate_series(1, 240000)))"
+    )  # 7.7 MB each, as nothing of it repeats
+    assert db.rows("select number from read_results(%s)", list(map(str, numbers))) == [(1,), (2,), (3,)]
+    assert db.rows("select number from read_results(%s)", list(map(str, numbers[3:]))) == [(4,), (5,)]

@@ -106,6 +106,7 @@ OF_ANOTHER: list[LiteralString] = [
     "select * from list_files('1')",
     "select * from read_file('1', 'in.txt')",
     "select * from task_states('{1}')",
+    "select * from read_results('{1}')",
     "select why_waiting('1')",
     "select cancel_task('1')",
     "select retry_task('1')",
@@ -202,7 +203,8 @@ ALL_VIEWS: list[LiteralString] = [
     for view in (
         "count_tasks()", "list_active()", "list_dispatchers()", "list_files('2')", "list_groups()", "list_limits()",
         "list_runs('2')", "list_tasks()", "log_state('2')", "read_file('2', 'in.txt')", "read_output('2', 1, 'stdout')",
-        "show_task('2')", "stats('group')", "stats('tenant')", "task_states('{2}')", "why_waiting('2')",
+        "read_results('{2}')", "show_task('2')", "stats('group')", "stats('tenant')", "task_states('{2}')",
+        "why_waiting('2')",
     )
 ]  # fmt: skip
 

@@ -7,6 +7,7 @@ import subprocess
 import psycopg
 import pytest
 
+from sql.output_rows import TaskResult
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 
 pytestmark = one_postgres
@@ -61,7 +62,7 @@ def test_result_as_json(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     dispatcher.run(final_text="yes", cost_usd=0.5)
     told = llmctl("result", number, "-o", "json").json()
     assert isinstance(told, dict)
-    assert sorted(told) == ["error_class", "error_message", "id", "number", "result", "status"]
+    assert tuple(told) == TaskResult.__struct_fields__
     assert told["result"]["text"] == "yes"
 
 
@@ -75,7 +76,7 @@ def test_wait_ends_when_the_last_task_has_and_reports_each(
         dispatcher.finish(first, final_text="yes")
         dispatcher.finish(second, error_class="agent_error", error_message="no")
         out, err = waiting.communicate(timeout=30)
-    assert (waiting.returncode, err) == (1, "")
+    assert (waiting.returncode, err) == (1, f"1 succeeded, 1 failed ({bad})\n")
     assert out == f"task {good} succeeded\ntask {bad} failed: no\n"
     assert llmctl("wait", good).code == 0
 
@@ -220,7 +221,7 @@ def test_submit_wait_of_a_canceled_task_fails(llmctl: Llmctl, dispatcher: Played
 
 
 def test_submit_wait_has_a_timeout_and_leaves_the_task(llmctl: Llmctl) -> None:
-    late = llmctl("submit", "claude", "x", "--wait", "--wait-timeout", "1")
+    late = llmctl("submit", "claude", "x", "--wait", "--wait-timeout", "1s")
     assert (late.code, late.out) == (124, "")
     assert llmctl("result", "1").code == 8
 

@@ -29,6 +29,33 @@ def test_quiet_prints_the_bare_number(llmctl: Llmctl) -> None:
     assert llmctl.ok("enqueue", "claude", "x", "-q").isdecimal()
 
 
+@pytest.mark.parametrize("submit", [["submit", "claude", "x"], ["submit", "--from", "-", "claude", "x"]])
+def test_the_name_of_a_task_is_its_number(llmctl: Llmctl, submit: list[str]) -> None:
+    for given in (["-o", "name"], ["-q"]):
+        assert llmctl.ok(*submit, *given, stdin="{}\n").isdecimal()
+
+
+def test_the_name_of_a_reply_is_its_number(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    number = llmctl.submit("claude", "x")
+    dispatcher.run(final_text="yes", session_id="5e55")
+    replied = llmctl.ok("reply", number, "and then?", "-o", "name")
+    assert int(replied) == int(number) + 1
+
+
+def test_a_task_can_be_held_from_the_start(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    said = llmctl.ok("submit", "claude", "x", "--hold")
+    assert said.startswith("task 1 queued: held")
+    rows = '{"n": 1, "hold": true}\n{"n": 2, "hold": "no"}\n'
+    llmctl.ok("submit", "--from", "-", "claude", "{{n}}", "-o", "name", stdin=rows)
+    assert [run["number"] for run in dispatcher.claim()] == [3]
+    llmctl.ok("release", "1")
+    assert [run["number"] for run in dispatcher.claim()] == [1]
+    assert llmctl.ok("ls", "-s", "held", "-o", "name") == "2"
+    wrong = llmctl("submit", "--from", "-", "claude", "x", stdin='{"hold": "maybe"}\n')
+    assert wrong.code == 2
+    assert "'maybe' is not one of true, false" in wrong.err
+
+
 def test_a_task_that_can_start_at_once_says_no_more_than_its_number(
     llmctl: Llmctl, dispatcher: PlayedDispatcher
 ) -> None:
@@ -52,7 +79,7 @@ def test_every_option_arrives(llmctl: Llmctl) -> None:
                 "nightly",
             ),
             *("--label", "team=web", "--label", "why=a=b", "--output", "out/report.md", "--output", "log"),
-            *("--timeout", "2h", "--stall-timeout", "90", "--retries", "4", "--retry-delay", "1m30s"),
+            *("--timeout", "2h", "--stall-timeout", "90s", "--retries", "4", "--retry-delay", "1m30s"),
             *(
                 "--tenant",
                 "acme",
@@ -173,7 +200,6 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "Missing argument"),
         (["clade", "x"], "unknown tool 'clade'; known are claude, codex, gemini"),
         (["gemini", "x"], "no worker group serves tool gemini"),
         (["claude", "x", "--account", "other"], "no worker group serves tool claude with account 'other'"),
@@ -181,6 +207,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--priority", "99999999999"], "is not in the range"),
         (["claude", "x", "--priority", "high"], "'high' is not a valid int"),
         (["claude", "x", "--delay", "soon"], "'soon' is not a length of time"),
+        (["claude", "x", "--delay", "90"], "'90' has no unit: write 90s, 90m, 90h or 90d"),
         (["claude", "x", "--delay", "4000d"], "longer than ten years"),
         (["claude", "x", "--at", "25:00"], "'25:00' is not a time"),
         (["claude", "x", "--at", "tomorrow"], "'tomorrow' is not a time"),
@@ -190,7 +217,7 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "x", "--label", "alone"], "'alone' is not a label: expected KEY=VALUE"),
         (["claude", "x", "--label", "a=1", "--label", "a=2"], "the label a is given twice"),
         (["claude", "x", "--permission", "root"], "'root' is not one of"),
-        (["claude", "x", "--wait-timeout", "5"], "--wait-timeout needs --wait"),
+        (["claude", "x", "--wait-timeout", "5s"], "--wait-timeout needs --wait"),
         (["claude", "x", "--key", ""], "must not be empty"),
         (["claude", "x", "--queue", ""], "must not be empty"),
         (["claude", "x", "--tenant", "a\nb"], "must not hold control characters"),
@@ -206,6 +233,12 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude", "-f", "binary"], "the prompt in binary is not UTF-8"),
         (["claude", "-f", "nul"], "the prompt contains a NUL character"),
         (["claude", ""], "the prompt is empty"),
+        (["claude"], "standard input holds no prompt"),
+        (
+            ["Fix the bug"],
+            "'Fix the bug' is not a tool: expected claude, codex, gemini or a tool of config.yaml, and",
+        ),
+        ([], "there is no tool: expected claude, codex, gemini or a tool of config.yaml"),
         (["claude", "  \n"], "the prompt is empty"),
         (["claude", "fix", "the", "bug"], "unexpected extra argument"),
         (["claude", "x", "--nmae", "y"], "No such option: --nmae"),

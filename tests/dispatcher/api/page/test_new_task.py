@@ -48,7 +48,7 @@ async def test_everything_that_is_typed_reaches_the_task(browser: Open, site: Si
         tenant_id="acme",
         queue="q",
         output_files="report.md",
-        stall_timeout_s="90",
+        stall_timeout_s="90s",
         backoff_s="1m30s",
         idempotency_key="mine",
     )
@@ -203,7 +203,7 @@ async def test_another_task_fills_the_form(browser: Open, site: Site) -> None:
         "prompt": "\n<textarea>\u202e prompt",
         "name": "a name",
         "labels": "a=b",
-        "timeout_s": "60",
+        "timeout_s": "1m",
         "queue": "q",
         "permission": "read",
         "delay_s": "",

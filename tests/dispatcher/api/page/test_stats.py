@@ -41,7 +41,7 @@ async def test_a_day_has_its_numbers_and_every_day_its_place_in_the_charts(brows
         assert len({rect["x"] for rect in chart.all("rect")}) == 1
 
 
-@pytest.mark.parametrize("by", ["group", "tool", "model", "tenant"])
+@pytest.mark.parametrize("by", ["group", "tool", "model", "tenant", "queue"])
 async def test_keys_are_compared_by_bars(browser: Open, site: Site, by: str) -> None:
     site.db.submit(tenant_id="<b>", model='"x')
     site.run_next()
@@ -62,3 +62,25 @@ async def test_a_bad_grouping_or_time_is_told(browser: Open, query: str) -> None
     page = await browser("reader").get(f"/ui/stats?{query}")
     assert page.status == 400
     assert "expected" in page.problem
+
+
+async def test_labels_are_offered_and_lead_to_their_tasks(browser: Open, site: Site) -> None:
+    number = site.db.submit(labels={"batch": "a & b"}, priority=9).number
+    assert site.run_next() == number
+    person = browser("reader")
+    form = (await person.get("/ui/stats")).root.one("form", action="/ui/stats")
+    assert "label:batch" in [one["value"] for one in form.one("select", id="by").all("option")]
+    page = await person.get("/ui/stats?by=label:batch")
+    [address] = [one["href"] for one in page.root.one("tbody").all("a") if one.text == "a & b"]
+    tasks = await person.get(address)
+    assert [row["id"] for row in tasks.root.all("tr") if "data-row" in row] == [f"task-{number}"]
+
+
+async def test_canceled_and_interrupted_runs_are_told_apart(browser: Open, site: Site) -> None:
+    number = site.db.submit(queue="cut", priority=9).number
+    assert site.run_next("interrupted") == number
+    page = await browser("reader").get("/ui/stats?by=queue")
+    titles = [one.text for one in page.root.one("thead").all("th")]
+    [row] = [row for row in rows(page) if row[0] == "cut"]
+    cells = dict(zip(titles, row, strict=True))
+    assert (cells["Failed"], cells["Canceled"], cells["Interrupted"]) == ("0", "0", "1")

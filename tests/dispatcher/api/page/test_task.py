@@ -53,7 +53,7 @@ async def test_a_task_that_waits_says_why_and_what_was_asked(browser: Open, site
     assert settings.one(class_="chip")["href"] == "/ui/tasks?label=team%3Dweb%20%26%20co"
     assert settings.one(class_="bad-text").text == "full"
     assert "acme" in settings.text
-    assert buttons(page) == {"Cancel", "Run now"}
+    assert buttons(page) == {"Cancel", "Run now", "Hold", "To the top"}
     site.db.run("select cancel_task(%s)", str(number))
 
 
@@ -123,7 +123,7 @@ async def test_a_reply_sent_twice_is_queued_once(browser: Open, site: Site) -> N
 async def test_only_who_may_act_is_offered_buttons(browser: Open, site: Site, role: str) -> None:
     number = site.db.submit("p", delay_s=3600).number
     page = await browser(role).get(f"/ui/tasks/{number}")
-    assert buttons(page) == (set() if role == "reader" else {"Cancel", "Run now"})
+    assert buttons(page) == (set() if role == "reader" else {"Cancel", "Run now", "Hold", "To the top"})
     answer = await browser(role).post(f"/ui/tasks/{number}/cancel", [("back", "/ui/health")])
     assert answer.status == (403 if role == "reader" else 200)
     site.db.run("select cancel_task(%s)", str(number))

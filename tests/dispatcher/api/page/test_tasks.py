@@ -81,11 +81,20 @@ async def test_a_filter_that_is_not_valid_is_explained_and_nothing_typed_is_lost
 
 
 @pytest.mark.parametrize(
-    "query", ["state=nonsense", "since=yesterday", "before=x", "before=99999999999999999999"]
+    ("query", "status"),
+    [
+        ("state=nonsense", 400),
+        ("since=yesterday", 400),
+        ("before=x", 400),
+        ("before=99999999999999999999", 400),
+        ("waiting=nonsense", 400),
+        ("task=70-61", 400),
+        ("task=999999999", 404),
+    ],
 )
-async def test_no_query_breaks_the_page(browser: Open, query: str) -> None:
+async def test_no_query_breaks_the_page(browser: Open, query: str, status: int) -> None:
     page = await browser().get(f"/ui/tasks?{query}")
-    assert page.status == 400
+    assert page.status == status
     assert page.problem
 
 
@@ -149,6 +158,43 @@ async def test_canceled_tasks_are_retried_together(browser: Open, fresh: Site) -
     done = await person.send(preview.root.one("main").one("form"))
     assert done.heading == "2 tasks will be tried again"
     assert {fresh.db.status(number)[0] for number in numbers} == {"queued"}
+
+
+async def test_tasks_are_held_and_released_together(browser: Open, fresh: Site) -> None:
+    numbers = fresh.db.submit_some(2)
+    person = browser("producer")
+    for verb, waits, said in (("hold", "held", "2 tasks held"), ("release", None, "2 tasks released")):
+        bulk = (await person.get("/ui/tasks")).root.one("form", action="/ui/tasks/preview")
+        preview = await person.send(bulk, button=bulk.one("button", name="everything", value=verb))
+        assert preview.heading == f"{verb.capitalize()} 2 tasks?"
+        done = await person.send(preview.root.one("main").one("form"))
+        assert done.heading == said
+        assert {fresh.db.status(number)[1] for number in numbers} == {waits}
+
+
+async def test_more_filters_select_by_number_model_and_what_is_waited_for(browser: Open, fresh: Site) -> None:
+    one = fresh.db.submit(model="opus").number
+    two = fresh.db.submit(hold=True).number
+    person = browser("reader")
+    for query, expected in (
+        (f"task={one}-{two}", [two, one]),
+        ("model=opus", [one]),
+        ("waiting=held", [two]),
+        ("name=&task=&waiting=", [two, one]),
+    ):
+        assert shown(await person.get(f"/ui/tasks?{query}")) == expected
+    page = await person.get(f"/ui/tasks?task={one}&waiting=slot")
+    typed = dict(page.root.one("form", role="search").fields())
+    assert (typed["task"], typed["waiting"]) == (str(one), "slot")
+
+
+async def test_only_tasks_that_can_be_acted_on_are_ticked(browser: Open, fresh: Site) -> None:
+    fresh.db.submit()
+    ended = fresh.run_next()
+    waiting = fresh.db.submit(scheduled_at=LATER).number
+    page = await browser().get("/ui/tasks")
+    assert shown(page) == [waiting, ended]
+    assert [box["value"] for box in page.root.all("input", name="number")] == [str(waiting)]
 
 
 async def test_an_action_on_no_task_says_what_to_do(browser: Open, fresh: Site) -> None:

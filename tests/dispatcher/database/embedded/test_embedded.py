@@ -53,7 +53,7 @@ def new_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewSe
 
 
 def conninfo(server: EmbeddedServer) -> str:
-    return make_conninfo("", **server.parameters("postgres"))
+    return make_conninfo("", **server.place.parameters("postgres"))
 
 
 def ask(server: EmbeddedServer, question: str = "select 1") -> object:

@@ -1,0 +1,204 @@
+"""What all verbs that act on tasks do: act at once on tasks that are named, and ask before others are changed."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from cli.input.confirmation import confirm
+from cli.input.selectors import Selector
+from cli.show.output import TextOrJson, complain, say, to_json, write
+from cli.show.words import ranges, state_word
+from dispatcher.errors import ExitCode, WrongStateError
+
+if TYPE_CHECKING:
+    from cli.database.connection import Database
+    from sql.rows import BulkResult, Selection, TaskState
+
+
+class ActFormat(StrEnum):
+    TEXT = "text"
+    NAME = "name"
+    JSON = "json"
+
+
+def text_or_json(output: ActFormat) -> TextOrJson:
+    """Return the format of what is no number alone, such as a result."""
+    return TextOrJson.JSON if output is ActFormat.JSON else TextOrJson.TEXT
+
+
+ActFormatOption = Annotated[
+    ActFormat, typer.Option("-o", "--format", help="Print in this format; name is the numbers alone.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show which tasks it would be, but change nothing.")
+]
+
+
+class Words(NamedTuple):
+    verb: str
+    done: str
+    done_to_many: str
+
+
+class Action(StrEnum):
+    """The actions of act_on_tasks()."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    HOLD = "hold"
+    RELEASE = "release"
+    TOP = "top"
+    EDIT = "edit"
+
+    @property
+    def words(self) -> Words:
+        return _WORDS[self]
+
+
+_WORDS = {
+    Action.CANCEL: Words("cancel", "canceled", "canceled"),
+    Action.RETRY: Words("retry", "queued", "queued"),
+    Action.HOLD: Words("hold", "held", "held"),
+    Action.RELEASE: Words("release", "released", "released"),
+    Action.TOP: Words("put first", "goes first", "go first"),
+    Action.EDIT: Words("change", "changed", "changed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ActOptions:
+    yes: bool
+    dry_run: bool
+    output: ActFormat
+
+
+def act(
+    action: Action,
+    selector: Selector,
+    options: ActOptions,
+    changes: Mapping[str, object] | None = None,
+) -> ExitCode:
+    """Act on the selected tasks and report it; the exit code is 5 if a task that was named refuses.
+
+    Raises UsageError where nothing is selected, and what act_on_tasks() raises.
+    """
+    select = selector.required()
+    from cli.database.connection import opened
+
+    with opened() as db:
+        if options.dry_run:
+            return _report_plan(db, action, _planned(db, action, select, changes), options.output)
+        if selector.names_only or options.yes:
+            from sql import calls
+
+            result = db.call(calls.act_on_tasks(action.value, select, changes=changes))
+        else:
+            result = _confirmed(db, action, select, changes)
+        return _report(db, action, result, options.output, one_by_one=selector.names_only)
+
+
+def _planned(
+    db: "Database", action: Action, select: "Selection", changes: Mapping[str, object] | None
+) -> "BulkResult":
+    from sql import calls
+
+    return db.call(calls.act_on_tasks(action.value, select, dry_run=True, changes=changes))
+
+
+def _confirmed(
+    db: "Database", action: Action, select: "Selection", changes: Mapping[str, object] | None
+) -> "BulkResult":
+    """Act on as many tasks as somebody has agreed to; if there are others meanwhile, ask again."""
+    from sql import calls
+
+    while True:
+        planned = _planned(db, action, select, changes)
+        if not planned.matched:
+            return planned
+        states = Counter(state.status for state in _states(db, planned))
+        counted = ", ".join(f"{count} {state_word(state)}" for state, count in states.items())
+        confirm(f"{action.words.verb.capitalize()} {_tasks(planned.matched)} ({counted})?", yes=False)
+        try:
+            return db.call(calls.act_on_tasks(action.value, select, planned.matched, changes=changes))
+        except WrongStateError as error:
+            say(f"{error}: nothing was changed")
+
+
+def _report(
+    db: "Database", action: Action, result: "BulkResult", output: ActFormat, *, one_by_one: bool
+) -> ExitCode:
+    """Print what was done, and complain of each task that was named and refuses."""
+    if output is not ActFormat.TEXT:
+        _print_for_programs(db, result, output)
+    elif result.matched:
+        active = {state.number: state.status for state in _active(db, action, result)}
+        if one_by_one:
+            for number in result.numbers:
+                write(f"task {number} {_outcome(action, active.get(number))}")
+        else:
+            write(_outcomes(action, result.matched - len(active), len(active)))
+    return _complain_of_refusals(action, result, one_by_one=one_by_one)
+
+
+def _report_plan(db: "Database", action: Action, planned: "BulkResult", output: ActFormat) -> ExitCode:
+    if output is not ActFormat.TEXT:
+        _print_for_programs(db, planned, output)
+    elif planned.matched:
+        states = _states(db, planned)
+        write(f"would {action.words.verb} {_tasks(planned.matched)}:")
+        for status in dict.fromkeys(state.status for state in states):
+            write(
+                f"  {state_word(status)}: {ranges([state.number for state in states if state.status == status])}"
+            )
+    return _complain_of_refusals(action, planned, one_by_one=False)
+
+
+def _complain_of_refusals(action: Action, result: "BulkResult", *, one_by_one: bool) -> ExitCode:
+    if not result.matched and not result.refused:
+        # A task that is already as the action would leave it is not refused.
+        so = f"nothing was changed: it is {action.words.done} already"
+        say(so if one_by_one else f"there is no task to {action.words.verb}")
+    for refused in result.refused:
+        complain(refused.message, refused.hint)
+    return ExitCode.WRONG_STATE if result.refused else ExitCode.OK
+
+
+def _print_for_programs(db: "Database", result: "BulkResult", output: ActFormat) -> None:
+    if output is ActFormat.JSON:
+        write(to_json(_states(db, result)))
+    elif result.numbers:
+        write("\n".join(map(str, result.numbers)))
+
+
+def _active(db: "Database", action: Action, result: "BulkResult") -> "Sequence[TaskState]":
+    """Return the tasks that a cancel could only ask to stop."""
+    states = _states(db, result) if action is Action.CANCEL else []
+    return [state for state in states if state.status in ("leased", "running")]
+
+
+def _outcome(action: Action, active_status: str | None) -> str:
+    if active_status is not None:
+        return f"is asked to stop ({state_word(active_status)})"
+    return action.words.done
+
+
+def _outcomes(action: Action, done: int, asked_to_stop: int) -> str:
+    words = action.words.done if done == 1 else action.words.done_to_many
+    parts = [f"{_tasks(done)} {words}"] if done else []
+    if asked_to_stop:
+        parts.append(f"{_tasks(asked_to_stop)} asked to stop")
+    return ", ".join(parts)
+
+
+def _states(db: "Database", result: "BulkResult") -> "Sequence[TaskState]":
+    from sql import calls
+
+    return db.call(calls.task_states([str(number) for number in result.numbers])) if result.numbers else []
+
+
+def _tasks(count: int) -> str:
+    return f"{count:,} task{'' if count == 1 else 's'}"

@@ -1,0 +1,86 @@
+"""The worker groups that we serve, and which of them cannot run on this host."""
+
+import math
+from collections.abc import Mapping
+
+import structlog
+import trio
+
+from dispatcher.configuration.current import CurrentConfiguration
+from dispatcher.database.store import Store
+from dispatcher.host.auto_reset_event import AutoResetEvent
+from dispatcher.host.threads import in_thread
+from dispatcher.run.usable_here import why_unusable
+from sql import calls, dispatcher_calls
+
+log = structlog.get_logger()
+
+
+class ServedGroups:
+    """Closes the groups that this host lacks something for, and opens them again once it is there.
+
+    As long as something is missing, :meth:`run` looks for it once in each heartbeat interval. A group that a run found
+    unusable although nothing seems to be missing stays closed until somebody acts.
+    """
+
+    def __init__(self, store: Store, configuration: CurrentConfiguration) -> None:
+        self._store = store
+        self._configuration = configuration
+        self._served: set[str] = set()
+        self._lacking: set[str] = set()
+        self._is_reloaded = False
+        self._news = AutoResetEvent()
+
+    async def look(self) -> None:
+        """Look at all groups, and say which of them we serve and what is missing."""
+        _, reasons = await self._reasons()
+        served = await self._store.patiently(
+            "closing groups", dispatcher_calls.close_groups(self._store.dispatcher_id, reasons)
+        )
+        self._served = {group.group_name for group in served}
+        self._lacking = self._served & reasons.keys()
+        usable = [group.group_name for group in served if group.reason is None]
+        if usable:
+            log.info("serving worker groups", groups=usable)
+        for group in served:
+            if group.reason is not None:
+                log.warning("a worker group cannot run here", group=group.group_name, why=group.reason)
+        if not served:
+            log.warning(
+                "there is no worker group for this dispatcher, so nothing runs",
+                what_to_do="install an agent CLI and start again, or add a group: `llmctl group add TOOL NAME`",
+            )
+
+    def reloaded(self) -> None:
+        """Look at everything again: the configuration has changed."""
+        self._is_reloaded = True
+        self._news.set()
+
+    def closed(self, group: str) -> None:
+        """Look whether something is missing for a group that a run could not use."""
+        self._served.add(group)
+        self._news.set()
+
+    async def run(self) -> None:
+        interval = self._configuration.settings.dispatcher.heartbeat_interval
+        while True:
+            await self._news.wait(until=trio.current_time() + interval if self._lacking else math.inf)
+            if self._is_reloaded:
+                self._is_reloaded = False
+                await self.look()
+            else:
+                await self._look_again()
+
+    async def _look_again(self) -> None:
+        known, reasons = await self._reasons()
+        for group in sorted(self._lacking & known - reasons.keys()):
+            log.info("a worker group can run here again", group=group)
+            reopening = calls.reopen_group(group, dispatcher=self._store.dispatcher_id)
+            await self._store.patiently("opening a group again", reopening)
+        self._lacking = self._served & reasons.keys()
+
+    async def _reasons(self) -> tuple[set[str], Mapping[str, str]]:
+        """Return all groups, and what is missing by group. A key may be on a file system that hangs: a thread looks."""
+        groups = await self._store.patiently("reading the groups", calls.list_groups())
+        reasons = await in_thread(why_unusable, groups, self._configuration.wrappers)
+        return {group.group_name for group in groups}, reasons
