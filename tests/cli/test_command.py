@@ -92,7 +92,11 @@ def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, wor
         (["ls", "-o", "xml"], "'xml' is not one of", "`llmctl ls --help` shows how"),
         (["ls", "--limit", "0"], "'--limit'", "`llmctl ls --help` shows how"),
         (["ls", "--since", "2"], "'2' is not a time in the past", "`llmctl ls --help` shows how"),
-        (["wait"], "no task is selected", "such as 61-70, -s failed or -l KEY=VALUE"),
+        (
+            ["wait"],
+            "no task is selected",
+            "such as 61-70, -s failed or -l KEY=VALUE; --all selects every task",
+        ),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_hint(
