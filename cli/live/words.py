@@ -37,9 +37,9 @@ _NUMBER = re.compile(r"\d[\d,.:]*")
 
 def state_of(task: TaskRow, *, stops: bool = False) -> str:
     """Return the word for the state of a task, or for what it waits for."""
-    if task.status in ACTIVE:
-        return "stopping" if stops else state_word(task.status)
-    return task.wait_reason or task.status if task.status == "queued" else task.status
+    if stops and task.status in ACTIVE:
+        return "stopping"
+    return state_word(task.wait_reason or task.status)
 
 
 def moment(seconds: float, now: datetime) -> str:

@@ -54,7 +54,7 @@ def _tool(task: TaskRow) -> str:
 
 TASKS: Sequence[Column[TaskRow]] = (
     Column("TASK", lambda task: str(task.number), right=True),
-    Column("STATE", lambda task: state_word(task.status), style=state_style),
+    Column("STATE", lambda task: state_word(task.wait_reason or task.status), style=state_style),
     Column("TOOL", _tool, style=lambda task: "red" if task.permission == "full" else ""),
     Column("MODEL", lambda task: task.model, spare=2, shown=_differs("model", None)),
     Column("GROUP", lambda task: task.group_name, spare=1, shown=_differs("group_name", None)),
@@ -171,7 +171,7 @@ def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[st
     yield "name", task.name
     yield (
         "state",
-        state_word(task.status)
+        state_word(task.wait_reason or task.status)
         + (", asked to stop" if task.cancel_requested_at and _is_active(task) else ""),
     )
     yield "why", task.why

@@ -63,7 +63,7 @@ def test_at_a_terminal_a_line_sums_up(llmctl: Llmctl, dispatcher: PlayedDispatch
         assert window.ended() == 0
         assert "2 of 3 tasks: 1 starting, 1 scheduled, 1 succeeded (-n 8 shows more" in window.seen
     states = [line.split()[1] for line in llmctl.ok("ls").splitlines()[1:]]
-    assert states == ["starting", "queued", "succeeded"]
+    assert states == ["starting", "scheduled", "succeeded"]
     assert '"leased"' in llmctl.ok("ls", "-o", "json")
 
 

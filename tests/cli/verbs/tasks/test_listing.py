@@ -40,7 +40,7 @@ def test_ls_shows_what_runs_what_waits_and_why_and_what_has_ended(
     assert [line.split()[:2] for line in lines[1:]] == [
         [running, "running"],
         [waiting, "queued"],
-        [later, "queued"],
+        [later, "scheduled"],
         [failed, "failed"],
     ]
     assert lines[2].endswith("queue:night is full (0/0)")
