@@ -4,7 +4,9 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.fixtures.dispatchers import Site
+from tests.cli.conftest import Llmctl
+from tests.cli.terminal import terminal
+from tests.fixtures.dispatchers import PATIENCE, ROOT, Site
 
 HOST = socket.gethostname()
 
@@ -17,6 +19,12 @@ def group(site: Site, name: str = "late") -> dict[str, object]:
 def why(site: Site, number: int) -> str:
     [row] = site.sql("SELECT why_waiting(%s) AS why", str(number))
     return str(row["why"])
+
+
+def command_line(site: Site) -> Llmctl:
+    """Return `llmctl` for commands that go on while the test acts."""
+    assert site.llmctl("ls").returncode == 0  # which also writes its configuration
+    return Llmctl(ROOT, site.variables())
 
 
 def configure_late(site: Site) -> Path:
@@ -156,6 +164,44 @@ def test_that_a_dispatcher_was_killed_is_known_at_once_on_its_host(site: Site) -
 
     assert "no dispatcher is running" in shown.stdout, shown
     assert "away" in site.command("status").stdout
+
+
+def test_who_watches_sees_within_seconds_that_the_dispatcher_of_the_host_was_killed(site: Site) -> None:
+    site.configure("dispatcher", heartbeat_interval=3000, lease_interval=6000)
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    with terminal(command_line(site), "watch") as watching:
+        watching.until_shown(f"dispatcher {HOST} ♥")
+        site.submit("echo done")
+        watching.until_shown("succeeded 1")  # so it follows events by now
+
+        dispatcher.kill()
+
+        watching.until_shown(f"dispatcher {HOST} silent for ")
+        site.start().wait_for("dispatcher started")
+        watching.until_shown(f"dispatcher {HOST} ♥")
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_who_waits_is_told_that_the_dispatcher_of_the_host_was_killed(site: Site) -> None:
+    site.configure("dispatcher", heartbeat_interval=3000, lease_interval=6000)
+    gate = site.gate()
+    numbers = [site.submit(prompt) for prompt in ("echo done", f"{gate.pass_through}; echo done")]
+    dispatcher = site.start()
+    with command_line(site).start("wait", *map(str, numbers)) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stderr is not None
+        assert waiting.stdout.readline() == f"task {numbers[0]} succeeded\n"
+
+        dispatcher.kill()
+
+        assert waiting.stderr.readline() == (
+            "the dispatcher of this host died, and nothing more starts here: start it again with `dispatcher run`\n"
+        )
+        site.start()
+        gate.open()
+        assert waiting.wait(PATIENCE) == 0
 
 
 def test_a_dispatcher_that_holds_its_lock_is_not_taken_for_gone(site: Site) -> None:
