@@ -36,9 +36,9 @@ def configure_late(site: Site) -> Path:
     return program
 
 
-def install(program: Path) -> None:
+def install(program: Path, interpreter: str = "/bin/sh") -> None:
     made = program.with_suffix(".new")
-    made.write_text("#!/bin/sh\necho here\n")
+    made.write_text(f"#!{interpreter}\necho here\n")
     made.chmod(0o755)
     made.rename(program)
 
@@ -63,6 +63,19 @@ def test_a_program_that_is_removed_costs_no_attempt_and_works_by_itself_once_it_
     site.wait_for("succeeded", *numbers)
     assert {site.task(number)["attempt"] for number in numbers} == {0}
     assert group(site) == {"state": "open", "reason": None}
+
+
+def test_a_program_that_is_there_but_cannot_be_executed_is_tried_again(site: Site) -> None:
+    program = configure_late(site)
+    install(program, "/no/such/interpreter")
+    site.start()
+    number = site.submit("x", tool="late", max_attempts=1)
+    site.wait_until(lambda: group(site)["state"] == "paused")
+
+    install(program)
+
+    site.wait_for("succeeded", number)
+    assert site.task(number)["attempt"] == 0
 
 
 def test_a_hang_up_opens_what_can_run_now_and_a_pause_of_a_person_stays(site: Site) -> None:
