@@ -1,4 +1,4 @@
-"""`watch` on a terminal: one task fetches, one obeys, others hear keys and signals. Nothing asks without an event."""
+"""`watch` on a terminal: one task fetches, one obeys, others hear keys and signals. Without an event it hardly asks."""
 
 import math
 import os
@@ -13,7 +13,7 @@ from functools import partial
 import trio
 
 from cli.database.connection import Database, opened
-from cli.database.events import MEANWHILE_SECONDS, Listener, listening, pauses
+from cli.database.events import MEANWHILE_SECONDS, PROOF_SECONDS, Listener, listening, pauses
 from cli.live.commands import Log, described, perform
 from cli.live.following import CHANNELS, FETCH_SECONDS, FETCH_SHARE, Take
 from cli.live.keys import Keys
@@ -129,7 +129,7 @@ class Session:
             took = time.monotonic() - begun
             await self._unless_poked(partial(trio.sleep, max(FETCH_SECONDS, took / FETCH_SHARE)))
             holds_for = self.model.snapshot.holds_for(time.monotonic() - self._taken_at)
-            with trio.move_on_after(min(holds_for, listener.silence)):
+            with trio.move_on_after(min(holds_for, listener.silence, PROOF_SECONDS)):
                 await self._unless_poked(partial(_heard, listener))
 
     async def _read(self, db: Database) -> None:
