@@ -4,8 +4,6 @@ Their lease would say so only when it ends. Whoever looks on their host knows at
 """
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import psycopg
 
 from dispatcher.database.connection import Connection, execute
 from dispatcher.host import linux
+from dispatcher.workspaces.lock_holder import read_lock
 from dispatcher.workspaces.work_directory import IDENTITY, LOCK
 from sql import calls
 
@@ -51,16 +50,6 @@ def _abandoned(work_dir: Path) -> Iterator[str]:
     """Yield the ids of the databases whose dispatcher died: nobody holds its lock, and the lock still names it."""
     with contextlib.suppress(OSError):
         for lock in work_dir.glob(f"*/{LOCK}"):
-            if _is_abandoned(lock):
+            is_held, written = read_lock(lock)
+            if written and not is_held:
                 yield lock.parent.name
-
-
-def _is_abandoned(lock: Path) -> bool:
-    descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return os.fstat(descriptor).st_size > 0
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)

@@ -16,18 +16,27 @@ def recorded_pid(runs: Path) -> int | None:
     cannot be read.
     """
     try:
-        lock = os.open(runs / ".lock", os.O_RDONLY | os.O_CLOEXEC)
+        is_held, written = read_lock(runs / ".lock")
     except FileNotFoundError:
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        written = os.pread(lock, 20, 0).strip()
-        # Pids of Linux have up to 7 digits. Agents can write there, too.
-        return int(written) if written.isdigit() and len(written) <= 7 else 0
-    finally:
-        os.close(lock)
-    return None
+    if not is_held:
+        return None
+    # Pids of Linux have up to 7 digits. Agents can write there, too.
+    return int(written) if written.isdigit() and len(written) <= 7 else 0
+
+
+def read_lock(lock: Path) -> tuple[bool, bytes]:
+    """Return whether somebody holds a lock, and what stands in the file, at most 20 bytes of it. Raises OSError.
+
+    For this moment we hold it ourselves, shared with others who look.
+    """
+    with lock.open("rb", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            is_held = False
+        except BlockingIOError:
+            is_held = True
+        return is_held, os.pread(file.fileno(), 20, 0).strip()
 
 
 class LockHolder:
