@@ -6,6 +6,7 @@ Their lease would say so only when it ends. Whoever looks on their host knows at
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 
@@ -35,9 +36,9 @@ class GoneDispatchers:
         return any(news)
 
     def _tell(self, connection: Connection, database_id: str) -> bool:
-        with contextlib.suppress(OSError, psycopg.errors.InsufficientPrivilege):
-            identity = (self._work_dir / IDENTITY).read_text().strip()
-            return execute(connection, calls.note_gone(identity, database_id, linux.boot_id()))
+        with contextlib.suppress(OSError, ValueError, psycopg.errors.InsufficientPrivilege):
+            work_dir_id = UUID((self._work_dir / IDENTITY).read_text().strip())
+            return execute(connection, calls.note_gone(str(work_dir_id), database_id, linux.boot_id()))
         return False
 
 
@@ -47,9 +48,13 @@ def note_gone(connection: Connection, work_dir: Path) -> None:
 
 
 def _abandoned(work_dir: Path) -> Iterator[str]:
-    """Yield the ids of the databases whose dispatcher died: nobody holds its lock, and the lock still names it."""
+    """Yield the ids of the databases whose dispatcher died: nobody holds its lock, and the lock still names it.
+
+    What somebody else put there is left out: agents can write there, too.
+    """
     with contextlib.suppress(OSError):
         for lock in work_dir.glob(f"*/{LOCK}"):
-            is_held, written = read_lock(lock)
-            if written and not is_held:
-                yield lock.parent.name
+            with contextlib.suppress(OSError, ValueError):
+                is_held, written = read_lock(lock)
+                if written and not is_held:
+                    yield str(UUID(lock.parent.name))

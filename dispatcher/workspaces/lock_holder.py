@@ -30,13 +30,22 @@ def read_lock(lock: Path) -> tuple[bool, bytes]:
 
     For this moment we hold it ourselves, shared with others who look.
     """
-    with lock.open("rb", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            is_held = False
-        except BlockingIOError:
-            is_held = True
-        return is_held, os.pread(file.fileno(), 20, 0).strip()
+    # O_NONBLOCK: an agent may have put a pipe there, which would wait for a writer.
+    descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        is_held = not _shares(descriptor)
+        return is_held, os.pread(descriptor, 20, 0).strip()
+    finally:
+        os.close(descriptor)
+
+
+def _shares(lock: int) -> bool:
+    """Hold the lock together with others who look; return False if a dispatcher holds it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class LockHolder:

@@ -1,7 +1,9 @@
 """What a host lacks closes a group there alone, and what its dispatcher knows is said at once."""
 
+import os
 import signal
 import socket
+import uuid
 from pathlib import Path
 
 from tests.cli.conftest import Llmctl
@@ -215,6 +217,22 @@ def test_who_waits_is_told_that_the_dispatcher_of_the_host_was_killed(site: Site
         site.start()
         gate.open()
         assert waiting.wait(PATIENCE) == 0
+
+
+def test_what_agents_put_beside_the_locks_keeps_nobody_from_working(site: Site) -> None:
+    stray, waiting, ours = (
+        site.work_dir / name for name in ("stray", str(uuid.UUID(int=1)), str(uuid.UUID(int=2)))
+    )
+    for directory in (stray, waiting, ours):
+        directory.mkdir(parents=True)
+    (stray / ".lock").write_text("1")
+    os.mkfifo(waiting / ".lock")
+    (ours / ".lock").write_text("1")
+    (site.work_dir / ".id").write_text("no uuid")
+
+    listed = site.llmctl("ls")
+
+    assert (listed.returncode, listed.stderr) == (0, "no tasks\n")
 
 
 def test_a_dispatcher_that_holds_its_lock_is_not_taken_for_gone(site: Site) -> None:
