@@ -8,7 +8,7 @@ from typing import TypeVar
 from dispatcher.configuration import settings
 from dispatcher.database.connection import LAST_PATIENCE, BoundedConnection, execute, translated
 from dispatcher.database.migrate import open_database
-from dispatcher.workspaces.gone import note_gone
+from dispatcher.workspaces.gone import GoneDispatchers
 from sql.call import Call
 
 Result = TypeVar("Result")
@@ -20,10 +20,11 @@ SLOWEST_LINE = 32 * 2**10
 
 
 class Database:
-    """One connection, for the length of a command."""
+    """One connection, for the length of a command. ``gone`` are the dispatchers for :meth:`note_gone`."""
 
-    def __init__(self, connection: BoundedConnection) -> None:
+    def __init__(self, connection: BoundedConnection, gone: GoneDispatchers | None = None) -> None:
         self.connection = connection
+        self._gone = gone
 
     def call(self, call: Call[Result]) -> Result:
         """Make a call of the SQL interface.
@@ -33,6 +34,14 @@ class Database:
         self._allow(call.size)
         with self._bounded():
             return execute(self.connection, call)
+
+    def note_gone(self) -> bool:
+        """Tell the database of dispatchers of this host that died since the last call; returns whether that was news.
+
+        As a rule this is no statement, so that a command that stays open can look each second.
+        """
+        with translated():
+            return self._gone is not None and self._gone.note(self.connection)
 
     def _allow(self, size: int) -> None:
         """Give the next statements the time in which a slow line moves so many bytes."""
@@ -77,6 +86,6 @@ def opened(*, application_name: str = "llmctl") -> Iterator[Database]:
             configuration, application_name=application_name, statement_timeout=STATEMENT_SECONDS
         )
     with connection:
-        with translated():
-            note_gone(connection, configuration.execution.work_directory())
-        yield Database(connection)
+        db = Database(connection, GoneDispatchers(configuration.execution.work_directory()))
+        db.note_gone()
+        yield db

@@ -5,7 +5,8 @@ Only behind a pooler in transaction mode, where no connection can listen, comman
 
 import math
 import select
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from psycopg import Notify
@@ -22,6 +23,9 @@ ASK_SECONDS = 2.0
 
 PROOF_SECONDS = 60.0
 """After this much silence the server has to show that it is still there."""
+
+MEANWHILE_SECONDS = 1.0
+"""How often a command that waits for notifications looks at what sends none."""
 
 STATEMENT_SECONDS = 10.0
 """How long the server may take to show that."""
@@ -57,15 +61,19 @@ class Listener:
         with translated():
             return list(self._connection.notifies(timeout=0))
 
-    def wait(self, seconds: float = math.inf) -> Sequence[Notify]:
+    def wait(
+        self, seconds: float = math.inf, meanwhile: Callable[[], None] | None = None
+    ) -> Sequence[Notify]:
         """Sleep until something comes, at most ``seconds``; returns what came, which may be nothing.
+
+        Call ``meanwhile`` each :data:`MEANWHILE_SECONDS` until then.
 
         Raises :class:`dispatcher.errors.DatabaseError`, also when something on the way swallows what the server sends.
         """
         # What came together with the response to LISTEN is in memory already, so the socket is not readable.
         if came := self.drain():
             return came
-        select.select([self], [], [], min(seconds, self.silence, PROOF_SECONDS))
+        self._sleep(min(seconds, self.silence, PROOF_SECONDS), meanwhile)
         if came := self.drain():
             return came
         if self.silence < seconds:
@@ -74,6 +82,16 @@ class Listener:
             with translated():
                 self._connection.execute("SELECT")
         return []
+
+    def _sleep(self, seconds: float, meanwhile: Callable[[], None] | None) -> None:
+        """Return when something came, or after so many seconds."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            step = left if meanwhile is None else min(left, MEANWHILE_SECONDS)
+            if select.select([self], [], [], step)[0]:
+                return
+            if meanwhile is not None:
+                meanwhile()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from cli.database.connection import Database, opened
 from cli.database.events import Listener, listening, named, pauses
@@ -73,9 +74,9 @@ class Waiter:
             seen = states
             if not self.pending:
                 return
-            asked = self._told(listener)
+            asked = self._told(db, listener)
 
-    def _told(self, listener: Listener) -> list[str]:
+    def _told(self, db: Database, listener: Listener) -> list[str]:
         """Sleep until there is news of tasks that have not ended; returns these tasks.
 
         Only their states are read then: to read all of 1,000 tasks at the end of each is a million look-ups.
@@ -85,7 +86,7 @@ class Waiter:
         self._before_sleep()
         while not told:
             self._require_time()
-            for event in listener.wait(self._left()):
+            for event in listener.wait(self._left(), partial(_note_gone, db)):
                 told.update(named(event, self.pending))
             self._last_read = time.monotonic()
         return [str(number) for number in told]
@@ -96,6 +97,13 @@ class Waiter:
     def _require_time(self) -> None:
         if self._left() == 0:
             raise TimeoutError
+
+
+def _note_gone(db: Database) -> None:
+    if db.note_gone():
+        say(
+            "the dispatcher of this host died, and nothing more starts here: start it again with `dispatcher run`"
+        )
 
 
 def _say_why(db: Database, number: int) -> None:

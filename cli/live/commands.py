@@ -17,6 +17,7 @@ DONE = {
     "retry": "tried again",
     "hold": "held",
     "release": "released",
+    "top": "put first",
 }
 
 

@@ -35,18 +35,23 @@ class Pane:
 
     def filled(self, text: str, note: str = "") -> "Pane":
         """Return the pane with another text; it stays where it was scrolled to."""
-        return replace(self, lines=_lines(text), note=note).fitted(self.width, self.room)
+        return replace(self, lines=_lines(text), note=note)._wrapped()
 
     def grown(self, text: str, note: str = "") -> "Pane":
         """Return the pane with more text at its end; the last line may go on."""
         *whole, last = self.lines or ("",)
-        lines = [*whole, *_lines(last + text)][-LONGEST:]
-        return replace(self, lines=lines, note=note).fitted(self.width, self.room)
+        lines = [*whole, *_lines(last + text, LONGEST)][-LONGEST:]
+        return replace(self, lines=lines, note=note)._wrapped()
 
     def fitted(self, width: int, room: int) -> "Pane":
         """Return the pane in a window of that size; lines that are longer go on in the next row."""
-        rows = [row for line in self.lines for row in wrapped(line, max(2, width))]
-        return replace(self, rows=rows, width=width, room=max(1, room))
+        room = max(1, room)
+        if width != self.width:
+            return replace(self, width=width, room=room)._wrapped()
+        return self if room == self.room else replace(self, room=room)
+
+    def _wrapped(self) -> "Pane":
+        return replace(self, rows=[row for line in self.lines for row in wrapped(line, max(2, self.width))])
 
     def scrolled(self, first: int) -> "Pane":
         """Return the pane from that row on. The end of a log is followed."""
@@ -56,16 +61,20 @@ class Pane:
         return replace(self, top=max(0, min(first, last)))
 
 
-def _lines(text: str) -> list[str]:
-    return [harmless(line).expandtabs(4) for line in text.split("\n")]
+def _lines(text: str, most: int | None = None) -> list[str]:
+    """Return the lines of a text, or the last ones of them, as a terminal can show them."""
+    lines = text.split("\n")
+    return [harmless(line).expandtabs(4) for line in (lines if most is None else lines[-most:])]
 
 
 def wrapped(line: str, width: int) -> Iterable[str]:
     """Yield the line in rows of at most ``width`` cells, which begin with a word if that is possible."""
-    while len(line) > width or (not line.isascii() and cell_len(line) > width):
-        row = chop_cells(line, width)[0]
-        if (blank := row.rfind(" ")) > len(row) // 2 and not line[len(row)].isspace():
+    at = 0
+    while len(line) - at > width or (not line.isascii() and cell_len(line[at:]) > width):
+        row = chop_cells(line[at : at + width], width)[0]  # it looks at all that it is given
+        if (blank := row.rfind(" ")) > len(row) // 2 and not line[at + len(row)].isspace():
             row = row[: blank + 1]
         yield row.rstrip()
-        line = line[len(row) :].removeprefix(" ")
-    yield line
+        at += len(row)
+        at += line.startswith(" ", at)
+    yield line[at:]

@@ -33,6 +33,7 @@ Act on the marked tasks, or on the one under the cursor
   c               cancel (asks)
   r               retry, or start early
   h               hold, or release what is held
+  t               top: start before all others
   P               pause or resume the group of the task (asks)
 
 Leave
@@ -169,6 +170,10 @@ def _hold(model: Model) -> Pressed:
     return _act(model, "release", [task.number for task in model.chosen])
 
 
+def _top(model: Model) -> Pressed:
+    return _act(model, "top", [task.number for task in model.chosen])
+
+
 def _act(model: Model, action: str, numbers: Sequence[int]) -> Pressed:
     """Act at once on what was chosen; ask if nothing was, since another task may have become the first one just now."""
     if not numbers:
@@ -244,6 +249,7 @@ _KEYS: dict[str, Callable[[Model], Pressed]] = {
     "c": _cancel,
     "r": _retry,
     "h": _hold,
+    "t": _top,
     "P": _pause,
     "s": _sort,
     "f": _failed,

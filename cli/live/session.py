@@ -1,4 +1,4 @@
-"""`watch` on a terminal: one task fetches, one obeys, others hear keys and signals. Nothing asks without an event."""
+"""`watch` on a terminal: one task fetches, one obeys, others hear keys and signals. Without an event it hardly asks."""
 
 import math
 import os
@@ -6,14 +6,14 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
 import trio
 
 from cli.database.connection import Database, opened
-from cli.database.events import Listener, listening, pauses
+from cli.database.events import MEANWHILE_SECONDS, PROOF_SECONDS, Listener, listening, pauses
 from cli.live.commands import Log, described, perform
 from cli.live.following import CHANNELS, FETCH_SECONDS, FETCH_SHARE, Take
 from cli.live.keys import Keys
@@ -65,6 +65,7 @@ class Session:
                     nursery.start_soon(self._fetch)
                     nursery.start_soon(self._obey)
                     nursery.start_soon(self._tick)
+                    nursery.start_soon(self._look_for_gone)
                     nursery.start_soon(self._hear_keys)
                     nursery.start_soon(self._hear_signals, signals)
             finally:
@@ -94,17 +95,29 @@ class Session:
         waits = pauses()
         while True:
             try:
-                async with _connected() as (self._db, listener):
+                async with self._connected() as (db, listener):
                     self._tried.set()
                     waits = pauses()
-                    await self._follow(self._db, listener)
+                    await self._follow(db, listener)
             except DispatchError as error:  # the configuration may be wrong for a moment, too
                 what = "the database is away, " if isinstance(error, DatabaseError) else ""
                 self._tried.set()
                 self._change(trouble=f"{what}trying again: {error}", said="")
-            finally:
-                self._db = None
             await trio.sleep(waits.next())
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[Database, Listener]]:
+        db, listener, opened = await trio.to_thread.run_sync(_connect, abandon_on_cancel=True)
+        self._db = db
+        try:
+            yield db, listener
+        except Exception:
+            # Not below the feet of a command, which may be in the middle of a statement.
+            async with self._using:
+                self._db = None
+                opened.close()
+            raise
+        # At a cancel nothing is closed: a thread may be in the middle of a statement, and the process is about to end.
 
     async def _follow(self, db: Database, listener: Listener) -> None:
         while True:
@@ -116,7 +129,7 @@ class Session:
             took = time.monotonic() - begun
             await self._unless_poked(partial(trio.sleep, max(FETCH_SECONDS, took / FETCH_SHARE)))
             holds_for = self.model.snapshot.holds_for(time.monotonic() - self._taken_at)
-            with trio.move_on_after(min(holds_for, listener.silence)):
+            with trio.move_on_after(min(holds_for, listener.silence, PROOF_SECONDS)):
                 await self._unless_poked(partial(_heard, listener))
 
     async def _read(self, db: Database) -> None:
@@ -148,13 +161,12 @@ class Session:
     async def _obey(self) -> None:
         async for command in self._given:
             await self._tried.wait()
-            db = self._db
-            if db is None:
-                self._change(said="the database is away: nothing was done")
-                continue
             try:
                 async with self._using:
-                    said = await trio.to_thread.run_sync(perform, db, command, abandon_on_cancel=True)
+                    if self._db is None:
+                        self._change(said="the database is away: nothing was done")
+                        continue
+                    said = await trio.to_thread.run_sync(perform, self._db, command, abandon_on_cancel=True)
                 marked = frozenset[int]()
             except DispatchError as error:
                 said, marked = error.with_hint, self.model.marked
@@ -215,6 +227,15 @@ class Session:
             await trio.sleep(1)
             self._draw()
 
+    async def _look_for_gone(self) -> None:
+        """Tell the database when a dispatcher of this host died. Its event, which everybody hears, makes us fetch."""
+        while True:
+            await trio.sleep(MEANWHILE_SECONDS)
+            async with self._using:
+                if self._db is not None:
+                    with suppress(DispatchError):  # the next fetch meets it, too, and says so
+                        await trio.to_thread.run_sync(self._db.note_gone, abandon_on_cancel=True)
+
     def _end(self, number: int) -> None:
         self._ended = number
         self._scope.cancel()
@@ -233,17 +254,6 @@ def _pane_text(db: Database, number: int, log: Log | None) -> tuple[str, str]:
         raise
     except DispatchError as error:
         return error.with_hint, ""
-
-
-@asynccontextmanager
-async def _connected() -> AsyncIterator[tuple[Database, Listener]]:
-    db, listener, opened = await trio.to_thread.run_sync(_connect, abandon_on_cancel=True)
-    try:
-        yield db, listener
-    except Exception:
-        opened.close()
-        raise
-    # At a cancel nothing is closed: a thread may be in the middle of a statement, and the process is about to end.
 
 
 def _connect() -> tuple[Database, Listener, ExitStack]:

@@ -33,7 +33,8 @@ KEYS = (
         ("/", "filter"),
     ),
     *(
-        ("h", "hold"),
+        ("h", "hold/release"),
+        ("t", "top"),
         ("s", "sort"),
         ("P", "pause group"),
         ("Space", "mark"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.store import Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
@@ -16,11 +17,16 @@ from sql import calls, dispatcher_calls
 log = structlog.get_logger()
 
 
+LONGEST_PAUSE = 3600.0
+"""Seconds; see :class:`ServedGroups`."""
+
+
 class ServedGroups:
     """Closes the groups that this host lacks something for, and opens them again once it is there.
 
-    As long as something is missing, :meth:`run` looks for it once in each heartbeat interval. A group that a run found
-    unusable although nothing seems to be missing stays closed until somebody acts.
+    As long as something is missing, :meth:`run` looks for it once in each heartbeat interval. A run may find a group
+    unusable although nothing seems to be missing: a program was just replaced, or it lacks its interpreter. Such a
+    group is tried again after an interval, and each time that it fails again after twice as long, at most an hour.
     """
 
     def __init__(self, store: Store, configuration: CurrentConfiguration) -> None:
@@ -28,6 +34,7 @@ class ServedGroups:
         self._configuration = configuration
         self._served: set[str] = set()
         self._lacking: set[str] = set()
+        self._trials: dict[str, _Trials] = {}
         self._is_reloaded = False
         self._news = AutoResetEvent()
 
@@ -59,12 +66,15 @@ class ServedGroups:
     def closed(self, group: str) -> None:
         """Look whether something is missing for a group that a run could not use."""
         self._served.add(group)
+        interval = self._configuration.settings.dispatcher.heartbeat_interval
+        self._trials.setdefault(group, _Trials(interval)).fail()
         self._news.set()
 
     async def run(self) -> None:
-        interval = self._configuration.settings.dispatcher.heartbeat_interval
         while True:
-            await self._news.wait(until=trio.current_time() + interval if self._lacking else math.inf)
+            interval = self._configuration.settings.dispatcher.heartbeat_interval
+            next_look = trio.current_time() + interval if self._lacking else math.inf
+            await self._news.wait(until=min([next_look, *(trials.due for trials in self._trials.values())]))
             if self._is_reloaded:
                 self._is_reloaded = False
                 await self.look()
@@ -72,9 +82,13 @@ class ServedGroups:
                 await self._look_again()
 
     async def _look_again(self) -> None:
+        due = {group for group, trials in self._trials.items() if trials.due <= trio.current_time()}
+        for group in due:
+            self._trials[group].begin()
         known, reasons = await self._reasons()
-        for group in sorted(self._lacking & known - reasons.keys()):
-            log.info("a worker group can run here again", group=group)
+        for group in sorted((self._lacking | due) & known - reasons.keys()):
+            has_it = group in self._lacking
+            log.info(f"a worker group {'can run here' if has_it else 'is tried'} again", group=group)
             reopening = calls.reopen_group(group, dispatcher=self._store.dispatcher_id)
             await self._store.patiently("opening a group again", reopening)
         self._lacking = self._served & reasons.keys()
@@ -84,3 +98,21 @@ class ServedGroups:
         groups = await self._store.patiently("reading the groups", calls.list_groups())
         reasons = await in_thread(why_unusable, groups, self._configuration.wrappers)
         return {group.group_name for group in groups}, reasons
+
+
+class _Trials:
+    """When a group is tried again that a run found unusable: ``due``, on trio's clock, or never."""
+
+    def __init__(self, shortest: float) -> None:
+        self._pauses = Backoff(shortest, LONGEST_PAUSE)
+        self._began = trio.current_time()
+        self.due = math.inf
+
+    def fail(self) -> None:
+        """Plan the next trial. Several runs may fail in one."""
+        if self.due == math.inf:
+            now = trio.current_time()
+            self.due = now + self._pauses.next(now - self._began)
+
+    def begin(self) -> None:
+        self._began, self.due = trio.current_time(), math.inf

@@ -8,6 +8,7 @@ matter: that holds on every host.
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from dispatcher.configuration.paths import expanded
 from dispatcher.errors import UsageError
@@ -55,12 +56,19 @@ def chosen_home(chosen: str | None, env: Mapping[str, str], wrapper: Wrapper) ->
     except UsageError as error:
         raise unusable(str(error)) from error
     login = wrapper.login
-    if login is not None and not any(env.get(name) for name in login.variables) and not home.is_dir():
+    if login is not None and not any(env.get(name) for name in login.variables) and not _is_directory(home):
         raise unusable(
             f"its config home {home} is not a directory: log in there as the user who runs the dispatcher, "
             f"with `mkdir -p {home} && {wrapper.config_home_variable}={home} {login.command}`"
         )
     return str(home)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as one in a directory that is closed to us
+        return False
 
 
 def equip(

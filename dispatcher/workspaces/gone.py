@@ -4,44 +4,57 @@ Their lease would say so only when it ends. Whoever looks on their host knows at
 """
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 
 from dispatcher.database.connection import Connection, execute
 from dispatcher.host import linux
+from dispatcher.workspaces.lock_holder import read_lock
 from dispatcher.workspaces.work_directory import IDENTITY, LOCK
 from sql import calls
 
 
-def note_gone(connection: Connection, work_dir: Path) -> None:
-    """Tell the database of dispatchers of this work directory that died. As a rule there are none, and this is no call.
+class GoneDispatchers:
+    """Those of a work directory. A look takes a stat and a flock for each database that works there."""
 
-    A login that may not do this, and a directory that this user may not read, change nothing.
-    """
-    for database_id in _abandoned(work_dir):
-        with contextlib.suppress(OSError, psycopg.errors.InsufficientPrivilege):
-            identity = (work_dir / IDENTITY).read_text().strip()
-            execute(connection, calls.note_gone(identity, database_id, linux.boot_id()))
+    def __init__(self, work_dir: Path) -> None:
+        self._work_dir = work_dir
+        self._noted: frozenset[str] = frozenset()
+
+    def note(self, connection: Connection) -> bool:
+        """Tell the database of those that died since the last call; returns whether this was news to it.
+
+        As a rule there are none, and this is no statement. A login that may not do this, and a directory that this user
+        may not read, change nothing. Raises psycopg.Error.
+        """
+        abandoned = frozenset(_abandoned(self._work_dir))
+        news = [self._tell(connection, database_id) for database_id in sorted(abandoned - self._noted)]
+        self._noted = abandoned
+        return any(news)
+
+    def _tell(self, connection: Connection, database_id: str) -> bool:
+        with contextlib.suppress(OSError, ValueError, psycopg.errors.InsufficientPrivilege):
+            work_dir_id = UUID((self._work_dir / IDENTITY).read_text().strip())
+            return execute(connection, calls.note_gone(str(work_dir_id), database_id, linux.boot_id()))
+        return False
+
+
+def note_gone(connection: Connection, work_dir: Path) -> None:
+    """Do the same for a program that looks only once."""
+    GoneDispatchers(work_dir).note(connection)
 
 
 def _abandoned(work_dir: Path) -> Iterator[str]:
-    """Return the ids of the databases whose dispatcher died: nobody holds its lock, and the lock still names it."""
+    """Yield the ids of the databases whose dispatcher died: nobody holds its lock, and the lock still names it.
+
+    What somebody else put there is left out: agents can write there, too.
+    """
     with contextlib.suppress(OSError):
         for lock in work_dir.glob(f"*/{LOCK}"):
-            if _is_abandoned(lock):
-                yield lock.parent.name
-
-
-def _is_abandoned(lock: Path) -> bool:
-    descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return os.fstat(descriptor).st_size > 0
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
+            with contextlib.suppress(OSError, ValueError):
+                is_held, written = read_lock(lock)
+                if written and not is_held:
+                    yield str(UUID(lock.parent.name))

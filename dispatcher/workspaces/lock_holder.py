@@ -16,18 +16,36 @@ def recorded_pid(runs: Path) -> int | None:
     cannot be read.
     """
     try:
-        lock = os.open(runs / ".lock", os.O_RDONLY | os.O_CLOEXEC)
+        is_held, written = read_lock(runs / ".lock")
     except FileNotFoundError:
         return None
+    if not is_held:
+        return None
+    # Pids of Linux have up to 7 digits. Agents can write there, too.
+    return int(written) if written.isdigit() and len(written) <= 7 else 0
+
+
+def read_lock(lock: Path) -> tuple[bool, bytes]:
+    """Return whether somebody holds a lock, and what stands in the file, at most 20 bytes of it. Raises OSError.
+
+    For this moment we hold it ourselves, shared with others who look.
+    """
+    # O_NONBLOCK: an agent may have put a pipe there, which would wait for a writer.
+    descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        is_held = not _shares(descriptor)
+        return is_held, os.pread(descriptor, 20, 0).strip()
+    finally:
+        os.close(descriptor)
+
+
+def _shares(lock: int) -> bool:
+    """Hold the lock together with others who look; return False if a dispatcher holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        written = os.pread(lock, 20, 0).strip()
-        # Pids of Linux have up to 7 digits. Agents can write there, too.
-        return int(written) if written.isdigit() and len(written) <= 7 else 0
-    finally:
-        os.close(lock)
-    return None
+        return False
+    return True
 
 
 class LockHolder:

@@ -1,10 +1,14 @@
 """What a host lacks closes a group there alone, and what its dispatcher knows is said at once."""
 
+import os
 import signal
 import socket
+import uuid
 from pathlib import Path
 
-from tests.fixtures.dispatchers import Site
+from tests.cli.conftest import Llmctl
+from tests.cli.terminal import terminal
+from tests.fixtures.dispatchers import PATIENCE, ROOT, Site
 
 HOST = socket.gethostname()
 
@@ -19,6 +23,12 @@ def why(site: Site, number: int) -> str:
     return str(row["why"])
 
 
+def command_line(site: Site) -> Llmctl:
+    """Return `llmctl` for commands that go on while the test acts."""
+    assert site.llmctl("ls").returncode == 0  # which also writes its configuration
+    return Llmctl(ROOT, site.variables())
+
+
 def configure_late(site: Site) -> Path:
     """Configure a tool whose program is not there yet; return its path."""
     program = site.directory / "late-agent"
@@ -28,9 +38,9 @@ def configure_late(site: Site) -> Path:
     return program
 
 
-def install(program: Path) -> None:
+def install(program: Path, interpreter: str = "/bin/sh") -> None:
     made = program.with_suffix(".new")
-    made.write_text("#!/bin/sh\necho here\n")
+    made.write_text(f"#!{interpreter}\necho here\n")
     made.chmod(0o755)
     made.rename(program)
 
@@ -55,6 +65,19 @@ def test_a_program_that_is_removed_costs_no_attempt_and_works_by_itself_once_it_
     site.wait_for("succeeded", *numbers)
     assert {site.task(number)["attempt"] for number in numbers} == {0}
     assert group(site) == {"state": "open", "reason": None}
+
+
+def test_a_program_that_is_there_but_cannot_be_executed_is_tried_again(site: Site) -> None:
+    program = configure_late(site)
+    install(program, "/no/such/interpreter")
+    site.start()
+    number = site.submit("x", tool="late", max_attempts=1)
+    site.wait_until(lambda: group(site)["state"] == "paused")
+
+    install(program)
+
+    site.wait_for("succeeded", number)
+    assert site.task(number)["attempt"] == 0
 
 
 def test_a_hang_up_opens_what_can_run_now_and_a_pause_of_a_person_stays(site: Site) -> None:
@@ -156,6 +179,60 @@ def test_that_a_dispatcher_was_killed_is_known_at_once_on_its_host(site: Site) -
 
     assert "no dispatcher is running" in shown.stdout, shown
     assert "away" in site.command("status").stdout
+
+
+def test_who_watches_sees_within_seconds_that_the_dispatcher_of_the_host_was_killed(site: Site) -> None:
+    site.configure("dispatcher", heartbeat_interval=3000, lease_interval=6000)
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    with terminal(command_line(site), "watch") as watching:
+        watching.until_shown(f"dispatcher {HOST} ♥")
+        site.submit("echo done")
+        watching.until_shown("succeeded 1")  # so it follows events by now
+
+        dispatcher.kill()
+
+        watching.until_shown(f"dispatcher {HOST} silent for ")
+        site.start().wait_for("dispatcher started")
+        watching.until_shown(f"dispatcher {HOST} ♥")
+        watching.type("q")
+        assert watching.ended() == 0
+
+
+def test_who_waits_is_told_that_the_dispatcher_of_the_host_was_killed(site: Site) -> None:
+    site.configure("dispatcher", heartbeat_interval=3000, lease_interval=6000)
+    gate = site.gate()
+    numbers = [site.submit(prompt) for prompt in ("echo done", f"{gate.pass_through}; echo done")]
+    dispatcher = site.start()
+    with command_line(site).start("wait", *map(str, numbers)) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stderr is not None
+        assert waiting.stdout.readline() == f"task {numbers[0]} succeeded\n"
+
+        dispatcher.kill()
+
+        assert waiting.stderr.readline() == (
+            "the dispatcher of this host died, and nothing more starts here: start it again with `dispatcher run`\n"
+        )
+        site.start()
+        gate.open()
+        assert waiting.wait(PATIENCE) == 0
+
+
+def test_what_agents_put_beside_the_locks_keeps_nobody_from_working(site: Site) -> None:
+    stray, waiting, ours = (
+        site.work_dir / name for name in ("stray", str(uuid.UUID(int=1)), str(uuid.UUID(int=2)))
+    )
+    for directory in (stray, waiting, ours):
+        directory.mkdir(parents=True)
+    (stray / ".lock").write_text("1")
+    os.mkfifo(waiting / ".lock")
+    (ours / ".lock").write_text("1")
+    (site.work_dir / ".id").write_text("no uuid")
+
+    listed = site.llmctl("ls")
+
+    assert (listed.returncode, listed.stderr) == (0, "no tasks\n")
 
 
 def test_a_dispatcher_that_holds_its_lock_is_not_taken_for_gone(site: Site) -> None:

@@ -104,8 +104,8 @@ class EmbeddedServer:
             self.place.stopped.touch()
             try:
                 return self._stop(account, "fast")
-            except DatabaseError:
-                self.place.stopped.unlink()
+            except (DatabaseError, OSError):
+                self.place.stopped.unlink(missing_ok=True)
                 raise
 
     def status(self) -> ServerStatus:

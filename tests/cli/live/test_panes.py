@@ -37,6 +37,14 @@ def test_a_long_log_keeps_its_end() -> None:
     assert len(Pane("log").grown("x\n" * (LONGEST * 2)).lines) == LONGEST
 
 
+def test_a_line_of_a_megabyte_is_wrapped_as_any_other() -> None:
+    line = "x" * 2**20
+    shown = Pane("log").grown(line)
+    assert "".join(shown.rows) == line
+    assert {len(row) for row in shown.rows} == {80, 2**20 % 80}
+    assert shown.fitted(80, shown.room) is shown, "what has its size is not wrapped again with each frame"
+
+
 @given(st.text(max_size=200), st.integers(2, 30))
 def test_no_row_is_wider_than_the_window(text: str, width: int) -> None:
     shown = Pane("task").filled(text).fitted(width, 10)

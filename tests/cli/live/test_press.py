@@ -85,7 +85,7 @@ def test_actions_are_about_the_marked_tasks() -> None:
 
 def test_what_happened_to_become_the_first_is_not_changed_without_a_question() -> None:
     shown = model(*some(3))
-    for key, action in (("r", "retry"), ("h", "hold")):
+    for key, action in (("r", "retry"), ("h", "hold"), ("t", "top")):
         assert press(shown, key)[1] is None
         asked = pressed(shown, key)
         assert lines(asked)[-2] == f"{action} task 1? y/N"
@@ -262,7 +262,25 @@ def test_q_ends_and_escape_ends_when_there_is_nothing_to_go_back_from() -> None:
 @given(
     st.lists(
         st.sampled_from(
-            ["up", "down", "enter", "space", "c", "r", "h", "P", "/", "escape", "s", "f", "w", "?", "l", "G"]
+            [
+                "up",
+                "down",
+                "enter",
+                "space",
+                "c",
+                "r",
+                "h",
+                "t",
+                "P",
+                "/",
+                "escape",
+                "s",
+                "f",
+                "w",
+                "?",
+                "l",
+                "G",
+            ]
         )
     )
 )

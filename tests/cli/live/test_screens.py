@@ -52,7 +52,7 @@ codex-team     2/4  ██░░      0          open
    861  held      nightly       held until somebody releases it
    807  failed    e2e-flaky     it ran for 30 min, which is its timeout
 lines 1-10 of 15   812 fix-auth-tests
-? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold  s sort"""
+? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold/release"""
 
 SCREEN_120 = """\
 dispatcher host-a ♥ 5 s ago                                                                                     12:00:00
@@ -80,7 +80,7 @@ codex-team     2/4  ██░░      0          open
    804  succeeded  lint-sweep      claude-main  31m    11:07  1/3
    805  succeeded  lint-sweep      claude-main  31m    11:07  1/3
 
-? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold  s sort  P pause group  Space mark"""
+? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold/release  t top  s sort  P pause group"""
 
 SCREEN_200 = """\
 dispatcher host-a ♥ 5 s ago                                                                                                                                                                     12:00:00
@@ -112,7 +112,7 @@ codex-team     2/4  ██░░      0          open
    804  succeeded  lint-sweep      claude-main  31m    11:07  1/3    301k  $0.92
    805  succeeded  lint-sweep      claude-main  31m    11:07  1/3    301k  $0.92
 
-? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold  s sort  P pause group  Space mark  f failed first  w wide"""
+? help  q quit  Enter show  l logs  c cancel  r retry  / filter  h hold/release  t top  s sort  P pause group  Space mark  f failed first  w wide"""
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,20 @@ def test_space_marks_and_h_holds_and_releases_what_is_marked(
         leave(watching)
 
 
+def test_t_puts_a_task_first(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    first, second = (llmctl.submit("claude", "x") for _ in range(2))
+    with terminal(llmctl, "watch") as watching:
+        watching.until_shown("queued 2")
+        watching.type("jt")
+        until_said(watching, f"task {second}: put first")
+        watching.until(
+            "it above", lambda lines: lines.index(row(lines, second)) < lines.index(row(lines, first))
+        )
+        watching.type("t")
+        until_said(watching, f"task {second}")
+        leave(watching)
+
+
 def test_p_pauses_and_resumes_the_group(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     llmctl.submit("claude", "x")
     with terminal(llmctl, "watch") as watching:
