@@ -20,8 +20,7 @@ from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
 from dispatcher.loop.cleanup import Cleanup
-from dispatcher.loop.lease import Lease
-from dispatcher.loop.lost_hosts import give_up_lost_hosts
+from dispatcher.loop.lease import Lease, give_up_lost_hosts
 from dispatcher.loop.notifications import Notifications
 from dispatcher.loop.refill import Refill
 from dispatcher.loop.retention import Retention

@@ -1,4 +1,4 @@
-"""The lease of all our runs: heartbeats extend it, and without it no agent may be started."""
+"""Leases: ours, which heartbeats extend and without which no agent may be started, and those that hosts let expire."""
 
 import contextlib
 
@@ -16,7 +16,7 @@ from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
 from dispatcher.loop.notifications import Notifications
 from dispatcher.workspaces.work_directory import WorkDirectory
-from sql import dispatcher_calls
+from sql import calls, dispatcher_calls
 
 log = structlog.get_logger()
 
@@ -115,3 +115,18 @@ class Lease:
         self._extended_at = before
         self._agenda.claim_within(heartbeat.next_deadline_s)
         self._active.stop_canceled(heartbeat.cancel_requested)
+
+
+async def give_up_lost_hosts(store: Store, configuration: CurrentConfiguration, adopted: trio.Event) -> None:
+    """Look once at the start, and then once in the time after which a host counts as lost: one statement an hour.
+
+    What our own predecessor left is not lost, however long ago that was: those runs are ``adopted`` first.
+    """
+    await adopted.wait()
+    while True:
+        settings = configuration.settings
+        after, timeout = settings.dispatcher.host_lost_after, settings.execution.timeout
+        lost = await store.patiently("giving up lost hosts", calls.recover_lost(None, after, timeout))
+        if lost:
+            log.warning("gave up runs of hosts that did not come back", tasks=[run.number for run in lost])
+        await trio.sleep(after)
