@@ -67,6 +67,17 @@ def test_a_session_knows_the_values_of_its_tenants_alone(site: Client, log_in: L
         ("task", ["1"]), ("tenant", ["acme"]), ("queue", ["slow"]), ("name", ["night"]), ("label", ["batch=x", "n=1"]),
     ):  # fmt: skip
         assert [value for value, _ in session.rows("select * from known_values(%s)", kind)] == known
+    site.submit_some(20)
+    assert session.rows("select value from known_values('task', '1', 1)") == [("1",)]
+    own = site.submit(tenant_id="acme").number
+    site.submit()
+    assert session.rows("select value from known_values('task', '2', 1)") == [(str(own),)]
+
+
+def test_a_task_that_was_claimed_and_has_no_agent_yet_is_said_to_be_starting(wide: Client) -> None:
+    wide.submit()
+    wide.claim(wide.dispatcher())
+    assert wide.rows("select * from known_values('task', '1')") == [("1", "starting")]
 
 
 def test_a_kind_or_a_limit_that_there_is_not_is_refused(db: Client) -> None:

@@ -1,6 +1,7 @@
 -- API set_limit(scope, max_concurrent): creates or changes a limit. It takes effect at once; what runs above a lowered
 -- limit goes on. A new limit starts from the number of tasks that it counts now.
--- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400, also for an unknown tool, and 42501 for the limit of a foreign tenant.
+-- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400, also for an unknown tool, and 42501 for the
+-- limit of a foreign tenant.
 CREATE OR REPLACE FUNCTION set_limit(p_scope text, p_max_concurrent integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -2,7 +2,8 @@
 -- wait for ("queued" waits for a slot).
 --   SELECT state, tasks FROM count_tasks('{"tool": "claude"}');
 -- Cost: that of current_tallies() for a selection by state, waiting, tool, tenant and queue, however many tasks there
--- are; else that of the candidates, see few_candidates(), or a walk through the table. Raises LD400 and LD404, see read_selection().
+-- are; else that of the candidates, see few_candidates(), or a walk through the table. Raises LD400 and LD404, see
+-- read_selection().
 CREATE OR REPLACE FUNCTION count_tasks(p_select jsonb DEFAULT '{}') RETURNS TABLE (state text, tasks bigint)
 LANGUAGE plpgsql VOLATILE
 SET jit = off

@@ -1,8 +1,8 @@
 -- API known_values(kind, prefix, limit): returns what somebody who types may mean: the values of a kind that begin with
 -- a prefix, in the order of their names, and for people what each is about. Kinds: task (numbers, the newest first;
 -- about: name and state), group, account, tool, tenant, queue, model, name, label (key=value) and label_key.
--- Of the tasks without a prefix, and of models, names and labels, it knows those of the last 5,000 tasks:
--- nothing lists them all, and what people type is recent.
+-- Of the tasks without a prefix, and of models, names and labels, it knows those of the last 5,000 tasks: nothing lists
+-- them all, and what people type is recent. A confined session finds its own among as many of each length of a number.
 -- Cost: flat in the number of tasks. Raises LD400 for another kind, and for a limit outside of 1 to 1,000.
 CREATE OR REPLACE FUNCTION known_values(p_kind text, p_prefix text DEFAULT '', p_limit integer DEFAULT 100)
 RETURNS TABLE (value text, about text)
@@ -21,7 +21,7 @@ BEGIN
     END IF;
     CASE p_kind
         WHEN 'task' THEN RETURN QUERY
-            SELECT number::text, concat_ws(', ', name, coalesce(wait_reason, status))
+            SELECT number::text, concat_ws(', ', name, state_word(coalesce(wait_reason, status)))
             FROM (
                 SELECT recent.* FROM (
                     SELECT number, name, wait_reason, status, tenant_id FROM tasks WHERE p_prefix = ''
@@ -35,7 +35,7 @@ BEGIN
                 ) AS bounds CROSS JOIN LATERAL (
                     SELECT number, name, wait_reason, status, tenant_id FROM tasks
                     WHERE number >= asked * power AND number < (asked + 1) * power
-                    ORDER BY number DESC LIMIT p_limit
+                    ORDER BY number DESC LIMIT CASE WHEN v_mine IS NULL THEN p_limit ELSE c_recent END
                 ) AS longer
             ) AS found
             WHERE v_mine IS NULL OR tenant_id = ANY(v_mine)

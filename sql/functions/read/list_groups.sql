@@ -1,8 +1,8 @@
 -- API list_groups(): returns the worker groups with their slots and what keeps them from taking work, if anything does.
 -- cooldown_s is how long a cool-down lasts, also while the group is paused, or until the next budget. spent_usd is what
 -- its runs cost today (UTC). A group that no dispatcher at work can run is paused, too; if another one can, the reason is
--- a remark. A confined session counts the queued tasks of its own tenants, and
--- sees neither the variables of a group nor where its login is; see sees_accounts().
+-- a remark. A confined session counts the queued tasks of its own tenants, and sees neither the variables of a group nor
+-- where its login is; see sees_accounts().
 CREATE OR REPLACE FUNCTION list_groups()
 RETURNS TABLE (
     group_name text, tool text, account_name text, current_concurrent integer, max_concurrent integer,

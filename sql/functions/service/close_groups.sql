@@ -2,7 +2,8 @@
 -- {group: reason}. Its other groups are open for it again. Returns the groups that it serves, each with what it lacks
 -- or null. A dispatcher calls this when it starts and when it reads its configuration again.
 -- Raises LD410 when the dispatcher is closed.
--- Locks: the dispatchers row (FOR SHARE).
+-- Locks: the dispatchers row (FOR SHARE), and the groups that it closes (FOR KEY SHARE): one that is removed meanwhile is
+-- passed over.
 CREATE OR REPLACE FUNCTION close_groups(p_dispatcher uuid, p_reasons jsonb)
 RETURNS TABLE (group_name text, reason text)
 LANGUAGE plpgsql VOLATILE
@@ -17,6 +18,7 @@ BEGIN
     SELECT p_dispatcher, g.group_name, p_reasons ->> g.group_name, clock()
     FROM worker_groups AS g
     WHERE p_reasons ? g.group_name AND group_is_served_by(g, v_me, '{}')
+    ORDER BY g.group_name FOR KEY SHARE OF g
     ON CONFLICT (dispatcher_id, group_name) DO UPDATE SET reason = excluded.reason;
     RETURN QUERY
     SELECT g.group_name, c.reason

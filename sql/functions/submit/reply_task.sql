@@ -24,7 +24,7 @@ BEGIN
         RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
     END IF;
     IF v_task.status NOT IN ('succeeded', 'failed', 'canceled') THEN
-        RAISE EXCEPTION 'task % is %: only a task that has ended can be replied to', v_task.number, v_task.status
+        RAISE EXCEPTION 'task % is %: only a task that has ended can be replied to', v_task.number, state_word(v_task.status)
             USING ERRCODE = 'LD409';
     END IF;
     SELECT * INTO v_run FROM last_session(v_task.id);

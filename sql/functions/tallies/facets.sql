@@ -2,7 +2,7 @@
 -- selection matches, so that a filter can show what another choice would give. state is the status, or what a queued
 -- task waits for.
 -- A selection by anything else (as by numbers, name or labels) returns no row: tallies do not know these.
--- Cost: that of current_tallies(), however many tasks there are. Raises LD400 for a selection that is none.
+-- Cost: that of current_tallies(), however many tasks there are. Raises LD400 and LD404, see read_selection().
 CREATE OR REPLACE FUNCTION facets(p_select jsonb DEFAULT '{}') RETURNS TABLE (facet text, value text, tasks bigint)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -21,17 +21,15 @@ BEGIN
     RETURN QUERY
     WITH kept AS MATERIALIZED (
         SELECT * FROM current_tallies(p_by_tenant => true)
-    ), short_of_budget AS MATERIALIZED (
-        SELECT tool, account, 'queued' AS state, 'budget' AS waits
-        FROM (SELECT DISTINCT tool, account FROM kept WHERE state = 'queued') AS queued
-        WHERE waits_for_budget(tool, nullif(account, ''))
     ), kinds AS MATERIALIZED (
         SELECT shown AS state, tool, queue, tenant_id, tasks, coalesce(shown = ANY(v_select.states), true) AS of_state,
             coalesce(tool = v_select.tool, true) AS of_tool,
             coalesce(queue = v_select.queue, true) AS of_queue,
             coalesce(tenant_id = v_tenant, true) AS of_tenant
-        FROM kept LEFT JOIN short_of_budget USING (tool, account, state)
-        CROSS JOIN LATERAL coalesce(waits, state) AS shown
+        FROM kept CROSS JOIN LATERAL (
+            SELECT CASE WHEN state = 'queued' AND tool || chr(31) || account = ANY(v_select.short_of_budget) THEN 'budget'
+                ELSE state END AS shown
+        ) AS seen
     ), counted AS (
         SELECT 'state', state, sum(tasks) FROM kinds WHERE of_tool AND of_queue AND of_tenant GROUP BY state
         UNION ALL

@@ -1,6 +1,7 @@
 -- INTERNAL ready_task_waits_for(tool, account): returns in one word what stands between a ready task of that tool (and
 -- of that account, if it pins one) and its start: slot; or nothing but a dispatcher, no_group, budget, limit (its
--- accounts cool down) or paused (also: the hosts lack what its accounts need). why_waiting() says the same of one task in a sentence, with the limits that count it.
+-- accounts cool down) or paused (also: the hosts lack what its accounts need). why_waiting() says the same of one task in
+-- a sentence, with the limits that count it.
 CREATE OR REPLACE FUNCTION ready_task_waits_for(p_tool text, p_account text) RETURNS text
 LANGUAGE sql STABLE
 AS $$

@@ -1,6 +1,7 @@
 -- INTERNAL site_metrics(): returns the families of metrics() that are about groups, limits, dispatchers, queues and the
--- database. A group that no host can run counts as paused. Limits of tenants are left out: their number has no bound, and a sample names no tenant.
--- A host is up if all its dispatchers are that did not say goodbye. Only metrics() calls this.
+-- database. A group that no host can run counts as paused. Limits of tenants are left out: their number has no bound,
+-- and a sample names no tenant. A host is up if all its dispatchers are that did not say goodbye. Only metrics() calls
+-- this.
 CREATE OR REPLACE FUNCTION site_metrics() RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
@@ -8,7 +9,8 @@ AS $$
         'groups', coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'group', group_name, 'tool', tool, 'used', current_concurrent, 'max', max_concurrent,
-                'cooldown_s', greatest(extract(EPOCH FROM cooldown_until - clock()), 0), 'paused', paused OR NOT served AND closed IS NOT NULL,
+                'cooldown_s', greatest(extract(EPOCH FROM cooldown_until - clock()), 0),
+                'paused', paused OR NOT served AND closed IS NOT NULL,
                 'budget_used', spent_today(g, clock()) / daily_budget_usd
             ))
             FROM worker_groups AS g CROSS JOIN LATERAL group_service(g, clock())

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION refuse_deletion_while_active() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION 'task % is %; it can be deleted when it has ended', old.number, old.status
+    RAISE EXCEPTION 'task % is %; it can be deleted when it has ended', old.number, state_word(old.status)
         USING ERRCODE = 'LD409', HINT = format('cancel it first: `llmctl cancel %s`', old.number);
 END
 $$;

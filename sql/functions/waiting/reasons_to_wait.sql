@@ -3,9 +3,11 @@
 -- place. It is STABLE, so that it sees everything at one moment. Otherwise a task that starts meanwhile would seem to
 -- wait for the slot that it has.
 -- Cost: what tasks have in common is looked up once: the groups of a tool, the limits and the first 1,000 of a lane.
+-- The planner takes any list of tasks for a few, so nested loops are off: of 2,000 tasks they took 2 s, of 4,000 8 s.
 CREATE OR REPLACE FUNCTION reasons_to_wait(p_numbers bigint []) RETURNS TABLE (number bigint, why text)
 LANGUAGE sql STABLE
 SET enable_seqscan = off
+SET enable_nestloop = off
 AS $$
     WITH waiting AS MATERIALIZED (
         SELECT t.number, t.created_at, t.wait_reason IS NULL AS is_ready, t.lane, t.tool, t.account, t.model,

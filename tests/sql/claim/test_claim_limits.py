@@ -218,7 +218,7 @@ def test_an_active_task_cannot_be_deleted_and_an_ended_one_can(wide: Client) -> 
     [number] = submit(wide)
     dispatcher = wide.dispatcher()
     [run] = wide.claim(dispatcher).runs
-    with refused("LD409", f"task {number} is leased; it can be deleted when it has ended"):
+    with refused("LD409", f"task {number} is starting; it can be deleted when it has ended"):
         wide.run("delete from tasks")
     wide.finish(dispatcher, run)
     wide.run("delete from tasks")

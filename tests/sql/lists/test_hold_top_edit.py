@@ -224,15 +224,15 @@ def test_a_task_that_is_named_and_does_not_allow_the_action_is_refused_with_a_re
     assert told("hold").keys() == told("hold").keys() == {1, 2}
     assert told("retry") == {
         1: (
-            "task 1 is succeeded; only a task that failed, was canceled or waits can be tried again",
+            "task 1 has succeeded; only a task that failed, was canceled or waits for a time can be tried again",
             "submit it again to run it once more",
         ),
         2: (
-            "task 2 is running; only a task that failed, was canceled or waits can be tried again",
+            "task 2 is running; only a task that failed, was canceled or waits for a time can be tried again",
             "cancel it first: `llmctl cancel 2`",
         ),
         4: (
-            "task 4 is held; only a task that failed, was canceled or waits can be tried again",
+            "task 4 is held; only a task that failed, was canceled or waits for a time can be tried again",
             "release it: `llmctl release 4`",
         ),
     }
@@ -260,7 +260,7 @@ def test_an_action_waits_for_a_claim_and_judges_the_task_as_it_is_then(wide: Cli
     numbers, told = answer.result(PATIENCE_S)
     assert numbers == [2]
     assert isinstance(told, list)
-    assert told[0]["message"] == "task 1 is leased: only a queued task can be held"
+    assert told[0]["message"] == "task 1 is starting: only a queued task can be held"
 
 
 def test_a_claim_goes_past_what_an_open_transaction_holds_or_edits(wide: Client) -> None:

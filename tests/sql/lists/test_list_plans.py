@@ -126,3 +126,14 @@ def test_a_page_reads_no_more_than_its_candidates_where_nothing_fits(db: Client)
     fill(db, 3 * CANDIDATES)
     for select in ({"name": "nowhere"}, {"name": "nowhere", "tool": "claude", "states": ["succeeded"]}):
         assert blocks(db, select, None) < 5 * CANDIDATES
+
+
+def test_a_walk_ends_where_its_key_or_its_numbers_do(db: Client) -> None:
+    fill(db, 3 * CANDIDATES)
+    ways = {"tool": "claude", "tenant": "default", "queue": "default", "group": "main", "model": "opus"}
+    for walk in ("walk_tasks", "walk_tasks_up"):
+        for way, key in ways.items():
+            for waits, first, before in ((True, 0, 700), (False, 29_900, 30_000), (True, 29_900, 30_000)):
+                query: LiteralString = f"select {walk}(%s, %s, %s, %s, %s, 300)"
+                reads = [_blocks(db, query, way, key, waits, first, before) for _ in range(2)]
+                assert reads[-1] < 100, f"{walk} {way} {waits} {first}: {reads}, the first with the catalog"

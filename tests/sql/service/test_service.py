@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 
 from tests.sql.client import BOOT_ID, Client
 from tests.sql.clock import Clock
+from tests.sql.concurrently import PATIENCE_S, in_background, until_blocked
 
 LACKS = {"main": "claude is not installed"}
 
@@ -164,3 +165,14 @@ def test_a_group_that_a_host_cannot_run_can_be_removed(db: Client, me: UUID) -> 
     close(db, me, LACKS)
     db.run("select remove_group('main')")
     assert db.rows("select * from closed_groups") == []
+
+
+def test_a_group_that_is_removed_while_its_dispatcher_closes_it_is_passed_over(db: Client, me: UUID) -> None:
+    db.group("spare")
+    removes, closes = db.another(), db.another()
+    removes.run("begin")
+    removes.run("select remove_group('main')")
+    with in_background(lambda: close(closes, me, LACKS | {"spare": "no key"})) as answer:
+        until_blocked(db, closes)
+        removes.run("commit")
+    assert answer.result(PATIENCE_S) == [("spare", "no key")]

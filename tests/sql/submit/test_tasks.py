@@ -77,13 +77,13 @@ def test_a_task_that_is_active_ready_or_done_cannot_be_tried_again(db: Client) -
     with refused("LD409", f"task {number} is queued"):
         db.run("select retry_task(%s)", number)
     [run] = db.claim(dispatcher).runs
-    with refused("LD409", f"task {number} is leased"):
+    with refused("LD409", f"task {number} is starting"):
         db.run("select retry_task(%s)", number)
     db.start(dispatcher, run)
     with refused("LD409", f"task {number} is running"):
         db.run("select retry_task(%s)", number)
     db.finish(dispatcher, run)
-    with refused("LD409", f"task {number} is succeeded"):
+    with refused("LD409", f"task {number} has succeeded"):
         db.run("select retry_task(%s)", number)
 
 

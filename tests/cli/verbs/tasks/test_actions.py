@@ -40,7 +40,7 @@ def test_named_tasks_are_acted_on_at_once_and_each_that_refuses_is_told(
     assert canceled.err.splitlines()[0] == f"error: task {done} has already succeeded; it cannot be canceled"
     retried = llmctl("retry", waiting, done)
     assert (retried.code, retried.out) == (5, f"task {waiting} queued\n")
-    assert f"task {done} is succeeded" in retried.err
+    assert f"task {done} has succeeded" in retried.err
 
 
 def test_a_number_that_does_not_exist_changes_nothing(llmctl: Llmctl) -> None:
