@@ -32,15 +32,23 @@ class TextOrJson(StrEnum):
 
 
 class WriteFormat(StrEnum):
+    """The formats of verbs that write: ``name`` is the names alone, and of tasks their numbers."""
+
     TEXT = "text"
     NAME = "name"
     JSON = "json"
+
+    @property
+    def for_results(self) -> TextOrJson:
+        """The format of what has no name, such as the result of a task."""
+        return TextOrJson.JSON if self is WriteFormat.JSON else TextOrJson.TEXT
 
 
 FormatOption = Annotated[Format, typer.Option("-o", "--format", help="Print in this format.")]
 TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="Print in this format.")]
 WriteFormatOption = Annotated[
-    WriteFormat, typer.Option("-o", "--format", help="Print in this format; name is the names alone.")
+    WriteFormat,
+    typer.Option("-o", "--format", help="Print in this format; name is the names or numbers alone."),
 ]
 
 
@@ -54,6 +62,17 @@ def show_rows(
         show_table(rows, columns)
     else:
         say(empty)
+
+
+def show_written(output: WriteFormat, words: str, names: "Sequence[str]", rows: "Sequence[object]") -> None:
+    """Print what a verb did: in words, or the names or the objects that it did it to."""
+    match output:
+        case WriteFormat.TEXT:
+            write(words)
+        case WriteFormat.NAME:
+            write("\n".join(names))
+        case WriteFormat.JSON:
+            write(to_json(rows))
 
 
 def write_rows(names: "Sequence[str]", pages: "Iterable[Sequence[object]]", output: Format) -> None:
