@@ -5,12 +5,13 @@ python := ".venv/bin/python"
 _default:
     @just --list
 
-# Create .venv and install everything, including what the tests run: the pinned agent CLIs, and axe-core.
+# Create .venv and install everything, including what the tests run: the pinned agent CLIs, axe-core, and pg for Node.
 setup:
     python3 -m venv .venv
     .venv/bin/pip install --quiet --editable '.[dev]'
     npm install --prefix tests/agents --no-audit --no-fund --no-package-lock
     npm install --prefix tests/browser --no-audit --no-fund --no-package-lock
+    npm install --prefix tests/documentation --no-audit --no-fund --no-package-lock
 
 # Show the whole system with simulated agents, without any key.
 demo:
@@ -28,9 +29,18 @@ matrix:
 failover:
     {{python}} -m tests.agents.failover_demo
 
+# Write the generated parts of docs/: configuration.md, json.md and sql.md. A test says whether they are up to date.
+docs:
+    {{python}} -m tests.documentation
+
 # Make the pictures of docs/images/ anew. `just screenshots DIRECTORY` makes those of all pages, widths and schemes there.
 screenshots *directory:
     {{python}} -m tests.browser.screenshots {{directory}}
+    {{python}} -m tests.documentation.pictures {{directory}}
+
+# Make only those of the command line, which need no browser.
+pictures *directory:
+    {{python}} -m tests.documentation.pictures {{directory}}
 
 # Check style, imports and SQL.
 lint:

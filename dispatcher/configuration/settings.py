@@ -46,17 +46,20 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+# What stands below a field is its line in docs/configuration.md, which `just docs` writes.
+
 
 class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which PostgreSQL server to use. Without ``url`` it is the embedded server.
-
-    ``name`` replaces only the database's name in ``url``, so that the account, password and host of an existing server
-    can be used again. ``url`` is a URI or a keyword string of libpq; the password can be in ``~/.pgpass`` instead.
-    """
+    """Which PostgreSQL server to use."""
 
     url: str | None = None
+    """A URI or a keyword string of libpq; the password can be in `~/.pgpass` or `PGPASSWORD` instead. Without it, the
+    embedded server is used. `LLMCTL_DATABASE_URL` overrides it."""
     name: Annotated[str, Meta(min_length=1)] = "cli_worker"
+    """Replaces only the database's name in `url`, so that the account, password and host of an existing server can be
+    used again."""
     pool_size: PoolSize = 4
+    """How many connections a dispatcher may hold, beside two for listening."""
 
     def __post_init__(self) -> None:
         # PostgreSQL would truncate a longer name and then not find the database again.
@@ -70,17 +73,20 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One dispatcher process. ``host`` None is the machine's own name; ``groups`` None serves every group.
-
-    ``host_lost_after``: how long another host may be silent before its runs are given up and tried again elsewhere.
-    """
+    """One dispatcher process."""
 
     host: Name | None = None
+    """The name under which this machine is known; unless given, its own name."""
     groups: tuple[Line, ...] | None = None
+    """The groups that this dispatcher serves; unless given, all that this host may serve."""
     heartbeat_interval: Seconds = 30.0
+    """How often it proves to the database that it lives."""
     lease_interval: Seconds = 60.0
+    """How long its runs are its own without another heartbeat; longer than `heartbeat_interval`."""
     grace: SecondsOrZero = 30.0
+    """How long it waits for agents when it stops. Those that still run go on without it."""
     host_lost_after: Seconds = 3600.0
+    """How long another host may be silent before its runs are given up and tried again elsewhere."""
 
     def __post_init__(self) -> None:
         if self.lease_interval <= self.heartbeat_interval:
@@ -90,21 +96,24 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Defaults for each run. With ``stall_timeout`` None an agent may be silent until ``timeout``.
-
-    ``max_output_bytes`` limits the declared output files of one run. ``max_log_bytes`` limits what is stored of its
-    stdout, and of its stderr; a run that prints ten times as much on both together is stopped. ``keep_sessions``: how
-    long the directory of an agent with a session is kept after its run, whatever ``cleanup`` says, so that a reply
-    finds it. ``work_dir`` None is ``work`` below our home directory.
-    """
+    """Defaults for each run."""
 
     timeout: Seconds = 600.0
+    """A run that takes longer is stopped, unless its task says otherwise."""
     stall_timeout: Seconds | None = None
+    """A run that prints nothing for so long is stopped; unless given, it may be silent until `timeout`."""
     work_dir: str | None = None
+    """The directory in which runs live, an absolute path on a local disk; unless given, `work` below `LLMCTL_HOME`."""
     cleanup: Literal["always", "on_success", "never"] = "always"
+    """When the files of a run are removed from the work directory."""
     keep_sessions: SecondsOrZero = 86400.0
+    """How long the directory of an agent with a session is kept after its run, whatever `cleanup` says, so that
+    `llmctl reply` finds it."""
     max_output_bytes: Bytes = 100 * 2**20
+    """The most that the declared output files of one run may hold."""
     max_log_bytes: Bytes = 20 * 2**20
+    """The most that is stored of a run's stdout, and of its stderr. A run that prints ten times as much on both
+    together is stopped."""
 
     def __post_init__(self) -> None:
         _require_absolute("work_dir", self.work_dir)
@@ -115,24 +124,25 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long ended tasks and their output are kept; None keeps them for ever.
-
-    ``tasks`` is for tasks with their runs, answers and files. ``output`` is for what their agents printed; the
-    beginning of stdout and the end of stderr stay with the task. Both count from the end of the task. Every
-    ``interval`` the dispatcher deletes what is older.
-    """
+    """How long ended tasks and their output are kept, from the end of the task on; null keeps them for ever."""
 
     tasks: Seconds | None = None
+    """Tasks with their runs, answers, files and keys."""
     output: Seconds | None = 30 * 86400.0
+    """What agents printed (`llmctl logs`); the beginning of stdout and the end of stderr stay with the task."""
     interval: Seconds = 3600.0
+    """How often the dispatcher deletes what is older."""
 
 
 class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What tasks may ask for. ``allowed_roots``: directories below which a task may choose its workdir."""
+    """What tasks may ask for."""
 
     allow_dangerous_flags: bool = False
+    """Whether tasks may ask for `--permission full`."""
     enforce_path_whitelist: bool = True
+    """Whether a task may choose to work only below `allowed_roots`."""
     allowed_roots: tuple[str, ...] = ()
+    """Directories below which a task may choose to work (`--workdir`), absolute or with `~`."""
 
     def __post_init__(self) -> None:
         for root in self.allowed_roots:
@@ -140,24 +150,30 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One account of one tool, and how many agents it may run at a time. ``hosts`` None: any host serves it.
+    """One account of one tool, and how many agents it may run at a time.
 
-    ``env`` holds plain values and references to secrets (``env:NAME``, ``file:/path``), never a secret. ``~``
-    in ``config_home`` and in references is the home directory on the dispatcher's host. With ``failover`` a task
-    that the account's usage limit stopped may continue with another account of the tool. ``daily_budget_usd`` closes
-    the group until midnight UTC when its runs have cost that much; ``task_budget_usd`` ends a run that has. Both work
-    only with a CLI that reports its cost, as claude does.
+    The two budgets work only with a CLI that reports its cost, as claude does. `~` is the home directory on the
+    dispatcher's host.
     """
 
     tool: str
+    """`claude`, `codex`, `gemini`, or one of `tools`."""
     account: Line = "default"
+    """What `llmctl submit --account` calls it."""
     max_concurrent: Slots = 1
+    """How many of its agents run at a time."""
     env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its agents: plain values and references to secrets (`env:NAME`, `file:/path`), never a secret."""
     config_home: str | None = None
+    """The directory of its CLI's login and settings, an absolute path; created if it is missing."""
     hosts: tuple[Line, ...] | None = None
+    """The hosts whose dispatchers serve it; unless given, all."""
     failover: bool = True
+    """Whether a task that the account's usage limit stopped may continue with another account of the tool."""
     daily_budget_usd: Money | None = None
+    """Closes the group until midnight UTC when its runs of the day have cost that much."""
     task_budget_usd: Money | None = None
+    """Ends a run that has cost that much."""
 
     def __post_init__(self) -> None:
         _require_absolute("config_home", self.config_home)
@@ -174,32 +190,37 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LoggingSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `dispatcher run` writes to stderr. ``format`` None is text on a terminal and JSON elsewhere."""
+    """What `dispatcher run` writes to stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important entries that are written."""
     format: Literal["json", "text"] | None = None
+    """Unless given, text on a terminal and JSON elsewhere."""
 
 
 class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The HTTP API and the web page, which `dispatcher serve` offers and `dispatcher run` starts if ``enabled``.
-
-    They are at ``host`` and ``port`` (0: any free one), or at the unix ``socket``, an absolute path, whose file only
-    its owner may open. A host that is not this machine's loopback needs ``tls_certificate`` and ``tls_key`` (PEM
-    files), or ``behind_proxy``: a proxy in front of it speaks TLS. ``allowed_hosts`` are further names by which
-    browsers may call the page. ``max_request_bytes`` limits the body of a request; ``max_streams`` the live streams at
-    a time.
-    """
+    """The HTTP API and the web page, which need the extra `llmctl[api]`."""
 
     enabled: bool = False
+    """Whether `dispatcher run` starts them; `dispatcher serve` offers them in any case."""
     host: Line = "127.0.0.1"
+    """The address. One that is not this machine's loopback needs `tls_certificate` and `tls_key`, or `behind_proxy`."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    """0 takes any free one."""
     socket: str | None = None
+    """A unix socket instead of `host` and `port`, an absolute path; only its owner may open it."""
     tls_certificate: str | None = None
+    """A PEM file, an absolute path."""
     tls_key: str | None = None
+    """A PEM file, an absolute path."""
     behind_proxy: bool = False
+    """Whether a proxy in front of it speaks TLS."""
     allowed_hosts: tuple[Line, ...] = ()
+    """Further names by which browsers may call the page."""
     max_request_bytes: Bytes = 64 * 2**20
+    """The most that the body of a request may hold, with its files."""
     max_streams: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    """Live streams at a time."""
 
     def __post_init__(self) -> None:
         for key in ("socket", "tls_certificate", "tls_key"):
@@ -214,7 +235,7 @@ class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of ``config.yaml``; ``limits`` maps scopes such as ``tenant:acme`` to slots."""
+    """The whole of `config.yaml`."""
 
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     dispatcher: DispatcherSettings = field(default_factory=DispatcherSettings)
@@ -223,6 +244,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     security: SecuritySettings = field(default_factory=SecuritySettings)
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     limits: Mapping[str, Annotated[int, Meta(ge=0, le=MOST_SLOTS)]] = field(default_factory=dict)
+    """How many agents of a scope may run at a time, in addition to the slots of the groups: `tool:NAME`, `model:NAME`,
+    `tenant:NAME` or `queue:NAME`."""
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)

@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dispatcher.database.migrate import migrate
-from tests.browser import stand_in
 from tests.browser.conftest import Page
-from tests.browser.stand_in import Scene
+from tests.fixtures import stand_in
 from tests.fixtures.dispatchers import PATIENCE, TOOLS, Site
 from tests.fixtures.postgres import serving
+from tests.fixtures.stand_in import Scene
 
 PROMPT = """\
 Write tests for the login
@@ -162,8 +162,20 @@ def _work(site: Site) -> None:
     site.submit_many(WAITING[2:])
     site.sql("SELECT pause_group('codex-work', 'the invoice is not paid yet')")
     site.wait_until(lambda: site.sql("SELECT 1 FROM tasks WHERE wait_reason = 'limit'"))
+    for number, minutes in zip(running, (17, 11, 4), strict=True):
+        _began(site, number, minutes)
     for table in ("dispatchers", "task_runs"):
         site.database.execute(f"UPDATE {table} SET host = 'desk'")
+
+
+def _began(site: Site, number: int, minutes: int) -> None:
+    """Let a running task have started so many minutes ago."""
+    for table, moments, whose in (
+        ("tasks", ("created_at", "started_at"), "number = %s"),
+        ("task_runs", ("claimed_at", "started_at"), "task_id = (SELECT id FROM tasks WHERE number = %s)"),
+    ):
+        changes = ", ".join(f"{moment} = {moment} - make_interval(mins => {minutes})" for moment in moments)
+        site.database.execute(f"UPDATE {table} SET {changes} WHERE {whose}", [number])
 
 
 def _move_back(site: Site, number: int, days: int) -> None:

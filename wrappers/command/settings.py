@@ -29,25 +29,36 @@ PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
 
 
 class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One entry of the configuration's `tools:`.
+    """A CLI that is not built in, or the place of one that is.
 
-    A tool that is built in takes ``command`` only: where its program is. Any other tool needs ``argv``.
-    ``answer`` and the names after it are dotted paths into the JSON that the tool prints ("choices.0.text"); a value
-    at ``error`` means that the run failed. With ``output: jsonl`` each path is looked up in all lines, and the last
-    line that has it counts.
+    A tool that is built in takes `command` only; any other tool needs `argv`. `answer` and the names after it are
+    dotted paths into the JSON that the tool prints (`choices.0.text`). With `output: jsonl` each path is looked up in
+    all lines, and the last line that has it counts.
     """
 
     command: Text | None = None
+    """Where the program of a built-in tool is, if it is not on PATH."""
     argv: tuple[Text | tuple[Text, ...], ...] = ()
+    """The program and its arguments. Placeholders: `{prompt_file}`, `{run_id}`, `{permission}`, and `{model}`,
+    `{session}` and `{config_home}`, which may have no value: an argument, or a nested list, is left out then."""
     prompt: Literal["stdin", "file"] | None = None
+    """How the tool reads its prompt; `file` where `{prompt_file}` stands in `argv`."""
     output: Literal["text", "json", "jsonl"] = "text"
+    """What the tool prints: text that is the answer, one value of JSON, or lines of JSON."""
     answer: Text | None = None
+    """Where the final text is; without one, no run succeeds."""
     error: Text | None = None
+    """A value here means that the run failed."""
     session: Text | None = None
+    """Where the id of the session is."""
     input_tokens: Text | None = None
+    """Where the number of tokens that went in is."""
     output_tokens: Text | None = None
+    """Where the number of tokens that came out is."""
     cost_usd: Text | None = None
+    """Where the cost in US dollars is."""
     config_home_variable: Text | None = None
+    """The variable that names the directory of its login and settings, for a group's `config_home`."""
 
     @property
     def paths(self) -> Paths:

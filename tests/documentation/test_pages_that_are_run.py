@@ -1,0 +1,100 @@
+"""What the pages tell their readers to type works, and prints what they show.
+
+Each page has a site of its own with a running dispatcher and the accounts `claude-main` and `codex-main`, unless it
+begins with a configuration. Its agents are stand-ins: what is in no scene below succeeds with "Done.".
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.agents.real_agents import unavailable
+from tests.documentation.blocks import blocks
+from tests.documentation.running import NODE_MODULES, run
+from tests.fixtures import stand_in
+from tests.fixtures.dispatchers import ROOT, TOOLS, Site
+from tests.fixtures.stand_in import Scene
+
+HAIKU = "the queue holds its breath\nat commit a door opens\nagents walk to work"
+TESTS = {"tests.md": "# Tests\n"}
+SCENES: Mapping[str, Scene] = {
+    "Write tests for the module login into tests.md": {"steps": ["I look at the module."], "files": TESTS},
+    "Write tests for the module billing into tests.md": {
+        "error": "error: the build of billing is broken",
+        "once": True,
+        "files": TESTS,
+    },
+    "Write tests for the module search into tests.md": {"files": TESTS},
+    "Write a haiku about queues into haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
+    "把一首关于队列的俳句写入 haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
+}
+
+NOT_RUN: Mapping[str, int] = {
+    "README.md": 5,
+    "README.zh.md": 3,
+    "docs/accounts.md": 0,
+    "docs/guide.md": 0,
+    "docs/guide.zh.md": 0,
+    "docs/json.md": 0,
+    "docs/troubleshooting.md": 0,
+    "docs/sql.md": 0,
+}
+"""The pages that are run, and how many blocks of each only people can run (`console`)."""
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_what_a_page_tells_people_to_type_works(name: str, site: Site) -> None:
+    page = ROOT / name
+    if any(block.language == "javascript" for block in blocks(page)) and not NODE_MODULES.exists():
+        unavailable("pg is not installed: npm install --prefix tests/documentation --no-package-lock")
+    _furnish(site, page)
+    site.start(env=KEYS).wait_for("dispatcher started")
+
+    run(page, site, KEYS)
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_only_what_cannot_be_run_is_not_run(name: str) -> None:
+    shown = [block.language for block in blocks(ROOT / name)]
+
+    assert shown.count("console") == NOT_RUN[name]
+    assert "bash" not in shown
+    assert "shell" not in shown
+
+
+KEYS = {"CLAUDE_KEY": "no-key", "CODEX_KEY": "no-key", "GEMINI_KEY": "no-key", "WORK_KEY": "no-key"}
+
+
+def _furnish(site: Site, page: Path) -> None:
+    """Let stand-ins play the CLIs, and give the site the accounts of the page."""
+    scenes = site.directory / "scenes.json"
+    scenes.write_text(json.dumps(SCENES))
+    programs = {}
+    for tool in ("claude", "codex"):
+        program = site.directory / tool
+        program.write_text(
+            f"#!/bin/sh\nexport SCENES={shlex.quote(str(scenes))}\n"
+            f'exec {shlex.quote(sys.executable)} {stand_in.__file__} {tool} "$@"\n'
+        )
+        program.chmod(0o755)
+        programs[tool] = {"command": str(program)}
+    given: Mapping[str, Mapping[str, object]] = next(
+        (yaml.safe_load(block.text) for block in blocks(page) if block.language == "yaml"), {}
+    )
+    site.config["tools"] = {**programs, **given.get("tools", {})}
+    site.config["groups"] = dict(given.get("groups", {})) or {
+        f"{tool}-main": {"tool": tool, "account": "main", "max_concurrent": 2, "env": {key: f"env:{named}"}}
+        for tool, key, named in (
+            ("claude", "ANTHROPIC_API_KEY", "CLAUDE_KEY"),
+            ("codex", "CODEX_API_KEY", "CODEX_KEY"),
+        )
+    }
+    site.configure("logging", format="json")
+    for tool in TOOLS:  # those of the tests
+        site.sql("SELECT remove_group(%s)", tool)
+        site.sql("DELETE FROM tools WHERE name = %s", tool)
