@@ -56,6 +56,10 @@ _WORDS = {
 }
 
 
+_STOPPING = ("leased", "running")
+"""The states in which a task stays for a moment after it was canceled."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActOptions:
     yes: bool
@@ -122,12 +126,17 @@ def _report(
     if output is not WriteFormat.TEXT:
         _print_for_programs(db, result, output)
     elif result.matched:
-        active = {state.number: state.status for state in _active(db, action, result)}
+        # Of the running ones a cancel only asks, and their agents may just have ended.
+        others = {
+            state.number: state.status
+            for state in (_states(db, result) if action is Action.CANCEL else ())
+            if state.status != "canceled"
+        }
         if one_by_one:
             for number in result.numbers:
-                write(f"task {number} {_outcome(action, active.get(number))}")
+                write(f"task {number} {_outcome(action, others.get(number))}")
         else:
-            write(_outcomes(action, result.matched - len(active), len(active)))
+            write(_outcomes(action, result.matched - len(others), Counter(others.values())))
     return _complain_of_refusals(action, result, one_by_one=one_by_one)
 
 
@@ -161,23 +170,20 @@ def _print_for_programs(db: "Database", result: "BulkResult", output: WriteForma
         write("\n".join(map(str, result.numbers)))
 
 
-def _active(db: "Database", action: Action, result: "BulkResult") -> "Sequence[TaskState]":
-    """Return the tasks that a cancel could only ask to stop."""
-    states = _states(db, result) if action is Action.CANCEL else []
-    return [state for state in states if state.status in ("leased", "running")]
+def _outcome(action: Action, other_status: str | None) -> str:
+    if other_status is None:
+        return action.words.done
+    if other_status in _STOPPING:
+        return f"is asked to stop ({state_word(other_status)})"
+    return f"is not canceled, but {other_status}"
 
 
-def _outcome(action: Action, active_status: str | None) -> str:
-    if active_status is not None:
-        return f"is asked to stop ({state_word(active_status)})"
-    return action.words.done
-
-
-def _outcomes(action: Action, done: int, asked_to_stop: int) -> str:
+def _outcomes(action: Action, done: int, others: Counter[str]) -> str:
     words = action.words.done if done == 1 else action.words.done_to_many
     parts = [f"{plural(done, 'task')} {words}"] if done else []
-    if asked_to_stop:
-        parts.append(f"{plural(asked_to_stop, 'task')} asked to stop")
+    if stopping := sum(others.pop(status, 0) for status in _STOPPING):
+        parts.append(f"{plural(stopping, 'task')} asked to stop")
+    parts += [f"{plural(count, 'task')} not canceled, but {status}" for status, count in others.items()]
     return ", ".join(parts)
 
 
