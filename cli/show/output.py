@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
@@ -143,9 +143,9 @@ def to_json(value: object, *, indent: bool = True) -> str:
     return escaped((msgspec.json.format(encoded, indent=2) if indent else encoded).decode())
 
 
-def has_screen() -> bool:
-    """Whether standard output is a terminal that we can draw on."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+def has_screen(stream: TextIO | None = None) -> bool:
+    """Whether a stream, standard output unless given, is a terminal that we can draw on."""
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def write(text: str, *, exact: bool = False) -> None:
@@ -170,7 +170,7 @@ def complain(error: str, hint: str | None = None) -> None:
 
 @contextmanager
 def interrupts_say(what: Callable[[], str]) -> Iterator[None]:
-    """At Ctrl-C, say ``what`` goes on: it ends only the waiting, which people may not expect."""
+    """At Ctrl-C, say ``what`` was done by then, or goes on although the command ends."""
     try:
         yield
     except KeyboardInterrupt:
