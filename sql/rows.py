@@ -145,6 +145,7 @@ class TaskState(Struct, frozen=True):
     """One row of task_states()."""
 
     number: int
+    id: UUID
     status: str
     error_message: str | None
 
@@ -271,7 +272,7 @@ class GroupRow(Struct, frozen=True):
     ``state`` is open, full, paused, cooling, budget or probing. A group is paused until somebody resumes it, or while
     no dispatcher can run it; ``reason`` says which, and of an open one where it cannot run. ``cooldown_s`` is how long
     a cool-down lasts, also while the group is paused, or until the next budget. ``env_vars`` holds no secrets.
-    ``spent_usd`` is what the runs of today (UTC) cost.
+    ``spent_usd`` is what the runs of today (UTC) cost. ``account_name`` is the ``account`` of tasks.
     """
 
     group_name: str

@@ -1,14 +1,12 @@
 """Reading the output of tasks as it is stored: run after run, and through restarts of the database."""
 
 import math
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from cli.database.absence import Absence
 from cli.database.connection import Database, opened
-from cli.database.events import Listener, listening, named, pauses
-from cli.database.waiting import AWAY_SECONDS
-from cli.show.output import say
+from cli.database.events import Listener, listening, named
 from dispatcher.errors import DatabaseError, DispatchError, NotFoundError
 from sql import calls
 from sql.output_rows import LogState
@@ -107,7 +105,7 @@ class LogReader:
     def __init__(self, tasks: Sequence[str], run_no: int | None, stream: str, *, follow: bool) -> None:
         self._logs = [TaskLog(task, run_no, stream, follow=follow) for task in tasks]
         self._follow = follow
-        self._last_read: float | None = None
+        self._absence = Absence()
 
     def news(self) -> Iterator[tuple[str, News]]:
         """Yield everything once, with the task that it is about, in the word that was given for it.
@@ -120,7 +118,6 @@ class LogReader:
             with opened() as db:
                 yield from self._read(db, self._logs)
             return
-        waits = pauses()
         while True:
             try:
                 # Listen first and read then, so that no output is missed.
@@ -130,10 +127,7 @@ class LogReader:
                         yield from self._read(db, self._concerned(listener))
                     return
             except DatabaseError as error:
-                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
-                    raise
-                say(f"{error}; trying again")
-                time.sleep(waits.next())
+                self._absence.bridge(error)
 
     def _open(self) -> Collection[TaskLog]:
         return [log for log in self._logs if not log.is_over]
@@ -142,7 +136,7 @@ class LogReader:
         for log in logs:
             try:
                 for news in log.read(db):
-                    self._last_read = time.monotonic()
+                    self._absence.end()
                     yield log.task, news
             except NotFoundError as error:
                 if len(self._logs) == 1:
@@ -157,6 +151,6 @@ class LogReader:
             told: set[int] = set()
             for event in listener.wait(math.inf):
                 told.update(named(event, logs))
-            self._last_read = time.monotonic()
+            self._absence.end()
             if told:
                 return [logs[number] for number in sorted(told)]

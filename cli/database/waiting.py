@@ -5,15 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from cli.database.absence import Absence
 from cli.database.connection import Database, opened
-from cli.database.events import Listener, listening, named, pauses
+from cli.database.events import Listener, listening, named
 from cli.show.output import say
 from dispatcher.errors import DatabaseError
 from sql import calls
 from sql.rows import TaskState
-
-AWAY_SECONDS = 300.0
-"""How long the database may be away before waiting for it is given up."""
 
 
 class Waiter:
@@ -30,7 +28,7 @@ class Waiter:
         self._before_sleep = before_sleep
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._reported: set[int] = set()
-        self._last_read: float | None = None
+        self._absence = Absence()
         self.pending: set[int] = set()
 
     def ended(self) -> Iterator[TaskState]:
@@ -39,7 +37,6 @@ class Waiter:
         Raises :class:`TimeoutError`; :class:`dispatcher.errors.NotFoundError` when there is no such task;
         :class:`DatabaseError` when the database cannot be reached at the start, or later for some minutes.
         """
-        waits = pauses()
         while True:
             try:
                 # Listen first and read then, so that no change is missed.
@@ -47,10 +44,7 @@ class Waiter:
                     yield from self._ended(db, listener)
                     return
             except DatabaseError as error:
-                if self._last_read is None or time.monotonic() > self._last_read + AWAY_SECONDS:
-                    raise
-                say(f"the database is away, trying again: {error}")
-                time.sleep(min(waits.next(), self._left()))
+                self._absence.bridge(error, self._left())
                 self._require_time()
 
     def _ended(self, db: Database, listener: Listener) -> Iterator[TaskState]:
@@ -58,7 +52,7 @@ class Waiter:
         seen: Sequence[TaskState] = ()
         while True:
             states = db.call(calls.task_states(asked))
-            self._last_read = time.monotonic()
+            self._absence.end()
             if asked is self._tasks:
                 self.pending = {state.number for state in states}
             # Where no notification arrives, only a change of the state shows that a task was queued again.
@@ -88,7 +82,7 @@ class Waiter:
             self._require_time()
             for event in listener.wait(self._left(), partial(_note_gone, db)):
                 told.update(named(event, self.pending))
-            self._last_read = time.monotonic()
+            self._absence.end()
         return [str(number) for number in told]
 
     def _left(self) -> float:

@@ -13,6 +13,7 @@ from cli.database.events import Listener, listening
 from cli.live.session import Session
 from cli.live.snapshot import Snapshot, take
 from cli.show.output import has_screen, write
+from cli.show.words import state_word
 from dispatcher.database.event_payload import payload_of
 from dispatcher.errors import DispatchError
 from sql.rows import Selection
@@ -104,7 +105,7 @@ def _print_what_came(listener: Listener, names: Mapping[int, str]) -> None:
     for event in listener.drain():
         told = payload_of(event)
         for number in told.numbers or ():
-            write(f"task {number} {names.get(number, '')}: {told.status}")
+            write(f"task {number} {names.get(number, '')}: {state_word(told.status)}")
 
 
 def _last_words(log: Path, lines: int = 10) -> str:

@@ -30,12 +30,12 @@ def live(kind: str, *always: str) -> Completer:
 def listed(*values: str) -> Completer:
     """Return a completer for values that are always the same; each may follow others and a comma."""
 
-    def complete(incomplete: str) -> list[tuple[str, str]]:
+    def complete(ctx: Context, incomplete: str) -> list[tuple[str, str]]:  # noqa: ARG001 - typer passes it by name
         before, comma, _ = incomplete.rpartition(",")
         given = before.split(",")
         return _or_nothing([(before + comma + one, "") for one in values if one not in given], incomplete)
 
-    return lambda ctx, incomplete: complete(incomplete)  # noqa: ARG005 - the name is what typer looks at
+    return complete
 
 
 def limit_scopes(ctx: Context, incomplete: str) -> list[tuple[str, str]]:

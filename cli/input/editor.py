@@ -79,7 +79,15 @@ def _end_of(process: "subprocess.Popen[bytes]") -> int:
 def editor() -> list[str]:
     """Return the command of the person's editor. Raises UsageError where there is none."""
     for variable in ("VISUAL", "EDITOR"):
-        if words := shlex.split(os.environ.get(variable, "")):
+        command = os.environ.get(variable, "")
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(
+                f"${variable} is {command!r}, which is not a command: a quote is open",
+                hint=f"set ${variable}",
+            ) from error
+        if words:
             return words
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(

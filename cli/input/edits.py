@@ -10,6 +10,7 @@ from datetime import date
 from cli.input.prompts import read_prompt
 from cli.input.task_fields import FIELDS
 from cli.show.text import text_of
+from dispatcher.durations import as_typed
 from dispatcher.errors import UsageError
 
 EDITABLE = (
@@ -46,7 +47,7 @@ def typed_fields(task: Mapping[str, object]) -> dict[str, object]:
         value = task[FIELDS[name].key]
         match name:
             case "timeout" | "stall-timeout" | "retry-delay" if isinstance(value, int | float):
-                fields[name] = typed_duration(round(value))
+                fields[name] = as_typed(round(value))
             case "retries" if isinstance(value, int):
                 fields[name] = value - 1
             case _:
@@ -105,12 +106,3 @@ def _prompt(given: str) -> str:
     if given == "-":
         return read_prompt("edit TASK", "-", None)
     return read_prompt("edit TASK", None, given[1:]) if given.startswith("@") else given
-
-
-def typed_duration(seconds: int) -> str:
-    """Return a length of time as people type it: ``1h30m``."""
-    parts = []
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        whole, seconds = divmod(seconds, length)
-        parts += [f"{whole}{unit}"] if whole else []
-    return "".join(parts) or "0s"

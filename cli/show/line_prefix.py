@@ -1,9 +1,10 @@
 """Lines of several texts on one screen: each says which text it is of."""
 
 import os
-import sys
 
 import typer
+
+from cli.show.output import has_screen
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_magenta")
 
@@ -33,10 +34,6 @@ class LinePrefix:
 def prefix_of(number: str) -> bytes:
     """Return ``[61] `` for a task; on a screen with the colour that it keeps."""
     prefix = f"[{number}]"
-    if (
-        sys.stdout.isatty()
-        and os.environ.get("TERM", "dumb") not in ("", "dumb")
-        and "NO_COLOR" not in os.environ
-    ):
+    if has_screen() and "NO_COLOR" not in os.environ:
         prefix = typer.style(prefix, fg=_COLOURS[int(number) % len(_COLOURS)])
     return f"{prefix} ".encode()

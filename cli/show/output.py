@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
@@ -32,15 +32,23 @@ class TextOrJson(StrEnum):
 
 
 class WriteFormat(StrEnum):
+    """The formats of verbs that write: ``name`` is the names alone, and of tasks their numbers."""
+
     TEXT = "text"
     NAME = "name"
     JSON = "json"
+
+    @property
+    def for_results(self) -> TextOrJson:
+        """The format of what has no name, such as the result of a task."""
+        return TextOrJson.JSON if self is WriteFormat.JSON else TextOrJson.TEXT
 
 
 FormatOption = Annotated[Format, typer.Option("-o", "--format", help="Print in this format.")]
 TextOrJsonOption = Annotated[TextOrJson, typer.Option("-o", "--format", help="Print in this format.")]
 WriteFormatOption = Annotated[
-    WriteFormat, typer.Option("-o", "--format", help="Print in this format; name is the names alone.")
+    WriteFormat,
+    typer.Option("-o", "--format", help="Print in this format; name is the names or numbers alone."),
 ]
 
 
@@ -54,6 +62,17 @@ def show_rows(
         show_table(rows, columns)
     else:
         say(empty)
+
+
+def show_written(output: WriteFormat, words: str, names: "Sequence[str]", rows: "Sequence[object]") -> None:
+    """Print what a verb did: in words, or the names or the objects that it did it to."""
+    match output:
+        case WriteFormat.TEXT:
+            write(words)
+        case WriteFormat.NAME:
+            write("\n".join(names))
+        case WriteFormat.JSON:
+            write(to_json(rows))
 
 
 def write_rows(names: "Sequence[str]", pages: "Iterable[Sequence[object]]", output: Format) -> None:
@@ -124,9 +143,9 @@ def to_json(value: object, *, indent: bool = True) -> str:
     return escaped((msgspec.json.format(encoded, indent=2) if indent else encoded).decode())
 
 
-def has_screen() -> bool:
-    """Whether standard output is a terminal that we can draw on."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+def has_screen(stream: TextIO | None = None) -> bool:
+    """Whether a stream, standard output unless given, is a terminal that we can draw on."""
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def write(text: str, *, exact: bool = False) -> None:
@@ -151,7 +170,7 @@ def complain(error: str, hint: str | None = None) -> None:
 
 @contextmanager
 def interrupts_say(what: Callable[[], str]) -> Iterator[None]:
-    """At Ctrl-C, say ``what`` goes on: it ends only the waiting, which people may not expect."""
+    """At Ctrl-C, say ``what`` was done by then, or goes on although the command ends."""
     try:
         yield
     except KeyboardInterrupt:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cli.show.output import has_screen
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Drawn
 
@@ -67,8 +69,7 @@ def progress(total: int | None, what: str, *, wanted: bool = True) -> Iterator[P
 
 
 def _is_watched() -> bool:
-    is_screen = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
-    return is_screen and not os.environ.get("CI")
+    return has_screen(sys.stderr) and not os.environ.get("CI")
 
 
 def _begin() -> "Drawn":

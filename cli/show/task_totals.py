@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from cli.show.task_tables import STYLES
 from cli.show.words import state_word
-from dispatcher.quantities import money
+from dispatcher.quantities import money, plural
 from sql.rows import TaskRow
 
 
@@ -19,7 +19,7 @@ def totals(tasks: Sequence[TaskRow], counts: Mapping[str, int] | None = None) ->
     costs = [task.cost_usd for task in tasks if task.cost_usd is not None]
     cost = f"; {money(float(sum(costs)))}{' for those shown' if is_cut else ''}" if costs else ""
     shown = f"{len(tasks):,} of " if is_cut else ""
-    return f"{shown}{total:,} task{'' if total == 1 else 's'}: {states}{cost}"
+    return f"{shown}{plural(total, 'task')}: {states}{cost}"
 
 
 def cut_hint(shown: int) -> str:

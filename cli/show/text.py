@@ -1,5 +1,6 @@
 """Texts of tasks as people read them."""
 
+from dispatcher.quantities import plural
 from dispatcher.terminal import harmless
 
 
@@ -14,7 +15,7 @@ def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:
         shown.append(line)
         left -= len(line)
     rest = len(lines) - most
-    return "\n".join([*shown, f"… {rest} more line{'' if rest == 1 else 's'}"] if rest > 0 else shown)
+    return "\n".join([*shown, f"… {plural(rest, 'more line')}"] if rest > 0 else shown)
 
 
 def text_of(value: object) -> str:

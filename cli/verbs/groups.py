@@ -19,8 +19,7 @@ from cli.show.output import (
     complain,
     say,
     show_rows,
-    to_json,
-    write,
+    show_written,
 )
 from dispatcher.errors import DatabaseError, DispatchError, ExitCode, UsageError
 from wrappers.registry import BUILT_IN
@@ -319,13 +318,7 @@ def _show_written(
 
 
 def _write(rows: "Sequence[GroupRow]", words: str, output: WriteFormat) -> None:
-    match output:
-        case WriteFormat.TEXT:
-            write(words)
-        case WriteFormat.NAME:
-            write("\n".join(row.group_name for row in rows))
-        case WriteFormat.JSON:
-            write(to_json(rows))
+    show_written(output, words, [row.group_name for row in rows], rows)
 
 
 def _say_what_is_capped(db: "Database", tool: str | None = None) -> None:

@@ -12,8 +12,7 @@ from cli.show.output import (
     WriteFormat,
     WriteFormatOption,
     show_rows,
-    to_json,
-    write,
+    show_written,
 )
 
 if TYPE_CHECKING:
@@ -83,11 +82,4 @@ def remove(scope: ScopeArgument, output: WriteFormatOption = WriteFormat.TEXT) -
 
 
 def _write(rows: "Sequence[LimitRow]", words: str, output: WriteFormat) -> None:
-    """Print what was done: in words, or the limit as it is, or was before it was removed."""
-    match output:
-        case WriteFormat.TEXT:
-            write(words)
-        case WriteFormat.NAME:
-            write("\n".join(row.scope for row in rows))
-        case WriteFormat.JSON:
-            write(to_json(rows))
+    show_written(output, words, [row.scope for row in rows], rows)

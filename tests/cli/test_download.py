@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.download import Destination
-from dispatcher.errors import DispatchError
+from dispatcher.errors import WrongStateError
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -44,10 +44,49 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
 
     if not has_links:
         without_links(monkeypatch)
-    with pytest.raises(DispatchError, match="File exists"):
-        Destination(tmp_path, force=False).write("big", content(), 0o640)
+    destination = Destination(tmp_path, force=False)
+    assert not destination.write("big", content(), 0o640)
+    with pytest.raises(WrongStateError, match="big exists already"):
+        destination.require_all()
     assert [path.name for path in tmp_path.iterdir()] == ["big"]
     assert (tmp_path / "big").read_text() == "mine"
+
+
+@pytest.mark.parametrize("in_the_way", ["other content", "shorter", "link", "directory", "fifo"])
+def test_only_a_file_with_the_same_content_counts_as_there(tmp_path: Path, in_the_way: str) -> None:
+    content = b"x" * 2**20 + b"end"
+    there = tmp_path / "big"
+    match in_the_way:
+        case "link":
+            (tmp_path / "same").write_bytes(content)
+            there.symlink_to("same")
+        case "directory":
+            there.mkdir()
+        case "fifo":
+            os.mkfifo(there)
+        case _:
+            there.write_bytes(content[:-1] + (b"" if in_the_way == "shorter" else b"!"))
+    before = sorted(tmp_path.iterdir())
+    destination = Destination(tmp_path, force=False)
+    assert not destination.write("big", [content], 0o000)
+    assert destination.unchanged == 0
+    with pytest.raises(WrongStateError, match="with other content"):
+        destination.require_all()
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_that_is_there_already_stays_as_it_is(tmp_path: Path) -> None:
+    destination = Destination(tmp_path, force=False)
+    for content in ([b"all at once"], [b"all", b" at", b" once"]):
+        destination.write("file", content, 0o640)
+        (tmp_path / "file").chmod(0o600)
+    destination.require_all()
+    assert (
+        destination.told("file", " of 1 task")
+        == f"wrote 1 file of 1 task below {tmp_path}; 1 was there already"
+    )
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_file_system_without_links_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

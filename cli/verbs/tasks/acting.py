@@ -10,29 +10,16 @@ import typer
 
 from cli.input.confirmation import confirm
 from cli.input.selectors import Selector
-from cli.show.output import TextOrJson, complain, say, to_json, write
+from cli.show.output import WriteFormat, complain, say, to_json, write
 from cli.show.words import ranges, state_word
 from dispatcher.errors import ExitCode, WrongStateError
+from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
     from sql.rows import BulkResult, Selection, TaskState
 
 
-class ActFormat(StrEnum):
-    TEXT = "text"
-    NAME = "name"
-    JSON = "json"
-
-
-def text_or_json(output: ActFormat) -> TextOrJson:
-    """Return the format of what is no number alone, such as a result."""
-    return TextOrJson.JSON if output is ActFormat.JSON else TextOrJson.TEXT
-
-
-ActFormatOption = Annotated[
-    ActFormat, typer.Option("-o", "--format", help="Print in this format; name is the numbers alone.")
-]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show which tasks it would be, but change nothing.")
 ]
@@ -69,11 +56,15 @@ _WORDS = {
 }
 
 
+_STOPPING = ("leased", "running")
+"""The states in which a task stays for a moment after it was canceled."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActOptions:
     yes: bool
     dry_run: bool
-    output: ActFormat
+    output: WriteFormat
 
 
 def act(
@@ -121,7 +112,7 @@ def _confirmed(
             return planned
         states = Counter(state.status for state in _states(db, planned))
         counted = ", ".join(f"{count} {state_word(state)}" for state, count in states.items())
-        confirm(f"{action.words.verb.capitalize()} {_tasks(planned.matched)} ({counted})?", yes=False)
+        confirm(f"{action.words.verb.capitalize()} {plural(planned.matched, 'task')} ({counted})?", yes=False)
         try:
             return db.call(calls.act_on_tasks(action.value, select, planned.matched, changes=changes))
         except WrongStateError as error:
@@ -129,27 +120,32 @@ def _confirmed(
 
 
 def _report(
-    db: "Database", action: Action, result: "BulkResult", output: ActFormat, *, one_by_one: bool
+    db: "Database", action: Action, result: "BulkResult", output: WriteFormat, *, one_by_one: bool
 ) -> ExitCode:
     """Print what was done, and complain of each task that was named and refuses."""
-    if output is not ActFormat.TEXT:
+    if output is not WriteFormat.TEXT:
         _print_for_programs(db, result, output)
     elif result.matched:
-        active = {state.number: state.status for state in _active(db, action, result)}
+        # Of the running ones a cancel only asks, and their agents may just have ended.
+        others = {
+            state.number: state.status
+            for state in (_states(db, result) if action is Action.CANCEL else ())
+            if state.status != "canceled"
+        }
         if one_by_one:
             for number in result.numbers:
-                write(f"task {number} {_outcome(action, active.get(number))}")
+                write(f"task {number} {_outcome(action, others.get(number))}")
         else:
-            write(_outcomes(action, result.matched - len(active), len(active)))
+            write(_outcomes(action, result.matched - len(others), Counter(others.values())))
     return _complain_of_refusals(action, result, one_by_one=one_by_one)
 
 
-def _report_plan(db: "Database", action: Action, planned: "BulkResult", output: ActFormat) -> ExitCode:
-    if output is not ActFormat.TEXT:
+def _report_plan(db: "Database", action: Action, planned: "BulkResult", output: WriteFormat) -> ExitCode:
+    if output is not WriteFormat.TEXT:
         _print_for_programs(db, planned, output)
     elif planned.matched:
         states = _states(db, planned)
-        write(f"would {action.words.verb} {_tasks(planned.matched)}:")
+        write(f"would {action.words.verb} {plural(planned.matched, 'task')}:")
         for status in dict.fromkeys(state.status for state in states):
             write(
                 f"  {state_word(status)}: {ranges([state.number for state in states if state.status == status])}"
@@ -167,30 +163,27 @@ def _complain_of_refusals(action: Action, result: "BulkResult", *, one_by_one: b
     return ExitCode.WRONG_STATE if result.refused else ExitCode.OK
 
 
-def _print_for_programs(db: "Database", result: "BulkResult", output: ActFormat) -> None:
-    if output is ActFormat.JSON:
+def _print_for_programs(db: "Database", result: "BulkResult", output: WriteFormat) -> None:
+    if output is WriteFormat.JSON:
         write(to_json(_states(db, result)))
     elif result.numbers:
         write("\n".join(map(str, result.numbers)))
 
 
-def _active(db: "Database", action: Action, result: "BulkResult") -> "Sequence[TaskState]":
-    """Return the tasks that a cancel could only ask to stop."""
-    states = _states(db, result) if action is Action.CANCEL else []
-    return [state for state in states if state.status in ("leased", "running")]
+def _outcome(action: Action, other_status: str | None) -> str:
+    if other_status is None:
+        return action.words.done
+    if other_status in _STOPPING:
+        return f"is asked to stop ({state_word(other_status)})"
+    return f"is not canceled, but {other_status}"
 
 
-def _outcome(action: Action, active_status: str | None) -> str:
-    if active_status is not None:
-        return f"is asked to stop ({state_word(active_status)})"
-    return action.words.done
-
-
-def _outcomes(action: Action, done: int, asked_to_stop: int) -> str:
+def _outcomes(action: Action, done: int, others: Counter[str]) -> str:
     words = action.words.done if done == 1 else action.words.done_to_many
-    parts = [f"{_tasks(done)} {words}"] if done else []
-    if asked_to_stop:
-        parts.append(f"{_tasks(asked_to_stop)} asked to stop")
+    parts = [f"{plural(done, 'task')} {words}"] if done else []
+    if stopping := sum(others.pop(status, 0) for status in _STOPPING):
+        parts.append(f"{plural(stopping, 'task')} asked to stop")
+    parts += [f"{plural(count, 'task')} not canceled, but {status}" for status, count in others.items()]
     return ", ".join(parts)
 
 
@@ -198,7 +191,3 @@ def _states(db: "Database", result: "BulkResult") -> "Sequence[TaskState]":
     from sql import calls
 
     return db.call(calls.task_states([str(number) for number in result.numbers])) if result.numbers else []
-
-
-def _tasks(count: int) -> str:
-    return f"{count:,} task{'' if count == 1 else 's'}"

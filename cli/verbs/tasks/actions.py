@@ -3,7 +3,8 @@
 from cli.input.confirmation import YesOption
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
-from cli.verbs.tasks.acting import ActFormat, ActFormatOption, Action, ActOptions, DryRunOption, act
+from cli.show.output import WriteFormat, WriteFormatOption
+from cli.verbs.tasks.acting import Action, ActOptions, DryRunOption, act
 from dispatcher.errors import ExitCode
 
 app = family()
@@ -20,7 +21,7 @@ def _offer(action: Action, effect: str) -> None:
         selector: Selector,
         dry_run: DryRunOption = False,
         yes: YesOption = False,
-        output: ActFormatOption = ActFormat.TEXT,
+        output: WriteFormatOption = WriteFormat.TEXT,
     ) -> ExitCode:
         return act(action, selector, ActOptions(yes, dry_run, output))
 

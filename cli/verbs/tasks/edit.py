@@ -8,8 +8,8 @@ import typer
 from cli.input.confirmation import YesOption, can_ask, confirm
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
-from cli.show.output import complain, say, write
-from cli.verbs.tasks.acting import ActFormat, ActFormatOption, Action, ActOptions, DryRunOption, act
+from cli.show.output import WriteFormat, WriteFormatOption, complain, say, write
+from cli.verbs.tasks.acting import Action, ActOptions, DryRunOption, act
 from dispatcher.errors import DispatchError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def edit(
     ] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
-    output: ActFormatOption = ActFormat.TEXT,
+    output: WriteFormatOption = WriteFormat.TEXT,
 ) -> ExitCode:
     """Change queued tasks, also held ones: --set priority=8 --set timeout=2h --set label.batch=x --set prompt=@FILE.
 
@@ -56,7 +56,7 @@ def edit(
     return _edit_one(selector, output)
 
 
-def _edit_one(selector: Selector, output: ActFormat) -> ExitCode:
+def _edit_one(selector: Selector, output: WriteFormat) -> ExitCode:
     """Let a person change one task in an editor, again and again until it is right or they give up."""
     from msgspec import structs
 
@@ -94,7 +94,7 @@ _HEAD = """\
 
 
 def _apply(
-    file: "EditedFile", before: Mapping[str, object], selector: Selector, output: ActFormat
+    file: "EditedFile", before: Mapping[str, object], selector: Selector, output: WriteFormat
 ) -> ExitCode:
     from cli.input.edits import changes_between
 
@@ -108,7 +108,7 @@ def _apply(
     if code is not ExitCode.OK:
         return code
     file.is_done = True
-    if output is ActFormat.TEXT:
+    if output is WriteFormat.TEXT:
         for name, value in after.items():
             if value != before.get(name):
                 write(f"  {name}: {_difference(_shown(before.get(name)), _shown(value))}")

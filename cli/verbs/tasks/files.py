@@ -15,7 +15,7 @@ from cli.download import Destination, DirectoryOption, ForceOption
 from cli.input.completers import live
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
-from cli.show.output import Format, FormatOption, complain, say, show_rows
+from cli.show.output import Format, FormatOption, complain, interrupts_say, say, show_rows
 from cli.show.progress import progress
 from cli.verbs.tasks.selected import is_single, selected
 from dispatcher.errors import ExitCode, NotFoundError, UsageError
@@ -147,10 +147,11 @@ def _find(
             except NotFoundError as error:
                 if alone:
                     raise
-                complain(str(error))
-                is_complete = (
-                    is_complete and not patterns
-                )  # else a task without outputs is none of our business
+                if patterns:
+                    complain(str(error))
+                    is_complete = False
+                else:
+                    say(str(error))  # that one of several tasks wrote nothing is no error
                 continue
             finally:
                 bar.advance()
@@ -190,11 +191,12 @@ def _files_of(db: "Database", task: str, patterns: Sequence[str]) -> dict[str, i
 
 
 def _write(db: "Database", wanted: Sequence[Wanted], destination: Destination, *, alone: bool) -> None:
-    targets = {file.target: file for file in wanted}
-    if len(targets) < len(wanted):
+    if len({file.target for file in wanted}) < len(wanted):
         raise UsageError("two files would have the same name", hint="without --flat each keeps its directory")
-    destination.refuse_existing(targets)
-    with progress(sum(file.size_bytes for file in wanted), "fetching") as bar:
+    with (
+        interrupts_say(lambda: destination.told("file")),
+        progress(sum(file.size_bytes for file in wanted), "fetching") as bar,
+    ):
 
         def counted(content: Iterable[bytes]) -> Iterator[bytes]:
             for chunk in content:
@@ -203,12 +205,14 @@ def _write(db: "Database", wanted: Sequence[Wanted], destination: Destination, *
 
         for file in wanted:
             stored = _stored(db, file)
-            destination.write(file.target, counted(_content(stored, file.path)), stored.mode)
-            if alone:
+            is_written = destination.write(file.target, counted(_content(stored, file.path)), stored.mode)
+            if alone and is_written:
                 say(f"wrote {destination.directory / file.target}")
-    if not alone and wanted:
-        tasks = plural(len({file.task for file in wanted}), "task")
-        say(f"wrote {plural(len(wanted), 'file')} of {tasks} below {destination.directory}")
+    if wanted and not alone:
+        say(destination.told("file", f" of {plural(len({file.task for file in wanted}), 'task')}"))
+    elif destination.unchanged:
+        say(destination.told("file"))
+    destination.require_all()
 
 
 def _stored(db: "Database", file: Wanted) -> "StoredFile":

@@ -14,7 +14,6 @@ from cli.show.output import complain, interrupts_say, say
 from cli.show.progress import progress
 from cli.verbs.tasks.selected import is_single, selected
 from dispatcher.errors import ExitCode, NotFoundError, UsageError
-from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
     from cli.database.log_reading import LogReader, News
@@ -112,9 +111,12 @@ def _write_logs(
     from cli.database.log_reading import CaughtUp, TaskLog
 
     end = ".stderr.log" if stream == "stderr" else ".log"
-    worst, written = ExitCode.OK, 0
-    with opened() as db, progress(len(texts), "writing") as bar:
-        destination.refuse_existing(f"{task}{end}" for task in texts)
+    worst = ExitCode.OK
+    with (
+        opened() as db,
+        interrupts_say(lambda: destination.told("log")),
+        progress(len(texts), "writing") as bar,
+    ):
         for task, text in texts.items():
             news = TaskLog(task, run, stream).read(db)
             try:
@@ -123,12 +125,12 @@ def _write_logs(
                     list(_content(text, [first], task))
                 else:
                     destination.write(f"{task}{end}", _content(text, chain([first], news), task))
-                    written += 1
             except NotFoundError as error:
                 complain(str(error), error.hint)
                 worst = ExitCode.NOT_FOUND
             bar.advance()
-    say(f"wrote {plural(written, 'log')} below {destination.directory}")
+    say(destination.told("log"))
+    destination.require_all()
     return worst
 
 

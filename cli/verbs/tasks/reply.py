@@ -8,8 +8,7 @@ from cli.input.prompts import PromptFileOption, read_prompt
 from cli.input.submit_options import QuietOption, WaitOption
 from cli.input.times import duration_option
 from cli.registry import family
-from cli.show.output import say, to_json, write
-from cli.verbs.tasks.acting import ActFormat, ActFormatOption, text_or_json
+from cli.show.output import WriteFormat, WriteFormatOption, say, to_json, write
 from cli.verbs.tasks.listing import TaskArgument
 from dispatcher.errors import ExitCode
 
@@ -34,7 +33,7 @@ def reply(
     ] = None,
     wait: WaitOption = False,
     quiet: QuietOption = False,
-    output_format: ActFormatOption = ActFormat.TEXT,
+    output_format: WriteFormatOption = WriteFormat.TEXT,
 ) -> ExitCode:
     """Continue the session of a task that has ended, as a new task.
 
@@ -56,13 +55,13 @@ def reply(
                 output_files=output or None,
             )
         )
-        quiet = quiet or output_format is ActFormat.NAME
+        quiet = quiet or output_format is WriteFormat.NAME
         said = str(submitted.number) if quiet else f"task {submitted.number} continues task {task}"
         if wait:
-            if output_format is not ActFormat.JSON:
+            if output_format is not WriteFormat.JSON:
                 say(said)
             from cli.database.results import wait_for_result
 
-            return wait_for_result(submitted.number, None, text_or_json(output_format))
-        write(to_json(submitted) if output_format is ActFormat.JSON and not quiet else said)
+            return wait_for_result(submitted.number, None, output_format.for_results)
+        write(to_json(submitted) if output_format is WriteFormat.JSON and not quiet else said)
     return ExitCode.OK

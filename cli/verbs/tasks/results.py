@@ -11,7 +11,7 @@ from cli.download import Destination, DirectoryOption, ForceOption
 from cli.input.selectors import Selector, selecting
 from cli.input.times import duration_option
 from cli.registry import family
-from cli.show.output import Format, TextOrJson, TextOrJsonOption, say, write_rows
+from cli.show.output import Format, TextOrJson, TextOrJsonOption, interrupts_say, say, write_rows
 from cli.show.progress import Progress, progress
 from cli.verbs.tasks.selected import is_single, selected
 from dispatcher.errors import ExitCode, UsageError
@@ -101,19 +101,17 @@ def _write_answers(
     """Write each answer into a file, and say how many there are, and which tasks have none and why."""
     from cli.show.results import explain
 
-    if not names:
-        destination.refuse_existing(f"{task}.txt" for task in tasks)
-    worst, written = ExitCode.OK, 0
-    for page in pages:
-        for one in page:
-            if one.text is not None:
-                path = f"{one.number}{_suffix(one.name) if names else ''}.txt"
-                destination.refuse_existing([path])
-                destination.write(path, [one.text.removesuffix("\n").encode(), b"\n"])
-                written += 1
-            worst = max(worst, explain(one))
-        bar.advance(len(page))
-    say(f"wrote {plural(written, 'answer')} of {plural(len(tasks), 'task')} below {destination.directory}")
+    worst = ExitCode.OK
+    with interrupts_say(lambda: destination.told("answer")):
+        for page in pages:
+            for one in page:
+                if one.text is not None:
+                    path = f"{one.number}{_suffix(one.name) if names else ''}.txt"
+                    destination.write(path, [one.text.removesuffix("\n").encode(), b"\n"])
+                worst = max(worst, explain(one))
+            bar.advance(len(page))
+    say(destination.told("answer", f" of {plural(len(tasks), 'task')}"))
+    destination.require_all()
     return worst
 
 

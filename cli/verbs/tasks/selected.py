@@ -1,9 +1,12 @@
 """The tasks that a verb reads one by one."""
 
+import re
 from collections.abc import Sequence
 
 from cli.input.selectors import Selector
 from cli.show.output import say
+
+_NUMBER = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 
 
 def is_single(selector: Selector) -> bool:
@@ -12,12 +15,12 @@ def is_single(selector: Selector) -> bool:
 
 
 def selected(selector: Selector) -> Sequence[str]:
-    """Return the single task as it was typed, or the numbers of all tasks that are selected now.
+    """Return the numbers of all tasks that are selected now; of a single number nobody asks whether it exists.
 
     Raises :class:`dispatcher.errors.UsageError` where nothing was typed, and
     :class:`dispatcher.errors.NotFoundError` where a task that was named does not exist.
     """
-    if is_single(selector):
+    if is_single(selector) and _NUMBER.fullmatch(selector.tasks[0]):
         return selector.tasks
     selection = selector.required()
     from cli.database.connection import opened

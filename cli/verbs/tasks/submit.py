@@ -12,9 +12,9 @@ from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
 from cli.registry import family
-from cli.show.output import TextOrJson, say, to_json, write
+from cli.show.output import TextOrJson, WriteFormat, WriteFormatOption, say, to_json, write
+from cli.show.words import state_word
 from cli.verbs.tasks import logs
-from cli.verbs.tasks.acting import ActFormat, ActFormatOption, text_or_json
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
 from wrappers.registry import BUILT_IN
@@ -93,7 +93,7 @@ def submit(
     wait: WaitOption = False,
     wait_timeout: WaitTimeoutOption = None,
     quiet: QuietOption = False,
-    output_format: ActFormatOption = ActFormat.TEXT,
+    output_format: WriteFormatOption = WriteFormat.TEXT,
     **fields: object,
 ) -> ExitCode:
     r"""Queue a task and print its number; with --wait, its result.
@@ -111,8 +111,8 @@ def submit(
         raise UsageError("give --at or --delay, not both")
     given = {name.replace("_", "-"): value for name, value in fields.items() if value is not None}
     options = SubmitOptions(
-        text_or_json(output_format),
-        quiet or output_format is ActFormat.NAME,
+        output_format.for_results,
+        quiet or output_format is WriteFormat.NAME,
         dry_run,
         follow,
         wait,
@@ -198,5 +198,5 @@ def _announcement(db: "Database", submitted: "Submitted", output: TextOrJson) ->
         known = db.call(calls.show_task(str(submitted.number), 0))
         known_for = datetime.now(UTC) - known.created_at
         since = duration(known_for.total_seconds())
-        return f"known since {since}: task {submitted.number} ({submitted.status})"
+        return f"known since {since}: task {submitted.number} ({state_word(submitted.status)})"
     return f"task {submitted.number} queued" + (f": {why}" if why not in (None, "about to start") else "")

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.input.editor import EditedFile
-from cli.input.edits import changes_between, changes_of, typed_duration, typed_fields
-from dispatcher.durations import seconds_of
+from cli.input.edits import changes_between, changes_of, typed_fields
 from dispatcher.errors import DispatchError, UsageError
 
 TASK: Mapping[str, object] = {
@@ -89,11 +88,6 @@ def test_only_what_a_person_changed_is_sent() -> None:
     after = {**before, "label": {"batch": "y", "new": 1}}
     assert changes_between(before, after) == {"labels": {"count": None, "batch": "y", "new": "1"}}
     assert changes_between(before, {**before, "label": None}) == {"labels": {"count": None, "batch": None}}
-
-
-@given(st.integers(0, 3650 * 86_400))
-def test_a_length_of_time_is_shown_as_it_can_be_typed(seconds: int) -> None:
-    assert seconds_of(typed_duration(seconds)) == seconds
 
 
 def file_with(fields: Mapping[str, object]) -> EditedFile:

@@ -2,7 +2,9 @@
 
 import re
 
+import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.terminal import terminal
@@ -81,6 +83,38 @@ def test_each_selector_reaches_the_tasks_that_it_describes(
 ) -> None:
     assert llmctl("cancel", *selector, "-y").code == 0
     assert {name for name, status in statuses(llmctl).items() if status == "canceled"} == canceled
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        (["1"], "task 1 is not canceled, but succeeded"),
+        (["--all", "-y"], "1 task not canceled, but succeeded"),
+    ],
+    ids=["named", "selected"],
+)
+def test_a_task_that_ends_while_it_is_asked_to_stop_is_not_called_canceled(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher, database: str, selector: list[str], said: str
+) -> None:
+    llmctl.submit("claude", "x")
+    [run] = dispatcher.start()
+    report = f'[{{"run_id": "{run}", "ran_s": 2, "final_text": "yes"}}]'
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            SQL(
+                """
+                CREATE FUNCTION end_at_once() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    PERFORM finish_runs({}, {});
+                    RETURN NULL;
+                END $$;
+                CREATE TRIGGER ends_at_once AFTER UPDATE OF cancel_requested_at ON tasks
+                EXECUTE FUNCTION end_at_once()
+                """
+            ).format(dispatcher.id, report)
+        )
+    canceled = llmctl("cancel", *selector)
+    assert (canceled.code, canceled.out, canceled.err) == (0, f"{said}\n", "")
 
 
 def test_without_a_selector_nothing_is_changed(llmctl: Llmctl, batch: dict[str, str]) -> None:

@@ -84,6 +84,14 @@ def test_what_cannot_be_changed_is_refused(
     assert complaint in refused.err
 
 
+def test_an_editor_whose_command_cannot_be_read_is_named(llmctl: Llmctl) -> None:
+    refused = llmctl("edit", llmctl.submit("claude", "x"), VISUAL="", EDITOR="vim '")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(
+        'error: $EDITOR is "vim \'", which is not a command: a quote is open\nhint: '
+    )
+
+
 def test_an_editor_changes_what_its_user_changed(llmctl: Llmctl) -> None:
     number = llmctl.submit("claude", "first\nsecond", "--priority", "3", "--label", "a=b")
     before = shown(llmctl, number)

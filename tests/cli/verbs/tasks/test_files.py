@@ -76,11 +76,15 @@ def test_get_leaves_existing_files_alone_unless_forced(llmctl: Llmctl, task: str
     report.write_text("mine")
     refused = llmctl("files", "get", task)
     assert refused.code == 5
-    assert refused.err.startswith("error: report.md exists already in .\nhint: --force")
-    assert files_below(llmctl.directory) == [report]
+    assert (
+        "error: report.md exists already in ., with other content\nhint: --force replaces what is there"
+        in refused.err
+    )
     assert report.read_text() == "mine"
     assert llmctl("files", "get", task, "--force").code == 0
     assert report.read_text() == "# Report\n"
+    again = llmctl("files", "get", task)
+    assert (again.code, again.err) == (0, "wrote 0 files below .; 2 were there already\n")
     assert len(files_below(llmctl.directory)) == 2
 
 

@@ -46,7 +46,11 @@ def test_fields_that_verbs_share_are_the_same(llmctl: Llmctl, finished: str) -> 
         assert shown["runs"][0][key] == run[key], key
     assert {"number", "id", "status"} <= submitted[0].keys() & listed.keys() & shown.keys() & result.keys()
     [canceled] = rows_of(llmctl, "cancel", str(submitted[0]["number"]))
-    assert (canceled["number"], canceled["status"]) == (submitted[0]["number"], "canceled")
+    assert {key: canceled[key] for key in ("number", "id", "status", "error_message")} == {
+        **{key: submitted[0][key] for key in ("number", "id")},
+        "status": "canceled",
+        "error_message": None,
+    }
     assert (listed["attempt"], listed["failures"]) == (shown["attempt"], shown["failures"]) == (1, 0)
 
 

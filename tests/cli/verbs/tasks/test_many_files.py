@@ -34,7 +34,7 @@ def contents(directory: Path) -> dict[str, str]:
 def test_each_of_several_tasks_has_a_directory_of_its_own(llmctl: Llmctl, tasks: Sequence[str]) -> None:
     got = llmctl("files", "get", "-l", "batch=x", "-d", "out")
     assert (got.code, got.out) == (0, "")
-    assert got.err.splitlines() == ["error: task 3 has no output files", "wrote 4 files of 2 tasks below out"]
+    assert got.err.splitlines() == ["task 3 has no output files", "wrote 4 files of 2 tasks below out"]
     assert contents(llmctl.directory / "out") == {
         "1/bin/tool": "one",
         "1/report.md": "# one\n",
@@ -106,7 +106,9 @@ def test_files_of_several_tasks_never_replace_others(llmctl: Llmctl, tasks: Sequ
     (llmctl.directory / "2" / "report.md").write_text("mine")
     refused = llmctl("files", "get", "1-2")
     assert refused.code == 5
-    assert contents(llmctl.directory) == {"2/report.md": "mine"}
+    assert "error: 2/report.md exists already in ., with other content" in refused.err
+    assert contents(llmctl.directory)["2/report.md"] == "mine"
+    assert contents(llmctl.directory)["1/report.md"] == "# one\n"
 
 
 def test_a_name_of_one_of_several_tasks_leads_nowhere_else(

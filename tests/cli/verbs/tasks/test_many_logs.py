@@ -128,10 +128,32 @@ def test_a_log_of_each_task_is_written_into_a_directory(
         "1.log": "one\ntwo\n",
         "2.log": "uno\n",
     }
+    again = llmctl("logs", "1-3", "-d", "logs")
+    assert (again.code, again.err.splitlines()[-1]) == (0, "wrote 0 logs below logs; 2 were there already")
+    (logs / "1.log").write_text("mine")
     assert llmctl("logs", "1-3", "-d", "logs").code == 5
+    assert (logs / "1.log").read_text() == "mine"
     assert llmctl("logs", "2", "-d", "logs", "--tail", "0", "--force").code == 0
     assert (logs / "2.log").read_text() == ""
     assert llmctl("logs", "1", "-f", "-d", "logs").code == 2
+
+
+def test_files_have_the_number_of_a_task_that_was_named_by_its_uuid(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher, runs: Sequence[str], prints: Printing
+) -> None:
+    prints(runs[0], b"one\n")
+    dispatcher.store(runs[0], "report.md", b"x")
+    dispatcher.finish(runs[0], final_text="yes")
+    [task, _] = dispatcher.connection.execute("SELECT id::text FROM tasks ORDER BY number").fetchall()
+    assert llmctl("logs", task[0], "-d", "out").err == "wrote 1 log below out\n"
+    assert llmctl("files", "get", task[0], "--flat", "-d", "out").code == 0
+    assert llmctl("result", task[0], "-d", "out").code == 0
+    assert llmctl("logs", task[0]).out == "one\n"
+    assert sorted(path.name for path in (llmctl.directory / "out").iterdir()) == [
+        "1-report.md",
+        "1.log",
+        "1.txt",
+    ]
 
 
 def test_in_a_terminal_each_task_has_a_colour(

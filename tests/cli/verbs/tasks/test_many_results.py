@@ -74,10 +74,45 @@ def test_answers_never_replace_files_unless_forced(llmctl: Llmctl, batch: Sequen
     (answers / f"{other}.txt").write_text("mine")
     refused = llmctl("result", "-l", "batch=x", "-d", "answers")
     assert refused.code == 5
-    assert f"{other}.txt exists already in answers" in refused.err
-    assert names_below(answers) == [f"{other}.txt"]
+    assert "wrote 1 answer of 4 tasks below answers\n" in refused.err
+    assert f"error: {other}.txt exists already in answers, with other content" in refused.err
+    assert (answers / f"{other}.txt").read_text() == "mine"
     assert llmctl("result", good, other, "-d", "answers", "--force").code == 0
     assert (answers / f"{other}.txt").read_text() == "answer of one\n"
+
+
+def test_what_has_come_since_can_be_collected_again(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher, batch: Sequence[str]
+) -> None:
+    *_, waiting = batch
+    llmctl("result", "-l", "batch=x", "-d", "answers")
+    llmctl.ok("retry", waiting)
+    dispatcher.run(final_text="at last")
+    again = llmctl("result", "-l", "batch=x", "-d", "answers")
+    assert again.code == 1  # one of them has failed
+    assert again.err.splitlines()[-1] == "wrote 1 answer of 4 tasks below answers; 2 were there already"
+    assert (llmctl.directory / "answers" / f"{waiting}.txt").read_text() == "at last\n"
+
+
+def test_ctrl_c_says_how_many_answers_are_written(llmctl: Llmctl, database: str) -> None:
+    llmctl("submit", "--from", "-", "claude", "x", stdin="{}\n" * 100)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            """
+            UPDATE tasks SET status = CASE number WHEN 1 THEN 'succeeded' ELSE 'failed' END, finished_at = now(),
+                result = '{"text": "yes"}', error_class = 'agent_error', error_message = repeat('x', 2000)
+            """
+        )
+    with llmctl.start("result", "--all", "-d", "answers") as collecting:
+        assert collecting.stderr is not None
+        # What is said about the others is more than a pipe holds, so the command cannot end before all is read.
+        assert collecting.stderr.readline().startswith("error: task 2 failed: xxx")
+        collecting.send_signal(signal.SIGINT)
+        _, err = collecting.communicate(timeout=30)
+    assert collecting.returncode == 130
+    assert err.endswith("interrupted: wrote 1 answer below answers\n")
+    assert names_below(llmctl.directory / "answers") == ["1.txt"]
 
 
 @pytest.mark.parametrize(
