@@ -2,7 +2,7 @@
 
 from sql.api_rows import Acting, FacetCount, Group, Metrics
 from sql.call import Call, as_json, given, many, one, value
-from sql.rows import Selection
+from sql.selection import Selection
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter

@@ -23,11 +23,9 @@ from sql.rows import (
     GroupRow,
     KnownValue,
     LimitRow,
-    LostRun,
     Pruned,
     RunRow,
     SchemaVersion,
-    Selection,
     StateCount,
     StatsRow,
     Submitted,
@@ -38,6 +36,7 @@ from sql.rows import (
     TokenRow,
     UnservedTasks,
 )
+from sql.selection import Selection
 
 INLINE_BYTES = 16 * 2**20
 """Bytes of the largest file that is kept in the database."""
@@ -377,23 +376,6 @@ def note_gone(work_dir: str, database: str, boot_id: str) -> Call[bool]:
 
 def list_active() -> Call[list[ActiveTask]]:
     return Call("list_active", {}, many(ActiveTask))
-
-
-def recover_lost(
-    host: str | None = None,
-    host_lost_after_s: float | None = None,
-    default_timeout_s: float | None = None,
-    *,
-    dry_run: bool | None = None,
-) -> Call[list[LostRun]]:
-    """Give up the open runs of hosts that are lost, or all of one host; with ``dry_run`` only return them."""
-    arguments = given(
-        host=host,
-        host_lost_after_s=host_lost_after_s,
-        default_timeout_s=default_timeout_s,
-        dry_run=dry_run,
-    )
-    return Call("recover_lost", arguments, many(LostRun))
 
 
 def database_id() -> Call[str]:

@@ -14,6 +14,7 @@ from sql.dispatcher_rows import (
     Claim,
     Heartbeat,
     InputFile,
+    LostRun,
     OpenRun,
     Output,
     PrunedOutput,
@@ -228,3 +229,20 @@ def _verdicts(rows: Rows) -> dict[str, str]:
 
 def _stored(rows: Rows) -> dict[str, tuple[int, int]]:
     return msgspec.convert({run: sizes for run, *sizes in rows}, dict[str, tuple[int, int]])
+
+
+def recover_lost(
+    host: str | None = None,
+    host_lost_after_s: float | None = None,
+    default_timeout_s: float | None = None,
+    *,
+    dry_run: bool | None = None,
+) -> Call[list[LostRun]]:
+    """Give up the open runs of hosts that are lost, or all of one host; with ``dry_run`` only return them."""
+    arguments = given(
+        host=host,
+        host_lost_after_s=host_lost_after_s,
+        default_timeout_s=default_timeout_s,
+        dry_run=dry_run,
+    )
+    return Call("recover_lost", arguments, many(LostRun))

@@ -226,3 +226,12 @@ def _read_open(row: msgspec.Raw) -> OpenRun | UnreadableRun:
     except msgspec.MsgspecError as error:
         name = msgspec.json.decode(row, type=_OpenName).run
         return UnreadableRun(name.run_id, name.number, str(error))
+
+
+class LostRun(msgspec.Struct, frozen=True):
+    """One row of recover_lost(): a run that was given up. Its dispatcher was last heard of ``away_s`` seconds ago."""
+
+    number: int
+    run_no: int
+    host: str
+    away_s: float

@@ -3,24 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
-
-State = Literal[
-    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
-    "failed", "canceled",
-]  # fmt: skip
-"""The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
-
-StateWord = Literal["waiting", "starting", "active", "ended"]
-"""Several states in one word, where tasks are selected: all kinds of queued, leased, leased or running, and ended."""
-
-WaitsFor = Literal[
-    "slot", "budget", "limit", "paused", "no_group", "dispatcher", "scheduled", "retry", "dependency", "held",
-]  # fmt: skip
-"""What a queued task waits for: a ready one for a slot, or for what keeps all accounts from it."""
+from msgspec import Struct
 
 
 class Submitted(Struct, frozen=True):
@@ -35,29 +20,6 @@ class Submitted(Struct, frozen=True):
     status: str
     created: bool
     same: bool
-
-
-class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which tasks a list or an action is about: all that is given must fit.
-
-    ``tasks`` are numbers, ranges such as ``61-70``, or beginnings of uuids; a single task must exist. ``name`` is a
-    part of the name, in any case, or with ``*`` or ``?`` a pattern of the whole name. ``since`` and ``until`` are about
-    the submission; a task of ``until`` itself does not fit.
-    """
-
-    tasks: Sequence[str] | None = None
-    numbers: Sequence[int] | None = None
-    states: Sequence[State | StateWord] | None = None
-    waiting: WaitsFor | None = None
-    tool: str | None = None
-    model: str | None = None
-    tenant: str | None = None
-    queue: str | None = None
-    group: str | None = None
-    name: str | None = None
-    labels: Mapping[str, str] | None = None
-    since: Annotated[datetime, Meta(tz=True)] | None = None
-    until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class TaskRow(Struct, frozen=True):
@@ -373,15 +335,6 @@ class ActiveTask(Struct, frozen=True):
     elapsed_s: float
     activity: str | None
     stops: bool
-
-
-class LostRun(Struct, frozen=True):
-    """One row of recover_lost(): a run that was given up. Its dispatcher was last heard of ``away_s`` seconds ago."""
-
-    number: int
-    run_no: int
-    host: str
-    away_s: float
 
 
 class DriftedCounter(Struct, frozen=True):

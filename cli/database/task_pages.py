@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from cli.database.connection import Database
 from sql import calls
-from sql.rows import Selection, TaskRow
+from sql.rows import TaskRow
+from sql.selection import Selection
 
 PAGE = 500
 """Tasks; the database returns at most 1,000."""

@@ -16,7 +16,7 @@ from cli.show.output import has_screen, write
 from cli.show.words import state_word
 from dispatcher.database.event_payload import payload_of
 from dispatcher.errors import DispatchError
-from sql.rows import Selection
+from sql.selection import Selection
 
 STOP_SECONDS = 15.0
 """Seconds that a dispatcher may take to stop its agents."""

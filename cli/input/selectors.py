@@ -17,7 +17,7 @@ from cli.input.values import labels
 from dispatcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from sql.rows import Selection
+    from sql.selection import Selection
 
 Returned = TypeVar("Returned")
 
@@ -96,7 +96,7 @@ class Selector:
         """Return the selection for SQL; of an empty selector it is every task."""
         import msgspec
 
-        from sql.rows import Selection
+        from sql.selection import Selection
 
         return msgspec.convert(self.keys(), Selection)
 

@@ -10,7 +10,8 @@ from msgspec import structs
 
 from cli.live.words import ACTIVE
 from sql import calls
-from sql.rows import DispatcherRow, GroupRow, Selection, TaskRow
+from sql.rows import DispatcherRow, GroupRow, TaskRow
+from sql.selection import Selection
 
 if TYPE_CHECKING:
     from cli.database.connection import Database

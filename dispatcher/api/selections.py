@@ -10,7 +10,7 @@ from msgspec import structs
 from multidict import MultiMapping
 
 from dispatcher.errors import UsageError
-from sql.rows import Selection, State, StateWord, WaitsFor
+from sql.selection import Selection, State, StateWord, WaitsFor
 
 Tasks = Annotated[
     Sequence[str] | None,

@@ -14,7 +14,7 @@ from dispatcher.commands.options import name_given, say, settings_of
 if TYPE_CHECKING:
     from dispatcher.configuration.settings import Settings
     from dispatcher.database.connection import Connection
-    from sql.rows import LostRun
+    from sql.dispatcher_rows import LostRun
 
 
 def recover(
@@ -57,8 +57,10 @@ def recover_lost(
     Raises :class:`NotFoundError` for an unknown host, :class:`WrongStateError` while its dispatcher is alive.
     """
     from dispatcher.database.connection import execute, translated
-    from sql import calls
+    from sql import dispatcher_calls
 
     after, timeout = settings.dispatcher.host_lost_after, settings.execution.timeout
     with translated():
-        return execute(connection, calls.recover_lost(forget_host, after, timeout, dry_run=dry_run))
+        return execute(
+            connection, dispatcher_calls.recover_lost(forget_host, after, timeout, dry_run=dry_run)
+        )

@@ -16,7 +16,7 @@ from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
 from dispatcher.loop.notifications import Notifications
 from dispatcher.workspaces.work_directory import WorkDirectory
-from sql import calls, dispatcher_calls
+from sql import dispatcher_calls
 
 log = structlog.get_logger()
 
@@ -126,7 +126,9 @@ async def give_up_lost_hosts(store: Store, configuration: CurrentConfiguration, 
     while True:
         settings = configuration.settings
         after, timeout = settings.dispatcher.host_lost_after, settings.execution.timeout
-        lost = await store.patiently("giving up lost hosts", calls.recover_lost(None, after, timeout))
+        lost = await store.patiently(
+            "giving up lost hosts", dispatcher_calls.recover_lost(None, after, timeout)
+        )
         if lost:
             log.warning("gave up runs of hosts that did not come back", tasks=[run.number for run in lost])
         await trio.sleep(after)

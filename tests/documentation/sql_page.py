@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sql
-from sql import rows
+from sql.selection import Selection
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import cell, fields
 
@@ -96,7 +96,7 @@ def _selection() -> Iterator[str]:
         "`p_select` is a JSON object that says which tasks are meant. All that is given must fit.",
         "",
     )
-    yield from _table((field.name, meaning("Selection", field.name)) for field in fields(rows.Selection))
+    yield from _table((field.name, meaning("Selection", field.name)) for field in fields(Selection))
 
 
 def _table(lines: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -260,7 +260,7 @@ else:
         "dispatcher.run.sweeping:Sweeper.over",
         "dispatcher.run.sweeping:Sweeper.look_for_leftovers",
         "dispatcher.loop.retention:Retention._prune",
-        "sql:calls.recover_lost",
+        "sql:dispatcher_calls.recover_lost",
     ],
 )
 def test_a_service_that_fails_begins_again_and_holds_nothing_up(site: Site, method: str) -> None:

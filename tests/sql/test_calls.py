@@ -19,7 +19,8 @@ from msgspec import structs
 from sql import api_calls, calls, dispatcher_calls
 from sql.call import Call
 from sql.dispatcher_rows import Output, Report, Started
-from sql.rows import Refused, Selection, Task, TaskRow
+from sql.rows import Refused, Task, TaskRow
+from sql.selection import Selection
 from tests.sql.client import Client
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,8 @@ from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.rows import BulkResult, Selection, TaskState
+    from sql.rows import BulkResult, TaskState
+    from sql.selection import Selection
 
 
 DryRunOption = Annotated[

@@ -27,7 +27,8 @@ from dispatcher.errors import UsageError
 if TYPE_CHECKING:
     from cli.database.connection import Database
     from cli.show.task_columns import Choice
-    from sql.rows import Selection, TaskRow
+    from sql.rows import TaskRow
+    from sql.selection import Selection
 
 app = family()
 

@@ -20,7 +20,7 @@ from dispatcher.api.routes.tasks import Number
 from dispatcher.api.selections import selection_of
 from dispatcher.errors import UsageError, WrongStateError
 from sql import calls
-from sql.rows import Selection
+from sql.selection import Selection
 
 Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MOST_SELECTED = 1_000

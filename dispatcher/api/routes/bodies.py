@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
-from sql.rows import Selection
+from sql.selection import Selection
 
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Permission = Literal["read", "edit", "full"]

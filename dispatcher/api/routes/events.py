@@ -18,7 +18,8 @@ from dispatcher.api.problems import documented
 from dispatcher.api.routes.tasks import Number
 from sql import api_calls, calls
 from sql.api_rows import Group
-from sql.rows import DispatcherRow, Selection, Task, TaskRow
+from sql.rows import DispatcherRow, Task, TaskRow
+from sql.selection import Selection
 
 MOST_PROMPT = 2_000
 """Characters of the prompt in each event about a task."""

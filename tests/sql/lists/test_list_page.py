@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from sql.calls import list_page
-from sql.rows import Selection
+from sql.selection import Selection
 from tests.sql.client import Client
 from tests.sql.conftest import LogIn
 from tests.sql.refused import refused

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from dispatcher import quantities
-from sql.rows import State
+from sql.selection import State
 
 WAITING: tuple[State, ...] = ("queued", "budget", "limit", "retry", "scheduled", "dependency", "held")
 """What a queued task may wait for; "queued" waits for a slot."""
