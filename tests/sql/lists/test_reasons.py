@@ -1,5 +1,6 @@
 """The reasons of many tasks at once are those that each of them has alone."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -92,3 +93,24 @@ def test_a_place_is_counted_in_the_order_of_the_claim(db: Client) -> None:
         (101, "waits for its turn: 999 like it ahead"), (100, "waits for its turn: 1,000 or more like it are ahead"),
         (1, "waits for its turn: 1,000 or more like it are ahead"),
     ]  # fmt: skip
+
+
+def test_the_reasons_of_many_tasks_are_not_sought_by_comparing_each_with_each(db: Client) -> None:
+    db.group("main")
+    db.dispatcher()
+    numbers = db.submit_some(2000)
+    plans: list[str] = []
+    db.connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+    db.run("load 'auto_explain'")
+    for setting in (
+        "log_min_duration = 0",
+        "log_analyze = on",
+        "log_timing = off",
+        "log_nested_statements = on",
+    ):
+        db.connection.execute(f"set auto_explain.{setting}")
+    db.run("set client_min_messages = log")
+    db.rows("select * from reasons_to_wait(%s)", numbers)
+    removed = [int(rows) for rows in re.findall(r"Rows Removed by Join Filter: (\d+)", "\n".join(plans))]
+    assert "WindowAgg" in "\n".join(plans)
+    assert sum(removed) < 10 * len(numbers)

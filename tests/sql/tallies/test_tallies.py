@@ -164,7 +164,16 @@ def test_a_facet_calls_what_waits_for_a_budget_so_as_counts_do(db: Client) -> No
 
 @pytest.mark.parametrize(
     "select",
-    [{"numbers": [1]}, {"name": "a"}, {"labels": {"a": "b"}}, {"group": "main"}, {"since": "2026-01-01"}],
+    [
+        {"numbers": [1]},
+        {"tasks": ["1"]},
+        {"name": "a"},
+        {"labels": {"a": "b"}},
+        {"group": "main"},
+        {"model": "opus"},
+        {"waiting": "slot"},
+        {"since": "2026-01-01"},
+    ],
 )
 def test_a_selection_that_tallies_do_not_know_has_no_counts(db: Client, select: Mapping[str, object]) -> None:
     db.submit()
