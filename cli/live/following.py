@@ -1,13 +1,14 @@
 """Following tasks without a screen: one snapshot after another, and what changed from each to the next."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 
+from cli.database.absence import Absence
 from cli.database.connection import Database, opened
-from cli.database.events import listening, pauses
+from cli.database.events import listening
 from cli.live.snapshot import Snapshot
 from cli.live.words import state_of
-from cli.show.output import say
 from dispatcher.errors import DatabaseError
 from sql.rows import TaskRow
 
@@ -25,7 +26,7 @@ Take = Callable[[Database], Snapshot]
 
 def snapshots(take: Take) -> Iterator[Snapshot]:
     """Yield a snapshot now and after each event that may be about tasks, through restarts of the database."""
-    waits = pauses()
+    absence = Absence(math.inf)
     while True:
         try:
             # Listen first and read then, so that no change is missed.
@@ -34,13 +35,12 @@ def snapshots(take: Take) -> Iterator[Snapshot]:
                     listener.drain()
                     begun = time.monotonic()
                     yield take(db)
-                    waits = pauses()
+                    absence.end()
                     time.sleep(max(FETCH_SECONDS, (time.monotonic() - begun) / FETCH_SHARE))
                     while not listener.wait():
                         pass
         except DatabaseError as error:
-            say(f"the database is away, trying again: {error}")
-            time.sleep(waits.next())
+            absence.bridge(error)
 
 
 class Changes:
