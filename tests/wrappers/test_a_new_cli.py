@@ -100,9 +100,15 @@ def with_parrot(tmp_path: Path) -> Mapping[str, str]:
     }
 
 
-def test_a_new_cli_runs_tasks_and_is_checked(site: Site, with_parrot: Mapping[str, str]) -> None:
+def test_a_new_cli_runs_tasks_and_is_checked(
+    site: Site, with_parrot: Mapping[str, str], tmp_path: Path
+) -> None:
     home = site.directory / "account"
-    site.config["groups"]["parrot-main"] = {"tool": "parrot", "config_home": str(home)}
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text("cracker")
+    account = {"tool": "parrot", "config_home": str(home)}
+    site.config["groups"]["parrot-main"] = {**account, "env": {"PARROT_KEY": f"file:{key}"}}
     site.config["limits"] = {"tool:parrot": 1}
 
     site.start(env=with_parrot).wait_for("dispatcher started")
@@ -111,6 +117,7 @@ def test_a_new_cli_runs_tasks_and_is_checked(site: Site, with_parrot: Mapping[st
 
     assert site.runs(number)[0]["final_text"] == "hello, hello"
     assert (home / "cage.json").read_text() == "{}"
+    site.config["groups"]["parrot-main"] = account
     assert checked(site, with_parrot) == {
         "tool parrot": ("ok", f"{site.directory}/bin/parrot 1.2.4"),
         "group parrot-main": ("problem", f"parrot is not logged in, in {home}"),

@@ -1,14 +1,12 @@
 """`llmctl submit --from`: a file becomes tasks, all of them or none, and submitting it again queues nothing twice."""
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.cli.conftest import ROOT, Llmctl, one_postgres
+from tests.cli.conftest import Llmctl, one_postgres
 from tests.cli.input.bulk import MODULES, how_many, modules
 
 __all__ = ["modules"]
@@ -374,27 +372,3 @@ def test_what_does_not_go_together_is_refused(llmctl: Llmctl, arguments: list[st
     refused = llmctl("submit", *arguments)
     assert (refused.code, refused.out) == (2, "")
     assert complaint in refused.err
-
-
-def test_the_example_of_the_readme_works_when_pasted(llmctl: Llmctl, tmp_path: Path) -> None:
-    section = (ROOT / "README.md").read_text().split("## Many tasks at once\n")[1].split("\n## ")[0]
-    example = section.split("```sh\n")[1].split("```")[0]
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "llmctl").write_text(f'#!/bin/sh\nexec {" ".join(llmctl.argv)} "$@"\n')
-    (programs / "llmctl").chmod(0o755)
-    pasted = subprocess.run(
-        ["bash", "-e"], input=example, text=True, capture_output=True, cwd=llmctl.directory,
-        env={**llmctl.environment, "PATH": f"{programs}:{os.environ['PATH']}"}, check=True,
-    )  # fmt: skip
-    assert pasted.stdout.startswith("2 tasks: 2 created (1 to 2)")
-    assert queued(llmctl, "prompt", "priority", "idempotency_key", "labels") == [
-        (
-            *("Write tests for the module login into tests.md. Ann will read them.", 8, "tests-login"),
-            {"batch": "tests"},
-        ),
-        (
-            *("Write tests for the module billing into tests.md. Bob will read them.", 5, "tests-billing"),
-            {"batch": "tests"},
-        ),
-    ]
