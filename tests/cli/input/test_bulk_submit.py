@@ -372,3 +372,15 @@ def test_what_does_not_go_together_is_refused(llmctl: Llmctl, arguments: list[st
     refused = llmctl("submit", *arguments)
     assert (refused.code, refused.out) == (2, "")
     assert complaint in refused.err
+
+
+def test_an_empty_cell_leaves_its_option_to_the_command_line(llmctl: Llmctl) -> None:
+    (llmctl.directory / "modules.csv").write_text("module,priority,owner\nlogin,8,Ann\nbilling,,Bob\n")
+    llmctl.ok(
+        *("submit", "--from", "modules.csv", "claude", "Test {{module}}. {{owner}} will read it."),
+        *("--priority", "3", "--key", "tests-{{module}}"),
+    )
+    assert queued(llmctl, "prompt", "priority", "idempotency_key") == [
+        ("Test login. Ann will read it.", 8, "tests-login"),
+        ("Test billing. Bob will read it.", 3, "tests-billing"),
+    ]
