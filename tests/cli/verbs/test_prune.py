@@ -58,15 +58,23 @@ def test_in_a_terminal_prune_asks_before_it_deletes(
     assert how_many(database) == 2 - (code == 0)
 
 
+SLOW_DISK = """
+CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END $$;
+CREATE TRIGGER slow BEFORE DELETE ON tasks FOR EACH STATEMENT EXECUTE FUNCTION be_slow();
+"""
+"""Each step takes longer than the moment for which no bar is drawn."""
+
+
 def test_in_a_terminal_prune_shows_how_far_it_is(llmctl: Llmctl, database: str) -> None:
-    llmctl("submit", "--from", "-", "claude", "x", stdin="{}\n" * 10_000)
+    llmctl("submit", "--from", "-", "claude", "x", stdin="{}\n" * 2_000)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("UPDATE tasks SET status = 'canceled', finished_at = now() - interval '100 days'")
+        connection.execute(SLOW_DISK)
     with terminal(llmctl, "prune", "--older-than", "90d", "-y") as pruning:
         pruning.until("the bar", lambda _: re.search(r"\d tasks deleted", pruning.seen) is not None)
         assert pruning.ended() == 0
-    assert pruning.screen()[-1] == "10,000 tasks with 0 runs (about 10.0 kB) deleted"
+    assert pruning.screen()[-1] == "2,000 tasks with 0 runs (about 2.0 kB) deleted"
 
 
 def test_where_nobody_can_be_asked_prune_wants_a_yes(llmctl: Llmctl, old: str) -> None:
