@@ -11,9 +11,7 @@ from uuid import UUID
 import psycopg
 
 from dispatcher.database.connection import Connection, execute
-from dispatcher.host import linux
-from dispatcher.workspaces.lock_holder import read_lock
-from dispatcher.workspaces.work_directory import IDENTITY, LOCK
+from dispatcher.workspaces.lock_holder import IDENTITY, LOCK, read_lock
 from sql import calls
 
 
@@ -36,6 +34,8 @@ class GoneDispatchers:
         return any(news)
 
     def _tell(self, connection: Connection, database_id: str) -> bool:
+        from dispatcher.host import linux  # it imports trio, which a short command does not need
+
         with contextlib.suppress(OSError, ValueError, psycopg.errors.InsufficientPrivilege):
             work_dir_id = UUID((self._work_dir / IDENTITY).read_text().strip())
             return execute(connection, calls.note_gone(str(work_dir_id), database_id, linux.boot_id()))

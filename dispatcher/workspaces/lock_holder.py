@@ -8,6 +8,9 @@ from pathlib import Path
 from dispatcher.errors import DispatchError
 from dispatcher.host import mounts, pidfd
 
+IDENTITY, LOCK = ".id", ".lock"
+"""The file with the id of a work directory; and the lock, in the directory of each database that works there."""
+
 
 def recorded_pid(runs: Path) -> int | None:
     """Return the pid that the holder of ``<work_dir>/<database id>`` wrote into the lock; None when nobody holds it.
@@ -16,7 +19,7 @@ def recorded_pid(runs: Path) -> int | None:
     cannot be read.
     """
     try:
-        is_held, written = read_lock(runs / ".lock")
+        is_held, written = read_lock(runs / LOCK)
     except FileNotFoundError:
         return None
     if not is_held:
@@ -78,7 +81,7 @@ def find_lock_holder(runs: Path) -> LockHolder | None:
         raise _unseen(runs, str(error)) from error
     why = f"process {pid} is a different one here"
     try:
-        with (runs / ".lock").open("rb") as lock:
+        with (runs / LOCK).open("rb") as lock:
             if _has_locked(pid, lock.fileno()):
                 return LockHolder(pid, descriptor)
     except OSError as error:

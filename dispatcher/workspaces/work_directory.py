@@ -26,13 +26,13 @@ from typing import BinaryIO, Self
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import SCARCE
+from dispatcher.workspaces.lock_holder import IDENTITY, LOCK
 from dispatcher.workspaces.trash import Trash
 from sql import calls
 from sql.call import Call
 from sql.dispatcher_rows import InputFile
 
 KEPT = "kept"
-IDENTITY, LOCK = ".id", ".lock"
 TRASH = "trash"
 _BLOCK = 2**20
 _LOOKS, _LOOK = 20, 0.01

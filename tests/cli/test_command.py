@@ -76,6 +76,22 @@ print(sorted({HEAVY | {"importlib.metadata"}!r} & set(sys.modules)))
     assert asked.stdout == f"llmctl {__version__}\n[]\n"
 
 
+def test_a_short_command_loads_what_the_database_takes_and_no_more(without_database: Llmctl) -> None:
+    asks = """
+import sys
+import cli.database.connection, cli.verbs.tasks.submit
+print(sorted({"rich", "structlog", "trio", "yaml"} & set(sys.modules)))
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", asks],
+        capture_output=True,
+        text=True,
+        cwd=without_database.directory,
+        check=True,
+    )
+    assert asked.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("words", [[], ["group"], ["limit"], ["files"]])
 def test_no_command_is_listed_with_half_a_sentence(without_database: Llmctl, words: list[str]) -> None:
     listed = without_database.ok(*words, "--help").partition("Commands:\n")[2]
