@@ -99,7 +99,7 @@ def equip(
     program = shutil.which(invocation.argv[0], path=path)
     if program is None:
         raise unusable(
-            f"{invocation.argv[0]} is not installed on this host, or not on its dispatcher's PATH ({path}). "
-            f"{wrapper.install_hint}"
+            f"{invocation.argv[0]} is not installed on this host, or not on its dispatcher's PATH: "
+            f"{wrapper.install_hint} (PATH is {path})"
         )
     return built, program

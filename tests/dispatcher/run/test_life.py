@@ -221,7 +221,7 @@ def test_a_group_for_which_this_host_lacks_something_is_closed_and_none_of_its_t
         "nobodys_key": "API_KEY: cannot read ~no-such-user/key",
         "fifo_key": f"API_KEY: {fifo} is not a regular file",
         "homeless": "'~no-such-user/home' names a home directory that does not exist",
-        "absent": "no-such-agent is not installed on this host, or not on its dispatcher's PATH (",
+        "absent": "no-such-agent is not installed on this host, or not on its dispatcher's PATH: install it",
         "unexecutable": f"{not_executable} is not installed on this host",
         "no_interpreter": "could not be started: llmctl-run",
         "unknown": "this dispatcher does not know how to call unknown: describe it under tools:",
