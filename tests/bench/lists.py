@@ -1,5 +1,6 @@
 """P9: a page of 100 tasks when there are a million, for each filter, at the front and deep; P9d: what ls lists."""
 
+import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from tests.bench.result import Result
 from tests.bench.stage import Stage
+from tests.bench.start_up import Command, process_ms
 
 PAGE = 100
 LISTED = 50
@@ -46,6 +48,7 @@ def lists(stage: Stage) -> list[Result]:
             _fill(connection, tasks)
         slowest, results = 0.0, []
         listed = [_interest(few, many, name, select, count) for name, select in FILTERS.items()]
+        listed.append(_whole_command(stage, count))
         for name, select in FILTERS.items():
             reference, front, deep = _pages_ms(((few, None), (many, None), (many, count // 2)), select)
             slowest = max(slowest, front, deep)
@@ -83,6 +86,23 @@ def _interest(
         ours=f"{ours:.1f} ms",
         reference=f"{reference:.1f} ms at {PAGE} tasks",
         ratio=ours / reference,
+    )
+
+
+def _whole_command(stage: Stage, count: int) -> Result:
+    """P9d: the process of `llmctl ls` beside that at 100 tasks."""
+    commands = {}
+    for name in ("hundred", "lists"):
+        config = stage.directory / f"{name}.json"
+        config.write_text(json.dumps({"database": {"url": stage.server.url(name), "name": name}}))
+        commands[name] = Command(["-m", "cli.main", "--config", str(config), "ls"])
+    taken = process_ms(commands, stage.sizes.processes)
+    return Result(
+        measure=f"P9d llmctl ls at {count:,} tasks",
+        ours=f"{taken['lists']:.0f} ms",
+        reference=f"{taken['hundred']:.0f} ms at {PAGE} tasks",
+        ratio=taken["lists"] / taken["hundred"],
+        goal=1.5,
     )
 
 

@@ -22,7 +22,7 @@ MOST_LIVE_MS = 150
 
 
 @dataclass(frozen=True, slots=True)
-class _Command:
+class Command:
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -35,28 +35,28 @@ def start_up(stage: Stage) -> list[Result]:
             "LLMCTL_HOME": str(stage.directory),
         }
         commands = {
-            "python": _Command(["-c", "pass"]),
-            "floor": _Command(["-c", "import psycopg"]),
-            "help": _Command(["-m", "cli.main", "--help"]),
-            "completion": _Command(
+            "python": Command(["-c", "pass"]),
+            "floor": Command(["-c", "import psycopg"]),
+            "help": Command(["-m", "cli.main", "--help"]),
+            "completion": Command(
                 ["-m", "cli.main", "sub"],
                 {"_LLMCTL_COMPLETE": "zsh"},
             ),
-            "live completion": _Command(
+            "live completion": Command(
                 ["-m", "cli.main", "group", "pause", ""],
                 {"_LLMCTL_COMPLETE": "zsh", **to_database},
             ),
-            "submit": _Command(["-m", "cli.main", "submit", "claude", "hello", "-q"], to_database),
+            "submit": Command(["-m", "cli.main", "submit", "claude", "hello", "-q"], to_database),
         }
         if procrastinate_is_installed():
             create_procrastinate_schema(defer_url)
             app = "--app=tests.bench.peers.procrastinate_app.app"
-            commands["defer"] = _Command(
+            commands["defer"] = Command(
                 ["-m", "procrastinate", app, "defer", "agent", '{"prompt": "hello"}'],
                 # A pool with one connection: opening sixteen is not part of a defer.
                 {**worker_environment(stage, defer_url), "BENCH_CONCURRENCY": "1"},
             )
-        taken = _process_ms(commands, stage.sizes.processes)
+        taken = process_ms(commands, stage.sizes.processes)
     floor, submitting = taken["floor"], taken["submit"]
     reference = f"{floor:.0f} ms import psycopg"
     return [
@@ -85,7 +85,7 @@ def _result(what: str, ours: float, other: float, reference: str, goal: float | 
     )
 
 
-def _process_ms(commands: Mapping[str, _Command], rounds: int) -> Mapping[str, float]:
+def process_ms(commands: Mapping[str, Command], rounds: int) -> Mapping[str, float]:
     """Return median milliseconds of each command. They take turns; the first round, which reads files, is left out."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
