@@ -14,8 +14,8 @@ from dispatcher.checks.config_homes import config_home_of, found_in
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.programs import ask
-from dispatcher.run import environment
-from dispatcher.run.environment import SecretError
+from dispatcher.run.preparation import environment
+from dispatcher.run.preparation.environment import SecretError
 from wrappers.base import Login, Request, Wrapper
 
 

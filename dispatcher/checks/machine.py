@@ -9,7 +9,7 @@ from dispatcher.checks.finding import Finding, ok, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.sandboxes import check_sandboxes
 from dispatcher.host import cgroups
-from dispatcher.run.environment import INHERITED
+from dispatcher.run.preparation.environment import INHERITED
 from wrappers.base import Wrapper
 
 SUBJECT = "machine"

@@ -10,7 +10,7 @@ from pathlib import Path
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.checks.programs import ask
-from dispatcher.run import environment
+from dispatcher.run.preparation import environment
 from wrappers.base import Request, Versions, Wrapper
 
 Version = tuple[int, ...]

@@ -11,7 +11,7 @@ from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.store import Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
-from dispatcher.run.usable_here import why_unusable
+from dispatcher.run.preparation.usable_here import why_unusable
 from sql import calls, dispatcher_calls
 
 log = structlog.get_logger()

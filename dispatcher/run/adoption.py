@@ -15,8 +15,8 @@ from dispatcher.host import linux, survivors
 from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
 from dispatcher.host.own_environment import GIVEN
 from dispatcher.host.survivors import Marks
-from dispatcher.run import environment
-from dispatcher.run.environment import SecretError
+from dispatcher.run.preparation import environment
+from dispatcher.run.preparation.environment import SecretError
 from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading

@@ -15,18 +15,18 @@ from dispatcher.host.survivors import Marks
 from dispatcher.host.threads import in_thread
 from dispatcher.run.adoption import find_process, forgotten_tool, secrets_of, start_time
 from dispatcher.run.conclusion import STOPPED, UNEXPLAINED, blame_room, explain, report
-from dispatcher.run.config_home import auth_mode_of, read_failure_file
 from dispatcher.run.context import RunContext
-from dispatcher.run.fetching import fetch, is_missing
 from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
-from dispatcher.run.preparation import Prepared, prepare
+from dispatcher.run.preparation.config_home import auth_mode_of, read_failure_file
+from dispatcher.run.preparation.fetching import fetch, is_missing
+from dispatcher.run.preparation.prepare import Prepared, prepare
+from dispatcher.run.preparation.refusals import NotStartedError
+from dispatcher.run.preparation.usable_here import wrapper_of
 from dispatcher.run.process.agent_process import AgentProcess, NotWatchedError
 from dispatcher.run.process.held_process import HeldProcess
-from dispatcher.run.refusals import NotStartedError
 from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
-from dispatcher.run.usable_here import wrapper_of
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading, StopReason

@@ -12,12 +12,12 @@ import pytest
 import trio
 
 from dispatcher.host.host_trouble import is_host_trouble, when_there_is_room
-from dispatcher.run import environment
 from dispatcher.run.conclusion import explain
-from dispatcher.run.config_home import newest_file
 from dispatcher.run.output.collect import collect
 from dispatcher.run.output.log_file import LogFile
 from dispatcher.run.output.masking import Masking
+from dispatcher.run.preparation import environment
+from dispatcher.run.preparation.config_home import newest_file
 from dispatcher.run.process.launch import Launch, launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.large_files import LargeFiles

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher.run.config_home import newest_file
+from dispatcher.run.preparation.config_home import newest_file
 from tests.agents.real_agents import Agents, Ran
 from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
 from wrappers.command.settings import ToolSettings

@@ -4,7 +4,7 @@ import signal
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from dispatcher.run.refusals import NotStartedError
+from dispatcher.run.preparation.refusals import NotStartedError
 from dispatcher.workspaces.run_record import Reading
 
 

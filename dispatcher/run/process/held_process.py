@@ -12,9 +12,9 @@ import trio
 
 from dispatcher.host import cgroups, linux, pidfd, survivors
 from dispatcher.host.survivors import Marks
+from dispatcher.run.preparation.refusals import cannot
 from dispatcher.run.process.agent_process import NotWatchedError
 from dispatcher.run.process.launch import Child, Launch, launch
-from dispatcher.run.refusals import cannot
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import RunRecord
 

@@ -10,11 +10,11 @@ import trio
 from dispatcher.host import spawn
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
+from dispatcher.run.preparation.refusals import cannot
 from dispatcher.run.process.agent_process import AgentProcess
 from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.run.process.launch import Launch
 from dispatcher.run.process.shim_client import Shim
-from dispatcher.run.refusals import cannot
 from dispatcher.workspaces.run_record import Header, RunRecord
 
 log = structlog.get_logger()

@@ -5,7 +5,7 @@ import socket
 import stat
 from pathlib import Path
 
-from dispatcher.run.environment import INHERITED, TEMPORARY
+from dispatcher.run.preparation.environment import INHERITED, TEMPORARY
 from tests.fixtures.dispatchers import Site
 
 

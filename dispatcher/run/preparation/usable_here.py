@@ -12,9 +12,9 @@ from pathlib import Path
 
 from dispatcher.configuration.paths import expanded
 from dispatcher.errors import UsageError
-from dispatcher.run import environment
-from dispatcher.run.environment import Environment, SecretError
-from dispatcher.run.refusals import NotStartedError, cannot, unusable
+from dispatcher.run.preparation import environment
+from dispatcher.run.preparation.environment import Environment, SecretError
+from dispatcher.run.preparation.refusals import NotStartedError, cannot, unusable
 from sql.rows import GroupRow
 from wrappers.base import Invocation, Request, Wrapper
 

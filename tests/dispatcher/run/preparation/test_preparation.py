@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from dispatcher.run.config_home import make_config_home
-from dispatcher.run.refusals import NotStartedError, check_inputs, check_prompt
+from dispatcher.run.preparation.config_home import make_config_home
+from dispatcher.run.preparation.refusals import NotStartedError, check_inputs, check_prompt
 from tests.fixtures.dispatchers import Site
 from wrappers.registry import built_in
 

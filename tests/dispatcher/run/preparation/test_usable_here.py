@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.run.usable_here import why_unusable
+from dispatcher.run.preparation.usable_here import why_unusable
 from sql.rows import GroupRow
 from wrappers.registry import built_in
 

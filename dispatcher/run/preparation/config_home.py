@@ -14,8 +14,8 @@ from dispatcher.configuration.paths import expanded
 from dispatcher.errors import UsageError
 from dispatcher.host import mounts
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
-from dispatcher.run import environment
-from dispatcher.run.environment import SecretError
+from dispatcher.run.preparation import environment
+from dispatcher.run.preparation.environment import SecretError
 from sql.dispatcher_rows import ClaimedRun
 from wrappers.base import AuthMode, Wrapper
 

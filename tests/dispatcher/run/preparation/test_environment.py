@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dispatcher.host.survivors import OWNER, RUN
-from dispatcher.run import environment
-from dispatcher.run.environment import SecretError
+from dispatcher.run.preparation import environment
+from dispatcher.run.preparation.environment import SecretError
 
 MARKS = {RUN: "run", OWNER: "owner"}
 

@@ -10,11 +10,11 @@ import structlog
 
 from dispatcher.configuration.settings import SecuritySettings
 from dispatcher.host.host_trouble import HOST_TROUBLE
-from dispatcher.run import environment, refusals
-from dispatcher.run.config_home import make_config_home
+from dispatcher.run.preparation import environment, refusals
+from dispatcher.run.preparation.config_home import make_config_home
+from dispatcher.run.preparation.refusals import cannot, unusable
+from dispatcher.run.preparation.usable_here import chosen_home, equip
 from dispatcher.run.process.launch import Launch
-from dispatcher.run.refusals import cannot, unusable
-from dispatcher.run.usable_here import chosen_home, equip
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.short_paths import short_path
 from dispatcher.workspaces.work_directory import Workspace
@@ -48,7 +48,8 @@ def prepare(
 ) -> Prepared:
     """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`.
 
-    A prompt or an input file that is read in pieces is not there yet: see :func:`dispatcher.run.fetching.fetch`.
+    A prompt or an input file that is read in pieces is not there yet: see
+    :func:`dispatcher.run.preparation.fetching.fetch`.
     This looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     refusals.check_consent(claimed, security)

@@ -10,8 +10,8 @@ import psycopg
 from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
-from dispatcher.run.preparation import GO_ON
-from dispatcher.run.refusals import NotStartedError, cannot, check_length
+from dispatcher.run.preparation.prepare import GO_ON
+from dispatcher.run.preparation.refusals import NotStartedError, cannot, check_length
 from dispatcher.workspaces.work_directory import Workspace
 from sql.dispatcher_rows import ClaimedRun, InputFile
 from wrappers.base import Wrapper
@@ -29,7 +29,7 @@ async def fetch(
     inputs: Sequence[InputFile],
     transfers: Transfers,
 ) -> None:
-    """Fetch what :func:`dispatcher.run.preparation.prepare` could not lay out. Raises :class:`NotStartedError`."""
+    """Fetch what the preparation could not lay out. Raises :class:`NotStartedError`."""
     try:
         if claimed.prompt is None:
             await _fetch_prompt(claimed, wrapper, workspace, transfers)
