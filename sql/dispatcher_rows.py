@@ -18,6 +18,10 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     ``session_id`` is a session to go on with, and ``directory`` the workspace that it belongs to. ``goes_on`` says that
     it is the task's own session, which was cut short. ``prompt`` is None when it is to be read in pieces.
+
+    ``repository`` is a name in config.yaml or an absolute path, and ``ref`` where to begin, None for its HEAD.
+    ``source`` and ``base_commit`` are what the first run of the task made of them. ``follow_up`` is what to tell an
+    agent that goes on: how its check failed, or the answer to its question. An empty command stands for none.
     """
 
     run_id: str
@@ -44,6 +48,16 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     config_home: str | None
     budget_usd: float | None
+    repository: str | None = None
+    ref: str | None = None
+    source: str | None = None
+    base_commit: str | None = None
+    no_changes: Literal["succeed", "fail"] | None = None
+    setup_command: str | None = None
+    check_command: str | None = None
+    setup_timeout_s: int | None = None
+    check_timeout_s: int | None = None
+    follow_up: str | None = None
 
 
 class UnreadableRun(msgspec.Struct, frozen=True):
@@ -164,10 +178,54 @@ class InputFile(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
+class FileStat(msgspec.Struct, frozen=True, kw_only=True):
+    """How many lines a change adds to a file and takes from it; None for a file of bytes."""
+
+    path: str
+    insertions: int | None
+    deletions: int | None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run made of its repository: ``head_commit`` at ``ref`` of the repository ``source``, against the base.
+
+    ``stat`` has the first of the ``files``. ``problem`` says what could not be recorded and why, and ``kept_in`` names
+    the directory that was kept for that; without a ref nothing was recorded.
+    """
+
+    source: str
+    base_commit: str
+    ref: str | None = None
+    head_commit: str | None = None
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    stat: tuple[FileStat, ...] = ()
+    problem: str | None = None
+    kept_in: str | None = None
+
+
+CommandKind = Literal["setup", "check"]
+Verdict = Literal["passed", "failed", "timeout", "stopped"]
+
+
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How the command before or after an agent ended, with the end of what it printed, masked."""
+
+    kind: CommandKind
+    command: str
+    verdict: Verdict
+    exit_code: int | None = None
+    ran_s: float | None = None
+    output_tail: str = ""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL.
 
     ``answer_bytes`` is the size of an answer that was sent in pieces; it takes the place of ``final_text``.
+    ``question`` is what an agent asks that ended as ``question``. ``follow_up`` is what the next run of the session is
+    told, see :class:`ClaimedRun`.
     """
 
     run_id: str
@@ -191,6 +249,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_after_s: float | None = None
     auth_mode: AuthMode | None = None
     output: Output | None = None
+    change: Change | None = None
+    commands: tuple[CommandResult, ...] = ()
+    question: str | None = None
+    follow_up: str | None = None
 
 
 class PrunedOutput(msgspec.Struct, frozen=True):

@@ -109,6 +109,56 @@ FIELDS: Mapping[str, Field] = {
         title="directory",
         reaches="chooses the directory to work in",
     ),
+    "repo": Field(
+        "repository",
+        values.repository,
+        _text(
+            "Work in a clone of this git repository: a name in config.yaml, or a path below "
+            "security.allowed_roots, such as ./shop.",
+            "PATH|NAME",
+        ),
+        title="repository",
+        reaches="chooses the repository to work on",
+    ),
+    "ref": Field(
+        "ref", values.text, _text("Begin with this branch, tag or commit; HEAD unless given."), title="ref"
+    ),
+    "setup": Field(
+        "setup_command",
+        values.text,
+        _text("Run this command before the agent, such as 'npm ci'.", "COMMAND"),
+        title="setup",
+        reaches="runs a command",
+    ),
+    "check": Field(
+        "check_command",
+        values.text,
+        _text("Run this command after the agent: only if it exits with 0 the task succeeds.", "COMMAND"),
+        title="check",
+        reaches="runs a command",
+    ),
+    "setup-timeout": Field(
+        "setup_timeout_s", values.seconds, _duration("Stop a setup that takes longer; 10m unless given.")
+    ),
+    "check-timeout": Field(
+        "check_timeout_s", values.seconds, _duration("Stop a check that takes longer; 10m unless given.")
+    ),
+    "no-changes": Field(
+        "no_changes",
+        values.one_of("succeed", "fail"),
+        Annotated[
+            Literal["succeed", "fail"] | None,
+            typer.Option(help="Say what it means that the agent changes nothing; succeed unless given."),
+        ],
+    ),
+    "approve": Field(
+        "approve",
+        values.truth,
+        Annotated[
+            bool | None,
+            typer.Option("--approve", help="Hold the result until `llmctl approve`.", show_default=False),
+        ],
+    ),
     "at": Field(
         "scheduled_at",
         values.moment,

@@ -84,6 +84,14 @@ def directory(value: object) -> str:
     return os.path.abspath(expanded(text(value)))  # noqa: PTH100 - also without the directory
 
 
+def repository(value: object) -> str:
+    """Return a name in config.yaml as it is, and the absolute path of anything else: ``.``, ``~/src/shop``."""
+    given = text(value)
+    if not given:
+        raise UsageError("a repository must not be empty: expected a name in config.yaml or a path such as .")
+    return given if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", given) else directory(given)
+
+
 def texts(value: object) -> list[str]:
     """Return a list as it is; split a text at each ``;``."""
     if isinstance(value, list):

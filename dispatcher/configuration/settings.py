@@ -42,6 +42,16 @@ Line = Annotated[
     str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}\Z", description="text without line ends")
 ]
 
+Command = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=32_000,
+        pattern=r"\A[^\x00\ud800-\udfff]*\Z",
+        description="a command for `sh -c`",
+    ),
+]
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -109,6 +119,10 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_sessions: SecondsOrZero = 86400.0
     """How long the directory of an agent with a session is kept after its run, whatever `cleanup` says, so that
     `llmctl reply` finds it."""
+    setup_timeout: Seconds = 600.0
+    """A setup command that takes longer is stopped, unless its task or repository says otherwise."""
+    check_timeout: Seconds = 600.0
+    """A check command that takes longer is stopped, unless its task or repository says otherwise."""
     max_output_bytes: Bytes = 100 * 2**20
     """The most that the declared output files of one run may hold."""
     max_log_bytes: Bytes = 20 * 2**20
@@ -142,11 +156,38 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
     enforce_path_whitelist: bool = True
     """Whether a task may choose to work only below `allowed_roots`."""
     allowed_roots: tuple[str, ...] = ()
-    """Directories below which a task may choose to work (`--workdir`), absolute or with `~`."""
+    """Directories below which a task may choose to work (`--workdir`, `--repo`), absolute or with `~`."""
+    allow_commands: bool | None = None
+    """Whether tasks may bring commands (`--setup`, `--check`), which run with the rights of the dispatcher; unless
+    given, only with the embedded server and without the API: then all tasks are your own."""
 
     def __post_init__(self) -> None:
         for root in self.allowed_roots:
             _require_absolute("allowed_roots", root)
+
+
+class RepositorySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A git repository that tasks may work on by its name (`--repo NAME`), each in a clone of its own."""
+
+    path: str
+    """Where it is on the dispatcher's host, an absolute path or with `~`."""
+    ref: Line | None = None
+    """The branch, tag or commit to begin with, unless a task names one; unless given, its HEAD."""
+    setup: Command | None = None
+    """Runs in each new clone before the agent, unless a task says otherwise."""
+    check: Command | None = None
+    """Runs after the agent, whose work counts as a success only if it exits with 0, unless a task says otherwise."""
+    setup_timeout: Seconds | None = None
+    """Unless given, that of `execution`."""
+    check_timeout: Seconds | None = None
+    """Unless given, that of `execution`."""
+    hooks: bool = False
+    """Whether the hooks of the repository are copied into the clones, where the agent's own git runs them."""
+    push: Line | None = None
+    """The remote of the repository to which `llmctl push` may push; unless given, none."""
+
+    def __post_init__(self) -> None:
+        _require_absolute("path", self.path)
 
 
 class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -247,6 +288,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How many agents of a scope may run at a time, in addition to the slots of the groups: `tool:NAME`, `model:NAME`,
     `tenant:NAME` or `queue:NAME`."""
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
+    repositories: Mapping[str, RepositorySettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
@@ -278,6 +320,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                 )
         for name in self.tools:
             _require_name("tools", name)
+        for name in self.repositories:
+            _require_name("repositories", name)
 
 
 def load(file: Path | None = None) -> Settings:

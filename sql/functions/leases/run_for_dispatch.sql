@@ -18,6 +18,10 @@ AS $$
         'attempt', p_task.attempt + 1, 'prompt', p_prompt,
         'session_id', coalesce(p_session_id, p_task.asked_session), 'goes_on', p_goes_on, 'directory', p_directory,
         'group_name', p_group.group_name, 'account', p_group.account_name, 'env', p_group.env_vars,
-        'config_home', p_group.config_home, 'budget_usd', p_group.task_budget_usd
+        'config_home', p_group.config_home, 'budget_usd', p_group.task_budget_usd,
+        'repository', p_task.repository, 'ref', p_task.ref, 'source', p_task.source, 'base_commit', p_task.base_commit,
+        'no_changes', p_task.no_changes, 'setup_command', p_task.setup_command, 'check_command', p_task.check_command,
+        'setup_timeout_s', p_task.setup_timeout_s, 'check_timeout_s', p_task.check_timeout_s,
+        'follow_up', p_task.follow_up
     )
 $$;

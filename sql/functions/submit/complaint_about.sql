@@ -42,6 +42,20 @@ AS $$
             CASE WHEN p_value #>> '{}' !~ '^0*[1-9][0-9]{0,8}$' THEN 'must be a whole number above 0' END
         WHEN p_kind = 'seconds' THEN
             CASE WHEN p_value #>> '{}' !~ '^[0-9]{1,9}(\.[0-9]*)?$' THEN 'must be a number of seconds' END
+        WHEN p_kind = 'repository' THEN CASE
+            WHEN jsonb_typeof(p_value) <> 'string' THEN 'must be text'
+            WHEN p_value #>> '{}' !~ '^(/[^[:cntrl:]]*|[A-Za-z0-9][A-Za-z0-9._-]*)$' OR octet_length(p_value #>> '{}') > 4096
+                THEN 'must be a name under repositories in config.yaml, or an absolute path'
+        END
+        WHEN p_kind = 'ref' THEN CASE
+            WHEN jsonb_typeof(p_value) <> 'string' THEN 'must be text'
+            WHEN p_value #>> '{}' !~ '^[^-[:cntrl:]][^[:cntrl:]]*$' OR octet_length(p_value #>> '{}') > 1000
+                THEN 'must be a branch, a tag or a commit'
+        END
+        WHEN p_kind = 'command' THEN CASE
+            WHEN jsonb_typeof(p_value) <> 'string' THEN 'must be text'
+            WHEN octet_length(p_value #>> '{}') > 32000 THEN 'must be at most 32,000 bytes long'
+        END
         WHEN p_kind = 'flag' THEN CASE WHEN jsonb_typeof(p_value) <> 'boolean' THEN 'must be true or false' END
         WHEN p_kind = 'object' THEN CASE WHEN jsonb_typeof(p_value) <> 'object' THEN 'must be a JSON object' END
         WHEN p_kind IN ('input files', 'output files') THEN complaint_about_files(p_kind, p_value)

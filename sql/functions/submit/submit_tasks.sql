@@ -35,7 +35,8 @@ BEGIN
             INSERT INTO tasks AS queued (
                 id, number, tool, prompt, model, account, tenant_id, queue, priority, name, labels, input_files,
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
-                scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model, wait_reason
+                scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model, wait_reason,
+                repository, ref, no_changes, setup_command, check_command, setup_timeout_s, check_timeout_s, approve
             )
             OVERRIDING SYSTEM VALUE
             SELECT id, number, task ->> 'tool', task ->> 'prompt', task ->> 'model', task ->> 'account', tenant_id,
@@ -49,7 +50,10 @@ BEGIN
                 idempotency_key, task ->> 'session_id', task ->> 'session_id',
                 CASE WHEN jsonb_typeof(task -> 'retry_on') = 'array'
                     THEN ARRAY(SELECT jsonb_array_elements_text(task -> 'retry_on')) END, task ->> 'fallback_model',
-                CASE WHEN task -> 'hold' = 'true' THEN 'held' END
+                CASE WHEN task -> 'hold' = 'true' THEN 'held' END,
+                task ->> 'repository', task ->> 'ref', task ->> 'no_changes', task ->> 'setup_command',
+                task ->> 'check_command', (task ->> 'setup_timeout_s')::integer, (task ->> 'check_timeout_s')::integer,
+                coalesce((task ->> 'approve')::boolean, false)
             FROM given ORDER BY tenant_id, idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id

@@ -9,6 +9,9 @@ AS $$
         "input_files": "input files", "output_files": "output files", "permission": ["read", "edit", "full"],
         "workdir": "text", "timeout_s": "count", "stall_timeout_s": "count", "max_attempts": "count",
         "backoff_s": "seconds", "retry_on": "error classes", "scheduled_at": "moment", "delay_s": "seconds",
-        "idempotency_key": "key", "session_id": "session", "hold": "flag"
+        "idempotency_key": "key", "session_id": "session", "hold": "flag",
+        "repository": "repository", "ref": "ref", "no_changes": ["succeed", "fail"],
+        "setup_command": "command", "check_command": "command", "setup_timeout_s": "count", "check_timeout_s": "count",
+        "approve": "flag"
     }'::jsonb
 $$;

@@ -171,6 +171,7 @@ def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
     task = db.submit(
         "do it", model="opus", permission="read", workdir="src", timeout_s=5, stall_timeout_s=4,
         max_attempts=2, session_id="s", output_files=["o"], input_files=[{"path": "i", "content": ""}],
+        no_changes="fail", setup_command="make", check_command="make test", setup_timeout_s=60, check_timeout_s=90,
     )  # fmt: skip
     [run] = db.claim(db.dispatcher()).runs
     assert run.answer == {
@@ -179,7 +180,9 @@ def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
         "workdir": "src", "timeout_s": 5, "stall_timeout_s": 4, "session_id": "s", "has_input_files": True,
         "output_files": ["o"], "group_name": "main", "account": "home", "env": {"KEY": "env:K"},
         "config_home": "~/.claude-home", "fallback_model": None, "goes_on": False, "directory": f"{task.number}-1",
-        "budget_usd": None,
+        "budget_usd": None, "repository": None, "ref": None, "source": None, "base_commit": None,
+        "no_changes": "fail", "setup_command": "make", "check_command": "make test", "setup_timeout_s": 60,
+        "check_timeout_s": 90, "follow_up": None,
     }  # fmt: skip
 
 
@@ -190,7 +193,7 @@ def test_a_run_is_told_each_setting_of_its_task_but_those_of_the_claim_and_of_pe
     settings = db.value("select settings_of(%s)", task.id)
     assert isinstance(settings, dict)
     assert settings.keys() - run.answer.keys() == {
-        "name", "labels", "tenant_id", "queue", "priority", "backoff_s", "retry_on"
+        "name", "labels", "tenant_id", "queue", "priority", "backoff_s", "retry_on", "approve"
     }  # fmt: skip
 
 

@@ -1,0 +1,66 @@
+-- Tasks that change a repository: the tree that a task works in, the commands that set it up and check it, and what was
+-- recorded of each run. Two more things that a task may wait for: an answer to its agent's question, and an approval.
+
+ALTER TABLE tasks
+-- A name in config.yaml, or an absolute path on the dispatcher's host; and the ref to begin with. Null: its HEAD.
+ADD COLUMN repository text CHECK (repository <> '' AND octet_length(repository) <= 4096),
+ADD COLUMN ref text CHECK (ref ~ '^[^-[:cntrl:]][^[:cntrl:]]*$' AND octet_length(ref) <= 1000),
+-- What it means that the agent changed nothing. Null: success.
+ADD COLUMN no_changes text CHECK (no_changes IN ('succeed', 'fail')),
+-- What runs before the agent, and after it; an empty text stands for nothing, also where config.yaml names a command.
+ADD COLUMN setup_command text CHECK (octet_length(setup_command) <= 32000),
+ADD COLUMN check_command text CHECK (octet_length(check_command) <= 32000),
+ADD COLUMN setup_timeout_s integer CHECK (setup_timeout_s > 0),
+ADD COLUMN check_timeout_s integer CHECK (check_timeout_s > 0),
+-- Whether a person approves of the result before the task has succeeded.
+ADD COLUMN approve boolean NOT NULL DEFAULT false,
+-- Where its first run found the repository, and the commit that all of its runs begin with.
+ADD COLUMN source text,
+ADD COLUMN base_commit text CHECK (base_commit ~ '^[0-9a-f]{40}([0-9a-f]{24})?$'),
+-- What its agent asked, while nobody has answered.
+ADD COLUMN question text,
+-- What the next run of its session is told: how its check failed, or an answer.
+ADD COLUMN follow_up text;
+
+ALTER TABLE tasks DROP CONSTRAINT tasks_wait_reason_check;
+ALTER TABLE tasks ADD CONSTRAINT tasks_wait_reason_check
+CHECK (wait_reason IN ('scheduled', 'retry', 'limit', 'dependency', 'held', 'question', 'approval'));
+
+ALTER TABLE error_classes DROP CONSTRAINT error_classes_wait_reason_check;
+ALTER TABLE error_classes ADD CONSTRAINT error_classes_wait_reason_check
+CHECK (wait_reason IN ('retry', 'limit', 'question'));
+INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason, group_action, meaning) VALUES
+('setup_failed', 'failed', false, true, 'retry', NULL, 'the setup command failed, so no agent was started'),
+('check_failed', 'failed', true, true, NULL, NULL, 'the check command failed after the agent'),
+('no_changes', 'failed', true, false, NULL, NULL, 'the agent changed nothing in the repository'),
+('not_recorded', 'failed', false, false, NULL, NULL, 'what the agent changed could not be recorded'),
+('question', 'interrupted', false, true, 'question', NULL, 'the agent asks something'),
+('denied', 'failed', true, false, NULL, NULL, 'somebody denied the result');
+
+-- What a run made of the repository. Without a commit nothing could be recorded, and the directory was kept.
+CREATE TABLE run_changes (
+    run_id uuid PRIMARY KEY REFERENCES task_runs (id) ON DELETE CASCADE,
+    source text NOT NULL, base_commit text NOT NULL,
+    -- The ref in the source, and its commit.
+    ref text, head_commit text,
+    -- Against the base. A file of bytes counts as no lines.
+    files integer NOT NULL DEFAULT 0, insertions bigint NOT NULL DEFAULT 0, deletions bigint NOT NULL DEFAULT 0,
+    -- The first of the files: [{"path", "insertions", "deletions"}], null for a file of bytes.
+    stat jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(stat) = 'array'),
+    -- What could not be recorded and why, and the directory that was kept for that.
+    problem text, kept_in text,
+    CHECK ((ref IS NULL) = (head_commit IS NULL))
+);
+
+-- The commands of a run: how each ended, and the end of what it printed. All of that is in run_output.
+CREATE TABLE run_commands (
+    run_id uuid NOT NULL REFERENCES task_runs (id) ON DELETE CASCADE,
+    kind text NOT NULL CHECK (kind IN ('setup', 'check')),
+    command text NOT NULL,
+    verdict text NOT NULL CHECK (verdict IN ('passed', 'failed', 'timeout', 'stopped')),
+    exit_code integer, ran_s double precision, output_tail text,
+    PRIMARY KEY (run_id, kind)
+);
+
+ALTER TABLE run_output DROP CONSTRAINT run_output_stream_check;
+ALTER TABLE run_output ADD CONSTRAINT run_output_stream_check CHECK (stream IN ('stdout', 'stderr', 'setup', 'check'));
