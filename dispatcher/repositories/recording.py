@@ -233,7 +233,8 @@ class _Recording:
         tree, nested, submodules = work_trees.record_files(self.shop, root, index)
         for path in nested:
             chain = self._within(root, path)
-            self.shop.run("read-tree", f"--prefix={os.fsdecode(path)}/", chain.tree, index=index)
+            place = f"--prefix={os.fsdecode(path)}/"
+            self.shop.run("read-tree", place, chain.tree, work_tree=root, index=index)
         for path, commit in submodules.items():
             with os.scandir(root / os.fsdecode(path)) as entries:
                 is_empty = next(entries, None) is None

@@ -1,7 +1,6 @@
 """A source, and runs whose agents are shell scripts: what they left is recorded, and read back."""
 
 import os
-import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,17 +60,14 @@ class Run:
     def files(self) -> dict[bytes, bytes]:
         """Return the content of each file and the target of each link, without any .git."""
         found = {}
-        for directory, directories, names in os.walk(os.fsencode(self.work)):
-            directories[:] = [name for name in directories if name != b".git"]
-            for name in [*names, *directories]:
-                path = os.path.join(directory, name)
-                mode = os.lstat(path).st_mode
-                if stat.S_ISLNK(mode):
-                    found[os.path.relpath(path, os.fsencode(self.work))] = os.readlink(path)
-                elif stat.S_ISREG(mode) and name != b".git":
-                    found[os.path.relpath(path, os.fsencode(self.work))] = Path(
-                        os.fsdecode(path)
-                    ).read_bytes()
+        for name, directories, names in os.walk(self.work):
+            directories[:] = [name for name in directories if name != ".git"]
+            for file in (Path(name, entry) for entry in [*names, *directories] if entry != ".git"):
+                path = os.fsencode(file.relative_to(self.work))
+                if file.is_symlink():
+                    found[path] = os.fsencode(file.readlink())
+                elif file.is_file():
+                    found[path] = file.read_bytes()
         return found
 
     def record(self, engine: Git | None = None) -> Change:

@@ -156,7 +156,7 @@ def test_other_branches_stashes_and_tags_of_an_agent_get_refs_of_their_own(repos
 def test_a_rebase_in_the_middle_of_a_conflict_loses_no_side(repository: Repository) -> None:
     run = repository.run()
     run.agent("git checkout -qb side; echo side > a; git commit -qam Side; git checkout -q llmctl/12")
-    run.agent("echo main > a; git commit -qam Main; echo staged > n; git add n; git merge side || true")
+    run.agent("echo main > a; git commit -qam Main; git merge side || true; echo staged > n; git add n")
     run.agent("echo later > n")
     change = run.record()
     assert change.problem is None
@@ -185,7 +185,7 @@ def test_names_of_any_bytes_and_links_are_recorded_as_they_are(repository: Repos
         b"\t",
     ]
     for name in names:
-        Path(os.fsdecode(os.path.join(os.fsencode(run.work), name))).write_bytes(name)
+        (run.work / os.fsdecode(name)).write_bytes(name)
     run.agent("ln -s /etc/passwd out; ln -s . loop; ln -s nowhere dangling; rm -r dir; ln -s /etc dir")
     left = run.files()
     change = run.record()
@@ -203,7 +203,7 @@ def test_repositories_within_the_tree_are_recorded_as_files_and_keep_their_commi
         "git init -q sub; cd sub; echo 1 > one; git add .; git commit -qm First; echo 2 >> one; echo u > two"
     )
     run.agent("git init -q dir; echo d > dir/d; mkdir -p x/y; git init -q x/y; echo z > x/y/z")
-    run.agent("git init -q x/y/in; echo w > x/y/in/w; git add -A 2> /dev/null; git commit -qm All")
+    run.agent("git init -q x/y/in; echo w > x/y/in/w; git add sub; git commit -qm All")
     run.agent("git init -q -- -dash; echo q > ./-dash/q; git init -q build/ignored; echo i > build/ignored/i")
     left = {path: content for path, content in run.files().items() if not path.startswith(b"build/")}
     change = run.record()
@@ -265,7 +265,7 @@ def test_no_attribute_keeps_a_file_from_being_recorded(repository: Repository, a
     }
 
 
-def test_ignored_files_that_an_agent_forced_in_are_recorded_and_those_it_dropped_are_not(
+def test_ignored_files_count_when_the_agent_tracks_them_and_else_not(
     repository: Repository,
 ) -> None:
     (repository.path / "kept.log").write_text("kept\n")
@@ -293,7 +293,7 @@ def test_ignored_files_that_an_agent_forced_in_are_recorded_and_those_it_dropped
         "rm ../repository/index",
         "rm -r ../repository; ln -s /etc ../repository",
         "rm ../repository/index; mkfifo ../repository/index",
-        "rm ../repository/clone.json; cp .git/config ../repository/config; git config -f ../repository/config core.bare false",
+        "rm ../repository/clone.json; cp .git/config ../repository/config",
     ],
 )
 def test_a_damaged_private_directory_costs_only_time(repository: Repository, script: str) -> None:
