@@ -123,8 +123,8 @@ def item_of(reply: Reply) -> dict[str, object] | None:
         case Say():
             if not reply.pieces:
                 return None
-            text = {"type": "output_text", "text": reply.text, "annotations": []}
-            return {"type": "message", "id": identity("msg"), "role": "assistant", "content": [text]}
+            part = {"type": "output_text", "text": reply.text, "annotations": []}
+            return {"type": "message", "id": identity("msg"), "role": "assistant", "content": [part]}
         case Refuse():
             return None
 
