@@ -122,6 +122,7 @@ MEANINGS: Mapping[str, str] = {
     "Change.ref": "the ref in the source under which it is kept; null: it could not be recorded",
     "head_commit": "the commit at that ref",
     "Change.files": "how many files it changed",
+    "FileStat.path": "the file, relative to the repository",
     "stat": "the first 500 of them, each with the lines added and taken away; null: a file of bytes",
     "problem": "what could not be recorded, and why",
     "kept_in": "the directory that was kept for that",
