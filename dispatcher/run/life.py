@@ -37,7 +37,8 @@ from dispatcher.wall import in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Reading, StopReason
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun, CommandResult, InputFile, OpenRun, Report
+from sql.change_rows import CommandResult
+from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()

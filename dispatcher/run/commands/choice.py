@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from dispatcher.configuration.settings import RepositorySettings, Settings
 from dispatcher.run.preparation.refusals import NotStartedError
-from sql.dispatcher_rows import ClaimedRun, CommandKind
+from sql.change_rows import CommandKind
+from sql.dispatcher_rows import ClaimedRun
 
 
 @dataclass(frozen=True, slots=True)

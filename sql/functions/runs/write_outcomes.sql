@@ -29,7 +29,7 @@ BEGIN
             follow_up = CASE WHEN outcome = 'queued' AND waits_for IS DISTINCT FROM 'question'
                 AND decided.error_class IS NOT NULL THEN coalesce(left(decided.follow_up, 20000), tasks.follow_up) END,
             follow_up_told = tasks.follow_up IS NOT NULL AND decided.follow_up IS NULL
-                AND (follow_up_told OR session_run = decided.run_id),
+                AND (follow_up_told OR session_run IS NOT DISTINCT FROM decided.run_id),
             setups_failed = CASE WHEN decided.error_class = 'setup_failed' THEN setups_failed + 1 ELSE 0 END,
             error_message = CASE WHEN decided.error_class IS NOT NULL THEN decided.error_message END,
             error_class = CASE outcome WHEN 'canceled' THEN outcome ELSE decided.error_class END,
