@@ -126,15 +126,11 @@ def test_a_command_gets_what_an_agent_inherits_and_nothing_of_its_account(site: 
 
 @pytest.mark.parametrize("kind", ["setup", "check"])
 def test_a_command_that_runs_too_long_is_stopped_with_all_that_it_started(site: Site, kind: str) -> None:
-    mark = f"SITE={site.directory}"
-    number = site.submit(
-        "echo done",
-        **{
-            f"{kind}_command": f"export {mark}; setsid sleep 1000 & trap '' TERM; echo begun; sleep 1000; sleep 1000",
-            f"{kind}_timeout_s": 1,
-        },
-        max_attempts=1,
+    command = (
+        f"export SITE={site.directory}; setsid sleep 1000 & trap '' TERM; echo begun; sleep 1000; sleep 1000"
     )
+    fields: dict[str, object] = {f"{kind}_command": command, f"{kind}_timeout_s": 1}
+    number = site.submit("echo done", tool="sh", max_attempts=1, **fields)
 
     site.run()
 
@@ -160,9 +156,9 @@ def test_the_time_of_a_setup_is_not_taken_from_the_agent(site: Site) -> None:
 
 @pytest.mark.parametrize("kind", ["setup", "check"])
 def test_a_cancel_ends_a_command_and_the_task(site: Site, kind: str) -> None:
-    number = site.submit(
-        "echo done", **{f"{kind}_command": f"export SITE={site.directory}; setsid sleep 1000 & sleep 1000"}
-    )
+    command = f"export SITE={site.directory}; setsid sleep 1000 & sleep 1000"
+    fields: dict[str, object] = {f"{kind}_command": command}
+    number = site.submit("echo done", tool="sh", **fields)
     dispatcher = site.start()
     dispatcher.wait_for("command started", task=number, kind=kind)
 
