@@ -32,5 +32,5 @@ CREATE INDEX tasks_of_try_set ON tasks (try_set) WHERE try_set IS NOT NULL;
 -- The error class that paused a group. Null: a person did.
 ALTER TABLE worker_groups ADD COLUMN pause_class text;
 
-INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason, group_action, meaning) VALUES
-('no_pick', 'failed', true, true, NULL, NULL, 'the judge named none of the tries');
+INSERT INTO error_classes (name, run_status, uses_attempt, retried, goes_on, meaning) VALUES
+('no_pick', 'failed', true, true, true, 'the judge named none of the tries');

@@ -20,7 +20,7 @@ BEGIN
     END IF;
     PERFORM require_allowed('answer', v_task.id);
     PERFORM note_decisions('answered', ARRAY[v_task.id], p_answer);
-    UPDATE tasks SET wait_reason = NULL, question = NULL, updated_at = clock(),
+    UPDATE tasks SET wait_reason = NULL, question = NULL, follow_up_told = false, updated_at = clock(),
         follow_up = concat('You asked:', e'\n', left(question, 10000), e'\n\n', 'The answer:', e'\n', p_answer)
     WHERE id = v_task.id;
 END
