@@ -29,6 +29,7 @@ STOPPED: Mapping[StopReason, str] = {
     "output_too_large": "stopped because it printed more than ten times execution.max_log_bytes",
     "interrupted": "stopped because the dispatcher was told to stop at once",
     "lingering": "stopped because it did not end after its final event",
+    "question": "stopped because it asked something and went on without an answer",
 }
 
 
@@ -64,11 +65,12 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded;
     without a final event nobody knows whether its output is complete. A run that was stopped because it lived on after
-    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit.
+    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit, and a run
+    that was stopped for its question has it.
     """
     if reading.stop_reason == "lingering":
         return outcome
-    if reading.stop_reason == "throttled" and outcome.error_class == "limit":
+    if (reading.stop_reason, outcome.error_class) in (("throttled", "limit"), ("question", "question")):
         return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
@@ -234,6 +236,7 @@ def report(
         retry_after_s=_limit_lasts(outcome) if retry_after_s is None else retry_after_s,
         auth_mode=auth_mode,
         output=output,
+        question=masked(outcome.question),
         change=change,
         commands=tuple(commands),
         follow_up=masked(follow_up),

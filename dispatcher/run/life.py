@@ -29,7 +29,7 @@ from dispatcher.run.output.masking import Masking
 from dispatcher.run.preparation.config_home import auth_mode_of
 from dispatcher.run.preparation.fetching import fetch, is_missing
 from dispatcher.run.preparation.prepare import Prepared, environment_of_command, prepare
-from dispatcher.run.preparation.refusals import NotStartedError
+from dispatcher.run.preparation.refusals import NotStartedError, check_clone
 from dispatcher.run.preparation.usable_here import wrapper_of
 from dispatcher.run.repository import RunRepository
 from dispatcher.run.results import Results
@@ -240,6 +240,7 @@ class Run:
 
     async def _start(self, prepared: Prepared, wrapper: Wrapper) -> None:
         if self._repository is not None:
+            await in_thread(check_clone, self.workspace, wrapper)
             await self._repository.begin()
         await self._require_lease()
         await self._agent.start(prepared, wrapper)

@@ -84,6 +84,7 @@ def prepare(
         config_home=config_home,
         fallback_model=claimed.fallback_model,
         budget_usd=claimed.budget_usd,
+        is_clone=claimed.repository is not None,
     )
     return _process(claimed, wrapper, workspace, request, owner)
 

@@ -119,7 +119,9 @@ def test_each_attempt_has_a_clone_and_a_ref_of_its_own(site: Site, repository: R
     assert change(site, number, 1)["base_commit"] == change(site, number, 2)["base_commit"]
 
 
-def test_a_check_sees_what_was_recorded_and_what_it_changes_is_not(site: Site, repository: Repository) -> None:
+def test_a_check_sees_what_was_recorded_and_what_it_changes_is_not(
+    site: Site, repository: Repository
+) -> None:
     number = site.submit(
         "echo work >file; echo done",
         repository="shop",
@@ -146,9 +148,7 @@ def test_commands_of_the_configuration_run_unless_the_task_has_its_own(site: Sit
     assert site.journal_lines() == ["config"]
 
 
-@pytest.mark.parametrize(
-    ("no_changes", "ends_as"), [("fail", "no_changes"), ("succeed", None), (None, None)]
-)
+@pytest.mark.parametrize(("no_changes", "ends_as"), [("fail", "no_changes"), ("succeed", None), (None, None)])
 def test_an_agent_that_changed_nothing_is_told_apart(
     site: Site, no_changes: str | None, ends_as: str | None
 ) -> None:
