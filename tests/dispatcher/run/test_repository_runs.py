@@ -137,7 +137,7 @@ def test_a_check_sees_what_was_recorded_and_what_it_changes_is_not(
 
 def test_commands_of_the_configuration_run_unless_the_task_has_its_own(site: Site) -> None:
     site.configure("security", allow_commands=False)
-    path = site.config["repositories"]["shop"]["path"]
+    path = str(site.directory / "shop")
     site.configure("repositories", shop={"path": path, "check": f"echo config >>{site.journal}"})
     checked = site.submit("echo done", repository="shop")
     unchecked = site.submit("echo done", repository="shop", check_command="")
