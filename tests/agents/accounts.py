@@ -10,12 +10,17 @@ MODELS = {"gemini": "gemini-2.5-flash"}
 """Without a model gemini asks a second one first, which should answer."""
 
 
-def open_account(site: Site, agents: Agents, cli: str) -> Path:
-    """Give the site an account of this CLI; return its config home."""
+def open_account(site: Site, agents: Agents, cli: str, **variables: str) -> Path:
+    """Give the site an account of this CLI with these variables besides; return its config home."""
     account = agents.account(cli, site.directory / "accounts" / cli, KEY)
     env = {name: "env:ACCOUNT_KEY" if value == KEY else value for name, value in account.env.items()}
     site.configure("tools", **{cli: {"command": str(agents.program(cli))}})
-    group = {"tool": cli, "account": "main", "env": env, "config_home": str(account.config_home)}
+    group = {
+        "tool": cli,
+        "account": "main",
+        "env": {**env, **variables},
+        "config_home": str(account.config_home),
+    }
     site.configure("groups", **{cli: group})
     return account.config_home
 

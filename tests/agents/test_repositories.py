@@ -4,13 +4,13 @@ What the check prints tells the model what to do next (see `tests.model_server.s
 the right thing has read what the check printed in the first.
 """
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.agents.accounts import MODELS, open_account, start
 from tests.agents.real_agents import CLIS, PATIENCE, Agents
+from tests.dispatcher.repositories.making import commit, git, repository, snapshot, write
 from tests.fixtures.dispatchers import Site
 
 CHECK = """\
@@ -21,33 +21,12 @@ exit 1
 """
 
 
-def git(repository: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(repository), *arguments], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
-def state_of(repository: Path) -> tuple[str, ...]:
-    """Return everything of a user's repository that no run may change."""
-    files = {path: path.read_bytes() for path in (repository / ".git").glob("*") if path.is_file()}
-    refs = [line for line in git(repository, "show-ref").splitlines() if " refs/llmctl/" not in line]
-    return (git(repository, "status", "--porcelain"), *refs, repr(sorted(files.items())))
-
-
 @pytest.fixture
 def shop(site: Site) -> Path:
     """A repository of a user with a check, known to the site by its name."""
-    repository = site.directory / "shop"
-    repository.mkdir()
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    git(repository, "config", "user.name", "A User")
-    git(repository, "config", "user.email", "user@example.org")
-    (repository / "check.sh").write_text(CHECK)
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "Begin")
-    site.configure("repositories", shop={"path": str(repository), "check": "sh check.sh"})
-    return repository
+    place = repository(site.directory / "shop", {"check.sh": CHECK})
+    site.configure("repositories", shop={"path": str(place), "check": "sh check.sh"})
+    return place
 
 
 def submit(site: Site, cli: str, prompt: str, **fields: object) -> int:
@@ -59,7 +38,7 @@ def test_a_check_that_fails_tells_the_agent_what_is_wrong_until_it_passes(
     site: Site, agents: Agents, shop: Path, cli: str
 ) -> None:
     open_account(site, agents, cli)
-    before = state_of(shop)
+    before = snapshot(shop)
     number = submit(site, cli, "[[write value.txt: wrong]] [[say: done]]", max_attempts=2)
     start(site)
     site.wait_for("succeeded", number, within=PATIENCE)
@@ -80,15 +59,15 @@ def test_a_check_that_fails_tells_the_agent_what_is_wrong_until_it_passes(
         second["id"],
     )
     assert "+right" in patch["text"]
-    assert state_of(shop) == before
+    assert snapshot(shop) == before
 
 
 def test_what_codex_cannot_commit_in_its_sandbox_is_recorded_all_the_same(
     site: Site, agents: Agents, shop: Path
 ) -> None:
     open_account(site, agents, "codex")
-    commit = "git add --all && git commit -qm mine && touch committed"
-    number = submit(site, "codex", f"[[write value.txt: right]] [[run: {commit}]] [[say: done]]")
+    committing = "git add --all && git commit -qm mine && touch committed"
+    number = submit(site, "codex", f"[[write value.txt: right]] [[run: {committing}]] [[say: done]]")
     start(site)
     site.wait_for("succeeded", number, within=PATIENCE)
 
@@ -98,14 +77,13 @@ def test_what_codex_cannot_commit_in_its_sandbox_is_recorded_all_the_same(
 
 
 def test_what_an_agent_committed_stays_its_commit(site: Site, agents: Agents, shop: Path) -> None:
-    open_account(site, agents, "claude")
+    open_account(site, agents, "claude", IS_SANDBOX="1")
     site.configure("security", allow_dangerous_flags=True)
-    site.configure("groups", claude={"env": {**site.config["groups"]["claude"]["env"], "IS_SANDBOX": "1"}})  # type: ignore[index,dict-item]
-    commit = "git -c user.name=claude -c user.email=c@c add --all && git -c user.name=claude -c user.email=c@c commit -qm mine"
+    committing = "git add value.txt && git -c user.name=claude -c user.email=c@example.org commit -qm mine"
     number = submit(
         site,
         "claude",
-        f"[[write value.txt: right]] [[run: {commit}]] [[write more.txt: uncommitted]] [[say: done]]",
+        f"[[write value.txt: right]] [[run: {committing}]] [[write more.txt: uncommitted]] [[say: done]]",
         permission="full",
     )
     start(site)
@@ -120,9 +98,8 @@ def test_gemini_does_not_start_in_a_repository_that_has_settings_for_it(
     site: Site, agents: Agents, shop: Path
 ) -> None:
     open_account(site, agents, "gemini")
-    (shop / ".env").write_text("GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:9\n")
-    git(shop, "add", "--all")
-    git(shop, "commit", "--quiet", "--message", "Steer")
+    write(shop, {".env": "GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:9\n"})
+    commit(shop, "steer")
     number = submit(site, "gemini", "[[write value.txt: right]]")
     start(site)
     site.wait_for("failed", number, within=PATIENCE)
