@@ -15,8 +15,6 @@ from tests.fixtures.scarcity import small_disk
 from tests.fixtures.shims import Shim
 from tests.fixtures.users import needs_root
 
-FILL = "cat /dev/zero >{place}/filling 2>/dev/null"
-
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
@@ -293,7 +291,7 @@ def test_what_follows_the_agent_waits_for_room_on_a_full_disk(
         filling = site.directory / "small" / "filling"
         fill = f"cat /dev/zero >{filling} 2>/dev/null"
         number = site.submit(
-            f"echo precious >work; {fill if where == 'recording' else 'true'}; echo done",
+            f"echo precious >work; echo done; {fill if where == 'recording' else 'true'}; true",
             repository="shop",
             check_command=f"echo check >>{site.journal}; test -e {site.journal}.free || "
             f"{{ {fill}; echo some output; exit 1; }}"
@@ -323,7 +321,8 @@ def test_the_work_of_a_run_that_was_given_up_as_lost_is_recorded_by_the_next_sta
     dispatcher = site.start()
     site.wait_until(lambda: site.sql("SELECT FROM run_output"))
     dispatcher.kill()
-    site.sql("SELECT recover_lost(host, 0, 0) FROM dispatchers")
+    site.sql("UPDATE dispatchers SET lease_expires_at = clock() - interval '1 second'")
+    site.sql("SELECT recover_lost(host) FROM dispatchers")
     assert site.runs(number)[0]["status"] == "lost"
 
     site.start().wait_for("recorded what a run had left", task=number)
