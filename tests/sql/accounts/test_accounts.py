@@ -308,7 +308,9 @@ def test_of_a_batch_each_task_stays_with_its_own_account_and_the_others_with_non
     assert db.drift() == []
 
 
-def test_the_errors_that_cut_an_agent_short_use_up_no_attempt_except_for_a_check_that_failed(db: Client) -> None:
+def test_the_errors_that_cut_an_agent_short_use_up_no_attempt_except_for_a_check_that_failed(
+    db: Client,
+) -> None:
     names = {
         str(name) for [name] in db.rows("select name from error_classes where retried and not uses_attempt")
     }

@@ -140,7 +140,8 @@ def test_what_is_found_of_a_lost_run_is_kept_by_whoever_holds_its_directory(
     stranger = db.dispatcher()
     assert db.value("select keep_change(%s, %s, %s)", stranger, run.id, Jsonb(change())) is False
     heir = db.value(
-        "select register_dispatcher('here', 'boot', 1, 'test', work_dir_id, 60) from dispatchers where id = %s", me
+        "select register_dispatcher('here', 'boot', 1, 'test', work_dir_id, 60) from dispatchers where id = %s",
+        me,
     )
     for found, files in ((unrecorded(), 0), (change(), 2), (change(files=9), 2), (unrecorded(), 2)):
         assert db.value("select keep_change(%s, %s, %s)", heir, run.id, Jsonb(found)) is True

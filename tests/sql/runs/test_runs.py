@@ -286,7 +286,14 @@ def test_what_is_not_the_tasks_fault_uses_up_no_attempt(
 
 def test_every_error_class_has_its_test_here(db: Client) -> None:
     elsewhere = {"limit", "auth", "no_credit", "unusable_here", "interrupted", "canceled"}
-    elsewhere |= {"setup_failed", "check_failed", "not_recorded", "question", "denied", "no_pick"}  # in tests/sql/changes, decisions, tries
+    elsewhere |= {
+        "setup_failed",
+        "check_failed",
+        "not_recorded",
+        "question",
+        "denied",
+        "no_pick",
+    }  # have tests of their own
     tested = {*FATAL, *RETRIED, *FREE, *elsewhere}
     assert {row[0] for row in db.rows("select name from error_classes")} == tested
 
