@@ -6,7 +6,9 @@ from decimal import Decimal
 from dispatcher import quantities
 from sql.selection import State
 
-WAITING: tuple[State, ...] = ("queued", "budget", "limit", "retry", "scheduled", "dependency", "held")
+WAITING: tuple[State, ...] = (
+    *("question", "approval", "queued", "budget", "limit", "retry", "scheduled", "dependency", "held"),
+)
 """What a queued task may wait for; "queued" waits for a slot."""
 STATES: tuple[State, ...] = ("running", "leased", *WAITING, "failed", "succeeded", "canceled")
 """The states of count_tasks(), in the order in which they interest people."""
@@ -23,6 +25,8 @@ _TONES = {
     "scheduled": "wait",
     "dependency": "wait",
     "held": "wait",
+    "question": "warn",
+    "approval": "warn",
     "retry": "warn",
     "interrupted": "warn",
     "paused": "warn",
@@ -41,6 +45,8 @@ _WORDS = {
     "scheduled": "scheduled",
     "dependency": "waits for a task",
     "held": "held",
+    "question": "waits for an answer",
+    "approval": "waits for approval",
     "retry": "waits to retry",
     "limit": "waits for a limit",
     "budget": "waits for budget",
