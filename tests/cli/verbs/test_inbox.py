@@ -50,7 +50,8 @@ def test_the_commands_of_an_inbox_do_what_it_says(llmctl: Llmctl, dispatcher: Pl
 def test_it_fits_into_80_columns(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     llmctl.submit("claude", "x", "--name", "a task with a long name that says much")
     dispatcher.run(error_class="question", question="which? " * 40, session_id="s")
-    with terminal(llmctl, "inbox", columns=80) as screen:
-        shown = screen.read_all()
-    assert max(len(line) for line in shown.splitlines()) <= 80
-    assert "llmctl answer 1 TEXT" in shown
+    with terminal(llmctl, "inbox", columns=80) as window:
+        assert window.ended() == 0
+        _, row, commands = window.screen()
+    assert re.fullmatch(r"question +1 a task .*… +\d+s +which\? which\? .*…", row)
+    assert commands == "  llmctl answer 1 TEXT"

@@ -36,7 +36,9 @@ def test_an_answer_lets_the_agent_go_on(llmctl: Llmctl, dispatcher: PlayedDispat
     [run] = dispatcher.claim()
     assert "use the second" in str(run["follow_up"])
     shown = llmctl.ok("show", asks)
-    assert re.search(r"\n {2}[-0-9: ]+ {2}answered run 1, by role '\S+': use the second \(asked: The first", shown)
+    assert re.search(
+        r"\n {2}[-0-9: ]+ {2}answered run 1, by role '\S+': use the second \(asked: The first", shown
+    )
 
 
 def test_an_answer_comes_from_a_file_or_from_standard_input(
@@ -55,12 +57,13 @@ def test_an_answer_comes_from_a_file_or_from_standard_input(
 def test_a_question_is_shown_whole(llmctl: Llmctl, asks: str) -> None:
     shown = llmctl.ok("show", asks)
     assert "\nstate       question\n" in shown or re.search(r"^state +question$", shown, re.MULTILINE)
-    assert f"question (answer it: `llmctl answer {asks} TEXT`):\n  The first or the second?\n  Both would do." in shown
+    assert (
+        f"question (answer it: `llmctl answer {asks} TEXT`):\n  The first or the second?\n  Both would do."
+        in shown
+    )
 
 
-def test_what_cannot_be_answered_is_refused_with_what_to_do(
-    llmctl: Llmctl, asks: str, proposes: str
-) -> None:
+def test_what_cannot_be_answered_is_refused_with_what_to_do(llmctl: Llmctl, asks: str, proposes: str) -> None:
     wrong = llmctl("answer", proposes, "x")
     assert (wrong.code, wrong.out) == (5, "")
     assert wrong.err == (
@@ -108,7 +111,9 @@ def test_lists_select_and_show_what_waits_for_a_person(llmctl: Llmctl, asks: str
         assert llmctl.ok("ls", "-s", state, "-o", "name") == number
         assert llmctl.ok("ls", "--waiting", state, "-o", "name") == number
     listed = llmctl.ok("ls")
-    assert f"waits for an answer: The first or the second? Both would do.; `llmctl answer {asks} TEXT`" in listed
+    assert (
+        f"waits for an answer: The first or the second? Both would do.; `llmctl answer {asks} TEXT`" in listed
+    )
     assert f"waits for approval of 3 files (+12 −4): `llmctl approve {proposes}`" in listed
 
 

@@ -10,7 +10,9 @@ pytestmark = one_postgres
 def listed(llmctl: Llmctl) -> list[tuple[object, ...]]:
     rows = llmctl("ls", "-o", "json").json()
     assert isinstance(rows, list)
-    return sorted((row["number"], row["tool"], row["model"], row["wait_reason"] or row["status"]) for row in rows)
+    return sorted(
+        (row["number"], row["tool"], row["model"], row["wait_reason"] or row["status"]) for row in rows
+    )
 
 
 def test_tries_go_to_tools_and_models_in_turn(llmctl: Llmctl) -> None:
