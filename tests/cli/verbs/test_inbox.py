@@ -30,8 +30,9 @@ def test_each_row_is_followed_by_the_commands_that_resolve_it(
     assert lines[4] == "  llmctl group resume codex-main"
     assert re.fullmatch(rf"question +{asks} fix tests +\d+s +which\?", lines[5])
     assert lines[6:] == [f"  llmctl answer {asks} TEXT"]
-    [row] = llmctl("inbox", "-l", "batch=x", "-o", "json").json()  # type: ignore[misc]
-    assert isinstance(row, dict)
+    rows = llmctl("inbox", "-l", "batch=x", "-o", "json").json()
+    assert isinstance(rows, list)
+    [row] = rows
     assert (row["kind"], row["number"], row["group_name"]) == ("approval", int(proposes), None)
     assert row["verbs"][1] == f"llmctl approve {proposes}"
 
