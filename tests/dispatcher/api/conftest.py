@@ -41,10 +41,14 @@ class Site:
         if (role, *tenants) not in self._tokens:
             secret = f"llmctl_{secrets.token_urlsafe(32)}"
             digest = hashlib.sha256(secret.encode()).digest()
-            name = f"{role}-{secrets.token_hex(4)}"
+            name = self.name_of(role, *tenants)
             self.db.run("select add_token(%s, %s, %s, %s)", name, digest, role, list(tenants) or None)
             self._tokens[(role, *tenants)] = secret
         return self._tokens[(role, *tenants)]
+
+    def name_of(self, role: str, *tenants: str) -> str:
+        """Return the name of the token that :meth:`token` returns."""
+        return "-".join(("token", role, *tenants))
 
     def run_next(self, error_class: str | None = None, **report: object) -> int:
         """Play the dispatcher for the next task: claim it, start it, and let it end. Returns its number."""

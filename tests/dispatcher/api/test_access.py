@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from dispatcher.api.application import ROUTES
+from tests.fixtures.changed_runs import run_that_changes
 from tests.dispatcher.api.conftest import ROLES, Api, one_postgres, problem
 
 pytestmark = [one_postgres, pytest.mark.anyio]
@@ -38,11 +39,19 @@ TABLE = (
     Line("GET", "/openapi.json", EVERYBODY),
     Line("GET", "/tasks", ALL),
     Line("POST", "/tasks", SUBMITTING, {**TASK, "tenant_id": "acme"}, 403, good=201),
+    Line(
+        "POST", "/tasks/tries", SUBMITTING, {"task": {**TASK, "tenant_id": "acme"}, "variants": [{}, {}]}, 403, good=201
+    ),
     Line("POST", "/tasks/actions", SUBMITTING, {"action": "cancel", "select": {"queue": "nobody's"}}),
     Line("GET", "/tasks/facets", ALL),
     Line("GET", "/tasks/{number:int}", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/runs", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/result", ALL, elsewhere=404),
+    Line("GET", "/tasks/{number:int}/diff", ALL, elsewhere=404),
+    Line("POST", "/tasks/{number:int}/answer", SUBMITTING, {"answer": "x"}, 404),
+    Line("POST", "/tasks/{number:int}/approve", SUBMITTING, {"message": "x"}, 404),
+    Line("POST", "/tasks/{number:int}/deny", SUBMITTING, {"message": "x"}, 404),
+    Line("GET", "/inbox", ALL),
     Line("GET", "/tasks/{number:int}/files", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/files/{path:path}", ALL, elsewhere=404),
     Line("HEAD", "/tasks/{number:int}/files/{path:path}", ALL, elsewhere=404),
@@ -81,11 +90,14 @@ def streams_end_at_once(api: Api) -> None:
 
 async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, str]:
     """Call an endpoint about a task of acme, which has ended where that is needed, and about a limit of acme."""
-    runs = "{run_no:int}" in line.path
+    verb = line.path.rpartition("/")[2]
+    runs = "{run_no:int}" in line.path or verb in ("diff", "answer", "approve", "deny")
     files = [{"path": "in/put", "content": "x"}]
-    number = await api.submit(tenant_id="acme", priority=9 if runs else 5, input_files=files)
-    if runs:
-        assert api.site.run_next() == number
+    number = await api.submit(tenant_id="acme", priority=9 if runs else 5, input_files=files, approve=verb in ("approve", "deny"))
+    if verb == "diff":
+        assert run_that_changes(api.site.db) == number
+    elif runs:
+        assert api.site.run_next("question" if verb == "answer" else None, question="Which?") == number
     if line.path.endswith("/retry"):
         await api("POST", f"/tasks/{number}/cancel")
     if line.path.endswith("/release"):
