@@ -139,7 +139,8 @@ class NewTries(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = None
     judge: Annotated[
-        Mapping[str, Any] | None, Meta(description="Keys of the task that chooses, if it is not the usual one.")
+        Mapping[str, Any] | None,
+        Meta(description="Keys of the task that chooses, if it is not the usual one."),
     ] = None
 
 

@@ -55,7 +55,7 @@ async def answer_task(caller: Caller, number: Number, data: TaskAnswer) -> Task:
 )
 async def approve_task(caller: Caller, number: Number, data: DecisionMessage | None = None) -> Task:
     """Let a task in the state `approval` succeed. The body with a message may be left out."""
-    await caller.call(change_calls.approve_task(str(number), data and data.message))
+    await caller.call(change_calls.approve_task(str(number), data.message if data else None))
     return await caller.call(calls.show_task(str(number)))
 
 
@@ -68,7 +68,7 @@ async def approve_task(caller: Caller, number: Number, data: DecisionMessage | N
 )
 async def deny_task(caller: Caller, number: Number, data: DecisionMessage | None = None) -> Task:
     """Let a task in the state `approval` fail as `denied`. What it changed is kept. The body may be left out."""
-    await caller.call(change_calls.deny_task(str(number), data and data.message))
+    await caller.call(change_calls.deny_task(str(number), data.message if data else None))
     return await caller.call(calls.show_task(str(number)))
 
 

@@ -44,7 +44,9 @@ class DiffOperation(Operation):
     responses={
         **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
         HTTPStatus.OK: ResponseSpec(
-            ChangeRow, generate_examples=False, description="The patch, or with JSON where it is and what it holds."
+            ChangeRow,
+            generate_examples=False,
+            description="The patch, or with JSON where it is and what it holds.",
         ),
     },
 )
@@ -65,7 +67,8 @@ async def read_diff(
         file = await intact_file(caller, number, PATCH)
     except NotFoundError as error:
         raise WrongStateError(
-            f"the patch of task {number} is not stored any more", hint=f"it is at {change.ref} in {change.source}"
+            f"the patch of task {number} is not stored any more",
+            hint=f"it is at {change.ref} in {change.source}",
         ) from error
     return attachment(file, f"task-{number}.patch", media_type=MEDIA_TYPE)
 

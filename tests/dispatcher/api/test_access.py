@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import pytest
 
 from dispatcher.api.application import ROUTES
-from tests.fixtures.changed_runs import run_that_changes
 from tests.dispatcher.api.conftest import ROLES, Api, one_postgres, problem
+from tests.fixtures.changed_runs import run_that_changes
 
 pytestmark = [one_postgres, pytest.mark.anyio]
 
-TASK = {"tool": "claude", "prompt": "p"}
+TASK: dict[str, object] = {"tool": "claude", "prompt": "p", "tenant_id": "acme"}
 SUBMITTING = {"producer", "operator", "admin"}
 OPERATING = {"operator", "admin"}
 ADMIN = {"admin"}
@@ -38,9 +38,14 @@ TABLE = (
     Line("GET", "/health/ready", EVERYBODY, good=503),
     Line("GET", "/openapi.json", EVERYBODY),
     Line("GET", "/tasks", ALL),
-    Line("POST", "/tasks", SUBMITTING, {**TASK, "tenant_id": "acme"}, 403, good=201),
+    Line("POST", "/tasks", SUBMITTING, TASK, 403, good=201),
     Line(
-        "POST", "/tasks/tries", SUBMITTING, {"task": {**TASK, "tenant_id": "acme"}, "variants": [{}, {}]}, 403, good=201
+        "POST",
+        "/tasks/tries",
+        SUBMITTING,
+        {"task": TASK, "variants": [{}, {}]},
+        403,
+        good=201,
     ),
     Line("POST", "/tasks/actions", SUBMITTING, {"action": "cancel", "select": {"queue": "nobody's"}}),
     Line("GET", "/tasks/facets", ALL),
@@ -93,7 +98,9 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
     verb = line.path.rpartition("/")[2]
     runs = "{run_no:int}" in line.path or verb in ("diff", "answer", "approve", "deny")
     files = [{"path": "in/put", "content": "x"}]
-    number = await api.submit(tenant_id="acme", priority=9 if runs else 5, input_files=files, approve=verb in ("approve", "deny"))
+    number = await api.submit(
+        tenant_id="acme", priority=9 if runs else 5, input_files=files, approve=verb in ("approve", "deny")
+    )
     if verb == "diff":
         assert run_that_changes(api.site.db) == number
     elif runs:

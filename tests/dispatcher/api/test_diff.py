@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.changed_runs import BASE, HEAD, PATCH, STAT, change, command, run_that_changes
 from tests.dispatcher.api.conftest import Api, one_postgres, problem
+from tests.fixtures.changed_runs import BASE, HEAD, PATCH, STAT, command, not_recorded, run_that_changes
 
 pytestmark = [one_postgres, pytest.mark.anyio]
 JSON = {"Accept": "application/json"}
@@ -65,10 +65,7 @@ async def test_where_there_is_no_patch_the_problem_says_why(api: Api) -> None:
     assert (await api("GET", f"/tasks/{waiting}/diff", headers=JSON)).json()["ref"] is None
 
     lost = await api.submit(repository="shop", max_attempts=1)
-    nothing = {"files": 0, "insertions": 0, "deletions": 0, "stat": []}
-    kept = change(
-        lost, ref=None, head_commit=None, problem="the disk is full", kept_in="/work/12", **nothing
-    )
+    kept = not_recorded(lost, problem="the disk is full", kept_in="/work/12")
     run_that_changes(api.site.db, "not_recorded", patch=None, changed=kept)
     sentence = problem(await api("GET", f"/tasks/{lost}/diff"), 409, "LD409")
     assert sentence == (
@@ -88,8 +85,12 @@ async def test_a_large_patch_is_read_from_the_disk_or_the_problem_names_the_plac
     number = await api.submit(repository="shop")
     run_that_changes(api.site.db)
     place = tmp_path / "stored"
-    query = "update task_files set content = null, storage_url = %s where task_id = (select id from tasks where number = %s)"
-    api.site.db.run(query, f"file://{place}", number)
+    api.site.db.run(
+        "update task_files set content = null, storage_url = %s"
+        " where task_id = (select id from tasks where number = %s)",
+        f"file://{place}",
+        number,
+    )
     assert str(place) in problem(await api("GET", f"/tasks/{number}/diff"), 404, "file-elsewhere")
     place.write_bytes(PATCH)
     assert (await api("GET", f"/tasks/{number}/diff")).content == PATCH
@@ -101,8 +102,12 @@ async def test_another_tenant_sees_neither_patch_nor_figures(api: Api) -> None:
     number = await api.submit(repository="shop", tenant_id="acme")
     run_that_changes(api.site.db)
     for headers in ({}, JSON):
-        problem(await api("GET", f"/tasks/{number}/diff", "operator", "umbrella", headers=headers), 404, "LD404")
-        assert (await api("GET", f"/tasks/{number}/diff", "reader", "acme", headers=headers)).status_code == 200
+        problem(
+            await api("GET", f"/tasks/{number}/diff", "operator", "umbrella", headers=headers), 404, "LD404"
+        )
+        assert (
+            await api("GET", f"/tasks/{number}/diff", "reader", "acme", headers=headers)
+        ).status_code == 200
 
 
 async def test_what_setup_and_check_printed_is_read_like_a_log(api: Api) -> None:

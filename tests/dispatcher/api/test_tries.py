@@ -29,7 +29,11 @@ async def test_each_variant_is_a_task(api: Api) -> None:
 async def test_a_judge_comes_last(api: Api) -> None:
     *_, judge = await queued(api, variants=[{}, {}], pick="judge", judge={"model": "opus"})
     task = (await api("GET", f"/tasks/{judge['number']}")).json()
-    assert (task["tries"]["judge"], task["wait_reason"], task["model"]) == (judge["number"], "dependency", "opus")
+    assert (task["tries"]["judge"], task["wait_reason"], task["model"]) == (
+        judge["number"],
+        "dependency",
+        "opus",
+    )
 
 
 async def test_tries_with_a_key_are_queued_once(api: Api) -> None:

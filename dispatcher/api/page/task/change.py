@@ -10,7 +10,7 @@ from dispatcher.errors import NotFoundError
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.stored_files import FileElsewhereError, open_stored
 from sql import calls
-from sql.change_rows import RunChange
+from sql.change_rows import Change
 from sql.output_rows import StoredFile
 from sql.rows import Task
 
@@ -28,7 +28,7 @@ class Changed:
     """``patch`` is None while an agent works, and where the patch cannot be read: ``problem`` says why then."""
 
     run_no: int
-    change: RunChange
+    change: Change
     patch: ShownPatch | None = None
     problem: str | None = None
 
@@ -47,7 +47,9 @@ async def changed_by(caller: Caller, task: Task, *, full: bool) -> Changed | Non
 
     While an agent works, each of its steps brings the page up to date: then nothing is sent of a patch before it.
     """
-    changes = [(run.change.ref is not None, run.run_no, run.change) for run in task.runs if run.change is not None]
+    changes = [
+        (run.change.ref is not None, run.run_no, run.change) for run in task.runs if run.change is not None
+    ]
     if not changes:
         return None
     recorded, run_no, change = max(changes, key=itemgetter(0, 1))

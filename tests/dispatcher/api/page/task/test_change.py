@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.changed_runs import PATCH, change, command, run_that_changes
 from tests.dispatcher.api.conftest import Site, one_postgres
 from tests.dispatcher.api.page.conftest import Browser, Page
 from tests.dispatcher.api.page.html import Element
+from tests.fixtures.changed_runs import NOTHING, PATCH, change, command, not_recorded, run_that_changes
 
 pytestmark = [pytest.mark.anyio, one_postgres]
 Open = Callable[..., Browser]
+MINUS = "\N{MINUS SIGN}"
 HOSTILE = (
     b"diff --git a/evil b/evil\nnew file mode 100644\n--- /dev/null\n+++ b/evil\n@@ -0,0 +1,2 @@\n"
     b"+</pre><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\n"
@@ -24,7 +25,9 @@ def section(page: Page, heading: str) -> Element:
 
 
 def headings(page: Page) -> set[str]:
-    return {one["aria-labelledby"] for one in page.root.one("main").all("section") if "aria-labelledby" in one}
+    return {
+        one["aria-labelledby"] for one in page.root.one("main").all("section") if "aria-labelledby" in one
+    }
 
 
 async def test_files_and_lines_of_a_change_are_shown(browser: Open, site: Site) -> None:
@@ -32,9 +35,9 @@ async def test_files_and_lines_of_a_change_are_shown(browser: Open, site: Site) 
     assert run_that_changes(site.db) == number
     page = await browser("reader").get(f"/ui/tasks/{number}")
     found = section(page, "change")
-    assert "2 files +2 −1" in found.one("div", class_="spread").text
+    assert f"2 files +2 {MINUS}1" in found.one("div", class_="spread").text
     cart, logo = found.all("details")
-    assert cart.one("summary").text == "shop/cart.py +2 −1"
+    assert cart.one("summary").text == f"shop/cart.py +2 {MINUS}1"
     assert "open" in cart  # there is so little of it
     assert "# an empty cart costs nothing" in cart.one("pre").one(class_="add").text
     assert logo.one("summary").text == "logo.png new, bytes"
@@ -79,9 +82,8 @@ async def test_a_hostile_change_is_text_and_hides_nothing(browser: Open, site: S
 
 async def test_what_was_not_recorded_says_why_and_where_it_is(browser: Open, site: Site) -> None:
     number = site.db.submit("p", repository="shop", max_attempts=1).number
-    lost = change(number, ref=None, head_commit=None, files=0, insertions=0, deletions=0, stat=[])
-    run_that_changes(site.db, "not_recorded", patch=None, changed={**lost, "problem": "the disk is full", "kept_in": "/work/12"}
-    )
+    lost = not_recorded(number, problem="the disk is full", kept_in="/work/12")
+    run_that_changes(site.db, "not_recorded", patch=None, changed=lost)
     found = section(await browser().get(f"/ui/tasks/{number}"), "change")
     assert "the disk is full" in found.one(class_="problem").text
     assert "/work/12" in found.one(class_="problem").text
@@ -109,7 +111,7 @@ async def test_a_patch_that_another_host_keeps_is_told_with_its_files(
 
 async def test_a_change_of_nothing_says_so(browser: Open, site: Site) -> None:
     number = site.db.submit("p", repository="shop").number
-    run_that_changes(site.db, patch=b"", changed=change(number, files=0, insertions=0, deletions=0, stat=[]))
+    run_that_changes(site.db, patch=b"", changed=change(number, **NOTHING))
     assert "The agent changed nothing." in section(await browser().get(f"/ui/tasks/{number}"), "change").text
 
 
@@ -118,7 +120,8 @@ async def test_the_verdict_of_a_check_is_shown_with_the_end_of_its_output_and_it
 ) -> None:
     number = site.db.submit("p", repository="shop", check_command="make check", max_attempts=2).number
     tail = "<b>FAILED</b> test_total"
-    run_that_changes(site.db,
+    run_that_changes(
+        site.db,
         "check_failed",
         commands=[
             command("setup", "passed", output_tail="fine"),

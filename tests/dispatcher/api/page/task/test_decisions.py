@@ -1,13 +1,13 @@
-"""What a person decides on the page of a task: answer its agent, approve of its result or deny it. It is kept who did."""
+"""What a person decides on the page of a task: answer its agent, approve of its result or deny it."""
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.fixtures.changed_runs import run_that_changes
 from tests.dispatcher.api.conftest import ROLES, Site, one_postgres
 from tests.dispatcher.api.page.conftest import HERE, Browser, Page
 from tests.dispatcher.api.page.html import Element
+from tests.fixtures.changed_runs import run_that_changes
 
 pytestmark = [pytest.mark.anyio, one_postgres]
 Open = Callable[..., Browser]
@@ -81,7 +81,9 @@ async def test_a_result_is_denied(browser: Open, site: Site, finished: int) -> N
     assert section(page, "change")  # what it made is kept
 
 
-async def test_nobody_approves_of_a_result_that_was_not_seen(browser: Open, site: Site, finished: int) -> None:
+async def test_nobody_approves_of_a_result_that_was_not_seen(
+    browser: Open, site: Site, finished: int
+) -> None:
     person = browser()
     form = section(await person.get(f"/ui/tasks/{finished}"), "approval").one("form")
     site.db.run("select deny_task(%s)", str(finished))
@@ -106,8 +108,8 @@ async def test_only_who_may_decide_is_asked(
     page = await person.get(f"/ui/tasks/{finished}")
     assert bool(page.root.all("section", **{"aria-labelledby": "approval"})) is may
     stranger = browser(role, "umbrella")
-    for number, verb, field in ((asking, "answer", "answer"), (finished, "approve", "message"), (finished, "deny", "message")):
-        fields = [(field, "x"), ("run", "1")]
+    for number, verb in ((asking, "answer"), (finished, "approve"), (finished, "deny")):
+        fields = [("answer", "x"), ("message", "x"), ("run", "1")]
         assert (await stranger.post(f"/ui/tasks/{number}/{verb}", fields)).status == 404
         if not may:
             assert (await person.post(f"/ui/tasks/{number}/{verb}", fields)).status == 403
