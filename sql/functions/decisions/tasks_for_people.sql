@@ -13,25 +13,25 @@ AS $$
     WITH found AS MATERIALIZED (
         (
             SELECT t.number FROM tasks AS t
-            WHERE coalesce(wait_reason, status) = ANY('{question}'::text []) AND status NOT IN ('leased', 'running')
+            WHERE coalesce(t.wait_reason, t.status) = ANY('{question}'::text []) AND t.status NOT IN ('leased', 'running')
                 AND task_fits(t, p_selection)
-            ORDER BY coalesce(wait_reason, status), t.number LIMIT 1000
+            ORDER BY coalesce(t.wait_reason, t.status), t.number LIMIT 1000
         )
         UNION ALL
         (
             SELECT t.number FROM tasks AS t
-            WHERE coalesce(wait_reason, status) = ANY('{approval}'::text []) AND status NOT IN ('leased', 'running')
+            WHERE coalesce(t.wait_reason, t.status) = ANY('{approval}'::text []) AND t.status NOT IN ('leased', 'running')
                 AND task_fits(t, p_selection)
-            ORDER BY coalesce(wait_reason, status), t.number LIMIT 1000
+            ORDER BY coalesce(t.wait_reason, t.status), t.number LIMIT 1000
         )
         UNION ALL
         (
             SELECT newest.number FROM (
                 SELECT t.number FROM tasks AS t
-                WHERE coalesce(wait_reason, status) = ANY('{failed}'::text []) AND status NOT IN ('leased', 'running')
-                ORDER BY coalesce(wait_reason, status) DESC, t.number DESC LIMIT 1000
+                WHERE coalesce(t.wait_reason, t.status) = ANY('{failed}'::text []) AND t.status NOT IN ('leased', 'running')
+                ORDER BY coalesce(t.wait_reason, t.status) DESC, t.number DESC LIMIT 1000
             ) AS newest JOIN tasks AS t USING (number)
-            WHERE finished_at > clock() - interval '7 days' AND error_class IS DISTINCT FROM 'denied'
+            WHERE t.finished_at > clock() - interval '7 days' AND t.error_class IS DISTINCT FROM 'denied'
                 AND task_fits(t, p_selection) AND NOT is_continued(t.id)
                 AND NOT EXISTS (SELECT FROM try_sets WHERE try_sets.id = t.try_set AND picked IS NOT NULL)
             ORDER BY newest.number DESC LIMIT 100
@@ -39,18 +39,18 @@ AS $$
     )
     SELECT
         CASE
-            WHEN wait_reason IN ('question', 'approval') THEN wait_reason
+            WHEN t.wait_reason IN ('question', 'approval') THEN t.wait_reason
             WHEN error_class = 'budget' THEN 'over_budget'
             ELSE 'failed'
         END,
         t.number, NULL::text, t.name,
-        CASE wait_reason
+        CASE t.wait_reason
             WHEN 'question' THEN left(question, 500)
             WHEN 'approval' THEN result_to_approve(run_id)
             ELSE coalesce(left(error_message, 500), meaning, error_class)
         END,
         coalesce(finished_at, t.updated_at),
-        CASE wait_reason
+        CASE t.wait_reason
             WHEN 'question' THEN ARRAY[format('llmctl answer %s TEXT', t.number)]
             WHEN 'approval' THEN CASE
                 WHEN repository IS NOT NULL THEN ARRAY[format('llmctl diff %s', t.number)]
