@@ -134,7 +134,7 @@ async def test_the_verdict_of_a_check_is_shown_with_the_end_of_its_output_and_it
     setup, check = section(page, "commands").all("div", class_="panel")
     assert "setup passed" in setup.text
     assert "fine" not in setup.text  # nobody needs that
-    assert "check failed with exit code 2 after 3.5 s" in check.text
+    assert "check failed with exit code 2 after 4 s" in check.text
     assert check.one("pre").text == tail
     log = section(await person.get(f"/ui/tasks/{number}{check.one('a')['href'].partition('#')[0]}"), "log")
     assert log.one("pre").text == "FAILED <i>test_total</i>"
