@@ -82,8 +82,8 @@ class ChangeRow(Struct, frozen=True, kw_only=True):
 class Decision(Struct, frozen=True, kw_only=True):
     """What somebody decided of a task: ``decision`` is answered, approved, denied or picked.
 
-    ``decided_by`` is a token, a role, the task that judged or the rule that picked. ``run_no`` is the run that asked, or
-    whose result it is about.
+    ``decided_by`` is a token, a role, the task that judged or the rule that picked. ``run_no`` is the run that
+    asked, or whose result it is about.
     """
 
     decision: str

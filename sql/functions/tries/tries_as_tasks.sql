@@ -21,7 +21,7 @@ AS $$
                 'Choose the best one: it does what was asked, completely and correctly, and changes nothing else.'),
             e'\n\nSeveral agents tried the same task. Each file tries/NUMBER.txt is the answer of one of them, and '
             'tries/NUMBER.patch is what it changed. Compare them. End your answer with the number of the one that '
-            e'you choose, on a line of its own:\n\nPICK: NUMBER\n\nThe task was:\n\n', p_task ->> 'prompt'
+            'you choose, on a line of its own:\n\nPICK: NUMBER\n\nThe task was:\n\n', p_task ->> 'prompt'
         ))
         WHERE p_pick = 'judge'
     ) AS tasks (place, task)

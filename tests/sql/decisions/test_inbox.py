@@ -80,8 +80,8 @@ def test_groups_that_only_a_person_opens_again_are_in_it(db: Client, wide: Clien
         ("no_credit", "empty", "sorry: empty", ["llmctl group resume empty"]),
         ("paused", "main", "holidays", ["llmctl group resume main"]),
     ]
-    [(kind, name, what, verbs)] = [row for row in inbox(db) if row[0] == "over_budget"]
-    assert (name, verbs) == ("budget", ["llmctl group set budget --daily-budget USD"])
+    [(_, group, what, verbs)] = [row for row in inbox(db) if row[0] == "over_budget"]
+    assert (group, verbs) == ("budget", ["llmctl group set budget --daily-budget USD"])
     assert str(what).startswith("has spent $2.00 of $1.00 today, goes on in ")
     db.run("select resume_group('login')")
     assert "login" not in {row[0] for row in inbox(db)}

@@ -67,7 +67,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "approve_task": "select approve_task('1')",
     "deny_task": "select deny_task('1', 'for all')",
     "inbox": 'select * from inbox() union all select * from inbox(\'{"tasks": ["1-9"]}\')',
-    "submit_tries": "select * from submit_tries('{\"tool\": \"claude\", \"prompt\": \"p\", \"tenant_id\": \"zz\"}',"
+    "submit_tries": 'select * from submit_tries(\'{"tool": "claude", "prompt": "p", "tenant_id": "zz"}\','
     " '[{}, {}]')",
     "find_token": "select * from find_token('zz')",
     "cancel_task": "select cancel_task('2')",
