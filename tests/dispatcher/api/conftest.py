@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from dispatcher.api.application import application
 from dispatcher.api.gateway import open_gateway
 from dispatcher.api.live.changes import Changes
-from dispatcher.configuration.settings import ApiSettings, Settings
+from dispatcher.configuration.settings import ApiSettings, RepositorySettings, Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.postgres import PostgresServer
 from tests.sql.client import Client
@@ -98,7 +98,9 @@ def anyio_backend() -> str:
 def site(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Site]:
     name = postgres_server.create(migrated_template)
     settings = Settings(
-        database=postgres_server.settings(name).database, api=ApiSettings(max_request_bytes=2**20)
+        database=postgres_server.settings(name).database,
+        api=ApiSettings(max_request_bytes=2**20),
+        repositories={name: RepositorySettings(path=f"/src/{name}") for name in ("shop", "docs")},
     )
     with Client(postgres_server.embedded.url(name)) as db:
         db.group("main", slots=100)

@@ -104,7 +104,8 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
     if verb == "diff":
         assert run_that_changes(api.site.db) == number
     elif runs:
-        assert api.site.run_next("question" if verb == "answer" else None, question="Which?") == number
+        asked = {"error_class": "question", "question": "Which one?"} if verb == "answer" else {}
+        assert api.site.run_next(**asked) == number
     if line.path.endswith("/retry"):
         await api("POST", f"/tasks/{number}/cancel")
     if line.path.endswith("/release"):
@@ -119,7 +120,7 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
         .replace("{limit:path}", "tenant:acme")
     )
     answer = await api(line.method, path, None if role == "nobody" else role, *tenants, json=line.body)
-    if line.path.endswith("/top"):
+    if verb in ("top", "answer"):
         await api("POST", f"/tasks/{number}/cancel")  # the next test claims its own task
     if answer.status_code in (401, 403) and line.method != "HEAD":
         problem(answer, answer.status_code, "LD401" if answer.status_code == 401 else "forbidden")
