@@ -76,17 +76,6 @@ def test_a_question_appears_in_the_inbox_and_is_answered(logged_in: Chromium, as
     assert str(told).endswith("The second.")
 
 
-def test_what_a_person_writes_stays_while_the_page_is_brought_up_to_date(
-    logged_in: Chromium, asks: Asks, db: Client
-) -> None:
-    number = asks()
-    logged_in.open(f"/ui/tasks/{number}")
-    logged_in.fill("[name=answer]", "half an ans")
-    db.run("update tasks set priority = 9, updated_at = now() where number = %s", number)
-    logged_in.sees("9", "aside dl")
-    assert logged_in.find("[name=answer]").get_attribute("value") == "half an ans"
-
-
 def test_a_change_is_looked_at_and_approved(logged_in: Chromium, page: Page, finished: int) -> None:
     logged_in.open("/ui/tasks")
     row = logged_in.find(f"#task-{finished}").text
