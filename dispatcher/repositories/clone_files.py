@@ -11,15 +11,13 @@ from dispatcher.repositories.sources import Source
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"})
 
 
-def make_private(private: Path, source: Source, object_format: str, branch: str, git: Git) -> None:
+def make_private(private: Path, source: Source, object_format: str, base: str, git: Git) -> None:
     """Make the git directory by which we write and read the files of the clone, and which no agent's git reads.
 
-    Like a clone it has the source's objects, where its history ends and what it ignores, and no program of the source.
+    Its HEAD is the base. It has the source's objects, the end of its history if it is shallow, and what it ignores.
     """
-    git.run(
-        "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}",
-        f"--initial-branch={branch}", str(private),
-    )  # fmt: skip
+    git.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", str(private))
+    (private / "HEAD").write_text(f"{base}\n")
     for folder in (private / "objects" / "info", private / "info"):
         folder.mkdir(exist_ok=True)
     (private / "objects" / "info" / "alternates").write_bytes(os.fsencode(source.objects) + b"\n")
@@ -68,6 +66,7 @@ def write_refs(repository: Path, source: Source, branch: str, base: str, git: Gi
     packed = b"".join(b"%b %b\n" % (commit, name) for name, commit in sorted(refs))
     _write(repository / "packed-refs", b"# pack-refs with: sorted \n" + packed)
     _write(repository / "refs/heads" / branch, f"{base}\n".encode())
+    _write(repository / "HEAD", f"ref: refs/heads/{branch}\n".encode())
     return has_replaced
 
 

@@ -105,12 +105,11 @@ def _clear(clone: Clone) -> None:
 def _build(clone: Clone, number: int, git: Git) -> Manifest:
     source = clone.source
     branch = f"llmctl/{number}"
-    config = SourceConfig.read(source, git)
+    config = SourceConfig.read(source, clone.base, git)
     clone.work.mkdir(mode=0o700)
-    clone_files.make_private(clone.private, source, config.object_format, branch, git)
+    clone_files.make_private(clone.private, source, config.object_format, clone.base, git)
     repository = clone.work / ".git"
     shutil.copytree(clone.private, repository)
-    (clone.private / "HEAD").write_text(f"{clone.base}\n")
     (repository / "config").write_bytes(clone_files.configuration(config))
     has_replaced = clone_files.write_refs(repository, source, branch, clone.base, git)
     if source.settings is not None and source.settings.hooks:
@@ -123,7 +122,9 @@ def _build(clone: Clone, number: int, git: Git) -> Manifest:
         path=str(source.path),
         git_dir=str(source.git_dir),
         objects=str(source.objects),
-        remarks=tuple(remarks.about(clone.private, clone.work, source, clone.base, has_replaced, git)),
+        remarks=tuple(
+            map(str, remarks.about(clone.private, clone.work, source, clone.base, has_replaced, git))
+        ),
     )
 
 
@@ -143,15 +144,21 @@ def _check_out(clone: Clone, config: SourceConfig, git: Git) -> None:
             raise
         path = clone.source.path
         if config.promisor is not None:
-            message = (
-                f"{path} is a partial clone, and files of {clone.base[:12]} are not there: "
-                f"`git -C {path} fetch --refetch --no-filter {config.promisor}` gets all of them"
-            )
+            message = lacks_files(clone.source, clone.base, config.promisor)
         else:
             message = (
                 f"{path} cannot be checked out at {clone.base[:12]}: {error}; `git -C {path} fsck` shows more"
             )
         raise RepositoryError("invalid_request", message) from error
+
+
+def lacks_files(source: Source, base: str, promisor: str) -> str:
+    """Return the sentence about a partial clone that was never checked out at the base."""
+    path = source.path
+    return (
+        f"{path} is a partial clone, and files of {base[:12]} are not there: "
+        f"`git -C {path} fetch --refetch --no-filter {promisor}` gets all of them"
+    )
 
 
 def _write_durably(file: Path, content: bytes) -> None:

@@ -236,13 +236,13 @@ def program_of_git() -> str:
         raise RepositoryError(
             "no_resources",
             "git is not on the PATH of the dispatcher: install it (apt install git), version "
-            f"{_dotted(OLDEST)} or newer",
+            f"{dotted(OLDEST)} or newer",
         )
     version = version_of_git(program)
     if version < OLDEST:
         raise RepositoryError(
             "no_resources",
-            f"{program} is git {_dotted(version)}, and repositories need {_dotted(OLDEST)} or newer: upgrade git",
+            f"{program} is git {dotted(version)}, and repositories need {dotted(OLDEST)} or newer: upgrade git",
         )
     return program
 
@@ -321,5 +321,5 @@ def _words(stderr: str) -> str:
     return first.partition(": ")[2] if first.startswith(("fatal:", "error:")) else first
 
 
-def _dotted(version: tuple[int, int]) -> str:
+def dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"

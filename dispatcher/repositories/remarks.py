@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
@@ -14,30 +15,41 @@ SECONDS = 20.0
 _SUBMODULE = re.compile(rb"(?:\A|\0)160000 [0-9a-f]+ 0\t([^\0]+)")
 
 
+class Remark(NamedTuple):
+    """What of the source is not in a clone, and the setup command that gets it, if one does."""
+
+    what: str
+    setup: str | None = None
+
+    def __str__(self) -> str:
+        return self.what if self.setup is None else f"{self.what}: --setup '{self.setup}' gets them"
+
+
 def about(
     private: Path, work: Path, source: Source, base: str, has_replaced: bool, git: Git
-) -> Iterator[str]:
-    """Yield sentences about a clone that was just made."""
+) -> Iterator[Remark]:
+    """Yield remarks on a clone that was just made, or would be: ``work`` may lack all files."""
     if has_replaced:
-        yield f"{source.path} replaces objects by others (`git replace -l`): the clone has the original ones"
+        yield Remark(
+            f"{source.path} replaces objects by others (`git replace -l`): a clone has the original ones"
+        )
     if is_dirty(private, source, base, git):
-        yield f"{source.path} has uncommitted changes, which are not part of the clone: it has the commit {base[:12]}"
+        yield Remark(
+            f"{source.path} has uncommitted changes, which are not part of a clone: it has the commit {base[:12]}"
+        )
     index = private / "index"
     listed = git.run("ls-files", "--stage", "-z", git_dir=private, index=index)
     if submodules := _SUBMODULE.findall(listed):
-        yield (
-            f"its submodules are not in the clone ({_some(submodules)}): "
-            "--setup 'git submodule update --init --recursive' gets them"
+        yield Remark(
+            f"the files of submodules are not in a clone ({_some(submodules)})",
+            "git submodule update --init --recursive",
         )
     if b".gitattributes\0" in listed:
         pointers = git.run(
             "ls-files", "-z", ":(attr:filter=lfs)", git_dir=private, work_tree=work, index=index
         ).split(b"\0")[:-1]
         if pointers:
-            yield (
-                f"its files of Git LFS are pointers in the clone ({_some(pointers)}): "
-                "--setup 'git lfs pull' gets their content"
-            )
+            yield Remark(f"the files of Git LFS are pointers in a clone ({_some(pointers)})", "git lfs pull")
 
 
 def is_dirty(private: Path, source: Source, base: str, git: Git) -> bool:

@@ -144,7 +144,7 @@ def _places(path: str, git: Git) -> tuple[str, str]:
         if "not a git repository" in error.stderr:
             message = f"{path} is not a git repository: `git init` makes one, or name another directory"
         else:
-            message = f"git cannot use the repository {path}: {error}"
+            message = f"git cannot use the repository {path} ({error}): `git -C {path} status` shows more"
         raise RepositoryError("invalid_request", message) from error
     return top, os.path.realpath(common)
 

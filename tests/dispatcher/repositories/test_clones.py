@@ -163,7 +163,7 @@ def test_uncommitted_changes_stay_out_with_a_remark(yard: Yard) -> None:
     _, of_another_base = yard.clone_of(source, 2, ref="main~1")
 
     assert remarks == [
-        f"{source} has uncommitted changes, which are not part of the clone: it has the commit {clone.base[:12]}"
+        f"{source} has uncommitted changes, which are not part of a clone: it has the commit {clone.base[:12]}"
     ]
     assert of_another_base == []
     assert (clone.work / "README").read_text() == "hello\n"
@@ -268,7 +268,7 @@ def test_submodules_stay_out_with_a_remark_whose_command_gets_them(yard: Yard) -
     clone, remarks = yard.clone_of(source)
 
     assert remarks == [
-        "its submodules are not in the clone (vendor/lib): "
+        "the files of submodules are not in a clone (vendor/lib): "
         "--setup 'git submodule update --init --recursive' gets them"
     ]
     assert list((clone.work / "vendor/lib").iterdir()) == []
@@ -289,7 +289,7 @@ def test_files_of_lfs_are_pointers_with_a_remark_whose_command_gets_them_from_th
     clone, remarks = yard.clone_of(source)
 
     assert remarks == [
-        "its files of Git LFS are pointers in the clone (big.bin): --setup 'git lfs pull' gets their content"
+        "the files of Git LFS are pointers in a clone (big.bin): --setup 'git lfs pull' gets them"
     ]
     assert (clone.work / "big.bin").read_text().startswith("version https://git-lfs")
     git(clone.work, "lfs", "install", "--local")

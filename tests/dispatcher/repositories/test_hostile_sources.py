@@ -298,7 +298,7 @@ def test_a_submodule_with_a_hostile_address_is_only_a_remark(yard: Yard, canary:
 
     clone, remarks = yard.clone_of(source)
 
-    assert "its submodules are not in the clone (evil)" in remarks[0]
+    assert "the files of submodules are not in a clone (evil)" in remarks[0]
     assert canary.ran == set()
     assert "up" not in git(clone.work, "config", "--get-regexp", "submodule.*").split()
 
