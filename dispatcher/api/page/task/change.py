@@ -15,7 +15,7 @@ from sql.output_rows import StoredFile
 from sql.rows import Task
 
 AT_FIRST = Bounds(files=100, lines=400, characters=150_000)
-IN_FULL = Bounds(files=1_000, lines=20_000, characters=2_000_000)
+IN_FULL = Bounds(files=500, lines=5_000, characters=600_000)
 """What a link shows; all of it is in the file."""
 MOST_READ = 8 * 2**20
 """Bytes of a patch that are looked into."""
