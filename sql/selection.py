@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 State = Literal[
-    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "question", "approval", "leased",
+    "queued", "scheduled", "retry", "limit", "dependency", "held", "question", "approval", "budget", "leased",
     "running", "succeeded", "failed", "canceled",
 ]  # fmt: skip
 """The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
