@@ -1,0 +1,142 @@
+"""A tree of its own in which commands prove a commit, before any branch has it."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.repositories.checkouts import Repository
+from cli.repositories.user_git import UserGit, environment
+
+_TAIL = 4_000
+"""Bytes of what a command printed last that are shown."""
+
+_GRACE = 5.0
+"""Seconds that a command has to end after SIGTERM."""
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What proves a change: ``check`` must exit with 0, after ``setup`` if there is one. Timeouts are in seconds."""
+
+    check: str
+    setup: str | None = None
+    check_timeout: float = 600.0
+    setup_timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a command ended, in words, and the end of what it printed."""
+
+    command: str
+    how: str
+    tail: str
+
+
+class Scratch:
+    """Trees of commits of a repository, whose objects it shares. What is ignored stays from one to the next."""
+
+    def __init__(self, work: Path) -> None:
+        self._work = work
+        self._git = UserGit(work)
+        self._set_up: str | None = None
+
+    def prove(self, commit: str, number: int, commands: Commands) -> Failure | None:
+        """Return how the commands of a task failed on a commit, or None if they did not.
+
+        The setup runs once; again before a check is believed to fail, since a change may need another one.
+        """
+        is_fresh = False
+        if commands.setup and commands.setup != self._set_up:
+            if failure := self._make_ready(commit, number, commands):
+                return failure
+            is_fresh = True
+        failure = self._check(commit, number, commands)
+        if failure and commands.setup and not is_fresh:
+            failure = self._make_ready(commit, number, commands) or self._check(commit, number, commands)
+        return failure
+
+    def _make_ready(self, commit: str, number: int, commands: Commands) -> Failure | None:
+        assert commands.setup is not None
+        self._set_up = None
+        self._put(commit)
+        failure = self._run(commands.setup, number, commands.setup_timeout)
+        if failure is None:
+            self._set_up = commands.setup
+        return failure
+
+    def _check(self, commit: str, number: int, commands: Commands) -> Failure | None:
+        self._put(commit)
+        return self._run(commands.check, number, commands.check_timeout)
+
+    def _put(self, commit: str) -> None:
+        """Make the tree that of a commit, whatever a command left there."""
+        self._git.run("checkout", "--quiet", "--force", "--detach", commit)
+        self._git.run("clean", "--quiet", "-ffd")
+
+    def _run(self, command: str, number: int, timeout: float) -> Failure | None:
+        variables = {
+            **environment(),
+            "LLMCTL_TASK": str(number),
+            "GIT_CEILING_DIRECTORIES": str(self._work.parent),
+        }
+        with tempfile.TemporaryFile() as printed:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", command],
+                cwd=self._work,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours: we end it with all that it started
+            )
+            try:
+                code = process.wait(timeout)
+                how = f"exited with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+            except subprocess.TimeoutExpired:
+                code, how = -1, f"took longer than {timeout:g} s"
+            finally:
+                _end(process)
+            if code == 0:
+                return None
+            size = printed.seek(0, os.SEEK_END)
+            printed.seek(max(0, size - _TAIL))
+            return Failure(command, how, printed.read().decode(errors="replace"))
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End what is left of the command."""
+    with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(_GRACE)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextlib.contextmanager
+def scratch_of(repository: Repository) -> Iterator[Scratch]:
+    """Yield a scratch tree of a repository, which is removed at the end. The repository does not notice it."""
+    with tempfile.TemporaryDirectory(prefix="llmctl-merge-", ignore_cleanup_errors=True) as directory:
+        work = Path(directory, "work")
+        kind = repository.git.run("rev-parse", "--show-object-format").text
+        UserGit(Path(directory)).run("init", "--quiet", "--template=", f"--object-format={kind}", str(work))
+        objects, shallow, lfs = (_path_in(repository, name) for name in ("objects", "shallow", "lfs"))
+        (work / ".git" / "objects" / "info").mkdir(exist_ok=True)
+        (work / ".git" / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
+        if shallow.exists():
+            shutil.copy(shallow, work / ".git" / "shallow")
+        # Large files that the repository has are not fetched again.
+        UserGit(work).run("config", "lfs.storage", str(lfs))
+        yield Scratch(work)
+
+
+def _path_in(repository: Repository, name: str) -> Path:
+    return Path(repository.git.run("rev-parse", "--path-format=absolute", "--git-path", name).text)
