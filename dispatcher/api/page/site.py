@@ -6,19 +6,16 @@ from litestar.response import Redirect
 
 from dispatcher.api.page import (
     accounts,
-    edit_task,
     health,
     login,
     new_task,
     now,
     stats,
-    task,
-    task_actions,
-    task_log,
     tasks,
 )
 from dispatcher.api.page.frame import errors, static_files
 from dispatcher.api.page.frame.addresses import START, go_to
+from dispatcher.api.page.task import actions, editing, log, page
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
@@ -40,10 +37,10 @@ PAGES = (
             *login.ROUTES,
             *now.ROUTES,
             *tasks.ROUTES,
-            *task_actions.ROUTES,
-            *task.ROUTES,
-            *edit_task.ROUTES,
-            *task_log.ROUTES,
+            *actions.ROUTES,
+            *page.ROUTES,
+            *editing.ROUTES,
+            *log.ROUTES,
             *new_task.ROUTES,
             *accounts.ROUTES,
             *stats.ROUTES,

@@ -11,6 +11,7 @@ from sql.selection import Selection
 
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Permission = Literal["read", "edit", "full"]
+COMMANDS = "A token's task may bring commands only where security.allow_commands of config.yaml says so."
 Files = Annotated[
     Sequence[str] | None, Meta(description="Files that the agent must write, and that are kept then.")
 ]
@@ -76,6 +77,43 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hold: Annotated[bool | None, Meta(description="Start it only when somebody releases it.")] = None
     idempotency_key: Key = None
     session_id: Annotated[str | None, Meta(description="Go on with this session of the tool.")] = None
+    repository: Annotated[
+        str | None,
+        Meta(
+            description="Work in a clone of this git repository: a name in config.yaml, or an absolute path on the "
+            "dispatcher's host, below security.allowed_roots."
+        ),
+    ] = None
+    ref: Annotated[
+        str | None, Meta(description="Begin with this branch, tag or commit of it; HEAD unless given.")
+    ] = None
+    setup_command: Annotated[
+        str | None,
+        Meta(
+            description="Run this command before the agent. That of the repository in config.yaml unless given; an "
+            f"empty text means none. {COMMANDS}"
+        ),
+    ] = None
+    check_command: Annotated[
+        str | None,
+        Meta(
+            description="Run this command after the agent: only if it exits with 0 the task succeeds. As setup_command "
+            "otherwise."
+        ),
+    ] = None
+    setup_timeout_s: Annotated[
+        int | None, Meta(description="Stop a setup that takes more seconds; 600 unless given.")
+    ] = None
+    check_timeout_s: Annotated[
+        int | None, Meta(description="Stop a check that takes more seconds; 600 unless given.")
+    ] = None
+    no_changes: Annotated[
+        Literal["succeed", "fail"] | None,
+        Meta(description="What it means that the agent changes nothing; succeed unless given."),
+    ] = None
+    approve: Annotated[
+        bool | None, Meta(description="Hold the result until somebody approves or denies it.")
+    ] = None
 
 
 class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

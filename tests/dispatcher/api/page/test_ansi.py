@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.api.page.ansi import AnsiText, as_html
+from dispatcher.api.page.task.ansi import AnsiText, as_html
 from dispatcher.terminal import harmless
 
 pieces = st.sampled_from(

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.live.log_feed import LogFeed, RunLog, from_event_id
 from dispatcher.api.live.streams import EVENT_STREAM, TokenLife, nothing_more, streams_of
-from dispatcher.api.page.ansi import html_view_of
+from dispatcher.api.page.task.ansi import html_view_of
 from dispatcher.api.routes.logs import From, LastEventId, RunNumber, Stdio
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import UsageError

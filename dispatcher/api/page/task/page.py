@@ -16,7 +16,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.charts import attempts
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
-from dispatcher.api.page.task_log import log_of
+from dispatcher.api.page.task.log import log_of
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import NotFoundError
 from sql import calls
