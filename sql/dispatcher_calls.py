@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from sql.call import NOTHING, Call, Reading, Rows, as_array, as_json, given, many, one, value
+from sql.change_rows import CommandKind
 from sql.dispatcher_rows import (
     Claim,
     Heartbeat,
@@ -132,6 +133,32 @@ def read_prompt(dispatcher: str, run: str, start: int, length: int) -> Call[byte
     """Read a piece of a prompt in UTF-8; it is shorter than ``length`` at the end of the prompt."""
     arguments = {"dispatcher": dispatcher, "run": run, "from": start, "length": length}
     return Call("read_prompt", arguments, value(bytes), binary=True)
+
+
+def note_base(dispatcher: str, run: str, source: str, base_commit: str) -> Call[bool]:
+    """Say where we found the repository of a run, and the commit to begin with; returns whether the run is ours."""
+    arguments = {"dispatcher": dispatcher, "run": run, "source": source, "base_commit": base_commit}
+    return Call("note_base", arguments, value(bool))
+
+
+def store_command_output(
+    dispatcher: str, run: str, stream: CommandKind, starts_at: int, content: bytes
+) -> Call[bool]:
+    """Store what the setup or the check of a run printed, from a position on; returns whether the run is ours.
+
+    What is stored already is left out, so anything may be repeated. Raises SQLSTATE ``LD413`` when there is a gap.
+    """
+    return Call(
+        "store_command_output",
+        {
+            "dispatcher": dispatcher,
+            "run": run,
+            "stream": stream,
+            "starts_at": starts_at,
+            "content": content,
+        },
+        value(bool),
+    )
 
 
 def store_output(

@@ -8,6 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from sql.change_rows import Change as Change
+from sql.change_rows import CommandResult as CommandResult
+from sql.change_rows import FileStat as FileStat
+
 Permission = Literal["read", "edit", "full"]
 AuthMode = Literal["key", "token", "login"]
 """Both are the words of the schema; the wrappers have the same ones."""
@@ -176,48 +180,6 @@ class InputFile(msgspec.Struct, frozen=True):
     content: bytes | None
     mode: int
     size_bytes: int
-
-
-class FileStat(msgspec.Struct, frozen=True, kw_only=True):
-    """How many lines a change adds to a file and takes from it; None for a file of bytes."""
-
-    path: str
-    insertions: int | None
-    deletions: int | None
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run made of its repository: ``head_commit`` at ``ref`` of the repository ``source``, against the base.
-
-    ``stat`` has the first of the ``files``. ``problem`` says what could not be recorded and why, and ``kept_in`` names
-    the directory that was kept for that; without a ref nothing was recorded.
-    """
-
-    source: str
-    base_commit: str
-    ref: str | None = None
-    head_commit: str | None = None
-    files: int = 0
-    insertions: int = 0
-    deletions: int = 0
-    stat: tuple[FileStat, ...] = ()
-    problem: str | None = None
-    kept_in: str | None = None
-
-
-CommandKind = Literal["setup", "check"]
-Verdict = Literal["passed", "failed", "timeout", "stopped"]
-
-
-class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How the command before or after an agent ended, with the end of what it printed, masked."""
-
-    kind: CommandKind
-    command: str
-    verdict: Verdict
-    exit_code: int | None = None
-    ran_s: float | None = None
-    output_tail: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,8 +14,8 @@ DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
             "act_as", "capped_tools", "count_tasks", "facets", "find_token", "known_values", "list_active",
-            "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page", "list_runs", "list_tasks",
-            "log_state", "metrics", "read_file", "read_output", "read_results", "schema_version", "show_task", "stats",
+            "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page", "list_runs",
+            "list_tasks", "log_state", "metrics", "read_file", "read_output", "read_results", "schema_version", "show_task", "stats",
             "task_numbers", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
@@ -31,9 +31,10 @@ DECLARE
         ]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
-            "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_pieces", "open_runs",
-            "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher",
-            "report_and_claim", "settled_runs", "start_runs", "store_output", "store_piece", "unreferenced_files"
+            "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_pieces", "note_base",
+            "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt",
+            "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_command_output",
+            "store_output", "store_piece", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"

@@ -55,6 +55,8 @@ class LogState(Struct, frozen=True):
     stdout_stored: int | None
     stderr_bytes: int | None
     stderr_stored: int | None
+    setup_stored: int | None
+    check_stored: int | None
     output_pruned_at: datetime | None
 
     @property
@@ -62,10 +64,16 @@ class LogState(Struct, frozen=True):
         return self.run_status not in (None, "running")
 
     def printed(self, stream: str) -> tuple[int, int]:
-        """Return how many bytes the agent printed on a stream, and how many of them were stored."""
-        if stream == "stderr":
-            return self.stderr_bytes or 0, self.stderr_stored or 0
-        return self.stdout_bytes or 0, self.stdout_stored or 0
+        """Return how many bytes were printed on a stream, and how many of them were stored."""
+        match stream:
+            case "setup":
+                return self.setup_stored or 0, self.setup_stored or 0
+            case "check":
+                return self.check_stored or 0, self.check_stored or 0
+            case "stderr":
+                return self.stderr_bytes or 0, self.stderr_stored or 0
+            case _:
+                return self.stdout_bytes or 0, self.stdout_stored or 0
 
     @property
     def task_ended(self) -> bool:

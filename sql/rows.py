@@ -7,6 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from sql.change_rows import Change, CommandResult, Verdict
+
 
 class Submitted(Struct, frozen=True):
     """One row of submit_tasks() and of reply_task().
@@ -26,6 +28,7 @@ class TaskRow(Struct, frozen=True):
     """One row of list_tasks(). ``actions`` are what one may do with the task now.
 
     ``attempt`` is the one that runs, comes next, or was the last; ``failures`` are the attempts used up.
+    ``check_verdict`` and what follows are of the last run; None where nothing was checked or recorded.
     """
 
     number: int
@@ -59,6 +62,10 @@ class TaskRow(Struct, frozen=True):
     activity: str | None
     silent_s: float | None
     actions: Sequence[str]
+    check_verdict: Verdict | None
+    changed_files: int | None
+    insertions: int | None
+    deletions: int | None
 
 
 class TaskPage(Struct, frozen=True):
@@ -149,6 +156,8 @@ class RunRow(Struct, frozen=True):
     auth_mode: str | None
     resumed: bool
     denials: Sequence[str]
+    change: Change | None
+    commands: Sequence[CommandResult]
 
     @property
     def is_notional(self) -> bool:
@@ -175,6 +184,9 @@ class Task(Struct, frozen=True):
     ``actions`` are what one may do with the task now. ``attempt`` is the one that runs, comes next, or was the last;
     ``failures`` are the attempts used up, of ``max_attempts``. ``continues`` is the run of another task whose session
     it continues, and ``resumes`` its own last run that was cut short. A time that is None has not come.
+
+    ``source`` is the repository as its first run found it, and ``base_commit`` what all of its runs begin with.
+    ``question`` is what its agent asks, while nobody has answered; ``follow_up`` what its next run is told.
     """
 
     id: UUID
@@ -198,6 +210,18 @@ class Task(Struct, frozen=True):
     prompt: str
     permission: str
     workdir: str | None
+    repository: str | None
+    ref: str | None
+    no_changes: str | None
+    setup_command: str | None
+    check_command: str | None
+    setup_timeout_s: int | None
+    check_timeout_s: int | None
+    approve: bool
+    source: str | None
+    base_commit: str | None
+    question: str | None
+    follow_up: str | None
     timeout_s: int | None
     stall_timeout_s: int | None
     attempt: int

@@ -19,8 +19,11 @@ ADD COLUMN source text,
 ADD COLUMN base_commit text CHECK (base_commit ~ '^[0-9a-f]{40}([0-9a-f]{24})?$'),
 -- What its agent asked, while nobody has answered.
 ADD COLUMN question text,
--- What the next run of its session is told: how its check failed, or an answer.
-ADD COLUMN follow_up text;
+-- What its next run is told: how its check failed, or an answer; and whether the session that it goes on with knows.
+ADD COLUMN follow_up text,
+ADD COLUMN follow_up_told boolean NOT NULL DEFAULT false,
+-- How many of its last runs, one after the other, ended at their setup.
+ADD COLUMN setups_failed integer NOT NULL DEFAULT 0;
 
 ALTER TABLE tasks DROP CONSTRAINT tasks_wait_reason_check;
 ALTER TABLE tasks ADD CONSTRAINT tasks_wait_reason_check
@@ -29,13 +32,15 @@ CHECK (wait_reason IN ('scheduled', 'retry', 'limit', 'dependency', 'held', 'que
 ALTER TABLE error_classes DROP CONSTRAINT error_classes_wait_reason_check;
 ALTER TABLE error_classes ADD CONSTRAINT error_classes_wait_reason_check
 CHECK (wait_reason IN ('retry', 'limit', 'question'));
-INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason, group_action, meaning) VALUES
-('setup_failed', 'failed', false, true, 'retry', NULL, 'the setup command failed, so no agent was started'),
-('check_failed', 'failed', true, true, NULL, NULL, 'the check command failed after the agent'),
-('no_changes', 'failed', true, false, NULL, NULL, 'the agent changed nothing in the repository'),
-('not_recorded', 'failed', false, false, NULL, NULL, 'what the agent changed could not be recorded'),
-('question', 'interrupted', false, true, 'question', NULL, 'the agent asks something'),
-('denied', 'failed', true, false, NULL, NULL, 'somebody denied the result');
+-- Whether the next attempt goes on with the session, at once, and is told what was wrong.
+ALTER TABLE error_classes ADD COLUMN goes_on boolean NOT NULL DEFAULT false;
+INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason, group_action, goes_on, meaning) VALUES
+('setup_failed', 'failed', false, true, 'retry', NULL, false, 'the setup command failed, so no agent was started'),
+('check_failed', 'failed', true, true, NULL, NULL, true, 'the check command failed after the agent'),
+('no_changes', 'failed', true, false, NULL, NULL, false, 'the agent changed nothing in the repository'),
+('not_recorded', 'failed', false, false, NULL, NULL, false, 'what the agent changed could not be recorded'),
+('question', 'interrupted', false, true, 'question', NULL, false, 'the agent asks something'),
+('denied', 'failed', true, false, NULL, NULL, false, 'somebody denied the result');
 
 -- What a run made of the repository. Without a commit nothing could be recorded, and the directory was kept.
 CREATE TABLE run_changes (
@@ -62,5 +67,7 @@ CREATE TABLE run_commands (
     PRIMARY KEY (run_id, kind)
 );
 
+-- How much of the output of its commands is stored. Null: nothing.
+ALTER TABLE task_runs ADD COLUMN setup_stored bigint, ADD COLUMN check_stored bigint;
 ALTER TABLE run_output DROP CONSTRAINT run_output_stream_check;
 ALTER TABLE run_output ADD CONSTRAINT run_output_stream_check CHECK (stream IN ('stdout', 'stderr', 'setup', 'check'));

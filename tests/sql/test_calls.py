@@ -16,8 +16,9 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from sql import api_calls, calls, dispatcher_calls
+from sql import api_calls, calls, change_calls, dispatcher_calls
 from sql.call import Call
+from sql.change_rows import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
 from sql.dispatcher_rows import Output, Report, Started
 from sql.rows import Refused, Task, TaskRow
 from sql.selection import Selection
@@ -28,7 +29,7 @@ MakeCall = Callable[..., Call[Any]]
 
 CALLS: dict[str, MakeCall] = {
     name: made
-    for module in (calls, api_calls, dispatcher_calls)
+    for module in (calls, api_calls, change_calls, dispatcher_calls)
     for name, made in vars(module).items()
     if inspect.isfunction(made) and made.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -66,6 +67,7 @@ SAMPLES: dict[object, object] = {
     Mapping[str, object]: {"priority": 7},
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
     Selection: Selection(tool="claude"),
+    CommandKind: "check",
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],
     Sequence[Output]: [
@@ -100,6 +102,11 @@ READ_AS: dict[object, set[str]] = {
     Sequence[TaskRow]: {"jsonb"},
     Sequence[Refused]: {"jsonb"},
     Sequence[int]: {"_int8"},
+    Change: {"jsonb"},
+    Sequence[CommandResult]: {"jsonb"},
+    Sequence[FileStat]: {"jsonb"},
+    Verdict: {"text"},
+    Approval: {"text"},
 }
 """Which SQL types are read as the type of a field."""
 
@@ -247,7 +254,7 @@ def test_nothing_but_a_call_calls_a_function() -> None:
 def test_a_call_needs_no_driver() -> None:
     """Whoever has a connection executes it, and a command that only describes calls starts fast."""
     asks = (
-        "import sys, sql.api_calls, sql.calls, sql.dispatcher_calls;"
+        "import sys, sql.api_calls, sql.calls, sql.change_calls, sql.dispatcher_calls;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     loaded = subprocess.run(

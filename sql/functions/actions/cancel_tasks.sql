@@ -5,7 +5,8 @@ LANGUAGE sql VOLATILE
 SET enable_seqscan = off
 AS $$
     UPDATE tasks SET status = 'canceled', wait_reason = NULL, error_class = 'canceled',
-        cancel_requested_at = clock(), finished_at = clock(), updated_at = clock()
+        cancel_requested_at = clock(), finished_at = clock(), result = NULL, question = NULL, follow_up = NULL,
+        updated_at = clock()
     WHERE id = ANY(p_ids) AND status = 'queued';
 
     WITH asked AS (

@@ -1,6 +1,6 @@
 -- INTERNAL edit_tasks(tasks, changes): changes the settings of queued tasks. Labels are merged, and one that is null is
 -- removed. Any other null gives what a task has that was submitted without that key. A task whose run was cut short
--- starts over with its new prompt: its session knows the old one. Since when a task has been ready stays as it is: see
+-- starts over with its new prompt: its session knows the old one, and so does what it would be told. Since when a task has been ready stays as it is: see
 -- tasks_ready_in_queue. require_changes() has let the changes through. The caller has locked the tasks.
 CREATE OR REPLACE FUNCTION edit_tasks(p_ids uuid [], p_changes jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -20,6 +20,7 @@ BEGIN
     UPDATE tasks SET
         prompt = CASE WHEN c ? 'prompt' THEN c ->> 'prompt' ELSE prompt END,
         resumes = CASE WHEN c ? 'prompt' THEN NULL ELSE resumes END,
+        follow_up = CASE WHEN c ? 'prompt' THEN NULL ELSE follow_up END,
         name = CASE WHEN c ? 'name' THEN c ->> 'name' ELSE name END,
         priority = CASE WHEN c ? 'priority' THEN coalesce((c ->> 'priority')::smallint, 5) ELSE priority END,
         model = CASE WHEN c ? 'model' THEN c ->> 'model' ELSE model END,

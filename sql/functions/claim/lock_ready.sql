@@ -21,7 +21,9 @@ BEGIN
             AND (row_number() OVER so_far = 1 OR coalesce(max(number) OVER so_far < p_lane.next_head, true)) AS wanted
         FROM (
             -- One more than may be taken: it becomes the head.
-            SELECT id, number, created_at, bytes_in_claim(prompt, output_files) AS bytes FROM tasks
+            SELECT id, number, created_at,
+                bytes_in_claim(prompt, output_files, setup_command, check_command, follow_up) AS bytes
+            FROM tasks
             WHERE lane = p_lane.lane AND created_at >= p_since AND status = 'queued' AND wait_reason IS NULL
                 AND id <> ALL(p_picked)
             ORDER BY created_at, number LIMIT p_most + 1

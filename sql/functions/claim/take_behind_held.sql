@@ -11,7 +11,8 @@ AS $$
 DECLARE
     c_held CONSTANT integer := 50;
 BEGIN
-    SELECT ARRAY[id], ARRAY[tasks.resumes], run_id IS NOT NULL OR continues IS NOT NULL, bytes_in_claim(prompt, output_files)
+    SELECT ARRAY[id], ARRAY[tasks.resumes], run_id IS NOT NULL OR continues IS NOT NULL,
+        bytes_in_claim(prompt, output_files, setup_command, check_command, follow_up)
     INTO task_ids, resumes, has_past, bytes
     FROM tasks
     WHERE lane = p_lane AND created_at >= p_oldest AND status = 'queued' AND wait_reason IS NULL

@@ -1,7 +1,8 @@
 -- INTERNAL run_for_dispatch(task, group, run_id, run_no, directory, session_id, goes_on, prompt): what a dispatcher has
 -- to know of an open run: the settings of its task, less those that only the claim and people look at, and what the
 -- claim gave it. session_id is a session to go on with, and goes_on says that it is the task's own, which was cut
--- short; directory names the workspace to work in. prompt is null when it is large, see prompt_in_claim().
+-- short; directory names the workspace to work in. prompt is null when it is large, see prompt_in_claim(). follow_up is
+-- left out where the session has heard it.
 -- A single expression, so that it is inlined and reads no more of a row than it names: a prompt may be 32 MB.
 CREATE OR REPLACE FUNCTION run_for_dispatch(
     p_task tasks, p_group worker_groups, p_run_id uuid, p_run_no integer, p_directory text, p_session_id text,
@@ -22,6 +23,6 @@ AS $$
         'repository', p_task.repository, 'ref', p_task.ref, 'source', p_task.source, 'base_commit', p_task.base_commit,
         'no_changes', p_task.no_changes, 'setup_command', p_task.setup_command, 'check_command', p_task.check_command,
         'setup_timeout_s', p_task.setup_timeout_s, 'check_timeout_s', p_task.check_timeout_s,
-        'follow_up', p_task.follow_up
+        'follow_up', CASE WHEN NOT (p_goes_on AND p_task.follow_up_told) THEN p_task.follow_up END
     )
 $$;

@@ -7,7 +7,7 @@ RETURNS TABLE (
     attempt integer, failures integer, max_attempts integer, age_s double precision, elapsed_s double precision,
     tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
     finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
-    actions text []
+    actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint
 )
 LANGUAGE sql STABLE
 SET enable_seqscan = off
@@ -23,7 +23,8 @@ AS $$
         extract(EPOCH FROM coalesce(t.finished_at, now) - t.started_at)::double precision,
         spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
         t.error_message, run.activity,
-        extract(EPOCH FROM now - coalesce(run.last_activity_at, run.started_at))::double precision, may.actions
+        extract(EPOCH FROM now - coalesce(run.last_activity_at, run.started_at))::double precision, may.actions,
+        checked.verdict, change.files, change.insertions, change.deletions
     FROM (SELECT clock() AS now, tools_short_of_budget() AS short OFFSET 0) AS seen
     CROSS JOIN unnest(p_numbers) WITH ORDINALITY AS asked (number, position)
     JOIN tasks AS t USING (number)
@@ -38,6 +39,11 @@ AS $$
         SELECT sum(tokens_used)::bigint AS tokens, sum(cost_usd) AS cost_usd FROM task_runs WHERE task_id = t.id
     ) AS spent
     LEFT JOIN task_runs AS run ON run.id = t.run_id AND t.status IN ('leased', 'running')
+    -- No page is read for a task that names neither repository nor check, nor for null.
+    LEFT JOIN run_changes AS change ON change.run_id = CASE WHEN t.repository IS NOT NULL THEN t.run_id END
+        AND change.ref IS NOT NULL
+    LEFT JOIN run_commands AS checked ON checked.kind = 'check'
+        AND checked.run_id = CASE WHEN coalesce(t.repository, t.check_command) IS NOT NULL THEN t.run_id END
     LEFT JOIN reasons_to_wait(p_numbers) AS reasons USING (number)
     LEFT JOIN allowed_actions(p_numbers) AS may USING (number)
     ORDER BY position

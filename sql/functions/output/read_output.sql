@@ -1,5 +1,5 @@
--- API read_output(task, run_no, stream, from): returns in order what a run printed on a stream ('stdout', 'stderr') from
--- a position of its log on, as it was stored, some 1 MB at most. Whoever goes on at the last ends_at gets everything
+-- API read_output(task, run_no, stream, from): returns in order what a run printed on a stream ('stdout', 'stderr', 'setup',
+-- 'check') from a position of its log on, as it was stored, some 1 MB at most. Whoever goes on at the last ends_at gets everything
 -- once. No row means that nothing is left.
 -- A crash of the server may lose the last pieces, which come again then, cut elsewhere. So a piece that begins before
 -- `from` comes without what lies before. Only one in which secrets were masked comes whole.

@@ -4,7 +4,8 @@
 -- task that waits for a time is ready. wait_reason is that of the task, or budget, see waits_for_budget(). attempt is
 -- the one that runs, comes next, or was the last, and failures are the attempts used up. account is the one that the
 -- task asks for. activity is what an active task's agent does, where its CLI reports it. silent_s is for how long the
--- agent has printed nothing. actions is what this session may do with the task now, see allowed_actions().
+-- agent has printed nothing. actions is what this session may do with the task now, see allowed_actions(). check_verdict
+-- is how the check of its last run ended, and changed_files, insertions and deletions what was recorded of that run.
 --   SELECT number, why FROM list_tasks('{"states": ["waiting"], "tool": "claude"}');
 -- What is listed is sorted truly. Where there are more tasks than the list holds, it may hold others than a full sort
 -- would: of ready ones it takes the urgent and the oldest, of ended ones that a filter finds rarely the newest.
@@ -17,7 +18,7 @@ RETURNS TABLE (
     attempt integer, failures integer, max_attempts integer, age_s double precision, elapsed_s double precision,
     tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
     finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
-    actions text []
+    actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint
 )
 LANGUAGE plpgsql STABLE
 SET jit = off

@@ -7,7 +7,9 @@ CREATE OR REPLACE FUNCTION show_task(
 ) RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
-    SELECT to_jsonb(t) - ARRAY['lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt'] || jsonb_build_object(
+    SELECT to_jsonb(t) - ARRAY[
+            'lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt', 'follow_up_told', 'setups_failed'
+        ] || jsonb_build_object(
         'prompt', CASE WHEN p_prompt_characters IS NULL THEN t.prompt ELSE left(t.prompt, p_prompt_characters) END,
         'wait_reason', CASE WHEN for_budget THEN 'budget' ELSE t.wait_reason END,
         'why', why_waiting(p_task),

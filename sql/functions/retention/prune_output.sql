@@ -1,7 +1,7 @@
 -- API prune_output(older_than_s, most): deletes what agents printed for tasks that ended more than so many seconds ago.
 -- Oldest tasks first, at most `most` of them and about 64 MB in one call. Returns how many tasks that were and how many
 -- bytes; call it again until it returns none. The runs stay, with the answer, the first 10,000 characters of stdout and
--- the last ones of stderr. The log of a task goes as a whole, so nobody ever reads a part of one.
+-- the last ones of stderr, of setup and of check. The log of a task goes as a whole, so nobody ever reads a part of one.
 -- Locks: the tasks (SKIP LOCKED); prune_tasks() says who waits for these.
 CREATE OR REPLACE FUNCTION prune_output(p_older_than_s double precision, p_most integer DEFAULT 500)
 RETURNS TABLE (tasks bigint, bytes bigint)

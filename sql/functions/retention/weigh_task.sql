@@ -8,7 +8,9 @@ AS $$
         ), 0)::bigint
     FROM tasks CROSS JOIN LATERAL (
         SELECT count(*) AS runs, coalesce(sum(octet_length(final_text)), 0)::bigint AS answers,
-            coalesce(sum(stdout_stored + stderr_stored) FILTER (
+            coalesce(sum(
+                stdout_stored + stderr_stored + coalesce(setup_stored, 0) + coalesce(check_stored, 0)
+            ) FILTER (
                 WHERE coalesce(finished_at > tasks.output_pruned_at, true)
             ), 0)::bigint AS output
         FROM task_runs WHERE task_id = p_task

@@ -19,7 +19,7 @@ BEGIN
     RETURN QUERY
     SELECT reported.run_id, outcome.status, tasks.attempt + (policy.uses_attempt AND NOT in_vain)::integer,
         CASE WHEN outcome.status <> 'queued' THEN NULL
-            WHEN policy.uses_attempt OR policy.wait_reason = 'retry' THEN 'retry'
+            WHEN policy.uses_attempt AND NOT policy.goes_on OR policy.wait_reason = 'retry' THEN 'retry'
             WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
         END,
         CASE coalesce(policy.wait_reason, 'retry')
@@ -34,7 +34,7 @@ BEGIN
         CASE WHEN outcome.status = 'queued'
             AND (NOT g.failover OR policy.name = 'auth' OR tasks.asked_session IS NOT NULL)
             THEN nullif(g.account_name, tasks.account) END,
-        CASE WHEN outcome.status = 'queued' AND NOT (policy.uses_attempt OR in_vain) THEN
+        CASE WHEN outcome.status = 'queued' AND (NOT policy.uses_attempt OR policy.goes_on) AND NOT in_vain THEN
             CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
         END,
         CASE outcome.status WHEN 'canceled' THEN 'canceled' ELSE policy.run_status END, policy.group_action IS NOT NULL
@@ -54,6 +54,7 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN tasks.cancel_requested_at IS NOT NULL OR policy.name = 'canceled' THEN 'canceled'
+            WHEN policy.name = 'setup_failed' AND tasks.setups_failed + 1 >= tasks.max_attempts THEN 'failed'
             WHEN in_vain OR NOT policy.uses_attempt AND policy.retried THEN 'queued'
             WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
                 AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'

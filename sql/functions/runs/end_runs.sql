@@ -5,17 +5,21 @@
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
 -- cost_usd; ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for);
--- auth_mode; output (see keep_output()), so that nobody sees an end without its last output. Instead of a large answer,
+-- auth_mode; output (see keep_output()), so that nobody sees an end without its last output; question (what the agent
+-- asks); follow_up (what the next run is told); change and commands (see write_changes()). Instead of a large answer,
 -- which came before in pieces, a report has its length: answer_bytes. Pieces of unfinished files go when the run ends.
 --
 -- error_classes says what an error does: decide_outcomes() to the task, settle_groups() to the worker group.
 -- Back-off: see back_off(). It counts failed attempts, or runs so far if the class uses up no attempt. After a failure a
 -- service that asks for more time gets it; if no attempt is used up, the task waits as long as the service asks for.
+-- A check that failed uses up an attempt, and the next one goes on with the session, at once. A setup that failed uses up
+-- none: but after max_attempts of them, one after the other, the task fails. A question waits for its answer, and the
+-- success of a task with `approve` for that: the task is queued, with its result.
 -- A usage limit parks the task until its account, or another one that may take it, works again.
 -- A task that was cut short through no fault of its own (it uses up no attempt) continues its session, if it has one. A
 -- task of a group without failover, one that was given a session, and one that an account refused are pinned to that
 -- account. The task itself may say which errors are tried again. A cancel that was asked for ends the task as canceled,
--- unless the agent was quicker and succeeded.
+-- unless the agent was quicker and the task succeeded.
 -- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
 -- all of it for each report (measured), until autovacuum has run.
 -- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
@@ -35,16 +39,18 @@ AS $$
 DECLARE
     v_run_ids uuid [] := ARRAY(SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report);
     v_task_ids uuid [];
+    v_approve boolean;
+    v_unapproved jsonb;
     v_kept record;
     v_ended record;
     v_now timestamptz;
 BEGIN
-    v_task_ids := ARRAY(
-        SELECT id FROM tasks
+    SELECT coalesce(array_agg(id), '{}'), bool_or(approve) INTO v_task_ids, v_approve FROM (
+        SELECT id, approve FROM tasks
         WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
             AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
         ORDER BY id FOR NO KEY UPDATE
-    );
+    ) AS held;
     IF p_counters_exclusive THEN
         PERFORM lock_counters(true);
     END IF;
@@ -67,8 +73,15 @@ BEGIN
         FROM decide_outcomes(p_reports, v_run_ids, v_task_ids, v_now) AS failed
         WHERE tasks.run_id = failed.run_id AND tasks.id = ANY(v_task_ids) AND failed.new_account IS NOT NULL;
     END IF;
+    IF v_approve THEN
+        v_unapproved := unapproved_outcomes(p_reports, v_task_ids);
+    END IF;
+    IF p_reports @? '$[*] ? (exists (@.change) || exists (@.commands))' THEN
+        PERFORM write_changes(p_reports, v_task_ids);
+    END IF;
     v_ended := write_outcomes(
-        p_reports, v_run_ids, v_task_ids, v_now, v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
+        p_reports, v_run_ids, v_task_ids, v_now, v_unapproved,
+        v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
     IF v_ended.affect_groups THEN
         PERFORM settle_groups(v_ended.run_ids, p_reports, v_now);
     END IF;

@@ -1,14 +1,17 @@
--- INTERNAL write_outcomes(reports, run_ids, task_ids, now, kept_run_ids, …): writes the outcomes of runs to them and
+-- INTERNAL write_outcomes(reports, run_ids, task_ids, now, unapproved, kept_run_ids, …): writes the outcomes of runs to them and
 -- to their tasks, those of failures as decide_outcomes() returns them, and notes the runs for fold_tallies(). `reports`
--- has each run once. The last three arrays say how much of their output store_chunks() has kept.
+-- has each run once. `unapproved` is what unapproved_outcomes() returned, null for nothing. The last three arrays say how
+-- much of their output store_chunks() has kept.
+-- A follow-up stays until another one takes its place, the task ends, or its agent asks something.
 -- Only the runs of task_ids end, whose rows the caller holds. They are returned, and whether a worker group is affected.
 -- The caller has written the accounts: if one were set here, PostgreSQL would compute the lane of each task again.
 -- All in one statement, since each statement that updates a table reads all of its CHECKs anew (60 us for tasks).
 -- Only end_runs() calls this; its settings make the statement reach tables by keys.
 -- Locks: runs; by the status trigger the counters.
 CREATE OR REPLACE FUNCTION write_outcomes(
-    p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz, p_kept_run_ids uuid [],
-    p_stdout_kept bigint [], p_stderr_kept bigint [], OUT run_ids uuid [], OUT affect_groups boolean
+    p_reports jsonb, p_run_ids uuid [], p_task_ids uuid [], p_now timestamptz, p_unapproved jsonb,
+    p_kept_run_ids uuid [], p_stdout_kept bigint [], p_stderr_kept bigint [],
+    OUT run_ids uuid [], OUT affect_groups boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -16,31 +19,39 @@ AS $$
 BEGIN
     WITH moved AS (
         UPDATE tasks SET
-            status = outcome, wait_reason = waits_for, attempt = coalesce(failures, attempt), resumes = session_run,
+            status = outcome, attempt = coalesce(failures, attempt), resumes = session_run,
+            wait_reason = CASE WHEN outcome = 'queued' AND decided.error_class IS NULL THEN 'approval' ELSE waits_for END,
             next_attempt_at = CASE WHEN waits_for IS NOT NULL THEN p_now + make_interval(secs => wait_s) END,
             started_at = CASE WHEN outcome <> 'queued' THEN coalesce(started_at, p_now - ran) END,
             finished_at = CASE WHEN outcome <> 'queued' THEN p_now END, updated_at = p_now, leased_by = NULL,
             session_id = coalesce(decided.session_id, tasks.session_id),
-            error_message = CASE WHEN outcome <> 'succeeded' THEN decided.error_message END,
+            question = CASE WHEN waits_for = 'question' THEN left(decided.question, 20000) END,
+            follow_up = CASE WHEN outcome = 'queued' AND waits_for IS DISTINCT FROM 'question'
+                AND decided.error_class IS NOT NULL THEN coalesce(left(decided.follow_up, 20000), tasks.follow_up) END,
+            follow_up_told = tasks.follow_up IS NOT NULL AND decided.follow_up IS NULL
+                AND (follow_up_told OR session_run = decided.run_id),
+            setups_failed = CASE WHEN decided.error_class = 'setup_failed' THEN setups_failed + 1 ELSE 0 END,
+            error_message = CASE WHEN decided.error_class IS NOT NULL THEN decided.error_message END,
             error_class = CASE outcome WHEN 'canceled' THEN outcome ELSE decided.error_class END,
-            result = CASE WHEN outcome = 'succeeded' THEN jsonb_strip_nulls(jsonb_build_object(
+            result = CASE WHEN decided.error_class IS NULL AND outcome <> 'canceled' THEN jsonb_strip_nulls(jsonb_build_object(
                 'text', final_text, 'session_id', decided.session_id, 'output_files', decided.output_files,
                 'input_tokens', input_tokens, 'output_tokens', output_tokens, 'cost_usd', cost_usd)) END
         FROM (
-            SELECT *, CASE WHEN error_class IS NULL THEN 'succeeded' ELSE failure END AS outcome,
+            SELECT *, CASE WHEN error_class IS NULL THEN coalesce(p_unapproved ->> run_id::text, 'succeeded')
+                    ELSE failure END AS outcome,
                 make_interval(secs => ran_s) AS ran
             FROM jsonb_to_recordset(p_reports) AS report (
                 run_id uuid, error_class text, error_message text, exit_code integer, signal text, pid integer,
                 final_text text, session_id text, stdout text, stderr text, output_files jsonb, input_tokens bigint,
                 cached_input_tokens bigint, output_tokens bigint, cost_usd numeric, ran_s double precision,
-                auth_mode text, denials jsonb, output jsonb
+                auth_mode text, denials jsonb, output jsonb, question text, follow_up text
             )
             LEFT JOIN decide_outcomes(p_reports, p_run_ids, p_task_ids, p_now) AS failed USING (run_id)
         ) AS decided
         WHERE tasks.run_id = decided.run_id AND tasks.id = ANY(p_task_ids) RETURNING tool, decided.*
     ), ended AS (
         UPDATE task_runs AS r SET
-            status = coalesce(run_status, outcome), finished_at = p_now, pid = coalesce(r.pid, m.pid),
+            status = coalesce(run_status, 'succeeded'), finished_at = p_now, pid = coalesce(r.pid, m.pid),
             started_at = coalesce(r.started_at, p_now - ran), cost_usd = m.cost_usd, auth_mode = m.auth_mode,
             latency_ms = CASE WHEN ran_s IS NOT NULL THEN least(ran_s * 1000, 2147483647)::integer END,
             exit_code = m.exit_code, signal = m.signal, error_class = m.error_class, error_message = m.error_message,

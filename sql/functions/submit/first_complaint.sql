@@ -22,6 +22,12 @@ BEGIN
             WHEN coalesce(task ->> 'prompt', '') = '' THEN 'a task needs a prompt that is not empty'
             WHEN task ->> 'scheduled_at' IS NOT NULL AND task ->> 'delay_s' IS NOT NULL
                 THEN 'give scheduled_at or delay_s, not both'
+            WHEN task ->> 'repository' IS NOT NULL AND task ->> 'workdir' IS NOT NULL
+                THEN 'give repository or workdir, not both: a task with a repository works in a clone of its own'
+            WHEN task ->> 'repository' IS NULL AND task ->> 'ref' IS NOT NULL
+                THEN 'ref needs a repository: it says where in that to begin'
+            WHEN task ->> 'repository' IS NULL AND task ->> 'no_changes' IS NOT NULL
+                THEN 'no_changes needs a repository: without one no change is recorded'
         END
     ) AS found
     WHERE found.complaint IS NOT NULL LIMIT 1;

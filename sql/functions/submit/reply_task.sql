@@ -1,5 +1,6 @@
 -- API reply_task(task, prompt, ...): queues a task that continues the session of one that has ended, with its settings
--- and the same account, in the same directory. Arguments replace what that task had.
+-- and the same account, in the same directory: so what it changes counts from the same commit. Arguments replace what
+-- that task had.
 --   SELECT * FROM reply_task('812', 'Now write the tests');
 -- Locks: the task that has ended, then the session, so that two replies are not queued at once.
 -- Raises LD404; LD409 when it has not ended, has no session, or has a reply that has not ended; LD400 for bad input.
@@ -49,7 +50,8 @@ BEGIN
         || jsonb_build_object('prompt', p_prompt, 'account', v_account, 'output_files', p_output_files,
             'idempotency_key', p_idempotency_key)));
     IF v_reply.created THEN
-        UPDATE tasks SET continues = v_run.id WHERE tasks.id = v_reply.id;
+        UPDATE tasks SET continues = v_run.id, source = v_task.source, base_commit = v_task.base_commit
+        WHERE tasks.id = v_reply.id;
     END IF;
     RETURN QUERY SELECT v_reply.id, v_reply.number, v_reply.status, v_reply.created, v_reply.same;
 END

@@ -22,7 +22,8 @@ def task(**given: object) -> TaskRow:
         "age_s": 10.0, "elapsed_s": None,
         "tokens": None, "cost_usd": None, "permission": "edit", "created_at": NOW, "started_at": None,
         "finished_at": None, "error_class": None, "error_message": None, "activity": None, "silent_s": None,
-        "labels": {}, "actions": ("cancel",),
+        "labels": {}, "actions": ("cancel",), "check_verdict": None, "changed_files": None, "insertions": None,
+        "deletions": None,
     }  # fmt: skip
     return TaskRow(**(usual | given))  # type: ignore[arg-type]
 

@@ -77,6 +77,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "known_values": "select * from unnest('{task,group,account,tool,tenant,queue,model,name,label,label_key}'::text [])"
     " as kind, known_values(kind)",
     "list_active": "select * from list_active()",
+    "list_changes": "select * from list_changes('{1}')",
     "list_dispatchers": "select * from list_dispatchers()",
     "list_files": "select * from list_files('1')",
     "list_groups": "select * from list_groups()",

@@ -48,6 +48,8 @@ def run(run_no: int, claimed: float, started: float | None, finished: float | No
         auth_mode=None,
         resumed=False,
         denials=[],
+        change=None,
+        commands=(),
     )
 
 
