@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,6 +11,9 @@ from pathlib import Path
 
 from cli.repositories.checkouts import Repository
 from cli.repositories.user_git import UserGit, environment
+from dispatcher.repositories.clones import Clone, make_clone
+from dispatcher.repositories.git import Git
+from dispatcher.repositories.sources import Source
 
 _TAIL = 4_000
 """Bytes of what a command printed last that are shown."""
@@ -122,21 +124,21 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextlib.contextmanager
-def scratch_of(repository: Repository) -> Iterator[Scratch]:
-    """Yield a scratch tree of a repository, which is removed at the end. The repository does not notice it."""
+def scratch_of(repository: Repository, commit: str) -> Iterator[Scratch]:
+    """Yield a scratch tree of a repository, which is removed at the end. The repository does not notice it.
+
+    It is made as the tree of a run is. From then on the git of the user works in it, so that its filters have their
+    programs and their passwords.
+    """
     with tempfile.TemporaryDirectory(prefix="llmctl-merge-", ignore_cleanup_errors=True) as directory:
-        work = Path(directory, "work")
-        kind = repository.git.run("rev-parse", "--show-object-format").text
-        UserGit(Path(directory)).run("init", "--quiet", "--template=", f"--object-format={kind}", str(work))
-        objects, shallow, lfs = (_path_in(repository, name) for name in ("objects", "shallow", "lfs"))
-        (work / ".git" / "objects" / "info").mkdir(exist_ok=True)
-        (work / ".git" / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
-        if shallow.exists():
-            shutil.copy(shallow, work / ".git" / "shallow")
+        common = _path_of(repository, "--git-common-dir")
+        source = Source(repository.place, common, common / "objects", None)
+        clone = Clone(Path(directory, "work"), Path(directory, "repository"), source, commit)
+        make_clone(clone, 0, Git())
         # Large files that the repository has are not fetched again.
-        UserGit(work).run("config", "lfs.storage", str(lfs))
-        yield Scratch(work)
+        UserGit(clone.work).run("config", "lfs.storage", str(common / "lfs"))
+        yield Scratch(clone.work)
 
 
-def _path_in(repository: Repository, name: str) -> Path:
-    return Path(repository.git.run("rev-parse", "--path-format=absolute", "--git-path", name).text)
+def _path_of(repository: Repository, what: str) -> Path:
+    return Path(repository.git.run("rev-parse", "--path-format=absolute", what).text)

@@ -117,7 +117,7 @@ def test_a_bare_source_takes_changes(project: Project, tmp_path: Path) -> None:
     bare.git("config", "user.name", "Ada")
     bare.git("config", "user.email", "ada@example.org")
     branch = Branch(bare.repository, MAIN)
-    with scratch_of(bare.repository) as scratch:
+    with scratch_of(bare.repository, branch.tip) as scratch:
         assert branch.merge(
             change, "1", lambda commit: scratch.prove(commit, 1, Commands("cat code")) is None
         )
@@ -151,7 +151,7 @@ class TestProof:
 
     def test_the_tree_is_that_of_the_commit_whatever_an_earlier_check_left(self, project: Project) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository) as scratch:
+        with scratch_of(project.repository, project.repository.head()) as scratch:
             spoils = Commands("echo x > code; mkdir -p deep; touch new deep/er kept.log; git init -q inner")
             assert scratch.prove(head, 1, spoils) is None
             clean = Commands(
@@ -161,14 +161,14 @@ class TestProof:
 
     def test_what_failed_is_told_with_the_end_of_its_output(self, project: Project) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository) as scratch:
+        with scratch_of(project.repository, project.repository.head()) as scratch:
             failure = scratch.prove(head, 1, Commands("echo on out; echo on err >&2; exit 3"))
             assert failure is not None
             assert (failure.how, failure.tail) == ("exited with 3", "on out\non err\n")
 
     def test_a_check_that_takes_too_long_is_ended_with_all_that_it_started(self, project: Project) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository) as scratch:
+        with scratch_of(project.repository, project.repository.head()) as scratch:
             failure = scratch.prove(head, 1, Commands("sleep 1000 & sleep 1000", check_timeout=0.2))
             assert failure is not None
             assert failure.how == "took longer than 0.2 s"
@@ -182,7 +182,7 @@ class TestProof:
         def prove(scratch: Scratch, check: str) -> bool:
             return scratch.prove(head, 1, Commands(check, f"echo setup >> {log}; touch ready.log")) is None
 
-        with scratch_of(project.repository) as scratch:
+        with scratch_of(project.repository, project.repository.head()) as scratch:
             assert prove(scratch, "test -f ready.log")
             assert prove(scratch, "test -f ready.log")
             assert log.read_text() == "setup\n"
@@ -192,7 +192,7 @@ class TestProof:
 
     def test_a_setup_that_fails_is_told_and_tried_again(self, project: Project) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository) as scratch:
+        with scratch_of(project.repository, project.repository.head()) as scratch:
             for _ in range(2):
                 failure = scratch.prove(head, 1, Commands("true", "exit 4"))
                 assert failure is not None
@@ -207,11 +207,11 @@ class TestProof:
         for place in (tmp_path / "shallow", other.path):
             repository = repository_at(place)
             assert repository is not None
-            with scratch_of(repository) as scratch:
-                assert scratch.prove(repository.head(), 1, Commands("test -f code && git log")) is None
+            with scratch_of(repository, repository.head()) as scratch:
+                assert scratch.prove(repository.head(), 1, Commands("test -f code")) is None
 
     def test_the_repository_does_not_notice(self, project: Project) -> None:
         before = project.state()
-        with scratch_of(project.repository) as scratch:
+        with scratch_of(project.repository, project.repository.head()) as scratch:
             scratch.prove(project.repository.head(), 1, Commands("git tag x; git commit --allow-empty -m y"))
         assert project.state() == before
