@@ -9,7 +9,7 @@ AS $$
     INSERT INTO run_changes (
         run_id, source, base_commit, ref, head_commit, files, insertions, deletions, stat, problem, kept_in
     )
-    SELECT report.run_id, of_run.source, of_run.base_commit, ref, head_commit, coalesce(files, 0),
+    SELECT report.run_id, of_run.source, of_run.base_commit, of_run.ref, head_commit, coalesce(files, 0),
         coalesce(insertions, 0), coalesce(deletions, 0),
         coalesce(jsonb_path_query_array(stat, '$[0 to 499]'), '[]'), left(problem, 10000), kept_in
     FROM jsonb_to_recordset(p_reports) AS report (run_id uuid, change jsonb)
