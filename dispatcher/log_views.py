@@ -95,7 +95,9 @@ def remarks(state: LogState, stream: str, *, shown_by: str) -> Iterator[str]:
     ``shown_by`` is how the other stream is shown, in words such as "with --stderr".
     """
     printed, stored = state.printed(stream)
-    if not printed:
+    if not printed and stream in ("setup", "check"):
+        yield f"run {state.run_no} printed nothing in a {stream}"
+    elif not printed:
         other = "stdout" if stream == "stderr" else "stderr"
         much, _ = state.printed(other)
         yield f"run {state.run_no} printed nothing on {stream}" + (

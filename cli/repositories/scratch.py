@@ -54,28 +54,23 @@ class Scratch:
 
         The setup runs once; again before a check is believed to fail, since a change may need another one.
         """
-        is_fresh = False
         if commands.setup and commands.setup != self._set_up:
-            if failure := self._make_ready(commit, number, commands):
-                return failure
-            is_fresh = True
-        failure = self._check(commit, number, commands)
-        if failure and commands.setup and not is_fresh:
-            failure = self._make_ready(commit, number, commands) or self._check(commit, number, commands)
+            return self._set_up_and_check(commit, number, commands)
+        self._put(commit)
+        failure = self._run(commands.check, number, commands.check_timeout)
+        if failure and commands.setup:
+            return self._set_up_and_check(commit, number, commands)
         return failure
 
-    def _make_ready(self, commit: str, number: int, commands: Commands) -> Failure | None:
-        assert commands.setup is not None
+    def _set_up_and_check(self, commit: str, number: int, commands: Commands) -> Failure | None:
+        """Run both in a tree that is new but for what is ignored: what the setup made is there for the check."""
         self._set_up = None
         self._put(commit)
-        failure = self._run(commands.setup, number, commands.setup_timeout)
+        failure = self._run(commands.setup or "", number, commands.setup_timeout)
         if failure is None:
             self._set_up = commands.setup
+            failure = self._run(commands.check, number, commands.check_timeout)
         return failure
-
-    def _check(self, commit: str, number: int, commands: Commands) -> Failure | None:
-        self._put(commit)
-        return self._run(commands.check, number, commands.check_timeout)
 
     def _put(self, commit: str) -> None:
         """Make the tree that of a commit, whatever a command left there."""

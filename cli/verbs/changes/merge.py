@@ -59,7 +59,7 @@ def merge(
     from cli.verbs.changes.merging import Merging, Wanted
 
     with opened() as db:
-        rows = _in_order(changes_of(db, tasks), tasks)
+        rows = _in_order(changes_of(db, tasks), selector.tasks)
         repository = _target(rows)
         branch = Branch(repository, _ref(repository, into))
         untouched = f"nothing was merged, {branch.name} is as it was"
@@ -79,9 +79,9 @@ def merge(
     return _code(merged)
 
 
-def _in_order(rows: "Sequence[ChangeRow]", tasks: "Sequence[str]") -> "Sequence[ChangeRow]":
-    """Return the changes in the order of the tasks that were named; others are in that of their numbers."""
-    places = {task: place for place, task in enumerate(tasks)}
+def _in_order(rows: "Sequence[ChangeRow]", named: "Sequence[str]") -> "Sequence[ChangeRow]":
+    """Return the changes in the order in which their tasks were named; others follow in that of their numbers."""
+    places = {task: place for place, task in enumerate(named)}
     return sorted(rows, key=lambda row: places.get(str(row.number), len(places)))
 
 

@@ -32,6 +32,8 @@ class Recorder:
         prompt: str = "Make it better",
     ) -> str:
         """Return the number of a task whose agent did ``change`` to its tree, None for nothing."""
+        if verdict:
+            options = (*options, "--check", check)
         number = self.llmctl.submit("claude", prompt, "--repo", str(self.project.path), *options)
         [run] = self.dispatcher.start()
         recorded = self.project.record(int(number), change or (lambda _: None))

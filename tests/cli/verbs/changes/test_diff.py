@@ -68,7 +68,9 @@ def test_stat_of_many_tasks_is_a_table_with_totals(llmctl: Llmctl, record: Recor
 
 def test_json_has_every_field_and_the_files(llmctl: Llmctl, record: Recorder, project: Project) -> None:
     number = record(changed(l1="one"), verdict="passed", check="pytest -q")
-    [row] = llmctl("diff", number, "-o", "json").json()  # type: ignore[misc]
+    rows = llmctl("diff", number, "-o", "json").json()
+    assert isinstance(rows, list)
+    [row] = rows
     assert row["source"] == str(project.path)
     assert row["ref"] == f"refs/llmctl/{number}/1"
     assert row["stat"] == [{"path": "code", "insertions": 1, "deletions": 1}]
