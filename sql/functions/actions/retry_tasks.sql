@@ -12,6 +12,6 @@ AS $$
     UPDATE tasks SET status = 'queued', wait_reason = NULL, attempt = 0, next_attempt_at = clock(),
         scheduled_at = NULL, cancel_requested_at = NULL, error_class = NULL, error_message = NULL,
         started_at = NULL, finished_at = NULL, resumes = NULL, result = NULL, question = NULL, follow_up = NULL,
-        follow_up_told = false, setups_failed = 0, updated_at = clock()
+        follow_up_told = NULL, setups_failed = NULL, updated_at = clock()
     WHERE id = ANY(p_ids) AND status IN ('failed', 'canceled');
 $$;
