@@ -5,13 +5,15 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.repositories.checkouts import Repository
 from cli.repositories.user_git import UserGit, environment
+from dispatcher.errors import DispatchError
 from dispatcher.repositories.clones import Clone, make_clone
+from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.sources import Source
 
@@ -44,7 +46,10 @@ class Failure:
 class Scratch:
     """Trees of commits of a repository, whose objects it shares. What is ignored stays from one to the next."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, remarks: Sequence[str] = ()) -> None:
+        self.remarks = remarks
+        """What people should know, such as submodules that are not there."""
+
         self._work = work
         self._git = UserGit(work)
         self._set_up: str | None = None
@@ -129,10 +134,13 @@ def scratch_of(repository: Repository, commit: str) -> Iterator[Scratch]:
         common = _path_of(repository, "--git-common-dir")
         source = Source(repository.place, common, common / "objects", None)
         clone = Clone(Path(directory, "work"), Path(directory, "repository"), source, commit)
-        make_clone(clone, 0, Git())
+        try:
+            remarks = make_clone(clone, 0, Git())
+        except RepositoryError as error:
+            raise DispatchError(f"no tree for checks can be made in {directory}: {error}") from error
         # Large files that the repository has are not fetched again.
         UserGit(clone.work).run("config", "lfs.storage", str(common / "lfs"))
-        yield Scratch(clone.work)
+        yield Scratch(clone.work, remarks)
 
 
 def _path_of(repository: Repository, what: str) -> Path:

@@ -143,6 +143,8 @@ class Merging:
         if self._scratch is None:
             scratch = scratch_of(self._branch.repository, self._branch.begin)
             self._scratch = self._closing.enter_context(scratch)
+            for remark in self._scratch.remarks:
+                say(f"where checks run: {remark}")
         return self._scratch
 
 

@@ -208,7 +208,7 @@ class TestProof:
             repository = repository_at(place)
             assert repository is not None
             with scratch_of(repository, repository.head()) as scratch:
-                assert scratch.prove(repository.head(), 1, Commands("test -f code")) is None
+                assert scratch.prove(repository.head(), 1, Commands("test -f code && git log")) is None
 
     def test_the_repository_does_not_notice(self, project: Project) -> None:
         before = project.state()
