@@ -103,7 +103,7 @@ def stat_of(change: ChangeRow, width: int = 80) -> str:
     broad = min(max(map(len, names), default=0), max(20, width - 30))
     digits = max(map(len, numbers), default=0)
     most = max((_size(file) for file in stat), default=0)
-    room = max(10, min(_BAR, width - broad - digits - 5))
+    room = max(10, min(_BAR, width - broad - digits - 7))
     lines = [
         f" {_cut(name, broad):<{broad}} | {number:>{digits}} {_bar(file, most, room)}".rstrip()
         for name, number, file in zip(names, numbers, stat, strict=True)
