@@ -41,7 +41,7 @@ def _check(name: str, settings: Settings) -> Iterator[Finding]:
     base = resolve_base(source, None, git)
     require_writable(source)
     yield ok(subject, f"{source.path}: tasks begin at {base[:12]}")
-    config = SourceConfig.read(source, git)
+    config = SourceConfig.read(source, base, git)
     with tempfile.TemporaryDirectory(prefix="llmctl-check-") as directory:
         private, empty = Path(directory, "private"), Path(directory, "work")
         empty.mkdir()

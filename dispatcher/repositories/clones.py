@@ -105,7 +105,7 @@ def _clear(clone: Clone) -> None:
 def _build(clone: Clone, number: int, git: Git) -> Manifest:
     source = clone.source
     branch = f"llmctl/{number}"
-    config = SourceConfig.read(source, git)
+    config = SourceConfig.read(source, clone.base, git)
     clone.work.mkdir(mode=0o700)
     clone_files.make_private(clone.private, source, config.object_format, clone.base, git)
     repository = clone.work / ".git"

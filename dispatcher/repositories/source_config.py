@@ -25,9 +25,9 @@ class SourceConfig:
     submodules: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, source: Source, git: Git) -> "SourceConfig":
+    def read(cls, source: Source, base: str, git: Git) -> "SourceConfig":
         """Raises :class:`GitError` and OSError."""
-        object_format = git.run("rev-parse", "--show-object-format", git_dir=source.git_dir).decode().strip()
+        object_format = "sha1" if len(base) == 40 else "sha256"
         identity: dict[str, str] = {}
         submodules: dict[str, str] = {}
         hooks_path = promisor = None

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from dispatcher.host.host_trouble import tells_of_host_trouble, tells_of_no_room
 from dispatcher.run.output.masking import Masking
@@ -28,6 +29,7 @@ STOPPED: Mapping[StopReason, str] = {
     "output_too_large": "stopped because it printed more than ten times execution.max_log_bytes",
     "interrupted": "stopped because the dispatcher was told to stop at once",
     "lingering": "stopped because it did not end after its final event",
+    "question": "stopped because it asked something and went on without an answer",
 }
 
 
@@ -63,11 +65,12 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded;
     without a final event nobody knows whether its output is complete. A run that was stopped because it lived on after
-    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit.
+    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit, and a run
+    that was stopped for its question has it.
     """
     if reading.stop_reason == "lingering":
         return outcome
-    if reading.stop_reason == "throttled" and outcome.error_class == "limit":
+    if (reading.stop_reason, outcome.error_class) in (("throttled", "limit"), ("question", "question")):
         return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
@@ -100,6 +103,20 @@ def blame_room(outcome: Outcome, stderr: str, lacking: str | None) -> Outcome:
         return outcome
     what = lacking or "the agent found no room for a file"
     return replace(outcome, error_class="no_resources", error_message=f"{what}: {said}")
+
+
+def recorded(outcome: Outcome, change: Change, no_changes: Literal["succeed", "fail"] | None) -> Outcome:
+    """Return what a success comes to once what it changed is recorded, or could not be."""
+    if not outcome.succeeded:
+        return outcome
+    if change.ref is None or change.kept_in is not None:
+        kept = f"; the work is kept in {change.kept_in}" if change.kept_in is not None else ""
+        message = f"what the agent changed could not be recorded: {change.problem}{kept}"
+        return replace(outcome, error_class="not_recorded", error_message=message)
+    if no_changes == "fail" and change.head_commit == change.base_commit:
+        message = "the agent changed nothing in the repository"
+        return replace(outcome, error_class="no_changes", error_message=message)
+    return outcome
 
 
 def judged(outcome: Outcome, check: CommandResult) -> Outcome:
@@ -219,6 +236,7 @@ def report(
         retry_after_s=_limit_lasts(outcome) if retry_after_s is None else retry_after_s,
         auth_mode=auth_mode,
         output=output,
+        question=masked(outcome.question),
         change=change,
         commands=tuple(commands),
         follow_up=masked(follow_up),

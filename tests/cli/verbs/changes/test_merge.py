@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.verbs.changes.merging import message_of
 from tests.cli.conftest import Llmctl, one_postgres
 from tests.cli.repositories.projects import Project, lines
 from tests.cli.verbs.changes.conftest import RED, Recorder, changed
@@ -169,13 +168,3 @@ def test_tasks_of_several_repositories_need_one_to_be_chosen(
     done = llmctl("merge", number)
     assert done.code == 0, done  # outside of any checkout, the repository of the tasks is meant
     assert (record.project.path / "code").read_text() == lines(l1="one")
-
-
-def test_a_message_has_one_line_of_a_prompt_and_nothing_that_a_terminal_obeys() -> None:
-    class Told:
-        number, name, prompt = 12, "a\x1b[31mb\nc", "\n\nfirst  line\x07\nsecond"
-
-    assert message_of(Told()) == "Task 12: ab c\n\nfirst line\n\nLlmctl-Task: 12\n"  # type: ignore[arg-type]
-    Told.name = ""
-    Told.prompt = "x" * 200
-    assert message_of(Told()).splitlines()[0] == f"Task 12: {'x' * 62}…"  # type: ignore[arg-type]

@@ -3,11 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cli.show.changes import change_of
-from cli.show.tables import table
-from cli.show.task_tables import TASKS
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
-from tests.cli.live.rows import task
 from tests.cli.repositories.projects import Project
 from tests.cli.verbs.changes.conftest import RED, Recorder, changed
 
@@ -25,19 +21,6 @@ def test_ls_has_a_column_for_changes_and_verdicts_only_if_there_is_one(
     assert "CHANGE" in shown
     assert "+1 -1 ✓" in shown
     assert "+1 -1 ✗ check" in shown
-
-
-def test_a_change_makes_way_before_names_are_cut() -> None:
-    one = task(
-        status="succeeded", name="rename the module of orders", changed_files=1, insertions=1204, deletions=88,
-        check_verdict="passed", elapsed_s=100.0, group_name="claude-main", tokens=12_000,
-    )  # fmt: skip
-    assert change_of(one) == "+1,204 -88 ✓"
-    wide = [line.plain for line in table([one], TASKS, 120)]
-    assert "+1,204 -88 ✓" in wide[1]
-    narrow = [line.plain for line in table([one], TASKS, 80)]
-    assert "CHANGE" not in narrow[0]
-    assert "rename the module of orders" in narrow[1]
 
 
 def test_show_tells_the_change_the_verdict_and_how_to_go_on(
