@@ -16,8 +16,9 @@ def facts_of_change(task: Task) -> Iterator[tuple[str, str | None]]:
     """Yield titles and values: where the task works, what its last run left there, how it was checked, what to type."""
     if task.source is not None and task.source != task.repository:
         yield "source", task.source
-    yield "base", task.base_commit and task.base_commit[:12]
     run = _last_with_change(task)
+    base = task.base_commit or (run and run.change and run.change.base_commit)
+    yield "base", base and base[:12]
     if run is not None and run.change is not None:
         yield "change", _words(run.change)
         if run.change.problem:

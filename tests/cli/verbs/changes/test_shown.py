@@ -13,7 +13,7 @@ pytestmark = one_postgres
 def test_ls_has_a_column_for_changes_and_verdicts_only_if_there_is_one(
     llmctl: Llmctl, record: Recorder
 ) -> None:
-    llmctl.submit("codex", "x")
+    llmctl.submit("codex", "x", "--hold")
     assert "CHANGE" not in llmctl.ok("ls")
     record(changed(l1="one"), verdict="passed")
     record(changed(l2="two"), "--retries", "0", verdict="failed", ends=RED)
@@ -61,7 +61,7 @@ def test_logs_of_a_check_and_a_setup(llmctl: Llmctl, dispatcher: PlayedDispatche
 
 
 def test_the_shell_offers_tasks_with_changes(llmctl: Llmctl, record: Recorder) -> None:
-    llmctl.submit("codex", "x")
+    llmctl.submit("codex", "x", "--hold")
     number = record(changed(l1="one"), "--name", "first")
     for verb in ("diff", "apply", "branch", "merge", "push"):
         offered = llmctl(verb, "", _LLMCTL_COMPLETE="zsh").out.splitlines()
