@@ -17,7 +17,9 @@ def facts_of_change(task: Task) -> Iterator[tuple[str, str | None]]:
     if task.source is not None and task.source != task.repository:
         yield "source", task.source
     run = _last_with_change(task)
-    base = task.base_commit or (run and run.change and run.change.base_commit)
+    base = task.base_commit
+    if base is None and run is not None and run.change is not None:
+        base = run.change.base_commit
     yield "base", base and base[:12]
     if run is not None and run.change is not None:
         yield "change", _words(run.change)
