@@ -57,7 +57,7 @@ def test_logs_of_a_check_and_a_setup(llmctl: Llmctl, dispatcher: PlayedDispatche
     assert (refused.code, "give one of them" in refused.err) == (2, True)
     without = llmctl.submit("claude", "x")
     dispatcher.run(final_text="done")
-    assert llmctl("logs", without, "--check").err == "run 1 printed nothing in a check\n"
+    assert llmctl("logs", without, "--check").err == "the check of run 1 printed nothing\n"
 
 
 def test_the_shell_offers_tasks_with_changes(llmctl: Llmctl, record: Recorder) -> None:
