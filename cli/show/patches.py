@@ -7,7 +7,7 @@ import typer
 
 from dispatcher.terminal import visible
 
-_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d{1,18}))? \+\d+(?:,(\d{1,18}))? @@")
 _MOST = 20_000
 """Bytes of a line that are shown: one of a million characters would hide the rest of the patch."""
 
