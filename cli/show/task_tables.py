@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cli.show.changes import change_of, change_style
+from cli.show.people import decisions
 from cli.show.tables import Column, table
 from cli.show.task_change import facts_of_change, failed_output
 from cli.show.text import first_lines
@@ -22,6 +23,8 @@ STYLES = {
     "scheduled": "blue",
     "dependency": "blue",
     "held": "blue",
+    "question": "bold yellow",
+    "approval": "bold yellow",
     "retry": "yellow",
     "limit": "magenta",
     "budget": "magenta",
@@ -163,6 +166,7 @@ def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
     broad = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title:<{broad}}  {one_line(text)}" for title, text in facts)]
     parts.append("prompt:\n" + _indented(first_lines(task.prompt, _PROMPT_LINES)))
+    parts.extend(f"{title}:\n{_indented(text)}" for title, text in decisions.parts(task))
     if task.runs:
         title = "runs"
         if (earlier := task.run_count - len(task.runs)) > 0:
