@@ -192,10 +192,10 @@ class _Recording:
                 lambda: work_trees.track_as_agent(shop, root, index, base, known, trees),
             )
         tree = self._tree(root, index)
-        whole = self._copied(agent, tips, staged, base)
+        whole = self._copied(agent, tips, None if staged == tree else staged, base)
         head = tips.head if tips.head in whole else base
         if staged in whole:
-            head = self._commit("Index", staged, head, unless=tree)
+            head = self._commit("Index", staged, head)
         head = self._commit("Files", tree, head)
         return _Chain(head, tree, {name: oid for name, oid in tips.others.items() if oid in whole})
 
@@ -209,7 +209,7 @@ class _Recording:
                 f"a repository of {agent.size / 2**20:,.0f} MiB was cloned into the tree: only its files are recorded"
             )
             return set()
-        known = {base} if base is not None else set()
+        known = {base, self.shop.line("rev-parse", f"{base}^{{tree}}")} if base is not None else set()
         wanted = {tip for tip in (tips.head, staged, *tips.others.values()) if tip is not None} - known
         return agent_git.copy_history(self.shop, agent, sorted(wanted), base) | known
 
