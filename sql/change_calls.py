@@ -1,13 +1,50 @@
-"""The SQL functions about what tasks changed, one Python function for each; see :mod:`sql.calls`."""
+"""The SQL functions about what tasks changed and what people decide of it; see :mod:`sql.calls`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sql.call import Call, as_array, given, many
+from sql.call import NOTHING, Call, as_array, as_json, given, many
 from sql.calls import LARGEST_TEXT
-from sql.change_rows import ChangeRow
+from sql.change_rows import ChangeRow, InboxRow
+from sql.rows import Submitted
+from sql.selection import Selection
 
 
 def list_changes(tasks: Sequence[str], *, with_stat: bool | None = None) -> Call[list[ChangeRow]]:
     """Return the newest change of each task, lowest number first; unless told otherwise with its first files."""
     arguments = {"tasks": as_array(tasks), **given(with_stat=with_stat)}
     return Call("list_changes", arguments, many(ChangeRow), result_size=LARGEST_TEXT)
+
+
+def inbox(select: Selection | None = None) -> Call[list[InboxRow]]:
+    """List what waits for a person: of all tasks and worker groups, or only the tasks of a selection."""
+    return Call("inbox", given(select=None if select is None else as_json(select)), many(InboxRow))
+
+
+def answer_task(task: str, answer: str) -> Call[None]:
+    """Answer the question of a task's agent, which then goes on."""
+    return Call("answer_task", {"task": task, "answer": answer}, NOTHING)
+
+
+def approve_task(task: str, message: str | None = None) -> Call[None]:
+    """Approve of the result of a task, which then has succeeded."""
+    return Call("approve_task", {"task": task, **given(message=message)}, NOTHING)
+
+
+def deny_task(task: str, message: str | None = None) -> Call[None]:
+    """Deny the result of a task, which then has failed."""
+    return Call("deny_task", {"task": task, **given(message=message)}, NOTHING)
+
+
+def submit_tries(
+    task: Mapping[str, object],
+    variants: Sequence[Mapping[str, object]],
+    pick: str | None = None,
+    judge: Mapping[str, object] | None = None,
+) -> Call[list[Submitted]]:
+    """Queue several tries at a task, each with the tool, model and account of its variant; the judge comes last.
+
+    ``pick`` is first-green or judge; ``judge`` describes the task that chooses, where it is not the usual one.
+    """
+    arguments = {"task": as_json(task), "variants": as_json(variants)}
+    more = given(pick=pick, judge=None if judge is None else as_json(judge))
+    return Call("submit_tries", arguments | more, many(Submitted))

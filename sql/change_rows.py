@@ -1,6 +1,8 @@
-"""What a run made of a repository, and how the commands before and after its agent ended."""
+"""What a run made of a repository, how the commands beside its agent ended, and what people decided of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
@@ -75,3 +77,59 @@ class ChangeRow(Struct, frozen=True, kw_only=True):
     check_timeout_s: int | None
     check_verdict: Verdict | None
     approval: Approval | None
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What somebody decided of a task: ``decision`` is answered, approved, denied or picked.
+
+    ``decided_by`` is a token, a role, the task that judged or the rule that picked. ``run_no`` is the run that
+    asked, or whose result it is about.
+    """
+
+    decision: str
+    decided_by: str
+    decided_at: datetime
+    run_no: int | None
+    question: str | None
+    message: str | None
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    """One of several tries at a task. ``cost_usd`` is the sum of its runs."""
+
+    number: int
+    tool: str
+    model: str | None
+    account: str | None
+    status: str
+    wait_reason: str | None
+    cost_usd: Decimal | None
+
+
+class TrySet(Struct, frozen=True, kw_only=True):
+    """Several tries at one task. ``pick`` is first-green or judge; ``picked`` is the one that was picked, if any.
+
+    ``cost_usd`` is the sum of all, with the judge.
+    """
+
+    pick: str
+    judge: int | None
+    picked: int | None
+    cost_usd: Decimal | None
+    tries: Sequence[Try]
+
+
+class InboxRow(Struct, frozen=True):
+    """One row of inbox(): something that waits for a person.
+
+    It is about a task (``number``, with its ``name``) or a worker group (``group_name``, with the name of its tool).
+    ``verbs`` are the commands that resolve it; TEXT and USD in them stand for what a person has to say.
+    """
+
+    kind: str
+    number: int | None
+    group_name: str | None
+    name: str | None
+    what: str
+    since: datetime
+    verbs: Sequence[str]

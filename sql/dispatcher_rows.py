@@ -147,7 +147,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     ago_s: float = 0.0
 
 
-Stream = Literal["stdout", "stderr"]
+Stream = Literal["stdout", "stderr", "setup", "check"]
 
 
 class OutputChunk(msgspec.Struct, frozen=True, kw_only=True):

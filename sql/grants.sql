@@ -13,13 +13,14 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
-            "act_as", "capped_tools", "count_tasks", "facets", "find_token", "known_values", "list_active",
+            "act_as", "capped_tools", "count_tasks", "facets", "find_token", "inbox", "known_values", "list_active",
             "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page", "list_runs",
-            "list_tasks", "log_state", "metrics", "read_file", "read_output", "read_results", "schema_version", "show_task", "stats",
-            "task_numbers", "task_states", "why_waiting"
+            "list_tasks", "log_state", "metrics", "read_file", "read_output", "read_results", "schema_version",
+            "show_task", "stats", "task_numbers", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
-            "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks"
+            "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "reply_task",
+            "retry_task", "submit_task", "submit_tasks", "submit_tries"
         ]},
         {"to": ["reader", "operator", "dispatcher", "admin"], "functions": [
             "check_counters", "check_tallies", "database_id", "unserved_tasks"

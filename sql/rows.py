@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from sql.change_rows import Change, CommandResult, Verdict
+from sql.change_rows import Change, CommandResult, Decision, TrySet, Verdict
 
 
 class Submitted(Struct, frozen=True):
@@ -117,6 +117,7 @@ class TaskState(Struct, frozen=True):
     id: UUID
     status: str
     error_message: str | None
+    wait_reason: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -248,6 +249,10 @@ class Task(Struct, frozen=True):
     output_files: Sequence[str]
     runs: Sequence[RunRow]
     files: Sequence[FileRow]
+    decisions: Sequence[Decision] = ()
+    """What people decided of it, the first one first."""
+    tries: TrySet | None = None
+    """The tries beside it, if it is one of several or their judge."""
     run_count: int = 0
     """How many runs there were; ``runs`` holds the last ones."""
 

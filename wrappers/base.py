@@ -24,7 +24,8 @@ class Request:
     ``run_id`` is a uuid that no other run has; CLIs that accept a session id from the caller get it.
     ``resume`` is the id of the session to continue. ``prompt_file`` and ``config_home`` are absolute paths.
     ``fallback_model`` is used when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
-    ends a run that costs more, where the CLI counts that.
+    ends a run that costs more, where the CLI counts that. ``is_clone`` says that the work directory is a clone of a
+    repository: what its files tell the CLI itself must not count, see :attr:`Wrapper.steering_clones`.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Request:
     config_home: str | None = None
     fallback_model: str | None = None
     budget_usd: float | None = None
+    is_clone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,12 @@ class Waits:
     worked: bool
 
 
-Event = Activity | Said | SessionStarted | Finished | Waits
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The agent asked its user something, and the CLI goes on without an answer: what follows is made up."""
+
+
+Event = Activity | Said | SessionStarted | Finished | Waits | Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +130,8 @@ class Outcome:
     ``denials`` names what the agent tried to do and was not allowed to, also in runs that succeeded.
     ``limit_resets_at`` (seconds since the epoch) or ``limit_lasts_s`` (seconds from the end of the run) comes with the
     class ``limit``, where the CLI reports it.
+    ``question`` comes with the class ``question``: what the agent asked, and what to choose from, for people; at most
+    4,000 characters.
     All texts are valid UTF-8 without NUL, so that a database takes them.
     """
 
@@ -135,6 +144,7 @@ class Outcome:
     error_message: str | None = None
     limit_resets_at: float | None = None
     limit_lasts_s: float | None = None
+    question: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -274,7 +284,8 @@ class Wrapper:
 
     What a task may give to it: ``steering_files`` in a work directory tell the CLI itself what to do, such as which
     service and key to use, and what to run. A name that ends with a slash means a directory anywhere, any other name
-    a file at the top.
+    a file at the top. ``steering_clones`` names those of them at the top of a repository from which ``arguments``
+    cannot keep the CLI: it does not start there.
 
     What `dispatcher check` looks at: ``versions``, ``login`` and ``sandbox``. ``advice`` finds what is wrong with the
     settings of a config home. ``env_files`` hold variables that the CLI reads by itself: it takes the first of them
@@ -297,6 +308,7 @@ class Wrapper:
     takes_fallback_model: bool = False
     longest_prompt: PromptLimit | None = None
     steering_files: Sequence[str] = ()
+    steering_clones: Sequence[str] = ()
 
     versions: Versions | None = None
     login: Login | None = None

@@ -26,6 +26,7 @@ PREDICATES = {
     "invalid_request": "had its request refused, and would have it refused again: change the task or its model",
     "permission_denied": "was not allowed to do what it wanted to do: give the task a wider permission profile",
     "empty_result": "ended without an answer",
+    "question": "asks something and waits for the answer: type `llmctl answer`",
 }
 
 NO_SESSION = "no longer knows the session that it was to continue: submit a new task instead"

@@ -18,6 +18,7 @@ from dispatcher.checks.finding import Finding, has_problem, ok, problem
 from dispatcher.checks.groups import Group, groups_of, reopen_here, served_here
 from dispatcher.checks.logins import check_logins
 from dispatcher.checks.machine import check_machine
+from dispatcher.checks.repositories import check_repositories
 from dispatcher.checks.tools import check_tools
 from dispatcher.checks.work import check_groups_of_file, check_work
 from dispatcher.checks.work_directory import SUBJECT, check_work_directory
@@ -64,6 +65,7 @@ def check(settings: Settings) -> list[Finding]:
     findings += _findings_of(lambda: check_tools(wrappers, here), "tools")
     findings += _findings_of(lambda: check_logins(wrappers, here), "groups")
     findings += _findings_of(lambda: check_env_files(wrappers, here, root), "groups")
+    findings += _findings_of(lambda: check_repositories(settings), "repositories")
     findings += _findings_of(lambda: check_machine(wrappers, here), "machine")
     return findings
 

@@ -14,12 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from dispatcher.repositories.git import Git
+from dispatcher.repositories import clone_files, remarks
+from dispatcher.repositories.failures import RepositoryError
+from dispatcher.repositories.git import Git, GitError
+from dispatcher.repositories.source_config import SourceConfig
 from dispatcher.repositories.sources import Source
 
 MANIFEST = "clone.json"
 CHECKOUT_SECONDS = 3600.0
 _DRAFT = ".clone-"
+_ASIDE = "aside-"
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def read_clone(work: Path, private: Path) -> Clone | None:
     """Return the clone that an earlier run or dispatcher made; None if there is none, or a half made one.
 
-    Its source has no settings. Raises OSError.
+    An agent may have deleted ``work``. The source has no settings. Raises OSError.
     """
     found = _read(private)
-    if found is None or not work.is_dir():
+    if found is None:
         return None
     source = Source(Path(found.path), Path(found.git_dir), Path(found.objects), None)
     return Clone(work, private, source, found.base)
@@ -58,20 +62,24 @@ def read_clone(work: Path, private: Path) -> Clone | None:
 def make_clone(clone: Clone, number: int, git: Git) -> Sequence[str]:
     """Make the clone of a task, and return remarks for people, such as submodules that are not there.
 
-    A clone that is there already stays; a half made one is thrown away. Raises :class:`RepositoryError` and OSError.
+    Its branch is ``llmctl/<number>``. A clone that is there already stays; a half made one is thrown away. The parent
+    of ``work`` and ``private`` must exist. Raises :class:`RepositoryError` and OSError.
     """
     found = _read(clone.private)
-    if found is not None and clone.work.is_dir():
+    if found is not None:
         return found.remarks
     _clear(clone)
+    # A git that outlived a killed dispatcher goes on writing: into its own draft.
     draft = clone.private.parent / f"{_DRAFT}{uuid.uuid4().hex[:12]}"
     draft.mkdir(mode=0o700)
     try:
         built = Clone(draft / "work", draft / "private", clone.source, clone.base)
         manifest = _build(built, number, git)
-        (built.private / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+        _write_durably(built.private / MANIFEST, msgspec.json.encode(manifest))
+        # In this order: with a manifest and without files, all files would count as deleted.
         built.work.rename(clone.work)
         built.private.rename(clone.private)
+        _sync(clone.private.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return manifest.remarks
@@ -85,44 +93,28 @@ def _read(private: Path) -> Manifest | None:
 
 
 def _clear(clone: Clone) -> None:
-    """Remove what a killed dispatcher left of a clone. A git that still runs works in a draft of its own."""
-    leftovers = [*clone.private.parent.glob(f"{_DRAFT}*"), clone.work, clone.private]
-    for leftover in leftovers:
-        if leftover.exists():
-            shutil.rmtree(leftover)
+    """Make room where a killed dispatcher left a part of a clone. Raises OSError."""
+    for leftover in clone.private.parent.glob(f"{_DRAFT}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    if clone.private.exists():
+        shutil.rmtree(clone.private)
+    if clone.work.is_dir() and any(clone.work.iterdir()):
+        clone.work.rename(clone.work.with_name(f"{_ASIDE}{uuid.uuid4().hex[:12]}"))
 
 
 def _build(clone: Clone, number: int, git: Git) -> Manifest:
     source = clone.source
     branch = f"llmctl/{number}"
+    config = SourceConfig.read(source, clone.base, git)
     clone.work.mkdir(mode=0o700)
-    object_format = git.run("rev-parse", "--show-object-format", git_dir=source.git_dir).decode().strip()
-    git.run(
-        "init",
-        "--quiet",
-        "--bare",
-        "--template=",
-        f"--object-format={object_format}",
-        f"--initial-branch={branch}",
-        str(clone.private),
-    )
-    info = clone.private / "objects" / "info"
-    info.mkdir(exist_ok=True)
-    (info / "alternates").write_bytes(os.fsencode(source.objects) + b"\n")
+    clone_files.make_private(clone.private, source, config.object_format, clone.base, git)
     repository = clone.work / ".git"
     shutil.copytree(clone.private, repository)
-    _write_config(clone, object_format)
-    _write_refs(clone, branch, git)
-    git.run(
-        "read-tree",
-        "--reset",
-        "-u",
-        clone.base,
-        git_dir=clone.private,
-        work_tree=clone.work,
-        index=clone.private / "index",
-        timeout=CHECKOUT_SECONDS,
-    )
+    (repository / "config").write_bytes(clone_files.configuration(config))
+    has_replaced = clone_files.write_refs(repository, source, branch, clone.base, git)
+    if source.settings is not None and source.settings.hooks:
+        clone_files.copy_hooks(repository, source, config)
+    _check_out(clone, config, git)
     shutil.copyfile(clone.private / "index", repository / "index")
     return Manifest(
         number=number,
@@ -130,35 +122,55 @@ def _build(clone: Clone, number: int, git: Git) -> Manifest:
         path=str(source.path),
         git_dir=str(source.git_dir),
         objects=str(source.objects),
+        remarks=tuple(
+            map(str, remarks.about(clone.private, clone.work, source, clone.base, has_replaced, git))
+        ),
     )
 
 
-def _write_config(clone: Clone, object_format: str) -> None:
-    is_sha1 = object_format == "sha1"
-    lines = ["[core]", f"\trepositoryformatversion = {0 if is_sha1 else 1}", "\tfilemode = true"]
-    lines += ["\tbare = false", "\tlogallrefupdates = true"]
-    if not is_sha1:
-        lines += ["[extensions]", f"\tobjectformat = {object_format}"]
-    lines += ["[user]", "\tname = agent", "\temail = agent@localhost"]
-    (clone.work / ".git" / "config").write_text("\n".join(lines) + "\n")
+def _check_out(clone: Clone, config: SourceConfig, git: Git) -> None:
+    """Write the files of the base.
+
+    One worker is the fastest: 0.53 s for 10,000 files of 20 kB on two cores, with two 0.51 s, with four 0.67 s, and 16
+    clones at once have no core to spare (git 2.47).
+    """
+    try:
+        git.run(
+            "read-tree", "--reset", "-u", clone.base,
+            git_dir=clone.private, work_tree=clone.work, index=clone.private / "index", timeout=CHECKOUT_SECONDS,
+        )  # fmt: skip
+    except GitError as error:
+        if error.error_class == "no_resources":
+            raise
+        path = clone.source.path
+        if config.promisor is not None:
+            message = lacks_files(clone.source, clone.base, config.promisor)
+        else:
+            message = (
+                f"{path} cannot be checked out at {clone.base[:12]}: {error}; `git -C {path} fsck` shows more"
+            )
+        raise RepositoryError("invalid_request", message) from error
 
 
-def _write_refs(clone: Clone, branch: str, git: Git) -> None:
-    listed = git.run(
-        "for-each-ref",
-        "--format=%(objectname) %(refname)",
-        "refs/heads",
-        "refs/tags",
-        git_dir=clone.source.git_dir,
+def lacks_files(source: Source, base: str, promisor: str) -> str:
+    """Return the sentence about a partial clone that was never checked out at the base."""
+    path = source.path
+    return (
+        f"{path} is a partial clone, and files of {base[:12]} are not there: "
+        f"`git -C {path} fetch --refetch --no-filter {promisor}` gets all of them"
     )
-    refs = []
-    for line in listed.splitlines():
-        commit, _, name = line.partition(b" ")
-        refs.append((name.replace(b"refs/heads/", b"refs/remotes/origin/", 1), commit))
-    content = b"# pack-refs with: sorted\n" + b"".join(b"%b %b\n" % (c, n) for n, c in sorted(refs))
-    repository = clone.work / ".git"
-    (repository / "packed-refs").write_bytes(content)
-    head = repository / "refs" / "heads" / branch
-    head.parent.mkdir(parents=True, exist_ok=True)
-    head.write_text(f"{clone.base}\n")
-    (repository / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+
+
+def _write_durably(file: Path, content: bytes) -> None:
+    with file.open("xb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,6 +5,7 @@ of users or of this host, no hooks, no transport and no program that a repositor
 variable or by an option of the command line, which no repository overrides, is switched off for each call.
 """
 
+import errno
 import functools
 import os
 import re
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.host.host_trouble import HOST_TROUBLE, tells_of_host_trouble
+from dispatcher.host.host_trouble import HOST_TROUBLE, lacks_room, tells_of_host_trouble
 from dispatcher.repositories.failures import RepositoryError
 
 OLDEST = (2, 38)
@@ -27,6 +28,7 @@ NOWHERE = "/nonexistent"
 """A home directory without files: `~` in the configuration of a repository needs one, otherwise git refuses it."""
 
 _MOST_STDERR = 2000
+_UNWRITTEN = re.compile(r"(unable to|couldn't|could not|cannot|failed to) (write|flush|fsync)")
 _OPTIONS = tuple(
     part
     for setting in (
@@ -69,10 +71,16 @@ _ENVIRONMENT = {
 class GitError(RepositoryError):
     """Git failed. A full disk, or a process that was killed, is trouble of this host, and uses up no attempt."""
 
-    def __init__(self, arguments: Sequence[str], exit_code: int, stderr: str) -> None:
+    def __init__(
+        self, arguments: Sequence[str], exit_code: int, stderr: str, places: Sequence[Path] = ()
+    ) -> None:
+        """``places`` are directories that it may have written to."""
         how = f"failed with exit code {exit_code}" if exit_code >= 0 else f"was killed by signal {-exit_code}"
-        is_trouble = exit_code < 0 or tells_of_host_trouble(stderr)
         words = f": {_words(stderr)}" if stderr else ""
+        full = lacks_room(places)
+        if full is not None:
+            words += f"; {full}: free some space"
+        is_trouble = exit_code < 0 or full is not None or _tells_of_host_trouble(stderr)
         super().__init__(
             "no_resources" if is_trouble else "spawn_failed", f"git {_command(arguments)} {how}{words}"
         )
@@ -126,7 +134,10 @@ class Git:
         env |= {name: str(place) for name, place in places.items() if place is not None}
         if alternates:
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(_quoted, alternates))
-        return self._run([program, *_OPTIONS, *arguments], arguments, env, work_tree, stdin, timeout)
+        written = [
+            place.parent if place == index else place for place in places.values() if place is not None
+        ]
+        return self._run([program, *_OPTIONS, *arguments], arguments, env, work_tree, stdin, timeout, written)
 
     def stop(self) -> None:
         """Kill the process at work, from any thread. Every later call raises :class:`GitStoppedError`."""
@@ -143,6 +154,7 @@ class Git:
         directory: Path | None,
         stdin: bytes | BinaryIO,
         timeout: float,
+        places: Sequence[Path],
     ) -> bytes:
         with _Stderr() as stderr:
             with self._lock:
@@ -175,7 +187,7 @@ class Git:
         if self._stopped:
             raise GitStoppedError
         if process.returncode != 0:
-            raise GitError(arguments, process.returncode, stderr.text())
+            raise GitError(arguments, process.returncode, stderr.text(), places)
         return output
 
 
@@ -224,13 +236,13 @@ def program_of_git() -> str:
         raise RepositoryError(
             "no_resources",
             "git is not on the PATH of the dispatcher: install it (apt install git), version "
-            f"{_dotted(OLDEST)} or newer",
+            f"{dotted(OLDEST)} or newer",
         )
     version = version_of_git(program)
     if version < OLDEST:
         raise RepositoryError(
             "no_resources",
-            f"{program} is git {_dotted(version)}, and repositories need {_dotted(OLDEST)} or newer: upgrade git",
+            f"{program} is git {dotted(version)}, and repositories need {dotted(OLDEST)} or newer: upgrade git",
         )
     return program
 
@@ -295,6 +307,13 @@ def _command(arguments: Sequence[str]) -> str:
     return ""
 
 
+def _tells_of_host_trouble(stderr: str) -> bool:
+    """Return whether it is the host's fault. What git could not write without a reason of its own, found no room."""
+    if tells_of_host_trouble(stderr):
+        return True
+    return _UNWRITTEN.search(stderr) is not None and os.strerror(errno.EACCES) not in stderr
+
+
 def _words(stderr: str) -> str:
     """Return the line that says what is wrong, for a sentence."""
     lines = [line for line in stderr.splitlines() if line.strip()]
@@ -302,5 +321,5 @@ def _words(stderr: str) -> str:
     return first.partition(": ")[2] if first.startswith(("fatal:", "error:")) else first
 
 
-def _dotted(version: tuple[int, int]) -> str:
+def dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"

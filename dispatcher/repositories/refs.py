@@ -1,6 +1,7 @@
 """Our refs in a source: what keeps the base and the result of a run, and what people find them by."""
 
 import os
+from pathlib import Path
 
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git, GitError
@@ -47,9 +48,10 @@ def commit_at(source: Source, ref: str, git: Git) -> str | None:
 
 def require_writable(source: Source) -> None:
     """Raise :class:`RepositoryError` for a source in which no result could be stored."""
-    for place in (source.git_dir, source.objects):
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise _read_only(source)
+    refs = source.git_dir / "refs"
+    for place in (source.git_dir, source.objects, refs, refs / "llmctl"):
+        if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+            raise _read_only(source, place)
 
 
 def _creation(name: str, commit: str) -> bytes:
@@ -58,16 +60,16 @@ def _creation(name: str, commit: str) -> bytes:
 
 def _cannot_pin(source: Source, name: str, error: GitError) -> RepositoryError:
     if any(words in error.stderr for words in ("Permission denied", "Read-only file system")):
-        return _read_only(source)
+        return _read_only(source, source.git_dir)
     if error.error_class == "no_resources":
         return error
     return RepositoryError("invalid_request", f"{source.path} does not take the ref {name}: {error}")
 
 
-def _read_only(source: Source) -> RepositoryError:
+def _read_only(source: Source, place: Path) -> RepositoryError:
     return RepositoryError(
         "permission_denied",
-        f"the dispatcher cannot write to {source.git_dir}, where the result is stored as a ref: "
+        f"the dispatcher cannot write to {place}, and the result of the task is stored in {source.path}: "
         "make it writable for the dispatcher's user, or name a clone of it",
     )
 

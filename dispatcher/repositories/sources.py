@@ -59,19 +59,19 @@ def resolve_base(source: Source, ref: str | None, git: Git) -> str:
     except GitError as error:
         if error.error_class == "no_resources":
             raise
-        if chosen == "HEAD" or not git.run("-C", str(source.path), "rev-list", "--all", "-n1"):
-            raise RepositoryError(
-                "invalid_request",
-                f"{source.path} has no commit yet: commit something first"
-                if not git.run("-C", str(source.path), "rev-list", "--all", "-n1")
-                else f"HEAD of {source.path} is a branch without a commit: name another one with --ref",
-            ) from error
-        raise RepositoryError(
-            "invalid_request",
-            f"{source.path} has no branch, tag or commit {chosen!r}: "
-            f"`git -C {source.path} branch --all` and `git tag` list what there is",
-        ) from error
+        raise RepositoryError("invalid_request", _why_no_base(source, chosen, git)) from error
     return found.decode().strip()
+
+
+def _why_no_base(source: Source, ref: str, git: Git) -> str:
+    if not git.run("-C", str(source.path), "rev-list", "--all", "-n1"):
+        return f"{source.path} has no commit yet: commit something first"
+    if ref == "HEAD":
+        return f"HEAD of {source.path} is a branch without a commit: name another one with --ref"
+    return (
+        f"{source.path} has no branch, tag or commit {ref!r}: "
+        f"`git -C {source.path} branch --all` and `git tag` list what there is"
+    )
 
 
 def _named(name: str, settings: Settings) -> RepositorySettings:
@@ -144,7 +144,7 @@ def _places(path: str, git: Git) -> tuple[str, str]:
         if "not a git repository" in error.stderr:
             message = f"{path} is not a git repository: `git init` makes one, or name another directory"
         else:
-            message = f"git cannot use the repository {path}: {error}"
+            message = f"git cannot use the repository {path} ({error}): `git -C {path} status` shows more"
         raise RepositoryError("invalid_request", message) from error
     return top, os.path.realpath(common)
 

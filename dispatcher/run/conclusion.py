@@ -12,6 +12,7 @@ from dispatcher.host.host_trouble import tells_of_host_trouble, tells_of_no_room
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.process.launch import SHELL_NAME
 from dispatcher.workspaces.run_record import Reading, StopReason
+from sql.change_rows import Change, CommandKind, CommandResult
 from sql.dispatcher_rows import Output, Report
 from wrappers.base import AuthMode, Outcome
 from wrappers.text import storable
@@ -27,6 +28,7 @@ STOPPED: Mapping[StopReason, str] = {
     "output_too_large": "stopped because it printed more than ten times execution.max_log_bytes",
     "interrupted": "stopped because the dispatcher was told to stop at once",
     "lingering": "stopped because it did not end after its final event",
+    "question": "stopped because it asked something and went on without an answer",
 }
 
 
@@ -38,8 +40,10 @@ UNEXPLAINED = frozenset({"agent_error", "empty_result", "output_missing"})
 LAST_WORDS = 2000
 """Characters of stderr in which a program says why it ends."""
 
-CUT_SHORT = frozenset({"limit", "throttled", "auth", "no_credit", "unusable_here", "interrupted"})
-"""Errors of agents that use up no attempt: the next run of the task continues the session."""
+CUT_SHORT = frozenset(
+    {"limit", "throttled", "auth", "no_credit", "unusable_here", "interrupted", "check_failed", "question"}
+)
+"""Errors of agents after which the next run of the task continues the session."""
 
 MOST_TOKENS = 10**15
 """A larger count is a mistake. The sum of two must fit into a bigint, or the database refuses the whole report."""
@@ -47,6 +51,10 @@ MOST_USD = 1e9
 LONGEST_RUN = 10 * 365 * 86400.0
 LONGEST_SESSION = 1000
 """Characters of a session's id; it becomes an argument of its CLI."""
+
+LONGEST_COMMAND = 80
+LONGEST_SENTENCE = 300
+"""Characters of a command, and of what it printed last, that are shown in a sentence."""
 
 _NO_SECRETS = Masking(())
 
@@ -56,11 +64,12 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded;
     without a final event nobody knows whether its output is complete. A run that was stopped because it lived on after
-    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit.
+    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit, and a run
+    that was stopped for its question has it.
     """
     if reading.stop_reason == "lingering":
         return outcome
-    if reading.stop_reason == "throttled" and outcome.error_class == "limit":
+    if (reading.stop_reason, outcome.error_class) in (("throttled", "limit"), ("question", "question")):
         return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]
@@ -93,6 +102,48 @@ def blame_room(outcome: Outcome, stderr: str, lacking: str | None) -> Outcome:
         return outcome
     what = lacking or "the agent found no room for a file"
     return replace(outcome, error_class="no_resources", error_message=f"{what}: {said}")
+
+
+def judged(outcome: Outcome, check: CommandResult) -> Outcome:
+    """Return what a success comes to once its check has ended."""
+    if check.verdict == "passed":
+        return outcome
+    return replace(outcome, error_class="check_failed", error_message=complaint_about(check))
+
+
+def complaint_about(command: CommandResult) -> str:
+    """Say in a sentence how a command failed."""
+    match command.verdict:
+        case "timeout":
+            how = "was stopped because it ran longer than its timeout"
+        case "stopped":
+            how = "was stopped because it printed more than ten times execution.max_log_bytes"
+        case _ if command.exit_code is None:
+            how = "has no exit code"
+        case _:
+            how = f"failed with exit code {command.exit_code}"
+    last = command.output_tail.strip().splitlines()[-1:]
+    said = f": {last[0].strip()[:LONGEST_SENTENCE]}" if last else ""
+    return f"the {command.kind} `{_shortened(command.command)}` {how}{said}"
+
+
+def follow_up_of(check: CommandResult) -> str:
+    """Return what the next run is told of a check that failed: how, and the end of what it printed."""
+    sentence = complaint_about(check)
+    if not check.output_tail:
+        return f"Your work is not done yet: {sentence}."
+    return f"Your work is not done yet: {sentence}\n\nIts output ended with:\n\n{check.output_tail}"
+
+
+def activity_of(kind: CommandKind, text: str) -> str:
+    """Say what a run does while a command of it is at work."""
+    return f"{'setting up' if kind == 'setup' else 'checking'}: {_shortened(text)}"
+
+
+def _shortened(command: str) -> str:
+    first, *more = command.strip().splitlines() or [""]
+    clipped = first[:LONGEST_COMMAND]
+    return clipped if clipped == first and not more else f"{clipped.rstrip()}…"
 
 
 def _class_of(complaint: str, reading: Reading) -> str:
@@ -135,6 +186,9 @@ def report(
     retry_after_s: float | None = None,
     auth_mode: AuthMode | None = None,
     output: Output | None = None,
+    change: Change | None = None,
+    commands: Sequence[CommandResult] = (),
+    follow_up: str | None = None,
 ) -> Report:
     """Return the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already.
 
@@ -167,6 +221,10 @@ def report(
         retry_after_s=_limit_lasts(outcome) if retry_after_s is None else retry_after_s,
         auth_mode=auth_mode,
         output=output,
+        question=masked(outcome.question),
+        change=change,
+        commands=tuple(commands),
+        follow_up=masked(follow_up),
     )
 
 

@@ -1,47 +1,47 @@
-"""One run's life: prepare, launch, watch, stop, collect results, report."""
+"""One run's life, phase by phase: clone, setup, agent, record, check, report."""
 
-import contextlib
-import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import structlog
-import trio
 
 from dispatcher.host import linux
-from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, lacks_room, when_there_is_room
-from dispatcher.host.survivors import Marks
+from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, lacks_room
 from dispatcher.host.threads import in_thread
-from dispatcher.run.adoption import find_process, forgotten_tool, secrets_of, start_time
-from dispatcher.run.conclusion import STOPPED, UNEXPLAINED, blame_room, explain, report
+from dispatcher.run.adoption import forgotten_tool
+from dispatcher.run.agent import Agent
+from dispatcher.run.commands.check import Check
+from dispatcher.run.commands.choice import Command, check_allowed, check_of, setup_of
+from dispatcher.run.commands.command_process import CommandProcess
+from dispatcher.run.conclusion import (
+    STOPPED,
+    activity_of,
+    complaint_about,
+    follow_up_of,
+    judged,
+    report,
+)
 from dispatcher.run.context import RunContext
-from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
-from dispatcher.run.preparation.config_home import auth_mode_of, read_failure_file
+from dispatcher.run.preparation.config_home import auth_mode_of
 from dispatcher.run.preparation.fetching import fetch, is_missing
-from dispatcher.run.preparation.prepare import Prepared, prepare
-from dispatcher.run.preparation.refusals import NotStartedError
+from dispatcher.run.preparation.prepare import Prepared, environment_of_command, prepare
+from dispatcher.run.preparation.refusals import NotStartedError, check_clone
 from dispatcher.run.preparation.usable_here import wrapper_of
-from dispatcher.run.process.agent_process import AgentProcess, NotWatchedError
-from dispatcher.run.process.held_process import HeldProcess
+from dispatcher.run.repository import RunRepository
 from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
-from dispatcher.wall import Wall, in_a_sentence, persist
+from dispatcher.wall import in_a_sentence, persist
 from dispatcher.workspaces import run_record
-from dispatcher.workspaces.run_record import Header, Reading, StopReason
+from dispatcher.workspaces.run_record import Reading, StopReason
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report, Started
+from sql.change_rows import CommandResult
+from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()
-
-NOT_WATCHED = 0.05
-"""Seconds after its start in which a run is only waited for: to watch one that short costs a tenth of all its work."""
-STARTING = 1.0
-"""Seconds in which a start that was under way is over, unless somebody stopped the watcher: it starts nothing then."""
-SETTLING = 10.0
-"""Seconds that the watcher of an agent that is gone may need to say so; only one that somebody stopped needs longer."""
 
 
 class Run:
@@ -59,13 +59,15 @@ class Run:
         self._settings = context.configuration.settings
         self._wrappers = context.configuration.wrappers
         self._stop = StopRequest()
-        self._stopped: StopReason | None = None
-        self._masking = Masking(())
-        self._began = linux.seconds_since_boot()
         self._prepared_ahead: Prepared | NotStartedError | None = None
-        self._process: AgentProcess | None = None
-        self._output: AgentOutput | None = None
+        self._inputs: Sequence[InputFile] = ()
         self._results = Results(claimed, workspace, context.transfers, context.files)
+        self._repository = RunRepository(claimed, workspace, context) if claimed.repository else None
+        self._setup = setup_of(claimed, self._settings)
+        self._check = check_of(claimed, self._settings)
+        self._agent = Agent(claimed, workspace, context, self._results, self._stop)
+        self._command: CommandProcess | None = None
+        self._commands: list[CommandResult] = []
 
     def stop(self, reason: StopReason) -> None:
         """Ask the run to end. The first reason counts; none counts once the agent has ended."""
@@ -76,6 +78,10 @@ class Run:
     def look_at_clock(self) -> None:
         """Work out again how long the run may go on, after the machine was suspended."""
         self._stop.look_at_clock()
+
+    def masked(self, text: str) -> str:
+        """Return the text without the known secrets of this run."""
+        return self._agent.masking.text(text)
 
     def prepare_ahead(self) -> None:
         """Prepare the run while its claim is being committed, if that needs no waiting. :meth:`live` raises a refusal.
@@ -96,91 +102,57 @@ class Run:
             prepared = self._prepared_ahead or await self._prepare(wrapper)
             if isinstance(prepared, NotStartedError):
                 raise prepared
-            self._masking = Masking(prepared.secrets, prepared.keys)
-            if self._stop.reason is None and not await self._context.may_launch():
-                self.stop("interrupted")
-            self._refuse_if_stopped()
-            process = await self._launch(prepared)
+            self._agent.masking = Masking(prepared.secrets, prepared.keys)
+            if self._repository is not None or self._setup is not None:
+                self._agent.begin_output(wrapper)
+            if self._repository is not None:
+                self._agent.show(f"cloning {self.claimed.repository}")
+                await self._repository.clone(self._inputs, self._stop)
+            if is_missing(self.claimed, self._inputs):
+                await self._fetch(wrapper)
+            if self._setup is not None:
+                await self._set_up(self._setup)
+            await self._start(prepared, wrapper)
         except NotStartedError as error:
-            if isinstance(error, NotWatchedError):
-                await self._context.sweeper.kill(self.claimed.run_id)
-            log.warning("run not started", task=self.claimed.number, reason=str(error))
-            return self._report_not_started(error.error_class, str(error))
-        self._process = process
-        with process:
-            log.info("run started", task=self.claimed.number, group=self.claimed.group_name, pid=process.pid)
-            ago_s = linux.seconds_since_boot() - self._began
-            self._context.on_started(Started(run_id=self.claimed.run_id, pid=process.pid, ago_s=ago_s))
-            output = self._begin_output(wrapper)
-            exit_code = await self._watch(process, wrapper, output)
-        reading = process.reading or await self._read()
-        reading = replace(reading, pid=process.pid, exit_code=exit_code, stop_reason=self._stopped)
-        return await self._conclude(wrapper, output, reading)
+            return await self._report_not_started(error)
+        return await self._finish(wrapper)
 
     async def resume(self, known: OpenRun) -> Report:
         """Continue a run that another dispatcher claimed, however far it got; return the report of how it ended.
 
-        The agent can write to the run record. So what the record says about a process must be proven, and whatever
-        the record says, nothing is reported before every process of the run is gone.
+        The agent can write to the run records. So what a record says about a process must be proven, and whatever the
+        record says, nothing is reported before every process of the run is gone.
         """
         wrapper = self._wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         if known.cancel_requested:
             self.stop("canceled")
-        reading, process = await self._find_process(known)
-        self._began = start_time(known, self._began, reading.header, process)
-        group = reading.header.group if reading.header is not None else None
-        self._context.sweeper.adopt_group(self.claimed.run_id, group)
-        if process is None:
-            await self._context.sweeper.kill(self.claimed.run_id)
-        same_boot = known.boot_id == linux.boot_id()
-        if reading.state == "never_started" and same_boot and not known.started:
-            return self._report_not_started(
-                "interrupted", "its dispatcher ended before the agent was started"
-            )
-        find_secrets = partial(secrets_of, self.claimed, process.pid if process is not None else None)
-        self._masking = Masking(*await when_there_is_room("looking for secrets", find_secrets))
-        output = self._begin_output(wrapper, adopted=True)
-        if process is not None:
-            with process:
-                log.info("run adopted", task=self.claimed.number, pid=process.pid)
-                if reading.stop_reason is not None:
-                    self.stop(reading.stop_reason)
-                await self._watch(process, wrapper, output)
-        reading = await self._read_released()
-        pid = process.pid if process is not None else None
-        reading = replace(reading, pid=pid, stop_reason=reading.stop_reason or self._stopped)
-        return await self._conclude(wrapper, output, reading)
-
-    async def _find_process(self, known: OpenRun) -> tuple[Reading, HeldProcess | None]:
-        """Find out how far the run got; a stop and the timeout end the wait for a record that stays silent."""
-        marks = Marks(self.claimed.run_id, self._context.sweeper.owner)
-        with self._stop.preliminary(trio.current_time() + self._timeout - known.ran_s):
-            return await find_process(self.workspace.directory, marks)
-        self._stopped = self._stop.reason or "timeout"
-        with contextlib.suppress(OSError), trio.move_on_after(STARTING):
-            run_record.note_stop(self.workspace.directory, self._stopped)  # a shim starts nothing behind this
-            await run_record.read_settled(self.workspace.directory)
-        return Reading("dead"), None
-
-    def masked(self, text: str) -> str:
-        """Return the text without the known secrets of this run."""
-        return self._masking.text(text)
+        reading = await self._agent.find(known)
+        is_before_agent = (
+            reading.state == "never_started" and known.boot_id == linux.boot_id() and not known.started
+        )
+        if not self._agent.is_alive:
+            await self._find_command(self._setup if is_before_agent else self._check)
+            if self._command is None or not self._command.is_alive:
+                await self._context.sweeper.kill(self.claimed.run_id)
+        if not is_before_agent:
+            await self._agent.find_secrets()
+            self._agent.begin_output(wrapper, adopted=True)
+            return await self._finish(wrapper)
+        try:
+            await self._go_on_from_setup()
+        except NotStartedError as error:
+            return await self._report_not_started(error)
+        return await self._finish(wrapper)
 
     async def give_up(self, error: Exception) -> Report:
         """End a run in which our own code failed; return the report once no process of the run is left."""
-        claimed, output = self.claimed, self._output
+        claimed = self.claimed
         await persist(
             "killing a run", partial(self._context.sweeper.kill, claimed.run_id), task=claimed.number
         )
-        if self._process is not None:
-            self._process.reap()
-        stdout = stderr = last_output = ran_s = None
-        if output is not None:
-            ran_s = linux.seconds_since_boot() - self._began
-            with Wall("the last output of a run", masked=self.masked, task=claimed.number):
-                output.measure()
-                last_output = await self._context.output_store.end(output)
-                stdout, stderr = output.excerpts()
+        if self._command is not None:
+            self._command.reap()
+        last_output, stdout, stderr, ran_s = await self._agent.give_up()
         error_class, what = "agent_error", "the dispatcher failed at this run, and its log says where"
         if is_host_trouble(error):
             error_class, what = "no_resources", "this host had no room for the run"
@@ -188,162 +160,169 @@ class Run:
             claimed.run_id,
             Outcome(error_class=error_class, error_message=f"{what}: {in_a_sentence(error)}"),
             Reading("dead"),
-            masking=self._masking,
+            masking=self._agent.masking,
             stdout=stdout,
             stderr=stderr,
             ran_s=ran_s,
             retry_after_s=TASK_PAUSE if error_class == "no_resources" else None,
             output=last_output,
-        )
-
-    def _report_not_started(self, error_class: str, message: str) -> Report:
-        outcome = Outcome(error_class=error_class, error_message=message)
-        return report(
-            self.claimed.run_id,
-            outcome,
-            Reading("never_started"),
-            masking=self._masking,
-            retry_after_s=TASK_PAUSE if error_class == "no_resources" else None,
+            commands=self._commands,
         )
 
     def _wrapper(self) -> Wrapper:
         return wrapper_of(self.claimed.tool, self._wrappers)
 
-    async def _prepare(self, wrapper: Wrapper) -> Prepared:
-        claimed, transfers = self.claimed, self._context.transfers
-        inputs: list[InputFile] = []
-        if claimed.has_input_files and not claimed.goes_on:
-            inputs = await transfers.inputs(claimed.task_id)
-        make = partial(self._make, wrapper, inputs)
-        prepared = await in_thread(make) if claimed.workdir is not None else make()
-        if is_missing(claimed, inputs):
-            self._refuse_if_stopped()
-            with self._stop.preliminary():
-                await fetch(claimed, wrapper, self.workspace, inputs, transfers)
-            self._refuse_if_stopped()
-        return prepared
+    # Before the agent: each phase raises NotStartedError.
 
-    def _make(self, wrapper: Wrapper, inputs: Sequence[InputFile] = ()) -> Prepared:
+    async def _prepare(self, wrapper: Wrapper) -> Prepared:
+        claimed = self.claimed
+        if claimed.has_input_files and not claimed.goes_on:
+            self._inputs = await self._context.transfers.inputs(claimed.task_id)
+        make = partial(self._make, wrapper)
+        return await in_thread(make) if claimed.workdir is not None else make()
+
+    def _make(self, wrapper: Wrapper, *, is_laid_out: bool = False) -> Prepared:
+        check_allowed(self.claimed, self._settings)
         security, owner = self._settings.security, self._context.sweeper.owner
-        return prepare(self.claimed, wrapper, self.workspace, inputs, security, owner)
+        return prepare(
+            self.claimed, wrapper, self.workspace, self._inputs, security, owner, is_laid_out=is_laid_out
+        )
+
+    async def _fetch(self, wrapper: Wrapper) -> None:
+        self._refuse_if_stopped()
+        with self._stop.preliminary():
+            await fetch(self.claimed, wrapper, self.workspace, self._inputs, self._context.transfers)
+        self._refuse_if_stopped()
+
+    async def _set_up(self, setup: Command) -> None:
+        await self._require_lease()
+        self._command = self._process_of(setup)
+        await self._command.start(self._environment_of_command())
+        await self._end_setup(self._command)
+
+    async def _go_on_from_setup(self) -> None:
+        """Go on to the agent if an earlier dispatcher came as far as the setup; else the task begins anew."""
+        setup = self._command
+        if setup is None or setup.reading.state == "never_started":
+            raise NotStartedError("interrupted", "its dispatcher ended before the agent was started")
+        await self._agent.find_secrets()
+        wrapper = self._wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
+        self._agent.begin_output(wrapper)
+        await self._end_setup(setup)
+        make = partial(self._make, self._wrapper(), is_laid_out=True)
+        prepared = await in_thread(make) if self.claimed.workdir is not None else make()
+        await self._start(prepared, wrapper)
+
+    async def _end_setup(self, setup: CommandProcess) -> None:
+        self._agent.show(activity_of(setup.command.kind, setup.command.text))
+        result = await setup.end(self._agent.masking)
+        self._command = None
+        if result is not None:
+            self._commands.append(result)
+        if result is not None and result.verdict == "passed":
+            return
+        self._refuse_if_stopped()
+        if result is None:
+            raise NotStartedError("interrupted", "its setup was killed, and so was what watched over it")
+        if lacking := await in_thread(lacks_room, self._places):
+            raise NotStartedError("no_resources", f"{lacking}: {complaint_about(result)}")
+        raise NotStartedError("setup_failed", complaint_about(result))
+
+    async def _start(self, prepared: Prepared, wrapper: Wrapper) -> None:
+        if self._repository is not None:
+            await in_thread(check_clone, self.workspace, wrapper)
+        await self._require_lease()
+        await self._agent.start(prepared, wrapper)
+
+    async def _require_lease(self) -> None:
+        if self._stop.reason is None and not await self._context.may_launch():
+            self.stop("interrupted")
+        self._refuse_if_stopped()
 
     def _refuse_if_stopped(self) -> None:
         if self._stop.reason is not None:
             raise NotStartedError(self._stop.reason, STOPPED[self._stop.reason])
 
-    async def _launch(self, prepared: Prepared) -> AgentProcess:
-        group = self._context.sweeper.group_for(self.claimed.run_id)
-        self._began = linux.seconds_since_boot()
-        header = Header(
-            run_id=self.claimed.run_id,
-            number=self.claimed.number,
-            run_no=self.claimed.run_no,
-            tool=self.claimed.tool,
-            boot_id=linux.boot_id(),
-            launched=self._began,
-            group=str(group) if group is not None else None,
+    async def _report_not_started(self, refusal: NotStartedError) -> Report:
+        log.warning("run not started", task=self.claimed.number, reason=str(refusal))
+        return report(
+            self.claimed.run_id,
+            Outcome(error_class=refusal.error_class, error_message=str(refusal)),
+            Reading("never_started"),
+            masking=self._agent.masking,
+            retry_after_s=TASK_PAUSE if refusal.error_class == "no_resources" else None,
+            output=await self._agent.last_output(),
+            commands=self._commands,
         )
-        what = replace(prepared.launch, group=group, open_files=self._context.open_files)
-        # The directory that a task chose may be on a dead network mount.
-        by_shell = self.claimed.workdir is not None
-        return await self._context.starter.start(self.workspace.directory, header, what, by_shell=by_shell)
 
-    @property
-    def _timeout(self) -> float:
-        return self.claimed.timeout_s or self._settings.execution.timeout
+    # From the agent on: each phase says what the outcome is now.
 
-    def _begin_output(self, wrapper: Wrapper, *, adopted: bool = False) -> AgentOutput:
-        self._output = self._context.output_store.begin(
-            self.claimed,
-            self.workspace,
-            wrapper.parser(),
-            self._masking,
-            began=trio.current_time() - (linux.seconds_since_boot() - self._began),
-            adopted=adopted,
-        )
-        return self._output
-
-    async def _watch(self, process: AgentProcess, wrapper: Wrapper, output: AgentOutput) -> int | None:
-        """Return the exit code, if known, once the run has ended by itself or because it was stopped.
-
-        A shim or a shell that was killed has not seen the agent end: it may go on, so it is killed before the task can
-        begin again.
-        """
-        with self._stop.preliminary(trio.current_time() + NOT_WATCHED) as short:
-            exit_code = await process.end()
-        if short.cancelled_caught:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._stop_when_due, process, wrapper)
-                nursery.start_soon(self._context.output_store.follow, output, self.stop)
-                exit_code = await process.end()
-                nursery.cancel_scope.cancel()
-        if self._stopped is not None or exit_code is None:
+    async def _finish(self, wrapper: Wrapper) -> Report:
+        ended = await self._agent.end(wrapper)
+        if self._check is not None and self._command is None:
             await self._context.sweeper.kill(self.claimed.run_id)
-        return exit_code
-
-    async def _stop_when_due(self, process: AgentProcess, wrapper: Wrapper) -> None:
-        """Stop the agent when somebody asks for it or its time is over: first gently, then with SIGKILL."""
-        self._stopped = await self._stop.wait(self._began + self._timeout)
-        log.info("stopping run", task=self.claimed.number, reason=self._stopped)
-        try:
-            run_record.note_stop(self.workspace.directory, self._stopped)
-        except OSError as error:
-            log.error("cannot note the stop of a run", task=self.claimed.number, error=str(error))
-        process.signal_group(wrapper.stop.signal)
-        await trio.sleep(wrapper.stop.grace)
-        process.signal_group(signal.SIGKILL)
-        await self._context.sweeper.kill(self.claimed.run_id)
-
-    async def _read_released(self) -> Reading:
-        """Read the run record once its watcher has let go of it: the shim does that a moment after the agent's end."""
-        with contextlib.suppress(OSError), trio.move_on_after(SETTLING):
-            return await run_record.read_settled(self.workspace.directory, lambda reading: not reading.held)
-        return await self._read()
-
-    async def _read(self) -> Reading:
-        """Read the run record; if the agent put something else in its place, the run counts as dead."""
-        read = partial(run_record.read, self.workspace.directory)
-        try:
-            return await when_there_is_room("reading a run record", read)
-        except OSError:
-            return Reading("dead")
-
-    async def _conclude(self, wrapper: Wrapper, output: AgentOutput, reading: Reading) -> Report:
-        """Read the last output, store the output files, and return the report."""
-        ran_s = linux.seconds_since_boot() - self._began
-        self.contained = reading.contained
-        await output.catch_up()
-        stdout, stderr = await when_there_is_room("reading output", output.excerpts)
-        failure_file = await read_failure_file(self.claimed, wrapper, output.failure_file)
-        said = await output.outcome(reading.exit_code, failure_file)
-        outcome = explain(said, reading, finished=output.final_event_seen, stderr=stderr)
-        retry_after_s = TASK_PAUSE if outcome.error_class == "no_resources" != said.error_class else None
-        max_bytes = self._settings.execution.max_output_bytes
-        kept, outcome = await self._results.keep_files(outcome, max_bytes, self._masking)
-        if outcome.error_class in UNEXPLAINED:
-            places = (self.workspace.directory, self.workspace.work)
-            outcome = blame_room(outcome, stderr, await in_thread(lacks_room, places))
-            if outcome.error_class == "no_resources":
-                # The agent has worked, which may have cost money: each time it waits longer.
-                retry_after_s = TASK_PAUSE * 2 ** min(self.claimed.run_no - 1, 5)
+        ended = await self._agent.keep_files(ended)
+        outcome = await self._prove(ended.outcome)
         log.info(
             "run ended",
             task=self.claimed.number,
             error_class=outcome.error_class,
-            seconds=round(ran_s, 3),
-            exit_code=reading.exit_code,
+            seconds=round(ended.ran_s, 3),
+            exit_code=ended.reading.exit_code,
         )
-        ended = report(
+        self.contained = ended.reading.contained and (
+            self._command is None or self._command.reading.contained
+        )
+        is_checked = outcome.error_class == "check_failed"
+        done = report(
             self.claimed.run_id,
             outcome,
-            reading,
-            masking=self._masking,
-            stdout=stdout,
-            stderr=stderr,
-            output_files=kept,
-            ran_s=ran_s,
-            retry_after_s=retry_after_s,
+            ended.reading,
+            masking=self._agent.masking,
+            stdout=ended.stdout,
+            stderr=ended.stderr,
+            output_files=ended.output_files,
+            ran_s=ended.ran_s,
+            retry_after_s=ended.retry_after_s,
             auth_mode=auth_mode_of(self.claimed, wrapper),
-            output=await self._context.output_store.end(output),
+            output=await self._agent.last_output(),
+            commands=self._commands,
+            follow_up=follow_up_of(self._commands[-1]) if is_checked else None,
         )
-        return await self._results.send_answer(ended)
+        return await self._results.send_answer(done)
+
+    async def _prove(self, outcome: Outcome) -> Outcome:
+        """Return the outcome once the check, if there is one, has decided on a success."""
+        if self._check is None or not outcome.succeeded:
+            if self._command is not None and self._command.is_alive:
+                await self._context.sweeper.kill(self.claimed.run_id)
+            return outcome
+        self._agent.show(activity_of(self._check.kind, self._check.text))
+        if self._command is None:
+            self._command = self._process_of(self._check)
+        check = Check(self._command, self._agent.masking, self._places, self._stop)
+        result = await check.run(self._environment_of_command())
+        if result is not None:
+            self._commands.append(result)
+        if self._stop.reason is not None and (result is None or result.verdict != "passed"):
+            reason = self._stop.reason
+            return replace(outcome, error_class=reason, error_message=STOPPED[reason])
+        assert result is not None
+        return judged(outcome, result)
+
+    async def _find_command(self, command: Command | None) -> None:
+        """Find out how far an earlier dispatcher came with it. The agent may have forged what is older than its end."""
+        if command is not None:
+            self._command = self._process_of(command)
+            agent = self.workspace.directory / run_record.NAME
+            await self._command.find(after=agent if command.kind == "check" else None)
+
+    def _process_of(self, command: Command) -> CommandProcess:
+        return CommandProcess(command, self.claimed, self.workspace, self._context, self._stop)
+
+    def _environment_of_command(self) -> Mapping[str, str]:
+        return environment_of_command(self.claimed, self.workspace, self._context.sweeper.owner)
+
+    @property
+    def _places(self) -> tuple[Path, Path]:
+        return self.workspace.directory, self.workspace.work

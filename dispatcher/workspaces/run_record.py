@@ -48,7 +48,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 StopReason = Literal[
-    "canceled", "timeout", "stalled", "throttled", "output_too_large", "interrupted", "lingering"
+    "canceled", "timeout", "stalled", "throttled", "output_too_large", "interrupted", "lingering", "question"
 ]
 """Why a dispatcher stops a run. All except lingering (the agent had printed its final event) are error classes."""
 

@@ -2,8 +2,9 @@
 
 <work_dir>/.id                                 identifies the directory, wherever it is mounted
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
-<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · tmp/ · work/
-                                               or, kept for a later run of the session: kept · work/
+<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · tmp/ · work/ · repository/ (of a
+                                               clone in work/) · setup/ and check/: run · output.log
+                                               or, kept for a later run of the session: kept · work/ · repository/
 <work_dir>/<database id>/trash/                discarded workspaces, which are deleted soon
 """
 
@@ -33,6 +34,7 @@ from sql.call import Call
 from sql.dispatcher_rows import InputFile
 
 KEPT = "kept"
+PRIVATE = "repository"
 TRASH = "trash"
 _BLOCK = 2**20
 _LOOKS, _LOOK = 20, 0.01
@@ -62,6 +64,11 @@ class Workspace:
         except FileNotFoundError:
             return None
 
+    @property
+    def private(self) -> Path:
+        """Our directory beside a clone. It belongs to ``work``, and so to the run in which the session began."""
+        return self.work.parent / PRIVATE
+
     @cached_property
     def prompt(self) -> Path:
         return self.directory / "prompt"
@@ -84,15 +91,20 @@ class Workspace:
         """A new path in the trash. A rename moves the workspace there, and never moves what is mounted in it."""
         return self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}"
 
+    def discard_entry(self, name: str) -> None:
+        """Move something of it to the trash. Raises OSError, such as FileNotFoundError."""
+        _move(self.directory / name, self._discarded)
+
     def discard(self) -> None:
         """Move it to the trash with one rename; :attr:`WorkDirectory.trash` deletes it. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             _move(self.directory, self._discarded)
 
     def strip(self) -> None:
-        """Discard all except the directory that its agent worked in, and the mark that keeps it. Raises OSError.
+        """Discard all except the directory that its agent worked in, our own beside it, and the mark that keeps them.
 
         If an entry cannot be moved, because the agent mounted something there, the others are moved nevertheless.
+        Raises OSError.
         """
         if not self.has_own_work:
             self.discard()
@@ -103,7 +115,7 @@ class Workspace:
         discarded.mkdir(mode=0o700)
         failure: OSError | None = None
         for entry in self.directory.iterdir():
-            if entry.name not in (self.work.name, KEPT):
+            if entry.name not in (self.work.name, PRIVATE, KEPT):
                 try:
                     _move(entry, discarded / entry.name)
                 except OSError as error:
@@ -111,20 +123,24 @@ class Workspace:
         if failure is not None:
             raise failure
 
-    def lay_out(self, prompt: str | None, inputs: Iterable[InputFile]) -> None:
+    def lay_out(self, prompt: str | None, inputs: Iterable[InputFile], *, with_work: bool = True) -> None:
         """Create the directory, the one for temporary files, the prompt, and the input files that have content.
 
-        :meth:`place` adds the other input files later.
+        :meth:`place` adds the other input files later. Without ``with_work`` the work directory is made later, too.
 
         Raises OSError: FileExistsError when this run was laid out before, or when an input file would replace another
         file of a directory that the task chose; PermissionError when a link leads out of that directory.
         """
         self.directory.mkdir(mode=0o700)
         self.tmp.mkdir(mode=0o700)
-        if self.has_own_work:
+        if self.has_own_work and with_work:
             self.work.mkdir(mode=0o700)
         if prompt is not None:
             _write(self.prompt, [prompt.encode()], 0o600)
+        self.place_all(inputs)
+
+    def place_all(self, inputs: Iterable[InputFile]) -> None:
+        """Create the input files that have content. Raises OSError as :meth:`lay_out` does."""
         for file in inputs:
             if file.content is not None:
                 self.place(file.path, BytesIO(file.content), file.mode)

@@ -10,6 +10,7 @@ from tests.bench.drain import drain
 from tests.bench.growth import growth
 from tests.bench.latency import start
 from tests.bench.lists import lists
+from tests.bench.repositories import repositories
 from tests.bench.result import Result
 from tests.bench.stage import Stage
 from tests.bench.standing import idle, silent
@@ -31,5 +32,6 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P9b": api,
     "P9c": counts,
     "P10": producers,
+    "P12": repositories,
     "churn": churn,
 }

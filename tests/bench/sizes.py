@@ -29,6 +29,8 @@ class Sizes:
     posts: int
     streams: int
     waiting_streams: int
+    repository_files: int
+    repository_rounds: int
 
 
 FULL = Sizes(
@@ -54,6 +56,8 @@ FULL = Sizes(
     posts=6,
     streams=200,
     waiting_streams=50,
+    repository_files=10_000,
+    repository_rounds=7,
 )
 
 QUICK = Sizes(
@@ -79,5 +83,7 @@ QUICK = Sizes(
     posts=1,
     streams=5,
     waiting_streams=4,
+    repository_files=200,
+    repository_rounds=1,
 )
 """Only to show that everything still works: these figures mean nothing."""

@@ -100,6 +100,14 @@ def test_the_claims_of_an_idle_dispatcher_would_be_counted() -> None:
     assert claims["ratio"] == 0
 
 
+def test_a_clone_and_its_record_are_compared_with_a_work_tree() -> None:
+    clone, record, both, at_once = bench("P12")
+
+    assert (clone["goal"], record["goal"]) == (None, None)
+    assert (both["goal"], at_once["goal"]) == (1.5, 1.5)
+    assert isinstance(both["ratio"], float)
+
+
 def test_of_several_runs_the_one_with_the_median_ratio_is_printed() -> None:
     [row] = bench("--runs", "3", "P4")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from sql import output_rows, rows
+from sql import change_rows, output_rows, rows
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
@@ -15,6 +15,9 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     output_rows.WholeTask: ("llmctl show",),
     output_rows.WholeRun: (),
     rows.RunRow: ("llmctl runs",),
+    change_rows.Change: (),
+    change_rows.FileStat: (),
+    change_rows.CommandResult: (),
     rows.FileRow: ("llmctl files ls",),
     output_rows.TaskFileRow: ("llmctl files ls",),
     rows.Submitted: ("llmctl submit", "llmctl reply"),

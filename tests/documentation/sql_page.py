@@ -22,6 +22,7 @@ THEMES: Mapping[str, str] = {
     "sessions": "Sessions",
     "waiting": "Why a task waits",
     "output": "Output and files",
+    "changes": "Changes of repositories",
     "groups": "Accounts",
     "service": "What hosts serve",
     "limits": "Limits",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tests.model_server.dialect import ErrorAnswer, Json, Turn, event, is_prompt
-from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
+from tests.model_server.script import Ask, Failure, Refuse, Reply, Run, Say, Write
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -123,6 +123,10 @@ def block_of(reply: Reply) -> dict[str, object] | None:
             return tool_use("Write", {"file_path": path, "content": content})
         case Run(command):
             return tool_use("Bash", {"command": command})
+        case Ask(text, options):
+            choices = [{"label": option, "description": f"take {option}"} for option in options]
+            question = {"question": text, "header": "Choice", "options": choices, "multiSelect": False}
+            return tool_use("AskUserQuestion", {"questions": [question]})
         case Say():
             return {"type": "text", "text": reply.text} if reply.pieces else None
         case Refuse():
@@ -149,7 +153,7 @@ def deltas(reply: Reply, content: Json) -> Iterator[Json]:
 
 def stop_reason(reply: Reply) -> str:
     match reply:
-        case Write() | Run():
+        case Write() | Run() | Ask():
             return "tool_use"
         case Refuse():
             return "refusal"

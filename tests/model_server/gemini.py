@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_prompt, server_sent
-from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
+from tests.model_server.script import Ask, Failure, Refuse, Reply, Run, Say, Write
 
 PATH = re.compile(r"/models/(?P<model>[^/:]+):(?P<method>\w+)")
 INPUT_TOKENS = 100
@@ -73,6 +73,10 @@ class Gemini:
                 return ending(turn, reply, [call("write_file", {"file_path": path, "content": content})])
             case Run(command):
                 return ending(turn, reply, [call("run_shell_command", {"command": command})])
+            case Ask(text, options):
+                choices = [{"label": option, "description": f"take {option}"} for option in options]
+                question = {"question": text, "header": "Choice", "type": "choice", "options": choices}
+                return ending(turn, reply, [call("ask_user", {"questions": [question]})])
             case Say():
                 return ending(turn, reply, [{"text": reply.text}] if reply.pieces else [])
             case Refuse():

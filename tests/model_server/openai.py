@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tests.model_server.dialect import ErrorAnswer, Json, Turn, event, is_prompt
-from tests.model_server.script import Failure, Refuse, Reply, Run, Say, Write
+from tests.model_server.script import Ask, Failure, Refuse, Reply, Run, Say, Write
 
 INPUT_TOKENS = 100
 CACHED_TOKENS = 50
@@ -116,24 +116,31 @@ def item_of(reply: Reply) -> dict[str, object] | None:
             return shell_call(f"printf %s {quoted(content)} > {quoted(path)}")
         case Run(command):
             return shell_call(command)
+        case Ask(text, options):
+            choices = [{"label": option, "description": f"take {option}"} for option in options]
+            question = {"id": "choice", "header": "Choice", "question": text, "options": choices}
+            return function_call("request_user_input", {"questions": [question]})
         case Say():
             if not reply.pieces:
                 return None
-            text = {"type": "output_text", "text": reply.text, "annotations": []}
-            return {"type": "message", "id": identity("msg"), "role": "assistant", "content": [text]}
+            part = {"type": "output_text", "text": reply.text, "annotations": []}
+            return {"type": "message", "id": identity("msg"), "role": "assistant", "content": [part]}
         case Refuse():
             return None
 
 
 def shell_call(command: str) -> dict[str, object]:
     """A call of the tool that codex 0.169 offers to a model unknown to it; there is none for files."""
-    arguments = msgspec.json.encode({"cmd": command, "login": False}).decode()
+    return function_call("exec_command", {"cmd": command, "login": False})
+
+
+def function_call(name: str, arguments: Json) -> dict[str, object]:
     return {
         "type": "function_call",
         "id": identity("fc"),
         "call_id": identity("call"),
-        "name": "exec_command",
-        "arguments": arguments,
+        "name": name,
+        "arguments": msgspec.json.encode(arguments).decode(),
     }
 
 

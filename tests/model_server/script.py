@@ -1,10 +1,11 @@
 """What a prompt asks the model server to do.
 
-Directives can be anywhere in the prompt. Each kind can be there once, except `write` and `run`, which are executed in
-their order before the final answer:
+Directives can be anywhere in the prompt. Each kind can be there once, except `write`, `run` and `ask`, which are
+executed in their order before the final answer:
 
     [[write PATH: CONTENT]]   the CLI is told to write a file
     [[run: COMMAND]]          the CLI is told to run a shell command
+    [[ask: TEXT | A | B]]     the CLI is told to ask its user, who may choose A or B
     [[say: TEXT]]             the final answer
     [[large N]]               a final answer of N characters
     [[empty]]                 a final answer without a text
@@ -56,6 +57,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A question for the user, and the answers to choose from: two at least, or some CLIs refuse it."""
+
+    text: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """The final answer, in the pieces in which it is streamed."""
 
@@ -71,8 +80,8 @@ class Refuse:
     """The model's own safety decision ends the turn."""
 
 
-Step = Write | Run
-Reply = Write | Run | Say | Refuse
+Step = Write | Run | Ask
+Reply = Step | Say | Refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +139,9 @@ def follow(script: Script, name: str, argument: str, content: str) -> Script:
             return replace(script, steps=(*script.steps, Write(argument, content)))
         case "run":
             return replace(script, steps=(*script.steps, Run(content)))
+        case "ask":
+            text, *options = (part.strip() for part in content.split("|"))
+            return replace(script, steps=(*script.steps, Ask(text, tuple(options))))
         case "say":
             return replace(script, answer=Say(in_pieces(content)))
         case "large":

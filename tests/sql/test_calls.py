@@ -44,6 +44,7 @@ NOT_CALLED = {
 
 NOT_READ = {
     ("submit_tasks", "ordinal"): "rows come in the order of the tasks",
+    ("submit_tries", "ordinal"): "rows come in the order of the tries",
     ("read_output", "at"): "nobody is shown when a piece was stored",
     ("list_dispatchers", "started_at"): "nobody is shown when a dispatcher started",
     ("list_groups_in_public", "hosts"): "which machines there are is no matter of clients",

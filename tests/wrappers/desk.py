@@ -40,6 +40,7 @@ class Desk:
         self.directory = directory
         self.work = directory / "work"
         self.work.mkdir()
+        self.is_clone = False
         self.account = agents.account(cli, directory / "home", key=f"sk-{uuid.uuid4().hex}")
         self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli)))})[cli]
 
@@ -68,6 +69,7 @@ class Desk:
             permission=permission,
             resume=resume,
             config_home=str(self.account.config_home),
+            is_clone=self.is_clone,
         )
         return self.wrapper.invocation(request), prompt_file
 

@@ -48,6 +48,12 @@ def full(desk: Desk) -> Ran:
     return desk.run_raw("hello", permission="full")
 
 
+def asked_in_vain(desk: Desk) -> Ran:
+    """Ask where no hook may run: the same happens when the model calls another tool beside."""
+    (desk.account.config_home / "settings.json").write_text('{"disableAllHooks": true}')
+    return desk.run_raw("[[ask: Which colour? | red | blue]] [[say: I took red.]]")
+
+
 def foreign_session(desk: Desk) -> Ran:
     return desk.run_raw("hello", resume="0b8f4f8e-3c63-4f0e-9d0e-6a3f4f1f2a11")
 
@@ -78,6 +84,7 @@ SCENES: Mapping[str, Scene] = {
     "broken-off": prompt("[[say: the first half, the second half]] [[drop]]"),
     "told-to-wait": prompt("[[fail 429 retry-after=1]]"),
     "foreign-session": foreign_session,
+    "asks": prompt("[[write a.md: begun]] [[ask: Which colour? | red | blue]] [[say: I took red.]]"),
 }
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "claude": {
@@ -85,6 +92,7 @@ OF_ONE: Mapping[str, Mapping[str, Scene]] = {
         "subscription-limit": subscribed("[[fail quota]]"),
         "subscription-throttled": subscribed("[[fail 429]]"),
         "full-as-root": full,
+        "asks-in-vain": asked_in_vain,
     },
     "codex": {},
     "gemini": {

@@ -13,6 +13,7 @@ from tests.agents.real_agents import Agents
 from tests.wrappers.desk import Desk
 from tests.wrappers.replay import RUN_ID, replay, request, said
 from wrappers.base import Usage
+from wrappers.claude import asking
 from wrappers.registry import wrapper_of
 
 
@@ -125,8 +126,9 @@ def test_claude_as_root_says_that_it_refuses_the_profile_full(agents: Agents, tm
 def test_claude_streams_json_and_edits_files() -> None:
     invocation = wrapper_of("claude").invocation(request(model="opus"))
 
+    asks = shlex.join([*asking.arguments(), "--append-system-prompt", asking.SITUATION])
     assert shlex.join(invocation.argv) == (
-        "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus "
-        f"--session-id {RUN_ID}"
+        "claude -p --output-format stream-json --verbose --permission-mode acceptEdits "
+        f"--disallowedTools EnterPlanMode,ExitPlanMode {asks} --model opus --session-id {RUN_ID}"
     )
     assert invocation.env["CLAUDE_CODE_MAX_RETRIES"] == "2"

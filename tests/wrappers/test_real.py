@@ -4,12 +4,13 @@ import subprocess
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.agents.real_agents import CLIS, Agents, serving
 from tests.wrappers.desk import MODELS, Desk, prompt_of
-from wrappers.base import Activity, Ending, SessionStarted
+from wrappers.base import Activity, Ending, Permission, SessionStarted
 
 
 @pytest.fixture(params=CLIS)
@@ -149,6 +150,38 @@ def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str) -> None
     assert outcome.error_message is not None
     assert outcome.error_message.startswith(f"{desk.cli} ")
     assert outcome.final_text == ""
+
+
+def test_claude_asks_and_takes_up_the_answer_in_its_session(agents: Agents, tmp_path: Path) -> None:
+    desk, mark = Desk(agents, "claude", tmp_path), uuid.uuid4().hex
+    asked = desk.run("[[write a.md: x]] [[ask: Which colour? | red | blue]] [[say: I took red]]").outcome
+    answered = desk.run(f"{mark}: blue [[say: I took blue]]", resume=asked.session_id).outcome
+
+    assert asked.error_class == "question"
+    assert asked.question == "Which colour?\n- red: take red\n- blue: take blue"
+    assert answered.final_text == "I took blue"
+    assert answered.session_id == asked.session_id
+    [request] = agents.requests(mark)
+    assert "Which colour?" in request.body
+    assert "I took red" not in request.body.replace("[[say: I took red]]", "")
+
+
+def test_claude_asks_in_each_permission_profile(agents: Agents, tmp_path: Path) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    desk.set_variables(IS_SANDBOX="1")
+    for permission in get_args(Permission):
+        asked = desk.run("[[ask: Which colour? | red | blue]] [[say: red]]", permission=permission)
+        assert asked.outcome.error_class == "question", permission
+
+
+@pytest.mark.parametrize("cli", ["codex", "gemini"])
+def test_other_clis_tell_the_model_that_nobody_can_be_asked(desk: Desk) -> None:
+    mark = uuid.uuid4().hex
+    story = desk.run(f"{mark} [[ask: Which colour? | red | blue]] [[say: then I take red]]")
+
+    assert story.outcome.final_text == "then I take red"
+    told = {"codex": "request_user_input is unavailable", "gemini": 'Tool \\"ask_user\\" not found'}
+    assert told[desk.cli] in desk.agents.requests(mark)[-1].body
 
 
 def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:

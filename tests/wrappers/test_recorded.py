@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.wrappers.record import RECORDED
 from tests.wrappers.replay import RECORDINGS, WRAPPERS, replay
-from wrappers.base import Activity, Ending, Finished, SessionStarted, Usage, Waits
+from wrappers.base import Activity, Asked, Ending, Finished, SessionStarted, Usage, Waits
 
 ERROR_CLASSES = {
     ("claude", "ok"): None,
@@ -32,6 +32,8 @@ ERROR_CLASSES = {
     ("claude", "told-to-wait"): "throttled",
     ("claude", "foreign-session"): "invalid_request",
     ("claude", "full-as-root"): "permission_denied",
+    ("claude", "asks"): "question",
+    ("claude", "asks-in-vain"): "question",
     ("codex", "ok"): None,
     ("codex", "write"): None,
     ("codex", "forbidden"): None,
@@ -49,6 +51,7 @@ ERROR_CLASSES = {
     ("codex", "refused"): "invalid_request",
     ("codex", "told-to-wait"): "throttled",
     ("codex", "foreign-session"): "invalid_request",
+    ("codex", "asks"): None,  # the model is told that nobody can be asked
     ("gemini", "ok"): None,
     ("gemini", "write"): None,
     ("gemini", "forbidden"): None,
@@ -69,6 +72,7 @@ ERROR_CLASSES = {
     ("gemini", "foreign-session"): "invalid_request",
     ("gemini", "in-a-loop"): "agent_error",
     ("gemini", "outside"): None,
+    ("gemini", "asks"): None,  # the same; gemini does not even offer the tool
 }
 
 
@@ -130,6 +134,29 @@ def test_a_cli_that_waits_in_its_slot_says_so_and_whether_it_has_worked(cli: str
     assert set(at_once) == {Waits(worked=False)}
     assert set(later) == {Waits(worked=True)}
     assert Waits(worked=False) not in replay(f"{cli}/server-error")[1]
+
+
+@pytest.mark.parametrize("scene", ["asks", "asks-in-vain"])
+def test_a_question_is_told_with_what_to_choose_from_and_never_answered(scene: str) -> None:
+    outcome, _ = replay(f"claude/{scene}")
+
+    assert outcome.question == "Which colour?\n- red: take red\n- blue: take blue"
+    assert outcome.final_text == ""
+    assert outcome.session_id is not None
+    assert outcome.denials == ()
+    assert outcome.usage is not None
+
+
+def test_a_run_is_stopped_at_once_when_its_cli_goes_on_without_an_answer() -> None:
+    lines = (RECORDED / "claude" / "asks-in-vain.out").read_bytes().splitlines(keepends=True)
+    parser = WRAPPERS["claude"].parser()
+    told = [line for line in lines if Asked() in parser.feed_stdout(line)]
+    outcome = parser.finish(Ending(exit_code=143))
+
+    assert len(told) == 1
+    assert b"AbortError" in told[0]  # the result of the tool: the model has not gone on yet
+    assert outcome.error_class == "question"
+    assert Asked() not in replay("claude/asks")[1]  # claude ends by itself
 
 
 @pytest.mark.parametrize("cli", ["claude", "codex"])

@@ -15,7 +15,11 @@ class System(msgspec.Struct, tag_field="type", tag="system"):
 
 
 class Block(msgspec.Struct):
+    """A part of a message. ``tool_use_id`` is the ``id`` of the use of which it is the result."""
+
     type: str = ""
+    id: str = ""
+    tool_use_id: str = ""
     text: str = ""
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
@@ -38,6 +42,17 @@ class Message(msgspec.Struct):
 class Assistant(msgspec.Struct, tag_field="type", tag="assistant"):
     message: Message
     error: str | None = None
+    parent_tool_use_id: str | None = None
+
+
+class Results(msgspec.Struct):
+    content: list[Block] | str = ""
+
+
+class User(msgspec.Struct, tag_field="type", tag="user"):
+    """What claude itself tells the model: the results of tools."""
+
+    message: Results
 
 
 class Window(msgspec.Struct, rename="camel"):
@@ -95,6 +110,11 @@ class Denial(msgspec.Struct):
     tool_input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class Deferred(msgspec.Struct):
+    name: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class Result(msgspec.Struct, tag_field="type", tag="result"):
     """How a turn ended; the last one counts.
 
@@ -117,13 +137,14 @@ class Result(msgspec.Struct, tag_field="type", tag="result"):
     model_usage_since_last_result: dict[str, ModelUsage] | None = None
     permission_denials: list[Denial] = []
     queued_turn_count: int = 0
+    deferred_tool_use: Deferred | None = None
 
     @property
     def said(self) -> str:
         return self.result or "; ".join(self.errors)
 
 
-Line = System | Assistant | RateLimit | Result
+Line = System | Assistant | User | RateLimit | Result
 LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 TOOL_INPUT = msgspec.json.Decoder(ToolInput)
 WINDOWS = msgspec.json.Decoder(dict[str, Window])

@@ -7,22 +7,30 @@ import signal
 from collections.abc import Iterator
 
 from wrappers.base import GentleStop, Login, Permission, PromptLimit, Request, Versions, Wrapper
+from wrappers.claude import asking
 from wrappers.claude.parser import ClaudeParser
 
 VERSION = "2.1.330"
 
-# The profile read takes the tools that write away. A refusal is not enough: the user's own settings may allow them.
+# The profile read also takes the tools that write away: a refusal is not enough, a user may allow them in the settings.
 PERMISSIONS: dict[Permission, tuple[str, ...]] = {
-    "read": ("--permission-mode", "manual", "--disallowedTools", "Edit,Write,NotebookEdit"),
+    "read": ("--permission-mode", "manual"),
     "edit": ("--permission-mode", "acceptEdits"),
     "full": ("--dangerously-skip-permissions",),
 }
+WRITING = ("Edit", "Write", "NotebookEdit")
+
+# The project's own settings could run commands, send the key to another address and start MCP servers. Without them
+# claude reads neither CLAUDE.md nor the commands, agents and skills of the project.
+IN_CLONE = ("--setting-sources", "user", "--strict-mcp-config")
+CLONE = " You work in a clone of a git repository: if there is a CLAUDE.md at its top, read that before you begin."
 
 # With its own settings it retries for three minutes. The dispatcher does the long waits, so that they hold no slot.
 ENVIRONMENT = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
     "CLAUDE_CODE_MAX_RETRIES": "2",
+    **asking.ENVIRONMENT,
 }
 
 # This is the order in which claude takes them (`claude auth status`, 2.1.330). A cloud goes before all keys, and
@@ -45,6 +53,12 @@ LOGIN = Login(
 def arguments(request: Request) -> Iterator[str]:
     yield from ("-p", "--output-format", "stream-json", "--verbose")
     yield from PERMISSIONS[request.permission]
+    withheld = (*WRITING, *asking.WITHHELD) if request.permission == "read" else asking.WITHHELD
+    yield from ("--disallowedTools", ",".join(withheld))
+    yield from asking.arguments()
+    yield from ("--append-system-prompt", asking.SITUATION + (CLONE if request.is_clone else ""))
+    if request.is_clone:
+        yield from IN_CLONE
     if request.model:
         yield from ("--model", request.model)
     if request.fallback_model:

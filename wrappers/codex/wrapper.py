@@ -81,7 +81,7 @@ WRAPPER = Wrapper(
     config_home_variable="CODEX_HOME",
     default_config_home=".codex",
     longest_prompt=PromptLimit(2**20, "characters"),
-    # codex reads it only in a directory that a person has declared trusted.
+    # codex reads it only in a directory that a person has declared trusted, which a new clone never is.
     steering_files=(".codex/",),
     versions=Versions(VERSION, VERSION),
     login=LOGIN,

@@ -60,6 +60,9 @@ WRAPPER = Wrapper(
     # gemini takes variables that it lacks from these files, such as the address of its service. It does not let the
     # agent write them.
     steering_files=(".gemini/", ".env"),
+    # It starts without a terminal only in a directory that is trusted, and nothing keeps it from these then: the option
+    # --ignore-env, which its code looks for, is refused as unknown.
+    steering_clones=(".gemini/", ".env"),
     versions=Versions(VERSION, VERSION),
     login=LOGIN,
     # gemini makes a sandbox only if the account's settings or variables ask for one, and exits with 44 if it cannot.

@@ -19,7 +19,7 @@ from dispatcher.host.threads import in_thread
 from dispatcher.run.output.log_file import LogFile
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.output.silence import Silence
-from dispatcher.run.output.stored_log import LARGEST_CHUNK, StoredLog
+from dispatcher.run.output.stored_log import LARGEST_CHUNK, StoredLog, as_text
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
 from sql.dispatcher_rows import Output
@@ -94,6 +94,16 @@ class AgentOutput:
         if adopted:
             self._measure()
 
+    def begins(self) -> None:
+        """Note that the agent is started now: its silence counts from here."""
+        now = trio.current_time()
+        self._silence = Silence(now, now, self._bounds.stall_timeout)
+
+    def show(self, activity: str) -> None:
+        """Show people what the run does while its agent says nothing, such as what checks its work."""
+        self._activity = activity
+        self._on_news(self)
+
     def changed(self) -> None:
         """Look at the logs: something was written."""
         self._changed.set()
@@ -162,10 +172,7 @@ class AgentOutput:
 
     def stderr_tail(self) -> str:
         """Return the last 10,000 characters of stderr, masked."""
-        log = self._stderr.log
-        start = max(0, log.written - 4 * KEPT_CHARACTERS)
-        raw, begun = log.read(max(0, start - self._masking.longest), log.written)
-        return as_text(self._masking.end(raw, max(0, start - begun)))[-KEPT_CHARACTERS:]
+        return self._stderr.tail(self._masking, KEPT_CHARACTERS)
 
     def to_store(self, now: float, most: int = LARGEST_CHUNK) -> Output | None:
         """Read what the database does not have yet, or a part of it; return None if there is nothing.
@@ -244,11 +251,6 @@ class AgentOutput:
         if sum(self._written) > self._bounds.written:
             return "output_too_large"
         return self._silence.why_stop()
-
-
-def as_text(content: bytes) -> str:
-    """Decode what an agent printed; a text column can hold neither invalid UTF-8 nor NUL."""
-    return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _last_written(log: LogFile, began: float) -> float:

@@ -8,6 +8,8 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Protocol
 
 import psycopg
 import structlog
@@ -37,6 +39,17 @@ INTERVAL = 0.25
 LONGEST_PAUSE = 10.0
 LAST_PIECE = 64 * 2**10
 """Bytes of output that go with the report of a run's end."""
+
+
+class Followed(Protocol):
+    """What is written to a directory by a process of a run: an agent's output, or that of a command."""
+
+    run_id: str
+    directory: Path
+
+    def changed(self) -> None: ...
+
+    async def follow(self, stop: Callable[[StopReason], None]) -> None: ...
 
 
 class OutputStore:
@@ -77,7 +90,7 @@ class OutputStore:
             claimed.run_id, workspace, parser, masking, bounds, self._queue, began=began, adopted=adopted
         )
 
-    async def follow(self, output: AgentOutput, stop: Callable[[StopReason], None]) -> None:
+    async def follow(self, output: Followed, stop: Callable[[StopReason], None]) -> None:
         """Read output as it comes, until cancelled; call ``stop`` when a bound is passed."""
         watch = None
         try:

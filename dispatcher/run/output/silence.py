@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import trio
 
 from dispatcher.workspaces.run_record import StopReason
-from wrappers.base import Activity, Event, Finished, Waits
+from wrappers.base import Activity, Asked, Event, Finished, Waits
 
 LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from its last output on stdout."""
@@ -31,6 +31,7 @@ class Silence:
         self.final_event_seen = False
         self._stall_timeout = stall_timeout
         self._patience: float | None = None
+        self._asked = False
 
     @property
     def last_output(self) -> float:
@@ -43,6 +44,8 @@ class Silence:
                 self.final_event_seen = False
             case Finished():
                 self.final_event_seen = True
+            case Asked():
+                self._asked = True
         match event:
             case Waits():
                 self._patience = WORTH_A_SLOT if event.worked else NOT_WORTH_A_SLOT
@@ -59,6 +62,8 @@ class Silence:
         return next((reason for moment, reason in self._deadlines() if moment <= now), None)
 
     def _deadlines(self) -> Iterator[tuple[float, StopReason]]:
+        if self._asked:
+            yield -math.inf, "question"
         if self.final_event_seen:
             yield self.last_stdout + LINGER, "lingering"
         elif self._patience is not None:

@@ -1,4 +1,4 @@
-"""One of the two logs of a run, and how much of it the database has."""
+"""One log of a run, and how much of it the database has."""
 
 import contextlib
 
@@ -36,9 +36,20 @@ class StoredLog:
             content=content,
         )
 
+    def tail(self, masking: Masking, characters: int) -> str:
+        """Return so many characters of its end, masked. Raises OSError when this host has no descriptors."""
+        start = max(0, self.log.written - 4 * characters)
+        raw, begun = self.log.read(max(0, start - masking.longest), self.log.written)
+        return as_text(masking.end(raw, max(0, start - begun)))[-characters:]
+
     def release(self, kept: int) -> None:
         """Give the middle back to the disk: it is beyond what is stored, and the parser has seen it."""
         start, end = max(kept, self._released), self.log.written - kept
         if end - start > LARGEST_CHUNK:
             with contextlib.suppress(OSError):  # without a descriptor: the next call does it
                 self._released = self.log.release(start, end)
+
+
+def as_text(content: bytes) -> str:
+    """Decode what an agent printed; a text column can hold neither invalid UTF-8 nor NUL."""
+    return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -10,7 +10,7 @@ import psycopg
 from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
-from dispatcher.run.preparation.prepare import GO_ON
+from dispatcher.run.preparation.prepare import around, prompt_of
 from dispatcher.run.preparation.refusals import NotStartedError, cannot, check_length
 from dispatcher.workspaces.work_directory import Workspace
 from sql.dispatcher_rows import ClaimedRun, InputFile
@@ -19,7 +19,7 @@ from wrappers.base import Wrapper
 
 def is_missing(claimed: ClaimedRun, inputs: Sequence[InputFile]) -> bool:
     """Return whether anything is to be fetched in pieces."""
-    return claimed.prompt is None or any(file.content is None for file in inputs)
+    return prompt_of(claimed) is None or any(file.content is None for file in inputs)
 
 
 async def fetch(
@@ -31,7 +31,7 @@ async def fetch(
 ) -> None:
     """Fetch what the preparation could not lay out. Raises :class:`NotStartedError`."""
     try:
-        if claimed.prompt is None:
+        if prompt_of(claimed) is None:
             await _fetch_prompt(claimed, wrapper, workspace, transfers)
         for file in inputs:
             if file.content is None:
@@ -64,9 +64,10 @@ async def _fetch_prompt(
         workspace.prompt, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
     )
     with os.fdopen(descriptor, "wb") as target:
-        if claimed.goes_on:
-            take(GO_ON.encode())
+        before, after = around(claimed)
+        take(before.encode())
         await transfers.fetch_prompt(claimed.run_id, take)
+        take(after.encode())
     if limit is not None:
         check_length(length, wrapper, limit)
 

@@ -45,11 +45,14 @@ def prepare(
     inputs: Sequence[InputFile],
     security: SecuritySettings,
     owner: str,
+    *,
+    is_laid_out: bool = False,
 ) -> Prepared:
     """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`.
 
     A prompt or an input file that is read in pieces is not there yet: see
-    :func:`dispatcher.run.preparation.fetching.fetch`.
+    :func:`dispatcher.run.preparation.fetching.fetch`. Nor are a clone and the input files in it.
+    ``is_laid_out``: an earlier dispatcher did all that.
     This looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     refusals.check_consent(claimed, security)
@@ -57,9 +60,8 @@ def prepare(
     refusals.check_arguments(claimed)
     refusals.check_session(claimed, workspace)
     refusals.check_fallback_model(claimed, wrapper)
-    prompt = None
-    if claimed.prompt is not None:
-        prompt = GO_ON + claimed.prompt if claimed.goes_on else claimed.prompt
+    prompt = prompt_of(claimed)
+    if prompt is not None:
         refusals.check_prompt(prompt, wrapper)
     refusals.check_inputs([file.path for file in inputs], wrapper)
     config_home = chosen_home(claimed.config_home, claimed.env, wrapper)
@@ -70,12 +72,8 @@ def prepare(
         if error.errno in HOST_TROUBLE:
             raise cannot(what, error) from error
         raise unusable(f"{what}: {error}") from error
-    try:
-        put_aside_leftovers(workspace, claimed.run_id)
-        workspace.lay_out(prompt, inputs)
-    except OSError as error:
-        ours = not workspace.directory.exists()
-        raise cannot("the workspace could not be made", error, host_trouble=ours) from error
+    if not is_laid_out:
+        _lay_out(claimed, workspace, prompt, inputs)
     request = Request(
         run_id=claimed.run_id,
         prompt_file=str(workspace.prompt),
@@ -85,8 +83,41 @@ def prepare(
         config_home=config_home,
         fallback_model=claimed.fallback_model,
         budget_usd=claimed.budget_usd,
+        is_clone=claimed.repository is not None,
     )
     return _process(claimed, wrapper, workspace, request, owner)
+
+
+def prompt_of(claimed: ClaimedRun) -> str | None:
+    """Return what the agent is told; None if the prompt is to be read in pieces, between those of :func:`around`.
+
+    A session that goes on has seen the prompt: it is told only what is new, if there is anything.
+    """
+    if claimed.goes_on and claimed.follow_up is not None:
+        return claimed.follow_up
+    if claimed.prompt is None:
+        return None
+    before, after = around(claimed)
+    return before + claimed.prompt + after
+
+
+def around(claimed: ClaimedRun) -> tuple[str, str]:
+    """Return what stands before and after the prompt."""
+    if claimed.goes_on:
+        return GO_ON, ""
+    return "", f"\n\n{claimed.follow_up}" if claimed.follow_up is not None else ""
+
+
+def _lay_out(
+    claimed: ClaimedRun, workspace: Workspace, prompt: str | None, inputs: Sequence[InputFile]
+) -> None:
+    is_clone = claimed.repository is not None
+    try:
+        put_aside_leftovers(workspace, claimed.run_id)
+        workspace.lay_out(prompt, () if is_clone else inputs, with_work=not is_clone)
+    except OSError as error:
+        ours = not workspace.directory.exists()
+        raise cannot("the workspace could not be made", error, host_trouble=ours) from error
 
 
 def _process(
@@ -94,10 +125,9 @@ def _process(
 ) -> Prepared:
     """Decide on the program, arguments, files and environment of the process."""
     invocation = wrapper.invocation(request)
-    try:
-        extra = temporary(workspace, owner)
-    except OSError as error:
-        raise cannot("a directory for temporary files could not be named", error) from error
+    extra = _temporary(workspace, owner)
+    if claimed.repository is not None:
+        extra |= _ceiling(workspace)
     marks = environment.marks_of(claimed.run_id, owner)
     built, program = equip(claimed.env, request.config_home, wrapper, invocation, extra=extra, marks=marks)
     launch = Launch(
@@ -129,7 +159,27 @@ def put_aside_leftovers(workspace: Workspace, run_id: str) -> None:
         log.warning("put aside the files of a run that the database does not know", path=str(aside))
 
 
-def temporary(workspace: Workspace, owner: str) -> Mapping[str, str]:
-    """Return the variables that name the run's own directory for temporary files, by a short path."""
-    place = short_path(workspace.tmp, workspace.directory.parent, owner)
+def environment_of_command(claimed: ClaimedRun, workspace: Workspace, owner: str) -> Mapping[str, str]:
+    """Return the environment of a command before or after the agent: that of the agent, without its account.
+
+    Raises :class:`NotStartedError`.
+    """
+    given = {"LLMCTL_TASK": str(claimed.number), **_temporary(workspace, owner), **_ceiling(workspace)}
+    return environment.build({}, given, environment.marks_of(claimed.run_id, owner)).variables
+
+
+def _ceiling(workspace: Workspace) -> dict[str, str]:
+    """Return the variable that keeps git from a repository above, if there is none in the work directory any more."""
+    return {"GIT_CEILING_DIRECTORIES": str(workspace.work.parent)}
+
+
+def _temporary(workspace: Workspace, owner: str) -> dict[str, str]:
+    """Return the variables that name the run's own directory for temporary files, by a short path.
+
+    Raises :class:`NotStartedError`.
+    """
+    try:
+        place = short_path(workspace.tmp, workspace.directory.parent, owner)
+    except OSError as error:
+        raise cannot("a directory for temporary files could not be named", error) from error
     return dict.fromkeys(environment.TEMPORARY, place)

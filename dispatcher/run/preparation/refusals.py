@@ -136,3 +136,17 @@ def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
                 f"the input file {path} would tell {wrapper.name} itself what to do, with which service and key: "
                 "put such settings into the account's config home, or give the file another name",
             )
+
+
+def check_clone(workspace: Workspace, wrapper: Wrapper) -> None:
+    """Refuse a clone whose files would steer the CLI itself, as NotStartedError, where nothing keeps it from them.
+
+    Call it right before the agent starts: a setup command, or an earlier agent, may have written them.
+    """
+    for name in wrapper.steering_clones:
+        if os.path.lexists(workspace.work / name.rstrip("/")):
+            raise NotStartedError(
+                "permission_denied",
+                f"{name} in the repository would tell {wrapper.name} itself what to do, with which service and key: "
+                f"take it out of the branch, or give the task to another tool",
+            )

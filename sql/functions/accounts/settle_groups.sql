@@ -21,6 +21,7 @@ BEGIN
     FOR hit IN
         SELECT runs.group_name, sum(runs.cost_usd) AS cost_usd,
             min(coalesce(runs.error_message, policy.meaning)) FILTER (WHERE policy.group_action = 'pause') AS pause_reason,
+            min(policy.name) FILTER (WHERE policy.group_action = 'pause') AS pause_class,
             min(coalesce(runs.error_message, policy.meaning)) FILTER (WHERE policy.group_action = 'cool down')
             AS cooldown_reason,
             max(limit_wait((report ->> 'retry_after_s')::double precision, is_probe(g, runs.claimed_at)))
@@ -38,7 +39,8 @@ BEGIN
         GROUP BY runs.group_name ORDER BY runs.group_name
     LOOP
         IF hit.pause_reason IS NOT NULL THEN
-            UPDATE worker_groups SET paused = true, pause_reason = hit.pause_reason, updated_at = p_now
+            UPDATE worker_groups SET paused = true, pause_reason = hit.pause_reason, pause_class = hit.pause_class,
+                updated_at = p_now
             WHERE group_name = hit.group_name AND NOT paused;
         END IF;
         IF hit.proven AND hit.wait_s IS NULL THEN

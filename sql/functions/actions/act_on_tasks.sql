@@ -1,11 +1,12 @@
 -- API act_on_tasks(action, select, expect, dry_run, changes): does one thing with all selected tasks for which
 -- allowed_actions() says that it may be done now, in one statement: cancel, retry, hold, release, top (before all that
--- can be submitted) or edit, with `changes` as submit_tasks() takes settings. Returns how many they are, and their
+-- can be submitted), edit, with `changes` as submit_tasks() takes settings, approve or deny, with {"message": …} as
+-- `changes`. Returns how many they are, and their
 -- numbers. Of several tasks that continue one session, a retry queues the first. With a dry run nothing is changed.
 --   SELECT * FROM act_on_tasks('cancel', '{"labels": {"batch": "x"}}', p_dry_run => true);
 -- Tasks whose state does not allow it are left alone. Those that `tasks` names one by one were meant, so of these
 -- `refused` says why: see refusals().
--- Locks: the tasks by id, then the sessions of replies. They are selected again under these locks, so that a task
+-- Locks: the tasks by id, with the tries beside those that may end; then the sessions of replies. They are selected again under these locks, so that a task
 -- which has started meanwhile is asked to stop, and one that has ended is left alone.
 -- Cost: that of the tasks that are changed, and of the index that the selection is found by (10,000 of a label: 0.7 s
 -- of CPU time). Raises LD400 for a selection, an action or changes that are not valid, LD404 for a task that is named and
@@ -20,7 +21,7 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    c_actions CONSTANT text [] := '{cancel,retry,hold,release,top,edit}';
+    c_actions CONSTANT text [] := '{cancel,retry,hold,release,top,edit,approve,deny}';
     s task_selection;
     v_ids uuid [];
 BEGIN
@@ -33,7 +34,8 @@ BEGIN
     s := read_selection(p_select);
     numbers := tasks_to_act_on(p_action, s);
     IF NOT p_dry_run THEN
-        PERFORM FROM tasks WHERE number = ANY(numbers) ORDER BY id FOR NO KEY UPDATE;
+        v_ids := ARRAY(SELECT id FROM tasks WHERE number = ANY(numbers));
+        PERFORM lock_with_tries(v_ids);
         IF p_action = 'retry' THEN
             PERFORM lock_sessions(ARRAY(
                 SELECT continues FROM tasks WHERE number = ANY(numbers) AND continues IS NOT NULL
@@ -55,7 +57,12 @@ BEGIN
             WHEN 'release' THEN PERFORM release_tasks(v_ids);
             WHEN 'top' THEN PERFORM top_tasks(v_ids);
             WHEN 'edit' THEN PERFORM edit_tasks(v_ids, p_changes);
+            WHEN 'approve' THEN PERFORM approve_tasks(v_ids, p_changes ->> 'message');
+            WHEN 'deny' THEN PERFORM deny_tasks(v_ids, p_changes ->> 'message');
         END CASE;
+        IF p_action IN ('cancel', 'retry') THEN
+            PERFORM settle_tries(v_ids);
+        END IF;
         IF p_action IN ('top', 'edit') AND matched > 0 THEN
             -- The trigger of tasks tells of changed states only.
             PERFORM notify_task_event('queued', numbers);

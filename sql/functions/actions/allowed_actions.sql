@@ -1,5 +1,5 @@
--- INTERNAL allowed_actions(numbers): returns what this session may do with each of these tasks now: cancel, retry,
--- reply, hold, release, top, edit. The functions that do it agree with it. What would change nothing is not offered,
+-- INTERNAL allowed_actions(numbers): returns what this session may do with each of these tasks now: answer,
+-- approve, deny, cancel, retry, reply, hold, release, top, edit. The functions that do it agree with it. What would change nothing is not offered,
 -- such as to cancel a task that stops already.
 -- Cost: the sessions in which a task waits or runs are looked up once; of a task that has ended, its last run.
 CREATE OR REPLACE FUNCTION allowed_actions(p_numbers bigint []) RETURNS TABLE (number bigint, actions text [])
@@ -12,6 +12,9 @@ AS $$
     SELECT t.number, ARRAY(
             SELECT action FROM unnest(may) WITH ORDINALITY AS verbs (action, position)
             WHERE CASE action
+                WHEN 'answer' THEN t.wait_reason IS NOT DISTINCT FROM 'question'
+                WHEN 'approve' THEN t.wait_reason IS NOT DISTINCT FROM 'approval'
+                WHEN 'deny' THEN t.wait_reason IS NOT DISTINCT FROM 'approval'
                 WHEN 'cancel' THEN t.status = 'queued'
                     OR t.status IN ('leased', 'running') AND t.cancel_requested_at IS NULL
                 WHEN 'retry' THEN t.wait_reason IN ('retry', 'limit', 'scheduled')
@@ -26,8 +29,8 @@ AS $$
                 )
                 WHEN 'hold' THEN t.status = 'queued' AND coalesce(t.wait_reason, 'retry') IN ('retry', 'limit', 'scheduled')
                 WHEN 'release' THEN t.wait_reason IS NOT DISTINCT FROM 'held'
-                WHEN 'top' THEN t.status = 'queued' AND t.priority < 10
-                WHEN 'edit' THEN t.status = 'queued'
+                WHEN 'top' THEN t.status = 'queued' AND t.priority < 10 AND t.wait_reason IS DISTINCT FROM 'approval'
+                WHEN 'edit' THEN t.status = 'queued' AND t.wait_reason IS DISTINCT FROM 'approval'
             END
             ORDER BY position
         )

@@ -18,6 +18,8 @@ AS $$
         CROSS JOIN LATERAL (
             SELECT t.status IN ('leased', 'running') AS is_active, CASE
                     WHEN t.wait_reason = 'held' THEN 'is held'
+                    WHEN t.wait_reason = 'question' THEN 'waits for an answer'
+                    WHEN t.wait_reason = 'approval' THEN 'waits for approval'
                     WHEN t.status = 'canceled' THEN 'was canceled'
                     WHEN t.status IN ('succeeded', 'failed') THEN 'has ' || t.status
                     ELSE 'is ' || state_word(t.status)
@@ -35,6 +37,18 @@ AS $$
                         t.number, how_it_is)
                 WHEN p_action = 'release' AND t.status = 'queued' AND t.wait_reason IS DISTINCT FROM 'held'
                     THEN format('task %s is not held', t.number)
+                WHEN p_action = 'answer' AND t.wait_reason IS DISTINCT FROM 'question' THEN format(
+                    'task %s %s: only a task that waits for an answer can be answered', t.number, how_it_is)
+                WHEN p_action IN ('approve', 'deny') AND t.wait_reason IS DISTINCT FROM 'approval'
+                    AND NOT (p_action = 'approve' AND t.status = 'succeeded')
+                    AND NOT (p_action = 'deny' AND t.error_class IS NOT DISTINCT FROM 'denied') THEN format(
+                        'task %s %s: only a task that waits for approval can be %s', t.number, how_it_is,
+                        CASE p_action WHEN 'deny' THEN 'denied' ELSE 'approved' END)
+                WHEN p_action = 'hold' AND t.wait_reason IN ('question', 'approval', 'dependency')
+                    OR p_action IN ('top', 'edit') AND t.wait_reason = 'approval' THEN format(
+                        'task %s %s, and cannot be %s', t.number,
+                        CASE t.wait_reason WHEN 'dependency' THEN 'waits for other tasks' ELSE how_it_is END,
+                        CASE p_action WHEN 'hold' THEN 'held' WHEN 'edit' THEN 'edited' ELSE 'moved to the top' END)
                 WHEN p_action IN ('hold', 'release', 'top', 'edit') AND t.status <> 'queued' THEN format(
                     'task %s %s: only a queued task can be %s', t.number, how_it_is,
                     CASE p_action WHEN 'hold' THEN 'held' WHEN 'release' THEN 'released' WHEN 'edit' THEN 'edited'
@@ -51,12 +65,16 @@ AS $$
                 WHEN is_active THEN format('cancel it first: `llmctl cancel %s`', refused.number)
                 ELSE why
             END
-            WHEN p_action = 'release' AND status = 'queued' THEN why
+            WHEN p_action IN ('release', 'hold', 'top', 'edit', 'answer', 'approve', 'deny') AND status = 'queued' THEN why
+            WHEN p_action = 'answer' AND status IN ('succeeded', 'failed')
+                THEN format('to tell it more: `llmctl reply %s PROMPT`', refused.number)
+            WHEN p_action = 'approve' AND status IN ('failed', 'canceled')
+                THEN format('to run it again: `llmctl retry %s`', refused.number)
             WHEN p_action IN ('hold', 'edit') AND is_active THEN format('to stop it: `llmctl cancel %s`', refused.number)
             WHEN p_action = 'edit' THEN 'submit it again with other settings'
         END
     FROM refused LEFT JOIN reasons_to_wait(ARRAY(
-        SELECT refused.number FROM refused WHERE p_action IN ('retry', 'release') AND status = 'queued'
+        SELECT refused.number FROM refused WHERE status = 'queued'
     )) AS reasons USING (number)
     ORDER BY refused.number
 $$;

@@ -1,5 +1,6 @@
 -- INTERNAL require_changes(action, changes): refuses changes that edit_tasks() could not make, with the sentences of
--- submit_tasks(), and changes for any other action. Raises LD400.
+-- submit_tasks(), and changes for any other action. approve and deny
+-- take a message. Raises LD400.
 CREATE OR REPLACE FUNCTION require_changes(p_action text, p_changes jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
@@ -8,7 +9,12 @@ DECLARE
         max_attempts,backoff_s,queue,labels}';
     v_complaint text;
 BEGIN
-    IF p_action <> 'edit' THEN
+    IF p_action IN ('approve', 'deny') THEN
+        IF jsonb_typeof(p_changes) <> 'object' OR jsonb_typeof(p_changes -> 'message') NOT IN ('string', 'null')
+            OR p_changes - 'message' <> '{}' THEN
+            v_complaint := format('%s takes no changes but a message: {"message": "TEXT"}', p_action);
+        END IF;
+    ELSIF p_action <> 'edit' THEN
         v_complaint := CASE WHEN p_changes IS NOT NULL THEN format('%s takes no changes: edit does', p_action) END;
     ELSIF p_changes IS NULL OR jsonb_typeof(p_changes) <> 'object' OR p_changes = '{}' THEN
         v_complaint := 'edit needs changes: a JSON object with one of ' || array_to_string(c_keys, ', ');

@@ -8,7 +8,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT ARRAY(
         SELECT action FROM (
-            VALUES ('cancel', 'cancel_task'::regproc), ('retry', 'retry_task'), ('reply', 'reply_task'),
+            VALUES ('answer', 'answer_task'::regproc), ('approve', 'approve_task'), ('deny', 'deny_task'), ('cancel', 'cancel_task'), ('retry', 'retry_task'), ('reply', 'reply_task'),
                 ('hold', 'act_on_tasks'), ('release', 'act_on_tasks'), ('top', 'act_on_tasks'), ('edit', 'act_on_tasks')
         ) AS verbs (action, function)
         WHERE has_function_privilege(

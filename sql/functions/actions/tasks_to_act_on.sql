@@ -7,10 +7,12 @@ SET enable_seqscan = off
 AS $$
 DECLARE
     v_states text [] := CASE p_action
-        WHEN 'cancel' THEN '{queued,scheduled,retry,limit,dependency,held,budget,leased,running}'
+        WHEN 'cancel' THEN '{queued,scheduled,retry,limit,dependency,held,budget,question,approval,leased,running}'
         WHEN 'retry' THEN '{failed,canceled,scheduled,retry,limit}'
         WHEN 'release' THEN '{held}'
-        ELSE '{queued,scheduled,retry,limit,dependency,held,budget}'
+        WHEN 'approve' THEN '{approval}'
+        WHEN 'deny' THEN '{approval}'
+        ELSE '{queued,scheduled,retry,limit,dependency,held,budget,question}'
     END;
 BEGIN
     p_selection.states := ARRAY(

@@ -9,24 +9,21 @@ AS $$
     INSERT INTO run_changes (
         run_id, source, base_commit, ref, head_commit, files, insertions, deletions, stat, problem, kept_in
     )
-    SELECT report.run_id, of_run.source, of_run.base_commit, ref, head_commit, coalesce(files, 0),
-        coalesce(insertions, 0), coalesce(deletions, 0),
-        coalesce(jsonb_path_query_array(stat, '$[0 to 499]'), '[]'), left(problem, 10000), kept_in
+    SELECT run_id, source, base_commit, ref, head_commit, coalesce(files, 0), coalesce(insertions, 0),
+        coalesce(deletions, 0), coalesce(jsonb_path_query_array(stat, '$[0 to 499]'), '[]'), left(problem, 10000),
+        kept_in
     FROM jsonb_to_recordset(p_reports) AS report (run_id uuid, change jsonb)
-    JOIN tasks ON tasks.run_id = report.run_id AND tasks.id = ANY(p_task_ids)
     CROSS JOIN jsonb_to_record(change) AS of_run (
         source text, base_commit text, ref text, head_commit text, files integer, insertions bigint, deletions bigint,
         stat jsonb, problem text, kept_in text
     )
-    WHERE change IS NOT NULL;
+    WHERE change IS NOT NULL AND run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(p_task_ids)));
 
     INSERT INTO run_commands (run_id, kind, command, verdict, exit_code, ran_s, output_tail)
-    SELECT DISTINCT ON (report.run_id, kind)
-        report.run_id, kind, command, verdict, exit_code, ran_s, right(output_tail, 10000)
+    SELECT DISTINCT ON (run_id, kind) run_id, kind, command, verdict, exit_code, ran_s, right(output_tail, 10000)
     FROM jsonb_to_recordset(p_reports) AS report (run_id uuid, commands jsonb)
-    JOIN tasks ON tasks.run_id = report.run_id AND tasks.id = ANY(p_task_ids)
     CROSS JOIN jsonb_to_recordset(commands) AS of_run (
         kind text, command text, verdict text, exit_code integer, ran_s double precision, output_tail text
     )
-    WHERE commands IS NOT NULL;
+    WHERE commands IS NOT NULL AND run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(p_task_ids)));
 $$;

@@ -8,7 +8,8 @@ BEGIN
     PERFORM lock_limits();
     PERFORM require_group(p_group);
     UPDATE worker_groups SET paused = true, updated_at = clock(),
-        pause_reason = coalesce(p_reason, CASE WHEN paused THEN pause_reason END)
+        pause_reason = coalesce(p_reason, CASE WHEN paused THEN pause_reason END),
+        pause_class = CASE WHEN paused AND p_reason IS NULL THEN pause_class END
     WHERE group_name = p_group;
 END
 $$;

@@ -6,7 +6,8 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     PERFORM clear_cooldown(p_group);
-    UPDATE worker_groups SET paused = false, pause_reason = NULL, updated_at = clock() WHERE group_name = p_group;
+    UPDATE worker_groups SET paused = false, pause_reason = NULL, pause_class = NULL, updated_at = clock()
+    WHERE group_name = p_group;
     PERFORM reopen_group(p_group);
 END
 $$;

@@ -15,8 +15,8 @@ DECLARE
     v_walked bigint [];
 BEGIN
     p_selection.states := ARRAY(
-        SELECT state FROM unnest(coalesce(p_selection.states, '{scheduled,retry,limit,dependency,held}')) AS state
-        WHERE state IN ('scheduled', 'retry', 'limit', 'dependency', 'held')
+        SELECT state FROM unnest(coalesce(p_selection.states, '{scheduled,retry,limit,dependency,held,question,approval}')) AS state
+        WHERE state IN ('scheduled', 'retry', 'limit', 'dependency', 'held', 'question', 'approval')
     );
     is_short := false;
     numbers := '{}';

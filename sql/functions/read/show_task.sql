@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION show_task(
 LANGUAGE sql VOLATILE
 AS $$
     SELECT to_jsonb(t) - ARRAY[
-            'lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt', 'follow_up_told', 'setups_failed'
+            'lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt', 'follow_up_told', 'setups_failed', 'try_set'
         ] || jsonb_build_object(
         'prompt', CASE WHEN p_prompt_characters IS NULL THEN t.prompt ELSE left(t.prompt, p_prompt_characters) END,
         'wait_reason', CASE WHEN for_budget THEN 'budget' ELSE t.wait_reason END,
@@ -32,6 +32,7 @@ AS $$
             ) AS latest
             JOIN task_runs AS r USING (id) JOIN list_runs(p_task) AS listed USING (id)
         ), '[]'),
+        'decisions', decisions_of(t.id), 'tries', tries_of(t.try_set),
         'files', coalesce((SELECT jsonb_agg(to_jsonb(files)) FROM list_files(p_task) AS files), '[]'))
     FROM tasks AS t CROSS JOIN LATERAL (
         SELECT t.status = 'queued' AND t.wait_reason IS NULL AND waits_for_budget(t.tool, t.account) AS for_budget

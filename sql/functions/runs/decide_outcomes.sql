@@ -54,7 +54,7 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN tasks.cancel_requested_at IS NOT NULL OR policy.name = 'canceled' THEN 'canceled'
-            WHEN policy.name = 'setup_failed' AND tasks.setups_failed + 1 >= tasks.max_attempts THEN 'failed'
+            WHEN policy.name = 'setup_failed' AND coalesce(tasks.setups_failed, 0) + 1 >= tasks.max_attempts THEN 'failed'
             WHEN in_vain OR NOT policy.uses_attempt AND policy.retried THEN 'queued'
             WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
                 AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'

@@ -22,7 +22,8 @@
 -- unless the agent was quicker and the task succeeded.
 -- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
 -- all of it for each report (measured), until autovacuum has run.
--- Locks: tasks by id; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
+-- Of several tries at one task the end of one may decide about the others, see settle_tries().
+-- Locks: tasks by id, with the tries beside them; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
 CREATE OR REPLACE FUNCTION end_runs(
@@ -44,7 +45,11 @@ DECLARE
     v_kept record;
     v_ended record;
     v_now timestamptz;
+    v_tries boolean := EXISTS (SELECT FROM try_sets WHERE is_open);
 BEGIN
+    IF v_tries THEN
+        PERFORM lock_with_tries(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)));
+    END IF;
     SELECT coalesce(array_agg(id), '{}'), bool_or(approve) INTO v_task_ids, v_approve FROM (
         SELECT id, approve FROM tasks
         WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
@@ -59,6 +64,9 @@ BEGIN
     END IF;
     IF p_reports @? '$[*].answer_bytes' THEN
         p_reports := answers_from_pieces(p_reports, ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
+    END IF;
+    IF v_tries THEN
+        p_reports := tried_reports(p_reports, v_task_ids);
     END IF;
     IF EXISTS (SELECT FROM run_pieces WHERE run_pieces.run_id = ANY(v_run_ids)) THEN
         DELETE FROM run_pieces
@@ -82,6 +90,9 @@ BEGIN
     v_ended := write_outcomes(
         p_reports, v_run_ids, v_task_ids, v_now, v_unapproved,
         v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
+    IF v_tries THEN
+        PERFORM settle_tries(v_task_ids);
+    END IF;
     IF v_ended.affect_groups THEN
         PERFORM settle_groups(v_ended.run_ids, p_reports, v_now);
     END IF;

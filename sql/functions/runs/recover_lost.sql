@@ -7,7 +7,7 @@
 -- and host_lost_after has passed since both that and the last heartbeat. A dispatcher that said goodbye may have left
 -- agents running for its next start, so while it has runs it counts as away like any other. Dispatchers that are left
 -- with nothing are closed, so that whatever they still report is refused. With dry_run nothing changes.
--- Locks: the dispatchers that are away, by id; their tasks by id; then as give_up_runs().
+-- Locks: the dispatchers that are away, by id; their tasks by id, with the tries beside them; then as give_up_runs().
 -- Raises LD404 when no dispatcher of that host is away, LD409 while one is alive.
 CREATE OR REPLACE FUNCTION recover_lost(
     p_host text DEFAULT NULL, p_host_lost_after_s double precision DEFAULT 3600,
@@ -49,7 +49,9 @@ BEGIN
         END
     );
     -- All of them now: give_up_runs() moves counters several times, and must not wait for a task in between.
-    PERFORM FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running') ORDER BY id FOR NO KEY UPDATE;
+    PERFORM lock_with_tries(ARRAY(
+        SELECT id FROM tasks WHERE leased_by = ANY(v_away) AND status IN ('leased', 'running')
+    ));
     v_lost := ARRAY(
         SELECT runs.id FROM tasks JOIN task_runs AS runs ON runs.id = tasks.run_id
         WHERE tasks.leased_by = ANY(v_away) AND tasks.status IN ('leased', 'running')

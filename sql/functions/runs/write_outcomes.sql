@@ -28,9 +28,9 @@ BEGIN
             question = CASE WHEN waits_for = 'question' THEN left(decided.question, 20000) END,
             follow_up = CASE WHEN outcome = 'queued' AND waits_for IS DISTINCT FROM 'question'
                 AND decided.error_class IS NOT NULL THEN coalesce(left(decided.follow_up, 20000), tasks.follow_up) END,
-            follow_up_told = tasks.follow_up IS NOT NULL AND decided.follow_up IS NULL
-                AND (follow_up_told OR session_run = decided.run_id),
-            setups_failed = CASE WHEN decided.error_class = 'setup_failed' THEN setups_failed + 1 ELSE 0 END,
+            follow_up_told = CASE WHEN tasks.follow_up IS NOT NULL AND decided.follow_up IS NULL
+                AND waits_for IS DISTINCT FROM 'question' THEN follow_up_told OR session_run = decided.run_id END,
+            setups_failed = CASE WHEN decided.error_class = 'setup_failed' THEN coalesce(setups_failed, 0) + 1 END,
             error_message = CASE WHEN decided.error_class IS NOT NULL THEN decided.error_message END,
             error_class = CASE outcome WHEN 'canceled' THEN outcome ELSE decided.error_class END,
             result = CASE WHEN decided.error_class IS NULL AND outcome <> 'canceled' THEN jsonb_strip_nulls(jsonb_build_object(

@@ -7,12 +7,13 @@ AS $$
         -- The kinds are those of complaint_about(), and a few more.
         SELECT '{
             "tasks": "tasks", "numbers": "numbers", "states": "states", "waiting":
-            ["slot", "budget", "limit", "paused", "no_group", "dispatcher", "scheduled", "retry", "dependency", "held"],
+            ["slot", "budget", "limit", "paused", "no_group", "dispatcher", "scheduled", "retry", "dependency", "held",
+                "question", "approval"],
             "tool": "text", "model": "text", "tenant": "text", "queue": "text", "group": "text", "name": "text",
             "labels": "labels", "since": "moment", "until": "moment"
         }'::jsonb AS keys,
-        '["queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
-            "failed", "canceled", "waiting", "starting", "active", "ended"]'::jsonb AS states
+        '["queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "question", "approval", "leased",
+            "running", "succeeded", "failed", "canceled", "waiting", "starting", "active", "ended"]'::jsonb AS states
     )
     SELECT CASE
             WHEN kind IS NULL THEN format('%s is not a valid key of a selection: expected one of %s', to_json(key),

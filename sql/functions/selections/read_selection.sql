@@ -9,7 +9,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     c_words CONSTANT jsonb := '{
-        "waiting": ["queued", "scheduled", "retry", "limit", "dependency", "held", "budget"],
+        "waiting": ["queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "question", "approval"],
         "starting": ["leased"], "active": ["leased", "running"], "ended": ["succeeded", "failed", "canceled"]
     }';
     v_complaint text;
@@ -63,7 +63,7 @@ BEGIN
     IF s.waiting IS NOT NULL THEN
         s.ready_waits := tools_that_wait_for(s.waiting);
         s.states := coalesce(s.states, CASE s.ready_waits WHEN '{}' THEN '{}' ELSE '{queued,budget}'::text [] END
-            || CASE WHEN s.waiting IN ('scheduled', 'retry', 'limit', 'dependency', 'held')
+            || CASE WHEN s.waiting IN ('scheduled', 'retry', 'limit', 'dependency', 'held', 'question', 'approval')
                 THEN ARRAY[s.waiting] ELSE '{}' END);
     END IF;
     RETURN s;

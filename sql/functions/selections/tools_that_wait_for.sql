@@ -8,7 +8,7 @@ AS $$
         SELECT tool || chr(31) || account
         FROM (
             SELECT tool, account FROM current_tallies(p_by_tenant => false)
-            WHERE state = 'queued' AND p_reason NOT IN ('scheduled', 'retry', 'dependency', 'held')
+            WHERE state = 'queued' AND p_reason NOT IN ('scheduled', 'retry', 'dependency', 'held', 'question', 'approval')
             GROUP BY tool, account HAVING sum(tasks) <> 0
         ) AS queued
         WHERE ready_task_waits_for(tool, nullif(account, '')) = p_reason

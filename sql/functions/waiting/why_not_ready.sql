@@ -7,7 +7,13 @@ AS $$
     SELECT CASE
         WHEN (p_task).wait_reason IN ('scheduled', 'retry', 'limit') AND (p_task).ready_at <= p_now THEN NULL
         WHEN (p_task).wait_reason = 'held' THEN 'held until somebody releases it'
-        WHEN (p_task).wait_reason = 'dependency' THEN 'waits for another task to succeed'
+        WHEN (p_task).wait_reason = 'question' THEN format('waits for an answer: %s; `llmctl answer %s TEXT`',
+            left(coalesce((p_task).question, ''), 500), (p_task).number)
+        WHEN (p_task).wait_reason = 'approval' THEN format('waits for approval of %s: `llmctl approve %s` or `llmctl deny %s`',
+            result_to_approve((p_task).run_id), (p_task).number, (p_task).number)
+        WHEN (p_task).wait_reason = 'dependency' THEN coalesce(
+            'chooses among the tries when these have ended: ' || tries_not_ended((p_task).try_set),
+            'waits for another task to succeed')
         WHEN (p_task).wait_reason = 'scheduled'
             THEN format('scheduled to start in %s', in_words((p_task).ready_at - p_now))
         WHEN (p_task).wait_reason = 'retry'

@@ -10,6 +10,7 @@ ENDED = Reading("ended", exit_code=1)
 FAILED = Outcome(error_class="agent_error", error_message="failed")
 SUCCEEDED = Outcome(final_text="fine")
 LIMITED = Outcome(error_class="limit", error_message="limited")
+ASKED = Outcome(error_class="question", error_message="asks", question="Which?")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,9 @@ LIMITED = Outcome(error_class="limit", error_message="limited")
         (FAILED, Reading("dead", stop_reason="throttled"), False, "", "throttled"),
         (LIMITED, Reading("dead", stop_reason="throttled"), False, "", "limit"),
         (LIMITED, Reading("dead", stop_reason="canceled"), False, "", "canceled"),
+        (ASKED, Reading("ended", exit_code=0), True, "", "question"),
+        (ASKED, Reading("dead", stop_reason="question"), False, "", "question"),
+        (ASKED, Reading("dead", stop_reason="canceled"), False, "", "canceled"),
         (FAILED, Reading("dead"), False, "", "lost"),
         (FAILED, ENDED, False, "", "agent_error"),
         (FAILED, Reading("ended", exit_code=2, complaint="no such directory"), False, "", "spawn_failed"),

@@ -63,6 +63,12 @@ def test_a_token_calls_what_its_role_may_and_nothing_else(db: Client, token: Mak
 AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "act_as": "select * from act_as('zz')",
     "act_on_tasks": 'select * from act_on_tasks(\'retry\', \'{"tenant": "zz", "numbers": [1]}\')',
+    "answer_task": "select answer_task('1', 'zz')",
+    "approve_task": "select approve_task('1')",
+    "deny_task": "select deny_task('1', 'for all')",
+    "inbox": 'select * from inbox() union all select * from inbox(\'{"tasks": ["1-9"]}\')',
+    "submit_tries": 'select * from submit_tries(\'{"tool": "claude", "prompt": "p", "tenant_id": "zz"}\','
+    " '[{}, {}]')",
     "find_token": "select * from find_token('zz')",
     "cancel_task": "select cancel_task('2')",
     "capped_tools": "select * from capped_tools()",

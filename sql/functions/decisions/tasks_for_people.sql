@@ -1,0 +1,62 @@
+-- INTERNAL tasks_for_people(selection): returns the rows of inbox() that are about tasks of a selection.
+CREATE OR REPLACE FUNCTION tasks_for_people(p_selection task_selection)
+RETURNS TABLE (
+    kind text, number bigint, group_name text, name text, what text, since timestamptz, verbs text []
+)
+LANGUAGE sql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET jit = off
+AS $$
+    WITH found AS MATERIALIZED (
+        (
+            SELECT t.number FROM tasks AS t
+            WHERE coalesce(t.wait_reason, t.status) = ANY('{question}'::text []) AND t.status NOT IN ('leased', 'running')
+                AND task_fits(t, p_selection)
+            ORDER BY coalesce(t.wait_reason, t.status), t.number LIMIT 1000
+        )
+        UNION ALL
+        (
+            SELECT t.number FROM tasks AS t
+            WHERE coalesce(t.wait_reason, t.status) = ANY('{approval}'::text []) AND t.status NOT IN ('leased', 'running')
+                AND task_fits(t, p_selection)
+            ORDER BY coalesce(t.wait_reason, t.status), t.number LIMIT 1000
+        )
+        UNION ALL
+        (
+            SELECT newest.number FROM (
+                SELECT t.number FROM tasks AS t
+                WHERE coalesce(t.wait_reason, t.status) = ANY('{failed}'::text []) AND t.status NOT IN ('leased', 'running')
+                ORDER BY coalesce(t.wait_reason, t.status) DESC, t.number DESC LIMIT 1000
+            ) AS newest JOIN tasks AS t USING (number)
+            WHERE t.finished_at > clock() - interval '7 days' AND t.error_class IS DISTINCT FROM 'denied'
+                AND task_fits(t, p_selection) AND NOT is_continued(t.id)
+                AND NOT EXISTS (SELECT FROM try_sets WHERE try_sets.id = t.try_set AND picked IS NOT NULL)
+            ORDER BY newest.number DESC LIMIT 100
+        )
+    )
+    SELECT
+        CASE
+            WHEN t.wait_reason IN ('question', 'approval') THEN t.wait_reason
+            WHEN error_class = 'budget' THEN 'over_budget'
+            ELSE 'failed'
+        END,
+        t.number, NULL::text, t.name,
+        CASE t.wait_reason
+            WHEN 'question' THEN left(question, 500)
+            WHEN 'approval' THEN result_to_approve(run_id)
+            ELSE coalesce(left(error_message, 500), meaning, error_class)
+        END,
+        coalesce(finished_at, t.updated_at),
+        CASE t.wait_reason
+            WHEN 'question' THEN ARRAY[format('llmctl answer %s TEXT', t.number)]
+            WHEN 'approval' THEN CASE
+                WHEN repository IS NOT NULL THEN ARRAY[format('llmctl diff %s', t.number)]
+                ELSE ARRAY[format('llmctl result %s', t.number)]
+            END || ARRAY[format('llmctl approve %s', t.number), format('llmctl deny %s', t.number)]
+            ELSE ARRAY[format('llmctl show %s', t.number), format('llmctl retry %s', t.number)]
+        END
+    FROM found JOIN tasks AS t USING (number) LEFT JOIN error_classes ON error_classes.name = t.error_class
+$$;

@@ -1,0 +1,239 @@
+"""What is kept of a run's change and its commands, and where people see it."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.sql.changes.reports import BASE, HEAD, again, change, claimed, command, task, unrecorded
+from tests.sql.client import Client
+from tests.sql.clock import Clock
+from tests.sql.refused import refused
+
+
+@pytest.fixture
+def me(db: Client) -> UUID:
+    db.group("main", slots=3)
+    return db.dispatcher()
+
+
+def listed(db: Client, *tasks: int) -> list[dict[str, object]]:
+    rows = db.value(
+        "select coalesce(jsonb_agg(to_jsonb(c)), '[]') from list_changes(%s) as c",
+        [str(task) for task in tasks],
+    )
+    assert isinstance(rows, list)
+    return rows
+
+
+def seen(db: Client) -> tuple[object, ...]:
+    return db.one("select check_verdict, changed_files, insertions, deletions from list_tasks()")
+
+
+def test_a_run_shows_its_change_and_its_commands_the_setup_first(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    commands = [command("check", "failed"), command("setup")]
+    db.finish(me, run, "check_failed", change=change(), commands=commands, session_id="s")
+    [(made, ran)] = db.rows("select change, commands from list_runs('1')")
+    assert made == change()
+    assert ran == [command("setup"), command("check", "failed")]
+    shown = db.value("select show_task('1') #> '{runs,0,change}'")
+    assert shown == change()
+
+
+def test_a_report_that_repeats_changes_nothing_of_what_was_recorded(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    db.finish(me, run, change=change(), commands=[command()])
+    report = {"change": change(files=99), "commands": [command(verdict="failed")]}
+    assert db.finish(me, run, **report) == "already"  # type: ignore[arg-type]
+    assert db.rows("select files, verdict from run_changes join run_commands using (run_id)") == [
+        (2, "passed")
+    ]
+
+
+def test_a_report_that_is_listed_twice_counts_once(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    reports = [{"run_id": run.id, "change": change(files=files)} for files in (1, 2)]
+    assert db.finish_all(me, reports) == ["finished", "already"]
+    assert db.rows("select files from run_changes") == [(1,)]
+
+
+def test_a_run_of_another_dispatcher_records_nothing(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    assert db.finish(db.dispatcher(), run, change=change(), commands=[command()]) == "stale"
+    assert db.rows("select run_id from run_changes union all select run_id from run_commands") == []
+
+
+def test_a_list_shows_what_the_last_run_changed_and_how_its_check_ended(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    db.finish(me, run, "check_failed", change=change(), commands=[command(verdict="failed")], session_id="s")
+    assert seen(db) == ("failed", 2, 10, 3)
+    second = again(db, me)
+    assert seen(db) == (None, None, None, None)
+    db.finish(me, second, "not_recorded", change=unrecorded())
+    assert seen(db) == (None, None, None, None)
+    assert db.value("select items #>> '{0,changed_files}' from list_page()") is None
+
+
+def test_a_check_without_a_repository_shows_its_verdict(db: Client, me: UUID) -> None:
+    run = claimed(db, me, repository=None, check_command="true")
+    db.finish(me, run, commands=[command()])
+    assert seen(db) == ("passed", None, None, None)
+
+
+def test_the_newest_change_that_was_recorded_is_the_one_of_a_task(db: Client, me: UUID) -> None:
+    run = claimed(db, me, name="shop", check_command="make", check_timeout_s=7)
+    db.finish(me, run, "check_failed", change=change(), commands=[command(verdict="failed")], session_id="s")
+    db.finish(me, again(db, me), "not_recorded", change=unrecorded())
+    [row] = listed(db, 1)
+    assert row == {
+        "number": 1, "name": "shop", "status": "failed", "repository": "shop", "run_no": 1,
+        "source": "/home/me/shop", "base_commit": BASE, "ref": "refs/llmctl/1/1", "head_commit": HEAD, "files": 2,
+        "insertions": 10, "deletions": 3, "stat": change()["stat"], "problem": None, "kept_in": None,
+        "check_command": "make check", "check_timeout_s": 7, "check_verdict": "failed", "approval": None,
+    }  # fmt: skip
+    assert db.value("select stat from list_changes('{1}', p_with_stat => false)") is None
+
+
+def test_a_task_of_which_nothing_could_be_recorded_says_where_its_work_is(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    db.finish(me, run, "not_recorded", change=unrecorded())
+    [row] = listed(db, run.number)
+    assert (row["run_no"], row["ref"], row["problem"], row["kept_in"]) == (
+        1,
+        None,
+        "the disk is full",
+        "/work/1-1",
+    )
+
+
+def test_each_task_that_is_named_has_a_row_and_an_unknown_one_is_refused(db: Client, me: UUID) -> None:
+    db.submit_some(2)
+    assert [(row["number"], row["run_no"]) for row in listed(db, 2, 1, 2)] == [(1, None), (2, None)]
+    with refused("LD404", "there is no task 9"):
+        listed(db, 1, 9)
+
+
+def test_how_far_an_approval_is_can_be_seen(db: Client, me: UUID) -> None:
+    run = claimed(db, me, approve=True)
+    assert listed(db, 1)[0]["approval"] == "asked"
+    db.finish(me, run, change=change())
+    assert listed(db, 1)[0]["approval"] == "waiting"
+    db.run("update tasks set status = 'succeeded', wait_reason = null")
+    assert listed(db, 1)[0]["approval"] == "approved"
+    db.run("update tasks set status = 'failed', error_class = 'denied'")
+    assert listed(db, 1)[0]["approval"] == "denied"
+
+
+# The base
+
+
+def test_the_base_that_was_noted_first_stays_and_each_run_is_told(db: Client, me: UUID, time: Clock) -> None:
+    run = claimed(db, me, ref="main")
+    assert (run.answer["repository"], run.answer["ref"], run.answer["base_commit"]) == ("shop", "main", None)
+    assert db.value("select note_base(%s, %s, '/shop', %s)", me, run.id, "a" * 40) is True
+    assert db.value("select note_base(%s, %s, '/other', %s)", me, run.id, "b" * 64) is True
+    assert db.value("select open_runs(%s) #>> '{0,run,base_commit}'", me) == "a" * 40
+    db.finish(me, run, "agent_error")
+    time.passes(375)
+    second = again(db, me)
+    assert (second.answer["source"], second.answer["base_commit"]) == ("/shop", "a" * 40)
+
+
+def test_only_the_dispatcher_that_has_a_run_notes_its_base(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    assert db.value("select note_base(%s, %s, '/shop', %s)", db.dispatcher(), run.id, "a" * 40) is False
+    assert db.value("select note_base(%s, %s, '/shop', %s)", me, uuid4(), "a" * 40) is False
+    with refused("LD400", "'main' is not a valid commit"):
+        db.run("select note_base(%s, %s, '/shop', 'main')", me, run.id)
+    db.finish(me, run, "invalid_request")
+    assert db.value("select note_base(%s, %s, '/shop', %s)", me, run.id, "a" * 40) is False
+    assert task(db)["base_commit"] is None
+
+
+def test_a_reply_counts_its_changes_from_the_commit_of_the_task_that_it_continues(
+    db: Client, me: UUID
+) -> None:
+    run = claimed(db, me, check_command="make", no_changes="fail", approve=True)
+    db.run("select note_base(%s, %s, '/shop', %s)", me, run.id, "a" * 40)
+    db.finish(me, run, "invalid_request", session_id="s")
+    db.run("select * from reply_task('1', 'go on')")
+    reply = again(db, me)
+    told = {
+        key: reply.answer[key]
+        for key in ("source", "base_commit", "check_command", "no_changes", "directory")
+    }
+    assert told == {
+        "source": "/shop", "base_commit": "a" * 40, "check_command": "make", "no_changes": "fail",
+        "directory": "1-1",
+    }  # fmt: skip
+    assert task(db)["approve"] is True
+
+
+# What is odd
+
+
+def test_no_size_of_a_change_keeps_a_run_from_being_reported(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    stat = [{"path": f"{n}\n..\\é", "insertions": n, "deletions": None} for n in range(20_000)]
+    odd = change(files=20_000, insertions=2**62, stat=stat, problem="p" * 100_000)
+    tail = command(output_tail="x" * 100_000)
+    assert db.finish(me, run, "question", question="?" * 100_000, change=odd, commands=[tail]) == "finished"
+    assert db.one(
+        "select jsonb_array_length(stat), files, insertions, length(problem), length(output_tail)"
+        " from run_changes join run_commands using (run_id)"
+    ) == (500, 20_000, 2**62, 10_000, 10_000)
+    assert db.value("select length(question) from tasks") == 20_000
+    second = claimed(db, me)
+    db.finish(me, second, "check_failed", follow_up="x" * 100_000, session_id="t")
+    assert len(str(again(db, me).answer["follow_up"])) == 20_000
+
+
+def test_what_a_report_leaves_out_or_says_is_nothing_is_nothing(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    assert db.finish(me, run, change=None, commands=[], question=None, follow_up=None) == "finished"
+    assert db.rows("select change, commands from list_runs('1')") == [(None, [])]
+    second = claimed(db, me)
+    small = {"source": "/shop", "base_commit": BASE}
+    assert db.finish(me, second, change=small, commands=None) == "finished"
+    assert db.value("select change ->> 'files' from list_runs('2')") == "0"
+
+
+def test_a_claim_counts_the_commands_and_what_is_to_be_told(db: Client, me: UUID) -> None:
+    """Otherwise ten tasks with long commands would make a claim that a slow line does not bring in time."""
+    db.run("select set_limit('tool:claude', 30)")
+    db.group("wide", slots=30)
+    db.submit_all([{"tool": "claude", "prompt": "p", "check_command": "x" * 30_000}] * 20)
+    assert len(db.claim(me, 20).runs) == 9
+
+
+# Submitting
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"repository": "shop", "workdir": "/x"}, "give repository or workdir, not both"),
+        ({"ref": "main"}, "ref needs a repository"),
+        ({"no_changes": "fail"}, "no_changes needs a repository"),
+        ({"repository": "../shop"}, "repository must be a name under repositories in config.yaml, or an absolute"),
+        ({"repository": "shop", "ref": "-x"}, "ref must be a branch, a tag or a commit"),
+        ({"approve": "yes"}, "approve must be true or false"),
+        ({"check_command": 1}, "check_command must be text"),
+        ({"check_command": "x" * 40_000}, "check_command must be at most 32,000 bytes long"),
+        ({"setup_timeout_s": 0}, "setup_timeout_s must be a whole number above 0"),
+        ({"repository": "shop", "no_changes": "maybe"}, "no_changes must be succeed or fail"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused_with_a_sentence(
+    db: Client, me: UUID, keys: dict[str, object], complaint: str
+) -> None:
+    with refused("LD400", complaint):
+        db.submit(**keys)
+    with refused("LD400", complaint):
+        db.run("select * from submit_task('claude', 'p', p_more => %s)", Jsonb(keys))
+
+
+def test_an_empty_command_is_kept_since_it_stands_for_none(db: Client, me: UUID) -> None:
+    run = claimed(db, me, setup_command="", check_command="")
+    assert (run.answer["setup_command"], run.answer["check_command"]) == ("", "")
