@@ -101,7 +101,7 @@ def test_nothing_of_agent_or_source_runs_and_the_source_stays_as_it_was(
     nested = repository.refs()["refs/llmctl/12/1-nested/2-sub"]
     assert tree[b"sub"].decode() == nested
     assert repository.tree(nested) == {b"s": b"s\n", b"t": b"t\n"}
-    run.agent("git status > /dev/null")
+    run.agent("git status > /dev/null 2>&1 || true")
     assert canary.exists()  # so the traps were set
 
 

@@ -320,3 +320,15 @@ def test_a_work_directory_that_is_none_any_more_is_said(
     change = run.record()
     assert words in str(change.problem)
     assert (change.head_commit, change.files) == (run.clone.base, 0)
+
+
+def test_commits_that_were_amended_or_reset_are_kept_below_one_ref(repository: Repository) -> None:
+    run = repository.run()
+    run.agent("echo 1 > n; git add n; git commit -qm One; echo 2 > n; git commit -q --amend -am Two")
+    run.agent("echo 3 > n; git commit -qam Three; git reset -q --hard HEAD~2; rm .git/ORIG_HEAD")
+    change = run.record()
+    assert change.files == 0
+    kept = git(
+        repository.path, "log", "--format=%s", "refs/llmctl/12/1-refs/left-behind", f"^{run.clone.base}"
+    )
+    assert set(kept.splitlines()) == {"Left behind of task 12, run 1 (claude)", "One", "Two", "Three"}
