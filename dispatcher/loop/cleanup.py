@@ -14,8 +14,12 @@ from dispatcher.database.store import Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
 from dispatcher.loop.active_runs import ActiveRuns
+from dispatcher.repositories.failures import RepositoryError
+from dispatcher.repositories.git import Git
+from dispatcher.repositories.leftovers import record_leftover, unrecorded_run
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
 from dispatcher.run.life import Run
+from dispatcher.wall import Wall
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
 from sql import dispatcher_calls
@@ -86,6 +90,9 @@ class Cleanup:
         if not self._is_done_with(report):
             return
         try:
+            if run.claimed.repository is not None and unrecorded_run(run.workspace) is not None:
+                log.error("a workspace stays: not all in it is recorded", path=str(run.workspace.work))
+                return
             self._let_go(run, report)
         except OSError as error:
             log.warning("a workspace cannot be removed", task=run.claimed.number, error=str(error))
@@ -114,8 +121,7 @@ class Cleanup:
         run.workspace.discard()
         if report.session_id is not None and run.claimed.workdir is None and not run.workspace.has_own_work:
             # The session continued in the directory of an earlier run, which is not needed any more either.
-            home = Workspace(run.workspace.work.parent, run.workspace.work)
-            home.discard()
+            Workspace(run.workspace.work.parent, run.workspace.work).discard()
 
     async def _discard_leftovers(self) -> None:
         """Discard workspaces that a dispatcher could not discard because it died.
@@ -123,6 +129,7 @@ class Cleanup:
         A workspace without an exit record stays, unless the database has the result of its run: if the run was given
         up as lost, the files may be all that is left of it. The agent may have destroyed the record.
         """
+        await in_thread(self._record_leftovers)
         if self._settings.cleanup != "always":
             return
         doubtful = await in_thread(self._discard_ended)
@@ -131,6 +138,22 @@ class Cleanup:
         )
         for run_id in settled:
             self._discard(doubtful[run_id])
+
+    def _record_leftovers(self) -> None:
+        """Record what runs left that nobody watched to their end, such as those that were given up as lost."""
+        for workspace in self._workspaces():
+            with Wall("recording a leftover", path=str(workspace.work)):
+                run = unrecorded_run(workspace)
+                if run is None or self._is_in_use(workspace):
+                    continue
+                try:
+                    change = record_leftover(workspace, run, self._configuration.settings, Git())
+                except (RepositoryError, OSError) as error:
+                    log.error("a change is not recorded", path=str(workspace.work), error=str(error))
+                else:
+                    log.warning(
+                        "recorded what a run had left", task=run.number, source=change.source, ref=change.ref
+                    )
 
     def _discard_ended(self) -> dict[str, Workspace]:
         """Discard workspaces with an exit record; return the others, by the id of the run in their record."""
@@ -155,7 +178,8 @@ class Cleanup:
         if self._is_in_use(workspace):
             return
         try:
-            workspace.discard()
+            if unrecorded_run(workspace) is None:
+                workspace.discard()
         except OSError as error:
             log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
 
@@ -165,7 +189,8 @@ class Cleanup:
         for workspace in self._workspaces():
             try:
                 until = workspace.kept_until
-                if until is not None and until < now and not self._is_in_use(workspace):
+                is_over = until is not None and until < now
+                if is_over and not self._is_in_use(workspace) and unrecorded_run(workspace) is None:
                     workspace.discard()
             except OSError as error:
                 log.warning(

@@ -27,6 +27,12 @@ PATIENCE = 600.0
 NOWHERE = "/nonexistent"
 """A home directory without files: `~` in the configuration of a repository needs one, otherwise git refuses it."""
 
+_HOOKS_OF_CONFIG = (2, 54)
+"""The first git that runs hooks named by `hook.NAME.command`, whatever core.hooksPath says."""
+_RUN_NO_HOOK = frozenset(
+    ("cat-file", "config", "diff-tree", "for-each-ref", "hash-object", "init", "ls-files", "ls-tree", "mktree",
+     "pack-objects", "rev-list", "rev-parse", "version", "write-tree")
+)  # fmt: skip
 _MOST_STDERR = 2000
 _UNWRITTEN = re.compile(r"(unable to|couldn't|could not|cannot|failed to) (write|flush|fsync)")
 _OPTIONS = tuple(
@@ -82,7 +88,7 @@ class GitError(RepositoryError):
             words += f"; {full}: free some space"
         is_trouble = exit_code < 0 or full is not None or _tells_of_host_trouble(stderr)
         super().__init__(
-            "no_resources" if is_trouble else "spawn_failed", f"git {_command(arguments)} {how}{words}"
+            "no_resources" if is_trouble else "spawn_failed", f"git {_split(arguments)[1]} {how}{words}"
         )
         self.arguments = tuple(arguments)
         self.exit_code = exit_code
@@ -124,6 +130,7 @@ class Git:
         room for a process.
         """
         program = program_of_git()
+        options, command = _split(arguments)
         places = {
             "GIT_DIR": git_dir,
             "GIT_WORK_TREE": work_tree,
@@ -134,6 +141,8 @@ class Git:
         env |= {name: str(place) for name, place in places.items() if place is not None}
         if alternates:
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(map(_quoted, alternates))
+        if command not in _RUN_NO_HOOK and version_of_git(program) >= _HOOKS_OF_CONFIG:
+            env |= self._switch_hooks_off([program, *_OPTIONS], options, env)
         written = [
             place.parent if place == index else place for place in places.values() if place is not None
         ]
@@ -145,6 +154,19 @@ class Git:
             self._stopped = True
             if self._process is not None:
                 _kill(self._process)
+
+    def _switch_hooks_off(
+        self, git: Sequence[str], options: Sequence[str], env: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Return variables that switch off all hooks that a configuration names. Only by its name can one be."""
+        asked = [*options, "config", "-z", "--name-only", "--get-regexp", r"^hook\..*\."]
+        try:
+            listed = self._run([*git, *asked], asked, env, None, b"", PATIENCE, ())
+        except GitError as error:
+            if error.exit_code != 1:  # 1: there is none
+                raise
+            return {}
+        return _switched_off(listed)
 
     def _run(
         self,
@@ -179,7 +201,7 @@ class Git:
                     raise
                 raise RepositoryError(
                     "no_resources",
-                    f"git {_command(arguments)} took longer than {timeout:g} s on this host, and was ended",
+                    f"git {_split(arguments)[1]} took longer than {timeout:g} s on this host, and was ended",
                 ) from None
             finally:
                 with self._lock:
@@ -296,15 +318,22 @@ def _quoted(path: Path) -> str:
     return f'"{escaped}"'
 
 
-def _command(arguments: Sequence[str]) -> str:
-    """Return the name of the command among its options."""
-    rest = iter(arguments)
-    for argument in rest:
-        if argument in ("-c", "-C"):
-            next(rest, None)
-        elif not argument.startswith("-"):
-            return argument
-    return ""
+def _switched_off(listed: bytes) -> Mapping[str, str]:
+    """Return the variables that switch off the hooks of these keys of a configuration, each by its name."""
+    names = sorted({os.fsdecode(key)[len("hook.") :].rpartition(".")[0] for key in listed.split(b"\0")[:-1]})
+    variables = {"GIT_CONFIG_COUNT": str(len(names))}
+    for number, name in enumerate(names):
+        variables[f"GIT_CONFIG_KEY_{number}"] = f"hook.{name}.enabled"
+        variables[f"GIT_CONFIG_VALUE_{number}"] = "false"
+    return variables
+
+
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Return the options before the name of the command, and that name."""
+    number = 0
+    while number < len(arguments) and arguments[number].startswith("-"):
+        number += 2 if arguments[number] in ("-c", "-C") else 1
+    return arguments[:number], arguments[number] if number < len(arguments) else ""
 
 
 def _tells_of_host_trouble(stderr: str) -> bool:

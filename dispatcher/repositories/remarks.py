@@ -10,7 +10,7 @@ from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.sources import Source
 
-SECONDS = 20.0
+SECONDS = 5.0
 """A remark is worth this, and no failure."""
 _SUBMODULE = re.compile(rb"(?:\A|\0)160000 [0-9a-f]+ 0\t([^\0]+)")
 

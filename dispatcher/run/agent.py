@@ -64,6 +64,7 @@ class Agent:
 
     @property
     def is_alive(self) -> bool:
+        """Whether it was started by us, or found alive."""
         return self._process.process is not None
 
     async def start(self, prepared: Prepared, wrapper: Wrapper) -> None:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from dispatcher.host.host_trouble import tells_of_host_trouble, tells_of_no_room
 from dispatcher.run.output.masking import Masking
@@ -102,6 +103,20 @@ def blame_room(outcome: Outcome, stderr: str, lacking: str | None) -> Outcome:
         return outcome
     what = lacking or "the agent found no room for a file"
     return replace(outcome, error_class="no_resources", error_message=f"{what}: {said}")
+
+
+def recorded(outcome: Outcome, change: Change, no_changes: Literal["succeed", "fail"] | None) -> Outcome:
+    """Return what a success comes to once what it changed is recorded, or could not be."""
+    if not outcome.succeeded:
+        return outcome
+    if change.ref is None or change.kept_in is not None:
+        kept = f"; the work is kept in {change.kept_in}" if change.kept_in is not None else ""
+        message = f"what the agent changed could not be recorded: {change.problem}{kept}"
+        return replace(outcome, error_class="not_recorded", error_message=message)
+    if no_changes == "fail" and change.head_commit == change.base_commit:
+        message = "the agent changed nothing in the repository"
+        return replace(outcome, error_class="no_changes", error_message=message)
+    return outcome
 
 
 def judged(outcome: Outcome, check: CommandResult) -> Outcome:

@@ -21,6 +21,7 @@ from dispatcher.run.conclusion import (
     complaint_about,
     follow_up_of,
     judged,
+    recorded,
     report,
 )
 from dispatcher.run.context import RunContext
@@ -33,11 +34,11 @@ from dispatcher.run.preparation.usable_here import wrapper_of
 from dispatcher.run.repository import RunRepository
 from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
-from dispatcher.wall import in_a_sentence, persist
+from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Reading, StopReason
 from dispatcher.workspaces.work_directory import Workspace
-from sql.change_rows import CommandResult
+from sql.change_rows import Change, CommandResult
 from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report
 from wrappers.base import Outcome, Wrapper
 
@@ -62,11 +63,16 @@ class Run:
         self._prepared_ahead: Prepared | NotStartedError | None = None
         self._inputs: Sequence[InputFile] = ()
         self._results = Results(claimed, workspace, context.transfers, context.files)
-        self._repository = RunRepository(claimed, workspace, context) if claimed.repository else None
+        self._repository = (
+            RunRepository(claimed, workspace, context, self._results, self._stop)
+            if claimed.repository
+            else None
+        )
         self._setup = setup_of(claimed, self._settings)
         self._check = check_of(claimed, self._settings)
         self._agent = Agent(claimed, workspace, context, self._results, self._stop)
         self._command: CommandProcess | None = None
+        self._change: Change | None = None
         self._commands: list[CommandResult] = []
 
     def stop(self, reason: StopReason) -> None:
@@ -107,7 +113,7 @@ class Run:
                 self._agent.begin_output(wrapper)
             if self._repository is not None:
                 self._agent.show(f"cloning {self.claimed.repository}")
-                await self._repository.clone(self._inputs, self._stop)
+                await self._repository.clone(self._inputs)
             if is_missing(self.claimed, self._inputs):
                 await self._fetch(wrapper)
             if self._setup is not None:
@@ -153,6 +159,9 @@ class Run:
         if self._command is not None:
             self._command.reap()
         last_output, stdout, stderr, ran_s = await self._agent.give_up()
+        if self._repository is not None and self._change is None and self._agent.is_alive:
+            with Wall("recording the change of a run", masked=self.masked, task=claimed.number):
+                self._change, _ = await self._repository.record(self._agent.masking)
         error_class, what = "agent_error", "the dispatcher failed at this run, and its log says where"
         if is_host_trouble(error):
             error_class, what = "no_resources", "this host had no room for the run"
@@ -166,6 +175,7 @@ class Run:
             ran_s=ran_s,
             retry_after_s=TASK_PAUSE if error_class == "no_resources" else None,
             output=last_output,
+            change=self._change,
             commands=self._commands,
         )
 
@@ -231,6 +241,7 @@ class Run:
     async def _start(self, prepared: Prepared, wrapper: Wrapper) -> None:
         if self._repository is not None:
             await in_thread(check_clone, self.workspace, wrapper)
+            await self._repository.begin()
         await self._require_lease()
         await self._agent.start(prepared, wrapper)
 
@@ -259,10 +270,11 @@ class Run:
 
     async def _finish(self, wrapper: Wrapper) -> Report:
         ended = await self._agent.end(wrapper)
-        if self._check is not None and self._command is None:
+        if (self._check is not None or self._repository is not None) and self._command is None:
             await self._context.sweeper.kill(self.claimed.run_id)
         ended = await self._agent.keep_files(ended)
-        outcome = await self._prove(ended.outcome)
+        outcome, patch = await self._record(ended.outcome)
+        outcome = await self._prove(outcome)
         log.info(
             "run ended",
             task=self.claimed.number,
@@ -281,15 +293,24 @@ class Run:
             masking=self._agent.masking,
             stdout=ended.stdout,
             stderr=ended.stderr,
-            output_files=ended.output_files,
+            output_files=(*ended.output_files, *patch),
             ran_s=ended.ran_s,
             retry_after_s=ended.retry_after_s,
             auth_mode=auth_mode_of(self.claimed, wrapper),
             output=await self._agent.last_output(),
+            change=self._change,
             commands=self._commands,
             follow_up=follow_up_of(self._commands[-1]) if is_checked else None,
         )
         return await self._results.send_answer(done)
+
+    async def _record(self, outcome: Outcome) -> tuple[Outcome, tuple[str, ...]]:
+        """Return the outcome once all that the agent left in the repository is recorded, and the file of the patch."""
+        if self._repository is None:
+            return outcome, ()
+        self._agent.show("recording what changed")
+        self._change, patch = await self._repository.record(self._agent.masking)
+        return recorded(outcome, self._change, self.claimed.no_changes), patch
 
     async def _prove(self, outcome: Outcome) -> Outcome:
         """Return the outcome once the check, if there is one, has decided on a success."""

@@ -1,8 +1,9 @@
 """Storing what a run made: its output files, and an answer that is too large for a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import structlog
@@ -56,12 +57,26 @@ class Results:
 
         While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
         """
+        return await self._keep(outcome, self._workspace.work, self._claimed.output_files, max_bytes, masking)
+
+    async def keep_patch(
+        self, directory: Path, path: str, max_bytes: int, masking: Masking
+    ) -> tuple[str, ...]:
+        """Store the patch of a change, and return its path; empty if it is too large: the change has a commit, too."""
+        kept, outcome = await self._keep(Outcome(), directory, [path], max_bytes, masking)
+        if not outcome.succeeded:
+            log.warning("a patch is not kept", task=self._claimed.number, why=outcome.error_message)
+        return tuple(kept)
+
+    async def _keep(
+        self, outcome: Outcome, directory: Path, paths: Sequence[str], max_bytes: int, masking: Masking
+    ) -> tuple[list[str], Outcome]:
         kept: list[str] = []
-        while self._claimed.output_files:
+        while paths:
             kept.clear()
             files = collect(
-                self._workspace.work,
-                self._claimed.output_files,
+                directory,
+                paths,
                 max_bytes,
                 self._files,
                 masking.of_files,

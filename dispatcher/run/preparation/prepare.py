@@ -10,6 +10,7 @@ import structlog
 
 from dispatcher.configuration.settings import SecuritySettings
 from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.repositories.leftovers import unrecorded_run
 from dispatcher.run.preparation import environment, refusals
 from dispatcher.run.preparation.config_home import make_config_home
 from dispatcher.run.preparation.refusals import cannot, unusable
@@ -151,7 +152,7 @@ def put_aside_leftovers(workspace: Workspace, run_id: str) -> None:
     if not workspace.directory.exists():
         return
     header = run_record.read(workspace.directory).header
-    if workspace.kept_until is not None:
+    if workspace.kept_until is not None and unrecorded_run(workspace) is None:
         workspace.discard()
     elif header is None or header.run_id != run_id:
         aside = workspace.directory.with_name(f"{workspace.directory.name}.{uuid.uuid4()}")

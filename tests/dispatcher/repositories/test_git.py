@@ -171,3 +171,21 @@ def test_objects_are_written_where_the_call_says_and_read_from_any_path(tmp_path
 
     assert (store / written[:2] / written[2:]).is_file()
     assert git.run("cat-file", "-p", old, git_dir=private, alternates=[source / ".git/objects"]) == b"hello\n"
+
+
+def test_hooks_that_a_configuration_names_are_switched_off_one_by_one(fake_git: FakeGit) -> None:
+    listing = r"printf 'hook.evil.command\0hook.evil.event\0hook.a=b.c.command\0'"
+    fake_git(
+        f'case "$*" in *get-regexp*) {listing};; *) env | grep ^GIT_CONFIG_[CKV] | sort;; esac', "2.54.0"
+    )
+
+    shown = Git().run("-C", "/somewhere", "update-ref", "refs/x", "HEAD").decode().split()
+
+    assert shown == [
+        "GIT_CONFIG_COUNT=2",
+        "GIT_CONFIG_KEY_0=hook.a=b.c.enabled",
+        "GIT_CONFIG_KEY_1=hook.evil.enabled",
+        "GIT_CONFIG_VALUE_0=false",
+        "GIT_CONFIG_VALUE_1=false",
+    ]
+    assert Git().run("rev-parse", "HEAD") == b""

@@ -1,0 +1,217 @@
+"""Tasks that change a repository, in a real dispatcher with a real git: what an agent leaves is in the repository."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.dispatchers import Site
+
+COMMIT = "git -c user.name=agent -c user.email=agent@localhost commit -q"
+
+
+class Repository:
+    """A repository of a person, with one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        self.git("init", "-q", "-b", "main")
+        (path / "hello.txt").write_text("hello\n")
+        self.git("add", ".")
+        self.git("-c", "user.name=me", "-c", "user.email=me@localhost", "commit", "-qm", "first")
+
+    def git(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(self.path), *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        ).stdout
+
+    def refs(self) -> list[str]:
+        return self.git("for-each-ref", "--format=%(refname)", "refs/llmctl").split()
+
+    def show(self, ref: str, path: str) -> str:
+        return self.git("show", f"{ref}:{path}")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "shop")
+
+
+@pytest.fixture
+def site(site: Site, repository: Repository) -> Site:
+    site.configure("security", allow_commands=True)
+    site.configure("repositories", shop={"path": str(repository.path)})
+    return site
+
+
+def change(site: Site, number: int, run_no: int = 1) -> dict[str, object]:
+    (row,) = site.sql(
+        "SELECT c.* FROM run_changes AS c JOIN task_runs AS r ON r.id = c.run_id "
+        "JOIN tasks AS t ON t.id = r.task_id WHERE number = %s AND r.run_no = %s",
+        number,
+        run_no,
+    )
+    return row
+
+
+def test_what_an_agent_leaves_is_in_the_repository_with_a_patch(site: Site, repository: Repository) -> None:
+    before = repository.git("status", "--porcelain=v2", "--branch")
+    number = site.submit(
+        f"echo more >>hello.txt; {COMMIT} -am 'say more'; echo staged >new; git add new; echo left >left; echo done",
+        repository="shop",
+    )
+
+    site.run()
+
+    task, made = site.task(number), change(site, number)
+    assert task["status"] == "succeeded", task["error_message"]
+    assert task["base_commit"] == repository.git("rev-parse", "HEAD").strip()
+    assert made["ref"] == f"refs/llmctl/{number}/1"
+    assert (made["files"], made["insertions"], made["problem"]) == (3, 3, None)
+    assert repository.show(str(made["ref"]), "hello.txt") == "hello\nmore\n"
+    assert repository.show(str(made["ref"]), "left") == "left\n"
+    assert repository.git("status", "--porcelain=v2", "--branch") == before
+    (file,) = site.sql("SELECT * FROM task_files WHERE NOT is_input")
+    assert file["path"] == ".llmctl/changes.patch"
+    assert b"+more" in file["content"]
+    assert site.runs(number)[0]["output_files"] == [".llmctl/changes.patch"]
+    assert list(site.workspace(number).parent.glob("*-*")) == [], "the workspace is removed"
+
+
+@pytest.mark.parametrize("end", ["exit 3", "rm -rf .git; echo done", "echo x >.git/index; echo done"])
+def test_the_work_of_an_agent_that_fails_or_breaks_its_repository_is_recorded(
+    site: Site, repository: Repository, end: str
+) -> None:
+    number = site.submit(f"echo precious >work; {end}", repository="shop", max_attempts=1)
+
+    site.run()
+
+    assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
+
+
+def test_the_work_of_an_agent_that_is_stopped_is_recorded(site: Site, repository: Repository) -> None:
+    number = site.submit("echo precious >work; sleep 1000", repository="shop", timeout_s=1, max_attempts=1)
+
+    site.run()
+
+    assert site.task(number)["error_class"] == "timeout"
+    assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
+
+
+def test_each_attempt_has_a_clone_and_a_ref_of_its_own(site: Site, repository: Repository) -> None:
+    number = site.submit(
+        "test -e mine && echo mixed; echo $LLMCTL_RUN >mine; echo done; exit",
+        repository="shop",
+        check_command=f"echo x >>{site.journal}; test $(wc -l <{site.journal}) = 2",
+    )
+
+    site.run()
+
+    assert site.task(number)["status"] == "succeeded"
+    first, second = (repository.show(f"refs/llmctl/{number}/{run}", "mine").strip() for run in (1, 2))
+    assert [first, second] == [str(run["id"]) for run in site.runs(number)]
+    assert change(site, number, 1)["base_commit"] == change(site, number, 2)["base_commit"]
+
+
+def test_a_check_sees_what_was_recorded_and_what_it_changes_is_not(
+    site: Site, repository: Repository
+) -> None:
+    number = site.submit(
+        "echo work >file; echo done",
+        repository="shop",
+        setup_command="test -d .git && echo ready >.ready",
+        check_command="test -e .ready; cat file; echo changed >file",
+    )
+
+    site.run()
+
+    assert site.task(number)["status"] == "succeeded"
+    assert repository.show(f"refs/llmctl/{number}/1", "file") == "work\n"
+
+
+def test_commands_of_the_configuration_run_unless_the_task_has_its_own(site: Site) -> None:
+    site.configure("security", allow_commands=False)
+    path = str(site.directory / "shop")
+    site.configure("repositories", shop={"path": path, "check": f"echo config >>{site.journal}"})
+    checked = site.submit("echo done", repository="shop")
+    unchecked = site.submit("echo done", repository="shop", check_command="")
+
+    site.run()
+
+    assert [site.task(number)["status"] for number in (checked, unchecked)] == ["succeeded"] * 2
+    assert site.journal_lines() == ["config"]
+
+
+@pytest.mark.parametrize(("no_changes", "ends_as"), [("fail", "no_changes"), ("succeed", None), (None, None)])
+def test_an_agent_that_changed_nothing_is_told_apart(
+    site: Site, no_changes: str | None, ends_as: str | None
+) -> None:
+    number = site.submit(
+        "echo done", repository="shop", no_changes=no_changes, check_command=f"echo checked >>{site.journal}"
+    )
+
+    site.run()
+
+    assert site.task(number)["error_class"] == ends_as
+    assert site.journal_lines() == ([] if ends_as else ["checked"])
+    assert change(site, number)["files"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "error_class", "says"),
+    [
+        ({"repository": "unknown"}, "invalid_request", "not a repository that config.yaml names"),
+        ({"repository": "/etc"}, "permission_denied", "security.allowed_roots"),
+        ({"repository": "shop", "ref": "nowhere"}, "invalid_request", "no branch, tag or commit 'nowhere'"),
+    ],
+)
+def test_a_repository_that_cannot_be_used_is_refused_in_a_sentence(
+    site: Site, fields: dict[str, str], error_class: str, says: str
+) -> None:
+    given: dict[str, object] = {**fields}
+    number = site.submit("echo x >>$SITE/journal; echo done", tool="sh", **given)
+
+    site.run()
+
+    task = site.task(number)
+    assert (task["status"], task["error_class"]) == ("failed", error_class)
+    assert says in task["error_message"]
+    assert site.journal_lines() == []
+
+
+def test_input_files_lie_in_the_clone(site: Site, repository: Repository) -> None:
+    number = site.submit(
+        "cat data/in.txt; rm data/in.txt",
+        repository="shop",
+        input_files=[{"path": "data/in.txt", "content": "from outside\n"}],
+    )
+
+    site.run()
+
+    assert site.task(number)["result"]["text"] == "from outside"
+    assert repository.git("ls-tree", "-r", "--name-only", f"refs/llmctl/{number}/1") == "hello.txt\n"
+
+
+def test_what_cannot_be_recorded_stays_and_the_task_says_where(site: Site, repository: Repository) -> None:
+    number = site.submit(
+        f"echo precious >work; mv {repository.path} {repository.path}.away; echo done", repository="shop"
+    )
+
+    site.run()
+
+    task, made = site.task(number), change(site, number)
+    assert (task["status"], task["error_class"]) == ("failed", "not_recorded")
+    assert (made["ref"], made["kept_in"]) == (None, str(site.workspace(number) / "work"))
+    assert str(made["kept_in"]) in task["error_message"]
+    assert (site.workspace(number) / "work" / "work").read_text() == "precious\n"
+
+    Path(f"{repository.path}.away").rename(repository.path)
+    site.start().wait_for("recorded what a run had left", task=number)
+
+    assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
