@@ -90,6 +90,11 @@ def record(clone: Clone, run: RunName, git: Git) -> Change:
         if error.error_class == "no_resources":
             raise
         raise RepositoryError("not_recorded", f"git could not record {clone.work}: {error}") from error
+    except (
+        RecursionError,
+        ValueError,
+    ) as error:  # hundreds of repositories within each other, odd answers of git
+        raise RepositoryError("not_recorded", f"{clone.work} cannot be recorded: {error}") from error
     finally:
         with contextlib.suppress(OSError):
             plain_files.remove(scratch)
@@ -186,8 +191,13 @@ class _Recording:
             kept_in=str(self.clone.work) if self.shop.lost else None,
         )
 
-    def _chain(self, root: Path, name: str, index: Path, base: str | None) -> _Chain:
-        """Record one repository: its commits, its index, its files, and the repositories within."""
+    def _chain(
+        self, root: Path, name: str, index: Path, base: str | None, unless: str | None = None
+    ) -> _Chain:
+        """Record one repository: its commits, its index, its files, and the repositories within.
+
+        A submodule that is as its commit ``unless`` is not copied to the source.
+        """
         shop = self.shop
         agent = self._git_of(root, name)
         tips = agent_git.Tips(None, {}, ()) if agent is None else agent_git.read_tips(shop, agent, base)
@@ -200,6 +210,12 @@ class _Recording:
                 lambda: work_trees.track_as_agent(shop, root, index, base, known, trees),
             )
         tree = self._tree(root, index)
+        if (
+            agent is not None
+            and unless is not None
+            and self._is_as(agent, unless, tips, {tree, staged or tree})
+        ):
+            return _Chain(unless, tree, {})
         whole = self._copied(agent, tips, None if staged == tree else staged, base)
         head = tips.head if tips.head in whole else base
         if staged is not None and staged in whole:
@@ -210,6 +226,11 @@ class _Recording:
         if left_behind:
             others["left-behind"] = self._commit("Left behind", tree, *left_behind)
         return _Chain(head, tree, others)
+
+    def _is_as(self, agent: agent_git.AgentGit, commit: str, tips: agent_git.Tips, trees: set[str]) -> bool:
+        if tips != agent_git.Tips(commit, {}, ()):
+            return False
+        return {agent.run("rev-parse", f"{commit}^{{tree}}").decode().strip()} == trees
 
     def _copied(
         self, agent: agent_git.AgentGit | None, tips: agent_git.Tips, staged: str | None, base: str | None
@@ -234,9 +255,9 @@ class _Recording:
         found = plain_files.git_dir_within(self.clone.work, root)
         if found is not None and not (found / "commondir").exists():
             return agent_git.take_git_dir(self.shop, found, name)
-        if kind is None:
+        if kind is None and root == self.clone.work:
             self.shop.remarks.append(f"{place} is gone, and with it what the agent committed")
-        elif found is None:
+        elif kind is not None and found is None:
             self.shop.lost.append(
                 f"{place} is {kind} and not the repository any more: no commit of the agent is recorded"
             )
@@ -264,7 +285,7 @@ class _Recording:
         self.nested += 1
         name = f"{self.nested}-{slug}"
         chain = self._chain(
-            root / os.fsdecode(path), f"nested-{name}", self.shop.scratch / f"{name}.index", None
+            root / os.fsdecode(path), f"nested-{name}", self.shop.scratch / f"{name}.index", None, unless
         )
         if chain.head != unless or chain.others:
             ref = f"{self.ref}-nested/{name}"
