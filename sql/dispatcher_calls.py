@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from sql.call import NOTHING, Call, Reading, Rows, as_array, as_json, given, many, one, value
-from sql.change_rows import CommandKind
+from sql.change_rows import Change, CommandKind
 from sql.dispatcher_rows import (
     Claim,
     Heartbeat,
@@ -139,6 +139,12 @@ def note_base(dispatcher: str, run: str, source: str, base_commit: str) -> Call[
     """Say where we found the repository of a run, and the commit to begin with; returns whether the run is ours."""
     arguments = {"dispatcher": dispatcher, "run": run, "source": source, "base_commit": base_commit}
     return Call("note_base", arguments, value(bool))
+
+
+def keep_change(dispatcher: str, run: str, change: Change) -> Call[bool]:
+    """Store what was recorded of a run after its end; returns whether it ended and ran in our work directory."""
+    arguments = {"dispatcher": dispatcher, "run": run, "change": as_json(change)}
+    return Call("keep_change", arguments, value(bool))
 
 
 def store_command_output(

@@ -12,6 +12,7 @@ from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import ExecutionSettings
 from dispatcher.database.store import Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
+from dispatcher.host.survivors import kill_run
 from dispatcher.host.threads import in_thread
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.repositories.failures import RepositoryError
@@ -144,7 +145,11 @@ class Cleanup:
         for workspace in self._workspaces():
             with Wall("recording a leftover", path=str(workspace.work)):
                 run = unrecorded_run(workspace)
-                if run is None or self._is_in_use(workspace):
+                # An agent may have written the name of another run there.
+                if run is None or self._is_in_use(workspace) or run.run_id in self._active:
+                    continue
+                if kill_run(run.run_id).alive:
+                    log.error("a change is not recorded: its processes do not die", path=str(workspace.work))
                     continue
                 try:
                     change = record_leftover(workspace, run, self._configuration.settings, Git())

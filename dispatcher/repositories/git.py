@@ -24,6 +24,8 @@ OLDEST = (2, 38)
 """The first git that takes `safe.directory` from its command line and merges without a work tree."""
 PATIENCE = 600.0
 """Seconds that one call may take."""
+GLANCE = 60.0
+"""Seconds for a call that only reads refs or configuration of a source, which may be on a dead mount or name a FIFO."""
 NOWHERE = "/nonexistent"
 """A home directory without files: `~` in the configuration of a repository needs one, otherwise git refuses it."""
 

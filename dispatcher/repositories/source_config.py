@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dispatcher.repositories.git import Git, GitError
+from dispatcher.repositories.git import GLANCE, Git, GitError
 from dispatcher.repositories.sources import Source
 
 NEUTRAL = {"name": "llmctl", "email": "llmctl@localhost"}
@@ -68,7 +68,7 @@ def _matching(git: Git, *where: str, git_dir: Path | None = None) -> Iterator[tu
     """Return the keys of our interest, in which only the part between the dots keeps its case, with their values."""
     try:
         listed = git.run(
-            "config", *where, "--includes", "-z", "--get-regexp", _QUESTION, git_dir=git_dir, timeout=60.0
+            "config", *where, "--includes", "-z", "--get-regexp", _QUESTION, git_dir=git_dir, timeout=GLANCE
         )
     except GitError as error:
         if error.exit_code != 1:  # 1: there is none

@@ -8,7 +8,7 @@ from pathlib import Path
 from dispatcher.configuration.settings import RepositorySettings, Settings
 from dispatcher.errors import DispatchError
 from dispatcher.repositories.failures import RepositoryError
-from dispatcher.repositories.git import Git, GitError
+from dispatcher.repositories.git import GLANCE, Git, GitError
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def resolve_base(source: Source, ref: str | None, git: Git) -> str:
     chosen = ref or (source.settings.ref if source.settings else None) or "HEAD"
     asked = f"{chosen}^{{commit}}"
     try:
-        found = git.run("-C", str(source.path), "rev-parse", "--verify", "--quiet", "--end-of-options", asked)
+        found = git.run(
+            "-C", str(source.path), "rev-parse", "--verify", "--quiet", "--end-of-options", asked, timeout=GLANCE
+        )  # fmt: skip
     except GitError as error:
         if error.error_class == "no_resources":
             raise
@@ -130,12 +132,12 @@ def _places(path: str, git: Git) -> tuple[str, str]:
     """Return the top of the work tree, or else the bare repository, and the git directory."""
     asked = ("rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir", "--is-inside-work-tree")
     try:
-        answer = os.fsdecode(git.run("-C", path, *asked)).split("\n")
+        answer = os.fsdecode(git.run("-C", path, *asked, timeout=GLANCE)).split("\n")
         if len(answer) != 4:
             raise RepositoryError("invalid_request", f"the path {path!r} has a line end: rename a directory")
         common, own, is_inside, _ = answer
         if is_inside == "true":
-            top = os.fsdecode(git.run("-C", path, "rev-parse", "--show-toplevel"))[:-1]
+            top = os.fsdecode(git.run("-C", path, "rev-parse", "--show-toplevel", timeout=GLANCE))[:-1]
         else:
             top = own if Path(own).name != ".git" else str(Path(own).parent)
     except GitError as error:

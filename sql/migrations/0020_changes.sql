@@ -41,7 +41,7 @@ INSERT INTO error_classes (name, run_status, uses_attempt, retried, wait_reason,
 ('no_changes', 'failed', true, false, NULL, NULL, false, 'the agent changed nothing in the repository'),
 ('not_recorded', 'failed', false, false, NULL, NULL, false, 'what the agent changed could not be recorded'),
 ('question', 'interrupted', false, true, 'question', NULL, false, 'the agent asks something'),
-('denied', 'failed', true, false, NULL, NULL, false, 'somebody denied the result');
+('denied', 'failed', false, false, NULL, NULL, false, 'somebody denied the result');
 
 -- What a run made of the repository. Without a commit nothing could be recorded, and the directory was kept.
 CREATE TABLE run_changes (

@@ -69,6 +69,7 @@ SAMPLES: dict[object, object] = {
     Sequence[Mapping[str, object]]: [{"tool": "claude"}],
     Selection: Selection(tool="claude"),
     CommandKind: "check",
+    Change: Change(source="/shop", base_commit="0" * 40),
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],
     Sequence[Output]: [

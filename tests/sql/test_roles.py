@@ -86,13 +86,15 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "act_as", "capped_tools", "count_tasks", "facets", "find_token", "known_values", "list_active", "list_dispatchers",
-    "list_files", "list_groups", "list_limits", "list_page", "list_runs", "list_tasks", "log_state", "metrics",
+    "act_as", "capped_tools", "count_tasks", "facets", "find_token", "inbox", "known_values", "list_active",
+    "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page", "list_runs",
+    "list_tasks", "log_state", "metrics",
     "read_file", "read_output", "read_results", "schema_version", "show_task", "stats", "task_numbers", "task_states",
     "why_waiting",
 }  # fmt: skip
 SUBMITS = {
-    "act_on_tasks", "cancel_task", "explain_refusal", "reply_task", "retry_task", "submit_task", "submit_tasks",
+    "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "reply_task",
+    "retry_task", "submit_task", "submit_tasks", "submit_tries",
 }  # fmt: skip
 CHECKS = {"check_counters", "check_tallies", "database_id", "unserved_tasks"}
 CONFIGURES = {"put_group", "put_tool", "recover_lost"}
@@ -103,9 +105,10 @@ STEERS = {
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
-    "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_pieces", "open_runs",
-    "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt", "register_dispatcher",
-    "report_and_claim", "settled_runs", "start_runs", "store_output", "store_piece", "unreferenced_files",
+    "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_change", "keep_pieces",
+    "note_base", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt",
+    "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_command_output", "store_output",
+    "store_piece", "unreferenced_files",
 }  # fmt: skip
 
 

@@ -1,23 +1,16 @@
 -- INTERNAL write_changes(reports, task_ids): writes what the runs of these tasks made of their repositories, and how
 -- their commands ended. A report has both as run_changes and run_commands do: "change": {"source", "base_commit", …} and
--- "commands": [{"kind", "command", …}]. Kept are the first 500 files, and the last 10,000 characters of an output: all of
--- that is in the repository and in run_output.
+-- "commands": [{"kind", "command", …}]. See change_of() for what is kept of the first, and of an output the last 10,000
+-- characters are: all of it is in run_output.
 -- Only end_runs() calls this, which holds the tasks; its settings make the statements reach tables by keys.
 CREATE OR REPLACE FUNCTION write_changes(p_reports jsonb, p_task_ids uuid []) RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
-    INSERT INTO run_changes (
-        run_id, source, base_commit, ref, head_commit, files, insertions, deletions, stat, problem, kept_in
-    )
-    SELECT run_id, source, base_commit, ref, head_commit, coalesce(files, 0), coalesce(insertions, 0),
-        coalesce(deletions, 0), coalesce(jsonb_path_query_array(stat, '$[0 to 499]'), '[]'), left(problem, 10000),
-        kept_in
-    FROM jsonb_to_recordset(p_reports) AS report (run_id uuid, change jsonb)
-    CROSS JOIN jsonb_to_record(change) AS of_run (
-        source text, base_commit text, ref text, head_commit text, files integer, insertions bigint, deletions bigint,
-        stat jsonb, problem text, kept_in text
-    )
-    WHERE change IS NOT NULL AND run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(p_task_ids)));
+    INSERT INTO run_changes
+    SELECT made.* FROM jsonb_to_recordset(p_reports) AS report (run_id uuid, change jsonb)
+    CROSS JOIN change_of(report.run_id, change) AS made
+    WHERE change IS NOT NULL
+        AND report.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(p_task_ids)));
 
     INSERT INTO run_commands (run_id, kind, command, verdict, exit_code, ran_s, output_tail)
     SELECT DISTINCT ON (run_id, kind) run_id, kind, command, verdict, exit_code, ran_s, right(output_tail, 10000)

@@ -9,10 +9,9 @@ BEGIN
     SELECT name INTO v_unknown FROM unnest(p_names) AS name
     WHERE name NOT IN (SELECT error_classes.name FROM error_classes WHERE uses_attempt) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'retry_on: % is not an error that a task may be tried again after: expected %',
-            quote_literal(v_unknown),
-            (SELECT string_agg(name, ', ' ORDER BY name) FROM error_classes WHERE uses_attempt)
-            USING ERRCODE = 'LD400';
+        RAISE EXCEPTION 'retry_on: % is not an error that a task may be tried again after', quote_literal(v_unknown)
+            USING ERRCODE = 'LD400', HINT = 'expected one of '
+                || (SELECT string_agg(name, ', ' ORDER BY name) FROM error_classes WHERE uses_attempt);
     END IF;
 END
 $$;

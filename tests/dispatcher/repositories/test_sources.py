@@ -1,5 +1,6 @@
 """Which repositories a task may work on, and at which commit it begins."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,28 @@ def test_a_detached_and_dirty_source_begins_at_its_commit(yard: Yard) -> None:
     write(place, {"README": "changed"})
 
     assert resolve_base(find(place, yard.settings), None, Git()) == first
+
+
+def test_a_configuration_that_cannot_be_read_is_refused_with_the_place(yard: Yard) -> None:
+    place = repository(yard.allowed / "shop")
+    git(place, "config", "--file", ".git/config", "include.path", "HEAD")
+
+    error_class, message = refused(place, yard.settings)
+
+    assert error_class == "invalid_request"
+    assert "bad config line 1 in file" in message
+    assert f"`git -C {place} status` shows more" in message
+
+
+def test_a_repository_that_would_read_for_ever_is_given_up(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = repository(yard.allowed / "shop")
+    (place / ".git/config").write_text("[include]\n\tpath = fifo\n")
+    os.mkfifo(place / ".git/fifo")
+    monkeypatch.setattr("dispatcher.repositories.sources.GLANCE", 0.2)
+
+    error_class, message = refused(place, yard.settings)
+
+    assert error_class == "no_resources"
+    assert "took longer than 0.2 s on this host" in message

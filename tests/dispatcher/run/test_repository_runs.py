@@ -1,41 +1,13 @@
 """Tasks that change a repository, in a real dispatcher with a real git: what an agent leaves is in the repository."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.dispatchers import Site
+from tests.fixtures.repositories import Repository
 
 COMMIT = "git -c user.name=agent -c user.email=agent@localhost commit -q"
-
-
-class Repository:
-    """A repository of a person, with one file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir()
-        self.git("init", "-q", "-b", "main")
-        (path / "hello.txt").write_text("hello\n")
-        self.git("add", ".")
-        self.git("-c", "user.name=me", "-c", "user.email=me@localhost", "commit", "-qm", "first")
-
-    def git(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(self.path), *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        ).stdout
-
-    def refs(self) -> list[str]:
-        return self.git("for-each-ref", "--format=%(refname)", "refs/llmctl").split()
-
-    def show(self, ref: str, path: str) -> str:
-        return self.git("show", f"{ref}:{path}")
 
 
 @pytest.fixture

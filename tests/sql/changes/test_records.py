@@ -125,6 +125,31 @@ def test_how_far_an_approval_is_can_be_seen(db: Client, me: UUID) -> None:
     assert listed(db, 1)[0]["approval"] == "denied"
 
 
+# What is recorded after the end of a run
+
+
+def test_what_is_found_of_a_lost_run_is_kept_by_whoever_holds_its_directory(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    run = claimed(db, me)
+    assert db.value("select keep_change(%s, %s, %s)", me, run.id, Jsonb(change())) is False, "it runs"
+    db.run("select close_dispatcher(%s)", me)
+    time.passes(90_000)
+    assert db.value("select number from recover_lost()") == run.number
+
+    stranger = db.dispatcher()
+    assert db.value("select keep_change(%s, %s, %s)", stranger, run.id, Jsonb(change())) is False
+    heir = db.value(
+        "select register_dispatcher('here', 'boot', 1, 'test', work_dir_id, 60) from dispatchers where id = %s",
+        me,
+    )
+    for found, files in ((unrecorded(), 0), (change(), 2), (change(files=9), 2), (unrecorded(), 2)):
+        assert db.value("select keep_change(%s, %s, %s)", heir, run.id, Jsonb(found)) is True
+        assert listed(db, 1)[0]["files"] == files
+    with refused("LD410"):
+        db.run("select keep_change(%s, %s, %s)", me, run.id, Jsonb(change()))
+
+
 # The base
 
 

@@ -139,7 +139,7 @@ def look_at(db: Client, held: Collection[object] = ()) -> World:
             world.taken.update({*scopes, f"group:{group}"})
         elif waits in ("scheduled", "retry", "limit") and isinstance(due, datetime) and due > now:
             world.due_later.append(due)
-        elif waits != "held" and number not in held:
+        elif waits in (None, "scheduled", "retry", "limit") and number not in held:
             task = Task(number, tenant, tool, account, priority, frozenset(scopes))  # type: ignore[arg-type]
             world.ready.append(task)
     return world

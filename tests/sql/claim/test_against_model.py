@@ -43,6 +43,7 @@ TASKS = st.fixed_dictionaries(
         "hold": st.sampled_from([None, None, None, True]),
         "delay_s": st.sampled_from([None, None, None, 0, 10, 40]),
         "max_attempts": st.just(2),
+        "approve": st.sampled_from([None, None, None, True]),
     }
 )
 CHANGES = st.fixed_dictionaries(
@@ -56,8 +57,9 @@ CHANGES = st.fixed_dictionaries(
 ).filter(bool)
 SCOPES = st.sampled_from(["tool:claude", "tool:codex", "model:m1", "tenant:a", "tenant:b", "queue:q1"])
 ERRORS = st.sampled_from(
-    [None, None, "limit", "throttled", "auth", "agent_error", "invalid_request", "interrupted", "timeout"]
-)
+    [None, None, "limit", "throttled", "auth", "agent_error", "invalid_request", "interrupted", "timeout",
+     "check_failed", "setup_failed", "question", "not_recorded"]
+)  # fmt: skip
 
 
 @contextmanager
@@ -267,7 +269,8 @@ class Dispatching(RuleBasedStateMachine):
         who, run = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         self.ended.append((who, run))
         wait_s = 20 if error == "limit" else None
-        assert self.db.finish(self.dispatchers[who], run, error, retry_after_s=wait_s) == "finished"
+        told = {"check_failed": {"follow_up": "x"}, "question": {"question": "x"}}.get(error or "", {})
+        assert self.db.finish(self.dispatchers[who], run, error, retry_after_s=wait_s, **told) == "finished"
 
     @precondition(lambda self: self.open or self.ended)
     @rule(data=st.data(), error=ERRORS)
@@ -361,6 +364,14 @@ class Dispatching(RuleBasedStateMachine):
             " having count(*) filter (where task_runs.status = 'running' and task_runs.id = tasks.run_id)"
             " <> (tasks.status in ('leased', 'running'))::integer"
             " or count(*) filter (where task_runs.status = 'running' and task_runs.id <> tasks.run_id) > 0"
+        )
+
+    @invariant()
+    def what_waits_for_a_person_says_what_it_is_about_and_nothing_else_does(self) -> None:
+        assert not self.db.rows(
+            "select number from tasks where (wait_reason is not distinct from 'question') <> (question is not null)"
+            " or (wait_reason is not distinct from 'approval' or status = 'succeeded') <> (result is not null)"
+            " or (follow_up is not null and status in ('succeeded', 'failed', 'canceled'))"
         )
 
     # Helpers

@@ -236,7 +236,6 @@ FATAL = [
     "spawn_failed",
     "output_too_large",
     "no_changes",
-    "denied",
 ]
 RETRIED = ["overloaded", "empty_result", "agent_error", "timeout", "stalled", "lost", "output_missing"]
 FREE = ["throttled", "no_resources"]
@@ -287,7 +286,14 @@ def test_what_is_not_the_tasks_fault_uses_up_no_attempt(
 
 def test_every_error_class_has_its_test_here(db: Client) -> None:
     elsewhere = {"limit", "auth", "no_credit", "unusable_here", "interrupted", "canceled"}
-    elsewhere |= {"setup_failed", "check_failed", "not_recorded", "question"}  # in tests/sql/changes
+    elsewhere |= {
+        "setup_failed",
+        "check_failed",
+        "not_recorded",
+        "question",
+        "denied",
+        "no_pick",
+    }  # have tests of their own
     tested = {*FATAL, *RETRIED, *FREE, *elsewhere}
     assert {row[0] for row in db.rows("select name from error_classes")} == tested
 
