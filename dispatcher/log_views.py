@@ -2,10 +2,11 @@
 
 import codecs
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, get_args
 
 from dispatcher.quantities import size
 from dispatcher.terminal import harmless
+from sql.change_rows import CommandKind
 from sql.output_rows import LogState
 from wrappers.base import Activity, Event, Parser, Said
 from wrappers.registry import BUILT_IN, wrapper_of
@@ -95,7 +96,9 @@ def remarks(state: LogState, stream: str, *, shown_by: str) -> Iterator[str]:
     ``shown_by`` is how the other stream is shown, in words such as "with --stderr".
     """
     printed, stored = state.printed(stream)
-    if not printed:
+    if not printed and stream in get_args(CommandKind):
+        yield f"the {stream} of run {state.run_no} printed nothing"
+    elif not printed:
         other = "stdout" if stream == "stderr" else "stderr"
         much, _ = state.printed(other)
         yield f"run {state.run_no} printed nothing on {stream}" + (

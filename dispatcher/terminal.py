@@ -55,11 +55,11 @@ def escaped(json: str) -> str:
     r"""Return equal JSON in which the characters that :func:`harmless` removes are written as ``\uXXXX``."""
     if json.isascii() and "\x7f" not in json:
         return json
-    return json.translate({ord(one): _in_json(one) for one in set(json) if _is_hidden(one)})
+    return json.translate({ord(one): _in_json(one) for one in set(json) if is_hidden(one)})
 
 
 def _replacements(text: str) -> Mapping[int, str]:
-    return {ord(one): _replacement(one) for one in set(text) - set(_ONLY_IN_EMOJI) if _is_hidden(one)}
+    return {ord(one): _replacement(one) for one in set(text) - set(_ONLY_IN_EMOJI) if is_hidden(one)}
 
 
 def _replacement(hidden: str) -> str:
@@ -72,7 +72,8 @@ def _replacement(hidden: str) -> str:
             return ""
 
 
-def _is_hidden(character: str) -> bool:
+def is_hidden(character: str) -> bool:
+    """Return whether :func:`harmless` would remove or replace a character. It keeps some of these between emoji."""
     # str.isprintable() is false for the categories "other", and for all separators except the blank.
     if character.isprintable():
         return _INVISIBLE.match(character) is not None

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 State = Literal[
-    "queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "leased", "running", "succeeded",
-    "failed", "canceled",
+    "queued", "scheduled", "retry", "limit", "dependency", "held", "question", "approval", "budget", "leased",
+    "running", "succeeded", "failed", "canceled",
 ]  # fmt: skip
 """The states of count_tasks(): a status, or what a queued task waits for. "queued" waits for a slot."""
 
@@ -17,6 +17,7 @@ StateWord = Literal["waiting", "starting", "active", "ended"]
 
 WaitsFor = Literal[
     "slot", "budget", "limit", "paused", "no_group", "dispatcher", "scheduled", "retry", "dependency", "held",
+    "question", "approval",
 ]  # fmt: skip
 """What a queued task waits for: a ready one for a slot, or for what keeps all accounts from it."""
 

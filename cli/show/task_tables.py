@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
+from cli.show.people import decisions
 from cli.show.tables import Column, table
 from cli.show.text import first_lines
 from cli.show.words import priority_word, state_word
@@ -20,6 +21,8 @@ STYLES = {
     "scheduled": "blue",
     "dependency": "blue",
     "held": "blue",
+    "question": "bold yellow",
+    "approval": "bold yellow",
     "retry": "yellow",
     "limit": "magenta",
     "budget": "magenta",
@@ -154,6 +157,7 @@ def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
     broad = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title:<{broad}}  {one_line(text)}" for title, text in facts)]
     parts.append("prompt:\n" + _indented(first_lines(task.prompt, _PROMPT_LINES)))
+    parts.extend(f"{title}:\n{_indented(text)}" for title, text in decisions.parts(task))
     if task.runs:
         title = "runs"
         if (earlier := task.run_count - len(task.runs)) > 0:

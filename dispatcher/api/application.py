@@ -25,7 +25,9 @@ from dispatcher.api.page.login import LoginLink
 from dispatcher.api.page.site import PAGES
 from dispatcher.api.requests import require_known
 from dispatcher.api.routes import (
+    decisions,
     description,
+    diff,
     events,
     files,
     groups,
@@ -47,6 +49,8 @@ ROUTES = (
     *submission.ROUTES,
     *tasks.ROUTES,
     *task_actions.ROUTES,
+    *decisions.ROUTES,
+    *diff.ROUTES,
     *files.ROUTES,
     *groups.ROUTES,
     *limits.ROUTES,

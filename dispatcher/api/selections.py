@@ -31,7 +31,7 @@ Waiting = Annotated[
     str | None,
     Parameter(
         description="What the task waits for: slot, budget, limit, paused, no_group, dispatcher, scheduled, retry, "
-        "dependency or held."
+        "dependency, held, question or approval."
     ),
 ]
 Tool = Annotated[str | None, Parameter(description="The tool that runs the task.")]

@@ -23,6 +23,8 @@ THEMES: Mapping[str, str] = {
     "waiting": "Why a task waits",
     "output": "Output and files",
     "changes": "Changes of repositories",
+    "decisions": "Questions, approvals and the inbox",
+    "tries": "Several tries",
     "groups": "Accounts",
     "service": "What hosts serve",
     "limits": "Limits",

@@ -11,6 +11,7 @@ from cli.input.prompts import PromptFileOption, read_prompt, require_tool
 from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
+from cli.input.tries import JudgeOption, PickOption, TriesOption, WithOption, tries_of
 from cli.registry import family
 from cli.show.output import TextOrJson, WriteFormat, WriteFormatOption, say, to_json, write
 from cli.show.words import state_word
@@ -88,6 +89,10 @@ def submit(
     from_format: FromFormatOption = None,
     columns: ColumnsOption = None,
     chunk: ChunkOption = None,
+    tries: TriesOption = None,
+    with_: WithOption = None,
+    pick: PickOption = None,
+    judge: JudgeOption = None,
     dry_run: DryRunOption = False,
     follow: FollowOption = False,
     wait: WaitOption = False,
@@ -119,6 +124,9 @@ def submit(
         wait_timeout,
         chunk,
     )
+    several = tries_of(tries, with_, pick, judge)
+    if several is not None and (follow or from_ is not None):
+        raise UsageError("--tries is for one task: give it without --follow and --from")
     if from_ is not None:
         if from_ == "-" and "-" in (prompt, file):
             raise UsageError("standard input can be the prompt or the file of tasks, not both")
@@ -130,7 +138,12 @@ def submit(
     if any(one is not None for one in (columns, chunk, from_format)):
         raise UsageError("--columns, --chunk and --from-format need --from FILE")
     tool = require_tool(tool, prompt, file)
-    return _submit_one({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}, options)
+    given = {"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}
+    if several is None:
+        return _submit_one(given, options)
+    from cli.verbs.tasks.trying import submit_tries
+
+    return submit_tries(task_of(given), several, options)
 
 
 def _submit_file(

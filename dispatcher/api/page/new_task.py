@@ -14,6 +14,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import Form, form_of
 from dispatcher.api.problems import problem_of
+from dispatcher.configuration.settings import Settings
 from dispatcher.durations import as_typed, seconds_of
 from dispatcher.errors import DispatchError, UnauthorizedError, UsageError
 from sql import api_calls, calls
@@ -33,8 +34,8 @@ class Field(NamedTuple):
     kind: str = "text"
     choices: Sequence[str] = ()
     read: Callable[[str], object] = str
-    more: bool = False
-    """Whether it is among the fields that few people need."""
+    part: str = ""
+    """The part of the form that is opened for it; nothing for what is always shown."""
 
 
 def _lines(text: str) -> list[str]:
@@ -55,6 +56,17 @@ def _utc(text: str) -> str:
     return f"{text}Z"
 
 
+def _ticked(_: str) -> bool:
+    return True
+
+
+def _fail(_: str) -> str:
+    return "fail"
+
+
+CHANGE, MORE = "Repository and check", "More"
+
+
 FIELDS = (
     Field("tool", "Tool", kind="select"),
     Field("account", "Account", "Any account of the tool unless given.", kind="choice"),
@@ -73,22 +85,48 @@ FIELDS = (
     Field("max_attempts", "Attempts", "With 3 it is tried again twice.", kind="number"),
     Field("delay_s", "Start in", "Such as 2h.", read=seconds_of),
     Field("scheduled_at", "Or start at (UTC)", kind="datetime-local", read=_utc),
-    Field("tenant_id", "Tenant", "Tenants take fair turns.", more=True),
-    Field("queue", "Queue", "A limit can be set for it.", more=True),
+    Field(
+        "repository",
+        "Repository",
+        "A name in config.yaml, or a path on the dispatcher's host.",
+        kind="choice",
+        part=CHANGE,
+    ),
+    Field("ref", "Begin with", "A branch, tag or commit; HEAD unless given.", part=CHANGE),
+    Field(
+        "setup_command",
+        "Setup",
+        "Runs before the agent. That of the repository unless given; another needs security.allow_commands.",
+        kind="lines",
+        part=CHANGE,
+    ),
+    Field(
+        "check_command",
+        "Check",
+        "Runs after the agent: the task succeeds only if it exits with 0. Otherwise as Setup.",
+        kind="lines",
+        part=CHANGE,
+    ),
+    Field("setup_timeout_s", "Longest setup", "Such as 10m.", read=seconds_of, part=CHANGE),
+    Field("check_timeout_s", "Longest check", "Such as 10m.", read=seconds_of, part=CHANGE),
+    Field("approve", "Hold the result until somebody approves", kind="tick", read=_ticked, part=CHANGE),
+    Field("no_changes", "Fail if the agent changes nothing", kind="tick", read=_fail, part=CHANGE),
+    Field("tenant_id", "Tenant", "Tenants take fair turns.", part=MORE),
+    Field("queue", "Queue", "A limit can be set for it.", part=MORE),
     Field(
         "stall_timeout_s",
         "Longest silence",
         "Stop a run that prints nothing for so long.",
         read=seconds_of,
-        more=True,
+        part=MORE,
     ),
-    Field("fallback_model", "Fallback model", "When the model is overloaded; claude only.", more=True),
+    Field("fallback_model", "Fallback model", "When the model is overloaded; claude only.", part=MORE),
     Field(
         "backoff_s",
         "Wait before a retry",
         "Such as 30s; then twice as long each time.",
         read=seconds_of,
-        more=True,
+        part=MORE,
     ),
     Field(
         "output_files",
@@ -96,10 +134,10 @@ FIELDS = (
         "Names, one a line. The task fails without them.",
         kind="lines",
         read=_lines,
-        more=True,
+        part=MORE,
     ),
-    Field("workdir", "Directory", "Below a directory that config.yaml allows.", more=True),
-    Field("idempotency_key", "Key", "Nothing is queued if a task has it already.", more=True),
+    Field("workdir", "Directory", "Below a directory that config.yaml allows.", part=MORE),
+    Field("idempotency_key", "Key", "Nothing is queued if a task has it already.", part=MORE),
 )
 KEYS = ("prompt", *(field.key for field in FIELDS))
 _USUAL = ("", "default")
@@ -107,14 +145,14 @@ DEFAULTS = {"permission": "edit", "priority": "5", "max_attempts": "3"}
 
 
 @get("/new")
-async def new_task(caller: Caller, like: int | None = None) -> Template:
+async def new_task(request: ApiRequest, caller: Caller, like: int | None = None) -> Template:
     """Show the form: empty, or filled from the task ``like``."""
     values = (
         DEFAULTS
         if like is None
         else _values_of(await caller.call(calls.show_task(str(like), with_output=False)))
     )
-    return await _form(caller, values)
+    return await _form(request, caller, values)
 
 
 @post("/new")
@@ -124,7 +162,7 @@ async def submit(request: ApiRequest, caller: Caller) -> Template | Redirect:
     values = {key: form.text(key) for key in KEYS}
     task, complaints = _read(values)
     if complaints:
-        return await _form(caller, values, complaints, form=form)
+        return await _form(request, caller, values, complaints, form=form)
     task["input_files"] = [await _input_file(file) for file in form.files("input_files")]
     task.setdefault("idempotency_key", form.text("once") or str(uuid4()))
     try:
@@ -133,13 +171,13 @@ async def submit(request: ApiRequest, caller: Caller) -> Template | Redirect:
         raise
     except DispatchError as error:
         complaints = {_field_of(str(error)) if isinstance(error, UsageError) else "": error.with_hint}
-        return await _form(caller, values, complaints, problem_of(error).status, form)
+        return await _form(request, caller, values, complaints, problem_of(error).status, form)
     if not submitted.same:
         complaint = (
             f"this was submitted already as task {submitted.number}, with another tool, model or prompt"
         )
         where = "idempotency_key" if values["idempotency_key"] else ""
-        return await _form(caller, values, {where: complaint}, HTTPStatus.CONFLICT)
+        return await _form(request, caller, values, {where: complaint}, HTTPStatus.CONFLICT)
     return go_to(f"/ui/tasks/{submitted.number}")
 
 
@@ -185,10 +223,25 @@ def _values_of(task: Task) -> dict[str, str]:
         "queue": task.queue,
         "workdir": task.workdir or "",
         "output_files": "\n".join(task.output_files),
+        "repository": task.repository or "",
+        "ref": task.ref or "",
+        "setup_command": task.setup_command or "",
+        "check_command": task.check_command or "",
+        "setup_timeout_s": as_typed(task.setup_timeout_s) if task.setup_timeout_s else "",
+        "check_timeout_s": as_typed(task.check_timeout_s) if task.check_timeout_s else "",
+        "approve": "yes" if task.approve else "",
+        "no_changes": "yes" if task.no_changes == "fail" else "",
     }
 
 
+async def _repositories(request: ApiRequest, caller: Caller) -> list[str]:
+    """Return the names of repositories in config.yaml, which are for who acts for all tenants, like all of the host."""
+    settings: Settings = request.app.state.settings
+    return sorted(settings.repositories) if (await caller.acting()).tenants is None else []
+
+
 async def _form(
+    request: ApiRequest,
     caller: Caller,
     values: Mapping[str, str],
     complaints: Mapping[str, str] | None = None,
@@ -206,9 +259,11 @@ async def _form(
                 {group.tool for group in groups} | ({values["tool"]} if values.get("tool") else set())
             ),
             "account": sorted({group.account_name for group in groups}),
+            "repository": await _repositories(request, caller),
         },
         "once": (form and form.text("once")) or str(uuid4()),
-        "open_more": any(values.get(field.key, "") not in _USUAL for field in FIELDS if field.more),
+        "parts": (CHANGE, MORE),
+        "open_parts": {field.part for field in FIELDS if values.get(field.key, "") not in _USUAL},
         "files": [file.filename for file in form.files("input_files")] if form else [],
     }
     return Template("new_task.html", context=context, status_code=status if complaints else HTTPStatus.OK)

@@ -7,6 +7,7 @@ from litestar.response import Redirect
 from dispatcher.api.page import (
     accounts,
     health,
+    inbox,
     login,
     new_task,
     now,
@@ -15,7 +16,7 @@ from dispatcher.api.page import (
 )
 from dispatcher.api.page.frame import errors, static_files
 from dispatcher.api.page.frame.addresses import START, go_to
-from dispatcher.api.page.task import actions, editing, log, page
+from dispatcher.api.page.task import actions, decisions, editing, log, page
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
@@ -28,6 +29,19 @@ def no_such_page(rest: str) -> None:
     raise NotFoundException(f"there is no page {rest}")
 
 
+WITH_FRAME = [
+    *now.ROUTES,
+    *inbox.ROUTES,
+    *tasks.ROUTES,
+    *actions.ROUTES,
+    *page.ROUTES,
+    *editing.ROUTES,
+    *decisions.ROUTES,
+    *new_task.ROUTES,
+    *accounts.ROUTES,
+    *stats.ROUTES,
+    *health.ROUTES,
+]
 PAGES = (
     to_start,
     Router(
@@ -35,16 +49,8 @@ PAGES = (
         route_handlers=[
             *static_files.ROUTES,
             *login.ROUTES,
-            *now.ROUTES,
-            *tasks.ROUTES,
-            *actions.ROUTES,
-            *page.ROUTES,
-            *editing.ROUTES,
             *log.ROUTES,
-            *new_task.ROUTES,
-            *accounts.ROUTES,
-            *stats.ROUTES,
-            *health.ROUTES,
+            Router("/", before_request=inbox.count_waiting, route_handlers=WITH_FRAME),
             no_such_page,
         ],
         exception_handlers=errors.HANDLERS,

@@ -88,6 +88,7 @@ async def list_page(request: ApiRequest, caller: Caller, before: Before = None) 
         "next": page.next,
         "states": _states(counts, filtered),
         "choices": _choices(counts, filtered),
+        "changes": any(one.check_verdict or one.changed_files is not None for one in page.items),
         "reasons": get_args(WaitsFor),
         "actions": [verb for verb in ACTIONS if any(verb in one.actions for one in page.items)],
     }

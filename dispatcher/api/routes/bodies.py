@@ -116,6 +116,34 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """In what a try differs from the task."""
+
+    tool: Annotated[str | None, Meta(description="Its agent CLI.")] = None
+    model: Annotated[str | None, Meta(description="Its model.")] = None
+    account: Annotated[str | None, Meta(description="Use only this account of the tool.")] = None
+
+
+class NewTries(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several tries at one task, of which one is picked."""
+
+    task: Annotated[NewTask, Meta(description="What all of them try.")]
+    variants: Annotated[
+        Sequence[Variant], Meta(min_length=2, max_length=20, description="What is special about each try.")
+    ]
+    pick: Annotated[
+        Literal["first-green", "judge"] | None,
+        Meta(
+            description="The first that succeeds ends the others, or a task chooses among those that succeeded; "
+            "first-green unless given."
+        ),
+    ] = None
+    judge: Annotated[
+        Mapping[str, Any] | None,
+        Meta(description="Keys of the task that chooses, if it is not the usual one."),
+    ] = None
+
+
 class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the agent of a task that has ended is asked next. What is not given is as in that task."""
 
@@ -126,6 +154,18 @@ class Reply(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     permission: Permission | None = None
     output_files: Files = None
     idempotency_key: Key = None
+
+
+class TaskAnswer(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the agent of a task is told that asked something."""
+
+    answer: Annotated[str, Meta(description="The answer; at most 20,000 bytes.")]
+
+
+class DecisionMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """A message beside an approval or a denial; it is kept with the name of the token."""
+
+    message: Annotated[str | None, Meta(description="Why; at most 20,000 bytes.")] = None
 
 
 class TaskChanges(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

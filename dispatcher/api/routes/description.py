@@ -6,9 +6,9 @@ import msgspec
 from litestar import get
 
 from dispatcher.api.caller import ApiRequest
-from dispatcher.api.routes.bodies import NewTask
+from dispatcher.api.routes.bodies import NewTries
 
-_, _READ_BY_US = msgspec.json.schema_components((NewTask,), ref_template="#/components/schemas/{name}")
+_, _READ_BY_US = msgspec.json.schema_components((NewTries,), ref_template="#/components/schemas/{name}")
 """The types of bodies that no handler declares, because it reads them by itself."""
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from http import HTTPStatus
 from os import fstat
@@ -85,32 +85,43 @@ async def read_file(
     names the place.
     """
     name = path.removeprefix("/")
-    file = await caller.call(calls.read_file(str(number), name))
-    await in_thread(_require_intact, file, name)
-    tag = f'"{file.sha256}"'
-    asked = _asked(wanted if if_range in (None, tag) else None, file.size_bytes)
-    begin, end = asked or (0, file.size_bytes)
+    file = await intact_file(caller, number, name)
+    asked = _asked(wanted if if_range in (None, _tag(file)) else None, file.size_bytes)
+    response = attachment(file, name.rpartition("/")[2], asked)
+    response.headers["Accept-Ranges"] = "bytes"
+    return response
+
+
+async def intact_file(caller: Caller, number: int, path: str) -> StoredFile:
+    """Return a file that is what was stored, and can be read here. Raises :class:`DispatchError`."""
+    file = await caller.call(calls.read_file(str(number), path))
+    await in_thread(_require_intact, file, path)
+    return file
+
+
+def attachment(
+    file: StoredFile, name: str, part: tuple[int, int] | None = None, media_type: str = OCTETS
+) -> Response[bytes]:
+    """Return a file that a browser saves under this name: all of it, or the part from a byte up to another."""
+    begin, end = part or (0, file.size_bytes)
     headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.rpartition('/')[2], safe='')}",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "Content-Length": str(end - begin),
-        "ETag": tag,
+        "ETag": _tag(file),
     }
     status = HTTPStatus.OK
-    if asked:
+    if part:
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{file.size_bytes}"
         status = HTTPStatus.PARTIAL_CONTENT
-    return _response(file, begin, end, status, headers)
-
-
-def _response(
-    file: StoredFile, begin: int, end: int, status: HTTPStatus, headers: Mapping[str, str]
-) -> Response[bytes]:
     if file.storage_url is None:
         content = (file.content or b"")[begin:end]
-        return Response(content, status_code=status, media_type=OCTETS, headers=dict(headers))
+        return Response(content, status_code=status, media_type=media_type, headers=headers)
     pieces = _pieces(file.storage_url, begin, end)
-    return Stream(pieces, status_code=status, media_type=OCTETS, headers=dict(headers))  # type: ignore[return-value]
+    return Stream(pieces, status_code=status, media_type=media_type, headers=headers)  # type: ignore[return-value]
+
+
+def _tag(file: StoredFile) -> str:
+    return f'"{file.sha256}"'
 
 
 def _asked(wanted: str | None, size: int) -> tuple[int, int] | None:

@@ -23,7 +23,10 @@ OCTETS = "application/octet-stream"
 NEXT = "Llmctl-Log-Next"
 
 RunNumber = Annotated[int, Parameter(ge=1, le=2**31 - 1, description="The number of a run of the task.")]
-Stdio = Annotated[Literal["stdout", "stderr"], Parameter(query="stream", description="Which output.")]
+Stdio = Annotated[
+    Literal["stdout", "stderr", "setup", "check"],
+    Parameter(query="stream", description="Which output: of the agent, or of its setup or check."),
+]
 From = Annotated[
     int,
     Parameter(

@@ -1,4 +1,4 @@
-"""`POST /tasks`: queue one task or many."""
+"""`POST /tasks`: queue one task or many, or several tries at one."""
 
 import base64
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.problems import HttpError, RefusedTaskError, documented
 from dispatcher.database.refusals import NUL, blames_a_task, holds_nul, place_of
 from dispatcher.errors import DispatchError, UsageError
-from sql import calls
+from sql import calls, change_calls
 from sql.rows import Submitted
 
 Decoded = TypeVar("Decoded")
@@ -88,6 +88,23 @@ class Batch(Struct, frozen=True):
     items: list[Submitted]
 
 
+class Tries(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of :func:`submit_tries`, of which SQL says what is wrong; :class:`NewTries` describes it."""
+
+    task: Fields
+    variants: list[Fields]
+    pick: str | None = None
+    judge: Fields | None = None
+
+
+class TriesOperation(Operation):
+    """Describes the body of :func:`submit_tries`, which it reads by itself."""
+
+    def __post_init__(self) -> None:
+        body = OpenAPIMediaType(schema=Reference(ref="#/components/schemas/NewTries"))
+        self.request_body = RequestBody(required=True, content={MediaType.JSON: body})
+
+
 class SubmitOperation(Operation):
     """Describes the bodies of :func:`submit`, which it reads by itself."""
 
@@ -134,6 +151,26 @@ async def submit(
     [submitted] = await caller.call(calls.submit_tasks(Raw(msgspec.json.encode([one]))))
     status, headers = outcome_of(submitted)
     return Answer(submitted, status_code=status, headers=headers)
+
+
+@post(
+    "/tasks/tries",
+    summary="Queue several tries at one task",
+    tags=["tasks"],
+    operation_class=TriesOperation,
+    responses=documented(
+        HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    ),
+)
+async def submit_tries(request: ApiRequest, caller: Caller) -> Batch:
+    """Queue a task for each variant; a judge comes last.
+
+    An idempotency key of the task is that of its tries, with `#1`, `#2` and so on behind it: they are queued once.
+    """
+    given = _decoded(await request.body(), Tries)
+    return Batch(
+        await caller.call(change_calls.submit_tries(given.task, given.variants, given.pick, given.judge))
+    )
 
 
 def require_one_key(in_header: str | None, in_body: object) -> None:
@@ -224,4 +261,4 @@ def _decoded(body: bytes | Raw, kind: type[Decoded]) -> Decoded:
         raise UsageError(f"the body is not valid: {error}") from error
 
 
-ROUTES = (submit,)
+ROUTES = (submit, submit_tries)

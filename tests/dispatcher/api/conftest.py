@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from dispatcher.api.application import application
 from dispatcher.api.gateway import open_gateway
 from dispatcher.api.live.changes import Changes
-from dispatcher.configuration.settings import ApiSettings, Settings
+from dispatcher.configuration.settings import ApiSettings, RepositorySettings, Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.postgres import PostgresServer
 from tests.sql.client import Client
@@ -41,10 +41,14 @@ class Site:
         if (role, *tenants) not in self._tokens:
             secret = f"llmctl_{secrets.token_urlsafe(32)}"
             digest = hashlib.sha256(secret.encode()).digest()
-            name = f"{role}-{secrets.token_hex(4)}"
+            name = self.name_of(role, *tenants)
             self.db.run("select add_token(%s, %s, %s, %s)", name, digest, role, list(tenants) or None)
             self._tokens[(role, *tenants)] = secret
         return self._tokens[(role, *tenants)]
+
+    def name_of(self, role: str, *tenants: str) -> str:
+        """Return the name of the token that :meth:`token` returns."""
+        return "-".join(("token", role, *tenants))
 
     def run_next(self, error_class: str | None = None, **report: object) -> int:
         """Play the dispatcher for the next task: claim it, start it, and let it end. Returns its number."""
@@ -94,7 +98,9 @@ def anyio_backend() -> str:
 def site(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Site]:
     name = postgres_server.create(migrated_template)
     settings = Settings(
-        database=postgres_server.settings(name).database, api=ApiSettings(max_request_bytes=2**20)
+        database=postgres_server.settings(name).database,
+        api=ApiSettings(max_request_bytes=2**20),
+        repositories={name: RepositorySettings(path=f"/src/{name}") for name in ("shop", "docs")},
     )
     with Client(postgres_server.embedded.url(name)) as db:
         db.group("main", slots=100)

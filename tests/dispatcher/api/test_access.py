@@ -6,10 +6,11 @@ import pytest
 
 from dispatcher.api.application import ROUTES
 from tests.dispatcher.api.conftest import ROLES, Api, one_postgres, problem
+from tests.fixtures.changed_runs import run_that_changes
 
 pytestmark = [one_postgres, pytest.mark.anyio]
 
-TASK = {"tool": "claude", "prompt": "p"}
+TASK: dict[str, object] = {"tool": "claude", "prompt": "p", "tenant_id": "acme"}
 SUBMITTING = {"producer", "operator", "admin"}
 OPERATING = {"operator", "admin"}
 ADMIN = {"admin"}
@@ -37,12 +38,25 @@ TABLE = (
     Line("GET", "/health/ready", EVERYBODY, good=503),
     Line("GET", "/openapi.json", EVERYBODY),
     Line("GET", "/tasks", ALL),
-    Line("POST", "/tasks", SUBMITTING, {**TASK, "tenant_id": "acme"}, 403, good=201),
+    Line("POST", "/tasks", SUBMITTING, TASK, 403, good=201),
+    Line(
+        "POST",
+        "/tasks/tries",
+        SUBMITTING,
+        {"task": TASK, "variants": [{}, {}]},
+        403,
+        good=201,
+    ),
     Line("POST", "/tasks/actions", SUBMITTING, {"action": "cancel", "select": {"queue": "nobody's"}}),
     Line("GET", "/tasks/facets", ALL),
     Line("GET", "/tasks/{number:int}", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/runs", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/result", ALL, elsewhere=404),
+    Line("GET", "/tasks/{number:int}/diff", ALL, elsewhere=404),
+    Line("POST", "/tasks/{number:int}/answer", SUBMITTING, {"answer": "x"}, 404),
+    Line("POST", "/tasks/{number:int}/approve", SUBMITTING, {"message": "x"}, 404),
+    Line("POST", "/tasks/{number:int}/deny", SUBMITTING, {"message": "x"}, 404),
+    Line("GET", "/inbox", ALL),
     Line("GET", "/tasks/{number:int}/files", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/files/{path:path}", ALL, elsewhere=404),
     Line("HEAD", "/tasks/{number:int}/files/{path:path}", ALL, elsewhere=404),
@@ -81,11 +95,17 @@ def streams_end_at_once(api: Api) -> None:
 
 async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, str]:
     """Call an endpoint about a task of acme, which has ended where that is needed, and about a limit of acme."""
-    runs = "{run_no:int}" in line.path
+    verb = line.path.rpartition("/")[2]
+    runs = "{run_no:int}" in line.path or verb in ("diff", "answer", "approve", "deny")
     files = [{"path": "in/put", "content": "x"}]
-    number = await api.submit(tenant_id="acme", priority=9 if runs else 5, input_files=files)
-    if runs:
-        assert api.site.run_next() == number
+    number = await api.submit(
+        tenant_id="acme", priority=9 if runs else 5, input_files=files, approve=verb in ("approve", "deny")
+    )
+    if verb == "diff":
+        assert run_that_changes(api.site.db) == number
+    elif runs:
+        asked = {"error_class": "question", "question": "Which one?"} if verb == "answer" else {}
+        assert api.site.run_next(**asked) == number
     if line.path.endswith("/retry"):
         await api("POST", f"/tasks/{number}/cancel")
     if line.path.endswith("/release"):
@@ -100,7 +120,7 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
         .replace("{limit:path}", "tenant:acme")
     )
     answer = await api(line.method, path, None if role == "nobody" else role, *tenants, json=line.body)
-    if line.path.endswith("/top"):
+    if verb in ("top", "answer"):
         await api("POST", f"/tasks/{number}/cancel")  # the next test claims its own task
     if answer.status_code in (401, 403) and line.method != "HEAD":
         problem(answer, answer.status_code, "LD401" if answer.status_code == 401 else "forbidden")

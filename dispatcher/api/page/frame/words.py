@@ -6,7 +6,9 @@ from decimal import Decimal
 from dispatcher import quantities
 from sql.selection import State
 
-WAITING: tuple[State, ...] = ("queued", "budget", "limit", "retry", "scheduled", "dependency", "held")
+WAITING: tuple[State, ...] = (
+    "question", "approval", "queued", "budget", "limit", "retry", "scheduled", "dependency", "held",
+)  # fmt: skip
 """What a queued task may wait for; "queued" waits for a slot."""
 STATES: tuple[State, ...] = ("running", "leased", *WAITING, "failed", "succeeded", "canceled")
 """The states of count_tasks(), in the order in which they interest people."""
@@ -24,6 +26,14 @@ _TONES = {
     "dependency": "wait",
     "held": "wait",
     "retry": "warn",
+    "login": "bad",
+    "no_credit": "bad",
+    "over_budget": "limit",
+    "question": "ask",
+    "approval": "ask",
+    "passed": "good",
+    "timeout": "bad",
+    "stopped": "quiet",
     "interrupted": "warn",
     "paused": "warn",
     "limit": "limit",
@@ -40,6 +50,8 @@ _WORDS = {
     "queued": "queued",
     "scheduled": "scheduled",
     "dependency": "waits for a task",
+    "question": "asks",
+    "approval": "waits for approval",
     "held": "held",
     "retry": "waits to retry",
     "limit": "waits for a limit",
@@ -48,11 +60,14 @@ _WORDS = {
     "rate_limited": "rate limited",
     "cooling": "cooling down",
     "budget_spent": "budget spent",
+    "login": "login refused",
+    "no_credit": "no credit",
+    "over_budget": "over budget",
 }
 
 
 def tone(state: str) -> str:
-    """Return the class of a state's colour: good, quiet, bad, wait, warn, limit or plain."""
+    """Return the class of a state's colour: good, quiet, bad, wait, warn, ask, limit or plain."""
     return _TONES.get(state, "plain")
 
 

@@ -49,9 +49,11 @@
     try {
       const response = await fetch(location.href, { headers: { "HX-Request": "true" } });
       if (response.headers.has("HX-Redirect")) { location.href = response.headers.get("HX-Redirect"); return; }
-      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const fresh = page.getElementById("main");
       if (!response.ok || !fresh) return;
       morph(fresh);
+      say("inbox-count", page.getElementById("inbox-count").textContent);
     } catch { /* the server is away: the stream tells when it is back */ } finally {
       fetching = false; if (stale) changed();
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from litestar import get
 from litestar.types import ASGIApp
@@ -16,11 +17,13 @@ from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import UsageError
 from dispatcher.log_views import remarks
 from sql import calls
+from sql.change_rows import CommandKind
 from sql.output_rows import LogState, OutputPiece
 
 WINDOW = 200_000
 """Bytes of a log on one page; it ends with the last line of the piece that reaches so far."""
-STREAMS = ("stdout", "stderr")
+AGENT = ("stdout", "stderr")
+STREAMS: tuple[str, ...] = (*AGENT, *get_args(CommandKind))
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Log:
     remarks: Sequence[str]
 
     @property
+    def streams(self) -> Sequence[str]:
+        """Those that can be chosen: the agent's, and of its commands those that printed something."""
+        return [one for one in STREAMS if one in (*AGENT, self.stream) or self.state.printed(one)[0]]
+
+    @property
     def earlier(self) -> int | None:
         """Where the part before begins, if there is one."""
         return max(0, self.begin - WINDOW) if self.begin else None
@@ -53,14 +61,14 @@ async def log_of(
     Returns None before the first run. Raises :class:`UsageError` and what the calls raise.
     """
     if stream not in STREAMS:
-        raise UsageError(f"{stream!r} is not a valid stream: expected stdout or stderr")
+        raise UsageError(f"{stream!r} is not a valid stream: expected {', '.join(STREAMS)}")
     state = await caller.call(calls.log_state(str(number), run_no))
     if state.run_no is None:
         return None
     follows = begin is None and not state.run_ended
     if begin is None:
         begin = max(0, state.printed(stream)[1] - WINDOW)
-    said = remarks(state, stream, shown_by=f"under {STREAMS[1 - STREAMS.index(stream)]}")
+    said = remarks(state, stream, shown_by=f"under {'stdout' if stream == 'stderr' else 'stderr'}")
     shown = list(said) if state.run_ended else []
     if follows and is_refresh:
         return Log(state, stream, begin, begin, Markup(), False, follows, shown)

@@ -16,6 +16,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.charts import attempts
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
+from dispatcher.api.page.task.change import changed_by
 from dispatcher.api.page.task.log import log_of
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import NotFoundError
@@ -63,6 +64,9 @@ async def task_page(
         "answer": _cut(_answer_of(task), MOST_CHARACTERS if full else ANSWER_CHARACTERS),
         "runs": list(zip(runs, attempts(runs, now), strict=True))[::-1],
         "spent": _spent(task.runs),
+        "full": full,
+        "changed": await changed_by(caller, task, full=full),
+        "commands": next((run for run in task.runs[::-1] if run.commands), None),
         "log": await log_of(caller, number, run, stream, begin, is_refresh="hx-request" in request.headers),
         "once": str(uuid4()),
     }

@@ -125,9 +125,13 @@ async def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
 
 async def test_a_complaint_about_a_rare_field_opens_the_fold_that_it_is_in(browser: Open) -> None:
     person = browser("producer")
-    page = await person.post("/ui/new", [*(await filled(person, backoff_s="x")).items()])
-    assert "open" in page.root.one("main").one("details")
-    assert "open" not in (await person.get("/ui/new")).root.one("main").one("details")
+    for typed, opened in (
+        ({"backoff_s": "x"}, ["More"]),
+        ({"check_timeout_s": "x"}, ["Repository and check"]),
+    ):
+        page = await person.post("/ui/new", [*(await filled(person, **typed)).items()])
+        assert [one.one("summary").text for one in page.root.all("details") if "open" in one] == opened
+    assert not [one for one in (await person.get("/ui/new")).root.all("details") if "open" in one]
 
 
 async def test_who_may_not_submit_is_told_and_keeps_the_text(browser: Open) -> None:
@@ -210,3 +214,47 @@ async def test_another_task_fills_the_form(browser: Open, site: Site) -> None:
         "idempotency_key": "",
     }
     assert {name: shown[name] for name in expected} == expected
+
+
+async def test_a_change_in_a_repository_is_asked_for_and_asked_for_again(browser: Open, site: Site) -> None:
+    person = browser("producer")
+    typed = {
+        "repository": "/src/shop",
+        "ref": "main",
+        "setup_command": "npm ci",
+        "check_command": "npm test &&\n  npm run lint",
+        "setup_timeout_s": "20m",
+        "check_timeout_s": "5m",
+        "approve": "yes",
+        "no_changes": "yes",
+    }
+    page = await person.post("/ui/new", [*(await filled(person, delay_s="1h", **typed)).items()])
+    number = int(page.path.rpartition("/")[2])
+    asked = site.db.one(
+        "select repository, ref, setup_command, check_command, setup_timeout_s, check_timeout_s, approve, no_changes"
+        " from tasks where number = %s",
+        number,
+    )
+    assert asked == ("/src/shop", "main", "npm ci", "npm test &&\n  npm run lint", 1200, 300, True, "fail")
+    again = form_fields(await person.get(f"/ui/new?like={number}"))
+    assert {key: again[key] for key in typed} == typed
+    plain = form_fields(await person.get("/ui/new"))
+    assert not {"approve", "no_changes"} & set(plain)
+
+
+async def test_a_repository_that_is_none_is_said_beside_its_field(browser: Open) -> None:
+    person = browser("producer")
+    page = await person.post(
+        "/ui/new", [*(await filled(person, repository="../shop", approve="yes")).items()]
+    )
+    assert "repository" in complaints(page)
+    assert form_fields(page)["approve"] == "yes"
+
+
+async def test_only_who_acts_for_all_tenants_is_offered_the_repositories_of_the_host(
+    browser: Open, site: Site
+) -> None:
+    for tenants, names in (((), ["docs", "shop"]), (("acme",), [])):
+        page = await browser("producer", *tenants).get("/ui/new")
+        offered = page.root.one("datalist", id="known-repository").all("option")
+        assert [one["value"] for one in offered] == names

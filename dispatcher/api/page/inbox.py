@@ -1,0 +1,36 @@
+"""`/ui/inbox`: what waits for a person, and how many that are, which each page tells."""
+
+from litestar import get
+from litestar.response import Template
+
+from dispatcher.api.caller import ApiRequest, Caller, provide_caller
+from sql import change_calls
+from sql.change_rows import InboxRow
+
+ENDED = ("failed", "over_budget")
+"""The kinds of tasks that have ended: nothing of them waits, and nobody has to look."""
+
+
+@get("/inbox")
+async def inbox_page(caller: Caller) -> Template:
+    rows = await caller.call(change_calls.inbox())
+    context = {
+        "waiting": [row for row in rows if _waits(row)],
+        "ended": [row for row in rows if not _waits(row)][::-1],
+    }
+    return Template("inbox.html", context=context)
+
+
+async def count_waiting(request: ApiRequest) -> None:
+    """Let the page of a request know how much waits for a person."""
+    if request.method == "GET":
+        caller = await provide_caller(request)
+        rows = await caller.call(change_calls.inbox())
+        request.state.inbox = sum(_waits(row) for row in rows)
+
+
+def _waits(row: InboxRow) -> bool:
+    return row.number is None or row.kind not in ENDED
+
+
+ROUTES = (inbox_page,)
