@@ -8,7 +8,7 @@ from cli.repositories.merging import Branch
 from cli.repositories.places import fetch
 from cli.repositories.scratch import Commands, Failure, Scratch, scratch_of
 from cli.repositories.trees import ConflictError
-from cli.show.merges import MergeRow, Result
+from cli.show.changes.merges import MergeRow, Result
 from cli.show.output import say
 from cli.verbs.changes.recorded import named_repository, recorded, why_none, why_unproven
 from dispatcher.configuration import settings
