@@ -13,11 +13,15 @@ from dispatcher.errors import DatabaseError
 from sql import calls
 from sql.rows import TaskState
 
+FOR_PEOPLE = ("question", "approval")
+"""The reasons to wait that only a person ends."""
+
 
 class Waiter:
     """Waits for tasks, at most ``timeout`` seconds, or for ever with None; ``pending`` are those that have not ended.
 
-    If it waits for a single task, it says why whenever that is queued again: a paused account can take for ever.
+    If it waits for a single task, it says why whenever that is queued again: a paused account can take for ever. Of
+    every task it says when that waits for a person, since nothing else will end that.
     ``before_sleep`` is called whenever it goes on waiting.
     """
 
@@ -28,6 +32,7 @@ class Waiter:
         self._before_sleep = before_sleep
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._reported: set[int] = set()
+        self._for_people: set[int] = set()
         self._absence = Absence()
         self.pending: set[int] = set()
 
@@ -63,8 +68,14 @@ class Waiter:
                     if state.number not in self._reported:
                         self._reported.add(state.number)
                         yield state
-                elif news and state.status == "queued" and len(self._tasks) == 1:
-                    _say_why(db, state.number)
+                elif state.wait_reason in FOR_PEOPLE:
+                    if state.number not in self._for_people:
+                        self._for_people.add(state.number)
+                        _say_who_waits(db, state.number)
+                else:
+                    self._for_people.discard(state.number)
+                    if news and state.status == "queued" and len(self._tasks) == 1:
+                        _say_why(db, state.number)
             seen = states
             if not self.pending:
                 return
@@ -98,6 +109,10 @@ def _note_gone(db: Database) -> None:
         say(
             "the dispatcher of this host died, and nothing more starts here: start it again with `dispatcher run`"
         )
+
+
+def _say_who_waits(db: Database, number: int) -> None:
+    say(f"task {number} {db.call(calls.why_waiting(str(number)))}")
 
 
 def _say_why(db: Database, number: int) -> None:

@@ -36,41 +36,43 @@ def require_tool(tool: str | None, prompt: str | None, file: str | None) -> str:
     return tool
 
 
-def read_prompt(verb: str, argument: str | None, file: str | None) -> str:
+def read_prompt(verb: str, argument: str | None, file: str | None, what: str = "prompt") -> str:
     """Return the prompt that was given in one of these ways; ``verb`` is the beginning of the command, for hints.
+
+    ``what`` is the word for a text that is given as prompts are.
 
     Raises UsageError.
     """
     if argument is not None and file is not None:
-        raise UsageError("give the prompt as an argument or with -f, not both")
+        raise UsageError(f"give the {what} as an argument or with -f, not both")
     if argument is not None and argument != "-":
         prompt = argument
     elif file is not None and file != "-":
         try:
             with Path(file).open("rb") as source:
-                prompt = _read(source, file)
+                prompt = _read(source, file, what)
         except (OSError, ValueError) as error:
             raise unreadable(file, error) from error
     elif argument is None and file is None and sys.stdin.isatty():
         raise UsageError(
-            "there is no prompt",
-            hint=_ways(verb),
+            f"there is no {what}",
+            hint=_ways(verb, what),
         )
     else:
-        prompt = _read(sys.stdin.buffer, "standard input")
+        prompt = _read(sys.stdin.buffer, "standard input", what)
         if not prompt or prompt.isspace():
-            raise UsageError("standard input holds no prompt", hint=_ways(verb))
-    return require_prompt(prompt)
+            raise UsageError(f"standard input holds no {what}", hint=_ways(verb, what))
+    return require_prompt(prompt, what)
 
 
-def require_prompt(prompt: str) -> str:
+def require_prompt(prompt: str, what: str = "prompt") -> str:
     """Return the prompt if a task can have it. Raises UsageError."""
     if not prompt or prompt.isspace():
-        raise UsageError("the prompt is empty")
+        raise UsageError(f"the {what} is empty")
     if "\0" in prompt:
-        raise UsageError("the prompt contains a NUL character, which the database cannot store")
+        raise UsageError(f"the {what} contains a NUL character, which the database cannot store")
     if len(prompt) > MOST_PROMPT_BYTES // 4 and len(prompt.encode()) > MOST_PROMPT_BYTES:
-        raise too_long("the prompt")
+        raise too_long(f"the {what}")
     return prompt
 
 
@@ -82,17 +84,17 @@ def too_long(what: str) -> UsageError:
     )
 
 
-def _ways(verb: str) -> str:
-    return f"`llmctl {verb} 'PROMPT'`, `llmctl {verb} -f FILE`, or `… | llmctl {verb}`"
+def _ways(verb: str, what: str) -> str:
+    return f"`llmctl {verb} '{what.upper()}'`, `llmctl {verb} -f FILE`, or `… | llmctl {verb}`"
 
 
-def _read(file: BinaryIO, source: str) -> str:
+def _read(file: BinaryIO, source: str, what: str) -> str:
     content = file.read(MOST_PROMPT_BYTES + 1)
     if len(content) > MOST_PROMPT_BYTES:
-        raise too_long(f"the prompt in {source}")
+        raise too_long(f"the {what} in {source}")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"the prompt in {source} is not UTF-8: {error.reason} at byte {error.start}"
+            f"the {what} in {source} is not UTF-8: {error.reason} at byte {error.start}"
         ) from error

@@ -37,6 +37,8 @@ class State(StrEnum):
     LIMIT = "limit"
     DEPENDENCY = "dependency"
     HELD = "held"
+    QUESTION = "question"
+    APPROVAL = "approval"
     BUDGET = "budget"
     LEASED = "leased"
     RUNNING = "running"
@@ -58,6 +60,8 @@ class Waiting(StrEnum):
     RETRY = "retry"
     DEPENDENCY = "dependency"
     HELD = "held"
+    QUESTION = "question"
+    APPROVAL = "approval"
 
 
 @dataclass(frozen=True, slots=True)

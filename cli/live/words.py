@@ -11,7 +11,8 @@ from sql.rows import GroupRow, TaskRow
 ACTIVE = ("leased", "running")
 
 ORDER = (
-    *("running", "starting", "stopping", "queued", "retry", "limit", "budget", "scheduled", "dependency"),
+    *("running", "starting", "stopping", "question", "approval"),
+    *("queued", "retry", "limit", "budget", "scheduled", "dependency"),
     *("held", "failed", "canceled", "succeeded"),
 )
 """The order in which states are counted, from what moves to what has ended."""
@@ -20,6 +21,8 @@ STYLES = {
     "running": "green",
     "starting": "cyan",
     "stopping": "yellow",
+    "question": "bold yellow",
+    "approval": "bold yellow",
     "retry": "yellow",
     "limit": "magenta",
     "budget": "magenta",

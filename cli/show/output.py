@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cli.show.tables import Column
 
     Row = TypeVar("Row", bound=Struct)
+    Line = TypeVar("Line")
 
 
 class Format(StrEnum):
@@ -121,18 +122,36 @@ def _csv_pieces(names: "Sequence[str]", pages: "Iterable[Sequence[object]]") -> 
 _PIECES = {Format.JSON: _json_pieces, Format.JSONL: _json_lines, Format.CSV: _csv_pieces}
 
 
-def show_table(rows: "Sequence[Row]", columns: "Sequence[Column[Row]]", *, wide: bool = False) -> None:
-    """Print a table: as broad as the terminal, or as its content if it is ``wide`` or goes elsewhere."""
+def show_table(
+    rows: "Sequence[Row]",
+    columns: "Sequence[Column[Row]]",
+    *,
+    wide: bool = False,
+    below: "Callable[[Row], str] | None" = None,
+) -> None:
+    """Print a table: as broad as the terminal, or as its content if it is ``wide`` or goes elsewhere.
+
+    ``below`` returns a line that follows the one of a row; it is not cut.
+    """
     from cli.show.tables import table
 
+    follows = ["", *map(below, rows)] if below else []
     if not sys.stdout.isatty():
-        write("\n".join(line.plain for line in table(rows, columns)))
+        lines = [line.plain for line in table(rows, columns)]
+        write("\n".join(_interleaved(lines, follows)))
         return
     from rich.console import Console
 
     console = Console(highlight=False)
-    for line in table(rows, columns, None if wide else console.width):
-        console.print(line, soft_wrap=True)
+    for line in _interleaved(table(rows, columns, None if wide else console.width), follows):
+        console.print(harmless(line) if isinstance(line, str) else line, soft_wrap=True, markup=False)
+
+
+def _interleaved(lines: "Sequence[Line]", follows: "Sequence[str]") -> "Iterator[Line | str]":
+    for place, line in enumerate(lines):
+        yield line
+        if place < len(follows) and follows[place]:
+            yield follows[place]
 
 
 def to_json(value: object, *, indent: bool = True) -> str:

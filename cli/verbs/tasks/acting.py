@@ -41,6 +41,8 @@ class Action(StrEnum):
     RELEASE = "release"
     TOP = "top"
     EDIT = "edit"
+    APPROVE = "approve"
+    DENY = "deny"
 
     @property
     def words(self) -> Words:
@@ -54,6 +56,8 @@ _WORDS = {
     Action.RELEASE: Words("release", "released", "released"),
     Action.TOP: Words("put first", "goes first", "go first"),
     Action.EDIT: Words("change", "changed", "changed"),
+    Action.APPROVE: Words("approve", "approved", "approved"),
+    Action.DENY: Words("deny", "denied", "denied"),
 }
 
 

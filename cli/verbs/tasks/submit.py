@@ -11,6 +11,7 @@ from cli.input.prompts import PromptFileOption, read_prompt, require_tool
 from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
+from cli.input.tries import JudgeOption, PickOption, TriesOption, WithOption, tries_of
 from cli.registry import family
 from cli.show.output import TextOrJson, WriteFormat, WriteFormatOption, say, to_json, write
 from cli.show.words import state_word
@@ -56,8 +57,9 @@ ColumnsOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,…",
-        help="With --from: accept the columns input, workdir or permission; only for files that you trust.",
-        autocompletion=listed("input", "workdir", "permission"),
+        help="With --from: accept the columns input, workdir, repo, setup, check or permission; only for files that"
+        " you trust.",
+        autocompletion=listed("input", "workdir", "repo", "setup", "check", "permission"),
     ),
 ]
 ChunkOption = Annotated[
@@ -88,6 +90,10 @@ def submit(
     from_format: FromFormatOption = None,
     columns: ColumnsOption = None,
     chunk: ChunkOption = None,
+    tries: TriesOption = None,
+    with_: WithOption = None,
+    pick: PickOption = None,
+    judge: JudgeOption = None,
     dry_run: DryRunOption = False,
     follow: FollowOption = False,
     wait: WaitOption = False,
@@ -104,7 +110,8 @@ def submit(
     With --from, each line with a JSON object, or each row of a CSV file below its heading, is a task. A column that is
     named like an option (tool, prompt, priority, retry-on, ...) sets this option for its task; TOOL, PROMPT and the
     options apply to rows that do not set them. In these, {{column}} stands for the value of any column, and \{{ for {{.
-    Columns that reach beyond the task (input, workdir, permission) are refused unless --columns names them.
+    Columns that reach beyond the task (input, workdir, repo, setup, check, permission) are refused unless --columns
+    names them.
     If anything is wrong, no task is queued.
     """
     if fields["at"] is not None and fields["delay"] is not None:
@@ -119,6 +126,9 @@ def submit(
         wait_timeout,
         chunk,
     )
+    several = tries_of(tries, with_, pick, judge)
+    if several is not None and (follow or from_ is not None):
+        raise UsageError("--tries is for one task: give it without --follow and --from")
     if from_ is not None:
         if from_ == "-" and "-" in (prompt, file):
             raise UsageError("standard input can be the prompt or the file of tasks, not both")
@@ -130,7 +140,12 @@ def submit(
     if any(one is not None for one in (columns, chunk, from_format)):
         raise UsageError("--columns, --chunk and --from-format need --from FILE")
     tool = require_tool(tool, prompt, file)
-    return _submit_one({"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}, options)
+    given = {"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}
+    if several is None:
+        return _submit_one(given, options)
+    from cli.verbs.tasks.trying import submit_tries
+
+    return submit_tries(task_of(given), several, options)
 
 
 def _submit_file(
@@ -157,6 +172,11 @@ def _submit_file(
 
 def _submit_one(given: Mapping[str, object], options: SubmitOptions) -> ExitCode:
     task = task_of(given)
+    if isinstance(repository := task.get("repository"), str):
+        from cli.repositories.submitted import look_at
+
+        for remark in look_at(repository):
+            say(remark)
     if options.dry_run:
         from cli.input.bulk.dry_run import show_task
 

@@ -19,6 +19,9 @@ VERBS: dict[str, LiteralString] = {
     "cancel": "select cancel_task(%s)",
     "retry": "select retry_task(%s)",
     "reply": "select * from reply_task(%s, 'go on')",
+    "answer": "select answer_task(%s, 'this one')",
+    "approve": "select approve_task(%s)",
+    "deny": "select deny_task(%s)",
     **{
         action: f"select * from act_on_tasks('{action}', jsonb_build_object('tasks', jsonb_build_array(%s::text)))"
         for action in ("hold", "release", "top")
@@ -49,6 +52,12 @@ class Scene:
         run = self.run()
         self.db.start(self.dispatcher, run)
         self.db.finish(self.dispatcher, run, error, **report)
+        return run.number
+
+    def for_people(self, error: str | None = None, **report: object) -> int:
+        """A task that waits for a person."""
+        run = self.run(approve=True)
+        self.db.finish(self.dispatcher, run, error, session_id=f"people-{run.number}", **report)
         return run.number
 
     def reply_to(self, number: int) -> int:
@@ -107,6 +116,8 @@ class Scene:
             "has a reply that waits": (self.answered(), set[str]()),
             "canceled reply": (self.canceled_reply(busy=False), {"retry"}),
             "canceled reply in a busy session": (self.canceled_reply(busy=True), set[str]()),
+            "question": (self.for_people("question", question="which?"), {"answer", "cancel", "top", "edit"}),
+            "approval": (self.for_people(), {"approve", "deny", "cancel"}),
             "limit": (limited, WAITS | {"retry"}),
             "scheduled": (self.db.submit(delay_s=1000, tenant_id="acme").number, WAITS | {"retry"}),
             "queued": (self.db.submit(tenant_id="acme").number, WAITS),
@@ -183,7 +194,7 @@ def test_a_bulk_action_does_what_the_verb_does_to_each_task_that_allows_it(db: C
         "select number, status, wait_reason, attempt, next_attempt_at, scheduled_at, cancel_requested_at is null,"
         " error_class, error_message, started_at, finished_at is null, priority, name from tasks order by number"
     )
-    for verb in VERBS.keys() - {"reply"}:
+    for verb in VERBS.keys() - {"reply", "answer"}:
         able = sorted(number for number, actions in tasks.values() if verb in actions)
         select = Jsonb({"numbers": [number for number, _ in tasks.values()]})
         with undone(db):
@@ -254,6 +265,7 @@ def test_a_bulk_action_is_confined_to_the_tenants_of_its_session(db: Client, log
 
 def test_an_action_that_there_is_not_is_refused(db: Client) -> None:
     with refused(
-        "LD400", "'delete' is not a valid action: expected one of cancel, retry, hold, release, top, edit"
+        "LD400",
+        "'delete' is not a valid action: expected one of cancel, retry, hold, release, top, edit, approve, deny",
     ):
         db.run("select act_on_tasks('delete', '{}')")
