@@ -223,6 +223,43 @@ def test_a_dispatcher_that_is_told_to_end_does_not_wait_for_git(
     assert site.journal_lines() == ["setup", "agent", "check"]
 
 
+@pytest.mark.parametrize("phase", ["setup", "agent", "check"])
+def test_a_cancel_while_there_is_no_dispatcher_ends_the_run_in_any_phase(
+    site: Site, repository: Repository, phase: str
+) -> None:
+    phases = Phases(site, phase)
+    dispatcher = site.start()
+    phases.wait_in(phase)
+    pid = phases.process(phase)
+    dispatcher.kill()
+    site.cancel(phases.number)
+
+    site.start()
+
+    site.wait_until(lambda: site.task(phases.number)["status"] == "canceled")
+    ended(pid)
+    order = ["setup", "agent", "check"]
+    assert site.journal_lines() == order[: order.index(phase) + 1]
+    assert len(site.runs(phases.number)) == 1
+
+
+@pytest.mark.parametrize("phase", ["setup", "agent", "check"])
+def test_a_dispatcher_that_is_told_to_stop_at_once_stops_any_phase_and_uses_up_no_attempt(
+    site: Site, repository: Repository, phase: str
+) -> None:
+    phases = Phases(site, phase)
+    dispatcher = site.start()
+    phases.wait_in(phase)
+
+    dispatcher.signal(signal.SIGTERM)
+    dispatcher.wait_for("draining")
+    dispatcher.signal(signal.SIGTERM)
+
+    assert dispatcher.wait() == 0
+    task, (run,) = site.task(phases.number), site.runs(phases.number)
+    assert (task["status"], task["attempt"], run["error_class"]) == ("queued", 0, "interrupted")
+
+
 def test_a_cancel_ends_a_clone(site: Site, repository: Repository) -> None:
     held = HeldGit(site.directory, "read-tree")
     phases = Phases(site, "none")

@@ -1,5 +1,6 @@
 """Tasks that change a repository, in a real dispatcher with a real git: what an agent leaves is in the repository."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,88 @@ def test_what_cannot_be_recorded_stays_and_the_task_says_where(site: Site, repos
     site.start().wait_for("recorded what a run had left", task=number)
 
     assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
+
+
+SESSION = """
+{ cat "$1"; echo; echo --; } >>$SITE/told
+echo ${2:-begun} >>session
+pwd >>$SITE/places
+echo '{"answer": "done", "session": "s-1"}'
+"""
+
+
+@pytest.fixture
+def talking(site: Site) -> Site:
+    """A site with a tool whose sessions can go on."""
+    agent = site.directory / "agent.sh"
+    agent.write_text(SESSION)
+    argv = ["sh", str(agent), "{prompt_file}", "{session}"]
+    site.configure("tools", talk={"argv": argv, "output": "jsonl", "answer": "answer", "session": "session"})
+    site.configure("groups", talk={"tool": "talk", "env": {"SITE": str(site.directory)}})
+    return site
+
+
+def places(site: Site) -> list[str]:
+    return (site.directory / "places").read_text().splitlines()
+
+
+def test_a_check_that_failed_goes_on_with_the_session_in_its_clone(
+    talking: Site, repository: Repository
+) -> None:
+    site = talking
+    number = site.submit(
+        "make it pass",
+        tool="talk",
+        repository="shop",
+        setup_command=f"echo setup >>{site.journal}",
+        check_command="echo 1 failed; test $(wc -l <session) = 2",
+    )
+
+    site.run()
+
+    assert site.task(number)["status"] == "succeeded"
+    assert places(site) == [str(site.workspace(number, 1) / "work")] * 2
+    assert site.journal_lines() == ["setup"]
+    first, second = (site.directory / "told").read_text().split("--\n")[:2]
+    assert first == "make it pass\n"
+    assert second.startswith("Your work is not done yet: the check `echo 1 failed;")
+    assert "make it pass" not in second
+    assert repository.show(f"refs/llmctl/{number}/1", "session") == "begun\n"
+    assert repository.show(f"refs/llmctl/{number}/2", "session") == "begun\ns-1\n"
+
+
+def test_a_reply_goes_on_in_the_clone_and_its_change_is_recorded_under_its_own_number(
+    talking: Site, repository: Repository
+) -> None:
+    site = talking
+    first = site.submit("begin", tool="talk", repository="shop")
+    site.run()
+    (row,) = site.sql("SELECT number FROM reply_task(%s, 'go on')", str(first))
+    second = int(row["number"])
+
+    site.run()
+
+    assert site.task(second)["status"] == "succeeded", site.task(second)["error_message"]
+    assert places(site) == [str(site.workspace(first) / "work")] * 2
+    assert repository.show(f"refs/llmctl/{second}/1", "session") == "begun\ns-1\n"
+    assert change(site, second)["base_commit"] == change(site, first)["base_commit"]
+
+
+def test_the_directory_of_a_session_goes_when_its_time_is_over_unless_its_clone_is_not_recorded(
+    talking: Site, repository: Repository
+) -> None:
+    site = talking
+    site.configure("execution", keep_sessions=1)
+    recorded = site.submit("begin", tool="talk", repository="shop")
+    unrecorded = site.submit("begin", tool="talk", repository="shop")
+    site.run()
+    kept = [site.workspace(number) for number in (recorded, unrecorded)]
+    assert all((place / "work" / "session").exists() for place in kept)
+    (kept[1] / "repository" / "recorded").unlink()
+    for place in kept:
+        os.utime(place / "kept", (0, 0))
+    repository.path.rename(f"{repository.path}.away")
+
+    site.run()
+
+    assert [place.exists() for place in kept] == [False, True]

@@ -1,5 +1,7 @@
 """Commands before and after an agent, in a real dispatcher: a setup makes ready, and a check proves."""
 
+from pathlib import Path
+
 import pytest
 
 from dispatcher.run.preparation.environment import INHERITED, TEMPORARY
@@ -267,3 +269,47 @@ def test_an_agent_cannot_put_something_in_the_place_of_its_check(site: Site) -> 
 
     assert commands(site, number) == [(1, "check", "failed", 5)]
     assert site.journal_lines() == []
+
+
+def test_commands_run_in_the_directory_that_a_task_chose(site: Site, tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen"
+    chosen.mkdir()
+    site.configure("security", allowed_roots=[str(tmp_path)])
+    number = site.submit(
+        "cat ready; echo done",
+        workdir=str(chosen),
+        setup_command="pwd >ready",
+        check_command="pwd; exit 3",
+        max_attempts=1,
+    )
+
+    site.run()
+
+    assert site.task(number)["error_class"] == "check_failed"
+    assert output(site, number, "check") == f"{chosen}\n"
+    assert output(site, number, "stdout") == f"{chosen}\ndone\n"
+
+
+def test_a_prompt_that_is_fetched_in_pieces_is_followed_by_what_the_check_said(site: Site) -> None:
+    prompt = f"cp $0 $SITE/told; echo done; exit\n{'x' * 3_000_000}"
+    number = site.submit(
+        prompt,
+        check_command=f"echo nothing works; echo x >>{site.journal}; test $(wc -l <{site.journal}) = 2",
+    )
+
+    site.run()
+
+    assert site.task(number)["status"] == "succeeded"
+    told = (site.directory / "told").read_text()
+    assert told.startswith(f"{prompt}\n\nYour work is not done yet: the check")
+    assert told.endswith("ended with:\n\nnothing works\n")
+
+
+def test_a_check_whose_work_directory_is_gone_fails_and_says_so(site: Site) -> None:
+    number = site.submit("rm -r ../work; echo done", check_command="true", max_attempts=1)
+
+    site.run()
+
+    task = site.task(number)
+    assert task["error_class"] == "check_failed"
+    assert "work" in task["error_message"]
