@@ -7,12 +7,15 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from dispatcher.errors import DispatchError, UsageError, WrongStateError
 from dispatcher.quantities import plural
+
+if TYPE_CHECKING:
+    from sql.output_rows import StoredFile
 
 _THERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,6 +40,15 @@ DirectoryOption = Annotated[
     ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+def content_of(stored: "StoredFile", path: str) -> Iterable[bytes]:
+    """Return the bytes of a stored file, wherever they are kept. Raises if they are not those that were stored."""
+    from dispatcher.workspaces.stored_files import read_stored, verified
+
+    if stored.storage_url is not None:
+        return verified(read_stored(stored.storage_url), stored.sha256, path)
+    return verified([stored.content or b""], stored.sha256, path)
 
 
 class Destination:

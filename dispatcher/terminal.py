@@ -41,6 +41,14 @@ def harmless(text: str) -> str:
     return text
 
 
+def visible(text: str) -> str:
+    """Return a line in which what a terminal obeys or hides is written out: ``^[``, ``<U+202E>``. Tabs stay.
+
+    It is for what a person reviews, where a character that nobody sees would hide what is done.
+    """
+    return text.translate({ord(one): _written_out(one) for one in set(text) - {"\t"} if is_hidden(one)})
+
+
 def one_line(text: str) -> str:
     """Return :func:`harmless` text on one line: each run of white space becomes one blank."""
     return " ".join(harmless(text).split())
@@ -78,6 +86,11 @@ def is_hidden(character: str) -> bool:
     if character.isprintable():
         return _INVISIBLE.match(character) is not None
     return character not in "\n\t" and category(character) != "Zs"
+
+
+def _written_out(hidden: str) -> str:
+    code = ord(hidden)
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"<U+{code:04X}>"
 
 
 def _in_json(character: str) -> str:

@@ -191,8 +191,8 @@ def list_files(task: str) -> Call[list[FileRow]]:
     return Call("list_files", {"task": task}, many(FileRow))
 
 
-def read_file(task: str, path: str) -> Call[StoredFile]:
-    arguments = {"task": task, "path": path}
+def read_file(task: str, path: str, run_no: int | None = None) -> Call[StoredFile]:
+    arguments = {"task": task, "path": path, **given(run_no=run_no)}
     return Call("read_file", arguments, one(StoredFile), binary=True, result_size=INLINE_BYTES)
 
 

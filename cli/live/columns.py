@@ -13,7 +13,20 @@ from dispatcher.terminal import one_line
 from sql.rows import TaskRow
 
 MAKE_WAY = (
-    *("LABELS", "TENANT", "QUEUE", "PRI", "MODEL", "TOKENS", "COST", "TRY", "AGE", "ELAPSED", "GROUP"),
+    *(
+        "LABELS",
+        "TENANT",
+        "QUEUE",
+        "PRI",
+        "MODEL",
+        "TOKENS",
+        "COST",
+        "TRY",
+        "AGE",
+        "CHANGE",
+        "ELAPSED",
+        "GROUP",
+    ),
     "NAME",
 )
 """Columns that are left out where the reason needs their room, the first of these first."""
@@ -46,7 +59,7 @@ def columns(
         Column("GROUP", _group, spare=_spare("GROUP"), style=lambda item: "red" if _may_all(item) else ""),
         *(_of_tasks(told[title], tasks, always=wide) for title in ALWAYS),
         *([Column("LABELS", _labels, spare=_spare("LABELS"))] if wide else []),
-        *(_of_tasks(told[title], tasks) for title in ("AGE", "ELAPSED", "TRY", "TOKENS", "COST")),
+        *(_of_tasks(told[title], tasks) for title in ("CHANGE", "AGE", "ELAPSED", "TRY", "TOKENS", "COST")),
         Column(
             "WHY",
             lambda item: reason(item, now),

@@ -17,7 +17,7 @@ from sql.rows import TaskRow
 
 _FIELD_OF_TITLE: Mapping[str, str] = {
     "TASK": "number", "STATE": "status", "GROUP": "group_name", "TENANT": "tenant_id", "PRI": "priority",
-    "AGE": "age_s", "ELAPSED": "elapsed_s", "TRY": "attempt", "COST": "cost_usd",
+    "CHANGE": "changed_files", "AGE": "age_s", "ELAPSED": "elapsed_s", "TRY": "attempt", "COST": "cost_usd",
 }  # fmt: skip
 """Where a title is not the name of the field."""
 

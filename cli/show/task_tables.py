@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
+from cli.show.changes.lists import change_of, change_style
+from cli.show.changes.one_task import facts_of_change, failed_output
 from cli.show.people import decisions
 from cli.show.tables import Column, table
 from cli.show.text import first_lines
@@ -65,6 +67,13 @@ TASKS: Sequence[Column[TaskRow]] = (
     Column("QUEUE", lambda task: task.queue, spare=3, shown=_differs("queue", "default")),
     Column("PRI", lambda task: priority_word(task.priority), right=True, shown=_differs("priority", 5)),
     Column("NAME", lambda task: task.name, elastic=True, shown=_differs("name", None)),
+    Column(
+        "CHANGE",
+        change_of,
+        spare=7,
+        style=change_style,
+        shown=lambda tasks: any(change_of(task) for task in tasks),
+    ),
     Column("AGE", lambda task: age(task.age_s), right=True),
     Column("ELAPSED", _elapsed, right=True),
     Column("TRY", lambda task: f"{task.attempt}/{task.max_attempts}", right=True),
@@ -163,6 +172,7 @@ def describe(task: Task, settings: Iterable[tuple[str, str]]) -> str:
         if (earlier := task.run_count - len(task.runs)) > 0:
             title = f"runs ({earlier:,} earlier ones: `llmctl runs {task.number}`)"
         parts.append(f"{title}:\n" + _indented("\n".join(line.plain for line in table(task.runs, RUNS))))
+    parts += [f"{title}:\n{_indented(text)}" for title, text in failed_output(task)]
     if task.files:
         parts.append("files:\n" + _indented("\n".join(line.plain for line in table(task.files, FILES))))
     if task.result is not None:
@@ -184,6 +194,7 @@ def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[st
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
     yield "group", task.group_name
     yield from settings
+    yield from facts_of_change(task)
     yield "failures", f"{task.failures} of {task.max_attempts} attempts"
     yield "timeout", _limits(task)
     yield "session", task.session_id

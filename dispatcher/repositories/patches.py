@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from dispatcher.repositories.agent_work.work_trees import text_of
+from dispatcher.repositories.agent_work.workshop import config_of, hash_name_of, make_git_dir
 from dispatcher.repositories.clones import Clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
-from dispatcher.repositories.work_trees import text_of
-from dispatcher.repositories.workshop import config_of, hash_name_of, make_git_dir
 from sql.dispatcher_rows import Change, FileStat
 
 MOST_FILES = 500

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _BLOCK = 2**20
-_READS_EVERYTHING = os.geteuid() == 0
 GIT_READS = frozenset({b".gitignore", b".gitattributes", b".gitmodules"})
 """Files of a tree that git opens by itself, so that a FIFO of this name would make it wait for ever."""
 
@@ -46,11 +45,10 @@ def _look_at(entries: Iterator[os.DirEntry[bytes]], found: Survey, top: bytes) -
         if entry.is_dir(follow_symlinks=False):
             yield entry.path if entry.name != b".git" else None
         elif entry.is_file(follow_symlinks=False):
-            if not _READS_EVERYTHING:
-                try:
-                    _make_readable(entry.path, os.R_OK, 0o400)
-                except OSError:
-                    found.closed.append(os.path.relpath(entry.path, top))
+            try:
+                _make_readable(entry.path, os.R_OK, 0o400)
+            except OSError:
+                found.closed.append(os.path.relpath(entry.path, top))
         elif not entry.is_symlink():
             found.special.append(os.path.relpath(entry.path, top))
             if entry.name in GIT_READS:
@@ -58,7 +56,7 @@ def _look_at(entries: Iterator[os.DirEntry[bytes]], found: Survey, top: bytes) -
 
 
 def _make_readable(path: bytes | Path, access: int, mode: int) -> None:
-    if not _READS_EVERYTHING and not os.access(path, access):
+    if not os.access(path, access):  # root may read everything
         file = Path(os.fsdecode(path))
         file.chmod(stat.S_IMODE(file.lstat().st_mode) | mode)
 

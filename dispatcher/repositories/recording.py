@@ -8,24 +8,26 @@ import contextlib
 import os
 import re
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from dispatcher.repositories import agent_git, patches, plain_files, work_trees
+from dispatcher.repositories import patches, plain_files
+from dispatcher.repositories.agent_work import agent_git, work_trees
+from dispatcher.repositories.agent_work.workshop import Workshop, hash_name_of
 from dispatcher.repositories.clones import Clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git, GitError
-from dispatcher.repositories.refs import commit_at, pin, run_ref
-from dispatcher.repositories.workshop import Workshop
+from dispatcher.repositories.refs import commit_at, pin, require_writable, run_ref
 from sql.dispatcher_rows import Change
 
 RECORDED = "recorded"
 _CHANGE = "change.json"
-_BEGUN = "recording.json"
-_SCRATCH = "recording"
+_BEGUN = "begun.json"
+_SCRATCH = "recording-"
 _LARGEST_NESTED = 256 * 2**20
 """Bytes. The commits of a larger repository that the agent cloned into its tree stay out of the source."""
 _LONGEST_PROBLEM = 4000
@@ -73,9 +75,14 @@ def record(clone: Clone, run: RunName, git: Git) -> Change:
     done = _read(clone.private / _CHANGE, _Done)
     if done is not None and done.run_id == run.run_id and _is_there(clone, done.change, git):
         return _settled(clone, run, done.change)
-    shop = Workshop(
-        git, clone.source, clone.private / _SCRATCH, "sha1" if len(clone.base) == 40 else "sha256"
-    )
+    require_writable(clone.source)
+    for leftover in clone.private.glob(
+        f"{_SCRATCH}*"
+    ):  # of a dispatcher that was killed; its git may still be there
+        with contextlib.suppress(OSError):
+            plain_files.remove(leftover)
+    scratch = clone.private / f"{_SCRATCH}{uuid.uuid4().hex[:12]}"
+    shop = Workshop(git, clone.source, scratch, hash_name_of(clone.base))
     try:
         shop.set_up()
         change = _Recording(clone, run, shop, _begin(clone.private, run.run_id)).change()
@@ -83,9 +90,14 @@ def record(clone: Clone, run: RunName, git: Git) -> Change:
         if error.error_class == "no_resources":
             raise
         raise RepositoryError("not_recorded", f"git could not record {clone.work}: {error}") from error
+    except (
+        RecursionError,
+        ValueError,
+    ) as error:  # hundreds of repositories within each other, odd answers of git
+        raise RepositoryError("not_recorded", f"{clone.work} cannot be recorded: {error}") from error
     finally:
         with contextlib.suppress(OSError):
-            plain_files.remove(shop.scratch)
+            plain_files.remove(scratch)
     plain_files.write_durably(clone.private / _CHANGE, msgspec.json.encode(_Done(run.run_id, change)))
     return _settled(clone, run, change)
 
@@ -122,7 +134,7 @@ def _read(path: Path, kind: type[S]) -> S | None:
 class _Chain:
     """The end of a chain, its tree, and by their names the further commits that are to be kept."""
 
-    head: str | None
+    head: str
     tree: str
     others: dict[str, str]
 
@@ -142,7 +154,7 @@ class _Recording:
         if plain_files.is_directory(work):
             index = work_trees.index_of_base(self.shop, self.clone.private / "index", base)
             chain = self._chain(work, "agent", index, base)
-            head = chain.head or base
+            head = chain.head
             self.pins = {f"{self.ref}-refs/{name}": oid for name, oid in chain.others.items()} | self.pins
         else:
             head = base
@@ -154,6 +166,7 @@ class _Recording:
                     f"{work} is {kind} and not a directory any more, so nothing of it is recorded"
                 )
         change = self._described(head)
+        self.shop.give_to_owner()
         for name, commit in self.pins.items():
             self._pin(name, commit)
         return msgspec.structs.replace(change, ref=self._pin(self.ref, head))
@@ -178,11 +191,16 @@ class _Recording:
             kept_in=str(self.clone.work) if self.shop.lost else None,
         )
 
-    def _chain(self, root: Path, name: str, index: Path, base: str | None) -> _Chain:
-        """Record one repository: its commits, its index, its files, and the repositories within."""
+    def _chain(
+        self, root: Path, name: str, index: Path, base: str | None, unless: str | None = None
+    ) -> _Chain:
+        """Record one repository: its commits, its index, its files, and the repositories within.
+
+        A submodule that is as its commit ``unless`` is not copied to the source.
+        """
         shop = self.shop
         agent = self._git_of(root, name)
-        tips = agent_git.Tips(None, {}) if agent is None else agent_git.read_tips(shop, agent, base)
+        tips = agent_git.Tips(None, {}, ()) if agent is None else agent_git.read_tips(shop, agent, base)
         staged = None if agent is None else agent_git.read_staged(shop, agent)
         if agent is not None:
             known, trees = agent, [tree for tree in (tips.head or base, staged) if tree is not None]
@@ -192,12 +210,27 @@ class _Recording:
                 lambda: work_trees.track_as_agent(shop, root, index, base, known, trees),
             )
         tree = self._tree(root, index)
-        whole = self._copied(agent, tips, staged, base)
+        if (
+            agent is not None
+            and unless is not None
+            and self._is_as(agent, unless, tips, {tree, staged or tree})
+        ):
+            return _Chain(unless, tree, {})
+        whole = self._copied(agent, tips, None if staged == tree else staged, base)
         head = tips.head if tips.head in whole else base
-        if staged in whole:
-            head = self._commit("Index", staged, head, unless=tree)
-        head = self._commit("Files", tree, head)
-        return _Chain(head, tree, {name: oid for name, oid in tips.others.items() if oid in whole})
+        if staged is not None and staged in whole:
+            head = self._upon(head, "Index", staged)
+        head = self._upon(head, "Files", tree)
+        others = {name: oid for name, oid in tips.others.items() if oid in whole}
+        left_behind = [oid for oid in tips.left_behind if oid in whole]
+        if left_behind:
+            others["left-behind"] = self._commit("Left behind", tree, *left_behind)
+        return _Chain(head, tree, others)
+
+    def _is_as(self, agent: agent_git.AgentGit, commit: str, tips: agent_git.Tips, trees: set[str]) -> bool:
+        if tips != agent_git.Tips(commit, {}, ()):
+            return False
+        return {agent.run("rev-parse", f"{commit}^{{tree}}").decode().strip()} == trees
 
     def _copied(
         self, agent: agent_git.AgentGit | None, tips: agent_git.Tips, staged: str | None, base: str | None
@@ -209,8 +242,10 @@ class _Recording:
                 f"a repository of {agent.size / 2**20:,.0f} MiB was cloned into the tree: only its files are recorded"
             )
             return set()
-        known = {base} if base is not None else set()
-        wanted = {tip for tip in (tips.head, staged, *tips.others.values()) if tip is not None} - known
+        known = {base, self.shop.line("rev-parse", f"{base}^{{tree}}")} if base is not None else set()
+        wanted = {
+            tip for tip in (tips.head, staged, *tips.others.values(), *tips.left_behind) if tip is not None
+        } - known
         return agent_git.copy_history(self.shop, agent, sorted(wanted), base) | known
 
     def _git_of(self, root: Path, name: str) -> agent_git.AgentGit | None:
@@ -220,9 +255,9 @@ class _Recording:
         found = plain_files.git_dir_within(self.clone.work, root)
         if found is not None and not (found / "commondir").exists():
             return agent_git.take_git_dir(self.shop, found, name)
-        if kind is None:
+        if kind is None and root == self.clone.work:
             self.shop.remarks.append(f"{place} is gone, and with it what the agent committed")
-        elif found is None:
+        elif kind is not None and found is None:
             self.shop.lost.append(
                 f"{place} is {kind} and not the repository any more: no commit of the agent is recorded"
             )
@@ -240,7 +275,7 @@ class _Recording:
                 is_empty = next(entries, None) is None
             if not is_empty:
                 chain = self._within(root, path, unless=commit)
-                line = b"160000 %b\t%b\0" % ((chain.head or commit).encode(), path)
+                line = b"160000 %b\t%b\0" % (chain.head.encode(), path)
                 self.shop.run("update-index", "-z", "--index-info", index=index, stdin=line)
         return self.shop.line("write-tree", index=index) if nested or submodules else tree
 
@@ -250,32 +285,26 @@ class _Recording:
         self.nested += 1
         name = f"{self.nested}-{slug}"
         chain = self._chain(
-            root / os.fsdecode(path), f"nested-{name}", self.shop.scratch / f"{name}.index", None
+            root / os.fsdecode(path), f"nested-{name}", self.shop.scratch / f"{name}.index", None, unless
         )
         if chain.head != unless or chain.others:
             ref = f"{self.ref}-nested/{name}"
             self.pins |= {f"{ref}-refs/{other}": oid for other, oid in chain.others.items()}
-            if chain.head is not None:
-                self.pins[ref] = chain.head
+            self.pins[ref] = chain.head
         return chain
 
-    def _commit(
-        self, what: str, tree: str | None, parent: str | None, unless: str | None = None
-    ) -> str | None:
+    def _upon(self, parent: str | None, what: str, tree: str) -> str:
         """Return a commit of the tree upon its parent; the parent itself if that has this tree."""
-        if tree is None or tree == unless:
-            return parent
-        if parent is not None and self.shop.line("rev-parse", f"{parent}^{{tree}}") == tree:
-            return parent
+        if parent is None:
+            return self._commit(what, tree)
+        same = self.shop.line("rev-parse", f"{parent}^{{tree}}") == tree
+        return parent if same else self._commit(what, tree, parent)
+
+    def _commit(self, what: str, tree: str, *parents: str) -> str:
         run = self.run
         who = f"llmctl <llmctl@localhost> {self.at} +0000"
-        lines = [
-            f"tree {tree}",
-            *([f"parent {parent}"] if parent else []),
-            f"author {who}",
-            f"committer {who}",
-        ]
-        tool = " ".join(run.tool.split())
-        title = f"{what} of task {run.number}, run {run.run_no} ({tool})"
-        content = "\n".join([*lines, "", title, "", f"Llmctl-Run: {run.run_id}", ""])
-        return self.shop.line("hash-object", "-t", "commit", "-w", "--stdin", stdin=content.encode())
+        above = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        title = f"{what} of task {run.number}, run {run.run_no} ({' '.join(run.tool.split())})"
+        lines = [*above, f"author {who}", f"committer {who}", "", title, "", f"Llmctl-Run: {run.run_id}", ""]
+        content = "\n".join(lines).encode()
+        return self.shop.line("hash-object", "-t", "commit", "-w", "--stdin", stdin=content)

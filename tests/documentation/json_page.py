@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from cli.show.changes import merges
 from sql import change_rows, output_rows, rows
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
@@ -15,6 +16,8 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     output_rows.WholeTask: ("llmctl show",),
     output_rows.WholeRun: (),
     rows.RunRow: ("llmctl runs",),
+    change_rows.ChangeRow: ("llmctl diff",),
+    merges.MergeRow: ("llmctl merge",),
     change_rows.Change: (),
     change_rows.FileStat: (),
     change_rows.CommandResult: (),

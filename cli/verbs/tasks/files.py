@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from cli.download import Destination, DirectoryOption, ForceOption
+from cli.download import Destination, DirectoryOption, ForceOption, content_of
 from cli.input.completers import live
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
@@ -119,7 +119,7 @@ def get(
                 named = ", ".join(file.path for file in wanted)
                 raise UsageError(f"-o - prints a single file; name one of {named}")
             for file in wanted:
-                _print(_content(_stored(db, file), file.path))
+                _print(content_of(_stored(db, file), file.path))
         else:
             _write(db, wanted, Destination(directory or Path(), force=force), alone=is_single(selector))
     return code
@@ -205,7 +205,7 @@ def _write(db: "Database", wanted: Sequence[Wanted], destination: Destination, *
 
         for file in wanted:
             stored = _stored(db, file)
-            is_written = destination.write(file.target, counted(_content(stored, file.path)), stored.mode)
+            is_written = destination.write(file.target, counted(content_of(stored, file.path)), stored.mode)
             if alone and is_written:
                 say(f"wrote {destination.directory / file.target}")
     if wanted and not alone:
@@ -219,14 +219,6 @@ def _stored(db: "Database", file: Wanted) -> "StoredFile":
     from sql import calls
 
     return db.call(calls.read_file(file.task, file.path))
-
-
-def _content(stored: "StoredFile", path: str) -> Iterable[bytes]:
-    from dispatcher.workspaces.stored_files import read_stored, verified
-
-    if stored.storage_url is not None:
-        return verified(read_stored(stored.storage_url), stored.sha256, path)
-    return verified([stored.content or b""], stored.sha256, path)
 
 
 def _print(content: Iterable[bytes]) -> None:

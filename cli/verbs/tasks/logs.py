@@ -42,6 +42,12 @@ def logs(
     stderr: Annotated[
         bool, typer.Option("--stderr", help="Print standard error instead of standard output.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Print what the check after the agent printed instead.")
+    ] = False,
+    setup: Annotated[
+        bool, typer.Option("--setup", help="Print what the setup before the agent printed instead.")
+    ] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="Print every byte as it is, also control sequences.")
     ] = False,
@@ -52,14 +58,19 @@ def logs(
 
     The JSON of claude, codex and gemini becomes text: what the agent says, and in brackets what it does. Secrets
     are masked. Remarks, such as why a run failed, go to standard error. Of several tasks, each line begins with the
-    number of its task; -d writes NUMBER.log (NUMBER.stderr.log with --stderr) for each instead.
+    number of its task; -d writes NUMBER.log (NUMBER.stderr.log with --stderr, and so on) for each instead.
     """
+    streams = [
+        name for name, wanted in (("stderr", stderr), ("check", check), ("setup", setup)) if wanted
+    ] or ["stdout"]
+    if len(streams) > 1:
+        raise UsageError(f"--{streams[0]} and --{streams[1]} print different things: give one of them")
     if directory is not None and follow:
         raise UsageError("-f shows what comes, and -d writes what is there: give one of them")
     from cli.database.log_reading import LogReader
     from cli.verbs.tasks.log_text import LogText, PrefixedText
 
-    stream = "stderr" if stderr else "stdout"
+    [stream] = streams
     tasks = selected(selector)
     texts = {task: LogText(stream, raw=raw, tail=tail) for task in tasks}
     if directory is not None:
@@ -110,7 +121,7 @@ def _write_logs(
     from cli.database.connection import opened
     from cli.database.log_reading import CaughtUp, TaskLog
 
-    end = ".stderr.log" if stream == "stderr" else ".log"
+    end = ".log" if stream == "stdout" else f".{stream}.log"
     worst = ExitCode.OK
     with (
         opened() as db,

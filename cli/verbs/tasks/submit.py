@@ -57,8 +57,9 @@ ColumnsOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,…",
-        help="With --from: accept the columns input, workdir or permission; only for files that you trust.",
-        autocompletion=listed("input", "workdir", "permission"),
+        help="With --from: accept the columns input, workdir, repo, setup, check or permission; only for files that"
+        " you trust.",
+        autocompletion=listed("input", "workdir", "repo", "setup", "check", "permission"),
     ),
 ]
 ChunkOption = Annotated[
@@ -109,7 +110,8 @@ def submit(
     With --from, each line with a JSON object, or each row of a CSV file below its heading, is a task. A column that is
     named like an option (tool, prompt, priority, retry-on, ...) sets this option for its task; TOOL, PROMPT and the
     options apply to rows that do not set them. In these, {{column}} stands for the value of any column, and \{{ for {{.
-    Columns that reach beyond the task (input, workdir, permission) are refused unless --columns names them.
+    Columns that reach beyond the task (input, workdir, repo, setup, check, permission) are refused unless --columns
+    names them.
     If anything is wrong, no task is queued.
     """
     if fields["at"] is not None and fields["delay"] is not None:
@@ -170,6 +172,11 @@ def _submit_file(
 
 def _submit_one(given: Mapping[str, object], options: SubmitOptions) -> ExitCode:
     task = task_of(given)
+    if isinstance(repository := task.get("repository"), str):
+        from cli.repositories.submitted import look_at
+
+        for remark in look_at(repository):
+            say(remark)
     if options.dry_run:
         from cli.input.bulk.dry_run import show_task
 

@@ -1,8 +1,9 @@
 -- API known_values(kind, prefix, limit): returns what somebody who types may mean: the values of a kind that begin with
 -- a prefix, in the order of their names, and for people what each is about. Kinds: task (numbers, the newest first;
--- about: name and state), group, account, tool, tenant, queue, model, name, label (key=value) and label_key.
--- Of the tasks without a prefix, and of models, names and labels, it knows those of the last 5,000 tasks: nothing lists
--- them all, and what people type is recent. A confined session finds its own among as many of each length of a number.
+-- about: name and state), group, account, tool, tenant, queue, model, name, label (key=value), label_key, and change
+-- (as task, but only those with a recorded change).
+-- Of the tasks without a prefix, and of changes, models, names and labels, it knows those of the last 5,000 tasks:
+-- nothing lists them all, and what people type is recent. A confined session finds its own among as many of each length of a number.
 -- Cost: flat in the number of tasks. Raises LD400 for another kind, and for a limit outside of 1 to 1,000.
 CREATE OR REPLACE FUNCTION known_values(p_kind text, p_prefix text DEFAULT '', p_limit integer DEFAULT 100)
 RETURNS TABLE (value text, about text)
@@ -40,6 +41,19 @@ BEGIN
             ) AS found
             WHERE v_mine IS NULL OR tenant_id = ANY(v_mine)
             ORDER BY found.number DESC LIMIT p_limit;
+        WHEN 'change' THEN RETURN QUERY
+            SELECT number::text, concat_ws(', ', name, state_word(coalesce(wait_reason, status)))
+            FROM (
+                SELECT id, number, name, wait_reason, status, tenant_id, repository FROM tasks
+                ORDER BY number DESC LIMIT c_recent
+            ) AS recent
+            WHERE repository IS NOT NULL AND starts_with(number::text, p_prefix)
+                AND (v_mine IS NULL OR tenant_id = ANY(v_mine))
+                AND EXISTS (
+                    SELECT FROM task_runs AS runs JOIN run_changes AS recorded ON recorded.run_id = runs.id
+                    WHERE runs.task_id = recent.id AND recorded.ref IS NOT NULL
+                )
+            ORDER BY recent.number DESC LIMIT p_limit;
         WHEN 'model', 'name' THEN RETURN QUERY
             SELECT DISTINCT each.value, NULL::text
             FROM (
@@ -76,7 +90,7 @@ BEGIN
             SELECT name, NULL::text FROM tools WHERE starts_with(name, p_prefix) ORDER BY 1 LIMIT p_limit;
         ELSE
             RAISE EXCEPTION '% is not a valid kind of value: expected task, group, account, tool, tenant, queue,'
-                ' model, name, label or label_key', quote_nullable(p_kind)
+                ' model, name, label, label_key or change', quote_nullable(p_kind)
                 USING ERRCODE = 'LD400';
     END CASE;
 END

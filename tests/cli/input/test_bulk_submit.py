@@ -335,11 +335,11 @@ def test_columns_that_are_not_used_are_named_up_to_a_bound(llmctl: Llmctl) -> No
         (["claude", "x", "--from-format", "xml"], "'xml' is not one of"),
         (
             ["claude", "x", "--columns", "input,prompt"],
-            "'input,prompt' is not valid for --columns: expected input, workdir, permission, separated by",
+            "'input,prompt' is not valid for --columns: expected input, workdir, repo, setup, check, permission,",
         ),
         (
             ["claude", "x", "--columns", ""],
-            "'' is not valid for --columns: expected input, workdir, permission",
+            "'' is not valid for --columns: expected input, workdir, repo, setup, check, permission",
         ),
         (["claude", "x", "-f", "modules.csv"], "as an argument or with -f"),
     ],

@@ -23,6 +23,9 @@ IDENTITY = {
     "HOME": "/nonexistent",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_VALUE_0": "*",
     **WHO,
 }
 
@@ -110,7 +113,11 @@ class Repository:
         """Return the content of each file of a commit. A link has its target, and a submodule its commit."""
         assert commit is not None
         listed = subprocess.run(
-            ["git", "ls-tree", "-r", "-z", commit], cwd=self.path, capture_output=True, check=True
+            ["git", "ls-tree", "-r", "-z", commit],
+            cwd=self.path,
+            env=IDENTITY,
+            capture_output=True,
+            check=True,
         ).stdout
         found = {}
         for entry in listed.split(b"\0")[:-1]:
@@ -121,7 +128,7 @@ class Repository:
 
     def blob(self, oid: str) -> bytes:
         return subprocess.run(
-            ["git", "cat-file", "blob", oid], cwd=self.path, capture_output=True, check=True
+            ["git", "cat-file", "blob", oid], cwd=self.path, env=IDENTITY, capture_output=True, check=True
         ).stdout
 
     def refs(self) -> dict[str, str]:

@@ -320,3 +320,70 @@ def test_a_work_directory_that_is_none_any_more_is_said(
     change = run.record()
     assert words in str(change.problem)
     assert (change.head_commit, change.files) == (run.clone.base, 0)
+
+
+def test_commits_that_were_amended_or_reset_are_kept_below_one_ref(repository: Repository) -> None:
+    run = repository.run()
+    run.agent("echo 1 > n; git add n; git commit -qm One; echo 2 > n; git commit -q --amend -am Two")
+    run.agent("echo 3 > n; git commit -qam Three; git reset -q --hard HEAD~2; rm .git/ORIG_HEAD")
+    change = run.record()
+    assert change.files == 0
+    kept = git(
+        repository.path, "log", "--format=%s", "refs/llmctl/12/1-refs/left-behind", f"^{run.clone.base}"
+    )
+    assert set(kept.splitlines()) == {"Left behind of task 12, run 1 (claude)", "One", "Two", "Three"}
+
+
+@pytest.fixture
+def with_submodule(repository: Repository, tmp_path: Path) -> Repository:
+    library = Repository(tmp_path / "library")
+    library.commit(one="1\n")
+    allow = ("-c", "protocol.file.allow=always")
+    git(repository.path, *allow, "submodule", "--quiet", "add", str(library.path), "lib")
+    repository.commit()
+    return repository
+
+
+FETCH = "git -c protocol.file.allow=always submodule --quiet update --init"
+
+
+@pytest.mark.parametrize("script", ["true", FETCH, f"{FETCH}; touch lib/one"])
+def test_a_submodule_that_did_not_change_is_no_change(with_submodule: Repository, script: str) -> None:
+    run = with_submodule.run()
+    run.agent(script)
+    change = run.record()
+    assert (change.files, change.head_commit, change.problem) == (0, run.clone.base, None)
+    assert list(with_submodule.refs()) == ["refs/llmctl/12/1"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"{FETCH}; echo 2 > lib/two",
+        f"{FETCH}; cd lib; echo 2 > two; git add two; git commit -qm Two",
+        f"{FETCH}; cd lib; echo 2 > two; git add two; git commit -qm Two; cd ..; git commit -qam Lib; echo 3 > lib/one",
+        "echo 2 > lib/two",
+    ],
+)
+def test_what_an_agent_changed_in_a_submodule_is_at_a_ref_that_the_tree_names(
+    with_submodule: Repository, script: str
+) -> None:
+    run = with_submodule.run()
+    run.agent(script)
+    left = run.files()
+    change = run.record()
+    assert change.problem is None
+    nested = with_submodule.refs()["refs/llmctl/12/1-nested/1-lib"]
+    assert with_submodule.tree(change.head_commit)[b"lib"].decode() == nested
+    assert with_submodule.tree(nested) == {
+        path.removeprefix(b"lib/"): content for path, content in left.items() if path.startswith(b"lib/")
+    }
+
+
+def test_a_submodule_that_is_removed_or_replaced_by_files_is_recorded_so(with_submodule: Repository) -> None:
+    removed = with_submodule.run(number=1)
+    removed.agent("git rm -qf lib")
+    assert with_submodule.tree(removed.record().head_commit) == removed.files()
+    replaced = with_submodule.run(number=2)
+    replaced.agent("git rm -qf lib; mkdir lib; echo f > lib/f; git add -A; git commit -qm Files")
+    assert with_submodule.tree(replaced.record().head_commit) == replaced.files()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.repositories import plain_files
-from dispatcher.repositories.agent_git import AgentGit
+from dispatcher.repositories.agent_work.agent_git import AgentGit
+from dispatcher.repositories.agent_work.workshop import Workshop, is_unreadable
 from dispatcher.repositories.git import GitError
-from dispatcher.repositories.workshop import Workshop, is_unreadable
 
 GITLINK = b"160000"
 _NOTHING = b"000000"

@@ -1,5 +1,7 @@
 """The git directory of ours in which a change is recorded: our configuration, the objects of the source."""
 
+import contextlib
+import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,7 +65,6 @@ class Workshop:
 
     def set_up(self) -> None:
         """Make the directory. Raises OSError."""
-        plain_files.remove(self.scratch)
         self.scratch.mkdir(mode=0o700)
         self.config = config_of(self.hash_name, self._shared())
         make_git_dir(self.git_dir, self.config)
@@ -102,6 +103,16 @@ class Workshop:
     def line(self, *arguments: str, index: Path | None = None, stdin: bytes = b"") -> str:
         """Run git and return the one line that it prints."""
         return self.run(*arguments, index=index, stdin=stdin).decode("ascii").strip()
+
+    def give_to_owner(self) -> None:
+        """Give directories of objects that root made to the user whose repository it is, who writes there, too."""
+        owner = self.source.objects.stat()
+        if os.geteuid() != 0 or owner.st_uid == 0:
+            return
+        for place in (self.source.objects / f"{number:02x}" for number in range(256)):
+            with contextlib.suppress(FileNotFoundError):
+                if place.lstat().st_uid == 0:
+                    os.chown(place, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def leave_files_raw(self) -> None:
         """Convert no file from now on, whatever the attributes in the tree say. Raises OSError."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from dispatcher.repositories import plain_files
+from dispatcher.repositories.agent_work.workshop import Workshop, is_unreadable, make_git_dir
 from dispatcher.repositories.git import GitError
-from dispatcher.repositories.workshop import Workshop, is_unreadable, make_git_dir
 
 T = TypeVar("T")
 
@@ -20,6 +20,7 @@ _PACK = re.compile(r"pack-[0-9a-f]+\.(pack|idx)")
 _NOT_ITS_WORK = ("refs/remotes/", "refs/llmctl/", "refs/bisect/", "refs/replace/")
 _LIST_REFS = ("for-each-ref", "--format=%(objectname) %(refname)")
 _MOST_SIDE_REFS = 1000
+_MOST_LEFT_BEHIND = 200
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,13 @@ class AgentGit:
 
 @dataclass(frozen=True)
 class Tips:
-    """The commits that an agent left: its HEAD, and by the names of their refs what else it made."""
+    """The commits that an agent left: its HEAD, by the names of their refs what else it made, and what it left behind:
+    commits that it amended or reset, which only the log of its HEAD names.
+    """
 
     head: str | None
     others: dict[str, str]
+    left_behind: Sequence[str]
 
 
 def attempt(shop: Workshop, what: str, step: Callable[[], T]) -> T | None:
@@ -94,7 +98,11 @@ def take_git_dir(shop: Workshop, source: Path, name: str) -> AgentGit:
         plain_files.take(shared, target / shared.name)
     for tree in ("refs", "reftable"):
         plain_files.take_all(source / tree, target / tree, lambda file: not file.endswith(".lock"))
-    plain_files.take_all(source / "logs" / "refs", target / "logs" / "refs", lambda file: file == "stash")
+    (target / "logs" / "refs").mkdir(parents=True)
+    if plain_files.is_directory(source / "logs"):
+        plain_files.take(source / "logs" / "HEAD", target / "logs" / "HEAD")
+        if plain_files.is_directory(source / "logs" / "refs"):
+            plain_files.take(source / "logs" / "refs" / "stash", target / "logs" / "refs" / "stash")
     _take_heads_of_work_trees(source / "worktrees", target)
     return AgentGit(shop, target, _take_objects(source / "objects", target / "objects"))
 
@@ -143,7 +151,27 @@ def read_tips(shop: Workshop, agent: AgentGit, base: str | None) -> Tips:
     branch = content.strip().removeprefix(b"ref: ").decode(errors="replace")
     if head is None and (not content.startswith(b"ref: ") or (agent.directory / branch).is_file()):
         shop.lost.append("HEAD of the agent's repository names a commit that is not there")
-    return Tips(head, _new_ones(shop, agent, others, [oid for oid in (head, base) if oid is not None]))
+    known = [oid for oid in (head, base) if oid is not None]
+    others = _new_ones(shop, agent, others, known)
+    return Tips(head, others, _left_behind(agent, [*known, *others.values()]))
+
+
+def _left_behind(agent: AgentGit, known: Sequence[str]) -> Sequence[str]:
+    log = plain_files.read_plain(agent.directory / "logs" / "HEAD") or b""
+    logged = {
+        line.split(b" ")[1].decode(errors="replace") for line in log.splitlines() if line.count(b" ") > 1
+    }
+    wanted = sorted(oid for oid in logged - {*known} if re.fullmatch(r"(?!0+$)[0-9a-f]{40,64}", oid))
+    if not wanted:
+        return ()
+    asked = "".join([*(f"{oid}\n" for oid in wanted), *(f"^{oid}\n" for oid in known)]).encode()
+    try:
+        found = agent.run("rev-list", "--ignore-missing", "--stdin", stdin=asked).decode().split()
+    except GitError as error:
+        if not is_unreadable(error):
+            raise
+        return ()  # what the agent itself gave up is not missed
+    return [oid for oid in found if oid in wanted][:_MOST_LEFT_BEHIND]
 
 
 def _refs(listed: bytes) -> dict[str, str]:

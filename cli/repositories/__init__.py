@@ -1,0 +1,1 @@
+"""What the user's own git does with recorded changes: no database, and nothing of the dispatcher's clones."""

@@ -1,0 +1,63 @@
+"""`llmctl apply`: stage what a task changed in a checkout."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.registry import family
+from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
+from cli.verbs.changes.recorded import ChangeArgument, change_of, patch_of, recorded, why_unproven
+from dispatcher.quantities import plural
+
+app = family()
+
+
+@app.command()
+def apply(
+    task: ChangeArgument,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say whether it would fit, but change nothing.")
+    ] = False,
+    output: TextOrJsonOption = TextOrJson.TEXT,
+) -> None:
+    """Stage what a task changed on top of HEAD, in the checkout of the current directory, or else of its repository.
+
+    Nothing is committed. Exit code 5: the checkout has uncommitted changes, or a file of yours would be overwritten,
+    or the change conflicts; the checkout is as it was then.
+    """
+    from cli.database.connection import opened
+    from cli.repositories.applying import apply as stage
+    from cli.repositories.places import checkout_for
+    from cli.repositories.trees import ConflictError
+    from cli.show.changes.lists import counted
+
+    with opened() as db:
+        row = change_of(db, task)
+        change = recorded(row)
+        checkout = checkout_for(change.source, Path.cwd())
+        try:
+            differs = stage(checkout, change, lambda: patch_of(db, row), dry_run=dry_run)
+        except ConflictError as error:
+            error.hint = (
+                f"the checkout is as it was; `llmctl branch {row.number}` and `git merge llmctl/{row.number}`"
+                " let you resolve it by hand"
+            )
+            raise
+    if why := why_unproven(row):
+        say(f"note that task {row.number} is not proven: {why}")
+    if output is TextOrJson.JSON:
+        files = sorted(path.decode(errors="replace") for path in differs.paths)
+        write(
+            to_json(
+                {"number": row.number, "checkout": str(checkout.place), "files": files, "staged": not dry_run}
+            )
+        )
+    elif not differs.paths:
+        write(f"{checkout.place} has all of task {row.number} already")
+    elif dry_run:
+        write(f"task {row.number} fits {checkout.place}: {plural(len(differs.paths), 'file')}")
+    else:
+        size = f"{plural(len(differs.paths), 'file')}, {counted(row.insertions, row.deletions)}"
+        write(f"task {row.number} is staged in {checkout.place}: {size}")
+        say("`git diff --cached` shows it, `git commit` keeps it, `git reset --merge` takes it back")
