@@ -46,8 +46,13 @@ class Branch:
         return self.repository.is_ancestor(change.base, self.tip)
 
     def merge(self, change: Recorded, message: str, proves: Prove | None) -> bool:
-        """Put a change on top if it is proven there; return whether it is. Raises ConflictError."""
+        """Put a change on top if it is proven there; return whether it is.
+
+        Raises ConflictError, and WrongStateError where a file in the way would be lost at the end.
+        """
         tree = merged_tree(self.repository, self.tip, change)
+        if self._is_checked_out:
+            require_room(self.repository, difference(self.repository.git, self.begin, tree))
         commit = self.repository.git.run(
             *("commit-tree", *self._options, "-p", self.tip, "-p", change.head, "-F", "-", tree),
             stdin=message.encode(errors="replace"),
@@ -56,11 +61,6 @@ class Branch:
             return False
         self.tip = commit
         return True
-
-    def require_room(self) -> None:
-        """Raise WrongStateError where a file in the way would be lost at the end."""
-        if self._is_checked_out:
-            require_room(self.repository, difference(self.repository.git, self.begin, self.tip))
 
     def move(self, why: str) -> None:
         """Move the branch, and the checkout that is on it. Raises WrongStateError if either changed meanwhile."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from cli.show.changes import change_of, change_style
+from cli.show.changes.lists import change_of, change_style
+from cli.show.changes.one_task import facts_of_change, failed_output
 from cli.show.people import decisions
 from cli.show.tables import Column, table
-from cli.show.task_change import facts_of_change, failed_output
 from cli.show.text import first_lines
 from cli.show.words import priority_word, state_word
 from dispatcher.durations import duration

@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 import structlog
+import trio
 from psycopg_pool import ConnectionPool
 
 from dispatcher.configuration.current import CurrentConfiguration
@@ -42,6 +43,10 @@ RECONNECT_TIMEOUT = 2.0
 
 FEWEST_THREADS = 2
 """What a dispatcher needs at a time: one for a call of the database, and one for what the host may hold up."""
+
+
+MOST_GITS = 16
+"""Runs that clone or record at a time. Each holds one of trio's 40 threads, and calls of the database need some."""
 
 
 @contextmanager
@@ -85,6 +90,7 @@ def assembled(
             sweeper=sweeper,
             may_launch=lease.may_launch,
             starter=starter,
+            git=trio.CapacityLimiter(MOST_GITS),
             on_started=agenda.started,
             open_files=open_files,
         )

@@ -155,6 +155,9 @@ class Cleanup:
                     change = record_leftover(workspace, run, self._configuration.settings, Git())
                 except (RepositoryError, OSError) as error:
                     log.error("a change is not recorded", path=str(workspace.work), error=str(error))
+                    continue
+                if change.kept_in is not None:
+                    log.error("not all of a change is recorded", path=change.kept_in, error=change.problem)
                 else:
                     log.warning(
                         "recorded what a run had left", task=run.number, source=change.source, ref=change.ref

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import trio
+
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
@@ -19,6 +21,7 @@ class RunContext:
 
     ``transfers`` brings prompts, files and answers from and to the database. ``files`` is where large output files are
     kept. ``may_launch`` returns whether a new process may be started, and ``starter`` starts it.
+    ``git`` bounds how many runs work with git at a time, so that threads are left for everything else.
     ``on_started`` is called for each agent that was started. ``open_files`` is the soft limit of an agent, None for
     the dispatcher's own.
     """
@@ -31,5 +34,6 @@ class RunContext:
     sweeper: Sweeper
     may_launch: Callable[[], Awaitable[bool]]
     starter: Starter
+    git: trio.CapacityLimiter
     on_started: Callable[[Started], None]
     open_files: int | None

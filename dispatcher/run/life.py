@@ -76,7 +76,7 @@ class Run:
         self._commands: list[CommandResult] = []
 
     def stop(self, reason: StopReason) -> None:
-        """Ask the run to end. The first reason counts; none counts once the agent has ended."""
+        """Ask the run to end. The first reason counts; none counts once its work is proven."""
         if reason == "canceled":
             self._results.cancel()
         self._stop.ask(reason)
@@ -133,13 +133,13 @@ class Run:
         if known.cancel_requested:
             self.stop("canceled")
         reading = await self._agent.find(known)
-        is_before_agent = (
-            reading.state == "never_started" and known.boot_id == linux.boot_id() and not known.started
-        )
+        is_before_agent = reading.state == "never_started" and not known.started
         if not self._agent.is_alive:
             await self._find_command(self._setup if is_before_agent else self._check)
             if self._command is None or not self._command.is_alive:
                 await self._context.sweeper.kill(self.claimed.run_id)
+        if is_before_agent and self._may_have_begun(known):
+            is_before_agent, self._command = False, None
         if not is_before_agent:
             await self._agent.find_secrets()
             self._agent.begin_output(wrapper, adopted=True)
@@ -330,6 +330,12 @@ class Run:
             return replace(outcome, error_class=reason, error_message=STOPPED[reason])
         assert result is not None
         return judged(outcome, result)
+
+    def _may_have_begun(self, known: OpenRun) -> bool:
+        """Return whether a crash of the machine may have taken the record of an agent that was started."""
+        if known.boot_id == linux.boot_id() or (self._repository and not self._repository.has_begun()):
+            return False
+        return self._command is None or self._command.reading.state != "dead"
 
     async def _find_command(self, command: Command | None) -> None:
         """Find out how far an earlier dispatcher came with it. The agent may have forged what is older than its end."""

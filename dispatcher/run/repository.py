@@ -15,10 +15,10 @@ from dispatcher.host.threads import in_thread
 from dispatcher.repositories.clones import Clone, make_clone, read_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
-from dispatcher.repositories.leftovers import note_worker
+from dispatcher.repositories.leftovers import note_worker, unrecorded_run
 from dispatcher.repositories.patches import write_patch
-from dispatcher.repositories.recording import RunName, record
-from dispatcher.repositories.refs import base_ref, pin
+from dispatcher.repositories.recording import RunName, is_recorded, record
+from dispatcher.repositories.refs import base_ref, pin, run_ref
 from dispatcher.repositories.sources import find_source, resolve_base
 from dispatcher.run.conclusion import STOPPED
 from dispatcher.run.context import RunContext
@@ -80,6 +80,16 @@ class RunRepository:
         log.info("cloned", task=number, source=str(clone.source.path), base=clone.base)
         for remark in remarks:
             log.warning("a clone lacks something", task=number, remark=remark)
+
+    def has_begun(self) -> bool:
+        """Return whether :meth:`begin` came to its end, also before a crash of the machine."""
+        try:
+            run = unrecorded_run(self._workspace)
+        except OSError:
+            return True
+        return is_recorded(self._workspace.private, self._claimed.run_id) or (
+            run is not None and run.run_id == self._claimed.run_id
+        )
 
     async def begin(self) -> None:
         """Note that this run works in the clone from now on. Raises :class:`NotStartedError`."""
@@ -161,7 +171,8 @@ class RunRepository:
         return Change(
             source=claimed.source or claimed.repository or "",
             base_commit=self._base or "",
-            problem=problem,
+            problem=f"{problem}; each start of the dispatcher tries to record it as "
+            f"{run_ref(claimed.number, claimed.run_no)}",
             kept_in=str(self._workspace.work),
         )
 
@@ -196,6 +207,7 @@ class RunRepository:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(kill_when_asked)
-            result = await in_thread(outcome.capture, call, git)
+            async with self._context.git:
+                result = await in_thread(outcome.capture, call, git)
             nursery.cancel_scope.cancel()
         return result.unwrap()

@@ -31,11 +31,12 @@ def test_a_question_frees_the_slot_and_its_answer_goes_on_with_the_session(
     other = site.submit("[[say: meanwhile]]", tool="claude")
     site.wait_for("succeeded", other, within=PATIENCE)
     asked = site.task(number)
-    site.sql("SELECT answer_task(%s, %s)", str(number), "blue [[say: I took blue]]")
+    told = site.llmctl("answer", str(number), "blue [[say: I took blue]]")
     site.wait_for("succeeded", number, within=PATIENCE)
 
     assert asked["question"] == "Which colour?\n- red: take red\n- blue: take blue"
     assert (asked["status"], asked["attempt"]) == ("queued", 0)
+    assert told.returncode == 0, told.stderr
     first, second = site.runs(number)
     assert (first["error_class"], second["error_class"]) == ("question", None)
     assert first["session_id"] == second["session_id"]

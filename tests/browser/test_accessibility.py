@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.agents.real_agents import unavailable
 from tests.browser.chromium import Chromium
 from tests.browser.conftest import Page
+from tests.fixtures.changed_runs import command, group_by_hand, run_that_changes
+from tests.sql.client import Client
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -36,6 +39,14 @@ def paths(page: Page) -> Sequence[str]:
     succeeded = site.submit(coloured, output_files=["a.txt"], labels={"a": "b"})
     failed = site.submit("echo wrong >&2; exit 1", max_attempts=1, name="fails")
     scheduled = site.submit("true", name="waits", delay_s=86_400)
+    with Client(make_conninfo(site.url, dbname=site.database.info.dbname)) as db:
+        group = group_by_hand(db)
+        red = [command("check", "failed", exit_code=1, output_tail="1 failed")]
+        db.submit_all([{"tool": group, "prompt": "p", "repository": "shop", "approve": True}] * 3)
+        denied = run_that_changes(db, group=group, commands=red)
+        db.run("select deny_task(%s, 'no')", str(denied))
+        approvable = run_that_changes(db, group=group)
+        asks = run_that_changes(db, "question", group=group, question="Which one?")
     site.wait_for("succeeded", succeeded)
     site.wait_for("failed", failed)
     return [
@@ -44,6 +55,10 @@ def paths(page: Page) -> Sequence[str]:
         "/ui/tasks",
         f"/ui/tasks/{succeeded}",
         f"/ui/tasks/{failed}",
+        f"/ui/tasks/{denied}",
+        f"/ui/tasks/{approvable}",
+        f"/ui/tasks/{asks}",
+        "/ui/inbox",
         f"/ui/tasks/{scheduled}",
         f"/ui/tasks/{scheduled}/edit",
         "/ui/tasks/999999",

@@ -162,6 +162,36 @@ def test_a_command_whose_end_nobody_saw_runs_again_and_no_agent_does(
     assert site.runs(phases.number)[-1]["attempt"] == 1
 
 
+@pytest.mark.parametrize("phase", ["clone", "setup"])
+def test_a_machine_that_starts_again_before_the_agent_used_up_no_attempt(
+    site: Site, repository: Repository, phase: str
+) -> None:
+    held = HeldGit(site.directory, "read-tree" if phase == "clone" else "none")
+    phases = Phases(site, phase)
+    dispatcher = site.start(env=held.env)
+    if phase == "clone":
+        held.wait()
+        dispatcher.kill()
+    else:
+        phases.wait_in(phase)
+        pid = phases.process(phase)
+        dispatcher.kill()
+        Shim.of(pid).kill()
+        os.kill(pid, signal.SIGKILL)
+        ended(pid)
+        phases.gates[phase].open()
+    held.let_go()
+    site.sql("UPDATE dispatchers SET boot_id = gen_random_uuid()")
+
+    site.start(env=held.env)
+    if phase == "setup":
+        phases.wait_in(phase)
+
+    assert phases.proven(repository, 2)
+    assert [run["attempt"] for run in site.runs(phases.number)] == [1, 1]
+    assert site.journal_lines()[-2:] == ["agent", "check"]
+
+
 def test_a_check_that_the_agent_forged_for_the_next_dispatcher_does_not_count(
     site: Site, repository: Repository
 ) -> None:
@@ -265,6 +295,8 @@ def test_a_cancel_ends_a_clone(site: Site, repository: Repository) -> None:
     phases = Phases(site, "none")
     site.start(env=held.env)
     held.wait()
+    site.wait_until(lambda: site.runs(phases.number)[0]["activity"] == "cloning shop")
+    assert site.task(phases.number)["status"] == "leased"
 
     site.cancel(phases.number)
 
@@ -346,6 +378,32 @@ def test_what_follows_the_agent_waits_for_room_on_a_full_disk(
         assert site.journal_lines() == ["check"] * (1 if where == "recording" else 2)
         assert len(site.runs(number)) == 1
         dispatcher.kill()
+
+
+@needs_root
+def test_a_cancel_ends_the_wait_for_room_and_the_work_is_recorded_by_a_later_start(
+    site: Site, repository: Repository
+) -> None:
+    with small_disk(site.directory / "small", "8m"):
+        site.work_dir = site.directory / "small" / "work"
+        site.configure("execution", work_dir=str(site.work_dir))
+        filling = site.directory / "small" / "filling"
+        number = site.submit(
+            f"echo precious >work; echo done; cat /dev/zero >{filling} 2>/dev/null; true", repository="shop"
+        )
+        dispatcher = site.start()
+        dispatcher.wait_for("recording waits")
+
+        site.cancel(number)
+
+        site.wait_until(lambda: site.task(number)["status"] in ("canceled", "failed"))
+        (made,) = site.sql("SELECT * FROM run_changes")
+        assert made["kept_in"] == str(site.workspace(number) / "work")
+        assert f"refs/llmctl/{number}/1" in made["problem"]
+        filling.unlink()
+        site.start_again().wait_for("recorded what a run had left", task=number)
+        assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
+        site.start_again().kill()
 
 
 def test_the_work_of_a_run_that_was_given_up_as_lost_is_recorded_by_the_next_start(

@@ -30,7 +30,7 @@ def apply(
     from cli.repositories.applying import apply as stage
     from cli.repositories.places import checkout_for
     from cli.repositories.trees import ConflictError
-    from cli.show.changes import counted
+    from cli.show.changes.lists import counted
 
     with opened() as db:
         row = change_of(db, task)

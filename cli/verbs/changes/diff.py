@@ -89,7 +89,7 @@ def _of_run(db: "Database", row: "ChangeRow", run_no: int) -> "ChangeRow":
 
 
 def _show_one(db: "Database", row: "ChangeRow", *, stat: bool) -> None:
-    from cli.show.changes import stat_of
+    from cli.show.changes.lists import stat_of
 
     if why := why_none(row):
         if row.ref is not None:
@@ -105,7 +105,7 @@ def _show_one(db: "Database", row: "ChangeRow", *, stat: bool) -> None:
 
 
 def _show_table(rows: "Sequence[ChangeRow]") -> None:
-    from cli.show.changes import CHANGES, totals
+    from cli.show.changes.lists import CHANGES, totals
 
     show_table(rows, CHANGES)
     write(totals(rows))
@@ -140,6 +140,6 @@ def _print_patch(db: "Database", row: "ChangeRow") -> None:
 def _on_terminal(patch: Iterable[bytes]) -> Iterator[str]:
     import os
 
-    from cli.show.patches import lines_of, shown
+    from cli.show.changes.patches import lines_of, shown
 
     return shown(lines_of(patch), colours=has_screen() and "NO_COLOR" not in os.environ)

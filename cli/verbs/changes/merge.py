@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cli.repositories.checkouts import Repository
-    from cli.show.merges import MergeRow
+    from cli.show.changes.merges import MergeRow
     from sql.change_rows import ChangeRow
 
 app = family()
@@ -55,7 +55,7 @@ def merge(
         return ExitCode.OK
     from cli.database.connection import opened
     from cli.repositories.merging import Branch
-    from cli.show.merges import MERGES, MergeRow, summary_of
+    from cli.show.changes.merges import MERGES, MergeRow, summary_of
     from cli.verbs.changes.merging import Merging, Wanted
 
     with opened() as db:

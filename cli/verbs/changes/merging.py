@@ -8,10 +8,11 @@ from cli.repositories.merging import Branch
 from cli.repositories.places import fetch
 from cli.repositories.scratch import Commands, Failure, Scratch, scratch_of
 from cli.repositories.trees import ConflictError
-from cli.show.merges import MergeRow, Result
+from cli.show.changes.merges import MergeRow, Result
 from cli.show.output import say
 from cli.verbs.changes.recorded import named_repository, recorded, why_none, why_unproven
 from dispatcher.configuration import settings
+from dispatcher.errors import WrongStateError
 from dispatcher.terminal import harmless, one_line
 from sql import calls
 from sql.change_rows import ChangeRow
@@ -74,6 +75,8 @@ class Merging:
             return _row(
                 row, "conflict", str(error), files=[path.decode(errors="replace") for path in error.files]
             )
+        except WrongStateError as error:  # a file in the way
+            return _row(row, "left", error.with_hint)
         if not is_merged:
             assert failure is not None
             _tell(row, failure)

@@ -66,6 +66,8 @@ async def read_diff(
     try:
         file = await intact_file(caller, number, PATCH)
     except NotFoundError as error:
+        if not change.files:
+            raise WrongStateError(f"task {number} changed nothing") from error
         raise WrongStateError(
             f"the patch of task {number} is not stored any more",
             hint=f"it is at {change.ref} in {change.source}",

@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from dispatcher.database.connection import will_pass
-from dispatcher.database.store import NOT_OURS, Store
+from dispatcher.database.store import INCOMPLETE, NOT_OURS, Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.host_trouble import when_there_is_room
 from dispatcher.run.output.log_file import LogFile
@@ -99,6 +99,9 @@ class CommandLog:
             else:
                 self._is_ours = await self._store.call(call)
         except psycopg.DatabaseError as error:
+            if error.sqlstate == INCOMPLETE:  # a standby that became the primary may lack some
+                self._log.stored = self._sent = 0
+                return True
             if error.sqlstate != NOT_OURS:
                 raise
             self._is_ours = False

@@ -81,10 +81,17 @@ def test_a_checkout_that_became_dirty_or_full_of_other_files_meanwhile_stays(pro
     project.write(new="mine")
     before = project.state()
     with pytest.raises(WrongStateError, match="new would be overwritten"):
-        branch.require_room()
-    with pytest.raises(WrongStateError, match="new would be overwritten"):
         branch.move("llmctl merge")
     assert project.state() == before
+
+
+def test_a_change_that_would_overwrite_a_file_is_left_before_its_check_runs(project: Project) -> None:
+    change = project.record(1, lambda tree: (tree / "new").write_text("theirs"))
+    project.write(new="mine")
+    branch = Branch(project.repository, MAIN)
+    with pytest.raises(WrongStateError, match="new would be overwritten"):
+        branch.merge(change, "1", lambda _: pytest.fail("it was checked"))
+    assert branch.tip == branch.begin
 
 
 def test_a_dirty_checkout_is_refused_at_once(project: Project) -> None:

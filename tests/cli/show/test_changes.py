@@ -1,6 +1,6 @@
 """What tables say of changes, and commits of merges."""
 
-from cli.show.changes import change_of
+from cli.show.changes.lists import change_of
 from cli.show.tables import table
 from cli.show.task_tables import TASKS
 from cli.verbs.changes.merging import message_of

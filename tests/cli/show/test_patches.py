@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.show.changes import stat_of
-from cli.show.patches import lines_of, shown
+from cli.show.changes.lists import stat_of
+from cli.show.changes.patches import lines_of, shown
 from dispatcher.terminal import harmless, visible
 from sql.change_rows import ChangeRow, FileStat
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.dispatcher.api.conftest import Api, one_postgres, problem
-from tests.fixtures.changed_runs import run_that_changes
+from tests.fixtures.changed_runs import command, run_that_changes
 
 pytestmark = [one_postgres, pytest.mark.anyio]
 
@@ -95,5 +95,20 @@ async def test_the_inbox_lists_what_waits_for_a_person_with_what_resolves_it(api
     confined = (await api("GET", "/inbox", "reader", "acme")).json()["items"]
     assert [one["number"] for one in confined] == [question]
     await api("POST", "/groups/other/resume")
+    for number in (question, approval):
+        await api("POST", f"/tasks/{number}/cancel")
+
+
+async def test_what_waits_for_a_person_and_what_was_red_is_measured(api: Api) -> None:
+    tool = {"queue": "measured"}
+    question, approval = await asking(api, **tool), await finished(api, **tool)
+    red = await api.submit(repository="shop", max_attempts=1, **tool)
+    assert run_that_changes(api.site.db, "check_failed", commands=[command("check", "failed")]) == red
+    metrics = (await api("GET", "/metrics", "reader")).text
+    for state in ("question", "approval"):
+        assert f'llmctl_tasks{{queue="measured",state="{state}",tool="claude"}} 1.0' in metrics
+        assert f'llmctl_tasks_waiting{{reason="{state}"}} 1.0' in metrics
+    [runs] = [line for line in metrics.splitlines() if 'error_class="check_failed"' in line]
+    assert runs.startswith("llmctl_runs_finished_total{")
     for number in (question, approval):
         await api("POST", f"/tasks/{number}/cancel")

@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from tests.dispatcher.api.conftest import Api, one_postgres, problem
-from tests.fixtures.changed_runs import BASE, HEAD, PATCH, STAT, command, not_recorded, run_that_changes
+from tests.fixtures.changed_runs import (
+    BASE,
+    HEAD,
+    NOTHING,
+    PATCH,
+    STAT,
+    change,
+    command,
+    not_recorded,
+    run_that_changes,
+)
 
 pytestmark = [one_postgres, pytest.mark.anyio]
 JSON = {"Accept": "application/json"}
@@ -71,6 +81,10 @@ async def test_where_there_is_no_patch_the_problem_says_why(api: Api) -> None:
     assert sentence == (
         f"what task {lost} changed was not recorded: the disk is full; the directory was kept: /work/12"
     )
+
+    same = await api.submit(repository="shop")
+    run_that_changes(api.site.db, patch=None, changed=change(same, **NOTHING))
+    assert problem(await api("GET", f"/tasks/{same}/diff"), 409, "LD409") == f"task {same} changed nothing"
 
     pruned = await api.submit(repository="shop")
     run_that_changes(api.site.db, patch=None)

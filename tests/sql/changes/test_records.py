@@ -269,7 +269,9 @@ def test_an_empty_command_is_kept_since_it_stands_for_none(db: Client, me: UUID)
     ["repository = ''", "ref = '-x'", "no_changes = 'maybe'", "check_command = repeat('x', 40000)",
      "setup_timeout_s = 0", "base_commit = 'main'"],
 )  # fmt: skip
-def test_the_table_takes_nothing_odd_from_whoever_writes_to_it_by_hand(db: Client, me: UUID, wrong: str) -> None:
+def test_the_table_takes_nothing_odd_from_whoever_writes_to_it_by_hand(
+    db: Client, me: UUID, wrong: str
+) -> None:
     db.submit()
     with refused("23514"):
         db.connection.execute(f"update tasks set {wrong}".encode())

@@ -53,7 +53,7 @@ async def changed_by(caller: Caller, task: Task, *, full: bool) -> Changed | Non
     if not changes:
         return None
     recorded, run_no, change = max(changes, key=itemgetter(0, 1))
-    if not recorded or task.status in ("leased", "running"):
+    if not recorded or not change.files or task.status in ("leased", "running"):
         return Changed(run_no, change)
     try:
         stored = await caller.call(calls.read_file(str(task.number), PATCH))

@@ -46,7 +46,7 @@ class Bounds(NamedTuple):
 
 class Line(NamedTuple):
     kind: str
-    """The class of its colour: add, del, at (where the lines are), note, or nothing."""
+    """The class of its colour: add, del, at (where the lines are), note, or same."""
     text: str
 
 
@@ -107,7 +107,7 @@ def _read(lines: Sequence[str]) -> tuple[ShownFile, list[Line]]:
             new -= line[0] != "-"
             file.insertions += line[0] == "+"
             file.deletions += line[0] == "-"
-            body.append(Line(_KINDS.get(line[0], ""), line))
+            body.append(Line(_KINDS.get(line[0], "same"), line))
         elif hunk := _HUNK.match(line):
             old, new = (int(count or 1) for count in hunk.groups())
             body.append(Line("at", line))
@@ -149,12 +149,12 @@ def _kind(line: Line) -> str:
 
 
 def _markup(kind: str, lines: Sequence[str]) -> Markup:
-    if not kind:
+    if kind == "same":
         lines = [line.removesuffix("\r") for line in lines]
     text = "".join(f"{line}\n" for line in lines)
     marks = {ord(one): f'<b class="hidden-one">U+{ord(one):04X}</b>' for one in set(text) if is_hidden(one)}
     html = Markup(str(escape(text)).translate(marks))  # noqa: S704 - escaped; the marks are ours
-    return Markup('<span class="{}">{}</span>').format(kind, html) if kind else html
+    return Markup('<span class="{}">{}</span>').format(kind, html)
 
 
 def _name_in(header: str) -> str:

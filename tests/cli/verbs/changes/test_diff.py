@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.repositories.projects import Project, lines
+from tests.cli.terminal import terminal
 from tests.cli.verbs.changes.conftest import RED, Recorder, changed
 
 pytestmark = one_postgres
@@ -127,3 +128,28 @@ def test_what_has_no_change_says_why(llmctl: Llmctl, record: Recorder, dispatche
     assert (done := llmctl("diff", nothing)).code == 0
     assert (done.out, done.err) == ("", f"task {nothing} changed nothing\n")
     assert llmctl("diff", "4711").code == 3
+
+
+def test_a_terminal_gets_colours_and_obeys_nothing(llmctl: Llmctl, record: Recorder) -> None:
+    number = record(changed(l2="two\x1b]0;owned\x07\u202e"))
+    with terminal(llmctl, "diff", number) as screen:
+        assert screen.ended() == 0
+        assert "+two^[]0;owned^G<U+202E>" in screen.seen
+        assert "\x1b[32m+two" in screen.seen
+        assert "\x1b]0;" not in screen.seen
+
+
+def test_a_csv_names_repository_ref_and_check_of_each_task(llmctl: Llmctl, project: Project) -> None:
+    rows = f"prompt,repo,ref,check\nDo it,{project.path},main,make test\n"
+    refused = llmctl("submit", "claude", "--from", "-", "--from-format", "csv", stdin=rows)
+    assert (refused.code, "repo" in refused.err) == (2, True)
+    number = llmctl.ok(
+        "submit", "claude", "--from", "-", "--from-format", "csv", "--columns", "repo,check", "-q", stdin=rows
+    )
+    told = llmctl("show", number, "-o", "json").json()
+    assert isinstance(told, dict)
+    assert [told[key] for key in ("repository", "ref", "check_command")] == [
+        str(project.path),
+        "main",
+        "make test",
+    ]

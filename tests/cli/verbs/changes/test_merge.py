@@ -140,7 +140,7 @@ def test_a_file_in_the_way_is_said_and_nothing_moves(
     project.write(new="mine")
     before = project.state()
     refused = there("merge", number)
-    assert (refused.code, "new would be overwritten" in refused.err) == (5, True)
+    assert (refused.code, "new would be overwritten" in refused.out) == (5, True)
     assert project.state() == before
 
 

@@ -35,12 +35,12 @@ async def test_files_and_lines_of_a_change_are_shown(browser: Open, site: Site) 
     assert run_that_changes(site.db) == number
     page = await browser("reader").get(f"/ui/tasks/{number}")
     found = section(page, "change")
-    assert f"2 files +2 {MINUS}1" in found.one("div", class_="spread").text
-    cart, logo = found.all("details")
+    assert f"2 files +2 {MINUS}1" in found.all("div", class_="spread")[0].text
+    cart, logo = found.all(class_="file")
     assert cart.one("summary").text == f"shop/cart.py +2 {MINUS}1"
     assert "open" in cart  # there is so little of it
     assert "# an empty cart costs nothing" in cart.one("pre").one(class_="add").text
-    assert logo.one("summary").text == "logo.png new, bytes"
+    assert logo.text == "logo.png new, bytes"
     assert not logo.all("pre")
     assert f"refs/llmctl/{number}/1 in /srv/shop" in found.text
     settings = page.root.one("aside").text

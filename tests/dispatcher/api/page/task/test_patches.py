@@ -57,7 +57,8 @@ def test_lines_are_shown_with_what_became_of_them(tmp_path: Path) -> None:
     file = only(shown(tree.patch(), ROOM))
     assert (file.path, file.insertions, file.deletions, file.cut) == ("poem", 2, 2, False)
     assert file.html == (
-        '<span class="at">@@ -1,3 +1,3 @@\n</span> one\n<span class="del">-two\n-three\n</span>'
+        '<span class="at">@@ -1,3 +1,3 @@\n</span><span class="same"> one\n</span>'
+        '<span class="del">-two\n-three\n</span>'
         '<span class="add">+2 &lt; 3\n+three\n</span><span class="note">\\ No newline at end of file\n</span>'
     )
 
@@ -119,7 +120,7 @@ def test_what_nobody_would_see_is_written_as_its_number(tmp_path: Path) -> None:
     tree = Tree(tmp_path, code=b"context\r\nold\n")
     (tmp_path / "code").write_bytes("context\r\nif admin\u202e\u2066 \x1b[8mhidden\0\u200b:\n".encode())
     file = only(shown(tree.patch("--text"), ROOM))
-    assert " context\n" in file.html  # that a line ends as before tells nobody anything
+    assert "> context\n" in file.html  # that a line ends as before tells nobody anything
     assert "+if adminU+202EU+2066 U+001B[8mhiddenU+0000U+200B:" in text_of(file)
     assert file.html.count('<b class="hidden-one">') == 5
 
@@ -155,7 +156,9 @@ def test_any_bytes_are_only_text(content: bytes) -> None:
         for file in shown(head + content, ROOM).files:
             assert (
                 re.sub(
-                    r'<span class="(?:add|del|at|note)">|</span>|</?b(?: class="hidden-one")?>', "", file.html
+                    r'<span class="(?:add|del|same|at|note)">|</span>|</?b(?: class="hidden-one")?>',
+                    "",
+                    file.html,
                 ).find("<")
                 < 0
             )

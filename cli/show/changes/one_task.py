@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cli.show.changes import VERDICTS, counted
+from cli.show.changes.lists import VERDICTS, counted
 from dispatcher.durations import duration
 from dispatcher.quantities import plural
 from dispatcher.terminal import harmless

@@ -1,0 +1,1 @@
+"""What tasks changed in repositories, for people: pure functions."""
