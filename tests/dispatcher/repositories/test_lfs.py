@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from dispatcher.repositories.git import Git, GitStoppedError
 from dispatcher.repositories.patches import write_patch
 from tests.dispatcher.repositories.making import needs_lfs
-from tests.dispatcher.repositories.runs import Repository, git
+from tests.dispatcher.repositories.runs import Repository, Run, git
 from tests.fixtures.scarcity import small_disk
 from tests.fixtures.users import needs_root
 
@@ -86,9 +87,6 @@ def test_edited_and_new_files_are_pointers_and_the_source_checks_out_their_bytes
     }
     assert git(repository.path, "status", "--porcelain") == ""
     git(repository.path, "lfs", "fsck")
-    git(repository.path, "checkout", "-q", "main")
-    git(repository.path, "lfs", "prune")
-    assert stored(repository.path / ".git/lfs", new)
 
 
 def test_pointers_and_empty_files_stay_as_they_are(repository: Repository) -> None:
@@ -101,6 +99,42 @@ def test_pointers_and_empty_files_stay_as_they_are(repository: Repository) -> No
 
     assert (tree[b"empty.bin"], tree[b"copy.bin"], tree[b"odd.bin"]) == (b"", pointer(FIRST), odd)
     assert tree[b"left.bin"] == pointer(FIRST)
+
+
+def test_no_git_lfs_and_no_filter_of_the_agent_runs(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary, programs = tmp_path / "canary", tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git-lfs").write_text(f"#!/bin/sh\ntouch {canary}\n")
+    (programs / "git-lfs").chmod(0o755)
+    run = repository.run()
+    run.agent(
+        f"echo n > n.bin; git config filter.lfs.clean 'touch {canary}'; git config filter.lfs.required true"
+    )
+    run.agent(
+        f"git config --file .lfsconfig lfs.storage {tmp_path}/theirs; cp .git/config ../repository/config"
+    )
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+    change = run.record()
+
+    assert repository.tree(change.head_commit)[b"n.bin"] == pointer(b"n\n")
+    assert not canary.exists()
+    assert not (tmp_path / "theirs").exists()
+
+
+def test_runs_that_store_the_same_contents_at_once_do_not_disturb_each_other(repository: Repository) -> None:
+    content = os.urandom(4_000_000)
+    runs = [repository.run(number) for number in range(20, 24)]
+    for run in runs:
+        (run.work / "n.bin").write_bytes(content)
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        changes = list(pool.map(Run.record, runs))
+
+    assert {repository.tree(change.head_commit)[b"n.bin"] for change in changes} == {pointer(content)}
+    assert stored(repository.path / ".git/lfs", content)
 
 
 def test_what_only_looks_like_a_pointer_is_stored(repository: Repository) -> None:
