@@ -8,7 +8,7 @@ import structlog
 
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.store import Store
-from dispatcher.host.survivors import kill_run
+from dispatcher.host import survivors
 from dispatcher.host.threads import in_thread
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
@@ -87,12 +87,14 @@ class Leftovers:
 
     def _recorded(self, workspace: Workspace, run: RunName, known: UnrecordedRun | None) -> Change | None:
         """Record it, and return what the database is to know of that."""
-        if kill_run(run.run_id).alive:
+        if survivors.kill_run(run.run_id).alive:
             log.error("a change is not recorded: its processes do not die", path=str(workspace.work))
             return None
         origin = None if known is None else (known.source, known.base_commit)
+        # Not by the mark of our own: the sweeper kills what is left of runs that are over.
+        git = Git({survivors.RUN: run.run_id})
         try:
-            change = record_leftover(workspace, run, origin, self._configuration.settings, Git())
+            change = record_leftover(workspace, run, origin, self._configuration.settings, git)
         except (RepositoryError, OSError) as error:
             log.error("a change is not recorded", path=str(workspace.work), error=str(error))
             return unrecorded(workspace, run, *origin, str(error)) if origin is not None else None
