@@ -31,7 +31,8 @@ SCENES: Mapping[str, Scene] = {
     },
     "Write tests for the module search into tests.md": {"files": TESTS},
     "Write a haiku about queues into haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
-    "Make the test pass": {"files": {"total.py": "def total(prices): return max(prices)\n"}},
+    # Longer than what comes next: Python takes two versions of one size, written in one second, for the same.
+    "Make the test pass": {"files": {"total.py": "def total(prices): return max(prices, default=0)\n"}},
     # What the next attempt is told.
     "Your work is not done yet: the check `python3 test_total.py` failed with exit code 1: "
     "AssertionError: total([1, 2]) is 2": {"files": {"total.py": "def total(prices): return sum(prices)\n"}},
