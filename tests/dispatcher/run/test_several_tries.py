@@ -1,4 +1,4 @@
-"""Several tries at one task in one repository, with real dispatchers: one is picked, and what the others did is kept."""
+"""Several tries at one task in one repository, with real dispatchers: one is picked, and the others' work is kept."""
 
 import json
 from collections.abc import Mapping, Sequence
