@@ -20,6 +20,11 @@ def facets(select: Selection | None = None) -> Call[list[FacetCount]]:
     return Call("facets", given(select=None if select is None else as_json(select)), many(FacetCount))
 
 
+def count_inbox(most: int | None = None) -> Call[int]:
+    """Return how much waits for a person, without tasks that have ended; ``most`` stands for that much or more."""
+    return Call("count_inbox", given(most=most), value(int))
+
+
 def metrics() -> Call[Metrics]:
     """Return everything that /metrics shows; of a confined session, what is about its own tenants."""
     return Call("metrics", {}, value(Metrics))

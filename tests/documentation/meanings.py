@@ -7,8 +7,8 @@ MEANINGS: Mapping[str, str] = {
     "number": "the short name of the task that people type, such as 12",
     "id": "the uuid of what the object is about",
     "status": "`queued`, `leased` (starting), `running`, `succeeded`, `failed` or `canceled`",
-    "wait_reason": "what a queued task waits for: `scheduled`, `retry`, `limit`, `held`, `question`, `approval`; "
-    "null: only for a slot",
+    "wait_reason": "what a queued task waits for: `scheduled`, `retry`, `limit`, `held`, `question`, `approval`, "
+    "`dependency`; null: only for a slot",
     "why": "one sentence that says why the task does not run; null unless it is queued",
     "waits_s": "seconds until the time for which it waits",
     "tool": "the agent CLI",

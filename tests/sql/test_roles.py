@@ -86,11 +86,10 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "act_as", "capped_tools", "count_tasks", "facets", "find_token", "inbox", "known_values", "list_active",
-    "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page", "list_runs",
-    "list_tasks", "log_state", "metrics",
-    "read_file", "read_output", "read_results", "schema_version", "show_task", "stats", "task_numbers", "task_states",
-    "why_waiting",
+    "act_as", "capped_tools", "count_inbox", "count_tasks", "facets", "find_token", "inbox", "known_values",
+    "list_active", "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
+    "list_runs", "list_tasks", "log_state", "metrics", "read_file", "read_output", "read_results", "schema_version",
+    "show_task", "stats", "task_numbers", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {
     "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "reply_task",

@@ -1,4 +1,5 @@
--- INTERNAL tasks_for_people(selection): returns the rows of inbox() that are about tasks of a selection.
+-- INTERNAL tasks_for_people(selection): returns the rows of inbox() that are about tasks of a selection. It joins by keys
+-- alone: a merge join by number read all of a million tasks (measured).
 CREATE OR REPLACE FUNCTION tasks_for_people(p_selection task_selection)
 RETURNS TABLE (
     kind text, number bigint, group_name text, name text, what text, since timestamptz, verbs text []
@@ -8,6 +9,8 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 SET jit = off
 AS $$
     WITH found AS MATERIALIZED (
@@ -27,13 +30,14 @@ AS $$
         UNION ALL
         (
             SELECT newest.number FROM (
-                SELECT t.number FROM tasks AS t
+                SELECT t.number, t.id, t.finished_at, t.error_class, t.try_set, task_fits(t, p_selection) AS fits
+                FROM tasks AS t
                 WHERE coalesce(t.wait_reason, t.status) = ANY('{failed}'::text []) AND t.status NOT IN ('leased', 'running')
                 ORDER BY coalesce(t.wait_reason, t.status) DESC, t.number DESC LIMIT 1000
-            ) AS newest JOIN tasks AS t USING (number)
-            WHERE t.finished_at > clock() - interval '7 days' AND t.error_class IS DISTINCT FROM 'denied'
-                AND task_fits(t, p_selection) AND NOT is_continued(t.id)
-                AND NOT EXISTS (SELECT FROM try_sets WHERE try_sets.id = t.try_set AND picked IS NOT NULL)
+            ) AS newest
+            WHERE fits AND finished_at > clock() - interval '7 days' AND error_class IS DISTINCT FROM 'denied'
+                AND NOT is_continued(id)
+                AND NOT EXISTS (SELECT FROM try_sets WHERE try_sets.id = newest.try_set AND picked IS NOT NULL)
             ORDER BY newest.number DESC LIMIT 100
         )
     )

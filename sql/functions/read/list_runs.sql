@@ -17,7 +17,9 @@ AS $$
         output_tokens, cost_usd, auth_mode, resumed IS NOT NULL, denials,
         (SELECT to_jsonb(change) - 'run_id' FROM run_changes AS change WHERE run_id = task_runs.id),
         coalesce((
-            SELECT jsonb_agg(to_jsonb(ran) - 'run_id' ORDER BY kind DESC)
+            SELECT jsonb_agg(
+                to_jsonb(ran) - 'run_id' || jsonb_build_object('output_tail', coalesce(output_tail, ''))
+                ORDER BY kind DESC)
             FROM run_commands AS ran WHERE run_id = task_runs.id
         ), '[]')
     FROM task_runs WHERE task_id = find_task(p_task) ORDER BY run_no

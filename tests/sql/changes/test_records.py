@@ -5,6 +5,9 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
+from dispatcher.database.connection import execute
+from sql import calls, change_calls
+from sql.change_rows import Change
 from tests.sql.changes.reports import BASE, HEAD, again, change, claimed, command, task, unrecorded
 from tests.sql.client import Client
 from tests.sql.clock import Clock
@@ -235,6 +238,21 @@ def test_a_reply_counts_its_changes_from_the_commit_of_the_task_that_it_continue
 
 
 # What is odd
+
+
+def test_the_client_reads_what_a_report_left_out(db: Client, me: UUID) -> None:
+    run = claimed(db, me)
+    least = {"source": "/shop", "base_commit": BASE}
+    ran = [{"kind": kind, "command": "make", "verdict": "stopped"} for kind in ("setup", "check")]
+    db.finish(me, run, "canceled", change=least, commands=ran)
+    [row] = execute(db.connection, calls.list_runs("1"))
+    assert row.change == Change(source="/shop", base_commit=BASE)
+    assert [(one.kind, one.output_tail, one.exit_code) for one in row.commands] == [
+        ("setup", "", None), ("check", "", None)
+    ]  # fmt: skip
+    assert execute(db.connection, calls.show_task("1", 1)).runs == [row]
+    [listed] = execute(db.connection, change_calls.list_changes(["1"]))
+    assert (listed.ref, listed.files, listed.check_verdict) == (None, 0, "stopped")
 
 
 def test_no_size_of_a_change_keeps_a_run_from_being_reported(db: Client, me: UUID) -> None:

@@ -96,6 +96,23 @@ def test_a_person_who_pauses_a_group_again_with_a_reason_takes_it_over(db: Clien
     assert [row[:3] for row in inbox(db)] == [("paused", "main", "for good")]
 
 
+def test_its_count_is_of_what_waits_and_stops_where_it_is_told(
+    db: Client, wide: Client, log_in: LogIn, token: MakeToken
+) -> None:
+    wide.limit("tool:claude", 1000)
+    desk = Desk(db)
+    db.finish(desk.dispatcher, desk.run(), "invalid_request")
+    assert db.value("select count_inbox()") == 0
+    desk.asks(tenant_id="acme")
+    desk.asks()
+    desk.proposes()
+    db.run("select pause_group('main')")
+    assert [db.value("select count_inbox(%s)", most) for most in (100, 4, 3, 2)] == [4, 4, 3, 2]
+    assert log_in("producer", tenants=["acme"]).value("select count_inbox()") == 1
+    assert token("reader", ["acme"]).rows("select count_inbox()") == [(1,)]
+    assert token("operator").rows("select count_inbox()") == [(4,)]
+
+
 def test_a_session_of_some_tenants_sees_their_tasks_and_no_groups(
     db: Client, wide: Client, log_in: LogIn, token: MakeToken
 ) -> None:

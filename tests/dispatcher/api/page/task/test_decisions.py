@@ -133,3 +133,16 @@ async def test_no_other_site_decides(browser: Open, site: Site, asking: int, fin
     )
     for number in (asking, finished):
         site.db.run("select cancel_task(%s)", str(number))
+
+
+async def test_each_page_tells_how_much_waits_up_to_99(browser: Open, site: Site, asking: int) -> None:
+    async def told() -> str:
+        page = await browser("operator").get("/ui/accounts")
+        return page.root.one("span", id="inbox-count").text.strip()
+
+    assert await told() == "1"
+    site.db.run("update tasks set question = null, wait_reason = null where status = 'queued'")
+    assert await told() == ""
+    site.db.submit_some(100)
+    site.db.run("update tasks set wait_reason = 'question', question = 'which?' where status = 'queued'")
+    assert await told() == "99+"
