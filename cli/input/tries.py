@@ -62,12 +62,19 @@ class Tries:
         return "the first that succeeds ends the others"
 
 
-def tries_of(count: int | None, who: str | None, pick: Pick | None, judge: str | None) -> Tries | None:
-    """Return what was asked for with these options; None without any of them. Raises UsageError."""
+def tries_of(
+    count: int | None, who: str | None, pick: Pick | None, judge: str | None, *, alone: bool
+) -> Tries | None:
+    """Return what was asked for with these options; None without any of them.
+
+    ``alone`` says that the command line is about one task whose output is not followed. Raises UsageError.
+    """
     if count is None and who is None:
         if pick is not None or judge is not None:
             raise UsageError("--pick and --judge need --tries N or --with", hint="such as --tries 3")
         return None
+    if not alone:
+        raise UsageError("--tries is for one task: give it without --follow and --from")
     if judge is not None and pick == "first-green":
         raise UsageError("--judge needs --pick judge")
     given = [_read(one.strip(), "--with") for one in who.split(",")] if who is not None else [{}]

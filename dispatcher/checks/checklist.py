@@ -6,6 +6,9 @@ from pathlib import Path
 
 import psycopg
 
+from dispatcher.checks.agents.env_files import check_env_files
+from dispatcher.checks.agents.logins import check_logins
+from dispatcher.checks.agents.tools import check_tools
 from dispatcher.checks.database import (
     check_counters,
     check_notifications,
@@ -13,13 +16,10 @@ from dispatcher.checks.database import (
     check_server,
     check_tallies,
 )
-from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.finding import Finding, has_problem, ok, problem
 from dispatcher.checks.groups import Group, groups_of, reopen_here, served_here
-from dispatcher.checks.logins import check_logins
 from dispatcher.checks.machine import check_machine
 from dispatcher.checks.repositories import check_repositories
-from dispatcher.checks.tools import check_tools
 from dispatcher.checks.work import check_groups_of_file, check_work
 from dispatcher.checks.work_directory import SUBJECT, check_work_directory
 from dispatcher.configuration import paths

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dispatcher.checks.agents.sandboxes import check_sandboxes
 from dispatcher.checks.finding import Finding, ok, warning
 from dispatcher.checks.groups import Group
-from dispatcher.checks.sandboxes import check_sandboxes
 from dispatcher.host import cgroups
 from dispatcher.run.preparation.environment import INHERITED
 from wrappers.base import Wrapper

@@ -11,8 +11,8 @@ import trio
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import ExecutionSettings
 from dispatcher.database.store import Store
+from dispatcher.host import survivors
 from dispatcher.host.auto_reset_event import AutoResetEvent
-from dispatcher.host.survivors import kill_run
 from dispatcher.host.threads import in_thread
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.repositories.failures import RepositoryError
@@ -148,11 +148,13 @@ class Cleanup:
                 # An agent may have written the name of another run there.
                 if run is None or self._is_in_use(workspace) or run.run_id in self._active:
                     continue
-                if kill_run(run.run_id).alive:
+                if survivors.kill_run(run.run_id).alive:
                     log.error("a change is not recorded: its processes do not die", path=str(workspace.work))
                     continue
                 try:
-                    change = record_leftover(workspace, run, self._configuration.settings, Git())
+                    # Not by the mark of our own: the sweeper kills what is left of runs that are over.
+                    git = Git({survivors.RUN: run.run_id})
+                    change = record_leftover(workspace, run, self._configuration.settings, git)
                 except (RepositoryError, OSError) as error:
                     log.error("a change is not recorded", path=str(workspace.work), error=str(error))
                     continue

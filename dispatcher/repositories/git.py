@@ -157,6 +157,11 @@ class Git:
             if self._process is not None:
                 _kill(self._process)
 
+    def require_running(self) -> None:
+        """Raise :class:`GitStoppedError` after :meth:`stop`, so that long work beside git ends, too."""
+        if self._stopped:
+            raise GitStoppedError
+
     def _switch_hooks_off(
         self, git: Sequence[str], options: Sequence[str], env: Mapping[str, str]
     ) -> Mapping[str, str]:
@@ -208,8 +213,7 @@ class Git:
             finally:
                 with self._lock:
                     self._process = None
-        if self._stopped:
-            raise GitStoppedError
+        self.require_running()
         if process.returncode != 0:
             raise GitError(arguments, process.returncode, stderr.text(), places)
         return output

@@ -11,6 +11,9 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
+
+from dispatcher.host.host_trouble import HOST_TROUBLE
 
 _BLOCK = 2**20
 GIT_READS = frozenset({b".gitignore", b".gitattributes", b".gitmodules"})
@@ -19,10 +22,13 @@ GIT_READS = frozenset({b".gitignore", b".gitattributes", b".gitmodules"})
 
 @dataclass
 class Survey:
-    """What git would trip over in a tree: ``special`` files, and paths that stay ``closed`` to us."""
+    """What git would trip over in a tree: ``special`` files, and paths that stay ``closed`` to us. Also where
+    ``attributes`` of files are written.
+    """
 
     special: list[bytes] = field(default_factory=list)
     closed: list[bytes] = field(default_factory=list)
+    attributes: list[bytes] = field(default_factory=list)
 
 
 def survey(root: Path) -> Survey:
@@ -45,6 +51,8 @@ def _look_at(entries: Iterator[os.DirEntry[bytes]], found: Survey, top: bytes) -
         if entry.is_dir(follow_symlinks=False):
             yield entry.path if entry.name != b".git" else None
         elif entry.is_file(follow_symlinks=False):
+            if entry.name == b".gitattributes":
+                found.attributes.append(os.path.relpath(entry.path, top))
             try:
                 _make_readable(entry.path, os.R_OK, 0o400)
             except OSError:
@@ -89,9 +97,13 @@ def git_dir_within(top: Path, root: Path) -> Path | None:
         found = Path(os.path.normpath(root / os.fsdecode(content[8:].rstrip(b"\n"))))
     if not found.is_relative_to(top) or found == top:
         return None
-    parts = found.relative_to(top).parts
-    below = (top.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1))
-    return found if all(map(is_directory, below)) else None
+    return found if is_directory(found) and no_link_leads_to(found, top) else None
+
+
+def no_link_leads_to(place: Path, top: Path) -> bool:
+    """Return whether all that is between ``top`` and a place below it are directories."""
+    parts = place.relative_to(top).parts
+    return all(is_directory(top.joinpath(*parts[:depth])) for depth in range(1, len(parts)))
 
 
 def take(source: Path, target: Path) -> int:
@@ -186,11 +198,30 @@ def sync_directory(path: Path) -> None:
     os.close(descriptor)
 
 
+def open_plain(path: Path) -> BinaryIO | None:
+    """Return a file to be read; None if it is not there, not a plain file, or closed to us.
+
+    Raises OSError when this host has trouble with it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in HOST_TROUBLE:
+            raise
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")
+
+
 def read_plain(path: Path, longest: int = 2**24) -> bytes | None:
     """Return the beginning of a file; None if it is not there, or not a plain file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_plain(path)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(longest) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    if file is None:
+        return None
+    with file:
+        return file.read(longest)

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from dispatcher.repositories import patches, plain_files
-from dispatcher.repositories.agent_work import agent_git, work_trees
+from dispatcher.repositories.agent_work import agent_git, lfs, work_trees
 from dispatcher.repositories.agent_work.workshop import Workshop, hash_name_of
 from dispatcher.repositories.clones import Clone
 from dispatcher.repositories.failures import RepositoryError
@@ -216,6 +216,7 @@ class _Recording:
             and self._is_as(agent, unless, tips, {tree, staged or tree})
         ):
             return _Chain(unless, tree, {})
+        lfs.keep_files(shop, root)
         whole = self._copied(agent, tips, None if staged == tree else staged, base)
         head = tips.head if tips.head in whole else base
         if staged is not None and staged in whole:
@@ -246,6 +247,7 @@ class _Recording:
         wanted = {
             tip for tip in (tips.head, staged, *tips.others.values(), *tips.left_behind) if tip is not None
         } - known
+        lfs.keep_taken(self.shop, agent.directory)
         return agent_git.copy_history(self.shop, agent, sorted(wanted), base) | known
 
     def _git_of(self, root: Path, name: str) -> agent_git.AgentGit | None:

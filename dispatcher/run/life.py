@@ -76,7 +76,7 @@ class Run:
         self._commands: list[CommandResult] = []
 
     def stop(self, reason: StopReason) -> None:
-        """Ask the run to end. The first reason counts; none counts once the agent has ended."""
+        """Ask the run to end. The first reason counts; none counts once its work is proven."""
         if reason == "canceled":
             self._results.cancel()
         self._stop.ask(reason)

@@ -41,6 +41,7 @@ def page(
         enable(site, port=free_port())
         site.configure("tools", talker=TALKER)
         site.configure("groups", talker={"tool": "talker", "env": {"SITE": str(site.directory)}})
+        site.configure("security", allowed_roots=[str(site.directory)], allow_commands=True)
         dispatcher = site.start()
         yield Page(site, str(dispatcher.wait_for("the API is served")["url"]), dispatcher)
     finally:

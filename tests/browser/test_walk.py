@@ -21,7 +21,8 @@ def unique(word: str) -> str:
 
 def submit_from_the_form(browser: Chromium, **fields: str) -> int:
     browser.open("/ui/new")
-    browser.click("main form summary")
+    for part in ("Repository and check", "More"):
+        browser.click("main form summary", part)
     for name, value in fields.items():
         browser.fill(f"[name={name}]", value)
     browser.follow("main form button.main")

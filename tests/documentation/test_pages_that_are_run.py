@@ -31,16 +31,26 @@ SCENES: Mapping[str, Scene] = {
     },
     "Write tests for the module search into tests.md": {"files": TESTS},
     "Write a haiku about queues into haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
+    "Make the test pass": {"files": {"total.py": "def total(prices): return max(prices)\n"}},
+    # What the next attempt is told.
+    "Your work is not done yet: the check `python3 test_total.py` failed with exit code 1: "
+    "AssertionError: total([1, 2]) is 2": {"files": {"total.py": "def total(prices): return sum(prices)\n"}},
+    "Write down the total of all orders": {"files": {"orders.md": "No orders.\n"}},
+    "Write down what total() is for": {"files": {"total.md": "It adds up prices.\n"}},
+    "Write notes on the module login into login.md": {"files": {"login.md": "# Login\n"}},
+    "Write notes on the module billing into billing.md": {"files": {"billing.md": "# Billing\n"}},
+    "Write notes on the module search into search.md": {"files": {"search.md": "# Search\n"}},
     "把一首关于队列的俳句写入 haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
 }
 
 NOT_RUN: Mapping[str, int] = {
-    "README.md": 5,
-    "README.zh.md": 3,
+    "README.md": 6,
+    "README.zh.md": 4,
     "docs/accounts.md": 0,
     "docs/guide.md": 0,
     "docs/guide.zh.md": 0,
     "docs/json.md": 0,
+    "docs/repositories.md": 2,
     "docs/troubleshooting.md": 0,
     "docs/sql.md": 0,
 }
@@ -94,6 +104,8 @@ def _furnish(site: Site, page: Path) -> None:
             ("codex", "CODEX_API_KEY", "CODEX_KEY"),
         )
     }
+    for section in ("security", "repositories"):
+        site.config[section] = dict(given.get(section, {}))
     site.configure("logging", format="json")
     for tool in TOOLS:  # those of the tests
         site.sql("SELECT remove_group(%s)", tool)

@@ -109,6 +109,9 @@ def test_a_night_with_a_limit_a_kill_and_a_full_disk_loses_no_byte(site: Site, s
         f"part-{number}": ("failed", "failed") if f"part-{number}" in red else ("succeeded", "passed")
         for number in TASKS
     }
+    table = site.llmctl("ls", "-l", "batch=refactor").stdout
+    assert (table.count("✓"), table.count("✗ check")) == (len(TASKS) - len(red), len(red)), table
+    assert "37 green, 3 red" in site.llmctl("diff", "-l", "batch=refactor", "--stat").stdout
     runs = site.sql(
         "SELECT r.id::text, number, r.run_no, r.error_class FROM task_runs AS r JOIN tasks AS t ON t.id = r.task_id"
     )

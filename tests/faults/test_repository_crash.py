@@ -137,6 +137,23 @@ def test_a_dispatcher_that_dies_in_git_begins_that_again_and_nothing_else(
     repository.git("fsck", "--strict")
 
 
+@pytest.mark.parametrize("command", ["read-tree", "diff-tree"], ids=["as it clones", "as it records"])
+def test_a_git_that_outlives_its_dispatcher_is_ended_by_the_next_one(
+    site: Site, repository: Repository, command: str
+) -> None:
+    held = HeldGit(site.directory, command)
+    site.submit("echo work >work; echo done", repository="shop")
+    dispatcher = site.start(env=held.env)
+    pid = held.wait()
+    dispatcher.kill()
+    os.kill(pid, 0)  # it is still there
+    held.let_go()
+
+    site.start(env=held.env)
+
+    ended(pid)
+
+
 @pytest.mark.parametrize(
     ("phase", "expected", "runs"),
     [("setup", ["setup", "setup", "agent", "check"], 2), ("check", ["setup", "agent", "check", "check"], 1)],

@@ -11,7 +11,7 @@ from cli.input.prompts import PromptFileOption, read_prompt, require_tool
 from cli.input.submit_options import QuietOption, SubmitOptions, WaitOption
 from cli.input.task_fields import takes_fields, task_of
 from cli.input.times import duration_option
-from cli.input.tries import JudgeOption, PickOption, TriesOption, WithOption, tries_of
+from cli.input.tries import JudgeOption, PickOption, Tries, TriesOption, WithOption, tries_of
 from cli.registry import family
 from cli.show.output import TextOrJson, WriteFormat, WriteFormatOption, say, to_json, write
 from cli.show.words import state_word
@@ -126,9 +126,7 @@ def submit(
         wait_timeout,
         chunk,
     )
-    several = tries_of(tries, with_, pick, judge)
-    if several is not None and (follow or from_ is not None):
-        raise UsageError("--tries is for one task: give it without --follow and --from")
+    several = tries_of(tries, with_, pick, judge, alone=not follow and from_ is None)
     if from_ is not None:
         if from_ == "-" and "-" in (prompt, file):
             raise UsageError("standard input can be the prompt or the file of tasks, not both")
@@ -141,11 +139,7 @@ def submit(
         raise UsageError("--columns, --chunk and --from-format need --from FILE")
     tool = require_tool(tool, prompt, file)
     given = {"tool": tool, "prompt": read_prompt("submit TOOL", prompt, file), **given}
-    if several is None:
-        return _submit_one(given, options)
-    from cli.verbs.tasks.trying import submit_tries
-
-    return submit_tries(task_of(given), several, options)
+    return _submit_one(given, options, several)
 
 
 def _submit_file(
@@ -170,8 +164,12 @@ def _submit_file(
     return show_or_submit(path, kind, defaults, options)
 
 
-def _submit_one(given: Mapping[str, object], options: SubmitOptions) -> ExitCode:
+def _submit_one(given: Mapping[str, object], options: SubmitOptions, tries: Tries | None) -> ExitCode:
     task = task_of(given)
+    if tries is not None:
+        from cli.verbs.tasks.trying import submit_tries
+
+        return submit_tries(task, tries, options)
     if isinstance(repository := task.get("repository"), str):
         from cli.repositories.submitted import look_at
 

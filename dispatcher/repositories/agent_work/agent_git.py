@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dispatcher.repositories import plain_files
+from dispatcher.repositories.agent_work import lfs
 from dispatcher.repositories.agent_work.workshop import Workshop, is_unreadable, make_git_dir
 from dispatcher.repositories.git import GitError
 
@@ -104,7 +105,8 @@ def take_git_dir(shop: Workshop, source: Path, name: str) -> AgentGit:
         if plain_files.is_directory(source / "logs" / "refs"):
             plain_files.take(source / "logs" / "refs" / "stash", target / "logs" / "refs" / "stash")
     _take_heads_of_work_trees(source / "worktrees", target)
-    return AgentGit(shop, target, _take_objects(source / "objects", target / "objects"))
+    size = _take_objects(source / "objects", target / "objects")
+    return AgentGit(shop, target, size + lfs.take_new(shop, source, target))
 
 
 def _take_objects(source: Path, target: Path) -> int:

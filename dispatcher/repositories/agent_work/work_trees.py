@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.repositories import plain_files
+from dispatcher.repositories.agent_work import lfs
 from dispatcher.repositories.agent_work.agent_git import AgentGit
 from dispatcher.repositories.agent_work.workshop import Workshop, is_unreadable
 from dispatcher.repositories.git import GitError
@@ -113,9 +114,11 @@ def record_files(shop: Workshop, root: Path, index: Path) -> tuple[str, list[byt
         _leave_out(shop, index, root, survey.special)
     if survey.closed:
         shop.lost.append(f"the dispatcher may not read {named(survey.closed)}")
-    nested = [path[:-1] for path in _untracked(shop, root, index) if path.endswith(b"/")]
+    untracked = _untracked(shop, root, index)
+    nested = [path[:-1] for path in untracked if path.endswith(b"/")]
     submodules = dict(_gitlinks(shop, index))
     there = [path for path in submodules if plain_files.is_directory(root / os.fsdecode(path))]
+    lfs.record_pointers(shop, root, index, survey.attributes, untracked)
     _add(shop, root, index, [*nested, *there])
     return shop.line("write-tree", index=index), nested, {path: submodules[path] for path in there}
 

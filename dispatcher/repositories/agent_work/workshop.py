@@ -48,7 +48,7 @@ class Workshop:
     """Runs git on a directory of ours, made anew for each recording in ``scratch``. Objects go to the source.
 
     ``lost`` has a sentence for each thing that could not be recorded and for which the agent's directory is kept;
-    ``remarks`` are about what holds no work.
+    ``remarks`` are about what holds no work. ``large_files`` are those of Git LFS below a repository, by its top.
     """
 
     git: Git
@@ -58,6 +58,7 @@ class Workshop:
     config: str = ""
     lost: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    large_files: dict[Path, list[Path]] = field(default_factory=dict)
 
     @property
     def git_dir(self) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.checks import work_directory
+from dispatcher.checks.agents.env_files import check_env_files
 from dispatcher.checks.checklist import check
 from dispatcher.checks.database import ServerFacts, judge_facts, judge_running, judge_version
-from dispatcher.checks.env_files import check_env_files
 from dispatcher.checks.machine import check_environment
 from dispatcher.checks.work_directory import (
     check_work_directory,

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from dispatcher.configuration.settings import (
     ExecutionSettings,
     RepositorySettings,
@@ -23,6 +25,7 @@ from dispatcher.repositories.sources import find_source, resolve_base
 GIT = shutil.which("git") or "git"
 """The git of the test itself, also while PATH leads to another one."""
 OWNER = "0123456789abcdef"
+needs_lfs = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="needs git-lfs")
 
 _PERSON = {
     "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org",

@@ -11,7 +11,17 @@ import pytest
 from dispatcher.repositories.clones import make_clone, read_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
-from tests.dispatcher.repositories.making import Yard, commit, git, moved, repository, snapshot, tree, write
+from tests.dispatcher.repositories.making import (
+    Yard,
+    commit,
+    git,
+    moved,
+    needs_lfs,
+    repository,
+    snapshot,
+    tree,
+    write,
+)
 
 
 def refusal(yard: Yard, given: Path, **options: object) -> RepositoryError:
@@ -277,7 +287,7 @@ def test_submodules_stay_out_with_a_remark_whose_command_gets_them(yard: Yard) -
     assert (clone.work / "vendor/lib/lib").read_text() == "x"
 
 
-@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="needs git-lfs")
+@needs_lfs
 def test_files_of_lfs_are_pointers_with_a_remark_whose_command_gets_them_from_the_source(yard: Yard) -> None:
     source = repository(yard.allowed / "shop")
     git(source, "lfs", "install", "--local")

@@ -242,7 +242,7 @@ ATTRIBUTES = [
     "working-tree-encoding=UTF-16",
     "working-tree-encoding=NONSENSE",
     "working-tree-encoding",
-    "filter=lfs",
+    "filter=other",
     "ident",
     "text eol=crlf",
     "text=auto",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dispatcher.repositories.making import needs_lfs
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.repositories import Repository
 
@@ -55,6 +56,33 @@ def test_what_an_agent_leaves_is_in_the_repository_with_a_patch(site: Site, repo
     assert b"+more" in file["content"]
     assert site.runs(number)[0]["output_files"] == [".llmctl/changes.patch"]
     assert list(site.workspace(number).parent.glob("*-*")) == [], "the workspace is removed"
+
+
+@needs_lfs
+def test_what_a_setup_pulled_from_lfs_is_no_change_and_an_edited_file_is_a_pointer(
+    site: Site, repository: Repository
+) -> None:
+    repository.git("lfs", "install", "--local")
+    for name in ("left.bin", "edited.bin"):
+        (repository.path / name).write_text("large\n")
+    (repository.path / ".gitattributes").write_text("*.bin filter=lfs -text\n")
+    repository.git("add", ".")
+    repository.git("-c", "user.name=me", "-c", "user.email=me@localhost", "commit", "-qm", "large files")
+    number = site.submit(
+        "grep -q large left.bin && echo more >>edited.bin; echo done",
+        repository="shop",
+        setup_command="git lfs install --local && git lfs pull",
+        check_command="grep -q more edited.bin",
+    )
+
+    site.run()
+
+    task, made = site.task(number), change(site, number)
+    assert task["status"] == "succeeded", task["error_message"]
+    assert (made["files"], made["problem"]) == (1, None)
+    assert repository.show(str(made["ref"]), "edited.bin").endswith("\nsize 11\n")
+    repository.git("checkout", "-q", str(made["ref"]))
+    assert (repository.path / "edited.bin").read_text() == "large\nmore\n"
 
 
 @pytest.mark.parametrize("end", ["exit 3", "rm -rf .git; echo done", "echo x >.git/index; echo done"])

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dispatcher.checks.config_homes import config_home_of
+from dispatcher.checks.agents.config_homes import config_home_of
 from dispatcher.checks.finding import Finding, warning
 from dispatcher.checks.groups import Group
 from wrappers.base import Wrapper

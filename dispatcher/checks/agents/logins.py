@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dispatcher.checks.config_homes import config_home_of, found_in
+from dispatcher.checks.agents.config_homes import config_home_of, found_in
+from dispatcher.checks.agents.programs import ask
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
-from dispatcher.checks.programs import ask
 from dispatcher.run.preparation import environment
 from dispatcher.run.preparation.environment import SecretError
 from wrappers.base import Login, Request, Wrapper

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.checks.programs import ask
-from dispatcher.checks.tools import check_tools, judge
+from dispatcher.checks.agents.programs import ask
+from dispatcher.checks.agents.tools import check_tools, judge
 from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
 from wrappers.registry import wrapper_of
 

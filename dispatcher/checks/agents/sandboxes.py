@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dispatcher.checks.config_homes import config_home_of, found_in
+from dispatcher.checks.agents.config_homes import config_home_of, found_in
+from dispatcher.checks.agents.programs import ask
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
-from dispatcher.checks.programs import ask
 from wrappers.base import ContainerSandbox, NamespaceSandbox, Wrapper
 
 SUBJECT = "machine"

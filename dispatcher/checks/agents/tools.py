@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dispatcher.checks.agents.programs import ask
 from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
-from dispatcher.checks.programs import ask
 from dispatcher.run.preparation import environment
 from wrappers.base import Request, Versions, Wrapper
 

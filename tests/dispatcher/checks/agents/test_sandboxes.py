@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.checks.agents.sandboxes import check_sandboxes
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
-from dispatcher.checks.sandboxes import check_sandboxes
 from tests.agents.real_agents import find
 from tests.dispatcher.checks.machine import group, only, script, wrappers
 from wrappers.registry import wrapper_of

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.checks.env_files import check_env_files
+from dispatcher.checks.agents.env_files import check_env_files
+from dispatcher.checks.agents.logins import check_logins
+from dispatcher.checks.agents.programs import ask
+from dispatcher.checks.agents.sandboxes import check_sandboxes
+from dispatcher.checks.agents.tools import check_tools
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import Group
-from dispatcher.checks.logins import check_logins
-from dispatcher.checks.programs import ask
-from dispatcher.checks.sandboxes import check_sandboxes
-from dispatcher.checks.tools import check_tools
 from tests.agents.real_agents import find
 from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
 from tests.fixtures.users import NOBODY, as_user, needs_root
