@@ -23,6 +23,7 @@ from sql.dispatcher_rows import (
     ServedGroup,
     Started,
     UnreadableRun,
+    UnrecordedRun,
     read_claim,
     read_open_runs,
 )
@@ -145,6 +146,12 @@ def keep_change(dispatcher: str, run: str, change: Change) -> Call[bool]:
     """Store what was recorded of a run after its end; returns whether it ended and ran in our work directory."""
     arguments = {"dispatcher": dispatcher, "run": run, "change": as_json(change)}
     return Call("keep_change", arguments, value(bool))
+
+
+def unrecorded_runs(dispatcher: str, directories: Sequence[str]) -> Call[list[UnrecordedRun]]:
+    """Return of the runs to which these workspaces belong those that ended and of which nothing is recorded."""
+    arguments = {"dispatcher": dispatcher, "directories": as_array(directories)}
+    return Call("unrecorded_runs", arguments, many(UnrecordedRun))
 
 
 def store_command_output(

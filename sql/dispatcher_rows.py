@@ -5,6 +5,7 @@ Each run is read by itself: one that cannot be read, as of a task that was inser
 
 from collections.abc import Sequence
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -250,6 +251,22 @@ def _read_open(row: msgspec.Raw) -> OpenRun | UnreadableRun:
     except msgspec.MsgspecError as error:
         name = msgspec.json.decode(row, type=_OpenName).run
         return UnreadableRun(name.run_id, name.number, str(error))
+
+
+class UnrecordedRun(msgspec.Struct, frozen=True):
+    """One row of unrecorded_runs(): a run that may have left work in the clone of the workspace ``directory``.
+
+    ``source`` and ``base_commit`` are what its task noted of the repository.
+    """
+
+    run_id: UUID
+    task_id: UUID
+    number: int
+    run_no: int
+    tool: str
+    directory: str
+    source: str
+    base_commit: str
 
 
 class LostRun(msgspec.Struct, frozen=True):

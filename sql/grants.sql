@@ -35,7 +35,7 @@ DECLARE
             "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_change", "keep_pieces",
             "note_base", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt",
             "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_command_output",
-            "store_output", "store_piece", "unreferenced_files"
+            "store_output", "store_piece", "unrecorded_runs", "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"

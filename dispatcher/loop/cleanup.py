@@ -11,16 +11,13 @@ import trio
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import ExecutionSettings
 from dispatcher.database.store import Store
-from dispatcher.host import survivors
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
 from dispatcher.loop.active_runs import ActiveRuns
-from dispatcher.repositories.failures import RepositoryError
-from dispatcher.repositories.git import Git
-from dispatcher.repositories.leftovers import record_leftover, unrecorded_run
+from dispatcher.repositories.recording import RunName
 from dispatcher.run.conclusion import CUT_SHORT, LONGEST_LIMIT
+from dispatcher.run.leftovers import Leftovers
 from dispatcher.run.life import Run
-from dispatcher.wall import Wall
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
 from sql import dispatcher_calls
@@ -50,6 +47,9 @@ class Cleanup:
         self._store = store
         self._configuration = configuration
         self._active = active
+        self._leftovers = Leftovers(store, configuration)
+        self.recorded = trio.Event()
+        """Set once all that earlier dispatchers left is recorded, as far as that is possible."""
         self._discarded = AutoResetEvent()
         self._emptying = trio.Lock()
 
@@ -88,10 +88,13 @@ class Cleanup:
 
     def reported(self, run: Run, report: Report) -> None:
         """Discard what is not needed of a run whose end the database knows."""
+        change = report.change
+        if change is not None and (change.ref is None or change.kept_in is not None):
+            self._leftovers.keep(run.workspace)
         if not self._is_done_with(report):
             return
         try:
-            if run.claimed.repository is not None and unrecorded_run(run.workspace) is not None:
+            if run.claimed.repository is not None and self._leftovers.hold_work(run.workspace):
                 log.error("a workspace stays: not all in it is recorded", path=str(run.workspace.work))
                 return
             self._let_go(run, report)
@@ -130,7 +133,10 @@ class Cleanup:
         A workspace without an exit record stays, unless the database has the result of its run: if the run was given
         up as lost, the files may be all that is left of it. The agent may have destroyed the record.
         """
-        await in_thread(self._record_leftovers)
+        try:
+            await self._leftovers.record(await in_thread(self._workspaces), self._is_ours)
+        finally:
+            self.recorded.set()
         if self._settings.cleanup != "always":
             return
         doubtful = await in_thread(self._discard_ended)
@@ -139,31 +145,6 @@ class Cleanup:
         )
         for run_id in settled:
             self._discard(doubtful[run_id])
-
-    def _record_leftovers(self) -> None:
-        """Record what runs left that nobody watched to their end, such as those that were given up as lost."""
-        for workspace in self._workspaces():
-            with Wall("recording a leftover", path=str(workspace.work)):
-                run = unrecorded_run(workspace)
-                # An agent may have written the name of another run there.
-                if run is None or self._is_in_use(workspace) or run.run_id in self._active:
-                    continue
-                if survivors.kill_run(run.run_id).alive:
-                    log.error("a change is not recorded: its processes do not die", path=str(workspace.work))
-                    continue
-                try:
-                    # Not by the mark of our own: the sweeper kills what is left of runs that are over.
-                    git = Git({survivors.RUN: run.run_id})
-                    change = record_leftover(workspace, run, self._configuration.settings, git)
-                except (RepositoryError, OSError) as error:
-                    log.error("a change is not recorded", path=str(workspace.work), error=str(error))
-                    continue
-                if change.kept_in is not None:
-                    log.error("not all of a change is recorded", path=change.kept_in, error=change.problem)
-                else:
-                    log.warning(
-                        "recorded what a run had left", task=run.number, source=change.source, ref=change.ref
-                    )
 
     def _discard_ended(self) -> dict[str, Workspace]:
         """Discard workspaces with an exit record; return the others, by the id of the run in their record."""
@@ -188,7 +169,7 @@ class Cleanup:
         if self._is_in_use(workspace):
             return
         try:
-            if unrecorded_run(workspace) is None:
+            if not self._leftovers.hold_work(workspace):
                 workspace.discard()
         except OSError as error:
             log.warning("an old workspace cannot be removed", path=str(workspace.directory), error=str(error))
@@ -200,7 +181,7 @@ class Cleanup:
             try:
                 until = workspace.kept_until
                 is_over = until is not None and until < now
-                if is_over and not self._is_in_use(workspace) and unrecorded_run(workspace) is None:
+                if is_over and not self._is_in_use(workspace) and not self._leftovers.hold_work(workspace):
                     workspace.discard()
             except OSError as error:
                 log.warning(
@@ -215,6 +196,9 @@ class Cleanup:
         except OSError as error:
             log.warning("cannot look for old workspaces", error=str(error))
             return []
+
+    def _is_ours(self, workspace: Workspace, run: RunName) -> bool:
+        return run.run_id in self._active or self._is_in_use(workspace)
 
     def _is_in_use(self, workspace: Workspace) -> bool:
         """Return whether a run has its files there, or works there because it continues the session of another run."""

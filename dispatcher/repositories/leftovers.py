@@ -11,6 +11,7 @@ from dispatcher.repositories.clones import Clone, read_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.recording import RECORDED, RunName, is_recorded, record
+from dispatcher.repositories.refs import run_ref
 from dispatcher.repositories.sources import find_source
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import Workspace
@@ -43,15 +44,30 @@ def unrecorded_run(workspace: Workspace) -> RunName | None:
     return None if is_recorded(workspace.private, run.run_id) else run
 
 
-def record_leftover(workspace: Workspace, run: RunName, settings: Settings, git: Git) -> Change:
+def record_leftover(
+    workspace: Workspace, run: RunName, origin: tuple[str, str] | None, settings: Settings, git: Git
+) -> Change:
     """Record what a run left that nobody watched to its end. Raises :class:`RepositoryError` and OSError.
 
-    The private directory says which repository it was. An agent can write there, so it must be one for tasks.
+    ``origin`` is the path of its repository, and its base. Without it the private directory says that. An agent can
+    write there, so in any case it must be a repository for tasks.
     """
-    clone = read_clone(workspace.work, workspace.private)
-    if clone is None:
-        raise RepositoryError(
-            "not_recorded", f"nothing says any more of which repository {workspace.work} is"
-        )
-    source = find_source(str(clone.source.path), settings, git)
-    return record(Clone(clone.work, clone.private, source, clone.base), run, git)
+    if origin is None:
+        clone = read_clone(workspace.work, workspace.private)
+        if clone is None:
+            raise RepositoryError(
+                "not_recorded", f"nothing says any more of which repository {workspace.work} is"
+            )
+        origin = str(clone.source.path), clone.base
+    path, base = origin
+    return record(Clone(workspace.work, workspace.private, find_source(path, settings, git), base), run, git)
+
+
+def unrecorded(workspace: Workspace, run: RunName, source: str, base: str, problem: str) -> Change:
+    """Return what is known of a change that could not be recorded."""
+    return Change(
+        source=source,
+        base_commit=base,
+        problem=f"{problem}; each start of the dispatcher tries to record it as {run_ref(run.number, run.run_no)}",
+        kept_in=str(workspace.work),
+    )

@@ -16,10 +16,10 @@ from dispatcher.host.threads import in_thread
 from dispatcher.repositories.clones import Clone, make_clone, read_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
-from dispatcher.repositories.leftovers import note_worker, unrecorded_run
+from dispatcher.repositories.leftovers import note_worker, unrecorded, unrecorded_run
 from dispatcher.repositories.patches import write_patch
 from dispatcher.repositories.recording import RunName, is_recorded, record
-from dispatcher.repositories.refs import base_ref, pin, run_ref
+from dispatcher.repositories.refs import base_ref, pin
 from dispatcher.repositories.sources import find_source, resolve_base
 from dispatcher.run.conclusion import STOPPED
 from dispatcher.run.context import RunContext
@@ -172,13 +172,8 @@ class RunRepository:
 
     def _unrecorded(self, problem: str) -> Change:
         claimed = self._claimed
-        return Change(
-            source=claimed.source or claimed.repository or "",
-            base_commit=self._base or "",
-            problem=f"{problem}; each start of the dispatcher tries to record it as "
-            f"{run_ref(claimed.number, claimed.run_no)}",
-            kept_in=str(self._workspace.work),
-        )
+        source = claimed.source or claimed.repository or ""
+        return unrecorded(self._workspace, self._name, source, self._base or "", problem)
 
     @property
     def _name(self) -> RunName:

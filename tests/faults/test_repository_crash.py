@@ -1,7 +1,6 @@
 """The dispatcher may die in any phase of a run with a repository and commands: no phase runs twice, no work is lost."""
 
 import os
-import select
 import signal
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pytest
 
 from dispatcher.workspaces import run_record
 from tests.faults.conftest import Crashing
-from tests.fixtures.dispatchers import PATIENCE, Gate, Site
+from tests.fixtures.dispatchers import Site
+from tests.fixtures.phases import Phases, ended, prepared
 from tests.fixtures.repositories import HeldGit, Repository
 from tests.fixtures.scarcity import small_disk
 from tests.fixtures.shims import Shim
@@ -24,62 +24,6 @@ def repository(tmp_path: Path) -> Repository:
 @pytest.fixture
 def site(site: Site, repository: Repository) -> Site:
     return prepared(site, repository)
-
-
-def prepared(site: Site, repository: Repository) -> Site:
-    site.configure("security", allow_commands=True)
-    site.configure("repositories", shop={"path": str(repository.path)})
-    return site
-
-
-class Phases:
-    """A task whose setup, agent and check each write a line, and then wait at a gate until it is open."""
-
-    def __init__(self, site: Site, closed: str) -> None:
-        self.site = site
-        self.gates: dict[str, Gate] = {}
-        if closed in ("setup", "agent", "check"):
-            self.gates[closed] = site.gate(closed)
-        self.number = site.submit(
-            f"{self._line('agent')}; echo work >>work; echo done",
-            repository="shop",
-            setup_command=self._line("setup"),
-            check_command=f"{self._line('check')}; grep -q work work",
-        )
-
-    def _line(self, phase: str) -> str:
-        gate = self.gates.get(phase)
-        told = self.site.directory / f"in-{phase}"
-        if gate is None:
-            return f"echo {phase} >>{self.site.journal}"
-        os.mkfifo(told)
-        return f"echo {phase} >>{self.site.journal}; echo >{told}; {gate.pass_through}"
-
-    def wait_in(self, phase: str) -> None:
-        (self.site.directory / f"in-{phase}").read_text()
-
-    def process(self, phase: str) -> int:
-        """Return the process of a phase that is under way."""
-        workspace = self.site.workspace(self.number)
-        pid = run_record.read(workspace if phase == "agent" else workspace / phase).pid
-        assert pid is not None
-        return pid
-
-    def proven(self, repository: Repository, runs: int = 1) -> bool:
-        """Wait for the success of the task; return whether its work is recorded, once."""
-        self.site.wait_for("succeeded", self.number)
-        assert len(self.site.runs(self.number)) == runs
-        return repository.show(f"refs/llmctl/{self.number}/{runs}", "work") == "work\n"
-
-
-def ended(pid: int) -> None:
-    """Wait until a process that is not our child has ended."""
-    try:
-        watch = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    assert select.select([watch], [], [], PATIENCE)[0]
-    os.close(watch)
 
 
 @pytest.mark.parametrize("phase", ["setup", "agent", "check"])
@@ -395,48 +339,3 @@ def test_what_follows_the_agent_waits_for_room_on_a_full_disk(
         assert site.journal_lines() == ["check"] * (1 if where == "recording" else 2)
         assert len(site.runs(number)) == 1
         dispatcher.kill()
-
-
-@needs_root
-def test_a_cancel_ends_the_wait_for_room_and_the_work_is_recorded_by_a_later_start(
-    site: Site, repository: Repository
-) -> None:
-    with small_disk(site.directory / "small", "8m"):
-        site.work_dir = site.directory / "small" / "work"
-        site.configure("execution", work_dir=str(site.work_dir))
-        filling = site.directory / "small" / "filling"
-        number = site.submit(
-            f"echo precious >work; echo done; cat /dev/zero >{filling} 2>/dev/null; true", repository="shop"
-        )
-        dispatcher = site.start()
-        dispatcher.wait_for("recording waits")
-
-        site.cancel(number)
-
-        site.wait_until(lambda: site.task(number)["status"] in ("canceled", "failed"))
-        (made,) = site.sql("SELECT * FROM run_changes")
-        assert made["kept_in"] == str(site.workspace(number) / "work")
-        assert f"refs/llmctl/{number}/1" in made["problem"]
-        filling.unlink()
-        site.start_again().wait_for("recorded what a run had left", task=number)
-        assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
-        site.start_again().kill()
-
-
-def test_the_work_of_a_run_that_was_given_up_as_lost_is_recorded_by_the_next_start(
-    site: Site, repository: Repository
-) -> None:
-    gate = site.gate()
-    number = site.submit(
-        f"echo precious >work; echo ready; {gate.pass_through}", repository="shop", max_attempts=1
-    )
-    dispatcher = site.start()
-    site.wait_until(lambda: site.sql("SELECT FROM run_output"))
-    dispatcher.kill()
-    site.sql("UPDATE dispatchers SET lease_expires_at = clock() - interval '1 second'")
-    site.sql("SELECT recover_lost(host) FROM dispatchers")
-    assert site.runs(number)[0]["status"] == "lost"
-
-    site.start().wait_for("recorded what a run had left", task=number)
-
-    assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"

@@ -150,6 +150,45 @@ def test_what_is_found_of_a_lost_run_is_kept_by_whoever_holds_its_directory(
         db.run("select keep_change(%s, %s, %s)", me, run.id, Jsonb(change()))
 
 
+def test_runs_that_may_have_left_work_are_found_by_the_names_of_their_workspaces(
+    db: Client, me: UUID, time: Clock
+) -> None:
+    recorded, failed = claimed(db, me), claimed(db, me)
+    for run in (recorded, failed):
+        db.value("select note_base(%s, %s, '/shop', %s)", me, run.id, BASE)
+    db.finish(me, recorded, change=change())
+    db.finish(me, failed, "not_recorded", change=unrecorded())
+    given_up, early, other = claimed(db, me), claimed(db, me), claimed(db, me, repository=None)
+    db.value("select note_base(%s, %s, '/shop', %s)", me, given_up.id, BASE)
+    runs = (failed, recorded, given_up, early, other)
+    names = [*(f"{run.number}-1" for run in runs), "trash", f"{failed.number}-2"]
+
+    def found(dispatcher: UUID) -> list[tuple[object, ...]]:
+        return db.rows(
+            "select run_id, directory, source, base_commit from unrecorded_runs(%s, %s)", dispatcher, names
+        )
+
+    assert found(me) == [(failed.id, f"{failed.number}-1", "/shop", BASE)], "the others go on"
+    db.run("select close_dispatcher(%s)", me)
+    time.passes(90_000)
+    db.rows("select recover_lost()")
+    assert [row[0] for row in found(me)] == [failed.id, given_up.id]
+    assert found(db.dispatcher()) == [], "another work directory"
+    db.run("delete from run_changes")
+    assert [row[0] for row in found(me)] == [given_up.id], "of the others no agent is known to have started"
+
+
+def test_a_task_that_failed_because_it_was_not_recorded_says_where_its_work_is_once_it_is(
+    db: Client, me: UUID
+) -> None:
+    run = claimed(db, me)
+    db.finish(me, run, "not_recorded", error_message="it is kept in /work/1-1", change=unrecorded())
+    db.value("select keep_change(%s, %s, %s)", me, run.id, Jsonb(change()))
+    said = "what the agent changed could not be recorded when it ended; since then it is recorded as refs/llmctl/1/1"
+    assert task(db)["error_message"] == said
+    assert db.value("select error_message from list_runs('1')") == said
+
+
 # The base
 
 
