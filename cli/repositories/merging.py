@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from cli.repositories.checkouts import Recorded, Repository
+from cli.repositories.signals import uninterrupted
 from cli.repositories.takeover import difference, require_room, take_over
 from cli.repositories.trees import merged_tree
-from cli.repositories.user_git import GitFailedError, uninterrupted
+from cli.repositories.user_git import GitFailedError
 from dispatcher.errors import UsageError, WrongStateError
 
 Prove = Callable[[str], bool]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.repositories.checkouts import Repository
-from cli.repositories.user_git import GitFailedError, UserGit, listed, uninterrupted
+from cli.repositories.signals import uninterrupted
+from cli.repositories.user_git import GitFailedError, UserGit, listed
 from dispatcher.errors import WrongStateError
 
 _AT_ONCE = 500

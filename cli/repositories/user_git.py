@@ -1,10 +1,8 @@
 """The user's own git: with the identity, the filters and the credential helpers of whoever types the command."""
 
 import os
-import signal
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -127,13 +125,3 @@ def listed(paths: Collection[bytes]) -> str:
     names = sorted(map(shown, paths))
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Keep Ctrl-C from the block, and from what it starts: it writes to a checkout, and takes a moment only."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import outcome
@@ -106,7 +107,7 @@ class RunRepository:
         """
         while True:
             try:
-                change, has_patch = await self._with_git(self._recorded)
+                change, has_patch = await self._with_git(partial(self._recorded, masking.of_files))
                 break
             except (RepositoryError, OSError) as error:
                 is_trouble = (
@@ -154,7 +155,7 @@ class RunRepository:
             workspace.work, workspace.private, source, base or resolve_base(source, claimed.ref, git)
         )
 
-    def _recorded(self, git: Git) -> tuple[Change, bool]:
+    def _recorded(self, masking: Masking, git: Git) -> tuple[Change, bool]:
         """Record the change and write its patch; return whether there is one. Raises RepositoryError and OSError."""
         clone = self._choose(git)
         change = record(clone, self._name, git)
@@ -164,6 +165,9 @@ class RunRepository:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         target.unlink(missing_ok=True)
         write_patch(clone, change, target, git)
+        if _is_masked(target, masking):
+            with target.open("ab") as patch:  # what follows a patch means nothing to `git apply`
+                patch.write(f"llmctl: *** stands for keys of the account, which {change.ref} has\n".encode())
         return change, True
 
     def _unrecorded(self, problem: str) -> Change:
@@ -206,3 +210,12 @@ class RunRepository:
                 result = await in_thread(outcome.capture, call, git)
             nursery.cancel_scope.cancel()
         return result.unwrap()
+
+
+def _is_masked(patch: Path, masking: Masking) -> bool:
+    """Return whether a patch will be stored with masks in the places of keys."""
+    if not masking.longest:
+        return False
+    with patch.open("rb") as content:
+        kept = sum(map(len, masking.stream(iter(partial(content.read, 2**20), b""))))
+        return kept != content.tell()

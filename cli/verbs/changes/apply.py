@@ -7,7 +7,14 @@ import typer
 
 from cli.registry import family
 from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
-from cli.verbs.changes.recorded import ChangeArgument, change_of, patch_of, recorded, why_unproven
+from cli.verbs.changes.recorded import (
+    ChangeArgument,
+    change_of,
+    patch_of,
+    recorded,
+    told_of_masks,
+    why_unproven,
+)
 from dispatcher.quantities import plural
 
 app = family()
@@ -37,7 +44,7 @@ def apply(
         change = recorded(row)
         checkout = checkout_for(change.source, Path.cwd())
         try:
-            differs = stage(checkout, change, lambda: patch_of(db, row), dry_run=dry_run)
+            differs = stage(checkout, change, lambda: told_of_masks(patch_of(db, row)), dry_run=dry_run)
         except ConflictError as error:
             error.hint = (
                 f"the checkout is as it was; `llmctl branch {row.number}` and `git merge llmctl/{row.number}`"

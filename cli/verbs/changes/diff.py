@@ -9,7 +9,7 @@ import typer
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import Format, FormatOption, has_screen, say, show_table, write, write_rows
-from cli.verbs.changes.recorded import ChangesArgument, changes_of, patch_of, why_none
+from cli.verbs.changes.recorded import ChangesArgument, changes_of, patch_of, told_of_masks, why_none
 from cli.verbs.tasks.selected import is_single, selected
 from dispatcher.errors import NotFoundError, UsageError, WrongStateError
 
@@ -129,7 +129,7 @@ def _print_patch(db: "Database", row: "ChangeRow") -> None:
     patch = patch_of(db, row)
     if not sys.stdout.isatty():
         sys.stdout.flush()
-        for chunk in patch:
+        for chunk in told_of_masks(patch):
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return

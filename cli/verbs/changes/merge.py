@@ -44,7 +44,7 @@ def merge(
 
     Each is merged on top of those before it, and the check of its task (after its setup) runs there, in a directory of
     its own. What conflicts or whose check fails is left, and the next one is tried. At the end the branch, and the
-    checkout that is on it, move once. Ctrl-C leaves both as they were.
+    checkout that is on it, move once. Ctrl-C leaves both as they were, and so does SIGTERM.
 
     Exit code 1: a check failed. 5: something conflicts or was left for another reason, or the branch cannot be moved.
     """
@@ -55,6 +55,7 @@ def merge(
         return ExitCode.OK
     from cli.database.connection import opened
     from cli.repositories.merging import Branch
+    from cli.repositories.signals import ended_like_ctrl_c
     from cli.show.changes.merges import MERGES, MergeRow, summary_of
     from cli.verbs.changes.merging import Merging, Wanted
 
@@ -64,6 +65,7 @@ def merge(
         branch = Branch(repository, _ref(repository, into))
         untouched = f"nothing was merged, {branch.name} is as it was"
         with (
+            ended_like_ctrl_c(),
             interrupts_say(lambda: untouched),
             progress(len(rows), "merging") as bar,
             Merging(db, branch, Wanted(check, no_check, any_state)) as merging,

@@ -1,12 +1,13 @@
 """What is recorded of tasks, and where it can go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.input.completers import live
+from cli.show.output import say
 from dispatcher.errors import NotFoundError, WrongStateError
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 PATCH = ".llmctl/changes.patch"
 """The output file of a run that holds what it changed."""
+
+_MASKED = b"\nllmctl: "
+"""How the last line of a patch begins in which keys are masked."""
+
+_LONGEST_NOTE = 1_000
 
 READ_TOGETHER = 500
 """So many tasks are read by one call."""
@@ -98,6 +104,16 @@ def patch_of(db: "Database", row: "ChangeRow") -> Iterable[bytes]:
         return [git.run("diff-tree", "-p", *options, change.base, change.head).out]
 
 
+def told_of_masks(patch: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass a patch on, and say at its end if keys are masked in it."""
+    end = b""
+    for chunk in patch:
+        end = (end + chunk)[-_LONGEST_NOTE:]
+        yield chunk
+    if end.rpartition(_MASKED)[1]:
+        say("note that " + end.rpartition(_MASKED)[2].decode(errors="replace").strip())
+
+
 def why_unproven(row: "ChangeRow") -> str | None:
     """Return why a change is not one to go on with unless somebody insists; None if it is."""
     match row.approval, row.status:
@@ -109,7 +125,7 @@ def why_unproven(row: "ChangeRow") -> str | None:
             return None
     if row.check_verdict not in (None, "passed"):
         return "its check is red"
-    return f"it is {row.status}"
+    return {"failed": "it failed", "canceled": "it was canceled"}.get(row.status, f"it is {row.status}")
 
 
 def named_repository(row: "ChangeRow", settings: "Settings") -> "RepositorySettings | None":

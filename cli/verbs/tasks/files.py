@@ -17,6 +17,7 @@ from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import Format, FormatOption, complain, interrupts_say, say, show_rows
 from cli.show.progress import progress
+from cli.verbs.changes.recorded import PATCH
 from cli.verbs.tasks.selected import is_single, selected
 from dispatcher.errors import ExitCode, NotFoundError, UsageError
 from dispatcher.quantities import plural
@@ -33,7 +34,7 @@ TasksAndPaths = Annotated[
     typer.Argument(
         metavar="[TASK]… [PATH]…",
         help="Numbers of tasks, ranges such as 61-70, or beginnings of uuids; behind them files, or patterns such as"
-        " '*.md'. All that the tasks wrote unless given.",
+        " '*.md'. All that the tasks wrote unless given, without patches.",
         show_default=False,
         autocompletion=live("task"),
     ),
@@ -169,18 +170,26 @@ def _target(task: str, path: str, *, alone: bool, flat: bool) -> str:
 
 
 def _files_of(db: "Database", task: str, patterns: Sequence[str]) -> dict[str, int]:
-    """Return the paths that fit with their sizes; without patterns those of all outputs. Raises NotFoundError."""
+    """Return the paths that fit with their sizes; without patterns those of all outputs but the patch of a change.
+
+    Raises NotFoundError.
+    """
     from sql import calls
 
     # An output comes last, and is what read_file() returns where an input has its name.
     rows = {row.path: row for row in db.call(calls.list_files(task))}
     if not patterns:
-        outputs = {path: row.size_bytes for path, row in rows.items() if not row.is_input}
-        if not outputs:
+        outputs = {path: row.size_bytes for path, row in rows.items() if not row.is_input and path != PATCH}
+        if outputs:
+            return outputs
+        if PATCH in rows:
             raise NotFoundError(
-                f"task {task} has no output files", hint=f"`llmctl files ls {task}` lists what it was given"
+                f"task {task} has no output files but the patch of its change",
+                hint=f"`llmctl diff {task}` prints it",
             )
-        return outputs
+        raise NotFoundError(
+            f"task {task} has no output files", hint=f"`llmctl files ls {task}` lists what it was given"
+        )
     found: dict[str, int] = {}
     for pattern in patterns:
         paths = [pattern] if pattern in rows else [path for path in rows if fnmatchcase(path, pattern)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.repositories.projects import Project, lines
 from tests.cli.terminal import terminal
-from tests.cli.verbs.changes.conftest import RED, Recorder, changed
+from tests.cli.verbs.changes.conftest import PATCH, RED, Recorder, changed
 
 pytestmark = one_postgres
 
@@ -153,3 +153,17 @@ def test_a_csv_names_repository_ref_and_check_of_each_task(llmctl: Llmctl, proje
         "main",
         "make test",
     ]
+
+
+def test_the_patch_is_among_the_files_but_only_its_name_fetches_it(llmctl: Llmctl, record: Recorder) -> None:
+    number = record(changed(l1="one"))
+    assert PATCH in llmctl.ok("files", "ls", number)
+    got = llmctl("files", "get", number)
+    assert (got.code, got.err.splitlines()) == (
+        3,
+        [
+            f"error: task {number} has no output files but the patch of its change",
+            f"hint: `llmctl diff {number}` prints it",
+        ],
+    )
+    assert llmctl.ok("files", "get", number, PATCH, "-o", "-") == llmctl.ok("diff", number)

@@ -1,7 +1,9 @@
 """`llmctl merge`: one on top of the other, each proven there; the branch moves once."""
 
+import os
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,30 @@ def test_ctrl_c_ends_the_check_and_leaves_everything_as_it_was(
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out) == (130, "")
     assert err == "interrupted: nothing was merged, main is as it was\n"
+    assert project.state() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_us_ends_the_check_and_leaves_nothing_behind(
+    there: Llmctl, record: Recorder, project: Project, tmp_path: Path, number: signal.Signals
+) -> None:
+    task = record(changed(l1="one"))
+    before = project.state()
+    scratch, fifo = tmp_path / "scratch", tmp_path / "fifo"
+    scratch.mkdir()
+    os.mkfifo(fifo)
+    environment = {**there.environment, "TMPDIR": str(scratch)}
+    check = f"trap '' TERM HUP; echo $$ > {fifo}; exec 9> {fifo}; while :; do sleep 0.1; done"
+    with replace(there, environment=environment).start("merge", task, "--check", check) as process:
+        with fifo.open() as check_lives:
+            assert check_lives.readline()
+            assert list(scratch.iterdir())
+            process.send_signal(number)
+            assert check_lives.read() == ""  # at its end, although it ignores the signal
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (-number, "")
+    assert err == "interrupted: nothing was merged, main is as it was\n"
+    assert list(scratch.iterdir()) == []
     assert project.state() == before
 
 
