@@ -24,8 +24,8 @@ class Request:
     ``run_id`` is a uuid that no other run has; CLIs that accept a session id from the caller get it.
     ``resume`` is the id of the session to continue. ``prompt_file`` and ``config_home`` are absolute paths.
     ``fallback_model`` is used when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
-    ends a run that costs more, where the CLI counts that. ``is_clone`` says that the work directory is a clone of a
-    repository: what its files tell the CLI itself must not count, see :attr:`Wrapper.steering_clones`.
+    ends a run that costs more, where the CLI counts that. ``is_untrusted`` says that what the files of the work
+    directory tell the CLI itself must not count, see :attr:`Wrapper.steering_clones`.
     """
 
     run_id: str
@@ -36,7 +36,7 @@ class Request:
     config_home: str | None = None
     fallback_model: str | None = None
     budget_usd: float | None = None
-    is_clone: bool = False
+    is_untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +285,7 @@ class Wrapper:
     What a task may give to it: ``steering_files`` in a work directory tell the CLI itself what to do, such as which
     service and key to use, and what to run. A name that ends with a slash means a directory anywhere, any other name
     a file at the top. ``steering_clones`` names those of them at the top of a repository from which ``arguments``
-    cannot keep the CLI: it does not start there.
+    cannot keep the CLI: it does not start there, unless the repository is trusted.
 
     What `dispatcher check` looks at: ``versions``, ``login`` and ``sandbox``. ``advice`` finds what is wrong with the
     settings of a config home. ``env_files`` hold variables that the CLI reads by itself: it takes the first of them

@@ -183,6 +183,9 @@ class RepositorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Unless given, that of `execution`."""
     hooks: bool = False
     """Whether the hooks of the repository are copied into the clones, where the agent's own git runs them."""
+    trusted: bool = False
+    """Whether the settings of agent CLIs that it holds (`.claude/`, `.mcp.json`, `.gemini/`, `.env`) count in its
+    clones, as in a checkout of your own; they may start programs."""
     push: Line | None = None
     """The remote of the repository to which `llmctl push` may push; unless given, none."""
 

@@ -28,23 +28,40 @@ class Source:
 def find_source(given: str, settings: Settings, git: Git) -> Source:
     """Return the repository of a name or an absolute path. Raises :class:`RepositoryError` if it may not be used.
 
-    A path inside a work tree stands for all of it, and one that config.yaml names for the named repository. It may be
-    on a dead network mount: call this in a thread.
+    A path inside a work tree stands for all of it, and one that config.yaml names for the named repository, but not
+    another repository inside that. It may be on a dead network mount: call this in a thread.
     """
-    roots: list[str] | None
-    if given.startswith("/"):
-        named = _named_by_path(given, settings)
-        roots = None if named is not None else _roots(settings)
-        path = given
-    else:
-        named = _named(given, settings)
-        roots, path = None, os.path.expanduser(named.path)  # noqa: PTH111
+    by_path = given.startswith("/")
+    named = _named_by_path(given, settings) if by_path else _named(given, settings)
+    roots = None if named is not None else _roots(settings)
+    path = given if named is None or by_path else _path_of(named)
     _require_within([path], given, roots)
     _require_directory(path, given)
     top, git_dir = _places(path, git)
+    if named is not None and by_path and _places(_path_of(named), git)[1] != git_dir:
+        named, roots = None, _roots(settings)
     _require_within([top, git_dir], given, roots)
     _require_outside_of_runs([top, git_dir], settings)
     return Source(Path(top), Path(git_dir), Path(git_dir, "objects"), named)
+
+
+def named_repository(given: str, settings: Settings) -> RepositorySettings | None:
+    """Return what config.yaml says of a repository, given its name or its path as config.yaml has it.
+
+    This looks at no file. So a link that is changed meanwhile does not give the trust in one repository to another.
+    """
+    if not given.startswith("/"):
+        return settings.repositories.get(given)
+    for named in settings.repositories.values():
+        if given == _path_of(named):
+            return named
+    return None
+
+
+def is_trusted(given: str, settings: Settings) -> bool:
+    """Return whether what the files of a repository tell the agent CLI itself counts."""
+    named = named_repository(given, settings)
+    return named is not None and named.trusted
 
 
 def resolve_base(source: Source, ref: str | None, git: Git) -> str:
@@ -89,12 +106,16 @@ def _named(name: str, settings: Settings) -> RepositorySettings:
 
 
 def _named_by_path(path: str, settings: Settings) -> RepositorySettings | None:
-    """Return the settings of the repository that a path leads into, if config.yaml names it."""
+    """Return the settings of the repository that a path leads into, the innermost that config.yaml names."""
     real = Path(os.path.realpath(path))
-    for named in settings.repositories.values():
-        if real.is_relative_to(os.path.realpath(os.path.expanduser(named.path))):  # noqa: PTH111
-            return named
-    return None
+    places = ((os.path.realpath(_path_of(named)), named) for named in settings.repositories.values())
+    around = [(place, named) for place, named in places if real.is_relative_to(place)]
+    return max(around, key=lambda one: len(one[0]))[1] if around else None
+
+
+def _path_of(named: RepositorySettings) -> str:
+    # Unlike Path.expanduser() this never raises, not even for an unknown home.
+    return os.path.expanduser(named.path).rstrip("/") or "/"  # noqa: PTH111
 
 
 def _roots(settings: Settings) -> list[str] | None:

@@ -10,6 +10,7 @@ import structlog
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, lacks_room
 from dispatcher.host.threads import in_thread
+from dispatcher.repositories.sources import is_trusted
 from dispatcher.run.adoption import forgotten_tool
 from dispatcher.run.agent import Agent
 from dispatcher.run.commands.check import Check
@@ -195,9 +196,9 @@ class Run:
 
     def _make(self, wrapper: Wrapper, *, is_laid_out: bool = False) -> Prepared:
         check_allowed(self.claimed, self._settings)
-        security, owner = self._settings.security, self._context.sweeper.owner
+        settings, owner = self._settings, self._context.sweeper.owner
         return prepare(
-            self.claimed, wrapper, self.workspace, self._inputs, security, owner, is_laid_out=is_laid_out
+            self.claimed, wrapper, self.workspace, self._inputs, settings, owner, is_laid_out=is_laid_out
         )
 
     async def _fetch(self, wrapper: Wrapper) -> None:
@@ -242,7 +243,8 @@ class Run:
 
     async def _start(self, prepared: Prepared, wrapper: Wrapper) -> None:
         if self._repository is not None:
-            await in_thread(check_clone, self.workspace, wrapper)
+            if not is_trusted(self.claimed.repository or "", self._settings):
+                await in_thread(check_clone, self.workspace, wrapper)
             await self._repository.begin()
         await self._require_lease()
         await self._agent.start(prepared, wrapper)

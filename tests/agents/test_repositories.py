@@ -4,6 +4,8 @@ What the check prints tells the model what to do next (see `tests.model_server.s
 the right thing has read what the check printed in the first.
 """
 
+import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,41 @@ def test_gemini_does_not_start_in_a_repository_that_has_settings_for_it(
     task = site.task(number)
     assert task["error_class"] == "permission_denied"
     assert task["error_message"].startswith(".env in the repository would tell gemini itself what to do")
+    assert "say `trusted: true` below repositories in config.yaml" in task["error_message"]
+
+
+def trust(site: Site, shop: Path) -> None:
+    site.configure("repositories", shop={"path": str(shop), "trusted": True})
+
+
+def test_gemini_works_in_a_repository_that_its_user_trusts(site: Site, agents: Agents, shop: Path) -> None:
+    open_account(site, agents, "gemini")
+    trust(site, shop)
+    write(shop, {".env": "GOOGLE_CLOUD_PROJECT=mine\n"})
+    commit(shop, "steer")
+    number = submit(site, "gemini", "[[write value.txt: right]] [[say: done]]")
+    start(site)
+    site.wait_for("succeeded", number, within=PATIENCE)
+
+    assert git(shop, "show", f"refs/llmctl/{number}/1:value.txt") == "right"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_claude_runs_the_hooks_and_reads_the_memory_of_a_repository_only_if_its_user_trusts_it(
+    site: Site, agents: Agents, shop: Path, is_trusted: bool
+) -> None:
+    open_account(site, agents, "claude")
+    if is_trusted:
+        trust(site, shop)
+    mark = uuid.uuid4().hex
+    hook = {"hooks": [{"type": "command", "command": "echo hook >hook.txt"}]}
+    settings = json.dumps({"hooks": {"SessionStart": [hook]}})
+    write(shop, {"CLAUDE.md": "Prices are in cents.\n", ".claude/settings.json": settings})
+    commit(shop, "configure claude")
+    number = submit(site, "claude", f"{mark} [[write value.txt: right]] [[say: done]]")
+    start(site)
+    site.wait_for("succeeded", number, within=PATIENCE)
+
+    changed = git(shop, "diff", "--name-only", "main", f"refs/llmctl/{number}/1").splitlines()
+    assert changed == (["hook.txt", "value.txt"] if is_trusted else ["value.txt"])
+    assert ("Prices are in cents." in agents.requests(mark)[-1].body) is is_trusted

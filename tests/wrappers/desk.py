@@ -40,7 +40,7 @@ class Desk:
         self.directory = directory
         self.work = directory / "work"
         self.work.mkdir()
-        self.is_clone = False
+        self.is_untrusted = False
         self.account = agents.account(cli, directory / "home", key=f"sk-{uuid.uuid4().hex}")
         self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli)))})[cli]
 
@@ -69,7 +69,7 @@ class Desk:
             permission=permission,
             resume=resume,
             config_home=str(self.account.config_home),
-            is_clone=self.is_clone,
+            is_untrusted=self.is_untrusted,
         )
         return self.wrapper.invocation(request), prompt_file
 

@@ -65,7 +65,7 @@ def test_the_settings_of_a_repository_run_nothing_and_send_nothing_elsewhere(
 ) -> None:
     desk, mark = Desk(agents, cli, tmp_path), uuid.uuid4().hex
     arm(desk.work)
-    desk.is_clone = True
+    desk.is_untrusted = True
     story = work_on(desk, mark)
 
     assert story.outcome.final_text == "done"
@@ -75,6 +75,19 @@ def test_the_settings_of_a_repository_run_nothing_and_send_nothing_elsewhere(
     assert all(desk.account.key in str(request.headers) for request in requests)
     if cli == "claude":
         assert story.outcome.denials == ("runs python3 -c 1",)
+
+
+def test_the_settings_of_a_repository_that_is_trusted_count(agents: Agents, tmp_path: Path) -> None:
+    desk, mark = Desk(agents, "claude", tmp_path), uuid.uuid4().hex
+    arm(desk.work)
+    settings = json.loads((desk.work / ".claude/settings.json").read_text())
+    (desk.work / ".claude/settings.json").write_text(json.dumps({"hooks": settings["hooks"]}))
+    (desk.work / "CLAUDE.md").write_text("Prices are in cents.\n")
+    desk.run(f"{mark} [[say: done]]")
+
+    assert {"ran-claude-SessionStart", "ran-mcp"} <= set(ran(desk.work))
+    assert "Prices are in cents." in agents.requests(mark)[-1].body
+    assert "--setting-sources" not in desk.request(mark)[0].argv
 
 
 def test_elsewhere_claude_would_run_what_the_project_says(agents: Agents, tmp_path: Path) -> None:
@@ -92,7 +105,7 @@ def test_claude_is_told_of_the_memory_of_a_project_that_it_does_not_load(
     agents: Agents, tmp_path: Path
 ) -> None:
     desk, mark = Desk(agents, "claude", tmp_path), uuid.uuid4().hex
-    desk.is_clone = True
+    desk.is_untrusted = True
     desk.run(f"{mark} [[say: done]]")
 
     assert "if there is a CLAUDE.md at its top, read that" in agents.requests(mark)[-1].body
@@ -103,7 +116,7 @@ def test_gemini_takes_variables_from_a_repository_so_it_does_not_start_there(
 ) -> None:
     desk = Desk(agents, "gemini", tmp_path)
     (desk.work / ".env").write_text("GOOGLE_CLOUD_PROJECT=theirs\n")
-    desk.is_clone = True
+    desk.is_untrusted = True
     desk.run("[[run: printenv GOOGLE_CLOUD_PROJECT >project]] [[say: done]]", permission="full")
 
     assert (desk.work / "project").read_text() == "theirs\n"

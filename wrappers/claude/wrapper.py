@@ -56,8 +56,8 @@ def arguments(request: Request) -> Iterator[str]:
     withheld = (*WRITING, *asking.WITHHELD) if request.permission == "read" else asking.WITHHELD
     yield from ("--disallowedTools", ",".join(withheld))
     yield from asking.arguments()
-    yield from ("--append-system-prompt", asking.SITUATION + (CLONE if request.is_clone else ""))
-    if request.is_clone:
+    yield from ("--append-system-prompt", asking.SITUATION + (CLONE if request.is_untrusted else ""))
+    if request.is_untrusted:
         yield from IN_CLONE
     if request.model:
         yield from ("--model", request.model)

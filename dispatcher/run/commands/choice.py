@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dispatcher.configuration.settings import RepositorySettings, Settings
+from dispatcher.repositories.sources import named_repository
 from dispatcher.run.preparation.refusals import NotStartedError
 from sql.change_rows import CommandKind
 from sql.dispatcher_rows import ClaimedRun
@@ -55,4 +56,4 @@ def check_allowed(claimed: ClaimedRun, settings: Settings) -> None:
 
 
 def _named_repository(claimed: ClaimedRun, settings: Settings) -> RepositorySettings | None:
-    return settings.repositories.get(claimed.repository or "")
+    return named_repository(claimed.repository, settings) if claimed.repository else None

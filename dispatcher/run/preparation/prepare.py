@@ -8,9 +8,10 @@ from pathlib import Path
 
 import structlog
 
-from dispatcher.configuration.settings import SecuritySettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.host.host_trouble import HOST_TROUBLE
 from dispatcher.repositories.leftovers import unrecorded_run
+from dispatcher.repositories.sources import is_trusted
 from dispatcher.run.preparation import environment, refusals
 from dispatcher.run.preparation.config_home import make_config_home
 from dispatcher.run.preparation.refusals import cannot, unusable
@@ -44,7 +45,7 @@ def prepare(
     wrapper: Wrapper,
     workspace: Workspace,
     inputs: Sequence[InputFile],
-    security: SecuritySettings,
+    settings: Settings,
     owner: str,
     *,
     is_laid_out: bool = False,
@@ -56,7 +57,7 @@ def prepare(
     ``is_laid_out``: an earlier dispatcher did all that.
     This looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
-    refusals.check_consent(claimed, security)
+    refusals.check_consent(claimed, settings.security)
     refusals.check_directory(claimed, workspace)
     refusals.check_arguments(claimed)
     refusals.check_session(claimed, workspace)
@@ -84,7 +85,7 @@ def prepare(
         config_home=config_home,
         fallback_model=claimed.fallback_model,
         budget_usd=claimed.budget_usd,
-        is_clone=claimed.repository is not None,
+        is_untrusted=claimed.repository is not None and not is_trusted(claimed.repository, settings),
     )
     return _process(claimed, wrapper, workspace, request, owner)
 

@@ -139,7 +139,9 @@ def check_inputs(paths: Iterable[str], wrapper: Wrapper) -> None:
 
 
 def check_clone(workspace: Workspace, wrapper: Wrapper) -> None:
-    """Refuse a clone whose files would steer the CLI itself, as NotStartedError, where nothing keeps it from them.
+    """Refuse an untrusted clone whose files would steer the CLI itself, as NotStartedError.
+
+    That is for a CLI that nothing keeps from them.
 
     Call it right before the agent starts: a setup command, or an earlier agent, may have written them.
     """
@@ -148,5 +150,6 @@ def check_clone(workspace: Workspace, wrapper: Wrapper) -> None:
             raise NotStartedError(
                 "permission_denied",
                 f"{name} in the repository would tell {wrapper.name} itself what to do, with which service and key: "
-                f"take it out of the branch, or give the task to another tool",
+                "if you trust it, say `trusted: true` below repositories in config.yaml and submit with its name; "
+                "else take it out of the branch, or give the task to another tool",
             )

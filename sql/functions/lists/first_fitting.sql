@@ -50,7 +50,10 @@ BEGIN
             RETURN;
         END IF;
         next := NULL;
-        v_chunk := least(greatest(4 * v_chunk, 400), c_most - v_looked_at);
+        -- As many as are likely to fill the page, and half as many again; but where few have fitted, four times as many.
+        v_chunk := least(
+            greatest(4 * v_chunk, 400), c_most - v_looked_at,
+            10 + 3 * v_looked_at * (p_limit + 1 - cardinality(numbers)) / (2 * nullif(cardinality(numbers), 0)));
     END LOOP;
 END
 $$;

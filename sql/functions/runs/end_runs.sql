@@ -23,7 +23,8 @@
 -- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
 -- all of it for each report (measured), until autovacuum has run.
 -- Of several tries at one task the end of one may decide about the others, see settle_tries().
--- Locks: tasks by id, with the tries beside them; with counters_exclusive the counters lock (exclusive); runs; by the status trigger the counters.
+-- Locks: tasks by id, with the tries beside them; with counters_exclusive the counters lock (exclusive); runs; by the
+-- status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
 CREATE OR REPLACE FUNCTION end_runs(
@@ -41,28 +42,33 @@ DECLARE
     v_run_ids uuid [] := ARRAY(SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report);
     v_task_ids uuid [];
     v_approve boolean;
+    v_tries boolean;
+    v_is_more boolean;
     v_unapproved jsonb;
     v_kept record;
     v_ended record;
     v_now timestamptz;
-    v_tries boolean := EXISTS (SELECT FROM try_sets WHERE is_open);
 BEGIN
-    IF v_tries THEN
-        PERFORM lock_with_tries(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)));
-    END IF;
-    SELECT coalesce(array_agg(id), '{}'), bool_or(approve) INTO v_task_ids, v_approve FROM (
-        SELECT id, approve FROM tasks
-        WHERE id = ANY(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
-            AND run_id = ANY(v_run_ids) AND leased_by = p_dispatcher
+    SELECT coalesce(array_agg(id) FILTER (WHERE ours), '{}'), bool_or(approve AND ours), bool_or(try_set IS NOT NULL)
+    INTO v_task_ids, v_approve, v_tries FROM (
+        SELECT id, approve, try_set, run_id = ANY(v_run_ids) AND leased_by = p_dispatcher AS ours FROM tasks
+        WHERE id = ANY(CASE
+            WHEN EXISTS (SELECT FROM try_sets WHERE is_open)
+                THEN with_tries(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
+            ELSE ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids))
+        END) AND (run_id = ANY(v_run_ids) AND leased_by = p_dispatcher OR try_set IS NOT NULL)
         ORDER BY id FOR NO KEY UPDATE
     ) AS held;
     IF p_counters_exclusive THEN
         PERFORM lock_counters(true);
     END IF;
-    IF p_reports @? '$[*].error_class ? (@ != null)' OR cardinality(v_task_ids) < cardinality(v_run_ids) THEN
+    -- Most reports have none of this, and each test costs them time.
+    v_is_more := v_tries OR p_reports @? '$[*] ? (
+        @.error_class != null || exists (@.answer_bytes) || exists (@.change) || exists (@.commands))';
+    IF v_is_more OR cardinality(v_task_ids) < cardinality(v_run_ids) THEN
         p_reports := checked_reports(p_reports, v_run_ids);
     END IF;
-    IF p_reports @? '$[*].answer_bytes' THEN
+    IF v_is_more AND p_reports @? '$[*].answer_bytes' THEN
         p_reports := answers_from_pieces(p_reports, ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
     IF v_tries THEN
@@ -75,7 +81,7 @@ BEGIN
     v_now := clock();
     -- start_runs() locks tasks before it writes to their runs. We hold the tasks, so no run is passed over.
     v_kept := store_chunks(p_dispatcher, jsonb_path_query_array(p_reports, '$[*].output'), v_run_ids);
-    IF p_reports @? '$[*].error_class ? (@ != null)' THEN
+    IF v_is_more AND p_reports @? '$[*].error_class ? (@ != null)' THEN
         -- Before they are queued again: as a queued task, each is filed in the lane of its account.
         UPDATE tasks SET account = failed.new_account
         FROM decide_outcomes(p_reports, v_run_ids, v_task_ids, v_now) AS failed
@@ -84,7 +90,7 @@ BEGIN
     IF v_approve THEN
         v_unapproved := unapproved_outcomes(p_reports, v_task_ids);
     END IF;
-    IF p_reports @? '$[*] ? (exists (@.change) || exists (@.commands))' THEN
+    IF v_is_more THEN
         PERFORM write_changes(p_reports, v_task_ids);
     END IF;
     v_ended := write_outcomes(

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dispatcher.configuration.settings import SecuritySettings, Settings
+from dispatcher.configuration.settings import RepositorySettings, SecuritySettings, Settings
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
-from dispatcher.repositories.sources import Source, find_source, resolve_base
+from dispatcher.repositories.sources import Source, find_source, is_trusted, resolve_base
 from tests.dispatcher.repositories.making import Yard, commit, git, repository, write
 
 
@@ -120,6 +120,31 @@ def test_the_path_of_a_named_repository_counts_as_its_name(yard: Yard) -> None:
     settings = yard.naming(outside, check="make test")
 
     assert find(outside / "src", settings) == find("shop", settings)
+
+
+def test_another_repository_inside_of_a_named_one_has_nothing_of_it(yard: Yard) -> None:
+    outer = repository(yard.allowed / "outer")
+    inner = repository(outer / "vendor" / "inner")
+    settings = replace(yard.naming(outer, hooks=True, trusted=True), security=yard.settings.security)
+
+    assert find(inner, settings) == Source(inner, inner / ".git", inner / ".git/objects", None)
+    assert refused(inner, yard.naming(outer))[0] == "permission_denied"
+    both = {**settings.repositories, "inner": RepositorySettings(path=str(inner), check="make inner")}
+    found = find(inner, replace(settings, repositories=both)).settings
+    assert found is not None
+    assert found.check == "make inner"
+
+
+def test_trust_is_in_what_config_names_by_its_name_or_the_path_as_it_stands_there(yard: Yard) -> None:
+    outside = repository(yard.root / "outside")
+    (yard.root / "link").symlink_to(outside)
+    trusting = yard.naming(outside, trusted=True)
+
+    assert is_trusted("shop", trusting)
+    assert is_trusted(str(outside), trusting)
+    for other in ("ship", str(outside / "src"), str(yard.root / "link"), f"{outside}/../outside"):
+        assert not is_trusted(other, trusting)
+    assert not is_trusted("shop", yard.naming(outside))
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(yard: Yard) -> None:

@@ -155,7 +155,7 @@ class Dispatching(RuleBasedStateMachine):
             case "cancel":
                 self.holder.run("select cancel_task(%s)", str(number))
             case "priority":
-                self.holder.run("update tasks set priority = 9 - priority where number = %s", number)
+                self.holder.run("update tasks set priority = abs(9 - priority) where number = %s", number)
             case "lock":
                 self.holder.run("select from tasks where number = %s for update", number)
 

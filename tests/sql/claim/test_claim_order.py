@@ -171,7 +171,7 @@ def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
     task = db.submit(
         "do it", model="opus", permission="read", workdir="src", timeout_s=5, stall_timeout_s=4,
         max_attempts=2, session_id="s", output_files=["o"], input_files=[{"path": "i", "content": ""}],
-        no_changes="fail", setup_command="make", check_command="make test", setup_timeout_s=60, check_timeout_s=90,
+        setup_command="make", check_command="make test", setup_timeout_s=60, check_timeout_s=90,
     )  # fmt: skip
     [run] = db.claim(db.dispatcher()).runs
     assert run.answer == {
@@ -181,7 +181,7 @@ def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
         "output_files": ["o"], "group_name": "main", "account": "home", "env": {"KEY": "env:K"},
         "config_home": "~/.claude-home", "fallback_model": None, "goes_on": False, "directory": f"{task.number}-1",
         "budget_usd": None, "repository": None, "ref": None, "source": None, "base_commit": None,
-        "no_changes": "fail", "setup_command": "make", "check_command": "make test", "setup_timeout_s": 60,
+        "no_changes": None, "setup_command": "make", "check_command": "make test", "setup_timeout_s": 60,
         "check_timeout_s": 90, "follow_up": None,
     }  # fmt: skip
 

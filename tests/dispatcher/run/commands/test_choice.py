@@ -56,7 +56,8 @@ NAMED = Settings(repositories={"shop": SHOP})
     [
         ({}, None),
         ({"repository": "shop"}, ("npm test", 5.0)),
-        ({"repository": "/shop"}, None),
+        ({"repository": "/shop"}, ("npm test", 5.0)),
+        ({"repository": "/shop/vendor"}, None),
         ({"repository": "shop", "check_command": ""}, None),
         ({"repository": "shop", "check_command": "make", "check_timeout_s": 7}, ("make", 7)),
         ({"check_command": "make"}, ("make", 600.0)),
