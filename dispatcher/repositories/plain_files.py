@@ -146,6 +146,18 @@ def take_all(source: Path, target: Path, wanted: Callable[[str], bool] = lambda 
     return size
 
 
+def digest(path: Path) -> str | None:
+    """Return the SHA-256 of a plain file; None if it is none, or cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def is_whole_index(path: Path, hash_name: str) -> bool:
     """Return whether a file is an index of git that ends with its own checksum. git itself does not look at that."""
     digest_size = hashlib.new(hash_name, usedforsecurity=False).digest_size

@@ -21,6 +21,7 @@ from dispatcher.repositories.agent_work.workshop import Workshop, hash_name_of
 from dispatcher.repositories.clones import Clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git, GitError
+from dispatcher.repositories.input_files import read_inputs
 from dispatcher.repositories.refs import commit_at, pin, require_writable, run_ref
 from sql.dispatcher_rows import Change
 
@@ -82,7 +83,8 @@ def record(clone: Clone, run: RunName, git: Git) -> Change:
         with contextlib.suppress(OSError):
             plain_files.remove(leftover)
     scratch = clone.private / f"{_SCRATCH}{uuid.uuid4().hex[:12]}"
-    shop = Workshop(git, clone.source, scratch, hash_name_of(clone.base))
+    inputs = read_inputs(clone.work, clone.private)
+    shop = Workshop(git, clone.source, scratch, hash_name_of(clone.base), inputs)
     try:
         shop.set_up()
         change = _Recording(clone, run, shop, _begin(clone.private, run.run_id)).change()

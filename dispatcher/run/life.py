@@ -117,6 +117,8 @@ class Run:
                 await self._repository.clone(self._inputs)
             if is_missing(self.claimed, self._inputs):
                 await self._fetch(wrapper)
+            if self._repository is not None:
+                await self._repository.note_inputs()
             if self._setup is not None:
                 await self._set_up(self._setup)
             await self._start(prepared, wrapper)

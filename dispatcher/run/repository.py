@@ -1,6 +1,6 @@
 """The repository of a run: its clone before the agent, and the record of the change after it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from dispatcher.host.threads import in_thread
 from dispatcher.repositories.clones import Clone, make_clone, read_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
+from dispatcher.repositories.input_files import not_in_base, note_inputs
 from dispatcher.repositories.leftovers import note_worker, unrecorded, unrecorded_run
 from dispatcher.repositories.patches import write_patch
 from dispatcher.repositories.recording import RunName, is_recorded, record
@@ -58,8 +59,9 @@ class RunRepository:
         self._results = results
         self._stop = stop
         self._base = claimed.base_commit
+        self._inputs: Sequence[str] = ()
 
-    async def clone(self, inputs: Iterable[InputFile]) -> None:
+    async def clone(self, inputs: Sequence[InputFile]) -> None:
         """Make the clone with the input files in it, or go on in that of the session. Raises :class:`NotStartedError`.
 
         A stop ends that.
@@ -71,6 +73,7 @@ class RunRepository:
             if not workspace.has_own_work:
                 return
             remarks = await self._with_git(partial(make_clone, clone, number), stopped=True)
+            self._inputs = await in_thread(not_in_base, workspace.work, [file.path for file in inputs])
             await in_thread(workspace.place_all, inputs)
         except RepositoryError as error:
             if self._stop.reason is not None:
@@ -81,6 +84,13 @@ class RunRepository:
         log.info("cloned", task=number, source=str(clone.source.path), base=clone.base)
         for remark in remarks:
             log.warning("a clone lacks something", task=number, remark=remark)
+
+    async def note_inputs(self) -> None:
+        """Note which input files lie in the clone now. Raises :class:`NotStartedError`."""
+        try:
+            await in_thread(note_inputs, self._workspace.work, self._workspace.private, self._inputs)
+        except OSError as error:
+            raise cannot("the clone of the repository could not be made", error) from error
 
     def has_begun(self) -> bool:
         """Return whether :meth:`begin` came to its end, also before a crash of the machine."""

@@ -292,6 +292,25 @@ def test_the_database_may_be_away_in_any_phase(crashing: Crashing, tmp_path: Pat
     assert site.journal_lines() == ["setup", "agent", "check"]
 
 
+@pytest.mark.parametrize("command", ["read-tree", "diff-tree"], ids=["clone", "record"])
+def test_the_database_may_be_away_while_git_is_at_work(
+    crashing: Crashing, tmp_path: Path, command: str
+) -> None:
+    repository = Repository(tmp_path / "shop")
+    site = prepared(crashing.site, repository)
+    held = HeldGit(site.directory, command)
+    phases = Phases(site, "none")
+    site.start(env=held.env)
+    held.wait()
+    crashing.kill()
+    held.go_on()
+
+    crashing.start()
+
+    assert phases.proven(repository)
+    assert site.journal_lines() == ["setup", "agent", "check"]
+
+
 @needs_root
 def test_a_full_disk_while_cloning_uses_up_no_attempt(site: Site, repository: Repository) -> None:
     (repository.path / "large").write_bytes(os.urandom(3 * 2**20))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.faults import with_fault
-from tests.fixtures.phases import Phases, prepared
+from tests.fixtures.phases import Phases, give_up, prepared
 from tests.fixtures.repositories import Repository
 from tests.fixtures.scarcity import small_disk
 from tests.fixtures.users import needs_root
@@ -25,13 +25,6 @@ def site(site: Site, repository: Repository) -> Site:
 def change(site: Site, number: int) -> dict[str, object]:
     (row,) = site.sql("SELECT * FROM list_changes(%s)", [str(number)])
     return row
-
-
-def give_up(site: Site, number: int) -> None:
-    """Give up the run of a task as another dispatcher would, while its own is dead."""
-    site.sql("UPDATE dispatchers SET lease_expires_at = clock() - interval '1 second'")
-    site.sql("SELECT recover_lost(host) FROM dispatchers")
-    assert site.runs(number)[-1]["status"] == "lost"
 
 
 def lost(site: Site, prompt: str) -> int:

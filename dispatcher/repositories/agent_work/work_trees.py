@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,12 +114,14 @@ def record_files(shop: Workshop, root: Path, index: Path) -> tuple[str, list[byt
         _leave_out(shop, index, root, survey.special)
     if survey.closed:
         shop.lost.append(f"the dispatcher may not read {named(survey.closed)}")
-    untracked = _untracked(shop, root, index)
+    others = _untracked(shop, root, index)
+    given = {path for path in others if _is_as_given(shop, root / os.fsdecode(path))}
+    untracked = [path for path in others if path not in given]
     nested = [path[:-1] for path in untracked if path.endswith(b"/")]
     submodules = dict(_gitlinks(shop, index))
     there = [path for path in submodules if plain_files.is_directory(root / os.fsdecode(path))]
     lfs.record_pointers(shop, root, index, survey.attributes, untracked)
-    _add(shop, root, index, [*nested, *there])
+    _add(shop, root, index, [*nested, *there, *given])
     return shop.line("write-tree", index=index), nested, {path: submodules[path] for path in there}
 
 
@@ -136,6 +138,11 @@ def _untracked(shop: Workshop, root: Path, index: Path) -> list[bytes]:
     return listed.split(b"\0")[:-1]
 
 
+def _is_as_given(shop: Workshop, file: Path) -> bool:
+    """Return whether it is an input file of the task that the agent left as it was."""
+    return file in shop.inputs and plain_files.digest(file) == shop.inputs[file]
+
+
 def _gitlinks(shop: Workshop, index: Path) -> Iterator[tuple[bytes, str]]:
     for entry in shop.run("ls-files", "-z", "--stage", index=index).split(b"\0"):
         if entry.startswith(GITLINK):
@@ -143,8 +150,8 @@ def _gitlinks(shop: Workshop, index: Path) -> Iterator[tuple[bytes, str]]:
             yield path, place.split(b" ")[1].decode()
 
 
-def _add(shop: Workshop, root: Path, index: Path, but: Iterable[bytes]) -> None:
-    """Add all files, but not those below the directories ``but``: in these git would read another configuration."""
+def _add(shop: Workshop, root: Path, index: Path, but: Collection[bytes]) -> None:
+    """Add all files but ``but`` and what is below: in repositories git would read another configuration."""
     wanted = _lines([_EVERYTHING, *(b":(top,exclude,literal)" + path for path in but)])
     add = ("add", "--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
 
@@ -165,7 +172,7 @@ def _add(shop: Workshop, root: Path, index: Path, but: Iterable[bytes]) -> None:
     except GitError as error:
         if not is_unreadable(error) or error.exit_code != 1:
             raise
-        left = [path for path in _untracked(shop, root, index) if not path.endswith(b"/")]
+        left = [path for path in _untracked(shop, root, index) if not path.endswith(b"/") and path not in but]
         changed = shop.run(
             "diff-files", "-z", "--name-only", "--ignore-submodules=all", work_tree=root, index=index
         )

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -49,12 +49,14 @@ class Workshop:
 
     ``lost`` has a sentence for each thing that could not be recorded and for which the agent's directory is kept;
     ``remarks`` are about what holds no work. ``large_files`` are those of Git LFS below a repository, by its top.
+    ``inputs`` has the SHA-256 of each input file that was placed in the tree.
     """
 
     git: Git
     source: Source
     scratch: Path
     hash_name: str
+    inputs: Mapping[Path, str] = field(default_factory=dict)
     config: str = ""
     lost: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)

@@ -105,6 +105,27 @@ def test_the_work_of_an_agent_that_is_stopped_is_recorded(site: Site, repository
     assert repository.show(f"refs/llmctl/{number}/1", "work") == "precious\n"
 
 
+def test_git_finds_no_repository_above_the_clone_when_its_own_is_gone(
+    site: Site, repository: Repository
+) -> None:
+    above = site.work_dir
+    Repository(above)
+    before = (above / ".git" / "index").read_bytes()
+    look = "git rev-parse --show-toplevel && echo found"
+    number = site.submit(
+        f"rm -rf .git; {look}; echo x >x; git add x; echo done",
+        repository="shop",
+        setup_command=f"cd .. && {look}; true",
+        check_command=f"{look} >>{site.journal}; true",
+    )
+
+    site.run()
+
+    assert site.task(number)["result"]["text"] == "done"
+    assert site.journal_lines() == []
+    assert (above / ".git" / "index").read_bytes() == before
+
+
 def test_each_attempt_has_a_clone_and_a_ref_of_its_own(site: Site, repository: Repository) -> None:
     number = site.submit(
         "test -e mine && echo mixed; echo $LLMCTL_RUN >mine; echo done; exit",
@@ -197,6 +218,72 @@ def test_input_files_lie_in_the_clone(site: Site, repository: Repository) -> Non
 
     assert site.task(number)["result"]["text"] == "from outside"
     assert repository.git("ls-tree", "-r", "--name-only", f"refs/llmctl/{number}/1") == "hello.txt\n"
+
+
+INPUTS = [
+    {"path": "data/spec [1].md", "content": "as given\n"},
+    {"path": "edited", "content": "as given\n"},
+    {"path": "large", "content": "x" * 2**20},
+    {"path": "hello.txt", "content": "hello\n"},
+]
+
+
+@pytest.mark.parametrize(
+    "ignores", ["", "printf '*\\n!*.md\\n!edited\\n!mine\\n!.gitignore\\n' >.gitignore; "]
+)
+def test_input_files_that_the_agent_left_as_they_were_are_no_part_of_its_change(
+    site: Site, repository: Repository, ignores: str
+) -> None:
+    number = site.submit(
+        f"{ignores}echo more >>edited; echo new >>hello.txt; echo mine >mine; chmod +x data/*; echo done",
+        repository="shop",
+        check_command="test -e 'data/spec [1].md' && test -e large",
+        input_files=INPUTS,
+    )
+
+    site.run()
+
+    assert site.task(number)["status"] == "succeeded", site.task(number)["error_message"]
+    ref = f"refs/llmctl/{number}/1"
+    expected = {"edited", "hello.txt", "mine"} | ({".gitignore"} if ignores else set())
+    assert set(repository.git("ls-tree", "-r", "--name-only", ref).splitlines()) == expected
+    assert repository.show(ref, "edited") == "as given\nmore\n"
+
+
+def test_an_agent_that_commits_everything_does_not_commit_its_input_files_unless_it_insists(
+    site: Site, repository: Repository
+) -> None:
+    number = site.submit(
+        f"echo mine >mine; git add -A; {COMMIT} -m one; git status --porcelain; "
+        f"git add -f large; {COMMIT} -m two; echo done",
+        repository="shop",
+        input_files=INPUTS,
+    )
+
+    site.run()
+
+    ref = f"refs/llmctl/{number}/1"
+    assert site.task(number)["result"]["text"] == "done", "git has nothing to say of input files"
+    assert repository.git("log", "--format=%s", f"{ref}~2..{ref}").splitlines() == ["two", "one"]
+    assert repository.git("ls-tree", "-r", "--name-only", f"{ref}~").split() == ["hello.txt", "mine"]
+    assert repository.git("ls-tree", "-r", "--name-only", ref).split() == ["hello.txt", "large", "mine"]
+
+
+def test_an_agent_that_only_got_input_files_changed_nothing(site: Site, repository: Repository) -> None:
+    number = site.submit("echo done", repository="shop", no_changes="fail", input_files=INPUTS)
+
+    site.run()
+
+    assert site.task(number)["error_class"] == "no_changes"
+
+
+def test_declared_output_files_are_part_of_the_change(site: Site, repository: Repository) -> None:
+    number = site.submit("echo out >out; echo done", repository="shop", output_files=["out"])
+
+    site.run()
+
+    assert site.task(number)["status"] == "succeeded"
+    assert repository.show(f"refs/llmctl/{number}/1", "out") == "out\n"
 
 
 def test_what_cannot_be_recorded_stays_and_the_task_says_where(site: Site, repository: Repository) -> None:
