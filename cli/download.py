@@ -15,7 +15,7 @@ from dispatcher.errors import DispatchError, UsageError, WrongStateError
 from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
-    from sql.output_rows import StoredFile
+    from sql.rows.output import StoredFile
 
 _THERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -6,8 +6,8 @@ from typing import Protocol, get_args
 
 from dispatcher.quantities import size
 from dispatcher.terminal import harmless
-from sql.change_rows import CommandKind
-from sql.output_rows import LogState
+from sql.rows.changes import CommandKind
+from sql.rows.output import LogState
 from wrappers.base import Activity, Event, Parser, Said
 from wrappers.registry import BUILT_IN, wrapper_of
 

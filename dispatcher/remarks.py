@@ -1,7 +1,7 @@
 """What people are told about a task beside its state, and about limits, on the command line and on the page."""
 
 from dispatcher.durations import duration
-from sql.rows import CappedTool, TaskRow
+from sql.rows.people import CappedTool, TaskRow
 
 SILENCE = 60.0
 """After this many seconds without output a list says so."""

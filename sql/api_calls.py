@@ -1,7 +1,7 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.api_rows import Acting, FacetCount, Group, Metrics
 from sql.call import Call, as_json, given, many, one, value
+from sql.rows.api import Acting, FacetCount, Group, Metrics
 from sql.selection import Selection
 
 

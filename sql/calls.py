@@ -10,8 +10,8 @@ from datetime import datetime
 from msgspec import Raw
 
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
-from sql.output_rows import LogState, OutputPiece, StoredFile, TaskResult, WholeTask
-from sql.rows import (
+from sql.rows.output import LogState, OutputPiece, StoredFile, TaskResult, WholeTask
+from sql.rows.people import (
     ActiveTask,
     BulkResult,
     CappedTool,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sql.call import NOTHING, Call, as_array, as_json, given, many
 from sql.calls import LARGEST_TEXT
-from sql.change_rows import ChangeRow, InboxRow
-from sql.rows import Submitted
+from sql.rows.changes import ChangeRow, InboxRow
+from sql.rows.people import Submitted
 from sql.selection import Selection
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 
 from sql.call import NOTHING, Call, Reading, Rows, as_array, as_json, given, many, one, value
-from sql.change_rows import Change, CommandKind
-from sql.dispatcher_rows import (
+from sql.rows.changes import Change, CommandKind
+from sql.rows.dispatchers import (
     Claim,
     Heartbeat,
     InputFile,

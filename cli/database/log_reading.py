@@ -9,7 +9,7 @@ from cli.database.connection import Database, opened
 from cli.database.events import Listener, listening, named
 from dispatcher.errors import DatabaseError, DispatchError, NotFoundError
 from sql import calls
-from sql.output_rows import LogState
+from sql.rows.output import LogState
 
 
 @dataclass(frozen=True)

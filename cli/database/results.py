@@ -10,8 +10,8 @@ from cli.show.results import complain_of_timeout, show_result, summary_of, waits
 from dispatcher.errors import ExitCode
 from dispatcher.terminal import one_line
 from sql import calls
-from sql.output_rows import TaskResult
-from sql.rows import TaskState
+from sql.rows.output import TaskResult
+from sql.rows.people import TaskState
 
 READ_TOGETHER = 100
 """So many tasks are read by one call, which returns fewer if their answers are large."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from cli.database.connection import Database
 from sql import calls
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 from sql.selection import Selection
 
 PAGE = 500

@@ -11,7 +11,7 @@ from cli.database.events import Listener, listening, named
 from cli.show.output import say
 from dispatcher.errors import DatabaseError
 from sql import calls
-from sql.rows import TaskState
+from sql.rows.people import TaskState
 
 FOR_PEOPLE = ("question", "approval")
 """The reasons to wait that only a person ends."""

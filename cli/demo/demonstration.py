@@ -21,7 +21,7 @@ from dispatcher.errors import ExitCode
 from dispatcher.host import mounts
 from dispatcher.quantities import size
 from sql import calls
-from sql.rows import Submitted
+from sql.rows.people import Submitted
 
 TOOL = "simulated"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -62,7 +62,7 @@ def summed_by(*columns: str) -> Completer:
 
 def task_columns(ctx: Context, incomplete: str) -> list[tuple[str, str]]:
     """Offer the fields of tasks, and ``label:KEY``; each may follow others and a comma."""
-    from sql.rows import TaskRow
+    from sql.rows.people import TaskRow
 
     before, comma, last = incomplete.rpartition(",")
     kind, colon, key = last.partition(":")

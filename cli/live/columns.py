@@ -10,7 +10,7 @@ from cli.live.words import STYLES, state_of, why
 from cli.show.tables import Column
 from cli.show.task_tables import TASKS
 from dispatcher.terminal import one_line
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 MAKE_WAY = (
     *(

@@ -10,7 +10,7 @@ from cli.live.press import named
 from cli.show.task_tables import describe
 from dispatcher.log_views import Raw, View, remarks, view_of
 from sql import calls
-from sql.rows import BulkResult
+from sql.rows.people import BulkResult
 from sql.selection import Selection
 
 DONE = {

@@ -10,7 +10,7 @@ from cli.database.events import listening
 from cli.live.snapshot import Snapshot
 from cli.live.words import state_of
 from dispatcher.errors import DatabaseError
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 CHANNELS = ("task_event", "task_ready", "task_cancel", "run_output", "dispatcher_heartbeat")
 """What a snapshot may change with."""

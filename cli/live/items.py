@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cli.live.words import kind, state_of, why_alike
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 FEW = 3
 """So many tasks of a kind are worth a line that stands for them."""

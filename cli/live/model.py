@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from cli.live.items import Fold, Item, Key, fits, folded, key_of, ordered
 from cli.live.panes import Pane
 from cli.live.snapshot import Snapshot
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from cli.live.words import ACTIVE
 from sql import calls
-from sql.rows import DispatcherRow, GroupRow, TaskRow
+from sql.rows.people import DispatcherRow, GroupRow, TaskRow
 from sql.selection import Selection
 
 if TYPE_CHECKING:

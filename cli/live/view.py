@@ -16,7 +16,7 @@ from cli.live.snapshot import Snapshot, aged_task
 from cli.live.words import state_of
 from cli.show.tables import table
 from dispatcher.terminal import one_line
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 _GUTTER = 2
 _FOOT = 2

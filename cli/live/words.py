@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from cli.show.words import state_word
 from dispatcher.durations import duration
 from dispatcher.remarks import SILENCE, remark
-from sql.rows import GroupRow, TaskRow
+from sql.rows.people import GroupRow, TaskRow
 
 ACTIVE = ("leased", "running")
 

@@ -7,7 +7,7 @@ from typing import Any
 from cli.show.tables import Column
 from dispatcher.durations import duration
 from dispatcher.quantities import count, money
-from sql.rows import GroupRow, LimitRow, StatsRow
+from sql.rows.people import GroupRow, LimitRow, StatsRow
 
 STYLES = {
     "paused": "blue",

@@ -6,7 +6,7 @@ from cli.show.output import TextOrJson, say, to_json, write
 from cli.show.words import state_word
 from dispatcher.errors import ExitCode
 from dispatcher.terminal import one_line
-from sql.output_rows import TaskResult
+from sql.rows.output import TaskResult
 
 MOST_NAMED = 50
 """A message names at most this many tasks, and counts more."""

@@ -13,7 +13,7 @@ from cli.show.tables import Column
 from cli.show.task_tables import TASKS, when
 from cli.show.text import words_of
 from dispatcher.errors import UsageError
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 _FIELD_OF_TITLE: Mapping[str, str] = {
     "TASK": "number", "STATE": "status", "GROUP": "group_name", "TENANT": "tenant_id", "PRI": "priority",

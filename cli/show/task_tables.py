@@ -13,8 +13,8 @@ from dispatcher.durations import duration
 from dispatcher.quantities import age, count, money, size, stopwatch
 from dispatcher.remarks import ran_s, remark
 from dispatcher.terminal import one_line
-from sql.output_rows import TaskFileRow
-from sql.rows import FileRow, RunRow, Task, TaskRow
+from sql.rows.output import TaskFileRow
+from sql.rows.people import FileRow, RunRow, Task, TaskRow
 
 STYLES = {
     "running": "green",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from cli.show.task_tables import STYLES
 from cli.show.words import state_word
 from dispatcher.quantities import money, plural
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 
 
 def totals(tasks: Sequence[TaskRow], counts: Mapping[str, int] | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cli.show.tables import Column
 from cli.show.task_tables import when
 from dispatcher.configuration.settings import ApiSettings
-from sql.rows import TokenRow
+from sql.rows.people import TokenRow
 
 _MAY = {
     "producer": "submit, see and steer the tasks of {}",

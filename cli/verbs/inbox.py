@@ -19,7 +19,7 @@ def inbox(selector: Selector, output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.people.inbox import INBOX, commands
     from sql import change_calls
-    from sql.change_rows import InboxRow
+    from sql.rows.changes import InboxRow
 
     with opened() as db:
         rows = db.call(change_calls.inbox(None if selector.is_empty else selector.selection()))

@@ -18,7 +18,7 @@ from cli.show.output import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sql.rows import LimitRow
+    from sql.rows.people import LimitRow
 
 app = family("Limit how many agents run at a time for a tool, model, tenant or queue.")
 
@@ -39,7 +39,7 @@ def list_limits(output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.group_tables import LIMITS
     from sql import calls
-    from sql.rows import LimitRow
+    from sql.rows.people import LimitRow
 
     with opened() as db:
         rows = db.call(calls.list_limits())

@@ -13,7 +13,7 @@ from dispatcher.quantities import plural, size
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.rows import Pruned
+    from sql.rows.people import Pruned
 
 app = family()
 
@@ -47,7 +47,7 @@ def prune(
 def _delete(db: "Database", older_than: int, *, yes: bool) -> "Pruned":
     """Delete in batches, each in a transaction of its own, until nothing old is left."""
     from sql import calls
-    from sql.rows import Pruned
+    from sql.rows.people import Pruned
 
     expected = None
     if not yes:  # a script need not wait for the count, which reads all of it

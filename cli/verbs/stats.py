@@ -46,7 +46,7 @@ def stats(
     from cli.show.group_tables import stats_by, total_of
     from cli.show.output import has_screen
     from sql import calls
-    from sql.rows import StatsRow
+    from sql.rows.people import StatsRow
 
     with opened() as db:
         rows = db.call(calls.stats(by, since, None if selector.is_empty else selector.selection()))

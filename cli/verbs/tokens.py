@@ -26,7 +26,7 @@ def list_tokens(output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.token_tables import TOKENS
     from sql import calls
-    from sql.rows import TokenRow
+    from sql.rows.people import TokenRow
 
     with opened() as db:
         rows = db.call(calls.list_tokens())

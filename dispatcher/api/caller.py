@@ -10,8 +10,8 @@ from dispatcher.api.gateway import Gateway
 from dispatcher.errors import UnauthorizedError
 from dispatcher.tokens import hashed
 from sql import api_calls
-from sql.api_rows import Acting
 from sql.call import Call
+from sql.rows.api import Acting
 
 Result = TypeVar("Result")
 ApiRequest = Request[None, None, State]

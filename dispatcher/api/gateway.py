@@ -16,8 +16,8 @@ from dispatcher.database.connection import BoundedConnection, conninfo, execute,
 from dispatcher.errors import DatabaseError
 from dispatcher.host.threads import SerialThread
 from sql import api_calls
-from sql.api_rows import Acting
 from sql.call import Call, Rows
+from sql.rows.api import Acting
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")

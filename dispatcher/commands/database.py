@@ -10,7 +10,7 @@ from dispatcher.errors import DispatchError, ExitCode
 
 if TYPE_CHECKING:
     from dispatcher.configuration.settings import Settings
-    from sql.rows import DispatcherRow
+    from sql.rows.people import DispatcherRow
 
 STATEMENT_SECONDS = 5.0
 """How long `dispatcher db stop` waits for the list of those who lose their connection."""

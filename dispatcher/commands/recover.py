@@ -14,7 +14,7 @@ from dispatcher.commands.options import name_given, say, settings_of
 if TYPE_CHECKING:
     from dispatcher.configuration.settings import Settings
     from dispatcher.database.connection import Connection
-    from sql.dispatcher_rows import LostRun
+    from sql.rows.dispatchers import LostRun
 
 
 def recover(

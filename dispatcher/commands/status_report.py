@@ -12,7 +12,7 @@ from dispatcher.durations import duration
 from dispatcher.terminal import escaped, one_line
 from dispatcher.workspaces.gone import note_gone
 from sql import calls
-from sql.rows import ActiveTask, DispatcherRow
+from sql.rows.people import ActiveTask, DispatcherRow
 
 
 @dataclass(frozen=True, slots=True)

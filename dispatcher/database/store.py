@@ -24,7 +24,7 @@ from dispatcher.errors import SupersededError
 from dispatcher.host.threads import in_thread
 from sql import dispatcher_calls
 from sql.call import Call
-from sql.dispatcher_rows import Claim, OpenRun, Report, UnreadableRun
+from sql.rows.dispatchers import Claim, OpenRun, Report, UnreadableRun
 
 log = structlog.get_logger()
 Result = TypeVar("Result")

@@ -19,7 +19,7 @@ from dispatcher.database.store import INCOMPLETE, Store
 from dispatcher.host.threads import in_thread
 from sql import dispatcher_calls
 from sql.call import Call
-from sql.dispatcher_rows import InputFile
+from sql.rows.dispatchers import InputFile
 
 Answer = TypeVar("Answer")
 

@@ -7,7 +7,7 @@ import trio
 from msgspec.structs import replace
 
 from dispatcher.host.auto_reset_event import AutoResetEvent
-from sql.dispatcher_rows import Report, Started
+from sql.rows.dispatchers import Report, Started
 
 LARGEST_BATCH = 256 * 2**10
 """Bytes of reports in one statement, and of agents' answers sent before them; a larger report goes alone."""

@@ -21,7 +21,7 @@ from dispatcher.run.life import Run
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
 from sql import dispatcher_calls
-from sql.dispatcher_rows import Report
+from sql.rows.dispatchers import Report
 
 log = structlog.get_logger()
 

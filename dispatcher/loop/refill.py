@@ -17,7 +17,7 @@ from dispatcher.database.store import UNSTORABLE, Store
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.supervisor import Supervisor
 from sql import dispatcher_calls
-from sql.dispatcher_rows import OpenRun, Report
+from sql.rows.dispatchers import OpenRun, Report
 
 log = structlog.get_logger()
 

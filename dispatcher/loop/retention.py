@@ -17,8 +17,8 @@ from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.large_files import LargeFiles
 from sql import calls, dispatcher_calls
 from sql.call import Call
-from sql.dispatcher_rows import PrunedOutput
-from sql.rows import Pruned
+from sql.rows.dispatchers import PrunedOutput
+from sql.rows.people import Pruned
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from dispatcher.run.life import Run
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces.run_record import Reading
 from dispatcher.workspaces.work_directory import WorkDirectory
-from sql.dispatcher_rows import Claim, ClaimedRun, OpenRun, Report, UnreadableRun
+from sql.rows.dispatchers import Claim, ClaimedRun, OpenRun, Report, UnreadableRun
 from wrappers.base import Outcome
 
 log = structlog.get_logger()

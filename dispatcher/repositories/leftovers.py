@@ -15,7 +15,7 @@ from dispatcher.repositories.refs import run_ref
 from dispatcher.repositories.sources import find_source
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import Change
+from sql.rows.dispatchers import Change
 
 WORKER = "run.json"
 

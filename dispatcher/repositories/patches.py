@@ -7,7 +7,7 @@ from dispatcher.repositories.agent_work.workshop import config_of, hash_name_of,
 from dispatcher.repositories.clones import Clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
-from sql.dispatcher_rows import Change, FileStat
+from sql.rows.dispatchers import Change, FileStat
 
 MOST_FILES = 500
 """Files in the stat of a change."""

@@ -23,7 +23,7 @@ from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git, GitError
 from dispatcher.repositories.input_files import read_inputs
 from dispatcher.repositories.refs import commit_at, pin, require_writable, run_ref
-from sql.dispatcher_rows import Change
+from sql.rows.dispatchers import Change
 
 RECORDED = "recorded"
 _CHANGE = "change.json"

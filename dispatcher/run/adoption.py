@@ -20,7 +20,7 @@ from dispatcher.run.preparation.environment import SecretError
 from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading
-from sql.dispatcher_rows import ClaimedRun, OpenRun
+from sql.rows.dispatchers import ClaimedRun, OpenRun
 from wrappers.base import Ending, Event, Outcome, Parser, Wrapper
 
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ from dispatcher.run.stop_request import StopRequest
 from dispatcher.wall import Wall
 from dispatcher.workspaces.run_record import Reading
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun, OpenRun, Output, Started
+from sql.rows.dispatchers import ClaimedRun, OpenRun, Output, Started
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()

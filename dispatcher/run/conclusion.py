@@ -13,8 +13,8 @@ from dispatcher.host.host_trouble import tells_of_host_trouble, tells_of_no_room
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.process.launch import SHELL_NAME
 from dispatcher.workspaces.run_record import Reading, StopReason
-from sql.change_rows import Change, CommandKind, CommandResult
-from sql.dispatcher_rows import Output, Report
+from sql.rows.changes import Change, CommandKind, CommandResult
+from sql.rows.dispatchers import Output, Report
 from wrappers.base import AuthMode, Outcome
 from wrappers.text import storable
 

@@ -12,7 +12,7 @@ from dispatcher.run.output.output_store import OutputStore
 from dispatcher.run.process.starter import Starter
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.workspaces.large_files import LargeFiles
-from sql.dispatcher_rows import Started
+from sql.rows.dispatchers import Started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from dispatcher.wall import Wall
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.work_directory import Workspace
 from sql import dispatcher_calls
-from sql.dispatcher_rows import Change, UnrecordedRun
+from sql.rows.dispatchers import Change, UnrecordedRun
 
 log = structlog.get_logger()
 

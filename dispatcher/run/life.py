@@ -39,8 +39,8 @@ from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Reading, StopReason
 from dispatcher.workspaces.work_directory import Workspace
-from sql.change_rows import Change, CommandResult
-from sql.dispatcher_rows import ClaimedRun, InputFile, OpenRun, Report
+from sql.rows.changes import Change, CommandResult
+from sql.rows.dispatchers import ClaimedRun, InputFile, OpenRun, Report
 from wrappers.base import Outcome, Wrapper
 
 log = structlog.get_logger()

@@ -31,8 +31,8 @@ from dispatcher.run.results import Results
 from dispatcher.run.stop_request import StopRequest
 from dispatcher.workspaces.work_directory import Workspace
 from sql import dispatcher_calls
-from sql.change_rows import Change
-from sql.dispatcher_rows import ClaimedRun, InputFile
+from sql.rows.changes import Change
+from sql.rows.dispatchers import ClaimedRun, InputFile
 
 log = structlog.get_logger()
 Result = TypeVar("Result")

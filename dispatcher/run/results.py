@@ -19,7 +19,7 @@ from dispatcher.run.output.collect import CollectError, collect
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun, Report
+from sql.rows.dispatchers import ClaimedRun, Report
 from wrappers.base import Outcome
 
 log = structlog.get_logger()

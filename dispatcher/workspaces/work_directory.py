@@ -31,7 +31,7 @@ from dispatcher.workspaces.lock_holder import IDENTITY, LOCK
 from dispatcher.workspaces.trash import Trash
 from sql import calls
 from sql.call import Call
-from sql.dispatcher_rows import InputFile
+from sql.rows.dispatchers import InputFile
 
 KEPT = "kept"
 PRIVATE = "repository"

@@ -1,40 +1,40 @@
-"""docs/json.md: what `-o json` prints, from the structs of sql/rows.py."""
+"""docs/json.md: what `-o json` prints, from the structs of sql/rows/people.py."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from cli.show.changes import merges
-from sql import change_rows, output_rows, rows
+from sql.rows import changes, output, people
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
 ACTIONS = ("llmctl cancel", "llmctl retry", "llmctl hold", "llmctl release", "llmctl top", "llmctl edit")
 
 PRINTED: Mapping[type[Struct], Sequence[str]] = {
-    rows.TaskRow: ("llmctl ls", "llmctl watch"),
-    output_rows.WholeTask: ("llmctl show",),
-    output_rows.WholeRun: (),
-    rows.RunRow: ("llmctl runs",),
-    change_rows.ChangeRow: ("llmctl diff",),
+    people.TaskRow: ("llmctl ls", "llmctl watch"),
+    output.WholeTask: ("llmctl show",),
+    output.WholeRun: (),
+    people.RunRow: ("llmctl runs",),
+    changes.ChangeRow: ("llmctl diff",),
     merges.MergeRow: ("llmctl merge",),
-    change_rows.Change: (),
-    change_rows.FileStat: (),
-    change_rows.CommandResult: (),
-    change_rows.Decision: (),
-    change_rows.TrySet: (),
-    change_rows.Try: (),
-    change_rows.InboxRow: ("llmctl inbox",),
-    rows.FileRow: ("llmctl files ls",),
-    output_rows.TaskFileRow: ("llmctl files ls",),
-    rows.Submitted: ("llmctl submit", "llmctl reply"),
-    rows.TaskState: ("llmctl wait", *ACTIONS),
-    output_rows.TaskResult: ("llmctl result",),
-    rows.StatsRow: ("llmctl stats",),
-    rows.GroupRow: ("llmctl group",),
-    rows.LimitRow: ("llmctl limit",),
-    rows.TokenRow: ("llmctl token ls",),
-    rows.DispatcherRow: ("dispatcher status",),
+    changes.Change: (),
+    changes.FileStat: (),
+    changes.CommandResult: (),
+    changes.Decision: (),
+    changes.TrySet: (),
+    changes.Try: (),
+    changes.InboxRow: ("llmctl inbox",),
+    people.FileRow: ("llmctl files ls",),
+    output.TaskFileRow: ("llmctl files ls",),
+    people.Submitted: ("llmctl submit", "llmctl reply"),
+    people.TaskState: ("llmctl wait", *ACTIONS),
+    output.TaskResult: ("llmctl result",),
+    people.StatsRow: ("llmctl stats",),
+    people.GroupRow: ("llmctl group",),
+    people.LimitRow: ("llmctl limit",),
+    people.TokenRow: ("llmctl token ls",),
+    people.DispatcherRow: ("dispatcher status",),
 }
 """The structs, and the commands that print each."""
 

@@ -20,7 +20,7 @@ from dispatcher.run.process.launch import Child, Launch, launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, RunRecord
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.dispatchers import ClaimedRun
 from tests.fixtures.dispatchers import Site
 
 AGENTS = 50

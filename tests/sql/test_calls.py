@@ -18,9 +18,9 @@ from msgspec import structs
 
 from sql import api_calls, calls, change_calls, dispatcher_calls
 from sql.call import Call
-from sql.change_rows import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
-from sql.dispatcher_rows import Output, Report, Started
-from sql.rows import Refused, Task, TaskRow
+from sql.rows.changes import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
+from sql.rows.dispatchers import Output, Report, Started
+from sql.rows.people import Refused, Task, TaskRow
 from sql.selection import Selection
 from tests.sql.client import Client
 

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from dispatcher.run.conclusion import report
 from dispatcher.workspaces.run_record import Reading
-from sql.dispatcher_rows import Report
+from sql.rows.dispatchers import Report
 from wrappers.base import Ending, Outcome, Wrapper
 from wrappers.command.settings import ToolSettings
 from wrappers.registry import configured

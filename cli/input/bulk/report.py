@@ -15,7 +15,7 @@ from cli.input.bulk.spool import IN_MEMORY, Batch
 from cli.show.output import TextOrJson, say, to_json, write
 from dispatcher.quantities import plural
 from sql import calls
-from sql.rows import Submitted
+from sql.rows.people import Submitted
 
 MOST_WARNINGS = 10
 

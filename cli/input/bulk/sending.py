@@ -5,7 +5,7 @@ from cli.input.bulk.spool import Batch
 from dispatcher.database.refusals import blames_a_task, place_of
 from dispatcher.errors import DispatchError
 from sql import calls
-from sql.rows import Submitted
+from sql.rows.people import Submitted
 
 
 def send(db: Database, batch: Batch, name: str) -> list[Submitted]:

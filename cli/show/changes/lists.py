@@ -7,8 +7,8 @@ from cli.show.tables import Column
 from cli.show.words import state_word
 from dispatcher.quantities import plural
 from dispatcher.terminal import one_line
-from sql.change_rows import ChangeRow, FileStat
-from sql.rows import TaskRow
+from sql.rows.changes import ChangeRow, FileStat
+from sql.rows.people import TaskRow
 
 VERDICTS = {"passed": "green", "failed": "red", "timeout": "red (timeout)", "stopped": "stopped"}
 _STYLES = {"passed": "green", "failed": "red", "timeout": "red", "stopped": "yellow"}

@@ -6,8 +6,8 @@ from cli.show.changes.lists import VERDICTS, counted
 from dispatcher.durations import duration
 from dispatcher.quantities import plural
 from dispatcher.terminal import harmless
-from sql.change_rows import Change, CommandResult
-from sql.rows import RunRow, Task
+from sql.rows.changes import Change, CommandResult
+from sql.rows.people import RunRow, Task
 
 _TAIL_LINES = 12
 

@@ -6,8 +6,8 @@ from cli.show.tables import Column, table
 from cli.show.words import state_word
 from dispatcher.quantities import money
 from dispatcher.terminal import one_line
-from sql.change_rows import Decision, Try, TrySet
-from sql.rows import Task
+from sql.rows.changes import Decision, Try, TrySet
+from sql.rows.people import Task
 
 TRIES: Sequence[Column[Try]] = (
     Column("TASK", lambda one: str(one.number), right=True),

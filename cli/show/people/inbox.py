@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from cli.show.tables import Column
 from dispatcher.quantities import age
-from sql.change_rows import InboxRow
+from sql.rows.changes import InboxRow
 
 _WORDS = {"no_credit": "no credit", "over_budget": "over budget"}
 _STYLES = {"question": "bold yellow", "approval": "bold yellow", "failed": "red", "login": "red"}

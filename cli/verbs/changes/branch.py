@@ -11,7 +11,7 @@ from cli.verbs.changes.recorded import ChangeArgument, change_of, named_reposito
 from dispatcher.errors import UsageError, WrongStateError
 
 if TYPE_CHECKING:
-    from sql.change_rows import ChangeRow
+    from sql.rows.changes import ChangeRow
 
 app = family()
 

@@ -15,7 +15,7 @@ from dispatcher.errors import NotFoundError, UsageError, WrongStateError
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.change_rows import ChangeRow
+    from sql.rows.changes import ChangeRow
 
 app = family()
 
@@ -53,7 +53,7 @@ def diff(
         if run is not None:
             rows = [_of_run(db, rows[0], run)]
         if output is not Format.TABLE:
-            from sql.change_rows import ChangeRow
+            from sql.rows.changes import ChangeRow
 
             write_rows(ChangeRow.__struct_fields__, [rows], output)
         elif is_single(selector):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cli.repositories.checkouts import Repository
     from cli.show.changes.merges import MergeRow
-    from sql.change_rows import ChangeRow
+    from sql.rows.changes import ChangeRow
 
 app = family()
 

@@ -15,8 +15,8 @@ from dispatcher.configuration import settings
 from dispatcher.errors import WrongStateError
 from dispatcher.terminal import harmless, one_line
 from sql import calls
-from sql.change_rows import ChangeRow
-from sql.rows import Task
+from sql.rows.changes import ChangeRow
+from sql.rows.people import Task
 
 if TYPE_CHECKING:
     from cli.database.connection import Database

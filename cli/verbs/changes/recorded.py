@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cli.database.connection import Database
     from cli.repositories.checkouts import Recorded
     from dispatcher.configuration.settings import RepositorySettings, Settings
-    from sql.change_rows import ChangeRow
+    from sql.rows.changes import ChangeRow
 
 PATCH = ".llmctl/changes.patch"
 """The output file of a run that holds what it changed."""

@@ -17,7 +17,7 @@ from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.rows import BulkResult, TaskState
+    from sql.rows.people import BulkResult, TaskState
     from sql.selection import Selection
 
 

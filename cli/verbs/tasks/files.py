@@ -25,7 +25,7 @@ from dispatcher.terminal import harmless
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.output_rows import StoredFile
+    from sql.rows.output import StoredFile
 
 app = family("List and fetch the files of tasks.")
 
@@ -61,8 +61,8 @@ def list_files(selector: Selector, output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.task_tables import FILES
     from sql import calls
-    from sql.output_rows import TaskFileRow
-    from sql.rows import FileRow
+    from sql.rows.output import TaskFileRow
+    from sql.rows.people import FileRow
 
     with opened() as db:
         if is_single(selector):

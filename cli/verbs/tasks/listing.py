@@ -27,7 +27,7 @@ from dispatcher.errors import UsageError
 if TYPE_CHECKING:
     from cli.database.connection import Database
     from cli.show.task_columns import Choice
-    from sql.rows import TaskRow
+    from sql.rows.people import TaskRow
     from sql.selection import Selection
 
 app = family()
@@ -148,7 +148,7 @@ def _pages(
 def _print_for_programs(
     pages: "Iterator[Sequence[TaskRow]]", shown: "Sequence[Choice] | None", output: TaskFormat
 ) -> None:
-    from sql.rows import TaskRow
+    from sql.rows.people import TaskRow
 
     if output is TaskFormat.NAME:
         for page in filter(None, pages):
@@ -214,7 +214,7 @@ def runs(task: TaskArgument, output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.task_tables import RUNS
     from sql import calls
-    from sql.rows import RunRow
+    from sql.rows.people import RunRow
 
     with opened() as db:
         rows = db.call(calls.list_runs(task))

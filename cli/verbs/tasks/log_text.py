@@ -7,7 +7,7 @@ from cli.show.line_prefix import LinePrefix, prefix_of
 from cli.show.tail import Tail
 from cli.show.words import state_word
 from dispatcher.log_views import Raw, View, remarks, view_of
-from sql.output_rows import LogState
+from sql.rows.output import LogState
 
 
 class LogText:

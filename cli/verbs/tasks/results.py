@@ -18,7 +18,7 @@ from dispatcher.errors import ExitCode, UsageError
 from dispatcher.quantities import plural
 
 if TYPE_CHECKING:
-    from sql.output_rows import TaskResult
+    from sql.rows.output import TaskResult
 
 app = family()
 
@@ -69,7 +69,7 @@ def result(
 
 def _print_results(pages: "Iterable[Sequence[TaskResult]]", output: ResultFormat) -> ExitCode:
     from cli.show.results import explain, heading_of, show_answer
-    from sql.output_rows import TaskResult
+    from sql.rows.output import TaskResult
 
     worst = ExitCode.OK
 

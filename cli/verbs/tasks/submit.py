@@ -22,7 +22,7 @@ from wrappers.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.rows import Submitted
+    from sql.rows.people import Submitted
 
 app = family()
 

@@ -10,7 +10,7 @@ from cli.show.words import ranges
 from dispatcher.errors import ExitCode
 
 if TYPE_CHECKING:
-    from sql.rows import Submitted
+    from sql.rows.people import Submitted
 
 
 def submit_tries(task: Mapping[str, object], tries: Tries, options: SubmitOptions) -> ExitCode:

@@ -11,7 +11,7 @@ from dispatcher.api.live.streams import Reading, TokenLife, event
 from dispatcher.host.threads import in_thread
 from dispatcher.log_views import View, remarks
 from sql import calls
-from sql.output_rows import LogState, OutputPiece
+from sql.rows.output import LogState, OutputPiece
 
 END = "-end"
 """Behind the position in the id of the last event."""

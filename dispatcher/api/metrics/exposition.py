@@ -7,7 +7,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from dispatcher.api.metrics.families import families
-from sql.api_rows import Metrics
+from sql.rows.api import Metrics
 
 
 class _Seen(Collector):

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import (
 )
 
 from dispatcher import __version__
-from sql.api_rows import Metrics, RunTimes
+from sql.rows.api import Metrics, RunTimes
 
 Sample = tuple[Sequence[str], float]
 """The values of the labels, and the value."""

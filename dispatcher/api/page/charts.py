@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from sql.rows import RunRow
+from sql.rows.people import RunRow
 
 WIDTH, HEIGHT = 1000, 200
 """Units of a chart; a strip has the height 10."""

@@ -5,7 +5,7 @@ from litestar.response import Template
 
 from dispatcher.api.caller import ApiRequest, Caller, provide_caller
 from sql import api_calls, change_calls
-from sql.change_rows import InboxRow
+from sql.rows.changes import InboxRow
 
 ENDED = ("failed", "over_budget")
 """The kinds of tasks that have ended: nothing of them waits, and nobody has to look."""

@@ -18,7 +18,7 @@ from dispatcher.api.page.frame.forms import form_of
 from dispatcher.configuration.settings import ApiSettings
 from dispatcher.errors import ForbiddenError, UnauthorizedError
 from sql import api_calls, calls
-from sql.api_rows import Acting
+from sql.rows.api import Acting
 
 LINK_SECONDS = 3600.0
 """How long the link that `dispatcher serve` prints can be used."""

@@ -18,7 +18,7 @@ from dispatcher.configuration.settings import Settings
 from dispatcher.durations import as_typed, seconds_of
 from dispatcher.errors import DispatchError, UnauthorizedError, UsageError
 from sql import api_calls, calls
-from sql.rows import Task
+from sql.rows.people import Task
 
 
 class Field(NamedTuple):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from dispatcher.api.caller import Caller
 from dispatcher.api.page.frame.words import STATES, WAITING
 from sql import api_calls, calls
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 from sql.selection import Selection, State
 
 MOST_RUNNING = 50

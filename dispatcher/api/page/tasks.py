@@ -17,8 +17,8 @@ from dispatcher.api.problems import Problem, problem_of
 from dispatcher.api.selections import NAMES, selection_of
 from dispatcher.errors import UsageError
 from sql import api_calls, calls
-from sql.api_rows import FacetCount
-from sql.rows import TaskPage
+from sql.rows.api import FacetCount
+from sql.rows.people import TaskPage
 from sql.selection import WaitsFor
 
 Before = Annotated[int | None, Parameter(ge=1, le=2**63 - 1)]

@@ -10,8 +10,8 @@ from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import DecisionMessage, TaskAnswer
 from dispatcher.api.routes.tasks import Number
 from sql import calls, change_calls
-from sql.change_rows import InboxRow
-from sql.rows import Task
+from sql.rows.changes import InboxRow
+from sql.rows.people import Task
 
 _ONE = documented(
     HTTPStatus.NOT_FOUND,

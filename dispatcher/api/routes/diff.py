@@ -15,7 +15,7 @@ from dispatcher.api.routes.files import attachment, intact_file
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import NotFoundError, WrongStateError
 from sql import change_calls
-from sql.change_rows import ChangeRow
+from sql.rows.changes import ChangeRow
 
 PATCH = ".llmctl/changes.patch"
 """The path of a patch among the files of its run."""

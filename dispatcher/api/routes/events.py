@@ -17,8 +17,8 @@ from dispatcher.api.live.streams import EVENT_STREAM, Reading, SentEvent, TokenL
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.tasks import Number
 from sql import api_calls, calls
-from sql.api_rows import Group
-from sql.rows import DispatcherRow, Task, TaskRow
+from sql.rows.api import Group
+from sql.rows.people import DispatcherRow, Task, TaskRow
 from sql.selection import Selection
 
 MOST_PROMPT = 2_000

@@ -22,8 +22,8 @@ from dispatcher.api.routes.tasks import Number
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.stored_files import open_stored, verified
 from sql import calls
-from sql.output_rows import StoredFile
-from sql.rows import FileRow
+from sql.rows.output import StoredFile
+from sql.rows.people import FileRow
 
 Range = Annotated[
     str | None,

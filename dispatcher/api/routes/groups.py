@@ -12,8 +12,8 @@ from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import CoolDown, GroupChanges, Pause
 from dispatcher.errors import NotFoundError
 from sql import api_calls, calls
-from sql.api_rows import Group
-from sql.rows import DispatcherRow
+from sql.rows.api import Group
+from sql.rows.people import DispatcherRow
 
 Name = Annotated[str, Parameter(description="The name of a worker group.")]
 

@@ -11,7 +11,7 @@ from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import NewLimit
 from sql import calls
-from sql.rows import LimitRow
+from sql.rows.people import LimitRow
 
 Scope = Annotated[str, Parameter(description="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")]
 

@@ -22,7 +22,7 @@ from dispatcher.api.problems import HttpError, RefusedTaskError, documented
 from dispatcher.database.refusals import NUL, blames_a_task, holds_nul, place_of
 from dispatcher.errors import DispatchError, UsageError
 from sql import calls, change_calls
-from sql.rows import Submitted
+from sql.rows.people import Submitted
 
 Decoded = TypeVar("Decoded")
 Fields = dict[str, Raw]

@@ -13,7 +13,7 @@ from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, ou
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import WrongStateError
 from sql import calls
-from sql.rows import BulkResult, Submitted, Task
+from sql.rows.people import BulkResult, Submitted, Task
 from sql.selection import Selection
 
 _ONE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)

@@ -21,8 +21,8 @@ from dispatcher.api.live.changes import Changes
 from dispatcher.api.problems import documented
 from dispatcher.errors import WrongStateError
 from sql import api_calls, calls
-from sql.api_rows import FacetCount
-from sql.rows import RunRow, Task, TaskPage
+from sql.rows.api import FacetCount
+from sql.rows.people import RunRow, Task, TaskPage
 from sql.selection import Selection
 
 Number = Annotated[int, Parameter(ge=1, le=2**63 - 1, description="The number of a task, up to 2^63 - 1.")]

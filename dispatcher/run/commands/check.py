@@ -12,7 +12,7 @@ from dispatcher.run.commands.command_process import CommandProcess
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.preparation.refusals import NotStartedError
 from dispatcher.run.stop_request import StopRequest
-from sql.change_rows import CommandResult
+from sql.rows.changes import CommandResult
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from dispatcher.configuration.settings import RepositorySettings, Settings
 from dispatcher.repositories.sources import named_repository
 from dispatcher.run.preparation.refusals import NotStartedError
-from sql.change_rows import CommandKind
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.changes import CommandKind
+from sql.rows.dispatchers import ClaimedRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from dispatcher.run.output.masking import Masking
 from dispatcher.run.output.stored_log import StoredLog
 from dispatcher.workspaces.run_record import StopReason
 from sql import dispatcher_calls
-from sql.change_rows import CommandKind
+from sql.rows.changes import CommandKind
 
 log = structlog.get_logger()
 

@@ -24,8 +24,8 @@ from dispatcher.run.stop_request import StopRequest
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Reading
 from dispatcher.workspaces.work_directory import Workspace
-from sql.change_rows import CommandResult, Verdict
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.changes import CommandResult, Verdict
+from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import GentleStop
 from wrappers.text import storable
 

@@ -22,7 +22,7 @@ from dispatcher.run.output.silence import Silence
 from dispatcher.run.output.stored_log import LARGEST_CHUNK, StoredLog, as_text
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import Output
+from sql.rows.dispatchers import Output
 from wrappers.base import Activity, Ending, Event, Outcome, Parser
 
 KEPT_CHARACTERS = 10_000

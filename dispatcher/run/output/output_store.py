@@ -30,7 +30,7 @@ from dispatcher.wall import Wall, persist
 from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
 from sql import dispatcher_calls
-from sql.dispatcher_rows import ClaimedRun, Output
+from sql.rows.dispatchers import ClaimedRun, Output
 from wrappers.base import Parser
 
 log = structlog.get_logger()

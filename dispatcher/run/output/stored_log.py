@@ -4,7 +4,7 @@ import contextlib
 
 from dispatcher.run.output.log_file import LogFile
 from dispatcher.run.output.masking import MASK, Masking
-from sql.dispatcher_rows import OutputChunk, Stream
+from sql.rows.dispatchers import OutputChunk, Stream
 
 LARGEST_CHUNK = 2**20
 

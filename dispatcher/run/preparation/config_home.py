@@ -16,7 +16,7 @@ from dispatcher.host import mounts
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
 from dispatcher.run.preparation import environment
 from dispatcher.run.preparation.environment import SecretError
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import AuthMode, Wrapper
 
 log = structlog.get_logger()

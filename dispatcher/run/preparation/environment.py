@@ -13,7 +13,7 @@ from dispatcher.configuration.secret_references import holds_password, why_secre
 from dispatcher.host import survivors
 from dispatcher.host.host_trouble import SCARCE
 from dispatcher.host.own_environment import GIVEN
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import Wrapper
 
 INHERITED = (

@@ -13,7 +13,7 @@ from dispatcher.host.threads import in_thread
 from dispatcher.run.preparation.prepare import around, prompt_of
 from dispatcher.run.preparation.refusals import NotStartedError, cannot, check_length
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun, InputFile
+from sql.rows.dispatchers import ClaimedRun, InputFile
 from wrappers.base import Wrapper
 
 

@@ -20,7 +20,7 @@ from dispatcher.run.process.launch import Launch
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.short_paths import short_path
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun, InputFile
+from sql.rows.dispatchers import ClaimedRun, InputFile
 from wrappers.base import Request, Wrapper
 
 log = structlog.get_logger()

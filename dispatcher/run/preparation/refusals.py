@@ -7,7 +7,7 @@ from pathlib import Path
 from dispatcher.configuration.settings import SecuritySettings
 from dispatcher.host.host_trouble import HOST_TROUBLE
 from dispatcher.workspaces.work_directory import Workspace
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import PromptLimit, Wrapper, is_among
 
 

@@ -24,7 +24,7 @@ from dispatcher.run.process.launch import Launch
 from dispatcher.run.stop_request import StopRequest
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.run_record import Header, Reading, StopReason
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import GentleStop
 
 log = structlog.get_logger()

@@ -15,7 +15,7 @@ from cli.live.view import everything, fitted, frame, last_frame
 from cli.show.group_tables import GROUPS
 from cli.show.tables import fit, table
 from cli.show.task_tables import TASKS
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 from tests.cli.live.rows import NOW, busy, dispatcher, group, groups, lines, model, pressed, task
 
 

@@ -11,7 +11,7 @@ from cli.live.model import Act, Model, Open, Quit, Steer
 from cli.live.press import press
 from cli.live.snapshot import Snapshot
 from cli.live.view import fitted
-from sql.rows import TaskRow
+from sql.rows.people import TaskRow
 from tests.cli.live.rows import busy, group, lines, model, pressed, task
 
 

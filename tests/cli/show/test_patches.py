@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cli.show.changes.lists import stat_of
 from cli.show.changes.patches import lines_of, shown
 from dispatcher.terminal import harmless, visible
-from sql.change_rows import ChangeRow, FileStat
+from sql.rows.changes import ChangeRow, FileStat
 
 PATCH = (
     b"diff --git a/code b/code\nindex 1..2 100644\n--- a/code\n+++ b/code\n@@ -1,2 +1,2 @@ def f():\n"

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from dispatcher.host import mounts
 from dispatcher.workspaces.large_files import LargeFiles
 from dispatcher.workspaces.work_directory import WorkDirectory, Workspace
-from sql.dispatcher_rows import InputFile
+from sql.rows.dispatchers import InputFile
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.users import needs_root
 

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from dispatcher.loop.agenda import LARGEST_BATCH, START_DELAY, Agenda
-from sql.dispatcher_rows import Report, Started
+from sql.rows.dispatchers import Report, Started
 
 
 def test_reports_go_in_batches_that_one_statement_can_carry_and_a_larger_one_goes_alone() -> None:

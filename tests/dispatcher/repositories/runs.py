@@ -10,7 +10,7 @@ from dispatcher.repositories.clones import Clone, make_clone
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.recording import RunName, record
 from dispatcher.repositories.sources import Source
-from sql.dispatcher_rows import Change
+from sql.rows.dispatchers import Change
 
 WHO = {
     "GIT_AUTHOR_NAME": "Ada",

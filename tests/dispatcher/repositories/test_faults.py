@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.repositories.failures import RepositoryError
-from sql.dispatcher_rows import Change
+from sql.rows.dispatchers import Change
 from tests.dispatcher.repositories.runs import Repository, Run, git
 
 GIT = shutil.which("git")

@@ -7,7 +7,7 @@ import pytest
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.patches import MOST_FILES, write_patch
-from sql.dispatcher_rows import Change, FileStat
+from sql.rows.dispatchers import Change, FileStat
 from tests.dispatcher.repositories.runs import Repository, git
 
 

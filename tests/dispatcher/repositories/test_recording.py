@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sql.dispatcher_rows import Change
+from sql.rows.dispatchers import Change
 from tests.dispatcher.repositories.runs import Repository, git
 
 

@@ -8,7 +8,7 @@ import trio
 
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.workspaces.work_directory import WorkDirectory
-from sql.dispatcher_rows import InputFile
+from sql.rows.dispatchers import InputFile
 from tests.fixtures.users import NOBODY, as_user, needs_root
 
 

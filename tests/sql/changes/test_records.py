@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from dispatcher.database.connection import execute
 from sql import calls, change_calls
-from sql.change_rows import Change
+from sql.rows.changes import Change
 from tests.sql.changes.reports import BASE, HEAD, again, change, claimed, command, task, unrecorded
 from tests.sql.client import Client
 from tests.sql.clock import Clock

@@ -1,6 +1,6 @@
 """What a page offers to a token. Whether it may do so is decided by the database, when it does."""
 
-from sql.api_rows import Acting
+from sql.rows.api import Acting
 
 
 def may_operate(acting: Acting) -> bool:

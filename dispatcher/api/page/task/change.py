@@ -10,9 +10,9 @@ from dispatcher.errors import NotFoundError
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.stored_files import FileElsewhereError, open_stored
 from sql import calls
-from sql.change_rows import Change
-from sql.output_rows import StoredFile
-from sql.rows import Task
+from sql.rows.changes import Change
+from sql.rows.output import StoredFile
+from sql.rows.people import Task
 
 AT_FIRST = Bounds(files=100, lines=400, characters=150_000)
 IN_FULL = Bounds(files=500, lines=5_000, characters=600_000)

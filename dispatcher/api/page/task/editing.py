@@ -14,7 +14,7 @@ from dispatcher.api.routes.task_actions import act_on_one
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import UsageError, WrongStateError
 from sql import calls
-from sql.rows import Task
+from sql.rows.people import Task
 
 KEYS = ("prompt", "model", "priority")
 

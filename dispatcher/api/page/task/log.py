@@ -17,8 +17,8 @@ from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import UsageError
 from dispatcher.log_views import remarks
 from sql import calls
-from sql.change_rows import CommandKind
-from sql.output_rows import LogState, OutputPiece
+from sql.rows.changes import CommandKind
+from sql.rows.output import LogState, OutputPiece
 
 WINDOW = 200_000
 """Bytes of a log on one page; it ends with the last line of the piece that reaches so far."""

@@ -21,7 +21,7 @@ from dispatcher.api.page.task.log import log_of
 from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import NotFoundError
 from sql import calls
-from sql.rows import RunRow, Task
+from sql.rows.people import RunRow, Task
 
 PROMPT_CHARACTERS = 2_000
 ANSWER_CHARACTERS = 50_000

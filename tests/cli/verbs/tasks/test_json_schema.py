@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from sql.output_rows import WholeRun, WholeTask
-from sql.rows import RunRow, Task, TaskRow
+from sql.rows.output import WholeRun, WholeTask
+from sql.rows.people import RunRow, Task, TaskRow
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 
 pytestmark = one_postgres

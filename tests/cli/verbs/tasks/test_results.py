@@ -7,7 +7,7 @@ import subprocess
 import psycopg
 import pytest
 
-from sql.output_rows import TaskResult
+from sql.rows.output import TaskResult
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 
 pytestmark = one_postgres

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from dispatcher.api.metrics.families import families
-from sql.api_rows import Metrics
+from sql.rows.api import Metrics
 from tests.dispatcher.api.metrics.promtool import promtool
 
 SHIPPED = Path(__file__).parents[4] / "docs" / "monitoring"

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from dispatcher.api.page import charts
 from dispatcher.api.page.charts import Piece
-from sql.rows import RunRow
+from sql.rows.people import RunRow
 
 START = datetime(2026, 11, 25, 12, tzinfo=UTC)
 sizes = st.floats(min_value=0, max_value=1e12, allow_subnormal=False)

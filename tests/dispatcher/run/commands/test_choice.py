@@ -12,8 +12,8 @@ from dispatcher.configuration.settings import (
 from dispatcher.run.commands.choice import Command, check_allowed, check_of, setup_of
 from dispatcher.run.conclusion import activity_of, complaint_about, follow_up_of, judged, recorded
 from dispatcher.run.preparation.refusals import NotStartedError
-from sql.change_rows import Change, CommandResult
-from sql.dispatcher_rows import ClaimedRun
+from sql.rows.changes import Change, CommandResult
+from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import Outcome
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from sql.rows import FileRow, RunRow, Task
+from sql.rows.people import FileRow, RunRow, Task
 
 
 class TaskResult(Struct, frozen=True):

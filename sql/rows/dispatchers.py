@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from sql.change_rows import Change as Change
-from sql.change_rows import CommandResult as CommandResult
-from sql.change_rows import FileStat as FileStat
+from sql.rows.changes import Change as Change
+from sql.rows.changes import CommandResult as CommandResult
+from sql.rows.changes import FileStat as FileStat
 
 Permission = Literal["read", "edit", "full"]
 AuthMode = Literal["key", "token", "login"]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from sql.change_rows import Change, CommandResult, Decision, TrySet, Verdict
+from sql.rows.changes import Change, CommandResult, Decision, TrySet, Verdict
 
 
 class Submitted(Struct, frozen=True):
