@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.repositories.checkouts import Repository
+from cli.repositories.signals import deferred
 from cli.repositories.user_git import UserGit, environment
 from dispatcher.errors import DispatchError
 from dispatcher.repositories.clones import Clone, make_clone
@@ -89,22 +90,25 @@ class Scratch:
             "GIT_CEILING_DIRECTORIES": str(self._work.parent),
         }
         with tempfile.TemporaryFile() as printed:
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", command],
-                cwd=self._work,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours: we end it with all that it started
-            )
+            process = None
             try:
+                with deferred():
+                    process = subprocess.Popen(
+                        ["/bin/sh", "-c", command],
+                        cwd=self._work,
+                        env=variables,
+                        stdin=subprocess.DEVNULL,
+                        stdout=printed,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,  # Ctrl-C is ours: we end it with all that it started
+                    )
                 code = process.wait(timeout)
                 how = f"exited with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
             except subprocess.TimeoutExpired:
                 code, how = -1, f"took longer than {timeout:g} s"
             finally:
-                _end(process)
+                if process is not None:
+                    _end(process)
             if code == 0:
                 return None
             size = printed.seek(0, os.SEEK_END)

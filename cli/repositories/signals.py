@@ -24,6 +24,28 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Let a signal that ends us wait for the end of the block, which starts something that has to be ended then.
+
+    What it starts has the signals as usual: it does not inherit a handler, as it would inherit that one is ignored.
+    """
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    heard = [number for number in (signal.SIGINT, *_ENDS) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
 def ended_like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP leave the block as Ctrl-C does; then they end this process, as they do without it."""
     came: list[int] = []
