@@ -16,7 +16,7 @@ NAMES = st.sampled_from(
 
 # `$f` is a file that hypothesis chose. Each deed may fail, as those of agents do.
 DEEDS = (
-    'mkdir -p "$(dirname "./$f")"; echo $n >> "./$f"',
+    'mkdir -p "$(dirname "./$f")"; [ -p "./$f" ] || echo $n >> "./$f"',  # a pipe without a reader never opens
     'mkdir -p "$(dirname "./$f")"; rm -rf "./$f"; head -c 3000 /dev/urandom > "./$f"',
     'rm -rf "./$f"',
     'mv "./$f" "./moved-$n"',
