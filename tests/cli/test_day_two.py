@@ -85,11 +85,13 @@ def test_a_newcomer_finds_cancels_raises_retries_and_collects_among_40_tasks(sit
     # Let everything run, and try again what failed.
     gate.open()
     types("wait", "-l", "batch=review", "--timeout", "50s", code=1)
-    started = site.sql(
-        "SELECT number FROM tasks WHERE number <> ALL(%s) AND started_at IS NOT NULL ORDER BY started_at",
+    claimed = site.sql(
+        "SELECT number, min(claimed_at) AS at FROM tasks JOIN task_runs ON task_id = tasks.id"
+        " WHERE number <> ALL(%s) GROUP BY number ORDER BY at",
         blockers,
     )
-    assert started[0]["number"] == urgent
+    first_claim = {row["number"] for row in claimed if row["at"] == claimed[0]["at"]}
+    assert urgent in first_claim  # two slots may become free for one claim, and its agents start side by side
     failed = types.sees("--failed")
     assert len(failed) == 6
     assert all("the test suite is broken" in str(row["error_message"]) for row in failed)

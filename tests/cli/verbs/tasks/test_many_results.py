@@ -25,7 +25,8 @@ def batch(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> Sequence[str]:
         dispatcher.finish(run, final_text=f"answer of {run[:0]}one\n")
     bad = llmctl.submit("claude", "c", "--label", "batch=x", "--retries", "0")
     dispatcher.run(error_class="empty_result", error_message="no answer came")
-    waiting = llmctl.submit("claude", "d", "--label", "batch=x", "--delay", "1h")
+    in_an_hour = "3629s"  # in words "60 min" for a whole minute
+    waiting = llmctl.submit("claude", "d", "--label", "batch=x", "--delay", in_an_hour)
     llmctl.submit("claude", "of no batch")
     return good, other, bad, waiting
 
