@@ -75,11 +75,11 @@ async def test_where_there_is_no_patch_the_problem_says_why(api: Api) -> None:
     assert (await api("GET", f"/tasks/{waiting}/diff", headers=JSON)).json()["ref"] is None
 
     lost = await api.submit(repository="shop", max_attempts=1)
-    kept = not_recorded(lost, problem="the disk is full", kept_in="/work/12")
+    kept = not_recorded(lost, problem="the disk is full", kept_in="/kept/12")
     run_that_changes(api.site.db, "not_recorded", patch=None, changed=kept)
     sentence = problem(await api("GET", f"/tasks/{lost}/diff"), 409, "LD409")
     assert sentence == (
-        f"what task {lost} changed was not recorded: the disk is full; the directory was kept: /work/12"
+        f"what task {lost} changed was not recorded: the disk is full; the directory was kept: /kept/12"
     )
 
     same = await api.submit(repository="shop")

@@ -116,13 +116,13 @@ def test_what_has_no_change_says_why(llmctl: Llmctl, record: Recorder, dispatche
     waiting = llmctl.submit("claude", "x", "--repo", str(record.project.path))
     assert f"no run of task {waiting} has ended yet" in llmctl("diff", waiting).err
     [run] = dispatcher.start()
-    problem = {"source": "/x", "base_commit": "1" * 40, "problem": "the disk is full", "kept_in": "/work/3-1"}
+    problem = {"source": "/x", "base_commit": "1" * 40, "problem": "the disk is full", "kept_in": "/kept/3-1"}
     dispatcher.finish(run, error_class="not_recorded", change=problem)
     refused = llmctl("diff", waiting)
     assert refused.code == 5
     assert refused.err.splitlines() == [
         f"error: the change of task {waiting} could not be recorded: the disk is full",
-        "hint: its work is in /work/3-1",
+        "hint: its work is in /kept/3-1",
     ]
     nothing = record(None)
     assert (done := llmctl("diff", nothing)).code == 0

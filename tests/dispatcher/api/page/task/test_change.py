@@ -82,11 +82,11 @@ async def test_a_hostile_change_is_text_and_hides_nothing(browser: Open, site: S
 
 async def test_what_was_not_recorded_says_why_and_where_it_is(browser: Open, site: Site) -> None:
     number = site.db.submit("p", repository="shop", max_attempts=1).number
-    lost = not_recorded(number, problem="the disk is full", kept_in="/work/12")
+    lost = not_recorded(number, problem="the disk is full", kept_in="/kept/12")
     run_that_changes(site.db, "not_recorded", patch=None, changed=lost)
     found = section(await browser().get(f"/ui/tasks/{number}"), "change")
     assert "the disk is full" in found.one(class_="problem").text
-    assert "/work/12" in found.one(class_="problem").text
+    assert "/kept/12" in found.one(class_="problem").text
     assert "changed nothing" not in found.text
     assert not [one for one in found.all("a") if "download" in one]
 
