@@ -205,13 +205,16 @@ class Chromium:
                     self._documents.add(response["url"])
 
     def downloaded(self, directory: Path, selector: str, text: str = "") -> Path:
-        """Click what leads to a file, and wait until it is saved in an empty directory."""
+        """Click what leads to a file that is not empty, and wait until it is saved in an empty directory."""
         self._command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(directory))
         self.click(selector, text)
-        return self.until(
-            lambda: next((one for one in directory.iterdir() if one.suffix != ".crdownload"), None),
-            "the file",
-        )
+
+        def saved() -> Path | None:
+            # Its name is reserved by an empty file while it is written under another one.
+            files = [one for one in directory.iterdir() if one.suffix != ".crdownload"]
+            return next((one for one in files if one.stat().st_size), None)
+
+        return self.until(saved, "the file")
 
     def picture(self, file: Path) -> None:
         """Write what the window shows as PNG."""

@@ -1,6 +1,7 @@
 """What tasks, people and agents write is shown as text, wherever it appears: nothing of it becomes part of the page."""
 
 import shlex
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ class Hostile(Struct):
     succeeded: int
     failed: int
     waiting: int
+    changed: int
 
     @property
     def paths(self) -> Sequence[str]:
-        tasks = (self.succeeded, self.failed, self.waiting)
+        tasks = (self.succeeded, self.failed, self.waiting, self.changed)
         return [
             "/ui/",
             "/ui/tasks",
@@ -64,13 +66,18 @@ def hostile(page: Page) -> Hostile:
     }
     printed = shlex.quote(PRINTED)
     agent = f"printf %s {printed}; printf %s {printed} >&2; echo x > {shlex.quote(FILE)}"
+    repository = site.directory / MARKUP.replace("/", "|")
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(repository)], check=True)
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message=begin"], check=True)
     made = Hostile(
         site.submit(agent, output_files=[FILE], model="m-<b>", **common),
         site.submit(f"printf %s {printed} >&2; exit 1", **common),
         site.submit(PRINTED, tool="cat", delay_s=86_400, **common),
+        site.submit(agent, repository=str(repository), check_command=f"echo {printed}", **common),
     )
     site.sql("SELECT set_limit(%s, 3)", f"queue:{MARKUP}")
-    site.wait_for("succeeded", made.succeeded)
+    site.wait_for("succeeded", made.succeeded, made.changed)
     site.wait_for("failed", made.failed)
     site.sql("SELECT pause_group('python', %s)", MARKUP)
     return made
@@ -106,7 +113,7 @@ def test_what_is_filtered_by_is_shown_as_text(logged_in: Chromium, hostile: Host
     logged_in.fill("[data-filter]", asked)
     logged_in.follow("form[role=search] button.main")
 
-    assert len(logged_in.all("[data-row]")) == 3
+    assert len(logged_in.all("[data-row]")) == 4
     assert logged_in.find("[data-filter]").get_attribute("value") == asked
     assert logged_in.script(INTRUDERS) == []
 
@@ -138,7 +145,7 @@ def test_huge_lines_and_names_leave_each_page_as_wide_as_the_window(
     printed = page.site.submit(f"yes {'x' * 500} | head -n 400 | tr -d '\\n'", **huge)
     page.site.submit("true", delay_s=86_400, **huge)  # it can be canceled and tried: two buttons
     page.site.wait_for("succeeded", printed)
-    for width in (360, 768, 1024):
+    for width in (360, 768, 1024, 1216):
         logged_in.look(width=width, dark=False)
         for path in (f"/ui/tasks/{printed}", *hostile.paths):
             logged_in.open(path)

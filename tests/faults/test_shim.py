@@ -179,9 +179,8 @@ def paused(site: Site, gate_work: str) -> tuple[Shim, int]:
     shim = Shim.below(dispatcher.pid)
     os.kill(shim.pid, signal.SIGSTOP)
     number = site.submit(gate_work)
-    record = site.workspace(number) / "run"
     site.wait_until(lambda: site.sql("SELECT FROM task_runs WHERE status = 'running'"))
-    while not record.exists():
+    while not shim.has_unread_start():
         os.sched_yield()
     return shim, number
 
