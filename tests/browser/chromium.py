@@ -136,10 +136,13 @@ class Chromium:
         )
 
     def follow(self, selector: str, text: str = "") -> None:
-        """Click what leads to another page, and wait for that page."""
+        """Click what leads to another page, and wait for all of that page."""
         before = self.driver.find_element(By.TAG_NAME, "html")
         self.click(selector, text)
-        self.until(lambda: _is_gone(before), f"the page behind {selector} {text!r}")
+        self.until(
+            lambda: _is_gone(before) and self.script("return document.readyState") == "complete",
+            f"the page behind {selector} {text!r}",
+        )
 
     def fill(self, selector: str, value: str) -> WebElement:
         """Write into a field instead of what is there, or choose from a list."""
