@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -26,6 +26,8 @@ STRANGER = "stranger.example"
 PATIENCE = 30.0
 """Seconds until a test gives up on what it waits for. Nothing that works takes nearly as long."""
 LOOK_EVERY = 0.02
+OUT_OF_THE_DOCUMENT = "does not belong to the document"
+"""What chromedriver says of an element that a page replaced while it looked at it."""
 HEIGHT = 900
 
 FLAGS = (
@@ -103,8 +105,17 @@ class Chromium:
 
     def until(self, look: Callable[[], Found | None], what: str = "it") -> Found:
         """Look until something true is seen, and return that. What a page replaces meanwhile is looked for again."""
-        wait = WebDriverWait(self.driver, PATIENCE, LOOK_EVERY, (StaleElementReferenceException,))
-        return wait.until(lambda _: look() or False, f"{what} was not seen at {self.driver.current_url}")
+
+        def seen(_: object) -> Found | Literal[False]:
+            try:
+                return look() or False
+            except WebDriverException as error:
+                if isinstance(error, StaleElementReferenceException) or OUT_OF_THE_DOCUMENT in str(error):
+                    return False
+                raise
+
+        wait = WebDriverWait(self.driver, PATIENCE, LOOK_EVERY)
+        return wait.until(seen, f"{what} was not seen at {self.driver.current_url}")
 
     def all(self, selector: str, text: str = "") -> list[WebElement]:
         """Return the elements that are there now, of which one shows this text."""
@@ -137,12 +148,10 @@ class Chromium:
 
     def follow(self, selector: str, text: str = "") -> None:
         """Click what leads to another page, and wait for all of that page."""
-        before = self.driver.find_element(By.TAG_NAME, "html")
+        self.script("window.isLeft = true")
         self.click(selector, text)
-        self.until(
-            lambda: _is_gone(before) and self.script("return document.readyState") == "complete",
-            f"the page behind {selector} {text!r}",
-        )
+        arrived = "return !window.isLeft && document.readyState === 'complete'"
+        self.until(lambda: self.script(arrived), f"the page behind {selector} {text!r}")
 
     def fill(self, selector: str, value: str) -> WebElement:
         """Write into a field instead of what is there, or choose from a list."""
@@ -225,14 +234,6 @@ class Chromium:
 
     def _command(self, command: str, **parameters: object) -> None:
         self.driver.execute_cdp_cmd(command, parameters)
-
-
-def _is_gone(element: WebElement) -> bool:
-    try:
-        element.is_enabled()
-    except StaleElementReferenceException:
-        return True
-    return False
 
 
 def missing() -> str | None:
