@@ -79,6 +79,7 @@ class EventLoop:
                 runs.cancel_scope.deadline = self._runs_scope.deadline
                 self.supervisor.nursery, self._runs_scope = runs, runs.cancel_scope
                 await self.supervisor.adopt()
+                self.cancels.note_all()  # a cancel may have been heard before its run was known
                 await self.served.look()
                 with self._claims_scope:
                     async with self.refill.claiming():

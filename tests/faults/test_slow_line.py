@@ -132,3 +132,25 @@ def test_many_ends_at_once_are_told_over_a_slow_line(site: Site, line: Proxy) ->
 
     site.wait_for("succeeded", *numbers, within=2 * PATIENCE)
     assert {site.runs(number)[0]["stdout_stored"] for number in numbers} == {printed}
+
+
+def test_a_cancel_that_comes_while_adopted_runs_are_on_their_way_is_obeyed(site: Site, line: Proxy) -> None:
+    """It is heard before its run is known, and no heartbeat repeats it in time."""
+    site.configure("groups", sh={"max_concurrent": 30})
+    site.configure("dispatcher", heartbeat_interval=300, lease_interval=600)
+    gate = site.gate()
+    long_list = [f"{n}-{'x' * 200}" for n in range(60)]
+    first, *_ = numbers = site.submit_many(
+        [{"tool": "sh", "prompt": gate.pass_through, "output_files": long_list}] * 30
+    )
+    former = start_over(site, line)
+    site.wait_for("running", *numbers)
+    [holder] = site.sql("SELECT leased_by FROM tasks WHERE number = %s", first)
+    former.kill()
+    line.throttle(RATE)
+    start_over(site, line)
+    site.wait_until(lambda: site.sql("SELECT leased_by FROM tasks WHERE number = %s", first) != [holder])
+
+    site.cancel(first)
+
+    site.wait_for("canceled", first)
