@@ -1,8 +1,5 @@
 """Fixtures of all tests."""
 
-import math
-import os
-
 import pytest
 from hypothesis import settings
 
@@ -22,11 +19,6 @@ pytest_plugins = [
     "tests.fixtures.users",
     "tests.fixtures.pooler",
 ]
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Return three for two processors, since tests wait for processes more than they compute."""
-    return math.ceil(len(os.sched_getaffinity(0)) * 1.5)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -264,11 +265,18 @@ def test_destroy_leaves_nothing(new_server: NewServer) -> None:
     assert not directory.exists()
 
 
+@pytest.fixture
+def private_directory() -> Iterator[Path]:
+    """A directory of this test alone: some tests open the one of all tests to other users."""
+    with TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
 @needs_root
 def test_root_gets_a_server_of_the_system_account_and_no_directory_is_opened(
-    new_server: NewServer, tmp_path: Path
+    new_server: NewServer, private_directory: Path
 ) -> None:
-    closed = tmp_path / "closed"
+    closed = private_directory / "closed"
     closed.mkdir(mode=0o700)
     modes = {directory: directory.stat().st_mode for directory in (closed, *closed.parents)}
     server = new_server(closed / "home")
