@@ -1,6 +1,5 @@
 """What people do with a change and a question: they look, answer, approve; and nothing in a patch does anything."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tests.browser.conftest import Page, log_in
 from tests.browser.test_hostile import INTRUDERS, MARKUP, TURNED
 from tests.browser.test_walk import submit_from_the_form, unique
 from tests.fixtures.changed_runs import NOTHING, change, command, group_by_hand, run_that_changes
+from tests.fixtures.repositories import Repository
 from tests.sql.client import Client
 
 Asks = Callable[..., int]
@@ -63,17 +63,12 @@ def waiting(browser: Chromium) -> int:
 def test_a_change_that_is_asked_for_in_the_form_is_made_checked_and_shown(
     logged_in: Chromium, page: Page
 ) -> None:
-    shop = page.site.directory / unique("shop")
-    for arguments in (
-        ["init", "--quiet", "--initial-branch=main", str(shop)],
-        ["-C", str(shop), "commit", "--quiet", "--allow-empty", "--message=begin"],
-    ):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True)
+    shop = Repository(page.site.directory / unique("shop"))
     number = submit_from_the_form(
         logged_in,
         tool="sh",
         prompt="echo hello > greeting.txt; echo done",
-        repository=str(shop),
+        repository=str(shop.path),
         check_command="cat greeting.txt; echo it is right",
     )
     page.site.wait_for("succeeded", number)
@@ -82,8 +77,7 @@ def test_a_change_that_is_asked_for_in_the_form_is_made_checked_and_shown(
     assert "+hello" in logged_in.find("details .add").text
     logged_in.follow("[aria-labelledby=commands] a", "Its log")
     logged_in.find("pre.log", "it is right")
-    ref = ["git", "-C", str(shop), "show", f"refs/llmctl/{number}/1:greeting.txt"]
-    assert subprocess.run(ref, check=True, capture_output=True).stdout == b"hello\n"
+    assert shop.show(f"refs/llmctl/{number}/1", "greeting.txt") == "hello\n"
 
 
 def test_a_question_appears_in_the_inbox_and_is_answered(logged_in: Chromium, asks: Asks, db: Client) -> None:

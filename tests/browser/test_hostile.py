@@ -1,7 +1,6 @@
 """What tasks, people and agents write is shown as text, wherever it appears: nothing of it becomes part of the page."""
 
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from msgspec import Struct
 
 from tests.browser.chromium import Chromium
 from tests.browser.conftest import Page
+from tests.fixtures.repositories import Repository
 
 MARKUP = (
     """"'><img src=x onerror="window.hacked = 1"><script>window.hacked = 2</script>"""
@@ -66,15 +66,12 @@ def hostile(page: Page) -> Hostile:
     }
     printed = shlex.quote(PRINTED)
     agent = f"printf %s {printed}; printf %s {printed} >&2; echo x > {shlex.quote(FILE)}"
-    repository = site.directory / MARKUP.replace("/", "|")
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(repository)], check=True)
-    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b"]
-    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message=begin"], check=True)
+    repository = Repository(site.directory / MARKUP.replace("/", "|"))
     made = Hostile(
         site.submit(agent, output_files=[FILE], model="m-<b>", **common),
         site.submit(f"printf %s {printed} >&2; exit 1", **common),
         site.submit(PRINTED, tool="cat", delay_s=86_400, **common),
-        site.submit(agent, repository=str(repository), check_command=f"echo {printed}", **common),
+        site.submit(agent, repository=str(repository.path), check_command=f"echo {printed}", **common),
     )
     site.sql("SELECT set_limit(%s, 3)", f"queue:{MARKUP}")
     site.wait_for("succeeded", made.succeeded, made.changed)

@@ -28,7 +28,7 @@ def change(**given: object) -> Mapping[str, object]:
 def unrecorded() -> Mapping[str, object]:
     return change(
         ref=None, head_commit=None, files=0, insertions=0, deletions=0, stat=[], problem="the disk is full",
-        kept_in="/work/1-1",
+        kept_in="/runs/1-1",
     )  # fmt: skip
 
 

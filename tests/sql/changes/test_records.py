@@ -106,7 +106,7 @@ def test_a_task_of_which_nothing_could_be_recorded_says_where_its_work_is(db: Cl
         1,
         None,
         "the disk is full",
-        "/work/1-1",
+        "/runs/1-1",
     )
 
 
@@ -185,7 +185,7 @@ def test_a_task_that_failed_because_it_was_not_recorded_says_where_its_work_is_o
     db: Client, me: UUID
 ) -> None:
     run = claimed(db, me)
-    db.finish(me, run, "not_recorded", error_message="it is kept in /work/1-1", change=unrecorded())
+    db.finish(me, run, "not_recorded", error_message="it is kept in /runs/1-1", change=unrecorded())
     db.value("select keep_change(%s, %s, %s)", me, run.id, Jsonb(change()))
     said = "what the agent changed could not be recorded when it ended; since then it is recorded as refs/llmctl/1/1"
     assert task(db)["error_message"] == said
