@@ -48,16 +48,20 @@ class Cleanup:
         self._configuration = configuration
         self._active = active
         self._leftovers = Leftovers(store, configuration)
-        self.recorded = trio.Event()
-        """Set once all that earlier dispatchers left is recorded, as far as that is possible."""
+        self.begun = trio.Event()
+        """Set once all that earlier dispatchers left is recorded, as far as that is possible, or discarded."""
         self._discarded = AutoResetEvent()
         self._emptying = trio.Lock()
 
     async def run(self) -> None:
         """Delete what was discarded, at a time when nobody waits for it."""
         await self._active.adopted.wait()
-        await self._discard_leftovers()
-        looked = -math.inf
+        try:
+            await self._discard_leftovers()
+            await in_thread(self._discard_expired)
+        finally:
+            self.begun.set()
+        looked = trio.current_time()
         while True:
             if trio.current_time() - looked > EXPIRY_PAUSE:
                 await in_thread(self._discard_expired)
@@ -133,10 +137,7 @@ class Cleanup:
         A workspace without an exit record stays, unless the database has the result of its run: if the run was given
         up as lost, the files may be all that is left of it. The agent may have destroyed the record.
         """
-        try:
-            await self._leftovers.record(await in_thread(self._workspaces), self._is_ours)
-        finally:
-            self.recorded.set()
+        await self._leftovers.record(await in_thread(self._workspaces), self._is_ours)
         if self._settings.cleanup != "always":
             return
         doubtful = await in_thread(self._discard_ended)

@@ -131,10 +131,12 @@ def test_wait_reads_nothing_while_other_tasks_change(llmctl: Llmctl, dispatcher:
 
 
 def last_read(dispatcher: PlayedDispatcher) -> object:
+    """Return when the command that waits last read: its connection is the oldest of those that read states."""
     return dispatcher.connection.execute(
         """
-        SELECT max(query_start) FROM pg_stat_activity
+        SELECT pid, query_start FROM pg_stat_activity
         WHERE query LIKE '%task_states%' AND pid <> pg_backend_pid() AND datname = current_database()
+        ORDER BY backend_start LIMIT 1
         """
     ).fetchone()
 
