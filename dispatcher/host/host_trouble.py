@@ -6,6 +6,7 @@ attempt.
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +39,8 @@ def is_host_trouble(error: BaseException) -> bool:
     match error:
         case BaseExceptionGroup():
             return all(map(is_host_trouble, error.exceptions))
+        case shutil.Error():  # of a whole tree: it has the words of each error, and no number
+            return tells_of_host_trouble(str(error))
         case OSError():
             return error.errno in HOST_TROUBLE
         case RuntimeError():

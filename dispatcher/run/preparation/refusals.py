@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dispatcher.configuration.settings import SecuritySettings
-from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.host.host_trouble import is_host_trouble
 from dispatcher.workspaces.work_directory import Workspace
 from sql.rows.dispatchers import ClaimedRun
 from wrappers.base import PromptLimit, Wrapper, is_among
@@ -21,7 +21,7 @@ class NotStartedError(Exception):
 
 def cannot(what: str, error: OSError, *, host_trouble: bool = False) -> NotStartedError:
     """Return the error for something that failed; if the host is to blame, it uses up no attempt."""
-    if host_trouble or error.errno in HOST_TROUBLE:
+    if host_trouble or is_host_trouble(error):
         return NotStartedError("no_resources", f"{what} on this host: {error}")
     return NotStartedError("spawn_failed", f"{what}: {error}")
 

@@ -1,5 +1,6 @@
 """Whatever fails while a clone is made, the next attempt makes all of it, and the source has lost nothing."""
 
+import mmap
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.host.host_trouble import is_host_trouble
 from dispatcher.repositories.clones import read_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git, GitStoppedError
@@ -147,6 +149,27 @@ def test_a_full_disk_in_the_middle_of_a_clone_is_trouble_of_the_host(yard: Yard)
         subprocess.run(["mount", "-o", "remount,size=20m", str(yard.root / "runs")], check=True)
         clone, _ = yard.clone_of(source)
         assert tree(clone.work) == tree(source)
+
+
+@needs_root
+def test_a_disk_that_is_full_at_any_point_of_a_clone_is_trouble_of_the_host(yard: Yard, source: Path) -> None:
+    failed = 0
+    with small_disk(yard.root / "runs", "1m"):
+        filler = yard.root / "runs" / "filler"
+        filler.write_bytes(bytes(2**20 - mmap.PAGESIZE * 2))
+        while True:
+            try:
+                clone, _ = yard.clone_of(source)
+            except RepositoryError as error:
+                assert error.error_class == "no_resources", error
+            except OSError as error:
+                assert is_host_trouble(error), repr(error)
+            else:
+                break
+            failed += 1
+            os.truncate(filler, filler.stat().st_size - mmap.PAGESIZE)
+        assert tree(clone.work) == tree(source)
+    assert failed > 5
 
 
 @needs_root
