@@ -66,14 +66,27 @@ def wait_at(site: Site, gate: str) -> None:
 
 
 def meet_full_disk(site: Site, dispatcher: Dispatcher, gate: Gate) -> None:
-    """Fill the disk of the work directory until a change could not be recorded for it; then make room again."""
+    """Fill the disk of the work directory until a change, and a new run, had no room there; then make room again.
+
+    It is filled while the worker at the gate is alone: what others leave would be deleted, and make room.
+    """
+    assert site.llmctl("group", "pause", "claude").returncode == 0
+    site.wait_until(lambda: is_alone(site), NIGHT)
     hog = site.work_dir / "hog"
     with hog.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(2**16))
     gate.open()
     dispatcher.wait_for("recording waits", within=NIGHT)
+    assert site.llmctl("group", "resume", "claude").returncode == 0
+    site.wait_until(lambda: site.sql("SELECT FROM task_runs WHERE error_class = 'no_resources'"), NIGHT)
     hog.unlink()
+
+
+def is_alone(site: Site) -> bool:
+    """Return whether one task runs, and all is deleted that others left."""
+    running = site.sql("SELECT FROM tasks WHERE status = 'running'")
+    return len(running) == 1 and not any(site.work_dir.glob("*/trash/*"))
 
 
 def recorded(shop: Path, ref: str, place: Path) -> dict[str, str]:

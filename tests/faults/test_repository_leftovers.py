@@ -6,7 +6,7 @@ import pytest
 
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.faults import with_fault
-from tests.fixtures.phases import Phases, give_up, prepared
+from tests.fixtures.phases import Phases, ended, give_up, prepared
 from tests.fixtures.repositories import Repository
 from tests.fixtures.scarcity import small_disk
 from tests.fixtures.users import needs_root
@@ -138,6 +138,7 @@ def test_what_was_recorded_before_the_database_could_be_told_is_told_by_the_next
     phases = Phases(site, "check")
     dispatcher = site.start()
     phases.wait_in("check")
+    check = phases.process("check")
     dispatcher.kill()
     recorded = repository.git("rev-parse", f"refs/llmctl/{phases.number}/1").strip()
     give_up(site, phases.number)
@@ -148,6 +149,7 @@ def test_what_was_recorded_before_the_database_could_be_told_is_told_by_the_next
         lambda: site.sql("SELECT * FROM run_changes WHERE run_id = %s", site.runs(phases.number)[0]["id"])
     )
     assert (row["ref"], row["head_commit"]) == (f"refs/llmctl/{phases.number}/1", recorded)
+    ended(check)
 
 
 def test_a_run_that_ends_because_our_own_code_failed_has_its_work_recorded(
