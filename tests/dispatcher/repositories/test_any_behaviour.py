@@ -48,7 +48,7 @@ DEEDS = (
     "git pack-refs --all",
     'chmod +x "./$f"',
     'chmod 000 "./$f"',
-    'ln -sfn /etc "./$f"',
+    'ln -sfn "$outside" "./$f"',
     'rm -rf "./$f"; ln -s a "./$f"',
     'rm -rf "./$f"; mkfifo "./$f"',
     "echo '*.log' >> .gitignore",
@@ -79,11 +79,13 @@ def test_each_file_that_existed_at_the_end_is_in_a_recorded_tree(
 ) -> None:
     with TemporaryDirectory() as temporary:
         directory = Path(temporary)
+        outside = directory / "outside"  # not a real one such as /etc: what follows changes what the link leads to
+        outside.mkdir()
         repository = Repository(directory / "shop")
         repository.commit(a="one\n", b="two\n", dir_in_c="three\n", __gitignore="*.log\n")
         run = repository.run()
         for number, (deed, name) in enumerate(steps, 1):
-            run.agent(f"n={number}; f='{name}'; ({deed}) > /dev/null 2>&1 || true")
+            run.agent(f"outside='{outside}'; n={number}; f='{name}'; ({deed}) > /dev/null 2>&1 || true")
         left = {path: content for path, content in run.files().items() if not is_ignored(path)}
         record_at_last(run, fault, directory)
         change = run.record()
