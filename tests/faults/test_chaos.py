@@ -231,24 +231,30 @@ class Chaos:
 
 
 @pytest.fixture
-def chaos(tmp_path: Path, pid_namespace: PidNamespace) -> Iterator[Chaos]:
+def server(tmp_path: Path) -> Iterator[PostgresServer]:
     with serving(tmp_path / "server") as server:
-        template = server.create()
-        migrate(server.settings(template))
-        sites = []
-        for name in ("one", "other"):
-            directory = tmp_path / name
-            directory.mkdir()
-            site = Site(directory, server.settings(template))
-            site.configure("dispatcher", heartbeat_interval=1, lease_interval=3, grace=0.5, host=name)
-            site.configure("execution", cleanup="always")
-            site.configure("groups", sh={"env": {"SITE": str(tmp_path)}, "max_concurrent": LIMIT})
-            site.pids = pid_namespace
-            sites.append(site)
-        yield Chaos(tmp_path, server, sites, random.Random(SEED))
-        server.embedded.start()
-        for site in sites:
-            site.close()
+        yield server
+
+
+# A namespace sees no mount that is made after it, such as that of the server's files.
+@pytest.fixture
+def chaos(tmp_path: Path, server: PostgresServer, pid_namespace: PidNamespace) -> Iterator[Chaos]:
+    template = server.create()
+    migrate(server.settings(template))
+    sites = []
+    for name in ("one", "other"):
+        directory = tmp_path / name
+        directory.mkdir()
+        site = Site(directory, server.settings(template))
+        site.configure("dispatcher", heartbeat_interval=1, lease_interval=3, grace=0.5, host=name)
+        site.configure("execution", cleanup="always")
+        site.configure("groups", sh={"env": {"SITE": str(tmp_path)}, "max_concurrent": LIMIT})
+        site.pids = pid_namespace
+        sites.append(site)
+    yield Chaos(tmp_path, server, sites, random.Random(SEED))
+    server.embedded.start()
+    for site in sites:
+        site.close()
 
 
 @needs_root
