@@ -48,7 +48,7 @@ class Cleanup:
         self._configuration = configuration
         self._active = active
         self._leftovers = Leftovers(store, configuration)
-        self.begun = trio.Event()
+        self.caught_up = trio.Event()
         """Set once all that earlier dispatchers left is recorded, as far as that is possible, or discarded."""
         self._discarded = AutoResetEvent()
         self._emptying = trio.Lock()
@@ -60,7 +60,7 @@ class Cleanup:
             await self._discard_leftovers()
             await in_thread(self._discard_expired)
         finally:
-            self.begun.set()
+            self.caught_up.set()
         looked = trio.current_time()
         while True:
             if trio.current_time() - looked > EXPIRY_PAUSE:

@@ -167,7 +167,7 @@ class EventLoop:
             round_over = self.refill.round_over
             has_work = dispatcher_calls.has_work(self.store.dispatcher_id)
             if not self.active and not await self.store.patiently("looking for work", has_work):
-                await self.cleanup.begun.wait()
+                await self.cleanup.caught_up.wait()
                 log.info("nothing runs, and every queued task waits for a person")
                 return
             await round_over.wait()

@@ -79,9 +79,7 @@ def test_each_file_that_existed_at_the_end_is_in_a_recorded_tree(
 ) -> None:
     with TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        outside = (
-            directory / "outside"
-        )  # not a real one such as /etc: what follows changes what the link leads to
+        outside = directory / "outside"  # not /etc: what follows changes what the link leads to
         outside.mkdir()
         repository = Repository(directory / "shop")
         repository.commit(a="one\n", b="two\n", dir_in_c="three\n", __gitignore="*.log\n")
