@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.host.host_trouble import HOST_TROUBLE, lacks_room, tells_of_host_trouble
+from dispatcher.host.host_trouble import is_host_trouble, lacks_room, tells_of_host_trouble
 from dispatcher.repositories.failures import RepositoryError
 
 OLDEST = (2, 38)
@@ -291,7 +291,7 @@ def version_of_git(program: str) -> tuple[int, int]:
     except subprocess.TimeoutExpired:
         raise RepositoryError("no_resources", f"`{program} version` did not end: is it git?") from None
     except OSError as error:
-        if error.errno in HOST_TROUBLE:
+        if is_host_trouble(error):
             raise
         raise RepositoryError("no_resources", f"{program} cannot be started: {error.strerror}") from error
     found = re.match(rb"git version (\d+)\.(\d+)", asked.stdout)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.host.host_trouble import is_host_trouble
 
 _BLOCK = 2**20
 GIT_READS = frozenset({b".gitignore", b".gitattributes", b".gitmodules"})
@@ -218,7 +218,7 @@ def open_plain(path: Path) -> BinaryIO | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in HOST_TROUBLE:
+        if is_host_trouble(error):
             raise
         return None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -11,7 +11,7 @@ import structlog
 import trio
 
 from dispatcher.database.store import NOT_OURS
-from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
+from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble
 from dispatcher.host.threads import in_thread
 from dispatcher.repositories.clones import Clone, make_clone, read_clone
 from dispatcher.repositories.failures import RepositoryError
@@ -123,7 +123,7 @@ class RunRepository:
                 is_trouble = (
                     error.error_class == "no_resources"
                     if isinstance(error, RepositoryError)
-                    else error.errno in HOST_TROUBLE
+                    else is_host_trouble(error)
                 )
                 if not is_trouble or self._stop.reason is not None:
                     log.error("a change is not recorded", task=self._claimed.number, error=str(error))

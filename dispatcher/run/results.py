@@ -12,7 +12,7 @@ from msgspec import structs
 
 from dispatcher.database.store import NOT_OURS
 from dispatcher.database.transfers import OutputFile, Transfers
-from dispatcher.host.host_trouble import HOST_TROUBLE, TASK_PAUSE
+from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble
 from dispatcher.host.threads import in_thread
 from dispatcher.run.conclusion import STOPPED
 from dispatcher.run.output.collect import CollectError, collect
@@ -92,7 +92,7 @@ class Results:
                 if outcome.succeeded:
                     outcome = replace(outcome, error_class=error.error_class, error_message=str(error))
             except OSError as error:
-                if outcome.succeeded and error.errno in HOST_TROUBLE and not self._canceled:
+                if outcome.succeeded and is_host_trouble(error) and not self._canceled:
                     log.warning("output files wait", task=self._claimed.number, error=str(error))
                     await trio.sleep(TASK_PAUSE)
                     continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dispatcher.database.transfers import OutputFile
-from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.host.host_trouble import is_host_trouble
 from dispatcher.run.output.masking import Masking
 from dispatcher.workspaces.large_files import LargeFiles
 from sql.calls import INLINE_BYTES
@@ -70,7 +70,7 @@ def _open_beneath(work: Path, path: str) -> Iterator[int]:
         except FileNotFoundError:
             raise
         except OSError as error:
-            if error.errno in HOST_TROUBLE:
+            if is_host_trouble(error):
                 raise
             raise CollectError(
                 "output_missing", f"{path} is not a plain file below the work directory ({error.strerror})"

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from dispatcher.configuration.settings import Settings
-from dispatcher.host.host_trouble import HOST_TROUBLE
+from dispatcher.host.host_trouble import is_host_trouble
 from dispatcher.repositories.leftovers import unrecorded_run
 from dispatcher.repositories.sources import is_trusted
 from dispatcher.run.preparation import environment, refusals
@@ -71,7 +71,7 @@ def prepare(
         make_config_home(config_home, wrapper, claimed.env.keys())
     except OSError as error:
         what = f"its config home {config_home} could not be made"
-        if error.errno in HOST_TROUBLE:
+        if is_host_trouble(error):
             raise cannot(what, error) from error
         raise unusable(f"{what}: {error}") from error
     if not is_laid_out:
