@@ -27,7 +27,6 @@ from sql.rows.people import (
     RunRow,
     SchemaVersion,
     StateCount,
-    StatsRow,
     Submitted,
     Task,
     TaskPage,
@@ -36,6 +35,7 @@ from sql.rows.people import (
     TokenRow,
     UnservedTasks,
 )
+from sql.rows.sums import StatsRow
 from sql.selection import Selection
 
 INLINE_BYTES = 16 * 2**20

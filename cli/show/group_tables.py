@@ -6,8 +6,9 @@ from typing import Any
 
 from cli.show.tables import Column
 from dispatcher.durations import duration
-from dispatcher.quantities import count, money
-from sql.rows.people import GroupRow, LimitRow, StatsRow
+from dispatcher.quantities import count, money, plural
+from sql.rows.people import GroupRow, LimitRow
+from sql.rows.sums import StatsRow
 
 STYLES = {
     "paused": "blue",
@@ -82,26 +83,44 @@ def stats_by(what: str) -> Sequence[Column[StatsRow]]:
         Column("IN", lambda row: _tokens(row.input_tokens), right=True),
         Column("CACHED", lambda row: _tokens(row.cached_input_tokens), right=True, spare=1),
         Column("OUT", lambda row: _tokens(row.output_tokens), right=True),
-        Column("COST", lambda row: _money(row.cost_usd), right=True),
-        Column("NOTIONAL", lambda row: _money(row.notional_usd), right=True),
+        Column("COST", lambda row: cost_of(row.cost_usd, row.unknown_cost_runs), right=True),
+        Column("NOTIONAL", lambda row: cost_of(row.notional_usd, row.unknown_notional_runs), right=True),
+        Column(
+            "NOT REPORTED BY",
+            lambda row: ", ".join(row.cost_not_reported_by),
+            shown=lambda rows: any(row.cost_not_reported_by for row in rows),
+        ),
     )
 
 
 def total_of(rows: Sequence[StatsRow]) -> StatsRow:
     """Return the row that sums up all others; a sum of which nothing is known is unknown."""
-    sums: dict[str, Any] = {}
+    sums: dict[str, Any] = {"key": "total"}
     for name in StatsRow.__struct_fields__:
-        known = [value for row in rows if name != "key" and (value := getattr(row, name)) is not None]
-        sums[name] = sum(known) if known else None
-    return StatsRow(**{**sums, "key": "total"})
+        known = [value for row in rows if (value := getattr(row, name)) is not None]
+        if name == "cost_not_reported_by":
+            sums[name] = sorted({tool for tools in known for tool in tools})
+        elif name != "key":
+            sums[name] = sum(known) if known else None
+    return StatsRow(**sums)
+
+
+def cost_remark(rows: Sequence[StatsRow]) -> str | None:
+    """Return the line below the table that says how many runs its costs leave out; None if that is none."""
+    unknown = sum(row.unknown_cost_runs + row.unknown_notional_runs for row in rows)
+    if not unknown:
+        return None
+    return f"not in the sums: the unknown cost of {plural(unknown, 'run')}, mostly stopped or lost"
 
 
 def _tokens(number: int | None) -> str | None:
     return None if number is None else count(number)
 
 
-def _money(amount: Decimal | None) -> str | None:
-    return None if amount is None else money(float(amount))
+def cost_of(amount: Decimal | None, unknown: int) -> str | None:
+    """Return a sum in dollars and how many runs are missing in it: ``$12.40 + 3 unknown``."""
+    known = None if amount is None else money(float(amount))
+    return " + ".join(filter(None, (known, f"{unknown} unknown" if unknown else None))) or None
 
 
 LIMITS: Sequence[Column[LimitRow]] = (

@@ -10,7 +10,7 @@ from cli.show.tables import Column, table
 from cli.show.text import first_lines
 from cli.show.words import priority_word, state_word
 from dispatcher.durations import duration
-from dispatcher.quantities import age, count, money, size, stopwatch
+from dispatcher.quantities import age, count, money, plural, size, stopwatch
 from dispatcher.remarks import ran_s, remark
 from dispatcher.terminal import one_line
 from sql.rows.output import TaskFileRow
@@ -233,7 +233,12 @@ def _spent_tokens(runs: Sequence[RunRow]) -> str | None:
 
 def _spent_money(runs: Sequence[RunRow]) -> str | None:
     costs = [float(run.cost_usd) for run in runs if run.cost_usd is not None]
-    return money(sum(costs)) if costs else None
+    unknown = sum(run.has_unknown_cost for run in runs)
+    return (
+        money(sum(costs)) + (f" + unknown cost of {plural(unknown, 'run')}" if unknown else "")
+        if costs
+        else None
+    )
 
 
 def _indented(text: str) -> str:

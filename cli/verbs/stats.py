@@ -39,14 +39,15 @@ def stats(
 ) -> None:
     """Sum up the runs that have ended: how they ended, their tokens and costs.
 
-    COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. A cell is empty where no tool
-    reports the number. OK, FAILED, LIMITED, CANCELED and INTERRUPTED are all RUNS together.
+    COST is what API keys paid. NOTIONAL is the list price of what subscriptions covered. "$12.40 + 3 unknown" means
+    that 3 more runs cost something which nobody knows, mostly since their agents were stopped. Of tools that report
+    no cost at all nothing is added up. OK, FAILED, LIMITED, CANCELED and INTERRUPTED are all RUNS together.
     """
     from cli.database.connection import opened
-    from cli.show.group_tables import stats_by, total_of
-    from cli.show.output import has_screen
+    from cli.show.group_tables import cost_remark, stats_by, total_of
+    from cli.show.output import has_screen, say
     from sql import calls
-    from sql.rows.people import StatsRow
+    from sql.rows.sums import StatsRow
 
     with opened() as db:
         rows = db.call(calls.stats(by, since, None if selector.is_empty else selector.selection()))
@@ -54,3 +55,5 @@ def stats(
         show_table([*rows, total_of(rows)], stats_by(by))
     else:
         show_rows(StatsRow, rows, stats_by(by), output, empty="no runs have ended")
+    if output is Format.TABLE and (remark := cost_remark(rows)):
+        say(remark)

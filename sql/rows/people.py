@@ -165,6 +165,11 @@ class RunRow(Struct, frozen=True):
         """Whether the cost is only a list price, since a subscription paid."""
         return self.auth_mode in ("token", "login")
 
+    @property
+    def has_unknown_cost(self) -> bool:
+        """Whether its agent started and ended without saying what it cost."""
+        return self.started_at is not None and self.finished_at is not None and self.cost_usd is None
+
 
 class FileRow(Struct, frozen=True):
     """One row of list_files(). ``stored`` is "database", or the URL of a file that is kept elsewhere."""
@@ -282,24 +287,6 @@ class GroupRow(Struct, frozen=True):
     daily_budget_usd: Decimal | None
     task_budget_usd: Decimal | None
     spent_usd: Decimal
-
-
-class StatsRow(Struct, frozen=True):
-    """One row of stats(). ``notional_usd`` is the list price of what subscriptions covered."""
-
-    key: str | None
-    runs: int
-    succeeded: int
-    failed: int
-    limited: int
-    canceled: int
-    interrupted: int
-    ran_s: float | None
-    input_tokens: int | None
-    cached_input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: Decimal | None
-    notional_usd: Decimal | None
 
 
 class Pruned(Struct, frozen=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from cli.show.changes import merges
-from sql.rows import changes, output, people
+from sql.rows import changes, output, people, sums
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
@@ -30,7 +30,7 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     people.Submitted: ("llmctl submit", "llmctl reply"),
     people.TaskState: ("llmctl wait", *ACTIONS),
     output.TaskResult: ("llmctl result",),
-    people.StatsRow: ("llmctl stats",),
+    sums.StatsRow: ("llmctl stats",),
     people.GroupRow: ("llmctl group",),
     people.LimitRow: ("llmctl limit",),
     people.TokenRow: ("llmctl token ls",),

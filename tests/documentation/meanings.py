@@ -182,6 +182,9 @@ MEANINGS: Mapping[str, str] = {
     "interrupted": "runs that a stop of the dispatcher ended",
     "ran_s": "seconds that agents worked, all together",
     "notional_usd": "the list price of what subscriptions covered",
+    "unknown_cost_runs": "runs that `cost_usd` lacks, since their agents started and did not say what they cost",
+    "unknown_notional_runs": "runs that `notional_usd` lacks",
+    "cost_not_reported_by": "tools whose agents started, and which never report a cost",
     "state": "of a group: `open`, `full`, `paused`, `cooling`, `budget` or `probing`",
     # actions
     "matched": "how many tasks it was about",

@@ -14,7 +14,7 @@ from dispatcher.api.page.charts import Piece, bar, columns
 from dispatcher.api.page.frame.forms import seconds
 from dispatcher.api.page.tasks import LIST
 from sql import calls
-from sql.rows.people import StatsRow
+from sql.rows.sums import StatsRow
 
 GROUPINGS = ("day", "group", "tool", "model", "tenant", "queue")
 """Besides the labels that tasks have."""

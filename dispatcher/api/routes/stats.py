@@ -11,7 +11,7 @@ from msgspec import Struct
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
 from sql import calls
-from sql.rows.people import StatsRow
+from sql.rows.sums import StatsRow
 from sql.selection import Selection
 
 By = Annotated[

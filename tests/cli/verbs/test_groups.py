@@ -335,9 +335,12 @@ def test_stats_sum_up_runs_and_tell_paid_from_notional(llmctl: Llmctl, dispatche
         "OUT",
         "COST",
         "NOTIONAL",
+        "NOT",
+        "REPORTED",
+        "BY",
     ]
     assert claude.split() == ["claude", "1", "1", "0", "0", "0", "0", "2", "s", "1.2k", "30", "$0.25"]
-    assert codex.split() == ["codex", "1", "0", "1", "0", "0", "0", "2", "s"]
+    assert codex.split() == ["codex", "1", "0", "1", "0", "0", "0", "2", "s", "codex"]
     assert llmctl.ok("stats", "--by", "day", "--since", "1d", "-o", "jsonl").count("\n") == 0
 
 

@@ -25,6 +25,8 @@ def four_runs(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
 
 def sums(llmctl: Llmctl, *words: str) -> dict[str, dict[str, float]]:
     rows = msgspec.json.decode(llmctl.ok("stats", "-o", "json", *words), type=list[dict[str, object]])
+    for row in rows:
+        del row["cost_not_reported_by"]
     return {str(row.pop("key")): msgspec.convert(row, dict[str, float | None]) for row in rows}
 
 
@@ -56,8 +58,34 @@ def test_at_a_terminal_the_last_row_is_the_total(llmctl: Llmctl) -> None:
         assert window.ended() == 0
         [last] = [line for line in window.screen() if line.startswith("total")]
         assert last.split()[:6] == ["total", "4", "2", "1", "0", "1"]
-        assert last.split()[-1] == "$0.75"
-    assert "total" not in llmctl.ok("stats", "--by", "label:batch")
+        assert last.endswith("$0.75 + 2 unknown")
+        assert "not in the sums: the unknown cost of 2 runs, mostly stopped or lost" in window.screen()
+    assert "total" not in llmctl("stats", "--by", "label:batch").out
+
+
+@pytest.mark.usefixtures("four_runs")
+def test_a_sum_of_costs_does_not_hide_the_runs_that_it_lacks(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    llmctl.submit("codex", "x", "--label", "batch=x")
+    dispatcher.run(final_text="yes")
+    told = llmctl("stats", "--by", "label:batch")
+    _, x, y = told.out.splitlines()
+    assert (x.split()[-2:], y.split()[-2:]) == (["$0.75", "codex"], ["2", "unknown"])
+    assert told.err.splitlines() == ["not in the sums: the unknown cost of 2 runs, mostly stopped or lost"]
+    rows = msgspec.json.decode(llmctl.ok("stats", "--by", "label:batch", "-o", "json"))
+    keys = ("cost_usd", "unknown_cost_runs", "cost_not_reported_by")
+    assert [tuple(row[key] for key in keys) for row in rows] == [(0.75, 0, ["codex"]), (None, 2, [])]
+
+
+def test_the_sum_of_a_task_says_which_of_its_runs_it_lacks(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    number = llmctl.submit("claude", "x", "--retries", "0")
+    dispatcher.run(error_class="stalled")
+    llmctl.ok("retry", number)
+    dispatcher.run(final_text="yes", cost_usd=0.5)
+    assert "$0.50 + unknown cost of 1 run" in llmctl.ok("show", number)
 
 
 @pytest.mark.parametrize("by", ["colour", "label", "label:"])

@@ -567,6 +567,48 @@ def test_stats_tell_what_was_paid_from_what_a_subscription_covered(db: Client, m
         db.rows("select stats('colour')")
 
 
+def test_stats_say_how_many_runs_spent_nobody_knows_what(db: Client, me: UUID) -> None:
+    db.group("main", slots=4)
+    db.group("team", account="team", slots=4)
+    db.group("other", tool="codex", account="other", slots=4)
+    unknown = (
+        "select key, cost_usd, unknown_cost_runs, notional_usd, unknown_notional_runs, cost_not_reported_by"
+        " from stats(%s)"
+    )
+    db.submit(account="main")
+    db.finish(me, claim_one(db, me), "lost", ran_s=1)
+    assert db.rows(unknown, "tool") == [("claude", None, 0, None, 0, ["claude"])], "it may never report any"
+
+    ended: list[tuple[str, str | None, dict[str, object]]] = [
+        ("main", None, {"cost_usd": 5, "auth_mode": "key", "ran_s": 1}),
+        ("main", "timeout", {"auth_mode": "key", "ran_s": 1}),
+        ("main", "spawn_failed", {}),
+        ("team", "stalled", {"auth_mode": "login", "ran_s": 1}),
+        ("team", None, {"cost_usd": 0, "auth_mode": "login", "ran_s": 1}),
+        ("other", None, {"ran_s": 1}),
+        ("other", "spawn_failed", {}),
+    ]
+    for account, error, told in ended:
+        tool = "codex" if account == "other" else "claude"
+        db.submit(tool=tool, account=account, max_attempts=1, queue="b")
+        db.finish(me, claim_one(db, me), error, **told)
+    assert db.rows(unknown, "group") == [
+        ("main", 5, 2, None, 0, []),
+        ("other", None, 0, None, 0, ["codex"]),
+        ("team", None, 0, 0, 1, []),
+    ]
+    assert db.rows(unknown, "queue") == [
+        ("b", 5, 1, 0, 1, ["codex"]),
+        ("default", None, 1, None, 0, []),
+    ], "other runs of the tool say that it reports costs"
+    db.run("delete from tasks where queue = 'b'")
+    for _ in range(2):
+        assert db.rows(unknown, "tool") == [("claude", None, 1, None, 0, [])], (
+            "also when these runs are deleted"
+        )
+        db.run("select metrics()")
+
+
 def test_an_account_that_is_removed_and_added_again_has_spent_what_it_had(
     db: Client, me: UUID, time: Clock
 ) -> None:

@@ -110,6 +110,8 @@ class Spent:
     output_tokens: int
     paid: Decimal
     notional: Decimal
+    unknown_runs: int
+    """Runs that are missing in both, if any other run reported a cost."""
 
 
 def _spent(runs: Sequence[RunRow]) -> Spent:
@@ -119,6 +121,7 @@ def _spent(runs: Sequence[RunRow]) -> Spent:
         sum(run.output_tokens or 0 for run in runs),
         sum((run.cost_usd or Decimal() for run in runs if not run.is_notional), Decimal()),
         sum((run.cost_usd or Decimal() for run in runs if run.is_notional), Decimal()),
+        sum(run.has_unknown_cost for run in runs) if any(run.cost_usd is not None for run in runs) else 0,
     )
 
 
