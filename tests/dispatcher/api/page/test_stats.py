@@ -88,8 +88,8 @@ async def test_canceled_and_interrupted_runs_are_told_apart(browser: Open, site:
 
 async def test_a_cost_does_not_hide_the_runs_that_it_lacks(browser: Open, site: Site) -> None:
     for error, cost, mode in ((None, 1.25, "key"), ("stalled", None, "key"), ("stalled", None, "login")):
-        site.db.submit(max_attempts=1)
+        site.db.submit(max_attempts=1, queue="dear", priority=9)
         site.run_next(error, ran_s=1, cost_usd=cost, auth_mode=mode)
-    page = await browser("reader").get("/ui/stats?by=tool")
-    [row] = rows(page)
+    page = await browser("reader").get("/ui/stats?by=queue")
+    [row] = [row for row in rows(page) if row[0] == "dear"]
     assert row[-2:] == ["$1.25 + unknown cost of 1 run", "unknown cost of 1 run"]
