@@ -87,6 +87,7 @@ async def test_canceled_and_interrupted_runs_are_told_apart(browser: Open, site:
 
 
 async def test_a_cost_does_not_hide_the_runs_that_it_lacks(browser: Open, site: Site) -> None:
+    site.db.rows("select act_on_tasks('cancel', '{\"states\": [\"waiting\"]}')")
     for error, cost, mode in ((None, 1.25, "key"), ("stalled", None, "key"), ("stalled", None, "login")):
         site.db.submit(max_attempts=1, queue="dear", priority=9)
         site.run_next(error, ran_s=1, cost_usd=cost, auth_mode=mode)
