@@ -9,11 +9,12 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 Permission = Literal["read", "edit", "full"]
 AuthMode = Literal["key", "token", "login"]
 """How an agent proves who it is: by an API key, by a token, or by the login in its config home."""
+Stdin = Literal["prompt", "pipe", "null"]
 Found = TypeVar("Found", covariant=True)
 
 
@@ -25,11 +26,15 @@ class Request:
     ``resume`` is the id of the session to continue. ``prompt_file`` and ``config_home`` are absolute paths.
     ``fallback_model`` is used when the model is overloaded, where :attr:`Wrapper.takes_fallback_model`; ``budget_usd``
     ends a run that costs more, where the CLI counts that. ``is_untrusted`` says that what the files of the work
-    directory tell the CLI itself must not count, see :attr:`Wrapper.steering_clones`.
+    directory tell the CLI itself must not count, see :attr:`Wrapper.steering_clones`. ``prompt`` is the text of the
+    prompt, where :attr:`Wrapper.takes_prompt_as_argument`. ``report_directory`` is the absolute path of an empty
+    directory of the run, where the CLI may write what :attr:`Wrapper.report_file` names.
     """
 
     run_id: str
     prompt_file: str
+    prompt: str | None = None
+    report_directory: str | None = None
     model: str | None = None
     permission: Permission = "edit"
     resume: str | None = None
@@ -43,12 +48,12 @@ class Request:
 class Invocation:
     """How to start the program: its arguments, of which the first is the program, and its extra environment.
 
-    ``stdin`` says whether the prompt file or nothing is connected to standard input.
+    ``stdin`` says what is connected to standard input: the prompt file, a pipe from which the prompt comes, or nothing.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
-    stdin: Literal["prompt", "null"] = "prompt"
+    stdin: Stdin = "prompt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +118,13 @@ class Ending:
     """How the process ended: its exit code, None when not known, and the end of what it wrote to stderr.
 
     ``failure_file`` is the end of the file that :meth:`Parser.failure_file` named, empty when there is none.
+    ``report`` is the file :attr:`Wrapper.report_file`, empty when there is none or when it is too large.
     """
 
     exit_code: int | None
     stderr_tail: str = ""
     failure_file: bytes = b""
+    report: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,12 +278,21 @@ def no_files(variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG001
     return {}
 
 
+def no_variables(request: Request) -> Mapping[str, str]:  # noqa: ARG001
+    """Return no variables: no variable of the CLI depends on the run."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrapper:
     """Everything that the dispatcher knows about one agent CLI: data and pure functions. None: nobody knows.
 
     How it starts and stops: ``name`` is the tool's name in the database. ``program`` is looked up on PATH;
-    ``install_hint`` tells a person how to get it. ``arguments`` returns the arguments of one run.
+    ``install_hint`` tells a person how to get it. ``arguments`` returns the arguments of one run, and ``variables``
+    those variables that depend on it, beside the constant ones of ``environment``. ``permissions`` are the profiles
+    that the CLI can keep to. ``report_file`` is the name of a JSON file that it writes into
+    :attr:`Request.report_directory`. ``models`` are all models that it takes, empty when nobody knows them all.
+    ``is_proven`` says whether its output tells a success from a failure.
 
     Its config home: ``config_home_variable`` moves it; without that variable it is ``default_config_home``, relative
     to HOME. ``new_home`` takes the names of the account's variables, and returns the settings for a new config home:
@@ -298,7 +314,13 @@ class Wrapper:
     arguments: Callable[[Request], Iterable[str]]
     parser: Callable[[], Parser]
     environment: Mapping[str, str] = field(default_factory=dict)
-    stdin: Literal["prompt", "null"] = "prompt"
+    stdin: Stdin = "prompt"
+    takes_prompt_as_argument: bool = False
+    variables: Callable[[Request], Mapping[str, str]] = no_variables
+    permissions: Sequence[Permission] = get_args(Permission)
+    report_file: str | None = None
+    models: Sequence[str] = ()
+    is_proven: bool = True
     stop: GentleStop = GentleStop(signal.SIGTERM, 5.0)
 
     config_home_variable: str | None = None
@@ -321,7 +343,9 @@ class Wrapper:
         variable, home = self.config_home_variable, request.config_home
         moved = {variable: home} if variable and home else {}
         return Invocation(
-            argv=(self.program, *self.arguments(request)), env={**self.environment, **moved}, stdin=self.stdin
+            argv=(self.program, *self.arguments(request)),
+            env={**self.environment, **moved, **self.variables(request)},
+            stdin=self.stdin,
         )
 
 

@@ -29,7 +29,7 @@ JSON = ToolSettings(
 )
 WRAPPERS = configured(
     {
-        "text": ToolSettings(argv=("tool",)),
+        "text": ToolSettings(argv=("tool",), proof="none"),
         "json": JSON,
         "jsonl": structs.replace(JSON, output="jsonl"),
     }

@@ -6,16 +6,18 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from wrappers.base import Ending, Outcome, Request, Usage, Wrapper
 from wrappers.command.settings import ToolSettings
 from wrappers.command.wrapper import command
-from wrappers.registry import built_in, configured
+from wrappers.registry import configured, names
 
 
 def tool(settings: str) -> Wrapper:
-    """The tool `mytool` from its settings in JSON, decoded as strictly as the configuration is."""
-    return command("mytool", msgspec.json.decode(settings, type=ToolSettings))
+    """The tool `mytool` from its settings in JSON; where its text is the answer, it says that this proves nothing."""
+    read = msgspec.json.decode(settings, type=ToolSettings)
+    return command("mytool", structs.replace(read, proof="none") if read.output == "text" else read)
 
 
 def argv(settings: str, model: str | None = None, session: str | None = None) -> list[str]:
@@ -71,7 +73,7 @@ def test_values_are_never_taken_for_templates(value: str) -> None:
         ("{}", "tools.mytool.argv is missing"),
         (
             '{"argv": ["mytool", "{promt_file}"]}',
-            "{promt_file} is not a valid placeholder: expected {prompt_file}, {run_id}",
+            "{promt_file} is not a valid placeholder: expected {prompt_file}, {prompt}",
         ),
         ('{"argv": ["mytool", "--model", "{model}"]}', 'write [--model, "{model}"] as a list of its own'),
         ('{"argv": ["{model}", "x"]}', "the first element is the program"),
@@ -110,9 +112,9 @@ def test_a_built_in_tool_takes_no_template() -> None:
 
 
 def test_a_configured_tool_stands_beside_those_built_in() -> None:
-    wrappers = configured({"aider": ToolSettings(argv=("aider", "{prompt_file}"))})
+    wrappers = configured({"aider": ToolSettings(argv=("aider", "{prompt_file}"), proof="none")})
 
-    assert set(wrappers) == {*built_in(), "aider"}
+    assert set(wrappers) == {*names(), "aider"}
     assert wrappers["aider"].program == "aider"
 
 
@@ -120,7 +122,7 @@ def test_the_prompt_comes_by_file_or_by_stdin() -> None:
     request = Request(run_id="the-run", prompt_file="/run/prompt")
 
     assert tool('{"argv": ["mytool", "{prompt_file}"]}').invocation(request).stdin == "null"
-    assert tool('{"argv": ["mytool"]}').invocation(request).stdin == "prompt"
+    assert tool('{"argv": ["mytool"], "proof": "none"}').invocation(request).stdin == "prompt"
 
 
 def test_the_config_home_goes_into_the_variable_of_the_tool() -> None:
@@ -130,7 +132,7 @@ def test_the_config_home_goes_into_the_variable_of_the_tool() -> None:
     assert mytool.invocation(request).env == {"MYTOOL_HOME": "/accounts/a"}
 
 
-TEXT = '{"argv": ["mytool"]}'
+TEXT = '{"argv": ["mytool"], "proof": "none"}'
 JSON = """{"argv": ["mytool"], "output": "json", "answer": "choices.0.text", "error": "error.message",
     "session": "id", "input_tokens": "usage.in", "output_tokens": "usage.out", "cost_usd": "usage.cost"}"""
 JSONL = '{"argv": ["mytool"], "output": "jsonl", "answer": "item.text", "session": "session"}'

@@ -1,145 +1,164 @@
-"""Reads what tools from the configuration print: a text, a JSON document, or one document on each line."""
+"""Reads what a described tool prints: a text, a JSON document, or one document on each line."""
 
-import json
-import math
+import codecs
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import msgspec
 
-from wrappers import failure
-from wrappers.base import Ending, Event, Outcome, Parser, Usage
-from wrappers.command.settings import Paths
+from wrappers.base import Ending, Event, Outcome, Parser
+from wrappers.command.errors import Errors
+from wrappers.command.rules import Failure, Story, apply, apply_to_line
+from wrappers.command.settings import EventRule
+from wrappers.failure import with_exit_code
 from wrappers.lines import LineCutter, decode
-from wrappers.text import last_words, one_line, storable
+from wrappers.text import last_words, storable
 
 DOCUMENT: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 
 # Bytes. The end of a longer text is kept; a longer document cannot be read at all.
 LONGEST_TEXT = 4 * 1024 * 1024
 LONGEST_DOCUMENT = 64 * 1024 * 1024
+LONGEST_LINE_OF_TEXT = 20_000
+"""Characters of a line in which patterns are searched."""
 
-PLACE = re.compile(r"-?[0-9]{1,18}")
+Patterns = Sequence[tuple[re.Pattern[str], EventRule]]
 
 
-class TextParser(Parser):
-    """All that is printed is the answer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What the parsers of one tool know: the rules of its settings, with their patterns compiled."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._text = bytearray()
+    name: str
+    rules: Sequence[EventRule]
+    of_lines: Patterns
+    of_stderr: Patterns
+    fails: Sequence[re.Pattern[str]]
+    of_report: Sequence[EventRule]
+    errors: Errors
 
-    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
-        self._text += chunk
-        if len(self._text) > 2 * LONGEST_TEXT:
-            del self._text[:-LONGEST_TEXT]
-        return ()
+    @property
+    def needs_end(self) -> bool:
+        return any(
+            rule.ends for rule in chain(self.rules, self.of_report, (rule for _, rule in self.of_lines))
+        )
+
+
+class DescribedParser(Parser):
+    """What all parsers have in common: the lines of stderr, the report, and what a run comes to."""
+
+    def __init__(self, description: Description) -> None:
+        self._described = description
+        self._story = Story()
+        self._stderr = LineCutter(LONGEST_DOCUMENT)
+
+    def feed_stderr(self, chunk: bytes) -> Sequence[Event]:
+        if not self._described.of_stderr:
+            return ()
+        lines = (line.decode(errors="replace") for line in self._stderr.feed(chunk))
+        found = (self._apply_to_line(self._described.of_stderr, line) for line in lines)
+        return [event for events in found for event in events or ()]
 
     def finish(self, ending: Ending) -> Outcome:
-        text = storable(self._text[-LONGEST_TEXT:].decode(errors="replace")).strip()
-        if ending.exit_code != 0:
-            return Outcome(error_class="agent_error", error_message=failed(self._name, ending))
-        if not text:
-            return Outcome(error_class="empty_result", error_message=empty(self._name))
-        return Outcome(final_text=text)
+        self._end()
+        if ending.report:
+            for _ in apply(self._described.of_report, decode(ending.report, DOCUMENT), self._story):
+                pass
+        return replace(
+            self._outcome(ending),
+            session_id=self._story.session,
+            usage=self._story.usage,
+            cost_usd=self._story.cost_usd,
+            denials=tuple(self._story.denials),
+        )
+
+    def _end(self) -> None:
+        """Take in what is left at the end of stdout."""
+
+    def _apply_to_line(self, patterns: Patterns, line: str) -> list[Event] | None:
+        return apply_to_line(patterns, storable(line[:LONGEST_LINE_OF_TEXT]).rstrip("\r"), self._story)
+
+    def _outcome(self, ending: Ending) -> Outcome:
+        story, name = self._story, self._described.name
+        if story.failure is not None or ending.exit_code != 0:
+            return self._described.errors.outcome(story.failure or Failure(), ending)
+        if self._described.needs_end and not story.ended:
+            words = last_words(ending.stderr_tail)
+            message = f"{name} ended{with_exit_code(ending)} before it had a result" + (
+                f": {words}" if words else ""
+            )
+            return Outcome(error_class="agent_error", error_message=message)
+        if not story.answer.strip():
+            if story.denials:
+                message = f"{name} was not allowed to do what it wanted to do, and gave no answer"
+                return Outcome(error_class="permission_denied", error_message=message)
+            return Outcome(error_class="empty_result", error_message=f"{name} ended without an answer")
+        return Outcome(final_text=story.answer)
 
 
-class JsonParser(Parser):
-    """Takes what each path leads to. Of several lines that have it, the last one counts."""
+class JsonParser(DescribedParser):
+    """Applies the rules to each line, or to the one document."""
 
-    def __init__(self, name: str, paths: Paths, *, lines: bool) -> None:
-        self._name = name
-        self._paths = paths
+    def __init__(self, description: Description, *, lines: bool) -> None:
+        super().__init__(description)
         self._lines = LineCutter() if lines else None
         self._document = bytearray()
         self._too_long = False
-        self._found: dict[str, object] = {}
 
     def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
         if self._lines is not None:
-            for line in self._lines.feed(chunk):
-                self._read(line)
-        elif self._too_long or len(self._document) + len(chunk) > LONGEST_DOCUMENT:
+            return [event for line in self._lines.feed(chunk) for event in self._read(line)]
+        if self._too_long or len(self._document) + len(chunk) > LONGEST_DOCUMENT:
             self._too_long = True
             self._document.clear()
         else:
             self._document += chunk
         return ()
 
-    def finish(self, ending: Ending) -> Outcome:
-        self._read(bytes(self._document) if self._lines is None else self._lines.rest())
-        answer, error = self._text("answer"), self._text("error")
-        error_class = error_message = None
-        if error or ending.exit_code != 0:
-            error_class, error_message = "agent_error", failed(self._name, ending, error)
-        elif not answer.strip():
-            error_class, error_message = "empty_result", empty(self._name, self._paths["answer"])
-        return Outcome(
-            final_text="" if error_class else answer,
-            session_id=self._text("session") or None,
-            usage=self._usage(),
-            cost_usd=self._number("cost_usd"),
-            error_class=error_class,
-            error_message=error_message,
-        )
+    def _end(self) -> None:
+        for _ in self._read(bytes(self._document) if self._lines is None else self._lines.rest()):
+            pass
 
-    def _read(self, text: bytes) -> None:
-        document = decode(text, DOCUMENT)
-        for field, path in self._paths.items():
-            for value in look_up(document, path):
-                self._found[field] = value
-
-    def _text(self, field: str) -> str:
-        value = self._found.get(field, "")
-        return storable(value if isinstance(value, str) else as_json(value))
-
-    def _number(self, field: str) -> float | None:
-        """Return a number of tokens or of money; None for a value that cannot be one."""
-        value = self._found.get(field)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        try:
-            number = float(value)
-        except OverflowError:  # a whole number of more than 308 digits
-            return None
-        return number if 0 <= number < math.inf else None
-
-    def _usage(self) -> Usage | None:
-        spent, written = self._number("input_tokens"), self._number("output_tokens")
-        if spent is None and written is None:
-            return None
-        return Usage(input=int(spent or 0), output=int(written or 0))
+    def _read(self, text: bytes) -> Iterator[Event]:
+        return apply(self._described.rules, decode(text, DOCUMENT), self._story)
 
 
-def look_up(document: object, path: Sequence[str]) -> Iterator[object]:
-    """Yield what the path leads to, if anything. A number is a place in a list, from the end if negative."""
-    value = document
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and PLACE.fullmatch(step) and -len(value) <= int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return
-    if value not in (None, "", False, [], {}):
-        yield value
+class TextParser(DescribedParser):
+    """All that is printed is the answer, except for the lines that a rule knows."""
 
+    def __init__(self, description: Description) -> None:
+        super().__init__(description)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._begun = ""
+        self._answer: list[str] = []
+        self._length = 0
 
-def as_json(value: object) -> str:
-    """Return a value as JSON, or an empty text if it is nested too deeply to be written."""
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    except (ValueError, RecursionError):
-        return ""
+    def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
+        *lines, self._begun = (self._begun + self._decoder.decode(chunk)).split("\n")
+        events = [event for line in lines for event in self._read(line)]
+        if len(self._begun) > LONGEST_TEXT:
+            self._begun = self._begun[-LONGEST_TEXT:]
+        return events
 
+    def _end(self) -> None:
+        for _ in self._read(self._begun + self._decoder.decode(b"", final=True)):
+            pass
+        self._story.answer = storable("\n".join(self._answer)[-LONGEST_TEXT:]).strip()
 
-def failed(name: str, ending: Ending, said: str = "") -> str:
-    words = one_line(said, failure.LONGEST) or last_words(ending.stderr_tail)
-    return f"{name} failed{failure.with_exit_code(ending)}" + (
-        f": {words}" if words else " and did not say why"
-    )
+    def _read(self, line: str) -> Sequence[Event]:
+        head = line[:LONGEST_LINE_OF_TEXT].rstrip("\r")
+        if any(pattern.search(head) for pattern in self._described.fails):
+            self._story.failure = Failure(said=head)
+        events = self._apply_to_line(self._described.of_lines, line)
+        if events is None:
+            self._keep(line)
+        return events or ()
 
-
-def empty(name: str, path: Sequence[str] = ()) -> str:
-    where = f" (nothing at {'.'.join(path)} in its output)" if path else ""
-    return f"{name} ended without an answer{where}"
+    def _keep(self, line: str) -> None:
+        self._answer.append(line)
+        self._length += len(line) + 1
+        if self._length > 2 * LONGEST_TEXT:
+            self._answer = ["\n".join(self._answer)[-LONGEST_TEXT:]]
+            self._length = LONGEST_TEXT
