@@ -9,7 +9,7 @@ _default:
 setup:
     python3 -m venv .venv
     .venv/bin/pip install --quiet --editable '.[dev]'
-    npm install --prefix tests/agents --no-audit --no-fund --no-package-lock
+    {{python}} -m tests.agents.install
     npm install --prefix tests/browser --no-audit --no-fund --no-package-lock
     npm install --prefix tests/documentation --no-audit --no-fund --no-package-lock
 

@@ -5,7 +5,6 @@ namespace and starts the CLI, so a dispatcher under test can start it like any p
 """
 
 import contextlib
-import json
 import os
 import shlex
 import shutil
@@ -22,10 +21,12 @@ from typing import IO, NoReturn
 import msgspec
 import pytest
 
+from tests.agents import homes
 from tests.model_server import RecordedRequest
 from wrappers.base import Ending, Invocation
 
-CLIS = ("claude", "codex", "gemini")
+CLIS = tuple(homes.BUILT_IN)
+OTHERS = tuple(homes.OTHERS)
 INSTALLED = Path(__file__).parent
 HOW_TO_INSTALL = "see tests/agents/README.md"
 
@@ -35,7 +36,7 @@ PATIENCE = 120
 SHIM = """\
 #!/bin/sh
 # Runs {program} in the network namespace of process {holder}, and nowhere else.
-exec nsenter --target {holder} --net {user} -- /bin/sh -c '
+PATH={node}:$PATH exec nsenter --target {holder} --net {user} -- /bin/sh -c '
 if [ "$(readlink /proc/self/ns/net)" != "{namespace}" ]; then
     echo "the namespace of the tests is gone" >&2
     exit 125
@@ -46,8 +47,14 @@ exec "$0" "$@"' {program} "$@"
 
 def find(cli: str) -> str | None:
     """Return the path of a real CLI: from the tests' own installation, or else from PATH."""
-    installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)) / "node_modules" / ".bin"
-    return shutil.which(cli, path=str(installed)) or shutil.which(cli)
+    installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED))
+    places = (installed / "node_modules" / ".bin", installed / ".venvs" / cli / "bin")
+    return shutil.which(cli, path=os.pathsep.join(map(str, places))) or shutil.which(cli)
+
+
+def node_directory() -> Path:
+    """Return the directory that holds the Node of the tests' own installation, and nothing else."""
+    return Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)) / "node_modules" / "node" / "bin"
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -106,18 +113,7 @@ class Agents:
     def account(self, cli: str, home: Path, key: str = "sk-dummy") -> Account:
         """Prepare ``home`` as the config home of an account."""
         home.mkdir(parents=True, exist_ok=True)
-        match cli:
-            case "claude":
-                variables = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": key}
-            case "codex":
-                (home / "config.toml").write_text(CODEX_CONFIG.format(url=self.url))
-                variables = {"CODEX_API_KEY": key}
-            case "gemini":
-                (home / ".gemini").mkdir(exist_ok=True)
-                (home / ".gemini" / "settings.json").write_text(json.dumps(GEMINI_SETTINGS))
-                variables = {"GOOGLE_GEMINI_BASE_URL": self.url, "GEMINI_API_KEY": key}
-            case _:
-                raise ValueError(f"no such CLI: {cli}")
+        variables = {**homes.BUILT_IN, **homes.OTHERS}[cli](home, self.url, key)
         return Account(cli=cli, config_home=home, key=key, env={"HOME": str(home), **variables})
 
     @contextlib.contextmanager
@@ -180,28 +176,6 @@ class Agents:
             return Ran(stdout=stdout.read(), ending=ending)
 
 
-# The built-in provider would work, but its retries cannot be limited: each failure would take half a minute.
-CODEX_CONFIG = """\
-model = "test-model"
-model_provider = "tests"
-
-[model_providers.tests]
-name = "model server of the tests"
-base_url = "{url}/v1"
-wire_api = "responses"
-env_key = "CODEX_API_KEY"
-request_max_retries = 1
-stream_max_retries = 1
-"""
-
-# The type of login must be named: gemini takes a base URL in the environment for another kind of gateway.
-GEMINI_SETTINGS = {
-    "general": {"enableAutoUpdate": False, "maxAttempts": 2},
-    "privacy": {"usageStatisticsEnabled": False},
-    "security": {"auth": {"selectedType": "gemini-api-key"}},
-}
-
-
 @contextlib.contextmanager
 def serving(directory: Path) -> Iterator[Agents]:
     """The real CLIs that are installed, while the context lasts; ``directory`` takes all files of it."""
@@ -240,13 +214,14 @@ def start_server(journal: Path, log: int) -> subprocess.Popen[str]:
 def write_shims(directory: Path, holder: int) -> None:
     if shutil.which("nsenter") is None:
         unavailable("nsenter (util-linux) is not installed")
-    for cli in CLIS:
+    for cli in (*CLIS, *OTHERS):
         program = find(cli)
         if program is not None:
             shim = directory / cli
             shim.write_text(
                 SHIM.format(
                     program=shlex.quote(program),
+                    node=shlex.quote(str(node_directory())),
                     holder=holder,
                     user="" if os.geteuid() == 0 else "--user --preserve-credentials",
                     namespace=Path(f"/proc/{holder}/ns/net").readlink(),
@@ -264,7 +239,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
 
 def summary() -> str | None:
     """Return a line for the end of a test run in which a CLI was missing."""
-    missing = [cli for cli in CLIS if find(cli) is None]
+    missing = [cli for cli in (*CLIS, *OTHERS) if find(cli) is None]
     if not missing:
         return None
     return f"agent CLIs not found, so their tests did not run: {', '.join(missing)} ({HOW_TO_INSTALL})"

@@ -113,6 +113,15 @@ class Script:
         """Return what comes next after the results of so many steps."""
         return self.steps[steps_done] if steps_done < len(self.steps) else self.answer
 
+    def in_words(self) -> "Script":
+        """Return the script for a model that has no tools: it says what to write into files, as aider reads it."""
+        files = [step for step in self.steps if isinstance(step, Write)]
+        listing = "".join(f"{file.path}\n```\n{file.content}\n```\n\n" for file in files)
+        answer = (
+            Say((listing, *self.answer.pieces)) if listing and isinstance(self.answer, Say) else self.answer
+        )
+        return replace(self, steps=(), answer=answer)
+
 
 def read(prompt: str) -> Script:
     """Return the script in a prompt. Raises ScriptError for a directive that is not valid."""

@@ -13,12 +13,16 @@ import msgspec
 
 from tests.model_server import script
 from tests.model_server.anthropic import Anthropic
+from tests.model_server.chat import Chat
 from tests.model_server.dialect import Dialect, ErrorAnswer, Json, Turn, server_sent
 from tests.model_server.gemini import Gemini
 from tests.model_server.openai import OpenAI
 
 LOOPBACK = "127.0.0.1"
 KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key")
+MODELS = ("test-model", "test-model-mini")
+ASIDE = script.Script(answer=script.Say(("A task",)))
+"""The answer to what a CLI asks for itself."""
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 
 
@@ -38,6 +42,8 @@ def dialect_of(path: str) -> Dialect | None:
         return Anthropic()
     if route.endswith("/responses"):
         return OpenAI()
+    if route.endswith("/chat/completions"):
+        return Chat()
     if route.endswith((":streamGenerateContent", ":generateContent")):
         return Gemini()
     return None
@@ -106,6 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         if "upgrade" in self.headers:  # codex asks its built-in provider for a WebSocket first
             self._send_json(HTTPStatus.UPGRADE_REQUIRED, {"error": {"message": "no WebSockets here"}})
             return
+        if self.path.partition("?")[0].endswith("/models"):
+            models = [{"id": name, "object": "model", "created": 0, "owned_by": "tests"} for name in MODELS]
+            self._send_json(HTTPStatus.OK, {"object": "list", "data": models})
+            return
         self._send_json(HTTPStatus.NOT_FOUND, {"error": {"message": "this server answers prompts only"}})
 
     def do_POST(self) -> None:
@@ -117,12 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             turn = dialect.read(self.path, body)
-            wanted = script.read(turn.prompt)
+            wanted = ASIDE if turn.helps else script.read(turn.prompt)
         except (msgspec.MsgspecError, script.ScriptError) as error:
             self._remember(body)
             self._send_json(HTTPStatus.BAD_REQUEST, {"error": {"message": str(error)}})
             return
-        self._remember(body, turn.prompt)
+        self._remember(body, "" if turn.helps else turn.prompt)
         try:
             self._answer(dialect, turn, wanted)
         except (BrokenPipeError, ConnectionResetError):
@@ -139,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
                 said = f"no such key: {key}" if failure.reason == "echo" else failure.said
                 self._send_error(dialect.failure(replace(failure, said=said)))
             return
+        if not turn.has_tools:
+            wanted = wanted.in_words()
         reply = wanted.reply(turn.results)
         if wanted.garbage:
             self._send_head(HTTPStatus.OK, "text/plain")

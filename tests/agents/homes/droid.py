@@ -1,0 +1,19 @@
+"""droid with a model of one's own; it has no variable for its home but HOME."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def droid(home: Path, url: str, key: str) -> Mapping[str, str]:
+    model = {
+        "model": "test-model",
+        "displayName": "Model of the tests",
+        "baseUrl": f"{url}/v1",
+        "apiKey": "${TESTS_API_KEY}",
+        "provider": "generic-chat-completion-api",
+        "maxOutputTokens": 8000,
+    }
+    (home / ".factory").mkdir(exist_ok=True)
+    (home / ".factory" / "settings.json").write_text(json.dumps({"customModels": [model]}))
+    return {"FACTORY_API_KEY": "fk-dummy", "TESTS_API_KEY": key}
