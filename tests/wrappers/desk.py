@@ -1,18 +1,33 @@
 """A real CLI with what it needs to run prompts in a test."""
 
+import contextlib
 import os
+import subprocess
+import tempfile
+import time
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher.run.preparation.config_home import newest_file
-from tests.agents.real_agents import Agents, Ran
-from wrappers.base import Activity, Event, Invocation, Outcome, Permission, Request
+from tests.agents.real_agents import PATIENCE, Agents, Ran
+from wrappers.base import Activity, Ending, Event, Invocation, Outcome, Parser, Permission, Request, Waits
 from wrappers.command.settings import ToolSettings
-from wrappers.registry import configured
+from wrappers.registry import BUILT_IN, configured
 
 # claude checks nothing, codex warns of unknown models, gemini has special rules for some.
-MODELS = {"claude": "claude-sonnet-4-5", "codex": "test-model", "gemini": "gemini-2.5-flash"}
+MODELS = {
+    "claude": "claude-sonnet-4-5",
+    "gemini": "gemini-2.5-flash",
+    "opencode": "tests/test-model",
+    "kilo": "tests/test-model",
+    "droid": "custom:test-model",
+    "gptme": "local/test-model",
+    "aider": "openai/test-model",
+}
+MODEL = "test-model"
+"""The model of all others."""
 
 
 BUSY = 5
@@ -31,6 +46,32 @@ class Story:
         return [event.text for event in self.events if isinstance(event, Activity)]
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run that has been started, and the files with its output."""
+
+    process: "subprocess.Popen[bytes]"
+    directory: Path
+    report: Path
+
+    @property
+    def printed(self) -> bytes:
+        return (self.directory / "stdout").read_bytes()
+
+    @property
+    def told(self) -> bytes:
+        return (self.directory / "stderr").read_bytes()
+
+    def ran(self) -> Ran:
+        """Return what it came to, once it has ended."""
+        ending = Ending(
+            exit_code=self.process.returncode,
+            stderr_tail=self.told[-4000:].decode(errors="replace"),
+            report=self.report.read_bytes() if self.report.is_file() else b"",
+        )
+        return Ran(stdout=self.printed, ending=ending)
+
+
 class Desk:
     """Runs prompts with one CLI, in one work directory, with one account."""
 
@@ -40,7 +81,11 @@ class Desk:
         self.directory = directory
         self.work = directory / "work"
         self.work.mkdir()
+        self.report_directory = ""
+        """An empty directory for each run: that of the last."""
         self.is_untrusted = False
+        self.waits_for: float = PATIENCE
+        """After how many seconds of waiting a run is stopped whose CLI says that it waits for its service."""
         self.account = agents.account(cli, directory / "home", key=f"sk-{uuid.uuid4().hex}")
         self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli)))})[cli]
 
@@ -62,10 +107,13 @@ class Desk:
     ) -> tuple[Invocation, Path]:
         prompt_file = self.directory / "prompt"
         prompt_file.write_text(prompt)
+        self.report_directory = tempfile.mkdtemp(prefix="report-", dir=self.directory)
         request = Request(
             run_id=str(uuid.uuid4()),
             prompt_file=str(prompt_file),
-            model=MODELS[self.cli],
+            prompt=prompt if self.wrapper.takes_prompt_as_argument else None,
+            report_directory=self.report_directory,
+            model=self.model,
             permission=permission,
             resume=resume,
             config_home=str(self.account.config_home),
@@ -73,9 +121,45 @@ class Desk:
         )
         return self.wrapper.invocation(request), prompt_file
 
+    @property
+    def model(self) -> str:
+        return MODELS.get(self.cli, MODEL)
+
     def run_raw(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Ran:
         invocation, prompt_file = self.request(prompt, permission, resume)
-        return self.agents.run(invocation, self.account, prompt_file, self.work)
+        if self.cli in BUILT_IN:
+            return self.agents.run(invocation, self.account, prompt_file, self.work)
+        with self.started(invocation, prompt_file) as run:
+            self.wait_for(run)
+        return run.ran()
+
+    @contextlib.contextmanager
+    def started(self, invocation: Invocation, prompt_file: Path) -> Iterator[Run]:
+        """A run whose output goes to files, as in a dispatcher's run."""
+        with (
+            (self.directory / "stdout").open("wb") as stdout,
+            (self.directory / "stderr").open("wb") as stderr,
+            self.agents.started(
+                invocation, self.account, prompt_file, self.work, (stdout, stderr)
+            ) as process,
+        ):
+            yield Run(
+                process, self.directory, Path(self.report_directory, self.wrapper.report_file or "none")
+            )
+
+    def wait_for(self, run: Run) -> None:
+        """Wait for the end of a run, and stop it as a dispatcher would when it waits for its service."""
+        waits_since = None
+        while run.process.returncode is None:
+            try:
+                run.process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                parser = self.wrapper.parser()
+                events = [*parser.feed_stdout(run.printed), *parser.feed_stderr(run.told)]
+                waits = any(isinstance(event, Waits) for event in events)
+                waits_since = (waits_since or time.monotonic()) if waits else None
+                if waits_since is not None and time.monotonic() > waits_since + self.waits_for:
+                    run.process.send_signal(self.wrapper.stop.signal)
 
     def run_without_prompt(self) -> Ran:
         """Run it on a FIFO that is held open and never written: the prompt does not arrive in time."""
@@ -100,10 +184,25 @@ class Desk:
     def read(self, ran: Ran) -> Story:
         """Return what the wrapper reads from a run."""
         parser = self.wrapper.parser()
-        events = list(parser.feed_stdout(ran.stdout))
+        events = feed(parser, [ran.stdout], ran.ending, self.cli)
         wanted = parser.failure_file()
         failure_file = newest_file(self.account.config_home, wanted) if wanted else b""
         return Story(parser.finish(replace(ran.ending, failure_file=failure_file)), events)
+
+
+def feed(parser: Parser, stdout: Sequence[bytes], ending: Ending, cli: str) -> list[Event]:
+    """Give a parser what a run printed.
+
+    Which line of stderr came between which lines of stdout is not known. What a run said there that succeeded was
+    before its end, and what a run said there that failed may be why.
+    """
+    stderr = [] if cli in BUILT_IN else [ending.stderr_tail.encode()]
+    before, after = (stderr, []) if ending.exit_code == 0 else ([], stderr)
+    return [
+        *(event for chunk in before for event in parser.feed_stderr(chunk)),
+        *(event for chunk in stdout for event in parser.feed_stdout(chunk)),
+        *(event for chunk in after for event in parser.feed_stderr(chunk)),
+    ]
 
 
 def prompt_of(length: int, mark: str) -> str:

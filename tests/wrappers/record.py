@@ -1,7 +1,8 @@
-"""`python -m tests.wrappers.record [SCENE...]`: record what the real CLIs print, for the tests that do without them.
+"""`python -m tests.wrappers.record [CLI...] [SCENE...]`: record what the real CLIs print for the tests without them.
 
 Each recording is what a CLI wrote to stdout, `NAME.out`, and how it ended, `NAME.ending.json`, in the
-directory of the CLI. Paths and ports of this machine are replaced.
+directory of the CLI. `NAME.report` is the report that it wrote, where its preset names one. Paths and ports of this
+machine are replaced. A preset has what is expected of its recordings in `expected.yaml` beside them.
 """
 
 import os
@@ -9,11 +10,12 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from tests.agents.real_agents import CLIS, INSTALLED, Ran, serving
+from tests.agents.real_agents import CLIS, INSTALLED, OTHERS, PATIENCE, Ran, serving
 from tests.wrappers.desk import Desk
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -41,7 +43,10 @@ def logged_out(desk: Desk) -> Ran:
 
 
 def forbidden(desk: Desk) -> Ran:
-    return desk.run_raw("[[run: ls; exit 3]] [[say: I could not]]", permission="read")
+    asked = "[[run: ls; exit 3]] [[say: I could not]]"
+    if desk.cli in OTHERS:
+        asked = f"[[write report.md: all is well]] {asked}"
+    return desk.run_raw(asked, permission="read")
 
 
 def full(desk: Desk) -> Ran:
@@ -86,6 +91,16 @@ SCENES: Mapping[str, Scene] = {
     "foreign-session": foreign_session,
     "asks": prompt("[[write a.md: begun]] [[ask: Which colour? | red | blue]] [[say: I took red.]]"),
 }
+OF_PRESETS: Mapping[str, Scene] = {
+    **{name: play for name, play in SCENES.items() if name != "asks"},
+    "told-to-wait-long": prompt("[[fail 429 retry-after=600]]"),
+    "unpaid": prompt("[[fail 402]]"),
+    "key-forbidden": prompt("[[fail 403]]"),
+    "not-found": prompt("[[fail 404]]"),
+    "tool-then-empty": prompt("[[write report.md: all is well]] [[empty]]"),
+    "garbage": prompt("[[garbage]]"),
+    "odd": prompt("[[odd]]"),
+}
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "claude": {
         "resumed-in-vain": resumed_in_vain,
@@ -104,28 +119,42 @@ OF_ONE: Mapping[str, Mapping[str, Scene]] = {
 
 
 def main() -> None:
+    clis = [cli for cli in (*CLIS, *OTHERS) if cli in sys.argv[1:]] or CLIS
+    wanted = set(sys.argv[1:]) - {*CLIS, *OTHERS}
     with tempfile.TemporaryDirectory() as name, serving(Path(name)) as agents:
-        for cli in CLIS:
-            for scene, play in {**SCENES, **OF_ONE[cli]}.items():
-                if sys.argv[1:] and scene not in sys.argv[1:]:
+        for cli in clis:
+            for scene, play in scenes_of(cli).items():
+                if wanted and scene not in wanted:
                     continue
                 directory = Path(name) / cli / scene
                 directory.mkdir(parents=True)
                 desk = Desk(agents, cli, directory)
+                desk.waits_for = 3 if cli in OTHERS else PATIENCE
                 keep(RECORDED / cli / scene, play(desk), places(directory))
+                sys.stdout.write(f"{cli} {scene}\n")
+                sys.stdout.flush()
+
+
+def scenes_of(cli: str) -> Mapping[str, Scene]:
+    """Return the scenes of a CLI, by name."""
+    return {**(SCENES if cli in CLIS else OF_PRESETS), **OF_ONE.get(cli, {})}
 
 
 def places(directory: Path) -> dict[str, str]:
     """Paths of this machine, and what stands for them in a recording."""
     installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)).resolve()
     mangled = str(directory).replace("/", "-")  # how claude names its project directories
-    return {str(directory): "/run", mangled: "-run", str(installed): "/agents"}
+    relative = str(directory)[1:]  # how opencode names files above its directory
+    return {str(directory): "/run", relative: "run", mangled: "-run", str(installed): "/agents"}
 
 
 def keep(path: Path, ran: Ran, places: Mapping[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".out").write_bytes(scrubbed(ran.stdout, places))
-    ending = scrubbed(msgspec.json.format(msgspec.json.encode(ran.ending)), places)
+    if ran.ending.report:
+        path.with_suffix(".report").write_bytes(scrubbed(ran.ending.report, places))
+    told = replace(ran.ending, report=b"")
+    ending = scrubbed(msgspec.json.format(msgspec.json.encode(told)), places)
     path.with_suffix(".ending.json").write_bytes(ending + b"\n")
 
 

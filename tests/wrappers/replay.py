@@ -1,18 +1,22 @@
 """Requests to wrappers, and recorded or made-up output for their parsers."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
+from tests.wrappers.desk import feed
 from tests.wrappers.record import RECORDED
 from wrappers.base import Ending, Event, Outcome, Permission, Request
-from wrappers.registry import built_in
-
-WRAPPERS = built_in()
+from wrappers.registry import BUILT_IN, wrapper_of
 
 RECORDINGS = sorted(path.relative_to(RECORDED).with_suffix("") for path in RECORDED.glob("*/*.out"))
+
+WRAPPERS = {name: wrapper_of(name) for name in sorted({path.parent.name for path in RECORDINGS})}
+PRESETS = [name for name in WRAPPERS if name not in BUILT_IN]
+"""Those of them that are described by a preset."""
 
 RUN_ID = "0b8f4f8e-3c63-4f0e-9d0e-6a3f4f1f2a11"
 
@@ -25,11 +29,19 @@ def replay(
     """Feed a recording, cut at these places, to the parser of its CLI."""
     path = RECORDED / recording
     output = path.with_suffix(".out").read_bytes() + extra
-    ending = msgspec.json.decode(path.with_suffix(".ending.json").read_bytes(), type=Ending)
+    ending = ending_of(recording)
     parser = WRAPPERS[path.parent.name].parser()
     places = [0, *sorted(cuts), len(output)]
-    events = [event for start, end in pairwise(places) for event in parser.feed_stdout(output[start:end])]
+    chunks = [output[start:end] for start, end in pairwise(places)]
+    events = feed(parser, chunks, ending, path.parent.name)
     return parser.finish(ending), events
+
+
+def ending_of(recording: str | Path) -> Ending:
+    path = RECORDED / recording
+    ending = msgspec.json.decode(path.with_suffix(".ending.json").read_bytes(), type=Ending)
+    report = path.with_suffix(".report")
+    return replace(ending, report=report.read_bytes()) if report.exists() else ending
 
 
 def said(cli: str, *lines: Mapping[str, object]) -> Outcome:

@@ -1,0 +1,108 @@
+"""Each real CLI that a preset describes, started as the preset says, against the model server.
+
+A run takes several seconds of a processor, so each of them proves several things.
+"""
+
+import contextlib
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.agents.real_agents import OTHERS, Agents
+from tests.wrappers.desk import BUSY, MODEL, Desk
+from wrappers.base import SessionStarted
+from wrappers.command import argv, presets
+
+DESCRIBED = [cli for cli in OTHERS if cli in presets.names()]
+
+
+@pytest.fixture(params=DESCRIBED)
+def desk(request: pytest.FixtureRequest, agents: Agents, tmp_path: Path) -> Desk:
+    return Desk(agents, str(request.param), tmp_path)
+
+
+def takes(cli: str, placeholder: str) -> bool:
+    """Whether the preset of a CLI has a use for a placeholder."""
+    described = presets.preset(cli)
+    return placeholder in argv.placeholders([*described.argv, *described.env.values()])
+
+
+def needs(desk: Desk, profile: str) -> None:
+    if profile not in desk.wrapper.permissions:
+        pytest.skip(f"{desk.cli} has no profile {profile}")
+
+
+def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
+    needs(desk, "edit")
+    mark = uuid.uuid4().hex
+    story = desk.run(f"remember {mark} [[write report.md: all is well]] [[say: It is done — ça va 🎉]]")
+    first = story.outcome
+
+    assert first.error_message is None
+    assert first.final_text == "It is done — ça va 🎉"
+    assert (desk.work / "report.md").read_text() == "all is well"
+    requests = desk.agents.requests(mark)
+    assert requests
+    assert all(desk.account.key in str(request.headers) for request in requests)
+    if takes(desk.cli, "model"):
+        assert all(MODEL in request.path + request.body for request in requests)
+    if not takes(desk.cli, "session"):
+        return
+    assert SessionStarted(first.session_id or "") in story.events
+    second = desk.run("[[say: I remember]]", resume=first.session_id).outcome
+    assert second.final_text == "I remember"
+    assert second.session_id == first.session_id
+    own = [request for request in desk.agents.requests() if desk.account.key in str(request.headers)]
+    assert any("[[say: I remember]]" in request.body and mark in request.body for request in own)
+
+
+def test_the_profile_read_writes_nothing_and_runs_nothing(desk: Desk) -> None:
+    needs(desk, "read")
+    desk.run("[[write report.md: x]] [[run: touch ran]] [[say: I could not.]]", permission="read")
+
+    assert list(desk.work.iterdir()) == []
+
+
+def test_a_command_is_run_with_the_profile_full(desk: Desk) -> None:
+    needs(desk, "full")
+    story = desk.run("[[run: printf 42 >answer]] [[say: Ran.]]", permission="full")
+
+    assert story.outcome.final_text == "Ran."
+    assert (desk.work / "answer").read_text() == "42"
+
+
+def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:
+    if not takes(desk.cli, "session"):
+        pytest.skip(f"{desk.cli} resumes no session")
+    outcome = desk.run("[[say: here]]", resume=str(uuid.uuid4())).outcome
+
+    assert outcome.error_class == "invalid_request"
+
+
+@pytest.mark.parametrize(("directive", "error_class"), [("[[fail 401]]", "auth")])
+def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str, error_class: str) -> None:
+    outcome = desk.run(f"do something {directive}").outcome
+
+    assert outcome.error_class == error_class
+    assert outcome.error_message is not None
+    assert outcome.error_message.startswith(f"{desk.cli} ")
+    assert outcome.final_text == ""
+
+
+def test_the_gentle_stop_ends_a_run_without_a_success(desk: Desk) -> None:
+    """What a CLI leaves behind is not looked at: the dispatcher ends that."""
+    mark = uuid.uuid4().hex
+    invocation, prompt_file = desk.request(
+        f"{mark} [[silent 300]] [[say: too late]]", desk.wrapper.permissions[-1]
+    )
+    with desk.started(invocation, prompt_file) as run:
+        while not desk.agents.requests(mark):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.process.wait(0.1)
+            assert run.process.returncode is None
+        run.process.send_signal(desk.wrapper.stop.signal)
+        run.process.wait(desk.wrapper.stop.grace * BUSY)
+
+    assert not desk.read(run.ran()).outcome.succeeded
