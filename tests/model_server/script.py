@@ -9,6 +9,7 @@ executed in their order before the final answer:
     [[say: TEXT]]             the final answer
     [[large N]]               a final answer of N characters
     [[empty]]                 a final answer without a text
+    [[odd]]                   a final answer with characters that a terminal or a database does not take
     [[refuse]]                the model declines to answer
     [[slow SECONDS]]          the final answer arrives in pieces over that time
     [[silent SECONDS]]        nothing arrives for that time, then the final answer
@@ -35,6 +36,7 @@ from dataclasses import dataclass, field, replace
 DIRECTIVE = re.compile(r"\[\[(\w+)(?: ([^\]:]*))?(?:: ?(.*?))?\]\]", re.DOTALL)
 ECHO_LENGTH = 200
 PIECES = 20
+ODD = "nul \0, escape \x1b[31m, bell \a, separator \u2028, return \r\nand an end"
 
 
 class ScriptError(ValueError):
@@ -157,6 +159,8 @@ def follow(script: Script, name: str, argument: str, content: str) -> Script:
             return replace(script, answer=Say(in_pieces(varied_text(int(argument)))))
         case "empty":
             return replace(script, answer=Say(()))
+        case "odd":
+            return replace(script, answer=Say((ODD,)))
         case "refuse":
             return replace(script, answer=Refuse())
         case "slow":
