@@ -2,7 +2,7 @@
 
 A :class:`Wrapper` is sans I/O: it turns a :class:`Request` into an :class:`Invocation`, and bytes of output into
 :class:`Event` objects and one :class:`Outcome`. It opens nothing and starts nothing, so recorded output is enough
-to test it. The prompt is never an argument: the dispatcher connects the prompt file to stdin.
+to test it. The dispatcher connects the prompt file to stdin, unless the wrapper says something else.
 """
 
 import signal
@@ -292,7 +292,8 @@ class Wrapper:
     those variables that depend on it, beside the constant ones of ``environment``. ``permissions`` are the profiles
     that the CLI can keep to. ``report_file`` is the name of a JSON file that it writes into
     :attr:`Request.report_directory`. ``models`` are all models that it takes, empty when nobody knows them all.
-    ``is_proven`` says whether its output tells a success from a failure.
+    ``is_proven`` says whether its output tells a success from a failure. ``stall_timeout`` is how many seconds a run
+    may print nothing if neither its task nor the configuration bounds that: for a CLI that waits silently.
 
     Its config home: ``config_home_variable`` moves it; without that variable it is ``default_config_home``, relative
     to HOME. ``new_home`` takes the names of the account's variables, and returns the settings for a new config home:
@@ -329,6 +330,7 @@ class Wrapper:
 
     takes_fallback_model: bool = False
     longest_prompt: PromptLimit | None = None
+    stall_timeout: float | None = None
     steering_files: Sequence[str] = ()
     steering_clones: Sequence[str] = ()
 

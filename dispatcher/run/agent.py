@@ -10,7 +10,7 @@ from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, lacks_room, when_there_is_room
 from dispatcher.host.threads import in_thread
 from dispatcher.run.adoption import secrets_of, start_time
-from dispatcher.run.conclusion import UNEXPLAINED, blame_room, explain
+from dispatcher.run.conclusion import UNEXPLAINED, blame_room, explain, silent
 from dispatcher.run.context import RunContext
 from dispatcher.run.output.agent_output import AgentOutput
 from dispatcher.run.output.masking import Masking
@@ -105,7 +105,7 @@ class Agent:
         self.output = self._context.output_store.begin(
             self._claimed,
             self._workspace,
-            wrapper.parser(),
+            wrapper,
             self.masking,
             began=trio.current_time() - (linux.seconds_since_boot() - self._process.began),
             adopted=adopted,
@@ -126,8 +126,10 @@ class Agent:
         await output.catch_up()
         stdout, stderr = await when_there_is_room("reading output", output.excerpts)
         failure_file = await read_failure_file(self._claimed, wrapper, output.failure_file)
-        said = await output.outcome(reading.exit_code, failure_file)
+        said = await output.outcome(reading.exit_code, failure_file, await self._read_report(wrapper))
         outcome = explain(said, reading, finished=output.final_event_seen, stderr=stderr)
+        if outcome.error_class == "stalled" and self._own_stall_timeout is None and wrapper.stall_timeout:
+            outcome = replace(outcome, error_message=silent(wrapper.name, wrapper.stall_timeout))
         retry_after_s = TASK_PAUSE if outcome.error_class == "no_resources" != said.error_class else None
         return Ended(
             outcome=outcome,
@@ -166,6 +168,16 @@ class Agent:
                 last_output = await self._context.output_store.end(self.output)
                 stdout, stderr = self.output.excerpts()
         return last_output, stdout, stderr, ran_s
+
+    async def _read_report(self, wrapper: Wrapper) -> bytes:
+        if wrapper.report_file is None:
+            return b""
+        read = partial(self._workspace.read_report, wrapper.report_file)
+        return await when_there_is_room("reading a report", read, thread=True)
+
+    @property
+    def _own_stall_timeout(self) -> float | None:
+        return self._claimed.stall_timeout_s or self._settings.execution.stall_timeout
 
     @property
     def _timeout(self) -> float:

@@ -91,6 +91,14 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
     return outcome
 
 
+def silent(tool: str, seconds: float) -> str:
+    """Say why a run was stopped for its silence if nothing but the settings of its tool bounds that."""
+    return (
+        f"stopped because it printed nothing for {seconds:g} seconds, which is the stall timeout of {tool}: "
+        "it may have waited silently for its service (--stall-timeout gives a task another one)"
+    )
+
+
 def blame_room(outcome: Outcome, stderr: str, lacking: str | None) -> Outcome:
     """Blame this host for an unexplained failure if the disk is full: ``lacking`` says so, or the agent did.
 

@@ -117,6 +117,8 @@ class Run:
                 await self._repository.clone(self._inputs)
             if is_missing(self.claimed, self._inputs):
                 await self._fetch(wrapper)
+                if wrapper.takes_prompt_as_argument:
+                    prepared = await self._prepare_again(wrapper)
             if self._repository is not None:
                 await self._repository.note_inputs()
             if self._setup is not None:
@@ -194,6 +196,11 @@ class Run:
         make = partial(self._make, wrapper)
         return await in_thread(make) if claimed.workdir is not None else make()
 
+    async def _prepare_again(self, wrapper: Wrapper) -> Prepared:
+        """Decide on the process once more, now that its workspace is complete."""
+        make = partial(self._make, wrapper, is_laid_out=True)
+        return await in_thread(make) if self.claimed.workdir is not None else make()
+
     def _make(self, wrapper: Wrapper, *, is_laid_out: bool = False) -> Prepared:
         check_allowed(self.claimed, self._settings)
         settings, owner = self._settings, self._context.sweeper.owner
@@ -222,9 +229,7 @@ class Run:
         wrapper = self._wrappers.get(self.claimed.tool) or forgotten_tool(self.claimed.tool)
         self._agent.begin_output(wrapper)
         await self._end_setup(setup)
-        make = partial(self._make, self._wrapper(), is_laid_out=True)
-        prepared = await in_thread(make) if self.claimed.workdir is not None else make()
-        await self._start(prepared, wrapper)
+        await self._start(await self._prepare_again(self._wrapper()), wrapper)
 
     async def _end_setup(self, setup: CommandProcess) -> None:
         self._agent.show(activity_of(setup.command.kind, setup.command.text))

@@ -2,8 +2,8 @@
 
 <work_dir>/.id                                 identifies the directory, wherever it is mounted
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
-<work_dir>/<database id>/<number>-<run_no>/    run · prompt · stdout.log · stderr.log · tmp/ · work/ · repository/ (of a
-                                               clone in work/) · setup/ and check/: run · output.log
+<work_dir>/<database id>/<number>-<run_no>/    run · prompt · pipe · report/ · stdout.log · stderr.log · tmp/ · work/ ·
+                                               repository/ (of a clone in work/) · setup/ and check/: run · output.log
                                                or, kept for a later run of the session: kept · work/ · repository/
 <work_dir>/<database id>/trash/                discarded workspaces, which are deleted soon
 """
@@ -36,6 +36,8 @@ from sql.rows.dispatchers import InputFile
 KEPT = "kept"
 PRIVATE = "repository"
 TRASH = "trash"
+LARGEST_REPORT = 16 * 2**20
+"""Bytes of the file in which a CLI reports how its run went."""
 _BLOCK = 2**20
 _LOOKS, _LOOK = 20, 0.01
 """How often, and after how many seconds again, we try to get the lock: those who look at it hold it for a moment."""
@@ -72,6 +74,16 @@ class Workspace:
     @cached_property
     def prompt(self) -> Path:
         return self.directory / "prompt"
+
+    @cached_property
+    def pipe(self) -> Path:
+        """The named pipe from which the agent reads its prompt, if its CLI needs one."""
+        return self.directory / "pipe"
+
+    @cached_property
+    def report(self) -> Path:
+        """The directory in which the CLI reports how its run went, if it does that."""
+        return self.directory / "report"
 
     @cached_property
     def tmp(self) -> Path:
@@ -138,6 +150,34 @@ class Workspace:
         if prompt is not None:
             _write(self.prompt, [prompt.encode()], 0o600)
         self.place_all(inputs)
+
+    def make_pipe(self) -> None:
+        """Create :attr:`pipe`, if it is not there. Raises OSError."""
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self.pipe, 0o600)
+
+    def make_report(self) -> None:
+        """Create :attr:`report`, if it is not there. Raises OSError."""
+        with contextlib.suppress(FileExistsError):
+            self.report.mkdir(mode=0o700)
+
+    def read_report(self, name: str) -> bytes:
+        """Return a file of :attr:`report`; empty if there is none, or one that is no regular file or too large.
+
+        The agent may have put links or special files anywhere. Raises OSError when this host has no descriptors.
+        """
+        try:
+            with _opened(self.report) as directory:
+                return _read_regular(name, directory)
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise
+            return b""
+
+    def read_prompt(self) -> str:
+        """Return the prompt. Raises OSError."""
+        with _opened(self.directory) as directory:
+            return _read_regular(self.prompt.name, directory).decode(errors="replace")
 
     def place_all(self, inputs: Iterable[InputFile]) -> None:
         """Create the input files that have content. Raises OSError as :meth:`lay_out` does."""
@@ -277,6 +317,19 @@ def _opened(directory: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _read_regular(name: str, directory: int) -> bytes:
+    """Return a regular file with one name that is not too large. Raises OSError."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, dir_fd=directory), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise OSError(errno.EINVAL, "is not a regular file with one name", name)
+        content = file.read(LARGEST_REPORT + 1)
+    if len(content) > LARGEST_REPORT:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
+    return content
 
 
 def _identity(root: Path) -> str:

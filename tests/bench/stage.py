@@ -105,7 +105,13 @@ class Stage:
                         for number in range(groups)
                     },
                     "limits": {"tool:bench": slots},
-                    "tools": {"bench": {"argv": [str(self.agent), *agent_arguments], "output": "text"}},
+                    "tools": {
+                        "bench": {
+                            "argv": [str(self.agent), *agent_arguments],
+                            "output": "text",
+                            "proof": "none",
+                        }
+                    },
                     "logging": {"level": "warning"},
                 }
             )

@@ -13,7 +13,7 @@ from tests.fixtures.users import needs_root
 
 
 def test_a_prompt_arrives_whole_whatever_it_begins_with_and_however_long_it_is(site: Site) -> None:
-    site.configure("tools", count={"argv": ["wc", "-c"]})
+    site.configure("tools", count={"argv": ["wc", "-c"], "proof": "none"})
     site.configure("groups", count={"tool": "count"})
     prompts = [
         "--help",

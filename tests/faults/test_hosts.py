@@ -33,7 +33,7 @@ def configure_late(site: Site) -> Path:
     """Configure a tool whose program is not there yet; return its path."""
     program = site.directory / "late-agent"
     site.configure("dispatcher", heartbeat_interval=1, lease_interval=30)
-    site.configure("tools", late={"argv": [str(program)]})
+    site.configure("tools", late={"argv": [str(program)], "proof": "none"})
     site.configure("groups", late={"tool": "late"})
     return program
 
@@ -122,7 +122,7 @@ def test_other_hosts_go_on_with_a_group_that_one_of_them_cannot_run(site: Site) 
     work_dir = site.config["execution"]["work_dir"]
     site.config["execution"]["work_dir"] = str(site.directory / "another")
     # Otherwise the first would find the program, too.
-    site.config["tools"]["late"] = {"argv": ["cat"]}
+    site.config["tools"]["late"] = {"argv": ["cat"], "proof": "none"}
     able = site.start("--host-id", "able", config="another.yaml")
     site.config["execution"]["work_dir"] = work_dir
     able.wait_for("dispatcher started")

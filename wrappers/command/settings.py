@@ -220,6 +220,9 @@ class ToolSettings(Strict, frozen=True, kw_only=True):
     """A file in which the tool reports how its run went."""
     stop: StopSettings = StopSettings()
     """How a run is stopped."""
+    stall_timeout: Annotated[float, msgspec.Meta(gt=0, le=86400)] | None = None
+    """After how many seconds without output a run is stopped if neither its task nor `execution` says that: for a tool
+    that waits silently for its service."""
     config_home_variable: Text | None = None
     """The variable that names the directory of its login and settings, for a group's `config_home`. Tools with several
     such variables take `{config_home}` in `env`."""

@@ -59,6 +59,7 @@ def command(name: str, settings: ToolSettings) -> Wrapper:
         config_home_variable=settings.config_home_variable,
         default_config_home=settings.default_config_home,
         new_home=new_home,
+        stall_timeout=settings.stall_timeout,
         steering_files=settings.steering_files,
         steering_clones=settings.steering_clones,
         env_files=settings.env_files,

@@ -151,11 +151,13 @@ class AgentOutput:
         """The file that the parser asks for, see :meth:`wrappers.base.Parser.failure_file`."""
         return self._parser.failure_file()
 
-    async def outcome(self, exit_code: int | None, failure_file: bytes = b"") -> Outcome:
+    async def outcome(self, exit_code: int | None, failure_file: bytes = b"", report: bytes = b"") -> Outcome:
         """Return how the run ended. Call it once, after the last :meth:`catch_up`."""
         stderr_tail = await when_there_is_room("reading output", self.stderr_tail)
-        ending = Ending(exit_code=exit_code, stderr_tail=stderr_tail, failure_file=failure_file)
-        if self._stdout_parsed > INLINE:
+        ending = Ending(
+            exit_code=exit_code, stderr_tail=stderr_tail, failure_file=failure_file, report=report
+        )
+        if self._stdout_parsed + len(report) > INLINE:
             return await in_thread(self._parser.finish, ending)
         return self._parser.finish(ending)
 

@@ -31,7 +31,7 @@ from dispatcher.workspaces.run_record import StopReason
 from dispatcher.workspaces.work_directory import Workspace
 from sql import dispatcher_calls
 from sql.rows.dispatchers import ClaimedRun, Output
-from wrappers.base import Parser
+from wrappers.base import Wrapper
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class OutputStore:
         self,
         claimed: ClaimedRun,
         workspace: Workspace,
-        parser: Parser,
+        wrapper: Wrapper,
         masking: Masking,
         *,
         began: float,
@@ -84,10 +84,17 @@ class OutputStore:
         bounds = Bounds(
             stored=execution.max_log_bytes,
             written=10 * execution.max_log_bytes,
-            stall_timeout=claimed.stall_timeout_s or execution.stall_timeout,
+            stall_timeout=claimed.stall_timeout_s or execution.stall_timeout or wrapper.stall_timeout,
         )
         return AgentOutput(
-            claimed.run_id, workspace, parser, masking, bounds, self._queue, began=began, adopted=adopted
+            claimed.run_id,
+            workspace,
+            wrapper.parser(),
+            masking,
+            bounds,
+            self._queue,
+            began=began,
+            adopted=adopted,
         )
 
     async def follow(self, output: Followed, stop: Callable[[StopReason], None]) -> None:

@@ -16,7 +16,7 @@ from dispatcher.run.preparation import environment, refusals
 from dispatcher.run.preparation.config_home import make_config_home
 from dispatcher.run.preparation.refusals import cannot, unusable
 from dispatcher.run.preparation.usable_here import chosen_home, equip
-from dispatcher.run.process.launch import Launch
+from dispatcher.run.process.launch import Launch, fed
 from dispatcher.workspaces import run_record
 from dispatcher.workspaces.short_paths import short_path
 from dispatcher.workspaces.work_directory import Workspace
@@ -53,8 +53,9 @@ def prepare(
     """Lay out the workspace and decide everything about the process. Raises :class:`NotStartedError`.
 
     A prompt or an input file that is read in pieces is not there yet: see
-    :func:`dispatcher.run.preparation.fetching.fetch`. Nor are a clone and the input files in it.
-    ``is_laid_out``: an earlier dispatcher did all that.
+    :func:`dispatcher.run.preparation.fetching.fetch`. Nor are a clone and the input files in it. A CLI that takes its
+    prompt as an argument is prepared once more when it is there.
+    ``is_laid_out``: an earlier dispatcher, or an earlier call, did all that.
     This looks at the directory that a task chose, which may be on a dead network mount: call it in a thread then.
     """
     refusals.check_consent(claimed, settings.security)
@@ -62,6 +63,7 @@ def prepare(
     refusals.check_arguments(claimed)
     refusals.check_session(claimed, workspace)
     refusals.check_fallback_model(claimed, wrapper)
+    refusals.check_permission(claimed, wrapper)
     prompt = prompt_of(claimed)
     if prompt is not None:
         refusals.check_prompt(prompt, wrapper)
@@ -76,9 +78,12 @@ def prepare(
         raise unusable(f"{what}: {error}") from error
     if not is_laid_out:
         _lay_out(claimed, workspace, prompt, inputs)
+    _lay_out_for(wrapper, workspace)
     request = Request(
         run_id=claimed.run_id,
         prompt_file=str(workspace.prompt),
+        prompt=_argument(prompt, wrapper, workspace) if wrapper.takes_prompt_as_argument else None,
+        report_directory=str(workspace.report),
         model=claimed.model,
         permission=claimed.permission,
         resume=claimed.session_id,
@@ -122,6 +127,33 @@ def _lay_out(
         raise cannot("the workspace could not be made", error, host_trouble=ours) from error
 
 
+def _lay_out_for(wrapper: Wrapper, workspace: Workspace) -> None:
+    """Make what only some CLIs need. Raises :class:`NotStartedError`."""
+    try:
+        if wrapper.stdin == "pipe":
+            workspace.make_pipe()
+        if wrapper.report_file is not None:
+            workspace.make_report()
+    except OSError as error:
+        raise cannot("the workspace could not be made", error) from error
+
+
+def _argument(prompt: str | None, wrapper: Wrapper, workspace: Workspace) -> str | None:
+    """Return the prompt as an argument: no CLI takes it for an option. None while it is not there.
+
+    Raises :class:`NotStartedError`.
+    """
+    if prompt is None:
+        try:
+            prompt = workspace.read_prompt()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise cannot("the prompt could not be read", error) from error
+        refusals.check_prompt(prompt, wrapper)
+    return f"\n{prompt}" if prompt.startswith("-") else prompt
+
+
 def _process(
     claimed: ClaimedRun, wrapper: Wrapper, workspace: Workspace, request: Request, owner: str
 ) -> Prepared:
@@ -132,10 +164,11 @@ def _process(
         extra |= _ceiling(workspace)
     marks = environment.marks_of(claimed.run_id, owner)
     built, program = equip(claimed.env, request.config_home, wrapper, invocation, extra=extra, marks=marks)
+    argv = [program, *invocation.argv[1:]]
     launch = Launch(
-        argv=[program, *invocation.argv[1:]],
+        argv=fed(argv, workspace.pipe) if invocation.stdin == "pipe" else argv,
         cwd=workspace.work,
-        stdin=workspace.prompt if invocation.stdin == "prompt" else Path(os.devnull),
+        stdin=Path(os.devnull) if invocation.stdin == "null" else workspace.prompt,
         stdout=workspace.stdout,
         stderr=workspace.stderr,
         env=built.variables,

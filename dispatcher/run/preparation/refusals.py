@@ -106,6 +106,16 @@ def check_fallback_model(claimed: ClaimedRun, wrapper: Wrapper) -> None:
         )
 
 
+def check_permission(claimed: ClaimedRun, wrapper: Wrapper) -> None:
+    """Refuse a permission profile that the CLI cannot keep to, as NotStartedError."""
+    if claimed.permission not in wrapper.permissions:
+        others = " or ".join(f"--permission {profile}" for profile in wrapper.permissions)
+        raise NotStartedError(
+            "invalid_request",
+            f"{claimed.tool} cannot keep to the profile {claimed.permission}: submit with {others}",
+        )
+
+
 def check_prompt(prompt: str, wrapper: Wrapper) -> None:
     """Refuse a prompt that the CLI would refuse or silently cut off, as NotStartedError."""
     limit = wrapper.longest_prompt

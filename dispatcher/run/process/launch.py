@@ -28,6 +28,15 @@ echo "exit $code"
 exit $code
 """
 
+# The shell becomes the agent, so that the pid is the agent's. What feeds it is no child of the agent, since an agent
+# may wait for all of its children. It ends at the latest when nobody can read any more, or when the run is swept. A
+# named pipe, since a shell has no other one whose reader is the shell itself.
+FEEDING = """\
+command -v cat >/dev/null || { echo "$0: cat: not found, which a pipe as standard input needs" >&2; exit 127; }
+pipe=$1 && shift
+{ (exec cat <&3 3<&- >"$pipe" 2>/dev/null &) } 3<&0
+exec "$@" <"$pipe"
+"""
 
 SHELL_NAME = "llmctl-run"
 """The name of the shell in its complaints and in ``ps``."""
@@ -48,6 +57,14 @@ class Launch:
     env: Mapping[str, str]
     group: Path | None = None
     open_files: int | None = None
+
+
+def fed(argv: Sequence[str], pipe: Path) -> Sequence[str]:
+    """Return the arguments of a process that becomes ``argv`` with a named pipe as standard input.
+
+    What its own standard input holds comes out of the pipe, and then the end of file. No dispatcher needs to be there.
+    """
+    return ("/bin/sh", "-c", FEEDING, SHELL_NAME, str(pipe), *argv)
 
 
 class Child(Protocol):

@@ -31,7 +31,7 @@ def test_the_example_of_the_design_is_understood(tmp_path: Path) -> None:
                        env: {CODEX_API_KEY: "file:/etc/llm/codex.key"}}
         limits: {"tool:claude": 3, "model:opus": 1, "tenant:acme": 2}
         tools:
-          aider: {argv: [aider, --yes, --message-file, "{prompt_file}"], output: text}
+          aider: {argv: [aider, --yes, --message-file, "{prompt_file}"], output: text, proof: none}
           mytool: {argv: [mytool, --json], prompt: stdin, output: json, answer: result}
           codex: {command: /opt/codex/bin/codex}
         """,

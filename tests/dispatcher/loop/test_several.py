@@ -21,7 +21,7 @@ FIXED = {
 
 def test_two_dispatchers_share_every_limit_exactly_while_others_change_and_a_group_pauses(site: Site) -> None:
     """What agents write: a line when an agent begins, and a line before it ends."""
-    site.configure("tools", twin={"argv": ["sh", "{prompt_file}"]})
+    site.configure("tools", twin={"argv": ["sh", "{prompt_file}"], "proof": "none"})
     for name, tool in (("sh", "sh"), ("second", "sh"), ("twin", "twin")):
         env = {"SITE": str(site.directory), "GROUP": name}
         slots = FIXED[f"group:{name}"]
@@ -178,7 +178,7 @@ def test_a_hang_up_takes_over_tools_groups_and_limits_from_the_file(site: Site) 
     site.wait_for("running", first)
     second = site.submit(f"{gate.pass_through}; echo done")
     site.config["groups"]["sh"] = {**_as_dict(site.config["groups"]["sh"]), "max_concurrent": 2}
-    site.config["tools"]["newcomer"] = {"argv": ["cat"]}
+    site.config["tools"]["newcomer"] = {"argv": ["cat"], "proof": "none"}
     site.config["groups"]["newcomer"] = {"tool": "newcomer"}
     site.write_config()
 

@@ -147,7 +147,7 @@ def test_a_higher_priority_goes_first(site: Site) -> None:
 
 
 def test_a_limit_of_one_never_lets_two_agents_run(site: Site) -> None:
-    site.configure("tools", twin={"argv": ["sh", "{prompt_file}"]})
+    site.configure("tools", twin={"argv": ["sh", "{prompt_file}"], "proof": "none"})
     site.configure("groups", sh={"max_concurrent": 8}, cat={"max_concurrent": 1})
     site.configure(
         "groups",
@@ -231,7 +231,9 @@ def test_a_group_for_which_this_host_lacks_something_is_closed_and_none_of_its_t
         "unexecutable": str(not_executable),
         "no_interpreter": str(broken),
     }
-    site.configure("tools", **{tool: {"argv": [programs.get(tool, "cat")]} for tool in reasons})
+    site.configure(
+        "tools", **{tool: {"argv": [programs.get(tool, "cat")], "proof": "none"} for tool in reasons}
+    )
     site.configure(
         "groups",
         **{tool: {"tool": tool} for tool in (*programs, "unknown")},

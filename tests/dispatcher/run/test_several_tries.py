@@ -126,7 +126,7 @@ def judged(site: Site) -> Site:
     """A site with a tool that reads what a judge gets, and says what the test wrote into `verdict`."""
     judge = site.directory / "judge.sh"
     judge.write_text(JUDGE)
-    site.configure("tools", judge={"argv": ["sh", str(judge), "{prompt_file}"]})
+    site.configure("tools", judge={"argv": ["sh", str(judge), "{prompt_file}"], "proof": "none"})
     site.configure("groups", judge={"tool": "judge", "env": {"SITE": str(site.directory)}})
     return site
 
