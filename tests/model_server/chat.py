@@ -11,6 +11,9 @@ from tests.model_server.dialect import ErrorAnswer, Json, Turn, is_helper, is_pr
 from tests.model_server.script import Ask, Failure, Refuse, Reply, Run, Say, Write
 from tests.model_server.tools import Tool, call_for
 
+# OpenAI sends this, too. Without it the CLIs that cannot be told to give up sooner wait a minute and more in all.
+SOON = {"retry-after-ms": "20"}
+
 INPUT_TOKENS = 100
 CACHED_TOKENS = 50
 DIRECTORY = re.compile(r"working (?:in the )?directory[^/\n]{0,20}(/[^\s<`'\")]+)", re.IGNORECASE)
@@ -127,7 +130,7 @@ class Chat:
         }
         if cause == "quota":
             error |= {"type": "usage_limit_reached", "plan_type": "plus", "resets_in_seconds": failure.resets}
-        headers = {} if failure.retry_after is None else {"retry-after": str(failure.retry_after)}
+        headers = SOON if failure.retry_after is None else {"retry-after": str(failure.retry_after)}
         return ErrorAnswer(status=status, body={"error": error}, headers=headers)
 
 

@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         failure = wanted.failure
         if failure is not None and self._is_still_due(failure, turn):
             if failure.reason == "html":
-                self._send_head(failure.status, "text/html")
+                self._send_head(failure.status, "text/html", dialect.failure(failure).headers)
                 self.wfile.write(PAGE)
             else:
                 key = " ".join(self.headers.get(name, "") for name in KEY_HEADERS)

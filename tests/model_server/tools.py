@@ -47,23 +47,25 @@ def call_for(step: Step, tools: Sequence[Tool], directory: str) -> Call:
 
     ``directory`` is put in front of a path whose description says that it must be absolute.
     """
+    names: Sequence[str]
     given: Mapping[str, object]
     match step:
         case Write(path, content):
-            tool = named(WRITE, tools)
-            if tool is None and named(RUN, tools) is not None:
+            names = WRITE
+            if named(WRITE, tools) is None and named(RUN, tools) is not None:
                 return call_for(Run(f"printf %s {quoted(content)} > {quoted(path)}"), tools, directory)
             given = {**dict.fromkeys(PATH, path), **dict.fromkeys(CONTENT, content), "command": "create"}
         case Run(command):
-            tool = named(RUN, tools)
+            names = RUN
             given = dict.fromkeys(COMMAND, command)
         case Ask(text, options):
-            tool = named(ASK, tools)
+            names = ASK
             choices = [{"label": option, "description": f"take {option}"} for option in options]
             question = {"question": text, "header": "Choice", "options": choices, "multiSelect": False}
             given = {"questions": [question], "question": text, "options": options, "choices": options}
+    tool = named(names, tools)
     if tool is None:
-        return Call(WRITE[0] if isinstance(step, Write) else RUN[0], given)
+        return Call(names[0], given)
     return Call(tool.name, arguments_of(tool.parameters, given, directory))
 
 
@@ -74,7 +76,7 @@ def named(names: Sequence[str], tools: Sequence[Tool]) -> Tool | None:
 
 def arguments_of(schema: Schema, given: Mapping[str, object], directory: str) -> dict[str, object]:
     """Return what is given of the schema's properties, and for the other required ones the plainest value."""
-    arguments = {}
+    arguments: dict[str, object] = {}
     for name, wanted in schema.properties.items():
         if name in given or name in schema.required:
             arguments[name] = value_of(wanted, given.get(name))

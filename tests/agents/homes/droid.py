@@ -16,4 +16,11 @@ def droid(home: Path, url: str, key: str) -> Mapping[str, str]:
     }
     (home / ".factory").mkdir(exist_ok=True)
     (home / ".factory" / "settings.json").write_text(json.dumps({"customModels": [model]}))
-    return {"FACTORY_API_KEY": "fk-dummy", "TESTS_API_KEY": key}
+    return {
+        "FACTORY_HOME_OVERRIDE": str(home),
+        "FACTORY_API_KEY": "fk-dummy",
+        "FACTORY_AIRGAP_ENABLED": "true",
+        "FACTORY_DROID_AUTO_UPDATE_ENABLED": "false",
+        "FACTORY_OTEL_ENABLED": "false",
+        "TESTS_API_KEY": key,
+    }

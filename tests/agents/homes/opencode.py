@@ -21,6 +21,11 @@ def prepare(home: Path, url: str, key: str, name: str) -> Mapping[str, str]:
     return {
         **{f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
         "TESTS_API_KEY": key,
+        "KILO_SESSION_RETRY_LIMIT": "1",  # opencode's five cannot be changed
+        "KILO_TELEMETRY_LEVEL": "off",
+        "KILO_DISABLE_CODEBASE_INDEXING": "1",
+        "KILO_DISABLE_PRESENCE": "1",
+        "KILO_DISABLE_SESSION_INGEST": "1",
         f"{prefix}_DISABLE_AUTOUPDATE": "1",
         f"{prefix}_DISABLE_MODELS_FETCH": "1",
         f"{prefix}_DISABLE_LSP_DOWNLOAD": "1",

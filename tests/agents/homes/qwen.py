@@ -10,7 +10,7 @@ SETTINGS = {
     "privacy": {"usageStatisticsEnabled": False},
     "telemetry": {"enabled": False},
     "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False, "enableAutoSkill": False},
-    "model": {"name": "test-model", "generationConfig": {"maxRetries": 0}},
+    "model": {"name": "test-model", "generationConfig": {"maxRetries": 0, "retryInitialDelayMs": 10}},
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 CONFIG = """\
 active_model = "test-model"
+api_retry_max_elapsed_time = 1.0
 enable_telemetry = false
 enable_update_checks = false
 enable_auto_update = false
