@@ -60,17 +60,24 @@ LONGEST_SENTENCE = 300
 _NO_SECRETS = Masking(())
 
 
+KNOWN_BETTER = {
+    *(("throttled", error_class) for error_class in ("limit", "overloaded", "no_credit", "auth")),
+    ("question", "question"),
+}
+"""Reasons to stop a run, and what its output may tell of them that is more exact."""
+
+
 def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) -> Outcome:
     """Replace the symptom by the cause: an agent that was stopped, or never started, looks like one that failed.
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded;
     without a final event nobody knows whether its output is complete. A run that was stopped because it lived on after
-    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit, and a run
-    that was stopped for its question has it.
+    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit or an outage,
+    and a run that was stopped for its question has it.
     """
     if reading.stop_reason == "lingering":
         return outcome
-    if (reading.stop_reason, outcome.error_class) in (("throttled", "limit"), ("question", "question")):
+    if (reading.stop_reason, outcome.error_class) in KNOWN_BETTER:
         return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
         message = STOPPED[reading.stop_reason]

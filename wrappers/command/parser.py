@@ -154,7 +154,12 @@ class TextParser(DescribedParser):
         events = self._apply_to_line(self._described.of_lines, line)
         if events is None:
             self._keep(line)
+        elif self._begins(head):
+            self._answer, self._length = [], 0
         return events or ()
+
+    def _begins(self, line: str) -> bool:
+        return any(rule.begins and pattern.search(line) for pattern, rule in self._described.of_lines)
 
     def _keep(self, line: str) -> None:
         self._answer.append(line)

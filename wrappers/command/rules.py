@@ -99,7 +99,8 @@ def _apply(rule: EventRule, document: object, story: Story) -> Iterator[Event]:
         story.answer = answer
     _count(rule.add, document, story, to_sum=True)
     _count(rule.set, document, story, to_sum=False)
-    if (failure := _failure(rule, document)) is not None:
+    failure = _failure(rule, document)
+    if failure is not None or rule.ends:
         story.failure = failure
     if rule.denied is not None and len(story.denials) < MOST_DENIALS:
         story.denials += _texts(rule.denied, document)

@@ -85,7 +85,7 @@ class EventRule(Strict, frozen=True, kw_only=True):
     stderr: Pattern | None = None
     """What a line of stderr must hold; its named groups are the values."""
     begins: bool = False
-    """The agent begins another turn: the answer and the error so far do not count, nor does an end."""
+    """The agent begins another turn: the answer, the error and the end so far do not count."""
     answer: Paths | None = None
     """The final text, until another one comes."""
     say: Paths | None = None
@@ -99,7 +99,8 @@ class EventRule(Strict, frozen=True, kw_only=True):
     set: Counts | None = None
     """What is counted here is the usage of the run so far."""
     error: Paths | None = None
-    """The run has failed, unless it begins another turn: what is said about it. With nothing there it is no error."""
+    """The run has failed, unless it begins another turn or ends in order: what is said about it. With nothing there it
+    is no error."""
     status: Path | None = None
     """The HTTP status of the service, which gives the error its class."""
     error_class: ErrorClass | None = msgspec.field(default=None, name="class")
@@ -114,7 +115,8 @@ class EventRule(Strict, frozen=True, kw_only=True):
     denied: Text | None = None
     """What the agent was not allowed to do, such as "runs {input.command}"."""
     ends: bool = False
-    """The run has come to its end in order. Where a rule has this, no run succeeds without it."""
+    """The run has come to its end in order, so an error before was overcome. Where a rule has this, no run succeeds
+    without it."""
 
 
 class ErrorRule(Strict, frozen=True, kw_only=True):
