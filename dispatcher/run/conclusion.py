@@ -72,8 +72,8 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
 
     A run that proved its success before the stop reached it (``finished``: its final event was seen) has succeeded;
     without a final event nobody knows whether its output is complete. A run that was stopped because it lived on after
-    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit or an outage,
-    and a run that was stopped for its question has it.
+    its final event keeps the outcome of that event. A run that waited in its slot may have met a usage limit or an
+    outage, and a run that was stopped for its question has it.
     """
     if reading.stop_reason == "lingering":
         return outcome
