@@ -3,7 +3,7 @@
 Those that take a dispatcher's id raise SQLSTATE ``LD410`` when that dispatcher was closed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from sql.rows.dispatchers import (
     PrunedOutput,
     Report,
     ServedGroup,
+    Session,
     Started,
     UnreadableRun,
     UnrecordedRun,
@@ -99,14 +100,30 @@ def report_and_claim(dispatcher: str, reports: Sequence[Report], max_tasks: int 
 
 
 def finish_runs(dispatcher: str, reports: Sequence[Report]) -> Call[dict[str, str]]:
-    """Report ends; returns the verdict on each run: finished, already or stale."""
+    """Report ends; returns the verdict on each run: finished, already, stale, or held (report it again)."""
     arguments = {"dispatcher": dispatcher, "reports": as_json(reports)}
     return Call("finish_runs", arguments, Reading("SELECT run_id::text, verdict FROM {}", _verdicts))
 
 
-def start_runs(dispatcher: str, started: Sequence[Started]) -> Call[None]:
-    """Report that agents were started. Runs that are not ours any more are left alone."""
-    return Call("start_runs", {"dispatcher": dispatcher, "started": as_json(started)}, NOTHING)
+def start_runs(dispatcher: str, started: Sequence[Started]) -> Call[list[str]]:
+    """Report that agents were started; returns the runs that are ours and running now.
+
+    Runs that are not ours any more are left alone, as are those whose task somebody holds: report these again.
+    """
+    return Call(
+        "start_runs", {"dispatcher": dispatcher, "started": as_json(started)}, value(list[str], "text[]")
+    )
+
+
+def holders_of(dispatcher: str, runs: Collection[str], backends: Sequence[int]) -> Call[list[int]]:
+    """Return the server processes that hold the tasks of these runs, or for which these server processes wait."""
+    arguments = {"dispatcher": dispatcher, "runs": [UUID(run) for run in runs], "backends": list(backends)}
+    return Call("holders_of", arguments, value(list[int]))
+
+
+def end_idle_sessions(pids: Sequence[int], after_s: float | None = None) -> Call[list[Session]]:
+    """Say whose server processes these are, and end those that have idled in their transaction for so long."""
+    return Call("end_idle_sessions", {"pids": list(pids), **given(after_s=after_s)}, many(Session))
 
 
 def append_output(dispatcher: str, outputs: Sequence[Output]) -> Call[dict[str, tuple[int, int]]]:

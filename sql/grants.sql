@@ -32,17 +32,18 @@ DECLARE
         ]},
         {"to": ["dispatcher"], "functions": [
             "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
-            "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_change", "keep_pieces",
-            "note_base", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt",
-            "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_command_output",
-            "store_output", "store_piece", "unrecorded_runs", "unreferenced_files"
+            "end_idle_sessions", "find_dispatchers", "finish_runs", "has_work", "heartbeat", "holders_of",
+            "input_files_of", "keep_change", "keep_pieces", "note_base", "open_runs", "prune_lanes", "prune_output",
+            "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim", "settled_runs",
+            "start_runs", "store_command_output", "store_output", "store_piece", "unrecorded_runs",
+            "unreferenced_files"
         ]},
         {"to": ["admin"], "functions": [
             "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"
         ]}
     ]';
-    -- Those that act for their caller: in a SECURITY DEFINER function no role can be set.
-    c_invokers CONSTANT text [] := '{act_as}';
+    -- Those that act for their caller: in a SECURITY DEFINER function no role can be set, and no session of others ended.
+    c_invokers CONSTANT text [] := '{act_as,end_idle_sessions}';
     v_schema text;
     v_owner text;
     v_needs_owner boolean;

@@ -97,6 +97,8 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How long it waits for agents when it stops. Those that still run go on without it."""
     host_lost_after: Seconds = 3600.0
     """How long another host may be silent before its runs are given up and tried again elsewhere."""
+    end_idle_after: Seconds | None = 60.0
+    """How long somebody's idle transaction may hold up a report or a claim before its session is ended; null: never."""
 
     def __post_init__(self) -> None:
         if self.lease_interval <= self.heartbeat_interval:

@@ -12,6 +12,7 @@ from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import BoundedConnection, connect, conninfo, prepare
 from dispatcher.database.event_loop_connection import EventLoopConnection
+from dispatcher.database.holders import Holders
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.host import cgroups, linux
@@ -107,7 +108,7 @@ def assembled(
             notifications=notifications,
             lease=lease,
             supervisor=supervisor,
-            refill=Refill(store, agenda, supervisor),
+            refill=Refill(store, agenda, supervisor, Holders(store, configuration)),
             output_store=output_store,
             cleanup=cleanup,
             served=served,

@@ -117,6 +117,7 @@ class EventLoop:
         persistent: Mapping[str, Callable[[], Awaitable[None]]] = {
             "hearing the shim": self.starter.run,
             "obeying cancels": self.cancels.run,
+            "finding out who holds up reports": self.refill.watch,
             "storing output": self.output_store.run,
             "cleaning up workspaces": self.cleanup.run,
             "killing leftovers": self.sweeper.run,

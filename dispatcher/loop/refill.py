@@ -13,8 +13,9 @@ import psycopg
 import structlog
 import trio
 
+from dispatcher.database.holders import Holders
 from dispatcher.database.store import UNSTORABLE, Store
-from dispatcher.loop.agenda import Agenda
+from dispatcher.loop.agenda import START_RETRY, Agenda
 from dispatcher.loop.supervisor import Supervisor
 from sql import dispatcher_calls
 from sql.rows.dispatchers import OpenRun, Report
@@ -25,6 +26,8 @@ CLAIM_BATCH = 16
 REST = 0.004
 """Seconds after a round in which ends wait for each other. A round costs 1.8 ms and 0.2 for each run: so a full load of
 short runs is drained 1.15 times as fast. Single ends hardly ever come so soon."""
+LATE = 1.0
+"""Seconds after which it is asked who holds up a round or a report."""
 
 
 class Refill:
@@ -34,14 +37,17 @@ class Refill:
     the database has taken, because then their slots are free and their files are no longer needed.
     """
 
-    def __init__(self, store: Store, agenda: Agenda, supervisor: Supervisor) -> None:
+    def __init__(self, store: Store, agenda: Agenda, supervisor: Supervisor, holders: Holders) -> None:
         self._store = store
+        self._holders = holders
         self._agenda = agenda
         self._supervisor = supervisor
         self._claiming = False
         self._result_lost = False
         self._delivering = False
         self._rested_at = -math.inf
+        self._round_began = math.inf
+        self._may_be_held_up = trio.Event()
         self.round_over = trio.Event()
         """Set at the end of the current round, or else of the next one; a new event replaces it then."""
 
@@ -64,14 +70,27 @@ class Refill:
 
     async def run(self) -> None:
         while True:
-            await self._agenda.news.wait(until=min(self._next_claim, self._agenda.starts_due_at))
-            if self._agenda.has_reports:
+            await self._agenda.news.wait(
+                until=min(self._next_claim, self._agenda.starts_due_at, self._agenda.reports_due_at)
+            )
+            if self._agenda.reports_due_at <= trio.current_time():
                 await trio.sleep_until(self._rested_at)
-            if self._agenda.has_reports or self._next_claim <= trio.current_time():
+            if min(self._agenda.reports_due_at, self._next_claim) <= trio.current_time():
                 await self._round()
                 self._rested_at = trio.current_time() + REST
             if self._agenda.starts_due_at <= trio.current_time():
                 await self._report_starts()
+
+    async def watch(self) -> None:
+        """Find out who holds up a round or a report for longer than ``LATE``, while there is one."""
+        while True:
+            await self._may_be_held_up.wait()
+            await trio.sleep(LATE)
+            held = self._agenda.held_for(LATE)
+            if held or self._round_began <= trio.current_time() - LATE:
+                await self._holders.look(held)
+            elif self._round_began == math.inf and not self._agenda.held_for(0):
+                self._may_be_held_up = trio.Event()
 
     @property
     def _next_claim(self) -> float:
@@ -80,6 +99,8 @@ class Refill:
     async def _round(self) -> None:
         reports = self._agenda.take_reports()
         self._delivering = bool(reports)
+        self._round_began = trio.current_time()
+        self._may_be_held_up.set()
         try:
             verdicts = await self._store.patiently(
                 "reporting and claiming runs", lambda: self._report_and_claim(reports)
@@ -91,7 +112,8 @@ class Refill:
         else:
             self._pass_on_verdicts(reports, verdicts)
         self._delivering = False
-        if self._agenda.has_reports:
+        self._round_began = math.inf
+        if self._agenda.reports_due_at <= trio.current_time():
             self._agenda.news.set()
         self.round_over.set()
         self.round_over = trio.Event()
@@ -145,6 +167,11 @@ class Refill:
         return await self._store.patiently("reporting a run", call)
 
     def _pass_on_verdicts(self, reports: Sequence[Report], verdicts: dict[str, str]) -> None:
+        held = [report for report in reports if verdicts.get(report.run_id) == "held"]
+        if held:
+            self._agenda.held(held)
+            reports = [report for report in reports if report not in held]
+        self._agenda.taken(reports)
         stale = [report for report in reports if verdicts.get(report.run_id) == "stale"]
         for report in stale:
             log.error("result refused: the run is not ours any more", run=report.run_id)
@@ -152,10 +179,13 @@ class Refill:
         self._supervisor.delivered([report for report in reports if report not in stale], ours=True)
 
     async def _report_starts(self) -> None:
-        """Try once: a start that never reaches the database is known from the end of its run."""
+        """Try once, or again while somebody holds the task. What never arrives is known from the end of the run."""
         starts = self._agenda.take_starts()
         try:
-            await self._store.call(dispatcher_calls.start_runs(self._store.dispatcher_id, starts))
+            noted = await self._store.call(dispatcher_calls.start_runs(self._store.dispatcher_id, starts))
+            for start in starts:
+                if start.run_id not in noted and self._supervisor.has(start.run_id):
+                    self._agenda.started(start, within=START_RETRY)
         except psycopg.DatabaseError as error:
             log.warning("starts could not be reported", runs=len(starts), error=str(error).strip())
 

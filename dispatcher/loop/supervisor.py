@@ -84,6 +84,10 @@ class Supervisor:
             if cancel:
                 self._active.stop_canceled([claimed.run_id])
 
+    def has(self, run_id: str) -> bool:
+        """Return whether a run is ours and has not ended."""
+        return run_id in self._active
+
     def delivered(self, reports: Sequence[Report], *, ours: bool) -> None:
         """Let go of runs whose end the database knows.
 

@@ -276,3 +276,13 @@ class LostRun(msgspec.Struct, frozen=True):
     run_no: int
     host: str
     away_s: float
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One row of end_idle_sessions(): whose server process it is; None for what our role may not see."""
+
+    pid: int
+    who: str
+    state: str | None
+    in_transaction_s: float | None
+    ended: bool

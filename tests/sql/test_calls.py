@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -63,6 +63,8 @@ SAMPLES: dict[object, object] = {
     bytes: b"x",
     datetime: datetime.now(UTC),
     Sequence[str]: [str(uuid4())],
+    Collection[str]: [str(uuid4())],
+    Sequence[int]: [1],
     Mapping[str, str]: {"A": "env:B"},
     Mapping[str, str | None]: {"A": None},
     Mapping[str, object]: {"priority": 7},
@@ -85,7 +87,7 @@ SENT_AS: dict[type, set[str]] = {
     bool: {"bool"},
     bytes: {"bytea"},
     datetime: {"timestamptz"},
-    list: {"_text", "_uuid"},
+    list: {"_text", "_uuid", "_int4"},
 }
 """Which SQL types take a value as it is sent."""
 
@@ -103,7 +105,7 @@ READ_AS: dict[object, set[str]] = {
     Mapping[str, object]: {"jsonb"},
     Sequence[TaskRow]: {"jsonb"},
     Sequence[Refused]: {"jsonb"},
-    Sequence[int]: {"_int8"},
+    Sequence[int]: {"_int4", "_int8"},
     Change: {"jsonb"},
     Sequence[CommandResult]: {"jsonb"},
     Sequence[FileStat]: {"jsonb"},
@@ -195,7 +197,8 @@ def test_what_a_call_sends_has_the_type_that_its_function_takes(db: Client) -> N
             if kind == "jsonb":
                 json.loads(str(sent))
             if isinstance(sent, list):
-                assert {type(one) for one in sent} == {UUID if kind == "_uuid" else str}, (name, argument)
+                expected = {"_uuid": UUID, "_int4": int}.get(kind, str)
+                assert {type(one) for one in sent} == {expected}, (name, argument)
 
 
 def test_a_call_reads_what_its_function_returns(db: Client) -> None:

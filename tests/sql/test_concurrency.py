@@ -99,8 +99,10 @@ class Dispatcher:
                 for run in ending
             ],
         )
-        assert set(verdicts) <= {"finished"}
-        self.reported += len(verdicts)
+        assert set(verdicts) <= {"finished", "held"}
+        # A producer's transaction holds it just now: it is reported again.
+        self._open += [run for run, verdict in zip(ending, verdicts, strict=True) if verdict == "held"]
+        self.reported += verdicts.count("finished")
 
 
 def produce(database: str, seed: int) -> None:

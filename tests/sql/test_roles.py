@@ -104,10 +104,10 @@ STEERS = {
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
-    "find_dispatchers", "finish_runs", "has_work", "heartbeat", "input_files_of", "keep_change", "keep_pieces",
-    "note_base", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt",
-    "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_command_output", "store_output",
-    "store_piece", "unrecorded_runs", "unreferenced_files",
+    "end_idle_sessions", "find_dispatchers", "finish_runs", "has_work", "heartbeat", "holders_of", "input_files_of",
+    "keep_change", "keep_pieces", "note_base", "open_runs", "prune_lanes", "prune_output", "prune_tasks", "read_input",
+    "read_prompt", "register_dispatcher", "report_and_claim", "settled_runs", "start_runs", "store_command_output",
+    "store_output", "store_piece", "unrecorded_runs", "unreferenced_files",
 }  # fmt: skip
 
 

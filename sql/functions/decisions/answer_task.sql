@@ -18,6 +18,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
     END IF;
+    IF v_task.try_set IS NOT NULL THEN
+        PERFORM bound_transaction();  -- reports of the other tries need it
+    END IF;
     PERFORM require_allowed('answer', v_task.id);
     PERFORM note_decisions('answered', ARRAY[v_task.id], p_answer);
     UPDATE tasks SET wait_reason = NULL, question = NULL, follow_up_told = false, updated_at = clock(),

@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION clear_cooldown(p_group text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
+    PERFORM bound_transaction();
     PERFORM lock_claims();
     PERFORM require_group(p_group);
     PERFORM release_parked(p_group);

@@ -1,6 +1,8 @@
 -- INTERNAL end_runs(dispatcher, reports, counters_exclusive): ends runs, each exactly once, decides what becomes of
 -- their tasks, and returns the run of each report and a verdict: "finished"; "already", when this run was reported
--- before; "stale", when the run is another dispatcher's now or unknown, and nothing was written.
+-- before; "stale", when the run is another dispatcher's now or unknown, and nothing was written; "held", when somebody's
+-- open transaction holds the task or a try beside it: nothing was written, so report it again. It waits for nobody's
+-- task, since the others' reports and the claim would wait with it.
 --
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
@@ -23,7 +25,7 @@
 -- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
 -- all of it for each report (measured), until autovacuum has run.
 -- Of several tries at one task the end of one may decide about the others, see settle_tries().
--- Locks: tasks by id, with the tries beside them; with counters_exclusive the counters lock (exclusive); runs; by the
+-- Locks: tasks by id (SKIP LOCKED), with the tries beside them; with counters_exclusive the counters lock (exclusive); runs; by the
 -- status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
@@ -41,6 +43,9 @@ AS $$
 DECLARE
     v_run_ids uuid [] := ARRAY(SELECT (report ->> 'run_id')::uuid FROM jsonb_array_elements(p_reports) AS report);
     v_task_ids uuid [];
+    v_locked uuid [];
+    v_with_tries boolean := EXISTS (SELECT FROM try_sets WHERE is_open);
+    v_held uuid [] := '{}';
     v_approve boolean;
     v_tries boolean;
     v_is_more boolean;
@@ -49,16 +54,28 @@ DECLARE
     v_ended record;
     v_now timestamptz;
 BEGIN
-    SELECT coalesce(array_agg(id) FILTER (WHERE ours), '{}'), bool_or(approve AND ours), bool_or(try_set IS NOT NULL)
-    INTO v_task_ids, v_approve, v_tries FROM (
+    SELECT coalesce(array_agg(id) FILTER (WHERE ours), '{}'), bool_or(approve AND ours), bool_or(try_set IS NOT NULL),
+        array_agg(id)
+    INTO v_task_ids, v_approve, v_tries, v_locked FROM (
         SELECT id, approve, try_set, run_id = ANY(v_run_ids) AND leased_by = p_dispatcher AS ours FROM tasks
         WHERE id = ANY(CASE
-            WHEN EXISTS (SELECT FROM try_sets WHERE is_open)
+            WHEN v_with_tries
                 THEN with_tries(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
             ELSE ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids))
         END) AND (run_id = ANY(v_run_ids) AND leased_by = p_dispatcher OR try_set IS NOT NULL)
-        ORDER BY id FOR NO KEY UPDATE
-    ) AS held;
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked;
+    IF v_tries AND v_with_tries THEN
+        v_task_ids := whole_sets(v_task_ids, v_locked);
+    END IF;
+    IF cardinality(v_task_ids) < cardinality(v_run_ids) THEN
+        v_held := held_runs(p_dispatcher, v_run_ids, v_task_ids);
+        p_reports := coalesce((
+            SELECT jsonb_agg(report ORDER BY position)
+            FROM jsonb_array_elements(p_reports) WITH ORDINALITY AS given (report, position)
+            WHERE (report ->> 'run_id')::uuid <> ALL(v_held)
+        ), '[]');
+    END IF;
     IF p_counters_exclusive THEN
         PERFORM lock_counters(true);
     END IF;
@@ -112,6 +129,7 @@ BEGIN
         SELECT CASE
             WHEN given.run_id = ANY(v_ended.run_ids) AND array_position(v_run_ids, given.run_id) = given.position
                 THEN 'finished'
+            WHEN given.run_id = ANY(v_held) THEN 'held'
             WHEN EXISTS (
                 SELECT FROM task_runs WHERE task_runs.id = given.run_id AND task_runs.status <> 'running'
             ) THEN 'already'

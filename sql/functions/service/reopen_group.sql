@@ -8,6 +8,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     PERFORM require_group(p_group);
+    PERFORM bound_transaction();
     DELETE FROM closed_groups USING dispatchers AS d
     WHERE group_name = p_group AND d.id = dispatcher_id AND (p_host IS NULL OR d.host = p_host)
         AND (p_dispatcher IS NULL OR d.id = p_dispatcher);

@@ -24,6 +24,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no task %', p_task USING ERRCODE = 'LD404';
     END IF;
+    IF v_task.try_set IS NOT NULL THEN
+        PERFORM bound_transaction();  -- reports of the other tries need it
+    END IF;
     IF v_task.status NOT IN ('succeeded', 'failed', 'canceled') THEN
         RAISE EXCEPTION 'task % is %: only a task that has ended can be replied to', v_task.number, state_word(v_task.status)
             USING ERRCODE = 'LD409';

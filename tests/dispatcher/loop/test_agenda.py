@@ -67,3 +67,28 @@ def test_a_deadline_only_brings_the_next_claim_forward() -> None:
         assert agenda.claim_at <= trio.current_time()
 
     trio.run(scenario, clock=MockClock(autojump_threshold=0))
+
+
+def test_a_report_that_is_held_is_due_again_after_growing_pauses_and_others_are_not() -> None:
+    async def scenario() -> None:
+        agenda = Agenda()
+        agenda.ended(Report(run_id="held"))
+        pauses = []
+        for _ in range(8):
+            [report] = agenda.take_reports()
+            agenda.held([report])
+            assert agenda.has_reports
+            assert agenda.take_reports() == []
+            pauses.append(agenda.reports_due_at - trio.current_time())
+            await trio.sleep_until(agenda.reports_due_at)
+        assert pauses[0] < 0.06
+        assert 0.5 <= pauses[-1] <= 1
+        assert list(agenda.held_for(2)) == ["held"]
+        agenda.ended(Report(run_id="other"))
+        taken = agenda.take_reports()
+        assert {report.run_id for report in taken} == {"held", "other"}
+        agenda.taken(taken)
+        assert not agenda.has_reports
+        assert not agenda.held_for(0)
+
+    trio.run(scenario, clock=MockClock(autojump_threshold=0))
