@@ -22,7 +22,7 @@ from dispatcher.errors import UsageError
 from dispatcher.host import own_environment
 from dispatcher.quantities import bytes_of
 from wrappers.command.settings import ToolSettings
-from wrappers.registry import BUILT_IN
+from wrappers.registry import names
 
 LONGEST = 1e10
 """Seconds; 317 years. PostgreSQL and file systems fail above a thousand times as much."""
@@ -298,7 +298,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     api: ApiSettings = field(default_factory=ApiSettings)
 
     def __post_init__(self) -> None:
-        known = {*BUILT_IN, *self.tools}
+        known = {*names(), *self.tools}
         for scope in self.limits:
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(

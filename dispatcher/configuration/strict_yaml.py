@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
-from typing import Literal, TypeVar, get_args, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -17,7 +18,7 @@ _REFERENCE = re.compile(
     r"(?P<escape>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
 )
 _NUMBER = re.compile(r"\s*[-+]?[\d.]+([eE][-+]?\d+)?\s*", re.ASCII)
-_PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `\$(?P<place>.*)`$")
+_PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$(?P<place>.*)`$")
 
 READS = "reads"
 """The key in ``extra`` of a msgspec.Meta whose value is a function: it makes a number of text with a unit, or raises
@@ -62,19 +63,38 @@ class _Builder:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self.struct(kind, value, where)
         if get_origin(kind) is Mapping:
-            _, of_values = get_args(kind)
+            of_keys, of_values = get_args(kind)
             return {
-                key: self._value(of_values, part, _dotted(where, key))
-                for key, part in self._mapping(value, where).items()
+                self._key(of_keys, key, where): self._value(of_values, part, _dotted(where, str(key)))
+                for key, part in self._mapping(value, where, _is_number(of_keys)).items()
             }
+        if isinstance(value, dict) and (inner := _struct_in(kind)) is not None:
+            return self.struct(inner, value, where)
+        if (
+            isinstance(value, list)
+            and get_origin(kind) is tuple
+            and _struct_in(get_args(kind)[0]) is not None
+        ):
+            return tuple(
+                self._value(get_args(kind)[0], part, f"{where}[{index}]") for index, part in enumerate(value)
+            )
         return self._leaf(kind, value, where)
 
-    def _mapping(self, value: object, where: str) -> Mapping[str, object]:
+    def _key(self, kind: object, key: object, where: str) -> object:
+        try:
+            return msgspec.convert(key, kind, strict=False)
+        except msgspec.ValidationError as error:
+            words = f"expected one of {', '.join(_words_of(kind))}" if _words_of(kind) else str(error)
+            raise self._error(where, f"the key {key!r}: {words[0].lower()}{words[1:]}") from None
+
+    def _mapping(self, value: object, where: str, of_numbers: bool = False) -> Mapping[str, object]:
         if value is None:  # a section whose every line is commented out
             return {}
         if not isinstance(value, dict):
             raise self._error(where, f"expected keys and values, not {name_of(value)}")
         for key in value:
+            if of_numbers and type(key) is int:
+                continue
             if not isinstance(key, str):
                 raise self._error(where, f"the key {key!r} must be text; put it into quotes")
             if not is_storable(key):
@@ -83,8 +103,9 @@ class _Builder:
 
     def _leaf(self, kind: object, value: object, where: str) -> object:
         expanded = self._with_unit_read(kind, self._expand(value, where), where)
-        if get_origin(kind) is Literal and expanded not in get_args(kind):
-            raise self._error(where, f"expected one of {', '.join(get_args(kind))}")
+        words = _words_of(kind)
+        if words and expanded is not None and expanded not in words:
+            raise self._error(where, f"expected one of {', '.join(words)}")
         try:
             return msgspec.convert(expanded, kind, strict=expanded == value)
         except msgspec.ValidationError as error:
@@ -143,6 +164,24 @@ class _Builder:
     def _error(self, where: str, what: str) -> UsageError:
         separator = " " if what.startswith("is ") else ": "
         return UsageError(f"{self._file}: {where}{separator}{what}" if where else f"{self._file}: {what}")
+
+
+def _struct_in(kind: object) -> type[msgspec.Struct] | None:
+    """Return the struct that a mapping of this type is: the type itself, or the one struct of a union."""
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
+    structs = (part for part in members if isinstance(part, type) and issubclass(part, msgspec.Struct))
+    return next(structs, None)
+
+
+def _words_of(kind: object) -> Sequence[str]:
+    """Return the texts that a type takes, if it takes no others: a Literal, or one in a union with None."""
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
+    kinds = [member for member in members if member is not NoneType]
+    return get_args(kinds[0]) if len(kinds) == 1 and get_origin(kinds[0]) is Literal else ()
+
+
+def _is_number(kind: object) -> bool:
+    return int in (kind, *get_args(kind))
 
 
 def is_storable(text: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -27,11 +28,42 @@ JSON = ToolSettings(
     output_tokens="usage.--1",
     cost_usd="total_cost_usd",
 )
+RULES = """
+argv: [tool, "{report_directory}"]
+output: jsonl
+events:
+  - {when: {type: system}, session: session_id, begins: true}
+  - {when: {type: assistant, error: null}, answer: [result, message.*.text], say: text}
+  - {when: {role: "*"}, activity: ["runs {parameters.command}", "uses {tool_name}"]}
+  - {each: permission_denials, denied: "uses {tool_name}"}
+  - {when: {subtype: [success, x]}, set: {input_tokens: [usage.*, total_tokens], cost_usd: total_cost_usd}}
+  - {add: {input_tokens: input_tokens, cached_input_tokens: cached, output_tokens: [output_tokens, status]}}
+  - {when: {type: error}, error: [error, message], status: status, resets_in: resetsAt, resets_at: resetsAt}
+  - {when: {type: turn.failed}, class: limit, resets_at: result}
+  - {when: {is_error: true}, waits: true}
+  - {when: {type: result}, ends: true}
+  - {stderr: "(?P<what>.+)[0-9](?P<n>.*)", error: what, say: n, add: {output_tokens: n}}
+report: {file: a.json, events: [{each: errors, answer: text, error: message}]}
+errors:
+  - {match: "(?P<status>.{3})(?P<seconds>.*)"}
+  - {match: '(?P<minutes>[^ ]+) (?P<hours>[^ ]+)', class: limit}
+  - {match: "(?P<epoch>[0-9]+)|(?P<time>.+)", class: limit}
+exit_codes: {42: auth}
+"""
+LINES = """
+argv: [tool]
+fails: ["^[0-9]+"]
+events:
+  - {line: "(?P<what>.*)x(?P<n>[^x]*)", activity: "does {what}", session: n, add: {input_tokens: n}, begins: true}
+  - {line: "^(?P<what>success|reject.*)", answer: what, denied: "{what}", ends: true}
+"""
 WRAPPERS = configured(
     {
         "text": ToolSettings(argv=("tool",), proof="none"),
+        "lines": msgspec.convert(yaml.safe_load(LINES), ToolSettings),
         "json": JSON,
         "jsonl": structs.replace(JSON, output="jsonl"),
+        "rules": msgspec.convert(yaml.safe_load(RULES), ToolSettings),
     }
 )
 wrappers = pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS.keys())
@@ -120,7 +152,8 @@ def outcome(wrapper: Wrapper, stdout: bytes, stderr: bytes = b"", exit_code: int
     parser.feed_stderr(stderr)
     parser.failure_file()
     tail = stderr.decode(errors="replace")
-    return parser.finish(Ending(exit_code=exit_code, stderr_tail=tail, failure_file=stdout[:10_000]))
+    read = stdout[:10_000]
+    return parser.finish(Ending(exit_code=exit_code, stderr_tail=tail, failure_file=read, report=read))
 
 
 def assert_storable(outcome: Outcome) -> None:

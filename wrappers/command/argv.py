@@ -42,6 +42,13 @@ def check_argv(where: str, argv: Template) -> None:
     if not isinstance(argv[0], str) or placeholders(argv[:1]):
         raise ValueError(f"{where}: the first element is the program and takes no placeholder")
     check_placeholders(where, argv)
+    for number, part in enumerate(argv):
+        for profile, texts in part.permission.items() if isinstance(part, ByPermission) else ():
+            for word in sorted(placeholders([texts]) & {*MAY_BE_MISSING}):
+                raise ValueError(
+                    f"{where}[{number}].permission.{profile}: {{{word}}} may have no value, which would leave out all "
+                    "that the profile needs; put it elsewhere"
+                )
     for flag, value in pairwise(argv):
         if isinstance(flag, str) and isinstance(value, str) and _may_lose_its_value(flag, value):
             raise ValueError(

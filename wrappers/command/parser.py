@@ -1,28 +1,27 @@
 """Reads what a described tool prints: a text, a JSON document, or one document on each line."""
 
-import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import msgspec
 
 from wrappers.base import Ending, Event, Outcome, Parser
 from wrappers.command.errors import Errors
-from wrappers.command.rules import Failure, Story, apply, apply_to_line
+from wrappers.command.rules import Failure, Story, apply, apply_to_line, plain
 from wrappers.command.settings import EventRule
 from wrappers.failure import with_exit_code
 from wrappers.lines import LineCutter, decode
-from wrappers.text import last_words, storable
+from wrappers.text import last_words, one_line, storable
 
 DOCUMENT: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 
-# Bytes. The end of a longer text is kept; a longer document cannot be read at all.
+# Bytes. The end of a longer text is kept; a longer document or line of stderr cannot be read at all.
 LONGEST_TEXT = 4 * 1024 * 1024
 LONGEST_DOCUMENT = 64 * 1024 * 1024
-LONGEST_LINE_OF_TEXT = 20_000
-"""Characters of a line in which patterns are searched."""
+LONGEST_ON_STDERR = 1024 * 1024
+LONGEST_LAST_WORDS = 500
+"""Characters."""
 
 Patterns = Sequence[tuple[re.Pattern[str], EventRule]]
 
@@ -32,18 +31,14 @@ class Description:
     """What the parsers of one tool know: the rules of its settings, with their patterns compiled."""
 
     name: str
-    rules: Sequence[EventRule]
+    of_json: Sequence[EventRule]
     of_lines: Patterns
     of_stderr: Patterns
-    fails: Sequence[re.Pattern[str]]
     of_report: Sequence[EventRule]
+    fails: Sequence[re.Pattern[str]]
+    has_answer_rule: bool
+    needs_end: bool
     errors: Errors
-
-    @property
-    def needs_end(self) -> bool:
-        return any(
-            rule.ends for rule in chain(self.rules, self.of_report, (rule for _, rule in self.of_lines))
-        )
 
 
 class DescribedParser(Parser):
@@ -52,20 +47,19 @@ class DescribedParser(Parser):
     def __init__(self, description: Description) -> None:
         self._described = description
         self._story = Story()
-        self._stderr = LineCutter(LONGEST_DOCUMENT)
+        self._stderr = LineCutter(LONGEST_ON_STDERR)
+        self._failure_on_stderr: Failure | None = None
 
     def feed_stderr(self, chunk: bytes) -> Sequence[Event]:
         if not self._described.of_stderr:
             return ()
-        lines = (line.decode(errors="replace") for line in self._stderr.feed(chunk))
-        found = (self._apply_to_line(self._described.of_stderr, line) for line in lines)
-        return [event for events in found for event in events or ()]
+        return [event for line in self._stderr.feed(chunk) for event in self._read_stderr(line)]
 
     def finish(self, ending: Ending) -> Outcome:
         self._end()
+        self._read_stderr(self._stderr.rest())
         if ending.report:
-            for _ in apply(self._described.of_report, decode(ending.report, DOCUMENT), self._story):
-                pass
+            _run_through(apply(self._described.of_report, decode(ending.report, DOCUMENT), self._story))
         return replace(
             self._outcome(ending),
             session_id=self._story.session,
@@ -77,15 +71,21 @@ class DescribedParser(Parser):
     def _end(self) -> None:
         """Take in what is left at the end of stdout."""
 
-    def _apply_to_line(self, patterns: Patterns, line: str) -> list[Event] | None:
-        return apply_to_line(patterns, storable(line[:LONGEST_LINE_OF_TEXT]).rstrip("\r"), self._story)
+    def _read_stderr(self, line: bytes) -> Sequence[Event]:
+        """Read a line of stderr. Nobody knows between which lines of stdout it stands, so no turn forgets its error."""
+        text, before = plain(line), self._story.failure
+        events = apply_to_line(self._described.of_stderr, text, self._story) or ()
+        if self._story.failure is not before:
+            self._failure_on_stderr, self._story.failure = self._story.failure, before
+        return events
 
     def _outcome(self, ending: Ending) -> Outcome:
         story, name = self._story, self._described.name
-        if story.failure is not None or ending.exit_code != 0:
-            return self._described.errors.outcome(story.failure or Failure(), ending)
+        failure = story.failure or self._failure_on_stderr
+        if failure is not None or not _in_order(ending.exit_code, ended=story.ended):
+            return self._described.errors.outcome(failure or Failure(), ending, story.last_words)
         if self._described.needs_end and not story.ended:
-            words = last_words(ending.stderr_tail)
+            words = last_words(ending.stderr_tail) or story.last_words
             message = f"{name} ended{with_exit_code(ending)} before it had a result" + (
                 f": {words}" if words else ""
             )
@@ -96,6 +96,11 @@ class DescribedParser(Parser):
                 return Outcome(error_class="permission_denied", error_message=message)
             return Outcome(error_class="empty_result", error_message=f"{name} ended without an answer")
         return Outcome(final_text=story.answer)
+
+
+def _in_order(exit_code: int | None, *, ended: bool) -> bool:
+    """Whether a process ended in order. One that lives on after its end is stopped by a signal, as 128 and more say."""
+    return exit_code == 0 or (ended and (exit_code is None or exit_code > 128))
 
 
 class JsonParser(DescribedParser):
@@ -118,52 +123,62 @@ class JsonParser(DescribedParser):
         return ()
 
     def _end(self) -> None:
-        for _ in self._read(bytes(self._document) if self._lines is None else self._lines.rest()):
-            pass
+        _run_through(self._read(bytes(self._document) if self._lines is None else self._lines.rest()))
 
-    def _read(self, text: bytes) -> Iterator[Event]:
-        return apply(self._described.rules, decode(text, DOCUMENT), self._story)
+    def _read(self, text: bytes) -> Iterable[Event]:
+        document = decode(text, DOCUMENT)
+        if document is not None:
+            return apply(self._described.of_json, document, self._story)
+        words = one_line(text[: 4 * LONGEST_LAST_WORDS].decode(errors="replace"), LONGEST_LAST_WORDS)
+        self._story.last_words = words or self._story.last_words
+        return ()
 
 
 class TextParser(DescribedParser):
-    """All that is printed is the answer, except for the lines that a rule knows."""
+    """All that is printed is the answer, except for the lines that a rule knows, unless a rule finds the answer."""
 
     def __init__(self, description: Description) -> None:
         super().__init__(description)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._begun = ""
-        self._answer: list[str] = []
-        self._length = 0
+        self._begun = bytearray()
+        self._answer = bytearray()
 
     def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
-        *lines, self._begun = (self._begun + self._decoder.decode(chunk)).split("\n")
-        events = [event for line in lines for event in self._read(line)]
-        if len(self._begun) > LONGEST_TEXT:
-            self._begun = self._begun[-LONGEST_TEXT:]
+        *ends, beginning = chunk.split(b"\n")
+        events: list[Event] = []
+        for end in ends:
+            _add(self._begun, end)
+            events += self._read(bytes(self._begun))
+            self._begun.clear()
+        _add(self._begun, beginning)
         return events
 
     def _end(self) -> None:
-        for _ in self._read(self._begun + self._decoder.decode(b"", final=True)):
-            pass
-        self._story.answer = storable("\n".join(self._answer)[-LONGEST_TEXT:]).strip()
+        self._read(bytes(self._begun))
+        printed = storable(self._answer[-LONGEST_TEXT:].decode(errors="replace")).strip()
+        self._story.last_words = one_line(printed.rpartition("\n")[2], LONGEST_LAST_WORDS)
+        if not self._described.has_answer_rule:
+            self._story.answer = printed
 
-    def _read(self, line: str) -> Sequence[Event]:
-        head = line[:LONGEST_LINE_OF_TEXT].rstrip("\r")
-        if any(pattern.search(head) for pattern in self._described.fails):
-            self._story.failure = Failure(said=head)
-        events = self._apply_to_line(self._described.of_lines, line)
+    def _read(self, line: bytes) -> Sequence[Event]:
+        text = plain(line)
+        if any(pattern.search(text) for pattern in self._described.fails):
+            self._story.failure = Failure(said=text)
+        turns = self._story.turns
+        events = apply_to_line(self._described.of_lines, text, self._story)
+        if self._story.turns > turns:
+            self._answer.clear()
         if events is None:
-            self._keep(line)
-        elif self._begins(head):
-            self._answer, self._length = [], 0
+            _add(self._answer, line + b"\n")
         return events or ()
 
-    def _begins(self, line: str) -> bool:
-        return any(rule.begins and pattern.search(line) for pattern, rule in self._described.of_lines)
 
-    def _keep(self, line: str) -> None:
-        self._answer.append(line)
-        self._length += len(line) + 1
-        if self._length > 2 * LONGEST_TEXT:
-            self._answer = ["\n".join(self._answer)[-LONGEST_TEXT:]]
-            self._length = LONGEST_TEXT
+def _run_through(events: Iterable[Event]) -> None:
+    for _ in events:
+        pass
+
+
+def _add(text: bytearray, piece: bytes) -> None:
+    """Add a piece to a text of which the end is kept. It moves once for as many bytes as it holds."""
+    text += piece
+    if len(text) > 2 * LONGEST_TEXT:
+        del text[:-LONGEST_TEXT]

@@ -4,6 +4,8 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, islice
 
 from wrappers.text import storable
 
@@ -19,8 +21,8 @@ MOST = 100_000
 def look_up(document: object, path: str) -> Iterator[object]:
     """Yield what the path leads to: nothing, one value, or several where it holds a `*`."""
     found = [document]
-    for step in path.split("."):
-        found = [inner for value in found for inner in _step(value, step)][:MOST]
+    for step in _steps(path):
+        found = list(islice(chain.from_iterable(_step(value, step) for value in found), MOST))
     yield from found
 
 
@@ -73,6 +75,11 @@ def as_text(value: object) -> str:
 
 def _each(paths: str | Sequence[str] | None) -> Sequence[str]:
     return [paths] if isinstance(paths, str) else paths or ()
+
+
+@lru_cache(10_000)
+def _steps(path: str) -> Sequence[str]:
+    return path.split(".")
 
 
 def _step(value: object, step: str) -> Iterator[object]:

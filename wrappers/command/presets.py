@@ -42,7 +42,8 @@ def preset(name: str) -> "ToolSettings":
 def completed(name: str, settings: "ToolSettings") -> "ToolSettings":
     """Return the settings of a tool with what its preset says besides.
 
-    A tool that has the name of a preset needs not name it. Raises ValueError, with a sentence for a person, for a
+    A tool with the name of a preset does not have to name it. The variables of the preset stay, since some of them keep
+    the tool from what a work directory tells it. Raises ValueError, with a sentence for a person, for a
     preset that does not exist.
     """
     from msgspec import structs
@@ -54,7 +55,6 @@ def completed(name: str, settings: "ToolSettings") -> "ToolSettings":
         raise ValueError(f"tools.{name}.preset: there is no preset {chosen!r}: expected {', '.join(names())}")
     said = {field.name: getattr(settings, field.name) for field in structs.fields(settings)}
     defaults = {field.name: getattr(type(settings)(), field.name) for field in structs.fields(settings)}
-    return structs.replace(
-        preset(chosen),
-        **{key: value for key, value in said.items() if value != defaults[key] and key != "preset"},
-    )
+    base = preset(chosen)
+    changes = {key: value for key, value in said.items() if value != defaults[key] and key != "preset"}
+    return structs.replace(base, **changes | {"env": {**base.env, **settings.env}})

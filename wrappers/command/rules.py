@@ -9,10 +9,16 @@ from wrappers.base import Activity, Event, Finished, Said, SessionStarted, Usage
 from wrappers.command.paths import fill_in, is_there, look_up, number_at, text_at
 from wrappers.command.settings import Counts, EventRule, Scalar
 from wrappers.command.times import seconds_since_epoch
-from wrappers.text import one_line
+from wrappers.text import ANSI_SEQUENCE, one_line
 
 MOST_DENIALS = 100
 MOST_TOKENS = 2**60
+LONGEST_LINE = 4_000
+"""Characters of a line in which patterns are searched: some patterns take the square of that."""
+LONGEST_SAID = 20_000
+"""Characters that are kept of what was said about an error."""
+SESSION = re.compile("[^\\s\\x1b\ufffd{\\[-][^\\s\\x1b\ufffd]{0,199}")
+"""What can be the id of a session. It becomes an argument, which must not be taken for an option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,10 @@ class Story:
     answer: str = ""
     failure: Failure | None = None
     ended: bool = False
+    turns: int = 0
     session: str | None = None
     worked: bool = False
+    last_words: str = ""
     denials: list[str] = field(default_factory=list)
     counts: dict[str, float] = field(default_factory=dict)
 
@@ -54,10 +62,11 @@ class Story:
 
 
 def apply(rules: Sequence[EventRule], document: object, story: Story) -> Iterator[Event]:
-    """Apply all rules that fit a JSON value."""
+    """Apply all rules that fit a JSON value, or the values of the list in it that a rule names."""
     for rule in rules:
-        if rule.line is None and rule.stderr is None and fits(rule.when, document):
-            yield from _apply(rule, document, story)
+        for value in [document] if rule.each is None else look_up(document, f"{rule.each}.*"):
+            if fits(rule.when, value):
+                yield from _apply(rule, value, story)
 
 
 def fits(conditions: Mapping[str, Scalar | Sequence[Scalar] | None], document: object) -> bool:
@@ -78,32 +87,43 @@ def fits(conditions: Mapping[str, Scalar | Sequence[Scalar] | None], document: o
 def apply_to_line(
     patterns: Sequence[tuple[re.Pattern[str], EventRule]], line: str, story: Story
 ) -> list[Event] | None:
-    """Apply all rules whose pattern is in a line of text; None if none is."""
+    """Apply all rules whose pattern is in a line of :func:`plain` text; None if none is."""
     found = [(match, rule) for pattern, rule in patterns if (match := pattern.search(line))]
     if not found:
         return None
     return [event for match, rule in found for event in _apply(rule, match.groupdict(default=""), story)]
 
 
+def plain(line: bytes) -> str:
+    """Return what patterns are searched in: the beginning of a line, without sequences for terminals."""
+    text = (
+        line[: 4 * LONGEST_LINE].decode(errors="replace")[:LONGEST_LINE].replace("\0", "\ufffd").rstrip("\r")
+    )
+    return ANSI_SEQUENCE.sub("", text) if "\x1b" in text else text
+
+
 def _apply(rule: EventRule, document: object, story: Story) -> Iterator[Event]:
     if rule.begins:
         story.answer, story.failure, story.ended = "", None, False
+        story.turns += 1
     if rule.session is not None:
         yield from _begin_session(text_at(document, rule.session), story)
     if (activity := _first(rule.activity, document)) is not None:
         story.worked = True
         yield Activity(activity)
     if (said := text_at(document, rule.say)) is not None:
+        story.worked = True
         yield Said(f"{said}\n")
     if (answer := text_at(document, rule.answer)) is not None:
+        story.worked = True
         story.answer = answer
     _count(rule.add, document, story, to_sum=True)
     _count(rule.set, document, story, to_sum=False)
     failure = _failure(rule, document)
     if failure is not None or rule.ends:
         story.failure = failure
-    if rule.denied is not None and len(story.denials) < MOST_DENIALS:
-        story.denials += _texts(rule.denied, document)
+    if (denied := _first(rule.denied, document)) is not None and len(story.denials) < MOST_DENIALS:
+        story.denials.append(denied)
     if rule.waits:
         yield Waits(story.worked)
     if rule.ends:
@@ -112,7 +132,7 @@ def _apply(rule: EventRule, document: object, story: Story) -> Iterator[Event]:
 
 
 def _begin_session(session: str | None, story: Story) -> Iterator[Event]:
-    if session is not None and session != story.session:
+    if session is not None and session != story.session and SESSION.fullmatch(session):
         story.session = session
         yield SessionStarted(session)
 
@@ -122,11 +142,6 @@ def _first(templates: str | Sequence[str] | None, document: object) -> str | Non
         if (filled := fill_in(template, document)) is not None:
             return one_line(filled, LONGEST_ACTIVITY)
     return None
-
-
-def _texts(template: str, document: object) -> list[str]:
-    filled = fill_in(template, document)
-    return [] if filled is None else [one_line(filled, LONGEST_ACTIVITY)]
 
 
 def _count(counts: Counts | None, document: object, story: Story, *, to_sum: bool) -> None:
@@ -140,11 +155,11 @@ def _count(counts: Counts | None, document: object, story: Story, *, to_sum: boo
 
 def _failure(rule: EventRule, document: object) -> Failure | None:
     said = text_at(document, rule.error)
-    if said is None and (rule.error is not None or (rule.error_class is None and rule.status is None)):
+    if said is None and (rule.error is not None or rule.error_class is None):
         return None
     status = number_at(document, rule.status)
     return Failure(
-        said=said or "",
+        said=(said or "")[:LONGEST_SAID],
         status=None if status is None else int(min(status, 999)),
         error_class=rule.error_class,
         resets_in=number_at(document, rule.resets_in),

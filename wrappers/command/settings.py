@@ -26,13 +26,14 @@ from wrappers.base import AuthMode, Permission
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="a regular expression")]
-Path = Text
+Path = Annotated[str, msgspec.Meta(min_length=1, description="a path, such as usage.input_tokens")]
 """Where a value is: steps with dots between them. A number is a place in a list, from the end if negative, and `*`
 means all of a list: their texts are joined, their numbers added."""
 Paths = Path | tuple[Path, ...]
 """Several paths: the first that leads to a text, or the sum of all numbers."""
 Scalar = str | bool | int | float
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
+ExitCode = Annotated[int, msgspec.Meta(ge=1, le=255)]
 ErrorClass = Literal[
     "limit",
     "throttled",
@@ -78,12 +79,14 @@ class EventRule(Strict, frozen=True, kw_only=True):
 
     when: Mapping[Path, Scalar | tuple[Scalar, ...] | None] = {}
     """What must be at these paths of a JSON line: this value, one of these values, null for nothing, or "*" for
-    anything. Without conditions the rule fits each line."""
+    anything; false and what is empty count as nothing. Without conditions the rule fits each line."""
+    each: Path | None = None
+    """A list in the line: the rule is applied to each of its values, and `when` and all paths lead from there."""
     line: Pattern | None = None
-    """For `output: text`: what a line of stdout must hold. Its named groups are the values that the other keys name.
-    Such a line is no part of the answer."""
+    """For `output: text`: what a line of stdout must hold in its first 4,000 characters. The other keys name its named
+    groups. Such a line is no part of the answer."""
     stderr: Pattern | None = None
-    """What a line of stderr must hold; its named groups are the values."""
+    """What a line of stderr must hold in its first 4,000 characters; the other keys name its named groups."""
     begins: bool = False
     """The agent begins another turn: the answer, the error and the end so far do not count."""
     answer: Paths | None = None
@@ -93,7 +96,7 @@ class EventRule(Strict, frozen=True, kw_only=True):
     activity: Text | tuple[Text, ...] | None = None
     """What the agent does, such as "runs {input.command}", for people; the first whose values are all there."""
     session: Path | None = None
-    """The id of the session."""
+    """The id of the session: up to 200 characters without spaces that do not begin with `-`."""
     add: Counts | None = None
     """What is counted here is added to the usage of the run."""
     set: Counts | None = None
@@ -104,7 +107,7 @@ class EventRule(Strict, frozen=True, kw_only=True):
     status: Path | None = None
     """The HTTP status of the service, which gives the error its class."""
     error_class: ErrorClass | None = msgspec.field(default=None, name="class")
-    """The class of the error, if the rule knows it."""
+    """The class of the error, if the rule knows it. Without `error` each line that fits is one."""
     resets_in: Path | None = None
     """In how many seconds the service works again."""
     resets_at: Path | None = None
@@ -116,7 +119,7 @@ class EventRule(Strict, frozen=True, kw_only=True):
     """What the agent was not allowed to do, such as "runs {input.command}"."""
     ends: bool = False
     """The run has come to its end in order, so an error before was overcome. Where a rule has this, no run succeeds
-    without it."""
+    without it, and a run that lives on after it may be stopped by a signal."""
 
 
 class ErrorRule(Strict, frozen=True, kw_only=True):
@@ -126,7 +129,7 @@ class ErrorRule(Strict, frozen=True, kw_only=True):
     """What the error, or else the end of stderr, must hold. Its named groups `seconds`, `minutes`, `hours` say in how
     long the service works again, `epoch` or `time` (ISO 8601) when, and `status` is an HTTP status."""
     status: Status | tuple[Status, ...] | None = None
-    """The HTTP status that an event must have told."""
+    """The HTTP status that the event has told, or the group `status` of a rule before this one."""
     error_class: ErrorClass | None = msgspec.field(default=None, name="class")
     """The class; without it, that of the group `status`."""
 
@@ -173,7 +176,7 @@ class ToolSettings(Strict, frozen=True, kw_only=True):
     """A CLI that is not built in, or the place of one that is.
 
     A tool that is built in takes `command` only. Any other tool needs `preset` or `argv`. What stands beside a preset
-    replaces what the preset says, key by key.
+    replaces what the preset says, key by key; the variables of `env` are added to those of the preset.
     """
 
     preset: Text | None = None
@@ -194,7 +197,8 @@ class ToolSettings(Strict, frozen=True, kw_only=True):
     env: Mapping[str, str] = {}
     """Variables, with the placeholders of `argv`. One whose placeholder has no value is left out."""
     output: Literal["text", "json", "jsonl"] = "text"
-    """What the tool prints: text that is the answer, one value of JSON, or lines of JSON."""
+    """What the tool prints: text that is the answer (unless a rule finds the answer), one value of JSON, or lines of
+    JSON."""
     answer: Path | None = None
     """Where the final text is, in any line: short for a rule."""
     error: Path | None = None
@@ -210,17 +214,18 @@ class ToolSettings(Strict, frozen=True, kw_only=True):
     events: tuple[EventRule, ...] = ()
     """What the lines of the output mean."""
     fails: tuple[Pattern, ...] = ()
-    """For `output: text`: a line that holds one of these means that the run failed, whatever the exit code is."""
+    """For `output: text`: a line that holds one of these in its first 4,000 characters means that the run failed,
+    whatever the exit code is."""
     proof: Literal["none"] | None = None
     """`none` says that a success of this tool cannot be proven: its exit code and its text are all there is."""
     errors: tuple[ErrorRule, ...] = ()
     """The class of a failure, by its words or status. What no rule knows has the class of its HTTP status, of its exit
     code, or `agent_error`."""
-    exit_codes: Mapping[str, ErrorClass] = {}
+    exit_codes: Mapping[ExitCode, ErrorClass] = {}
     """The class of a failure by the exit code, if nothing else tells it."""
     report: ReportSettings | None = None
     """A file in which the tool reports how its run went."""
-    stop: StopSettings = StopSettings()
+    stop: StopSettings | None = None
     """How a run is stopped."""
     stall_timeout: Annotated[float, msgspec.Meta(gt=0, le=86400)] | None = None
     """After how many seconds without output a run is stopped if neither its task nor `execution` says that: for a tool

@@ -10,7 +10,7 @@ from wrappers.command import argv
 from wrappers.command.check import check
 from wrappers.command.errors import Errors
 from wrappers.command.parser import Description, JsonParser, TextParser
-from wrappers.command.settings import Counts, EventRule, ToolSettings
+from wrappers.command.settings import Counts, EventRule, StopSettings, ToolSettings
 
 LONGEST_ARGUMENT = 128 * 1024 - 2048
 """Bytes of a prompt in an argument: Linux takes 128 KiB, with what stands around the prompt."""
@@ -39,6 +39,7 @@ def command(name: str, settings: ToolSettings) -> Wrapper:
     def new_home(variables: Collection[str]) -> Mapping[str, str]:  # noqa: ARG001
         return settings.config_home_files
 
+    stop = settings.stop or StopSettings()
     reads_file = "prompt_file" in argv.placeholders(settings.argv)
     return Wrapper(
         name=name,
@@ -55,7 +56,7 @@ def command(name: str, settings: ToolSettings) -> Wrapper:
         report_file=None if settings.report is None else settings.report.file,
         models=settings.models,
         is_proven=settings.proof is None,
-        stop=GentleStop(signal.Signals[f"SIG{settings.stop.signal}"], settings.stop.grace),
+        stop=GentleStop(signal.Signals[f"SIG{stop.signal}"], stop.grace),
         config_home_variable=settings.config_home_variable,
         default_config_home=settings.default_config_home,
         new_home=new_home,
@@ -72,13 +73,17 @@ def command(name: str, settings: ToolSettings) -> Wrapper:
 
 def description(name: str, settings: ToolSettings) -> Description:
     """Compile what the parsers need."""
+    of_report = () if settings.report is None else settings.report.events
+    of_json = [rule for rule in settings.events if rule.line is None and rule.stderr is None]
     return Description(
         name=name,
-        rules=(*settings.events, *short_rules(settings)),
+        of_json=(*of_json, *short_rules(settings)),
         of_lines=[(re.compile(rule.line), rule) for rule in settings.events if rule.line is not None],
         of_stderr=[(re.compile(rule.stderr), rule) for rule in settings.events if rule.stderr is not None],
+        of_report=of_report,
         fails=[re.compile(pattern) for pattern in settings.fails],
-        of_report=() if settings.report is None else settings.report.events,
+        has_answer_rule=any(rule.answer for rule in (*settings.events, *of_report)),
+        needs_end=any(rule.ends for rule in (*settings.events, *of_report)),
         errors=Errors(
             name=name,
             rules=[(rule, re.compile(rule.match) if rule.match else None) for rule in settings.errors],

@@ -109,10 +109,28 @@ def test_the_defaults_of_the_design() -> None:
         ("groups: [a]", "groups: expected keys and values, not a list"),
         ("groups: {7: {tool: claude}}", "groups: the key 7 must be text"),
         ("tools: {mine: {argv: [mine, 7]}}", "tools.mine.argv[1]: expected `str"),
+        (
+            "tools: {mine: {events: [{ends: true}, {whne: {a: 1}}]}}",
+            "tools.mine.events[1].whne is not a known key; did you mean tools.mine.events[1].when?",
+        ),
+        (
+            "tools: {mine: {events: [{when: {type: [a, [b]]}}]}}",
+            "tools.mine.events[0].when.type[1]: expected `bool",
+        ),
+        ("tools: {mine: {events: {ends: true}}}", "tools.mine.events: expected `array`, got `object`"),
+        ("tools: {mine: {events: [ends]}}", "tools.mine.events[0]: expected keys and values, not text"),
+        ("tools: {mine: {events: [{class: x}]}}", "tools.mine.events[0].class: expected one of limit, thr"),
+        ("tools: {mine: {login: {status: [a]}}}", "tools.mine.login.command is missing"),
+        ("tools: {mine: {exit_codes: {0: auth}}}", "tools.mine.exit_codes: the key 0: expected `int` >= 1"),
+        ("tools: {mine: {exit_codes: {a: auth}}}", "tools.mine.exit_codes: the key 'a': expected `int`"),
+        (
+            "tools: {mine: {argv: [mine, {permission: {write: []}}]}}",
+            "tools.mine.argv[1].permission: the key 'write': expected one of read, edit, full",
+        ),
         ("limits: {claude: 3}", "limits.claude is not a valid scope: expected tool:NAME"),
         (
             "limits: {'tool:cluade': 1}",
-            "limits.tool:cluade: 'cluade' is not a known tool (claude, codex, gemini)",
+            "limits.tool:cluade: 'cluade' is not a known tool (claude, codex, gemini, ",
         ),
         ("limits: {'tool:claude': -1}", "limits.tool:claude: expected `int` >= 0"),
         ("execution: {cleanup: sometimes}", "execution.cleanup: expected one of always, on_success, never"),
@@ -134,6 +152,31 @@ def test_the_defaults_of_the_design() -> None:
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in complaint(tmp_path, text)
+
+
+def test_a_tool_is_described_in_full(tmp_path: Path) -> None:
+    read = load(
+        tmp_path,
+        """
+        tools:
+          mine:
+            argv: [mine, {permission: {read: [--plan], edit: []}}]
+            output: jsonl
+            events: [{when: {a: [1, x], b: null}, answer: [c, d.*.e]}, {stderr: "x$${HOME}", error: "${ERROR:-what}"}]
+            exit_codes: {76: auth, "77": limit}
+            stop: {signal: INT}
+            login:
+        """,
+    ).tools["mine"]
+    assert read.events[0].when == {"a": (1, "x"), "b": None}
+    assert read.events[0].answer == ("c", "d.*.e")
+    assert (read.events[1].stderr, read.events[1].error) == ("x${HOME}", "what")
+    assert read.exit_codes == {76: "auth", 77: "limit"}
+    assert (read.stop and read.stop.signal, read.login) == ("INT", None)
+
+
+def test_a_group_may_name_a_preset(tmp_path: Path) -> None:
+    assert load(tmp_path, "groups: {a: {tool: qwen}}").groups["a"].tool == "qwen"
 
 
 def test_lengths_of_time_and_sizes_have_units_or_are_plain_numbers(
