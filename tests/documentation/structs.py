@@ -42,7 +42,7 @@ def fields(struct: type[Struct]) -> Iterator[FieldText]:
     assert isinstance(described, types.StructType)
     for field in described.fields:
         default = field.default if field.default_factory is NODEFAULT else field.default_factory()
-        yield FieldText(field.name, field.type, default, about.get(field.name, ""))
+        yield FieldText(field.encode_name, field.type, default, about.get(field.name, ""))
 
 
 def about(struct: type[Struct]) -> str:
@@ -70,6 +70,8 @@ def type_in_words(type_: types.Type) -> str:
             return ", ".join(f"`{value}`" for value in values)
         case types.IntType(ge=int(least), le=int(most)):
             return f"whole number, {least} or more" if most > 2**30 else f"whole number, {least} to {most}"
+        case types.DictType(key_type=types.IntType(), value_type=value):
+            return f"map of whole numbers to {type_in_words(value)}"
         case types.DictType(value_type=value):
             return f"map of names to {type_in_words(value)}"
         case types.CollectionType(item_type=item) | types.VarTupleType(item_type=item):

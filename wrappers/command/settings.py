@@ -31,7 +31,7 @@ Path = Annotated[str, msgspec.Meta(min_length=1, description="a path, such as us
 means all of a list: their texts are joined, their numbers added."""
 Paths = Path | tuple[Path, ...]
 """Several paths: the first that leads to a text, or the sum of all numbers."""
-Scalar = str | bool | int | float
+Scalar = Annotated[str | bool | int | float, msgspec.Meta(description="a text or number or boolean")]
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
 ExitCode = Annotated[int, msgspec.Meta(ge=1, le=255)]
 ErrorClass = Literal[
@@ -59,6 +59,7 @@ class ByPermission(Strict, frozen=True, kw_only=True):
     """Arguments that depend on the permission profile. A task with a profile that is not named is refused."""
 
     permission: Mapping[Permission, tuple[Text, ...]]
+    """The arguments by profile: `read`, `edit`, `full`."""
 
 
 class Counts(Strict, frozen=True, kw_only=True):
