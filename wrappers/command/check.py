@@ -96,7 +96,7 @@ def _about_output(tool: str, settings: ToolSettings) -> Iterator[str]:
 def _about_rule(where: str, rule: EventRule) -> Iterator[str]:
     if sum((bool(rule.when or rule.each), rule.line is not None, rule.stderr is not None)) > 1:
         yield f"{where}: a rule has one of when, line and stderr; when and each look into JSON"
-    if not any(
+    if rule.line is None and not any(
         getattr(rule, key) for key in rule.__struct_fields__ if key not in ("when", "each", "line", "stderr")
     ):
         yield f"{where} says what a line is, and not what it means: answer, error, ends, ..."

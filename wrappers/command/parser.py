@@ -48,7 +48,7 @@ class DescribedParser(Parser):
         self._described = description
         self._story = Story()
         self._stderr = LineCutter(LONGEST_ON_STDERR)
-        self._failure_on_stderr: Failure | None = None
+        self._on_stderr = Story()
 
     def feed_stderr(self, chunk: bytes) -> Sequence[Event]:
         if not self._described.of_stderr:
@@ -73,16 +73,27 @@ class DescribedParser(Parser):
 
     def _read_stderr(self, line: bytes) -> Sequence[Event]:
         """Read a line of stderr. Nobody knows between which lines of stdout it stands, so no turn forgets its error."""
-        text, before = plain(line), self._story.failure
-        events = apply_to_line(self._described.of_stderr, text, self._story) or ()
-        if self._story.failure is not before:
-            self._failure_on_stderr, self._story.failure = self._story.failure, before
+        story, apart = self._story, self._on_stderr
+        kept = (story.failure, story.waited_for)
+        story.failure, story.waited_for = apart.failure, apart.waited_for
+        events = apply_to_line(self._described.of_stderr, plain(line), story) or ()
+        apart.failure, apart.waited_for = story.failure, story.waited_for
+        story.failure, story.waited_for = kept
         return events
 
     def _outcome(self, ending: Ending) -> Outcome:
-        story, name = self._story, self._described.name
-        failure = story.failure or self._failure_on_stderr
-        if failure is not None or not _in_order(ending.exit_code, ended=story.ended):
+        story, apart, name = self._story, self._on_stderr, self._described.name
+        failure = story.failure or (None if story.ended else apart.failure)
+        in_order = _in_order(ending.exit_code, ended=story.ended)
+        if (
+            in_order
+            and (story.ended or not self._described.needs_end)
+            and story.answer.strip()
+            and not failure
+        ):
+            return Outcome(final_text=story.answer)
+        failure = failure or apart.failure or story.waited_for or apart.waited_for
+        if failure is not None or not in_order:
             return self._described.errors.outcome(failure or Failure(), ending, story.last_words)
         if self._described.needs_end and not story.ended:
             words = last_words(ending.stderr_tail) or story.last_words
@@ -90,12 +101,10 @@ class DescribedParser(Parser):
                 f": {words}" if words else ""
             )
             return Outcome(error_class="agent_error", error_message=message)
-        if not story.answer.strip():
-            if story.denials:
-                message = f"{name} was not allowed to do what it wanted to do, and gave no answer"
-                return Outcome(error_class="permission_denied", error_message=message)
-            return Outcome(error_class="empty_result", error_message=f"{name} ended without an answer")
-        return Outcome(final_text=story.answer)
+        if story.denials:
+            message = f"{name} was not allowed to do what it wanted to do, and gave no answer"
+            return Outcome(error_class="permission_denied", error_message=message)
+        return Outcome(error_class="empty_result", error_message=f"{name} ended without an answer")
 
 
 def _in_order(exit_code: int | None, *, ended: bool) -> bool:
@@ -161,10 +170,10 @@ class TextParser(DescribedParser):
 
     def _read(self, line: bytes) -> Sequence[Event]:
         text = plain(line)
-        if any(pattern.search(text) for pattern in self._described.fails):
-            self._story.failure = Failure(said=text)
         turns = self._story.turns
         events = apply_to_line(self._described.of_lines, text, self._story)
+        if any(pattern.search(text) for pattern in self._described.fails):
+            self._story.failure = Failure(said=text)
         if self._story.turns > turns:
             self._answer.clear()
         if events is None:

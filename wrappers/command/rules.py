@@ -38,6 +38,7 @@ class Story:
 
     answer: str = ""
     failure: Failure | None = None
+    waited_for: Failure | None = None
     ended: bool = False
     turns: int = 0
     session: str | None = None
@@ -63,10 +64,11 @@ class Story:
 
 def apply(rules: Sequence[EventRule], document: object, story: Story) -> Iterator[Event]:
     """Apply all rules that fit a JSON value, or the values of the list in it that a rule names."""
+    before = story.failure
     for rule in rules:
         for value in [document] if rule.each is None else look_up(document, f"{rule.each}.*"):
             if fits(rule.when, value):
-                yield from _apply(rule, value, story)
+                yield from _apply(rule, value, story, before)
 
 
 def fits(conditions: Mapping[str, Scalar | Sequence[Scalar] | None], document: object) -> bool:
@@ -91,7 +93,10 @@ def apply_to_line(
     found = [(match, rule) for pattern, rule in patterns if (match := pattern.search(line))]
     if not found:
         return None
-    return [event for match, rule in found for event in _apply(rule, match.groupdict(default=""), story)]
+    before = story.failure
+    return [
+        event for match, rule in found for event in _apply(rule, match.groupdict(default=""), story, before)
+    ]
 
 
 def plain(line: bytes) -> str:
@@ -102,9 +107,10 @@ def plain(line: bytes) -> str:
     return ANSI_SEQUENCE.sub("", text) if "\x1b" in text else text
 
 
-def _apply(rule: EventRule, document: object, story: Story) -> Iterator[Event]:
+def _apply(rule: EventRule, document: object, story: Story, before: Failure | None) -> Iterator[Event]:
+    """Apply a rule. ``before`` is the failure before this line, which an end overcomes."""
     if rule.begins:
-        story.answer, story.failure, story.ended = "", None, False
+        story.answer, story.failure, story.waited_for, story.ended = "", None, None, False
         story.turns += 1
     if rule.session is not None:
         yield from _begin_session(text_at(document, rule.session), story)
@@ -119,9 +125,13 @@ def _apply(rule: EventRule, document: object, story: Story) -> Iterator[Event]:
         story.answer = answer
     _count(rule.add, document, story, to_sum=True)
     _count(rule.set, document, story, to_sum=False)
-    failure = _failure(rule, document)
-    if failure is not None or rule.ends:
-        story.failure = failure
+    if (failure := _failure(rule, document)) is not None:
+        if rule.waits:
+            story.waited_for = failure
+        else:
+            story.failure = failure
+    elif rule.ends and story.failure is before:
+        story.failure = None
     if (denied := _first(rule.denied, document)) is not None and len(story.denials) < MOST_DENIALS:
         story.denials.append(denied)
     if rule.waits:

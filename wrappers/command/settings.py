@@ -89,7 +89,8 @@ class EventRule(Strict, frozen=True, kw_only=True):
     stderr: Pattern | None = None
     """What a line of stderr must hold in its first 4,000 characters; the other keys name its named groups."""
     begins: bool = False
-    """The agent begins another turn: the answer, the error and the end so far do not count."""
+    """The agent begins another turn: the answer, the error and the end so far do not count. An error on stderr counts
+    all the same unless the run ends in order, since nobody knows between which lines of stdout it stands."""
     answer: Paths | None = None
     """The final text, until another one comes."""
     say: Paths | None = None
@@ -115,7 +116,7 @@ class EventRule(Strict, frozen=True, kw_only=True):
     """When it does: seconds since the epoch, or a time as in ISO 8601."""
     waits: bool = False
     """The service asked the CLI to slow down, and it waits for that by itself: it is stopped soon, and its task
-    waits without a slot."""
+    waits without a slot. An error of such a line counts only if the run fails."""
     denied: Text | None = None
     """What the agent was not allowed to do, such as "runs {input.command}"."""
     ends: bool = False

@@ -106,6 +106,33 @@ def test_a_turn_that_begins_forgets_answer_error_and_end_and_then_applies_its_ow
     assert "before it had a result" in str(outcome(rules, lines(end, turn)).error_message)
 
 
+def test_an_end_overcomes_the_errors_of_lines_before_it_and_not_those_of_its_own() -> None:
+    rules = jsonl(
+        "{when: {type: error}, error: text}",
+        "{when: {type: result}, error: error.message}",
+        "{when: {type: result}, ends: true}",
+    )
+    failed, end = {"type": "error", "text": "x"}, {"type": "result", "final": "done"}
+
+    assert outcome(rules, lines(failed, end)).final_text == "done"
+    assert outcome(rules, lines(failed, {**end, "error": {"message": "x"}})).error_class == "agent_error"
+    assert outcome(rules, lines(end, failed)).error_class == "agent_error"
+
+
+def test_an_error_of_a_line_that_waits_counts_only_if_the_run_fails() -> None:
+    rules = jsonl(
+        "{when: {type: retry}, error: text, status: status, waits: true}",
+        "{stderr: 'retries after (?P<status>[0-9]+)', error: status, status: status, waits: true}",
+    )
+    retry, done = {"type": "retry", "status": 429, "text": "usage"}, {"final": "done"}
+
+    assert outcome(rules, lines(retry, done)).final_text == "done"
+    assert outcome(rules, lines(retry)).error_class == "throttled"
+    assert outcome(rules, lines(retry, done), exit_code=143).error_class == "throttled"
+    assert outcome(rules, lines(done), stderr="retries after 429\n").final_text == "done"
+    assert outcome(rules, lines(done), stderr="retries after 503\n", exit_code=1).error_class == "overloaded"
+
+
 def test_tokens_are_added_or_set() -> None:
     rules = jsonl(
         "{when: {type: step}, add: {input_tokens: [in, cached], cached_input_tokens: cached, output_tokens: out}}",
@@ -225,6 +252,14 @@ def test_an_error_on_stderr_counts_wherever_it_stands(is_first: bool) -> None:
         parser.feed_stderr(b"FATAL broken\n")
 
     assert parser.finish(Ending(exit_code=0)).error_class == "agent_error"
+
+
+def test_an_error_on_stderr_is_overcome_by_an_end_in_order() -> None:
+    rules = jsonl("{when: {type: end}, ends: true}", "{stderr: 'FATAL (?P<what>.*)', error: what}")
+
+    assert outcome(rules, lines({"final": "x", "type": "end"}), stderr="FATAL a\n").final_text == "x"
+    assert outcome(rules, lines({"type": "end"}), stderr="FATAL a\n").error_class == "agent_error"
+    assert "FATAL" not in str(outcome(rules, lines({"final": "x"}), stderr="FATAL a\n").error_message)
 
 
 def test_a_line_of_stderr_without_end_takes_little_memory() -> None:

@@ -88,6 +88,10 @@ def test_a_turn_that_begins_forgets_the_text_so_far() -> None:
     assert outcome(text, "first\n## Turn 2\nError: x\n").error_class == "agent_error"
 
 
+def test_a_line_that_says_nothing_is_left_out_of_the_answer() -> None:
+    assert outcome("fails: [Error]\nevents: [{line: '^Banner'}]", "Banner 1\nhello\n").final_text == "hello"
+
+
 def test_where_a_line_means_the_end_no_run_succeeds_without_it() -> None:
     text = "events: [{line: '^Done', ends: true}]"
     told, events = run(text, "hello\nDone.\n")
