@@ -23,7 +23,7 @@ import pytest
 
 from tests.agents import homes
 from tests.model_server import RecordedRequest
-from wrappers.base import Ending, Invocation
+from wrappers.base import Ending, Invocation, Stdin
 
 CLIS = tuple(homes.BUILT_IN)
 OTHERS = tuple(homes.OTHERS)
@@ -138,9 +138,8 @@ class Agents:
             **account.env,
             **invocation.env,
         }
-        stdin = prompt_file if invocation.stdin == "prompt" else Path(os.devnull)
         with (
-            stdin.open("rb") as prompt,
+            standard_input(invocation.stdin, prompt_file) as prompt,
             subprocess.Popen(
                 invocation.argv,
                 cwd=cwd,
@@ -174,6 +173,18 @@ class Agents:
             stderr_tail = stderr.read()[-4000:].decode(errors="replace")
             ending = Ending(exit_code=process.returncode, stderr_tail=stderr_tail)
             return Ran(stdout=stdout.read(), ending=ending)
+
+
+@contextlib.contextmanager
+def standard_input(stdin: Stdin, prompt_file: Path) -> Iterator[IO[bytes]]:
+    """What an invocation has on its standard input: the prompt file, a pipe that holds the prompt, or nothing."""
+    if stdin == "pipe":
+        with subprocess.Popen(["cat", prompt_file], stdout=subprocess.PIPE) as cat:
+            assert cat.stdout is not None
+            yield cat.stdout
+    else:
+        with (prompt_file if stdin == "prompt" else Path(os.devnull)).open("rb") as file:
+            yield file
 
 
 @contextlib.contextmanager

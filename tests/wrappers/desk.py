@@ -103,7 +103,7 @@ class Desk:
         self.set_variables(CLAUDE_CODE_OAUTH_TOKEN="oauth")
 
     def request(
-        self, prompt: str, permission: Permission = "edit", resume: str | None = None
+        self, prompt: str, permission: Permission | None = None, resume: str | None = None
     ) -> tuple[Invocation, Path]:
         prompt_file = self.directory / "prompt"
         prompt_file.write_text(prompt)
@@ -114,7 +114,7 @@ class Desk:
             prompt=prompt if self.wrapper.takes_prompt_as_argument else None,
             report_directory=self.report_directory,
             model=self.model,
-            permission=permission,
+            permission=permission or self.usual_permission,
             resume=resume,
             config_home=str(self.account.config_home),
             is_untrusted=self.is_untrusted,
@@ -122,10 +122,15 @@ class Desk:
         return self.wrapper.invocation(request), prompt_file
 
     @property
+    def usual_permission(self) -> Permission:
+        """Return the profile `edit`, or else the widest that the CLI can keep to."""
+        return "edit" if "edit" in self.wrapper.permissions else self.wrapper.permissions[-1]
+
+    @property
     def model(self) -> str:
         return MODELS.get(self.cli, MODEL)
 
-    def run_raw(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Ran:
+    def run_raw(self, prompt: str, permission: Permission | None = None, resume: str | None = None) -> Ran:
         invocation, prompt_file = self.request(prompt, permission, resume)
         if self.cli in BUILT_IN:
             return self.agents.run(invocation, self.account, prompt_file, self.work)
@@ -173,7 +178,7 @@ class Desk:
             os.close(writer)
             prompt_file.unlink()
 
-    def run(self, prompt: str, permission: Permission = "edit", resume: str | None = None) -> Story:
+    def run(self, prompt: str, permission: Permission | None = None, resume: str | None = None) -> Story:
         """Run it, and run it again if this host was too busy for it, as a dispatcher would."""
         for _ in range(BUSY):
             story = self.read(self.run_raw(prompt, permission, resume))

@@ -17,6 +17,7 @@ import msgspec
 
 from tests.agents.real_agents import CLIS, INSTALLED, OTHERS, PATIENCE, Ran, serving
 from tests.wrappers.desk import Desk
+from wrappers.command import argv, presets
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -101,6 +102,7 @@ OF_PRESETS: Mapping[str, Scene] = {
     "garbage": prompt("[[garbage]]"),
     "odd": prompt("[[odd]]"),
 }
+RETRIED = prompt("[[fail 500 first=1]] [[say: It is done.]]")
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "claude": {
         "resumed-in-vain": resumed_in_vain,
@@ -115,6 +117,9 @@ OF_ONE: Mapping[str, Mapping[str, Scene]] = {
         "in-a-loop": prompt("[[say: " + "It says the same thing over and over again. " * 40 + "]]"),
         "outside": prompt("[[write /var/tmp/outside.md: x]] [[say: I could not.]]"),
     },
+    "pi": {"retried": RETRIED},
+    "cline": {"retried": RETRIED},
+    "vibe": {"retried": RETRIED, "outside": prompt("[[write /var/tmp/outside.md: x]] [[say: I could not.]]")},
 }
 
 
@@ -136,8 +141,16 @@ def main() -> None:
 
 
 def scenes_of(cli: str) -> Mapping[str, Scene]:
-    """Return the scenes of a CLI, by name."""
-    return {**(SCENES if cli in CLIS else OF_PRESETS), **OF_ONE.get(cli, {})}
+    """Return the scenes of a CLI, by name; those of a preset without those for which its CLI has no way."""
+    if cli in CLIS:
+        return {**SCENES, **OF_ONE[cli]}
+    described = presets.preset(cli)
+    lacks: set[str] = set()
+    if "read" not in argv.permissions_of(described.argv):
+        lacks |= {"forbidden"}
+    if "session" not in argv.placeholders(described.argv):
+        lacks |= {"resumed", "foreign-session"}
+    return {name: play for name, play in {**OF_PRESETS, **OF_ONE.get(cli, {})}.items() if name not in lacks}
 
 
 def places(directory: Path) -> dict[str, str]:

@@ -35,7 +35,6 @@ def needs(desk: Desk, profile: str) -> None:
 
 
 def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
-    needs(desk, "edit")
     mark = uuid.uuid4().hex
     story = desk.run(f"remember {mark} [[write report.md: all is well]] [[say: It is done — ça va 🎉]]")
     first = story.outcome
