@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import Raw
 
 from sql.call import NOTHING, OPTIONAL_TEXT, Call, as_array, as_json, given, many, one, value
+from sql.rows.groups import GroupRow
 from sql.rows.output import LogState, OutputPiece, StoredFile, TaskResult, WholeTask
 from sql.rows.people import (
     ActiveTask,
@@ -20,7 +21,6 @@ from sql.rows.people import (
     DriftedTally,
     FileRow,
     FoundDispatcher,
-    GroupRow,
     KnownValue,
     LimitRow,
     Pruned,

@@ -96,6 +96,6 @@ FOR EACH ROW EXECUTE FUNCTION room_changed();
 
 CREATE OR REPLACE TRIGGER worker_groups_changed
 AFTER INSERT OR DELETE OR UPDATE OF
-group_name, tool, account_name, max_concurrent, paused, cooldown_until, unproven, daily_budget_usd, hosts
+group_name, tool, account_name, max_concurrent, paused, cooldown_until, models_cool_until, unproven, daily_budget_usd, hosts
 ON worker_groups
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();

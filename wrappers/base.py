@@ -136,7 +136,8 @@ class Outcome:
     ``cost_usd`` is None where the CLI does not report it.
     ``denials`` names what the agent tried to do and was not allowed to, also in runs that succeeded.
     ``limit_resets_at`` (seconds since the epoch) or ``limit_lasts_s`` (seconds from the end of the run) comes with the
-    class ``limit``, where the CLI reports it.
+    class ``limit``, where the CLI reports it. ``limit_is_of_model`` says that it is the limit of the model that the run
+    asked for, and that the account may go on with others.
     ``question`` comes with the class ``question``: what the agent asked, and what to choose from, for people; at most
     4,000 characters.
     All texts are valid UTF-8 without NUL, so that a database takes them.
@@ -151,6 +152,7 @@ class Outcome:
     error_message: str | None = None
     limit_resets_at: float | None = None
     limit_lasts_s: float | None = None
+    limit_is_of_model: bool = False
     question: str | None = None
 
     @property

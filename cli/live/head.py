@@ -14,7 +14,8 @@ from cli.show.words import state_word
 from dispatcher.durations import duration
 from dispatcher.quantities import money
 from dispatcher.terminal import one_line
-from sql.rows.people import DispatcherRow, GroupRow
+from sql.rows.groups import GroupRow
+from sql.rows.people import DispatcherRow
 
 LOW = 16
 """In windows of fewer lines the groups share one, and in those of half as many they are left out."""

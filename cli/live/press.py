@@ -7,7 +7,8 @@ from cli.live.items import SORTS, Fold, tasks_of
 from cli.live.keys import PASTED
 from cli.live.model import Act, Command, Model, Open, Question, Quit, Steer
 from cli.live.panes import Pane
-from sql.rows.people import GroupRow, TaskRow
+from sql.rows.groups import GroupRow
+from sql.rows.people import TaskRow
 
 Pressed = tuple[Model, Command | None]
 

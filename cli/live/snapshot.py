@@ -10,7 +10,8 @@ from msgspec import structs
 
 from cli.live.words import ACTIVE
 from sql import calls
-from sql.rows.people import DispatcherRow, GroupRow, TaskRow
+from sql.rows.groups import GroupRow
+from sql.rows.people import DispatcherRow, TaskRow
 from sql.selection import Selection
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Snapshot:
     def _moments(self) -> Iterator[float]:
         yield from (row.lease_left_s for row in self.dispatchers)
         yield from (row.cooldown_s for row in self.groups if row.cooldown_s is not None)
+        yield from (model.cooldown_s for row in self.groups for model in row.cooling_models)
         yield from (row.waits_s for row in self.tasks if row.waits_s is not None)
 
 
@@ -109,7 +111,7 @@ def aged_group(row: GroupRow, seconds: float) -> GroupRow:
     if row.cooldown_s is None:
         return row
     left = row.cooldown_s - seconds
-    if left > 0 or row.state != "cooling":
+    if left > 0 or row.state not in ("cooling", "overloaded"):
         return structs.replace(row, cooldown_s=max(0.0, left))
     state = "full" if row.current_concurrent >= row.max_concurrent else "open"
     return structs.replace(row, cooldown_s=None, reason=None, state=state)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from cli.show.words import state_word
 from dispatcher.durations import duration
 from dispatcher.remarks import SILENCE, remark
-from sql.rows.people import GroupRow, TaskRow
+from sql.rows.groups import GroupRow
+from sql.rows.people import TaskRow
 
 ACTIVE = ("leased", "running")
 
@@ -125,4 +126,6 @@ def group_words(group: GroupRow, now: datetime) -> str:
     words = group.state
     if group.cooldown_s is not None and group.state == "cooling":
         words = f"cooling until {clock(group.cooldown_s, now)}, {duration(group.cooldown_s)}"
+    elif group.cooldown_s is not None and group.state == "overloaded":
+        words = f"overloaded, next try in {duration(group.cooldown_s)}"
     return f"{words} ({group.reason})" if group.reason else words

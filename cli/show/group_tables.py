@@ -7,12 +7,14 @@ from typing import Any
 from cli.show.tables import Column
 from dispatcher.durations import duration
 from dispatcher.quantities import count, money, plural
-from sql.rows.people import GroupRow, LimitRow
+from sql.rows.groups import GroupRow
+from sql.rows.people import LimitRow
 from sql.rows.sums import StatsRow
 
 STYLES = {
     "paused": "blue",
     "cooling": "magenta",
+    "overloaded": "magenta",
     "full": "yellow",
     "open": "green",
     "budget": "magenta",
@@ -26,6 +28,8 @@ def state_of(group: GroupRow) -> str:
     words = group.state
     if group.cooldown_s is not None and group.state == "cooling":
         words = f"cooling for {duration(group.cooldown_s)}"
+    elif group.cooldown_s is not None and group.state == "overloaded":
+        words = f"overloaded, next try in {duration(group.cooldown_s)}"
     if group.reason:
         words += f" ({group.reason})"
     if group.cooldown_s and cooling and group.state == "paused":

@@ -26,7 +26,7 @@ from wrappers.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
-    from sql.rows.people import GroupRow
+    from sql.rows.groups import GroupRow
 
 app = family("Manage worker groups: accounts of tools, and how many agents each runs at a time.")
 
@@ -71,7 +71,7 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
     from cli.database.connection import opened
     from cli.show.group_tables import GROUPS
     from sql import calls
-    from sql.rows.people import GroupRow
+    from sql.rows.groups import GroupRow
 
     with opened() as db:
         rows = db.call(calls.list_groups())

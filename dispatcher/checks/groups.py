@@ -28,6 +28,9 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] | None = None
     state: str = "open"
     reason: str | None = None
+    throttled_runs: int | None = None
+    throttled_s: float | None = None
+    """Both as in :class:`sql.rows.groups.GroupRow`."""
 
     @property
     def home(self) -> Path | None:
@@ -51,6 +54,8 @@ def groups_of(
             hosts=group.hosts,
             state=found[name].state if name in found else "open",
             reason=found[name].reason if name in found else None,
+            throttled_runs=found[name].throttled_runs if name in found else None,
+            throttled_s=found[name].throttled_s if name in found else None,
         )
     if not found:
         for name, wrapper in wrappers.items():
@@ -92,6 +97,8 @@ def _stored(connection: Connection) -> list[Group]:
             hosts=None if row.hosts is None else tuple(row.hosts),
             state=row.state,
             reason=row.reason,
+            throttled_runs=row.throttled_runs,
+            throttled_s=row.throttled_s,
         )
         for row in execute(connection, calls.list_groups())
     ]

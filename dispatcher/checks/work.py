@@ -8,6 +8,7 @@ from dispatcher.checks.finding import Finding, ok, problem, warning
 from dispatcher.checks.groups import Group
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, execute
+from dispatcher.durations import duration
 from sql import calls
 
 
@@ -21,7 +22,12 @@ def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]
                 "install an agent CLI, or add a group: `llmctl group add TOOL NAME`",
             )
         ]
-    return [*_dispatchers(connection, groups), *_limits(connection, groups), *_tasks(connection, groups)]
+    return [
+        *_dispatchers(connection, groups),
+        *_limits(connection, groups),
+        *_throttled(groups),
+        *_tasks(connection, groups),
+    ]
 
 
 def _dispatchers(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
@@ -90,6 +96,18 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
         if group.state == "paused"
     ]
     return findings
+
+
+def _throttled(groups: Sequence[Group]) -> list[Finding]:
+    return [
+        warning(
+            f"group {group.name}",
+            f"has been throttled for {duration(group.throttled_s)}, in all of its last {group.throttled_runs} runs",
+            f"give it fewer slots: `llmctl group set {group.name} --max N`; or add another account",
+        )
+        for group in groups
+        if group.throttled_s is not None
+    ]
 
 
 def _tasks(connection: Connection, groups: Sequence[Group]) -> list[Finding]:

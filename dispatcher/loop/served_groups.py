@@ -27,6 +27,8 @@ class ServedGroups:
     As long as something is missing, :meth:`run` looks for it once in each heartbeat interval. A run may find a group
     unusable although nothing seems to be missing: a program was just replaced, or it lacks its interpreter. Such a
     group is tried again after an interval, and each time that it fails again after twice as long, at most an hour.
+
+    It also tells the log of groups whose runs are all throttled for long: once, until one gets through.
     """
 
     def __init__(self, store: Store, configuration: CurrentConfiguration) -> None:
@@ -35,7 +37,9 @@ class ServedGroups:
         self._served: set[str] = set()
         self._lacking: set[str] = set()
         self._trials: dict[str, _Trials] = {}
+        self._throttled: set[str] = set()
         self._is_reloaded = False
+        self._is_throttled = False
         self._news = AutoResetEvent()
 
     async def look(self) -> None:
@@ -70,11 +74,19 @@ class ServedGroups:
         self._trials.setdefault(group, _Trials(interval)).fail()
         self._news.set()
 
+    def throttled(self) -> None:
+        """Look whether a group is throttled for long: a run was, and the database has counted it."""
+        self._is_throttled = True
+        self._news.set()
+
     async def run(self) -> None:
         while True:
             interval = self._configuration.settings.dispatcher.heartbeat_interval
             next_look = trio.current_time() + interval if self._lacking else math.inf
             await self._news.wait(until=min([next_look, *(trials.due for trials in self._trials.values())]))
+            if self._is_throttled:
+                self._is_throttled = False
+                await self._look_at_throttled()
             if self._is_reloaded:
                 self._is_reloaded = False
                 await self.look()
@@ -92,6 +104,24 @@ class ServedGroups:
             reopening = calls.reopen_group(group, dispatcher=self._store.dispatcher_id)
             await self._store.patiently("opening a group again", reopening)
         self._lacking = self._served & reasons.keys()
+
+    async def _look_at_throttled(self) -> None:
+        groups = await self._store.patiently("reading the groups", calls.list_groups())
+        throttled = {
+            group.group_name: group
+            for group in groups
+            if group.throttled_s is not None and group.group_name in self._served
+        }
+        for name in throttled.keys() - self._throttled:
+            group = throttled[name]
+            log.warning(
+                "all runs of a worker group are throttled",
+                group=name,
+                runs=group.throttled_runs,
+                for_s=group.throttled_s,
+                what_to_do=f"give it fewer slots (`llmctl group set {name} --max N`), or add another account",
+            )
+        self._throttled = set(throttled)
 
     async def _reasons(self) -> tuple[set[str], Mapping[str, str]]:
         """Return all groups, and what is missing by group. A key may be on a file system that hangs: a thread looks."""

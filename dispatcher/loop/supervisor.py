@@ -96,6 +96,8 @@ class Supervisor:
         for report in reports:
             run = self._active.pop(report.run_id)
             if ours and run is not None:
+                if report.error_class == "throttled":
+                    self._served.throttled()
                 with Wall("letting go of a run", task=run.claimed.number):
                     self._cleanup.reported(run, report)
 

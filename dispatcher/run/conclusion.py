@@ -42,7 +42,10 @@ LAST_WORDS = 2000
 """Characters of stderr in which a program says why it ends."""
 
 CUT_SHORT = frozenset(
-    {"limit", "throttled", "auth", "no_credit", "unusable_here", "interrupted", "check_failed", "question"}
+    {
+        *("limit", "throttled", "overloaded", "auth", "no_credit", "unusable_here", "interrupted"),
+        *("check_failed", "question"),
+    }
 )
 """Errors of agents after which the next run of the task continues the session."""
 
@@ -249,6 +252,7 @@ def report(
         cost_usd=outcome.cost_usd if 0 <= (outcome.cost_usd or 0.0) <= MOST_USD else None,
         ran_s=None if ran_s is None else min(max(ran_s, 0.0), LONGEST_RUN),
         retry_after_s=_limit_lasts(outcome) if retry_after_s is None else retry_after_s,
+        limit_is_of_model=outcome.limit_is_of_model and outcome.error_class == "limit",
         auth_mode=auth_mode,
         output=output,
         question=masked(outcome.question),

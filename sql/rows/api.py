@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from sql.rows.groups import CoolingModel
+
 
 class Acting(Struct, frozen=True):
     """The row of act_as(): the token that acts in this transaction. ``tenants`` None: all those of the login."""
@@ -18,7 +20,7 @@ class Acting(Struct, frozen=True):
 class Group(Struct, frozen=True):
     """One row of list_groups(), without what protects an account: its variables, and where its login is.
 
-    ``state`` is open, full, paused, cooling, budget or probing.
+    ``state`` is open, full, paused, cooling, overloaded, budget or probing.
     """
 
     group_name: str
@@ -34,6 +36,9 @@ class Group(Struct, frozen=True):
     daily_budget_usd: Decimal | None
     task_budget_usd: Decimal | None
     spent_usd: Decimal
+    cooling_models: Sequence[CoolingModel] = ()
+    throttled_runs: int | None = None
+    throttled_s: float | None = None
 
 
 class FacetCount(Struct, frozen=True):
@@ -114,7 +119,10 @@ class MoneySpent(Struct, frozen=True):
 
 
 class GroupState(Struct, frozen=True):
-    """A worker group now. ``budget_used`` is the spent part of the budget of the day; None without one."""
+    """A worker group now. ``budget_used`` is the spent part of the budget of the day; None without one.
+
+    ``overloaded`` and ``throttled`` say that its service is, and that all its runs are for long.
+    """
 
     group: str
     tool: str
@@ -123,6 +131,9 @@ class GroupState(Struct, frozen=True):
     cooldown_s: float
     paused: bool
     budget_used: float | None
+    cooling_models: int = 0
+    overloaded: bool = False
+    throttled: bool = False
 
 
 class LimitState(Struct, frozen=True):

@@ -188,7 +188,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``answer_bytes`` is the size of an answer that was sent in pieces; it takes the place of ``final_text``.
     ``question`` is what an agent asks that ended as ``question``. ``follow_up`` is what the next run of the session is
-    told, see :class:`ClaimedRun`.
+    told, see :class:`ClaimedRun`. ``limit_is_of_model`` says that a usage limit is that of the task's model alone.
     """
 
     run_id: str
@@ -210,6 +210,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_usd: float | None = None
     ran_s: float | None = None
     retry_after_s: float | None = None
+    limit_is_of_model: bool = False
     auth_mode: AuthMode | None = None
     output: Output | None = None
     change: Change | None = None

@@ -262,33 +262,6 @@ class Task(Struct, frozen=True):
     """How many runs there were; ``runs`` holds the last ones."""
 
 
-class GroupRow(Struct, frozen=True):
-    """One row of list_groups().
-
-    ``state`` is open, full, paused, cooling, budget or probing. A group is paused until somebody resumes it, or while
-    no dispatcher can run it; ``reason`` says which, and of an open one where it cannot run. ``cooldown_s`` is how long
-    a cool-down lasts, also while the group is paused, or until the next budget. ``env_vars`` holds no secrets.
-    ``spent_usd`` is what the runs of today (UTC) cost. ``account_name`` is the ``account`` of tasks.
-    """
-
-    group_name: str
-    tool: str
-    account_name: str
-    current_concurrent: int
-    max_concurrent: int
-    queued: int
-    state: str
-    cooldown_s: float | None
-    reason: str | None
-    hosts: Sequence[str] | None
-    config_home: str | None
-    env_vars: Mapping[str, str]
-    failover: bool
-    daily_budget_usd: Decimal | None
-    task_budget_usd: Decimal | None
-    spent_usd: Decimal
-
-
 class Pruned(Struct, frozen=True):
     """The row of prune_tasks() and of count_prunable(). ``bytes`` is about what the tasks took."""
 

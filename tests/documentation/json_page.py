@@ -1,11 +1,11 @@
-"""docs/json.md: what `-o json` prints, from the structs of sql/rows/people.py."""
+"""docs/json.md: what `-o json` prints, from the structs of sql/rows/."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from cli.show.changes import merges
-from sql.rows import changes, output, people, sums
+from sql.rows import changes, groups, output, people, sums
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
@@ -31,7 +31,8 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     people.TaskState: ("llmctl wait", *ACTIONS),
     output.TaskResult: ("llmctl result",),
     sums.StatsRow: ("llmctl stats",),
-    people.GroupRow: ("llmctl group",),
+    groups.GroupRow: ("llmctl group",),
+    groups.CoolingModel: (),
     people.LimitRow: ("llmctl limit",),
     people.TokenRow: ("llmctl token ls",),
     people.DispatcherRow: ("dispatcher status",),

@@ -21,6 +21,7 @@ ERROR_TYPES = {
 }
 MESSAGES = {
     "quota": "This request would exceed your account's rate limit. Please try again later.",
+    "model": "This request would exceed your account's rate limit. Please try again later.",
     "credit": "Your credit balance is too low to access the Anthropic API.",
     "context": "prompt is too long: 250000 tokens > 200000 maximum",
 }
@@ -96,13 +97,15 @@ class Anthropic:
         headers: dict[str, str] = {}
         if failure.retry_after is not None:
             headers["retry-after"] = str(failure.retry_after)
-        if failure.reason == "quota":
+        if failure.reason in ("quota", "model"):
+            window = "five_hour" if failure.reason == "quota" else "seven_day_opus"
+            five_hours = "rejected" if failure.reason == "quota" else "allowed"
             reset = int(time.time()) + failure.resets
             headers |= {
                 "anthropic-ratelimit-unified-status": "rejected",
                 "anthropic-ratelimit-unified-reset": str(reset),
-                "anthropic-ratelimit-unified-representative-claim": "five_hour",
-                "anthropic-ratelimit-unified-5h-status": "rejected",
+                "anthropic-ratelimit-unified-representative-claim": window,
+                "anthropic-ratelimit-unified-5h-status": five_hours,
                 "anthropic-ratelimit-unified-5h-reset": str(reset),
                 "x-should-retry": "false",
             }

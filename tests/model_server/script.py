@@ -20,6 +20,7 @@ executed in their order before the final answer:
     [[fail html]]             a proxy in front of the service answers 502, with a page of HTML
     [[fail echo]]             401, with a message that repeats the key that was sent
     [[fail quota]]            the usage limit of a subscription is reached
+    [[fail model]]            to claude: only the limit of a model is reached
     [[fail credit]]           the account has no money left
     [[fail context]]          the prompt is too long for the model
 
@@ -178,7 +179,7 @@ def follow(script: Script, name: str, argument: str, content: str) -> Script:
 
 
 def read_failure(what: str, *options: str) -> Failure:
-    statuses = {"quota": 429, "credit": 400, "context": 400, "html": 502, "echo": 401}
+    statuses = {"quota": 429, "model": 429, "credit": 400, "context": 400, "html": 502, "echo": 401}
     values = {name: int(value) for name, value in (option.split("=") for option in options)}
     failure = Failure(
         status=statuses[what] if what in statuses else int(what),

@@ -1,5 +1,7 @@
 """The database's clock, replaced by one that a test sets."""
 
+from datetime import datetime
+
 from tests.sql.client import Client
 
 
@@ -20,3 +22,8 @@ class Clock:
 
     def passes(self, seconds: float) -> None:
         self._client.run("update test_clock set now = now + make_interval(secs => %s)", seconds)
+
+    def now(self) -> datetime:
+        at = self._client.value("select clock()")
+        assert isinstance(at, datetime)
+        return at

@@ -20,6 +20,7 @@ from sql import api_calls, calls, change_calls, dispatcher_calls
 from sql.call import Call
 from sql.rows.changes import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
 from sql.rows.dispatchers import Output, Report, Started
+from sql.rows.groups import CoolingModel
 from sql.rows.people import Refused, Task, TaskRow
 from sql.selection import Selection
 from tests.sql.client import Client
@@ -109,6 +110,7 @@ READ_AS: dict[object, set[str]] = {
     Change: {"jsonb"},
     Sequence[CommandResult]: {"jsonb"},
     Sequence[FileStat]: {"jsonb"},
+    Sequence[CoolingModel]: {"jsonb"},
     Verdict: {"text"},
     Approval: {"text"},
 }

@@ -87,6 +87,49 @@ LIMIT_OF_AN_API_KEY = (
 )
 
 
+WINDOWS = [
+    ("seven_day_opus", {"five_hour": "allowed", "seven_day": "allowed_warning"}, True),
+    ("seven_day_sonnet", {}, True),
+    ("seven_day_overage_included", {}, True),
+    ("seven_day_opus", {"seven_day": "rejected"}, False),
+    ("seven_day", {"seven_day_opus": "rejected"}, False),
+    ("seven_day_oauth_apps", {}, False),
+    ("overage", {}, False),
+    (None, {}, False),
+]
+"""The window that claude names, the states of others, and whether only a model has reached its limit."""
+
+
+@pytest.mark.parametrize(("named", "others", "of_model"), WINDOWS)
+def test_a_limit_is_that_of_a_model_if_no_other_window_is_used_up(
+    named: str | None, others: dict[str, str], of_model: bool
+) -> None:
+    windows = {name: {"status": status, "resetsAt": 1_900_000_100} for name, status in others.items()}
+    info = {
+        "status": "rejected",
+        "resetsAt": 1_900_000_000,
+        "rateLimitType": named,
+        "unifiedWindows": windows,
+    }
+    outcome = said(
+        "claude",
+        {"type": "rate_limit_event", "rate_limit_info": info},
+        {"type": "assistant", "message": {"content": []}, "error": "rate_limit"},
+        {"type": "result", "is_error": True, "subtype": "success", "result": "You've hit your limit"},
+    )
+
+    assert (outcome.error_class, outcome.limit_is_of_model) == ("limit", of_model)
+
+
+def test_claude_names_the_model_whose_limit_is_reached(agents: Agents, tmp_path: Path) -> None:
+    desk = Desk(agents, "claude", tmp_path)
+    desk.subscribe()
+    outcome = desk.run("[[fail model resets=7200]]").outcome
+
+    assert (outcome.error_class, outcome.limit_is_of_model) == ("limit", True)
+    assert outcome.limit_resets_at == pytest.approx(time.time() + 7200, abs=120)
+
+
 TROUBLES: Sequence[tuple[str, str, str, float | None]] = [
     ("key", LIMIT_OF_AN_API_KEY, "limit", datetime(2040, 2, 1, 6, 30, tzinfo=UTC).timestamp()),
     ("key", LIMIT_OF_AN_API_KEY.replace("-02-", "-13-"), "limit", None),

@@ -60,6 +60,10 @@ class Window(msgspec.Struct, rename="camel"):
     resets_at: float | None = None
 
 
+MODEL_WINDOWS = frozenset({"seven_day_opus", "seven_day_sonnet", "seven_day_overage_included"})
+"""The windows that claude itself calls the limit of a model, the last one that of Fable (2.1.330)."""
+
+
 class RateLimitInfo(msgspec.Struct, rename="camel"):
     """How much of the account's usage windows is used: of the one that the service applies, and of all by name.
 
@@ -77,11 +81,19 @@ class RateLimitInfo(msgspec.Struct, rename="camel"):
         return self.status == "rejected" and (self.rate_limit_type or self.resets_at) is not None
 
     @property
+    def is_of_model(self) -> bool:
+        """Whether all windows that are exhausted are those of a model."""
+        return self.is_reached and {self.rate_limit_type or "", *self._exhausted()} <= MODEL_WINDOWS
+
+    @property
     def reset(self) -> float | None:
         """When the last of the exhausted windows opens again."""
-        windows = (decode(self.unified_windows, WINDOWS) or {}).values()
-        told = (self.resets_at, *(window.resets_at for window in windows if window.status == "rejected"))
+        told = (self.resets_at, *(window.resets_at for window in self._exhausted().values()))
         return max((at for at in told if at is not None), default=None)
+
+    def _exhausted(self) -> dict[str, Window]:
+        windows = decode(self.unified_windows, WINDOWS) or {}
+        return {name: window for name, window in windows.items() if window.status == "rejected"}
 
 
 class RateLimit(msgspec.Struct, tag_field="type", tag="rate_limit_event"):

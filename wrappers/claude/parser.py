@@ -105,6 +105,7 @@ class ClaudeParser(JsonLinesParser[Line]):
             return errors.without_result(ending, self._session)
         text = storable(result.result or "")
         error_class = self._error_class(result, text)
+        limit = self._limit if error_class == "limit" else None
         return replace(
             self._used_by(result),
             final_text="" if result.is_error else text,
@@ -112,6 +113,7 @@ class ClaudeParser(JsonLinesParser[Line]):
             error_class=error_class,
             error_message=None if error_class is None else errors.message_of(error_class, result),
             limit_resets_at=errors.reset_of(text, self._limit) if error_class == "limit" else None,
+            limit_is_of_model=limit is not None and limit.is_of_model,
         )
 
     def _asked(self, result: Result, question: str) -> Outcome:

@@ -133,6 +133,24 @@ def _of_accounts(seen: Metrics) -> Iterator[Metric]:
         (([each.group], each.cooldown_s) for each in seen.groups),
     )
     yield _gauge(
+        "llmctl_group_cooling_models",
+        "How many models cool down in a worker group, since their own usage limits are reached.",
+        ["group"],
+        (([each.group], each.cooling_models) for each in seen.groups),
+    )
+    yield _gauge(
+        "llmctl_group_overloaded",
+        "Whether the service of a worker group is overloaded, so that it tries one task at a time.",
+        ["group"],
+        (([each.group], each.overloaded) for each in seen.groups),
+    )
+    yield _gauge(
+        "llmctl_group_throttled",
+        "Whether all runs of a worker group are throttled, ten or more in half an hour or longer.",
+        ["group"],
+        (([each.group], each.throttled) for each in seen.groups),
+    )
+    yield _gauge(
         "llmctl_group_paused",
         "Whether a worker group is paused.",
         ["group"],

@@ -51,6 +51,7 @@ class Site(Struct, frozen=True):
         """Return in how many seconds time alone will change something."""
         yield from (row.waits_s for row in self.tasks)
         yield from (row.cooldown_s for row in self.groups)
+        yield from (model.cooldown_s for row in self.groups for model in row.cooling_models)
 
 
 @get(

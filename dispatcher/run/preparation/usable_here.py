@@ -15,7 +15,7 @@ from dispatcher.errors import UsageError
 from dispatcher.run.preparation import environment
 from dispatcher.run.preparation.environment import Environment, SecretError
 from dispatcher.run.preparation.refusals import NotStartedError, cannot, unusable
-from sql.rows.people import GroupRow
+from sql.rows.groups import GroupRow
 from wrappers.base import Invocation, Request, Wrapper
 
 

@@ -1,6 +1,7 @@
--- INTERNAL assign_groups(dispatcher, now, lane, resumes, groups): gives each task that was taken from a lane to a
+-- INTERNAL assign_groups(dispatcher, now, lane, resumes, groups, cooling): gives each task that was taken from a lane to a
 -- group: the one of the session that the task goes on with, if that has room, else the one with most free slots.
--- `resumes` has an element for each task: the run with its session, or null.
+-- `resumes` has an element for each task: the run with its session, or null. `groups` are those that may take tasks of
+-- the lane, and `cooling` those that may not, since its model cools there.
 -- Returns `groups` with the slots that are free now, the name of the group of each task, and what this filled:
 -- accounts, written as account_has_room() knows them.
 -- A pinned account may be missing in `groups`, which has the best ones only, and so may the group of a session: it is
@@ -8,7 +9,7 @@
 -- Only pick_tasks() and pick_only_lane() call this.
 CREATE OR REPLACE FUNCTION assign_groups(
     p_dispatcher dispatchers, p_now timestamptz, p_lane candidate_lane, p_resumes uuid [],
-    INOUT groups claimable_group [], OUT group_names text [], OUT filled text []
+    INOUT groups claimable_group [], p_cooling text [] DEFAULT '{}', OUT group_names text [], OUT filled text []
 )
 LANGUAGE plpgsql STABLE
 AS $$
@@ -50,6 +51,7 @@ BEGIN
                 WHERE group_name = coalesce((
                         SELECT group_name FROM worker_groups WHERE tool = p_lane.tool AND account_name = p_lane.account
                     ), v_home)
+                    AND group_name <> ALL(p_cooling)
                     AND tool = p_lane.tool AND group_is_served_by(g, p_dispatcher, (SELECT closed_for(p_dispatcher.id)))
                     AND group_name <> ALL(ARRAY(SELECT known.group_name FROM unnest(groups) AS known))
             );

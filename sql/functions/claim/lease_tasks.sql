@@ -36,14 +36,17 @@ BEGIN
     v_may_change := v_room.may_open OR v_news.may_change;
     IF v_news.may_take THEN
         IF v_news.only_lane THEN
-            v_picked := pick_only_lane(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
-            v_is_picked := v_picked.task_ids IS NOT NULL;
+            IF NOT v_room.models_cool THEN
+                v_picked := pick_only_lane(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+                v_is_picked := v_picked.task_ids IS NOT NULL;
+            END IF;
             IF NOT v_is_picked THEN
                 PERFORM file_lanes();
             END IF;
         END IF;
         IF NOT v_is_picked THEN
-            v_picked := pick_tasks(p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools);
+            v_picked := pick_tasks(
+                p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools, v_room.models_cool);
             v_may_change := v_may_change OR v_picked.contended;
             v_stopped := v_picked.stopped;
         END IF;

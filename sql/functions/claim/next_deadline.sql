@@ -21,17 +21,24 @@ BEGIN
     -- Not min(): planned on an empty table it reads the whole index.
     SELECT ready_at INTO v_due FROM tasks
     WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1;
-    -- A group may wait for the end of its cool-down and for a new day: then it opens with the later one.
+    -- A group may wait for the end of its cool-down and for a new day: then it opens with the later one. While it is open,
+    -- the end of a model's cool-down counts.
     -- Closed turns are left out: a limit opens them, and not time. So the index of the turns in order is enough.
     -- The first condition follows from the second. It is cheap, and true of few groups (of 1,000: 6 % of a claim).
     SELECT min(opens.at) INTO v_opens
     FROM worker_groups AS g JOIN dispatchers AS d ON d.id = p_dispatcher
     CROSS JOIN LATERAL (
-        SELECT greatest(
-            CASE WHEN g.cooldown_until > v_since THEN g.cooldown_until END,
-            CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END) AS at
+        SELECT coalesce(
+            greatest(
+                CASE WHEN g.cooldown_until > v_since THEN g.cooldown_until END,
+                CASE WHEN spent_today(g, v_since) >= g.daily_budget_usd THEN next_day(v_since) END),
+            CASE WHEN g.models_cool_until > v_since THEN (
+                SELECT min(cools_until) FROM model_cooldowns AS c
+                WHERE c.group_name = g.group_name AND cools_until > v_since
+            ) END) AS at
     ) AS opens
-    WHERE (g.cooldown_until IS NOT NULL OR g.daily_budget_usd IS NOT NULL) AND opens.at IS NOT NULL
+    WHERE (g.cooldown_until IS NOT NULL OR g.daily_budget_usd IS NOT NULL OR g.models_cool_until IS NOT NULL)
+        AND opens.at IS NOT NULL
         AND NOT g.paused AND group_is_served_by(g, d, (SELECT closed_for(p_dispatcher)))
         AND EXISTS (SELECT FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN

@@ -17,8 +17,8 @@ BEGIN
     IF v_until IS NULL OR NOT isfinite(v_until) THEN
         RAISE EXCEPTION 'a cool-down must end at some time; to stop a group for good, pause it' USING ERRCODE = 'LD400';
     END IF;
-    UPDATE worker_groups SET cooldown_until = v_until, cooldown_reason = p_reason, unproven = true,
-        updated_at = clock()
+    UPDATE worker_groups SET cooldown_until = v_until, cooldown_reason = p_reason, cooldown_class = NULL,
+        unproven = true, updated_at = clock()
     WHERE group_name = p_group;
     PERFORM release_parked(p_group);
     RETURN v_until;

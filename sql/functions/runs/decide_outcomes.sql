@@ -17,7 +17,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT reported.run_id, outcome.status, tasks.attempt + (policy.uses_attempt AND NOT in_vain)::integer,
+    SELECT reported.run_id, outcome.status, tasks.attempt + (attempts.is_used AND NOT in_vain)::integer,
         CASE WHEN outcome.status <> 'queued' THEN NULL
             WHEN policy.uses_attempt AND NOT policy.goes_on OR policy.wait_reason = 'retry' THEN 'retry'
             WHEN coalesce(elsewhere.wait_s > 0, true) THEN policy.wait_reason
@@ -28,13 +28,17 @@ BEGIN
                 + random() * 5)
             WHEN 'retry' THEN CASE
                 WHEN policy.uses_attempt THEN greatest(asked_wait_s, back_off(tasks.backoff_s, tasks.attempt))
-                ELSE coalesce(asked_wait_s, back_off(tasks.backoff_s, tasks.run_no - 1))
+                WHEN policy.group_action = 'back off'
+                    THEN greatest(asked_wait_s, back_off(tasks.backoff_s, tasks.run_no - 1))
+                ELSE greatest(
+                    coalesce(asked_wait_s, back_off(tasks.backoff_s, tasks.run_no - 1)),
+                    CASE WHEN policy.group_action = 'count' AND is_throttled(g, p_now) THEN back_off(300, 0) END)
             END
         END,
         CASE WHEN outcome.status = 'queued'
             AND (NOT g.failover OR policy.name = 'auth' OR tasks.asked_session IS NOT NULL)
             THEN nullif(g.account_name, tasks.account) END,
-        CASE WHEN outcome.status = 'queued' AND (NOT policy.uses_attempt OR policy.goes_on) AND NOT in_vain THEN
+        CASE WHEN outcome.status = 'queued' AND (NOT attempts.is_used OR policy.goes_on) AND NOT in_vain THEN
             CASE WHEN reported.session_id IS NULL THEN tasks.resumes ELSE reported.run_id END
         END,
         CASE outcome.status WHEN 'canceled' THEN 'canceled' ELSE policy.run_status END, policy.group_action IS NOT NULL
@@ -51,12 +55,17 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT tasks.resumes IS NOT NULL AND policy.name IN ('invalid_request', 'context_too_long') AS in_vain
     ) AS session
+    -- An outage of the service is no fault of the task either, for an hour.
+    CROSS JOIN LATERAL (
+        SELECT policy.uses_attempt OR CASE WHEN policy.group_action = 'back off'
+            THEN is_outlasted(g, tasks.id, tasks.run_no, p_now) ELSE false END AS is_used
+    ) AS attempts
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN tasks.cancel_requested_at IS NOT NULL OR policy.name = 'canceled' THEN 'canceled'
             WHEN policy.name = 'setup_failed' AND coalesce(tasks.setups_failed, 0) + 1 >= tasks.max_attempts THEN 'failed'
-            WHEN in_vain OR NOT policy.uses_attempt AND policy.retried THEN 'queued'
-            WHEN policy.uses_attempt AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
+            WHEN in_vain OR NOT attempts.is_used AND policy.retried THEN 'queued'
+            WHEN attempts.is_used AND coalesce(policy.name = ANY(tasks.retry_on), policy.retried)
                 AND tasks.attempt + 1 < tasks.max_attempts THEN 'queued'
             ELSE 'failed'
         END AS status
@@ -65,6 +74,10 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT min(extract(EPOCH FROM greatest(
             other.cooldown_until,
+            CASE WHEN other.models_cool_until > p_now THEN (
+                SELECT cools_until FROM model_cooldowns AS c
+                WHERE c.group_name = other.group_name AND c.model = coalesce(tasks.model, '')
+            ) END,
             CASE WHEN spent_today(other, p_now) >= other.daily_budget_usd THEN next_day(p_now) END,
             p_now) - p_now)) AS wait_s
         FROM worker_groups AS other

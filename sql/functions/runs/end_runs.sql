@@ -7,6 +7,7 @@
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
 -- cost_usd; ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for);
+-- limit_is_of_model (whether a usage limit is that of the task's model alone);
 -- auth_mode; output (see keep_output()), so that nobody sees an end without its last output; question (what the agent
 -- asks); follow_up (what the next run is told); change and commands (see write_changes()). Instead of a large answer,
 -- which came before in pieces, a report has its length: answer_bytes. Pieces of unfinished files go when the run ends.
@@ -17,7 +18,8 @@
 -- A check that failed uses up an attempt, and the next one goes on with the session, at once. A setup that failed uses up
 -- none: but after max_attempts of them, one after the other, the task fails. A question waits for its answer, and the
 -- success of a task with `approve` for that: the task is queued, with its result.
--- A usage limit parks the task until its account, or another one that may take it, works again.
+-- A usage limit parks the task until its account, or another one that may take it, works again. An overloaded service uses
+-- up no attempt for an hour, see is_outlasted().
 -- A task that was cut short through no fault of its own (it uses up no attempt) continues its session, if it has one. A
 -- task of a group without failover, one that was given a session, and one that an account refused are pinned to that
 -- account. The task itself may say which errors are tried again. A cancel that was asked for ends the task as canceled,

@@ -78,7 +78,10 @@ BEGIN
     )
     SELECT ARRAY(SELECT id FROM ended), EXISTS (
         SELECT FROM ended WHERE cost_usd > 0 OR affects_group
-            OR (SELECT unproven FROM worker_groups AS g WHERE g.group_name = ended.group_name))
+            OR (
+                SELECT unproven OR outage_since IS NOT NULL OR throttled_since IS NOT NULL
+                FROM worker_groups AS g WHERE g.group_name = ended.group_name
+            ))
     INTO run_ids, affect_groups;
 END
 $$;

@@ -11,7 +11,13 @@ AS $$
                 'group', group_name, 'tool', tool, 'used', current_concurrent, 'max', max_concurrent,
                 'cooldown_s', greatest(extract(EPOCH FROM cooldown_until - clock()), 0),
                 'paused', paused OR NOT served AND closed IS NOT NULL,
-                'budget_used', spent_today(g, clock()) / daily_budget_usd
+                'budget_used', spent_today(g, clock()) / daily_budget_usd,
+                'cooling_models', (
+                    SELECT count(*) FROM model_cooldowns AS c
+                    WHERE c.group_name = g.group_name AND cools_until > clock()
+                ),
+                'overloaded', unproven AND cooldown_class IS NOT DISTINCT FROM 'overloaded',
+                'throttled', is_throttled(g, clock())
             ))
             FROM worker_groups AS g CROSS JOIN LATERAL group_service(g, clock())
         ), '[]'),

@@ -17,8 +17,9 @@ AS $$
     ), ready AS MATERIALIZED (
         SELECT waiting.*, no_dispatcher(now) AS alone, heard_late(now) AS late FROM waiting WHERE not_ready IS NULL
     ), groups AS MATERIALIZED (
-        SELECT tool, account, problems.any_open, problems.problems
-        FROM (SELECT DISTINCT tool, account, now FROM ready) AS asked, group_problems(tool, account, now) AS problems
+        SELECT tool, account, model, problems.any_open, problems.problems
+        FROM (SELECT DISTINCT tool, account, model, now FROM ready) AS asked,
+            group_problems(tool, account, model, now) AS problems
     ), lanes_of_these AS MATERIALIZED (
         SELECT lane, (
             SELECT string_agg(
@@ -58,4 +59,5 @@ AS $$
         END
     FROM ready JOIN lanes_of_these USING (lane) JOIN places USING (number)
     LEFT JOIN groups ON groups.tool = ready.tool AND groups.account IS NOT DISTINCT FROM ready.account
+        AND groups.model IS NOT DISTINCT FROM ready.model
 $$;

@@ -19,8 +19,9 @@ AS $$
         WHEN (p_task).wait_reason = 'retry'
             THEN format('attempt %s of %s in %s, after: %s', (p_task).attempt + 1, (p_task).max_attempts,
                 in_words((p_task).ready_at - p_now), coalesce((p_task).error_message, (p_task).error_class))
+                || CASE WHEN (p_task).error_class = 'throttled' THEN group_is_throttled((p_task).group_name, p_now) ELSE '' END
         WHEN (p_task).wait_reason = 'limit'
-            THEN format('usage limit of %s, tried again in %s', coalesce((p_task).group_name, 'the account'),
+            THEN format('usage limit of %s, tried again in %s', what_is_limited((p_task).group_name, (p_task).model, p_now),
                 in_words((p_task).ready_at - p_now))
     END
 $$;

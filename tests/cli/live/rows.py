@@ -8,7 +8,8 @@ from cli.live.model import Model
 from cli.live.press import press
 from cli.live.snapshot import Snapshot
 from cli.live.view import fitted, frame
-from sql.rows.people import DispatcherRow, GroupRow, TaskRow
+from sql.rows.groups import GroupRow
+from sql.rows.people import DispatcherRow, TaskRow
 
 NOW = datetime(2031, 1, 31, 12, 0, tzinfo=timezone(timedelta(hours=1)))
 ID = UUID(int=1)

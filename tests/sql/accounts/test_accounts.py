@@ -14,13 +14,6 @@ from tests.sql.refused import refused
 HOUR = 3600
 
 
-@pytest.fixture
-def me(db: Client, time: Clock) -> UUID:
-    """A dispatcher on a database whose tools have room for all that these tests submit."""
-    db.limit("tool:claude", 100)
-    return db.dispatcher()
-
-
 def claim_one(db: Client, me: UUID) -> Run:
     [run] = db.claim(me, 1).runs
     return run
@@ -636,3 +629,28 @@ def test_tools_whose_limit_is_below_their_slots_are_listed(db: Client) -> None:
     assert db.rows("select * from capped_tools()") == [("claude", 4, 3)]
     db.run("select set_limit('tool:claude', 4)")
     assert db.rows("select * from capped_tools()") == []
+
+
+@pytest.mark.parametrize("error", ["auth", "no_credit"])
+def test_a_run_from_before_the_group_was_resumed_does_not_pause_it_again(
+    db: Client, me: UUID, time: Clock, error: str
+) -> None:
+    db.group("main", slots=3)
+    for _ in range(3):
+        db.submit()
+    first, second, third = db.claim(me).runs
+    db.finish(me, first, error, error_message="refused")
+    assert group_state(db, "main") == ("paused", "refused")
+    time.passes(10)
+    db.run("select resume_group('main')")
+    time.passes(1)
+    db.finish(me, second, error, error_message="refused")
+
+    assert group_state(db, "main")[0] == "open"
+    assert db.status(second.number) == ("queued", None)
+    assert db.value("select account from tasks where number = %s", second.number) == (
+        "main" if error == "auth" else None
+    )
+    again = claim_one(db, me)
+    db.finish_all(me, [{"run_id": run.id, "error_class": error} for run in (third, again)])
+    assert group_state(db, "main")[0] == "paused"

@@ -5,7 +5,7 @@ is there to find errors in them. The test remembers which tenants were served an
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +18,8 @@ class Task:
     tenant: str
     tool: str
     account: str | None
+    model: str
+    """Empty if the task names none."""
     priority: int
     scopes: frozenset[str]
 
@@ -35,6 +37,8 @@ class Group:
     """The group has cooled down or still does, and no run since then has shown that its usage limit is over."""
     probing: bool
     """Such a run is under way."""
+    models_cool_until: Mapping[str, datetime]
+    """Models whose own usage limit is, or was, reached."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,13 @@ class World:
             if group.cools_until and group.cools_until > self.now and not group.paused
             if dispatcher.serves(group) and group.tool in wanted
         ]
+        moments += [
+            min(later)
+            for group in self.groups
+            if not (group.cools_until and group.cools_until > self.now) and not group.paused
+            if dispatcher.serves(group) and group.tool in wanted
+            if (later := [end for end in group.models_cool_until.values() if end > self.now])
+        ]
         return (min(moments) - self.now) / timedelta(seconds=1) if moments else None
 
     def _group_for(self, task: Task, dispatcher: Dispatcher) -> Group | None:
@@ -95,6 +106,7 @@ class World:
             if group.tool == task.tool and task.account in (None, group.account)
             if dispatcher.serves(group) and not group.paused
             if group.cools_until is None or group.cools_until <= self.now
+            if group.models_cool_until.get(task.model, self.now) <= self.now
             if self._room_in(group) > 0
         ]
         return min(free, key=lambda choice: choice[:2])[2] if free else None
@@ -113,12 +125,15 @@ def look_at(db: Client, held: Collection[object] = ()) -> World:
     """Read the database. Tasks that are ``held`` by an open transaction do not count as ready."""
     [now] = db.one("select clock()")
     assert isinstance(now, datetime)
+    cooling: dict[object, dict[str, datetime]] = {}
+    for name, cool_model, until in db.rows("select group_name, model, cools_until from model_cooldowns"):
+        cooling.setdefault(name, {})[cool_model] = until  # type: ignore[index, assignment]
     world = World(
         now=now,
         ready=[],
         due_later=[],
         groups=[
-            Group(*row)  # type: ignore[arg-type]
+            Group(*(*row, cooling.get(row[0], {})))  # type: ignore[arg-type]
             for row in db.rows(
                 "select group_name, tool, account_name, max_concurrent, paused, cooldown_until, hosts, unproven,"
                 " exists (select from tasks join task_runs on task_runs.id = tasks.run_id"
@@ -140,6 +155,6 @@ def look_at(db: Client, held: Collection[object] = ()) -> World:
         elif waits in ("scheduled", "retry", "limit") and isinstance(due, datetime) and due > now:
             world.due_later.append(due)
         elif waits in (None, "scheduled", "retry", "limit") and number not in held:
-            task = Task(number, tenant, tool, account, priority, frozenset(scopes))  # type: ignore[arg-type]
+            task = Task(number, tenant, tool, account, model or "", priority, frozenset(scopes))  # type: ignore[arg-type]
             world.ready.append(task)
     return world

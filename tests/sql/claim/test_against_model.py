@@ -56,9 +56,10 @@ CHANGES = st.fixed_dictionaries(
     },
 ).filter(bool)
 SCOPES = st.sampled_from(["tool:claude", "tool:codex", "model:m1", "tenant:a", "tenant:b", "queue:q1"])
+MODEL_LIMIT = "the limit of its model"
 ERRORS = st.sampled_from(
     [None, None, "limit", "throttled", "auth", "agent_error", "invalid_request", "interrupted", "timeout",
-     "check_failed", "setup_failed", "question", "not_recorded"]
+     "check_failed", "setup_failed", "question", "not_recorded", "overloaded", "overloaded", MODEL_LIMIT, MODEL_LIMIT]
 )  # fmt: skip
 
 
@@ -268,15 +269,27 @@ class Dispatching(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, error: str | None) -> None:
         who, run = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         self.ended.append((who, run))
-        wait_s = 20 if error == "limit" else None
-        told = {"check_failed": {"follow_up": "x"}, "question": {"question": "x"}}.get(error or "", {})
-        assert self.db.finish(self.dispatchers[who], run, error, retry_after_s=wait_s, **told) == "finished"
+        reports: dict[str, dict[str, object]] = {
+            "check_failed": {"follow_up": "x"},
+            "question": {"question": "x"},
+            "limit": {"retry_after_s": 20},
+            MODEL_LIMIT: {"retry_after_s": 25, "limit_is_of_model": True},
+        }
+        report = {
+            "run_id": run.id,
+            "error_class": "limit" if error == MODEL_LIMIT else error,
+            "ran_s": 1,
+            **reports.get(error or "", {}),
+        }
+        [verdict] = self.db.finish_all(self.dispatchers[who], [report])
+        assert verdict == "finished"
 
     @precondition(lambda self: self.open or self.ended)
     @rule(data=st.data(), error=ERRORS)
     def report_what_is_not_theirs_to_report(self, data: st.DataObject, error: str | None) -> None:
         who, run = data.draw(st.sampled_from(self.open + self.ended))
         stranger = self.dispatchers[(who + 1) % len(self.dispatchers)]
+        error = "limit" if error == MODEL_LIMIT else error
         assert self.db.finish(stranger, run, error) in ("stale", "already")
         assert self.db.start(stranger, run) == []
         if (who, run) in self.ended:

@@ -27,7 +27,7 @@ BEGIN
             || coalesce(' (the last one was seen ' || in_words(v_now - v_seen) || ' ago)', '');
     END IF;
 
-    v_groups := group_problems(v_task.tool, v_task.account, v_now);
+    v_groups := group_problems(v_task.tool, v_task.account, v_task.model, v_now);
     IF v_groups.any_open IS NULL THEN
         RETURN format('no worker group serves %s%s: add one with `llmctl group add`', v_task.tool,
             coalesce(' with account ' || v_task.account, ''));

@@ -237,7 +237,7 @@ FATAL = [
     "output_too_large",
     "no_changes",
 ]
-RETRIED = ["overloaded", "empty_result", "agent_error", "timeout", "stalled", "lost", "output_missing"]
+RETRIED = ["empty_result", "agent_error", "timeout", "stalled", "lost", "output_missing"]
 FREE = ["throttled", "no_resources"]
 
 
@@ -285,7 +285,7 @@ def test_what_is_not_the_tasks_fault_uses_up_no_attempt(
 
 
 def test_every_error_class_has_its_test_here(db: Client) -> None:
-    elsewhere = {"limit", "auth", "no_credit", "unusable_here", "interrupted", "canceled"}
+    elsewhere = {"overloaded", "limit", "auth", "no_credit", "unusable_here", "interrupted", "canceled"}
     elsewhere |= {
         "setup_failed",
         "check_failed",
@@ -331,6 +331,7 @@ def test_after_a_failure_both_the_service_and_the_task_are_obeyed(
     for asked, least in ((77, 77), (1, 30)):
         run = claimed(db, dispatcher)
         db.finish(dispatcher, run, "overloaded", retry_after_s=asked)
+        db.run("select resume_group('main')")
         wait = db.value("select extract(epoch from next_attempt_at - clock())::float from tasks")
         assert isinstance(wait, float)
         assert least <= wait <= least * 1.25

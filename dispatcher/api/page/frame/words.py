@@ -39,6 +39,7 @@ _TONES = {
     "limit": "limit",
     "budget": "limit",
     "cooling": "limit",
+    "overloaded": "limit",
     "rate_limited": "limit",
     "probing": "limit",
     "open": "good",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.run.preparation.usable_here import why_unusable
-from sql.rows.people import GroupRow
+from sql.rows.groups import GroupRow
 from wrappers.registry import built_in
 
 CLIS = built_in()
