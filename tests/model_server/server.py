@@ -140,6 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, dialect: Dialect, turn: Turn, wanted: script.Script) -> None:
         failure = wanted.failure
+        key = self.headers.get("authorization", "").removeprefix("Bearer").strip()
+        if isinstance(dialect, Chat) and (not key or key.startswith("$")):  # the name of a variable that is not there
+            failure = script.Failure(status=401, said="You didn't provide an API key.")
         if failure is not None and self._is_still_due(failure, turn):
             if failure.reason == "html":
                 self._send_head(failure.status, "text/html", dialect.failure(failure).headers)

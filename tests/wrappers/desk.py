@@ -89,6 +89,9 @@ class Desk:
         self.account = agents.account(cli, directory / "home", key=f"sk-{uuid.uuid4().hex}")
         self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli)))})[cli]
 
+        self.most_output = 2**30
+        """After how many bytes on stdout a run is stopped: some go on for ever."""
+
     def set_variables(self, **variables: str) -> None:
         self.account = replace(self.account, env={**self.account.env, **variables})
 
@@ -160,8 +163,11 @@ class Desk:
                 run.process.wait(0.2)
             except subprocess.TimeoutExpired:
                 parser = self.wrapper.parser()
-                events = [*parser.feed_stdout(run.printed), *parser.feed_stderr(run.told)]
+                printed = run.printed
+                events = [*parser.feed_stdout(printed), *parser.feed_stderr(run.told)]
                 waits = any(isinstance(event, Waits) for event in events)
+                if len(printed) > self.most_output:
+                    run.process.send_signal(self.wrapper.stop.signal)
                 waits_since = (waits_since or time.monotonic()) if waits else None
                 if waits_since is not None and time.monotonic() > waits_since + self.waits_for:
                     run.process.send_signal(self.wrapper.stop.signal)

@@ -135,6 +135,7 @@ def main() -> None:
                 directory.mkdir(parents=True)
                 desk = Desk(agents, cli, directory)
                 desk.waits_for = 3 if cli in OTHERS else PATIENCE
+                desk.most_output = 20_000 if cli in OTHERS else desk.most_output
                 keep(RECORDED / cli / scene, play(desk), places(directory))
                 sys.stdout.write(f"{cli} {scene}\n")
                 sys.stdout.flush()
