@@ -141,7 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, dialect: Dialect, turn: Turn, wanted: script.Script) -> None:
         failure = wanted.failure
         key = self.headers.get("authorization", "").removeprefix("Bearer").strip()
-        if isinstance(dialect, Chat) and (not key or key.startswith("$")):  # the name of a variable that is not there
+        has_key = key and not key.startswith("$")  # the name of a variable that is not there
+        if isinstance(dialect, Chat) and not has_key:
             failure = script.Failure(status=401, said="You didn't provide an API key.")
         if failure is not None and self._is_still_due(failure, turn):
             if failure.reason == "html":

@@ -24,6 +24,7 @@ def server() -> Iterator[ModelServer]:
 def post(url: str, messages: Sequence[Mapping[str, object]], **fields: object) -> str:
     body = {"model": "m", "messages": messages, **fields}
     request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode())
+    request.add_header("Authorization", "Bearer sk-dummy")
     with urllib.request.urlopen(request) as response:
         return str(response.read().decode())
 
@@ -156,3 +157,14 @@ def test_failures_have_the_shape_of_openai(
 def test_it_lists_models(server: ModelServer) -> None:
     with urllib.request.urlopen(f"{server.url}/v1/models") as response:
         assert json.load(response)["data"][0]["id"] == "test-model"
+
+
+@pytest.mark.parametrize("key", ["", "Bearer ", "Bearer ${KEY}"])
+def test_a_request_without_a_key_is_refused(server: ModelServer, key: str) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+    request = urllib.request.Request(f"{server.url}/v1/chat/completions", json.dumps(body).encode())
+    request.add_header("Authorization", key)
+
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 401
