@@ -14,6 +14,9 @@ from dispatcher.errors import ExitCode
 
 app = family()
 
+HOLDER_IS_AWAY = "waits for the dispatcher of host"
+"""How why_session_waits() begins."""
+
 
 @app.command()
 def reply(
@@ -55,6 +58,9 @@ def reply(
                 output_files=output or None,
             )
         )
+        why = db.call(calls.show_task(str(submitted.number))).why
+        if why is not None and why.startswith(HOLDER_IS_AWAY):
+            say(f"task {submitted.number} {why}")
         quiet = quiet or output_format is WriteFormat.NAME
         said = str(submitted.number) if quiet else f"task {submitted.number} continues task {task}"
         if wait:

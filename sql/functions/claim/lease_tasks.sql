@@ -3,7 +3,7 @@
 --
 -- Returns the runs as write_leases() does, null for none, and the seconds to the next deadline or null. The order is
 -- priority, then fair over tenants, then age. No limit of a tool, model, tenant, queue or group is ever passed. The
--- deadline is at once when pick_tasks() stopped early.
+-- deadline is at once when pick_tasks() stopped early, or picked what is for another dispatcher, see pass_on_sessions().
 --
 -- Many small index probes are on purpose: one large query over the same tables flips its plan (measured: 170 ms
 -- instead of 8). The settings below leave the planner no other plan, whatever it believes about the size of tables.
@@ -26,6 +26,7 @@ DECLARE
     v_room record;
     v_news record;
     v_picked record;
+    v_kept record;
     v_is_picked boolean := false;
     v_may_change boolean;
     v_stopped boolean := false;
@@ -49,6 +50,12 @@ BEGIN
                 p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools, v_room.models_cool);
             v_may_change := v_may_change OR v_picked.contended;
             v_stopped := v_picked.stopped;
+        END IF;
+        IF v_picked.has_past THEN
+            v_kept := pass_on_sessions(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names);
+            v_stopped := v_stopped OR cardinality(v_kept.p_task_ids) < cardinality(v_picked.task_ids);
+            v_picked.task_ids := v_kept.p_task_ids;
+            v_picked.group_names := v_kept.p_group_names;
         END IF;
         IF v_picked.task_ids <> '{}' THEN
             runs := write_leases(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names, v_picked.has_past);

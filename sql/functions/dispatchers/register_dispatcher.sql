@@ -1,6 +1,7 @@
 -- API register_dispatcher(host, …): registers a new start of a dispatcher and returns its id, which fences everything
 -- that it writes. The row is the lease of all its runs. Null groups mean all groups. What earlier dispatchers could not
--- run is forgotten. Raises LD404 for an unknown group.
+-- run is forgotten, and tasks that wait for the holder of a session in this work directory are ready. Raises LD404 for
+-- an unknown group.
 CREATE OR REPLACE FUNCTION register_dispatcher(
     p_host text, p_boot_id text, p_pid integer, p_version text, p_work_dir_id uuid, p_lease_s double precision,
     p_groups text [] DEFAULT NULL, p_work_dir text DEFAULT NULL
@@ -20,6 +21,7 @@ BEGIN
     )
     RETURNING id INTO v_id;
     DELETE FROM closed_groups USING dispatchers WHERE dispatchers.id = dispatcher_id AND closed;
+    PERFORM wake_sessions(p_work_dir_id);
     PERFORM pg_notify('dispatcher_heartbeat', v_id::text);
     RETURN v_id;
 END

@@ -11,7 +11,10 @@ SET enable_nestloop = off
 AS $$
     WITH waiting AS MATERIALIZED (
         SELECT t.number, t.created_at, t.wait_reason IS NULL AS is_ready, t.lane, t.tool, t.account, t.model,
-            t.tenant_id, t.queue, why_not_ready(t, now) AS not_ready, now
+            t.tenant_id, t.queue, coalesce(
+                CASE WHEN t.continues IS NOT NULL AND coalesce(t.wait_reason, 'retry') = 'retry'
+                    THEN why_session_waits(t.continues, now) END,
+                why_not_ready(t, now)) AS not_ready, now
         FROM (SELECT clock() AS now OFFSET 0) AS clocks CROSS JOIN tasks AS t
         WHERE t.number = ANY(p_numbers) AND t.status = 'queued'
     ), ready AS MATERIALIZED (

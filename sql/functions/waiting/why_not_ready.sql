@@ -16,6 +16,8 @@ AS $$
             'waits for another task to succeed')
         WHEN (p_task).wait_reason = 'scheduled'
             THEN format('scheduled to start in %s', in_words((p_task).ready_at - p_now))
+        WHEN (p_task).wait_reason = 'retry' AND (p_task).continues IS NOT NULL AND (p_task).error_class IS NULL
+            THEN 'waits for a slot at the dispatcher that holds its session'
         WHEN (p_task).wait_reason = 'retry'
             THEN format('attempt %s of %s in %s, after: %s', (p_task).attempt + 1, (p_task).max_attempts,
                 in_words((p_task).ready_at - p_now), coalesce((p_task).error_message, (p_task).error_class))

@@ -74,7 +74,7 @@ def test_a_session_outlives_a_crash_between_its_report_and_the_cleaning_up(site:
     site.wait_until(lambda: printed(site, number))
 
     with site.elsewhere() as other, other.transaction():
-        other.execute("SELECT FROM tasks FOR UPDATE")
+        other.execute("SELECT FROM worker_groups FOR UPDATE")
         stop_now(dispatcher)
         site.wait_until(lambda: reports_are_waiting(site))
         dispatcher.kill()
