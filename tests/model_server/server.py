@@ -160,8 +160,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_head(HTTPStatus.OK, "text/plain")
             self.wfile.write(b"\x00\xff not an answer")
         elif turn.stream:
-            self._send_head(HTTPStatus.OK, "text/event-stream")
-            self._stream(dialect.stream(turn, reply), wanted if reply is wanted.answer else script.Script())
+            pace = wanted if reply is wanted.answer else script.Script()
+            frames = dialect.stream(turn, reply)
+            if pace.drop and isinstance(dialect, Chat):
+                self._send_head(HTTPStatus.OK, "text/event-stream", {"transfer-encoding": "chunked"})
+                self._stream([f"{len(frame.encode()):x}\r\n{frame}\r\n" for frame in frames], pace)
+            else:
+                self._send_head(HTTPStatus.OK, "text/event-stream")
+                self._stream(frames, pace)
         else:
             self._send_json(HTTPStatus.OK, dialect.whole(turn, reply))
 

@@ -1,5 +1,6 @@
 """The dialect Chat Completions, which is spoken by many CLIs with tools of their own."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -168,3 +169,12 @@ def test_a_request_without_a_key_is_refused(server: ModelServer, key: str) -> No
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     assert caught.value.code == 401
+
+
+def test_a_dropped_stream_breaks_off_in_the_middle_of_the_transfer(server: ModelServer) -> None:
+    """opencode would take a mere end of the connection for the end of a step, and ask again for ever."""
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        post(server.url, [user("[[say: a long answer]] [[drop]]")], stream=True)
+
+    assert b'"content":"a"' in caught.value.partial
+    assert b"[DONE]" not in caught.value.partial
