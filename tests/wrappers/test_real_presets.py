@@ -16,6 +16,12 @@ from wrappers.base import SessionStarted
 from wrappers.command import argv, presets
 
 DESCRIBED = [cli for cli in OTHERS if cli in presets.names()]
+FORKS = {"kilo": "opencode"}
+"""Which of them share their rules with another one: only what is their own is tried. kilo takes 10 s of a processor."""
+KEEP_INSIDE = ("opencode", "kilo")
+"""Those that write nothing outside of the work directory in the profile edit."""
+KEEP_NO_SESSIONS = ("droid",)
+"""Those whose sessions are kept by a service that is out of reach."""
 
 
 @pytest.fixture(params=DESCRIBED)
@@ -41,7 +47,7 @@ def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
 
     assert first.error_message is None
     assert first.final_text == "It is done — ça va 🎉"
-    assert (desk.work / "report.md").read_text() == "all is well"
+    assert (desk.work / "report.md").read_text().strip() == "all is well"  # droid ends the line
     requests = desk.agents.requests(mark)
     assert requests
     assert all(desk.account.key in str(request.headers) for request in requests)
@@ -50,11 +56,21 @@ def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
     if not takes(desk.cli, "session"):
         return
     assert SessionStarted(first.session_id or "") in story.events
-    second = desk.run("[[say: I remember]]", resume=first.session_id).outcome
+    if desk.cli in KEEP_NO_SESSIONS:
+        return
+    outside = desk.directory / "outside.md"
+    asked = f"[[write {outside}: x]] " if desk.cli in KEEP_INSIDE else ""
+    second = desk.run(f"{asked}[[say: I remember]]", resume=first.session_id).outcome
+    assert not outside.exists()
     assert second.final_text == "I remember"
     assert second.session_id == first.session_id
     own = [request for request in desk.agents.requests() if desk.account.key in str(request.headers)]
     assert any("[[say: I remember]]" in request.body and mark in request.body for request in own)
+
+
+def skip_what_is_shared(desk: Desk) -> None:
+    if desk.cli in FORKS:
+        pytest.skip(f"{desk.cli} does here as {FORKS[desk.cli]} does")
 
 
 def test_the_profile_read_writes_nothing_and_runs_nothing(desk: Desk) -> None:
@@ -66,6 +82,7 @@ def test_the_profile_read_writes_nothing_and_runs_nothing(desk: Desk) -> None:
 
 def test_a_command_is_run_with_the_profile_full(desk: Desk) -> None:
     needs(desk, "full")
+    skip_what_is_shared(desk)
     story = desk.run("[[run: printf 42 >answer]] [[say: Ran.]]", permission="full")
 
     assert story.outcome.final_text == "Ran."
@@ -73,7 +90,8 @@ def test_a_command_is_run_with_the_profile_full(desk: Desk) -> None:
 
 
 def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:
-    if not takes(desk.cli, "session"):
+    skip_what_is_shared(desk)
+    if not takes(desk.cli, "session") or desk.cli in KEEP_NO_SESSIONS:
         pytest.skip(f"{desk.cli} resumes no session")
     outcome = desk.run("[[say: here]]", resume=str(uuid.uuid4())).outcome
 
@@ -82,6 +100,7 @@ def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("directive", "error_class"), [("[[fail 401]]", "auth")])
 def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str, error_class: str) -> None:
+    skip_what_is_shared(desk)
     outcome = desk.run(f"do something {directive}").outcome
 
     assert outcome.error_class == error_class
@@ -92,6 +111,7 @@ def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str, error_c
 
 def test_the_gentle_stop_ends_a_run_without_a_success(desk: Desk) -> None:
     """What a CLI leaves behind is not looked at: the dispatcher ends that."""
+    skip_what_is_shared(desk)
     mark = uuid.uuid4().hex
     invocation, prompt_file = desk.request(
         f"{mark} [[silent 300]] [[say: too late]]", desk.wrapper.permissions[-1]
