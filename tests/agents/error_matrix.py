@@ -34,6 +34,7 @@ MODES: Mapping[str, str] = {
     "quota": f"[[fail quota resets={RESETS}]]",
     "subscription 429": "[[fail 429 retry-after=600]]",
     "subscription quota": f"[[fail quota resets={RESETS}]]",
+    "subscription model": f"[[fail model resets={RESETS}]]",
     "no credit": "[[fail credit]]",
     "500": "[[fail 500]]",
     "502": "[[fail 502]]",
@@ -65,6 +66,7 @@ CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "quota": ("throttled", "limit", "limit"),
     "subscription 429": ("throttled", None, None),
     "subscription quota": ("limit", None, None),
+    "subscription model": ("limit", None, None),
     "no credit": ("no_credit", "no_credit", "auth"),
     "500": ("overloaded", "overloaded", "overloaded"),
     "502": ("overloaded", "overloaded", "overloaded"),
@@ -83,7 +85,7 @@ CLASSES: Mapping[str, tuple[str | None, str | None, str | None]] = {
     "logged out": ("auth", "auth", "auth"),
     "task budget": ("budget", None, None),
 }
-SUBSCRIPTIONS = ("subscription 429", "subscription quota")
+SUBSCRIPTIONS = ("subscription 429", "subscription quota", "subscription model")
 ONLY_CLAUDE = (*SUBSCRIPTIONS, "task budget")
 
 
@@ -99,7 +101,7 @@ POLICY: Mapping[str | None, Policy] = {
     None: Policy(0, "succeeded", "open"),
     "limit": Policy(0, "queued: limit", "cooling"),
     "throttled": Policy(0, "queued: retry", "open"),
-    "overloaded": Policy(1, "queued: retry", "open"),
+    "overloaded": Policy(0, "queued: retry", "backs off"),
     "auth": Policy(0, "queued", "paused"),
     "no_credit": Policy(0, "queued", "paused"),
     "budget": Policy(1, "failed", "open"),
@@ -109,6 +111,8 @@ POLICY: Mapping[str | None, Policy] = {
     "agent_error": Policy(1, "queued: retry", "open"),
     "stalled": Policy(1, "queued: retry", "open"),
 }
+OF_A_MODEL = Policy(0, "queued: limit", "a model cools")
+"""The effect of a limit of the model alone."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,8 @@ def expected() -> dict[tuple[str, str], tuple[str | None, Policy]]:
     table = {}
     for cli, mode in scenes():
         error_class = CLASSES[mode][CLIS.index(cli)]
-        table[cli, mode] = (error_class, POLICY[error_class])
+        policy = OF_A_MODEL if mode == "subscription model" else POLICY[error_class]
+        table[cli, mode] = (error_class, policy)
     return table
 
 
@@ -211,8 +216,15 @@ def row_of(site: Site, cli: str, mode: str, number: int) -> Row:
             t.status || CASE WHEN t.status <> 'queued' OR t.next_attempt_at IS NULL THEN ''
                 ELSE ': ' || coalesce(t.wait_reason, 'retry')
             END AS task,
-            CASE WHEN g.paused THEN 'paused' WHEN g.cooldown_until > clock() THEN 'cooling' ELSE 'open' END AS state,
-            extract(EPOCH FROM g.cooldown_until - r.finished_at)::integer AS reset_s
+            CASE
+                WHEN g.paused THEN 'paused'
+                WHEN g.cooldown_class = 'overloaded' THEN 'backs off'
+                WHEN g.cooldown_until > clock() THEN 'cooling'
+                WHEN g.models_cool_until > clock() THEN 'a model cools'
+                ELSE 'open'
+            END AS state,
+            CASE WHEN g.cooldown_class = 'limit'
+                THEN extract(EPOCH FROM g.cooldown_until - r.finished_at)::integer END AS reset_s
         FROM tasks AS t JOIN task_runs AS r ON r.task_id = t.id JOIN worker_groups AS g ON g.group_name = r.group_name
         WHERE t.number = %s AND r.error_class IS DISTINCT FROM 'no_resources'
         """,

@@ -303,3 +303,19 @@ def test_the_claim_reads_no_more_for_queues_and_tenants_that_are_gone(quiet: Cli
     assert {
         call: (before[call], after[call]) for call in before if after[call] > GROWTH * before[call] + 20
     } == {}
+
+
+def test_the_claim_reads_little_more_while_a_model_cools_however_many_tasks_of_it_wait(quiet: Client) -> None:
+    calls = Calls(quiet.another())
+    before = calls.settled_cost()
+    quiet.run("insert into model_cooldowns values ('codex', 'large', now() + '1 d', 'limit')")
+    quiet.run("update worker_groups set models_cool_until = now() + '1 d' where group_name = 'codex'")
+    quiet.run(
+        "insert into tasks (tool, prompt, priority, model, tenant_id)"
+        " select 'codex', 'p', 9, 'large', 't' || mod(i, 500) from generate_series(1, 50000) as i"
+    )
+    quiet.claim(quiet.dispatcher(), 0)
+    after = calls.settled_cost()
+    assert after["deadline"] <= GROWTH * before["deadline"] + 20
+    # As behind other tenants that are blocked: fifty turns are looked at, and then the lanes of all tenants in common.
+    assert after["claim"] <= GROWTH * before["claim"] + 3000, (before["claim"], after["claim"])

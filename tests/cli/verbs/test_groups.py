@@ -382,3 +382,28 @@ def test_what_waits_for_a_budget_says_so_in_every_view(
     watched = llmctl.ok("watch")
     assert "budget 1" in watched
     assert re.search(r"(until|again) .*: the budget of the day is spent", watched)
+
+
+def test_an_outage_a_limit_of_a_model_and_endless_throttling_are_listed(
+    llmctl: Llmctl, database: str
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "update worker_groups set cooldown_until = clock() + '40 s', cooldown_class = 'overloaded',"
+            " cooldown_reason = 'out of order', unproven = true where group_name = 'claude-main'"
+        )
+        connection.execute(
+            "update worker_groups set throttled_since = clock() - interval '45 min', throttled_runs = 12"
+            " where group_name = 'codex-main'"
+        )
+        connection.execute("insert into model_cooldowns values ('codex-main', '', clock() + '2 h', 'limit')")
+
+    listed = " ".join(llmctl.ok("group", "list").split())
+    assert re.search(r"overloaded, next try in (40|39|3\d) s", listed), listed
+    [cooling] = msgspec.convert(group(llmctl, "codex-main")["cooling_models"], list[dict[str, object]])
+    assert (cooling["model"], cooling["reason"]) == ("", "limit")
+    reason = str(group(llmctl, "codex-main")["reason"])
+    assert re.match(
+        r"usage limit of the default model, for (2 h 0|1 h 59) min; throttled for 45 min", reason
+    ), reason
+    assert group(llmctl, "codex-main")["throttled_runs"] == 12

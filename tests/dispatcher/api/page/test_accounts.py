@@ -42,6 +42,28 @@ async def test_an_operator_pauses_resumes_and_cools_down_a_group(browser: Open, 
     site.db.run("select remove_group('a.b')")
 
 
+async def test_an_outage_and_the_limit_of_a_model_are_shown_and_ended_by_hand(
+    browser: Open, site: Site
+) -> None:
+    site.db.group("busy", account="busy")
+    site.db.run(
+        "update worker_groups set cooldown_until = clock() + '2 min', cooldown_class = 'overloaded',"
+        " cooldown_reason = '529', unproven = true where group_name = 'busy'"
+    )
+    person = browser("operator")
+    shown = card(await person.get("/ui/accounts"), "busy")
+    assert shown.one(class_="state").text == "overloaded"
+    assert "Next try in" in shown.text
+    page = await person.send(form(await person.get("/ui/accounts"), "busy", "uncool"))
+    assert card(page, "busy").one(class_="state").text == "open"
+    site.db.run("insert into model_cooldowns values ('busy', 'opus', clock() + '2 h', 'Opus limit')")
+    page = await person.get("/ui/accounts")
+    assert "usage limit of opus, for 2 h 0 min" in card(page, "busy").text
+    page = await person.send(form(page, "busy", "uncool"))
+    assert "opus" not in card(page, "busy").text
+    site.db.run("select remove_group('busy')")
+
+
 async def test_limits_are_set_and_removed(browser: Open, site: Site) -> None:
     person = browser("operator")
     fields = [("kind", "queue"), ("name", "a&b"), ("max", "3")]
