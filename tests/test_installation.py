@@ -12,7 +12,7 @@ from dispatcher.database.migrate import Schema
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("sql", "dispatcher", "wrappers", "cli")
-SUFFIXES = (".py", ".sql", ".html", ".css", ".js", ".svg", ".json", ".bash", ".zsh", ".fish")
+SUFFIXES = (".py", ".sql", ".html", ".css", ".js", ".svg", ".json", ".yaml", ".bash", ".zsh", ".fish")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dispatcher import __version__
-from dispatcher.commands import database
+from dispatcher.commands import database, tool
 from dispatcher.commands.check import check
 from dispatcher.commands.migrate import migrate
 from dispatcher.commands.options import HELP, say
@@ -30,6 +30,7 @@ app = typer.Typer(
 for command in (run, serve, migrate, recover, check, status, stop):
     app.command()(command)
 app.add_typer(database.app, name="db")
+app.add_typer(tool.app, name="tool")
 
 
 def _show_version(wanted: bool) -> None:

@@ -50,6 +50,16 @@ class DescribedParser(Parser):
         self._stderr = LineCutter(LONGEST_ON_STDERR)
         self._on_stderr = Story()
 
+    @property
+    def story(self) -> Story:
+        """What stdout, and at the end the report, have come to so far."""
+        return self._story
+
+    @property
+    def on_stderr(self) -> Story:
+        """The failures that stderr told of so far. All else that it told is in :attr:`story`."""
+        return self._on_stderr
+
     def feed_stderr(self, chunk: bytes) -> Sequence[Event]:
         if not self._described.of_stderr:
             return ()
