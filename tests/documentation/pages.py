@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.documentation import configuration_page, json_page, sql_page
+from tests.documentation import configuration_page, json_page, sql_page, tools_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 MARK = "<!-- From here on `just docs` writes this page. -->\n"
@@ -12,6 +12,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_page.text,
     "json.md": json_page.text,
     "sql.md": sql_page.text,
+    "tools.md": tools_page.text,
 }
 
 

@@ -54,6 +54,7 @@ NOT_RUN: Mapping[str, int] = {
     "docs/repositories.md": 2,
     "docs/troubleshooting.md": 0,
     "docs/sql.md": 0,
+    "docs/tools.md": 0,
 }
 """The pages that are run, and how many blocks of each only people can run (`console`)."""
 
