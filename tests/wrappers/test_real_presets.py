@@ -20,6 +20,9 @@ FORKS = {"kilo": "opencode"}
 """Which of them share their rules with another one: only what is their own is tried. kilo takes 10 s of a processor."""
 KEEP_INSIDE = ("opencode", "kilo")
 """Those that write nothing outside of the work directory in the profile edit."""
+OWN_SETTINGS = {"opencode": "opencode.json", "kilo": "kilo.json"}
+"""Files of a work directory that would choose another service, where an argument or a variable turns them off."""
+ELSEWHERE = '{"provider": {"tests": {"options": {"baseURL": "http://127.0.0.1:9/v1"}}}}'
 KEEP_NO_SESSIONS = ("droid",)
 """Those whose sessions are kept by a service that is out of reach."""
 
@@ -41,7 +44,10 @@ def needs(desk: Desk, profile: str) -> None:
 
 
 def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
-    mark = uuid.uuid4().hex
+    mark, rule = uuid.uuid4().hex, uuid.uuid4().hex
+    if desk.cli in OWN_SETTINGS:
+        (desk.work / OWN_SETTINGS[desk.cli]).write_text(ELSEWHERE)
+        (desk.work / "AGENTS.md").write_text(f"Rule {rule}")
     story = desk.run(f"remember {mark} [[write report.md: all is well]] [[say: It is done — ça va 🎉]]")
     first = story.outcome
 
@@ -51,6 +57,7 @@ def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
     requests = desk.agents.requests(mark)
     assert requests
     assert all(desk.account.key in str(request.headers) for request in requests)
+    assert desk.cli not in OWN_SETTINGS or rule in requests[-1].body
     if takes(desk.cli, "model"):
         assert all(MODEL in request.path + request.body for request in requests)
     if not takes(desk.cli, "session"):
