@@ -108,7 +108,7 @@ def plain(line: bytes) -> str:
 
 
 def _apply(rule: EventRule, document: object, story: Story, before: Failure | None) -> Iterator[Event]:
-    """Apply a rule. ``before`` is the failure before this line, which an end overcomes."""
+    """Apply a rule. ``before`` is the failure before this line, which an end overcomes unless its class is known."""
     if rule.begins:
         story.answer, story.failure, story.waited_for, story.ended = "", None, None, False
         story.turns += 1
@@ -130,7 +130,7 @@ def _apply(rule: EventRule, document: object, story: Story, before: Failure | No
             story.waited_for = failure
         else:
             story.failure = failure
-    elif rule.ends and story.failure is before:
+    elif rule.ends and story.failure is before and (before is None or before.error_class is None):
         story.failure = None
     if (denied := _first(rule.denied, document)) is not None and len(story.denials) < MOST_DENIALS:
         story.denials.append(denied)

@@ -109,7 +109,8 @@ class EventRule(Strict, frozen=True, kw_only=True):
     status: Path | None = None
     """The HTTP status of the service, which gives the error its class."""
     error_class: ErrorClass | None = msgspec.field(default=None, name="class")
-    """The class of the error, if the rule knows it. Without `error` each line that fits is one."""
+    """The class of the error, if the rule knows it. Without `error` each line that fits is one. Another turn overcomes
+    such an error; an end in order does not."""
     resets_in: Path | None = None
     """In how many seconds the service works again."""
     resets_at: Path | None = None
@@ -117,8 +118,8 @@ class EventRule(Strict, frozen=True, kw_only=True):
     waits: bool = False
     """The service asked the CLI to slow down, and it waits for that by itself: it is stopped soon, and its task
     waits without a slot. An error of such a line counts only if the run fails."""
-    denied: Text | None = None
-    """What the agent was not allowed to do, such as "runs {input.command}"."""
+    denied: Text | tuple[Text, ...] | None = None
+    """What the agent was not allowed to do, such as "runs {input.command}"; the first whose values are all there."""
     ends: bool = False
     """The run has come to its end in order, so an error before was overcome. Where a rule has this, no run succeeds
     without it, and a run that lives on after it may be stopped by a signal."""

@@ -79,15 +79,15 @@ def test_a_rule_looks_at_each_value_of_a_list() -> None:
     rules = jsonl(
         "{each: message.content, when: {type: tool_use}, activity: 'uses {name}'}",
         "{each: message.content, when: {type: text}, say: text}",
-        "{each: refused, denied: 'runs {command}'}",
+        "{each: refused, denied: ['runs {command}', 'edits {path}']}",
     )
     message = {"content": [{"type": "text", "text": "hi"}, {"type": "tool_use", "name": "a"}, 7]}
     told, heard = run(
-        rules, lines({"message": message}, {"refused": [{"command": "rm"}, {}, {"command": "dd"}]})
+        rules, lines({"message": message}, {"refused": [{"command": "rm"}, {}, {"path": "dd"}]})
     )
 
     assert heard == [Activity("uses a"), Said("hi\n")]
-    assert told.denials == ("runs rm", "runs dd")
+    assert told.denials == ("runs rm", "edits dd")
 
 
 def test_a_turn_that_begins_forgets_answer_error_and_end_and_then_applies_its_own() -> None:
@@ -117,6 +117,19 @@ def test_an_end_overcomes_the_errors_of_lines_before_it_and_not_those_of_its_own
     assert outcome(rules, lines(failed, end)).final_text == "done"
     assert outcome(rules, lines(failed, {**end, "error": {"message": "x"}})).error_class == "agent_error"
     assert outcome(rules, lines(end, failed)).error_class == "agent_error"
+
+
+def test_an_end_does_not_overcome_an_error_whose_rule_knows_its_class() -> None:
+    rules = jsonl(
+        "{when: {type: turn}, begins: true}",
+        "{when: {text: filtered}, error: text, class: invalid_request}",
+        "{when: {type: end}, ends: true}",
+    )
+    filtered, end = {"type": "text", "text": "filtered", "final": "filtered"}, {"type": "end"}
+    again = {"type": "text", "text": "fine", "final": "fine"}
+
+    assert outcome(rules, lines(filtered, end)).error_class == "invalid_request"
+    assert outcome(rules, lines(filtered, {"type": "turn"}, again, end)).final_text == "fine"
 
 
 def test_an_error_of_a_line_that_waits_counts_only_if_the_run_fails() -> None:
