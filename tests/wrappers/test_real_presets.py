@@ -23,6 +23,8 @@ KEEP_INSIDE = ("opencode", "kilo")
 OWN_SETTINGS = {"opencode": "opencode.json", "kilo": "kilo.json"}
 """Files of a work directory that would choose another service, where an argument or a variable turns them off."""
 ELSEWHERE = '{"provider": {"tests": {"options": {"baseURL": "http://127.0.0.1:9/v1"}}}}'
+WITHOUT_TOOLS = ("aider", "llm")
+"""Those that run no commands. aider writes the files that it finds in an answer, and llm none."""
 KEEP_NO_SESSIONS = ("droid",)
 """Those whose sessions are kept by a service that is out of reach."""
 
@@ -52,8 +54,10 @@ def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
     first = story.outcome
 
     assert first.error_message is None
-    assert first.final_text == "It is done — ça va 🎉"
-    assert (desk.work / "report.md").read_text().strip() == "all is well"  # droid ends the line
+    spoken = first.final_text.split("```")[-1] if desk.cli in WITHOUT_TOOLS else first.final_text
+    assert spoken.removesuffix("report.md").strip() == "It is done — ça va 🎉"
+    if desk.cli != "llm":
+        assert (desk.work / "report.md").read_text().strip() == "all is well"  # droid ends the line
     requests = desk.agents.requests(mark)
     assert requests
     assert all(desk.account.key in str(request.headers) for request in requests)
@@ -62,7 +66,8 @@ def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
         assert all(MODEL in request.path + request.body for request in requests)
     if not takes(desk.cli, "session"):
         return
-    assert SessionStarted(first.session_id or "") in story.events
+    if presets.preset(desk.cli).output == "jsonl":
+        assert SessionStarted(first.session_id or "") in story.events
     if desk.cli in KEEP_NO_SESSIONS:
         return
     outside = desk.directory / "outside.md"
@@ -90,6 +95,8 @@ def test_the_profile_read_writes_nothing_and_runs_nothing(desk: Desk) -> None:
 def test_a_command_is_run_with_the_profile_full(desk: Desk) -> None:
     needs(desk, "full")
     skip_what_is_shared(desk)
+    if desk.cli in WITHOUT_TOOLS:
+        pytest.skip(f"{desk.cli} runs no commands")
     story = desk.run("[[run: printf 42 >answer]] [[say: Ran.]]", permission="full")
 
     assert story.outcome.final_text == "Ran."
