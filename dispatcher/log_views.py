@@ -9,7 +9,7 @@ from dispatcher.terminal import harmless
 from sql.rows.changes import CommandKind
 from sql.rows.output import LogState
 from wrappers.base import Activity, Event, Parser, Said
-from wrappers.registry import BUILT_IN, wrapper_of
+from wrappers.registry import names, wrapper_of
 
 Clean = Callable[[str], str]
 
@@ -25,14 +25,14 @@ class View(Protocol):
 
 
 def view_of(tool: str, stream: str, *, raw: bool, clean: Clean = harmless) -> View:
-    """Return the view for the output of a tool. The built-in CLIs print JSON for programs, which becomes text.
+    """Return the view for the output of a tool. Of those that need no configuration, JSON for programs becomes text.
 
     ``clean`` makes each line fit for where it is shown.
     """
     if raw:
         return Raw()
-    if stream == "stdout" and tool in BUILT_IN:
-        return Retold(wrapper_of(tool).parser(), clean)
+    if stream == "stdout" and tool in names() and (wrapper := wrapper_of(tool)).prints_events:
+        return Retold(wrapper.parser(), clean)
     return Lines(clean)
 
 

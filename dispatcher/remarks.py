@@ -18,6 +18,11 @@ def remark(task: TaskRow) -> str | None:
     return task.error_message or task.error_class if task.status == "failed" else None
 
 
+def not_proven(tool: str) -> str:
+    """Say why a success is doubted."""
+    return f"not proven: the output of {tool} does not tell a success from a failure"
+
+
 def capped(tool: CappedTool) -> str:
     """Return which slots are never used at the same time, and the command that raises the limit."""
     scope = f"tool:{tool.tool}"

@@ -206,8 +206,9 @@ def count_prunable(older_than_s: float) -> Call[Pruned]:
     return Call("count_prunable", {"older_than_s": older_than_s}, one(Pruned))
 
 
-def put_tool(name: str) -> Call[None]:
-    return Call("put_tool", {"name": name}, NOTHING)
+def put_tool(name: str, models: Sequence[str] | None = None, is_proven: bool | None = None) -> Call[None]:
+    models = None if models is None else list(models)
+    return Call("put_tool", {"name": name, **given(models=models, is_proven=is_proven)}, NOTHING)
 
 
 def list_groups() -> Call[list[GroupRow]]:

@@ -294,6 +294,7 @@ class Wrapper:
     those variables that depend on it, beside the constant ones of ``environment``. ``permissions`` are the profiles
     that the CLI can keep to. ``report_file`` is the name of a JSON file that it writes into
     :attr:`Request.report_directory`. ``models`` are all models that it takes, empty when nobody knows them all.
+    ``prints_events`` says whether its output is for programs, so that a log shows people what the events tell.
     ``is_proven`` says whether its output tells a success from a failure. ``stall_timeout`` is how many seconds a run
     may print nothing if neither its task nor the configuration bounds that: for a CLI that waits silently.
 
@@ -324,6 +325,7 @@ class Wrapper:
     report_file: str | None = None
     models: Sequence[str] = ()
     is_proven: bool = True
+    prints_events: bool = True
     stop: GentleStop = GentleStop(signal.SIGTERM, 5.0)
 
     config_home_variable: str | None = None

@@ -25,7 +25,7 @@ def require_tool(tool: str | None, prompt: str | None, file: str | None) -> str:
 
     Raises UsageError with the tools.
     """
-    known = f"{', '.join(BUILT_IN)} or a tool of config.yaml"
+    known = f"{', '.join(BUILT_IN)} or another tool that has a worker group"
     if tool is None:
         raise UsageError(f"there is no tool: expected {known}", hint="`llmctl submit claude 'PROMPT'`")
     if prompt is None and file is None and not _TOOL.fullmatch(tool):

@@ -9,7 +9,7 @@ import typer
 
 from cli.input.completers import listed
 from dispatcher.errors import UsageError
-from wrappers.registry import BUILT_IN
+from wrappers.registry import names
 
 Pick = Literal["first-green", "judge"]
 MOST_TRIES = 20
@@ -27,7 +27,7 @@ WithOption = Annotated[
         "--with",
         metavar="TOOL[:MODEL][@ACCOUNT],…",
         help="Give the tries to these in turn; without --tries one to each.",
-        autocompletion=listed(*BUILT_IN),
+        autocompletion=listed(*names()),
     ),
 ]
 PickOption = Annotated[

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta
 
-from cli.show.words import state_word
+from cli.show.words import state_words
 from dispatcher.durations import duration
 from dispatcher.remarks import SILENCE, remark
 from sql.rows.groups import GroupRow
@@ -33,6 +33,7 @@ STYLES = {
     "failed": "red",
     "canceled": "dim",
     "succeeded": "dim",
+    "succeeded?": "dim",
 }
 
 _PLACE = re.compile(r"^waits for its turn: (.*)$")
@@ -43,7 +44,7 @@ def state_of(task: TaskRow, *, stops: bool = False) -> str:
     """Return the word for the state of a task, or for what it waits for."""
     if stops and task.status in ACTIVE:
         return "stopping"
-    return state_word(task.wait_reason or task.status)
+    return state_words(task.wait_reason or task.status, proven=task.proven)
 
 
 def moment(seconds: float, now: datetime) -> str:

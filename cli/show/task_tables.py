@@ -8,10 +8,10 @@ from cli.show.changes.one_task import facts_of_change, failed_output
 from cli.show.people import decisions
 from cli.show.tables import Column, table
 from cli.show.text import first_lines
-from cli.show.words import priority_word, state_word
+from cli.show.words import priority_word, state_word, state_words
 from dispatcher.durations import duration
 from dispatcher.quantities import age, count, money, plural, size, stopwatch
-from dispatcher.remarks import ran_s, remark
+from dispatcher.remarks import not_proven, ran_s, remark
 from dispatcher.terminal import one_line
 from sql.rows.output import TaskFileRow
 from sql.rows.people import FileRow, RunRow, Task, TaskRow
@@ -59,7 +59,11 @@ def _tool(task: TaskRow) -> str:
 
 TASKS: Sequence[Column[TaskRow]] = (
     Column("TASK", lambda task: str(task.number), right=True),
-    Column("STATE", lambda task: state_word(task.wait_reason or task.status), style=state_style),
+    Column(
+        "STATE",
+        lambda task: state_words(task.wait_reason or task.status, proven=task.proven),
+        style=state_style,
+    ),
     Column("TOOL", _tool, style=lambda task: "red" if task.permission == "full" else ""),
     Column("MODEL", lambda task: task.model, spare=2, shown=_differs("model", None)),
     Column("GROUP", lambda task: task.group_name, spare=1, shown=_differs("group_name", None)),
@@ -186,7 +190,8 @@ def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[st
     yield (
         "state",
         state_word(task.wait_reason or task.status)
-        + (", asked to stop" if task.cancel_requested_at and _is_active(task) else ""),
+        + (", asked to stop" if task.cancel_requested_at and _is_active(task) else "")
+        + (f" ({not_proven(task.tool)})" if task.proven is False else ""),
     )
     yield "why", task.why
     yield "doing", task.activity

@@ -11,6 +11,11 @@ def state_word(state: str) -> str:
     return "starting" if state == "leased" else state
 
 
+def state_words(state: str, *, proven: bool | None) -> str:
+    """Return the word of a task's state; a success that nothing shows is doubted."""
+    return f"{state_word(state)}?" if proven is False else state_word(state)
+
+
 def priority_word(priority: int) -> str:
     return "top" if priority == TOP else str(priority)
 

@@ -22,7 +22,7 @@ from cli.show.output import (
     show_written,
 )
 from dispatcher.errors import DatabaseError, DispatchError, ExitCode, UsageError
-from wrappers.registry import BUILT_IN
+from wrappers.registry import names
 
 if TYPE_CHECKING:
     from cli.database.connection import Database
@@ -82,7 +82,7 @@ def list_groups(output: FormatOption = Format.TABLE) -> None:
 
 @app.command()
 def add(
-    tool: Annotated[str, typer.Argument(autocompletion=live("tool", *BUILT_IN))],
+    tool: Annotated[str, typer.Argument(autocompletion=live("tool", *names()))],
     account: Annotated[str, typer.Argument(help="Your name for the account.")],
     most: Annotated[int, MaxOption] = 1,
     env: EnvOption = None,

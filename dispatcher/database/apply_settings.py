@@ -14,11 +14,13 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
     """Create or change what the file names; returns the groups that were made for programs found on PATH.
 
     Groups and limits that the file does not name stay as they are. Without any group at all, in the file and in the
-    database, each CLI on PATH gets one. All or nothing. Raises :class:`DispatchError` for what the database refuses.
+    database, each CLI on PATH gets one that is built in or that the file names: the program of a preset may be
+    somebody else's program of that name. All or nothing. Raises :class:`DispatchError` for what the database refuses.
     """
     with translated(), connection.transaction():
-        for name in {**BUILT_IN, **settings.tools}:
-            execute(connection, calls.put_tool(name))
+        wrappers = configured(settings.tools)
+        for name, wrapper in wrappers.items():
+            execute(connection, calls.put_tool(name, wrapper.models, wrapper.is_proven))
         for name, group in settings.groups.items():
             put = calls.put_group(
                 name,
@@ -38,8 +40,8 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
         if execute(connection, calls.list_groups()):
             return []
         detected = []
-        for name, wrapper in configured(settings.tools).items():
-            if shutil.which(wrapper.program):
+        for name, wrapper in wrappers.items():
+            if (name in BUILT_IN or name in settings.tools) and shutil.which(wrapper.program):
                 detected.append(f"{name}-default")
                 execute(
                     connection,

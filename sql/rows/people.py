@@ -28,7 +28,8 @@ class TaskRow(Struct, frozen=True):
     """One row of list_tasks(). ``actions`` are what one may do with the task now.
 
     ``attempt`` is the one that runs, comes next, or was the last; ``failures`` are the attempts used up.
-    ``check_verdict`` and what follows are of the last run; None where nothing was checked or recorded.
+    ``check_verdict`` and the change are of the last run; None where nothing was checked or recorded. ``proven`` says
+    whether anything shows a success: the output of the tool, or a check.
     """
 
     number: int
@@ -66,6 +67,7 @@ class TaskRow(Struct, frozen=True):
     changed_files: int | None
     insertions: int | None
     deletions: int | None
+    proven: bool | None
 
 
 class TaskPage(Struct, frozen=True):
@@ -198,6 +200,7 @@ class Task(Struct, frozen=True):
     id: UUID
     number: int
     status: str
+    proven: bool | None
     wait_reason: str | None
     why: str | None
     waits_s: float | None

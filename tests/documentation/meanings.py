@@ -38,6 +38,7 @@ MEANINGS: Mapping[str, str] = {
     "silent_s": "seconds since its agent last printed anything",
     "actions": "what you may do with the task now",
     "check_verdict": "how the check of its last run ended: `passed`, `failed`, `timeout` or `stopped`; null: not run",
+    "proven": "whether anything shows its success: the output of its tool, or a check; null unless it succeeded",
     "changed_files": "how many files its last run changed in the repository; null: nothing was recorded",
     "insertions": "lines that were added",
     "deletions": "lines that were taken away",

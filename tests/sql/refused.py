@@ -9,9 +9,9 @@ import pytest
 
 
 @contextmanager
-def refused(sqlstate: str, message: str = "") -> Iterator[None]:
+def refused(sqlstate: str, message: str = "") -> Iterator[pytest.ExceptionInfo[psycopg.Error]]:
     """Within this block a statement is refused with that state and with that text in one short message."""
     with pytest.raises(psycopg.Error, match=re.escape(message) or None) as caught:
-        yield
+        yield caught
     assert caught.value.sqlstate == sqlstate
     assert len(caught.value.diag.message_primary or "") < 300

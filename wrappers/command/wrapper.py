@@ -56,6 +56,8 @@ def command(name: str, settings: ToolSettings) -> Wrapper:
         report_file=None if settings.report is None else settings.report.file,
         models=settings.models,
         is_proven=settings.proof is None,
+        prints_events=settings.output == "jsonl"
+        and any(rule.say or rule.activity for rule in settings.events),
         stop=GentleStop(signal.Signals[f"SIG{stop.signal}"], stop.grace),
         config_home_variable=settings.config_home_variable,
         default_config_home=settings.default_config_home,

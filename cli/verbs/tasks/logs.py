@@ -56,7 +56,7 @@ def logs(
 ) -> ExitCode:
     """Print the output of the agents of tasks.
 
-    The JSON of claude, codex and gemini becomes text: what the agent says, and in brackets what it does. Secrets
+    JSON of the tools that llmctl knows becomes text: what the agent says, and in brackets what it does. Secrets
     are masked. Remarks, such as why a run failed, go to standard error. Of several tasks, each line begins with the
     number of its task; -d writes NUMBER.log (NUMBER.stderr.log with --stderr, and so on) for each instead.
     """

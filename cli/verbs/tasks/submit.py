@@ -30,7 +30,7 @@ app = family()
 ToolArgument = Annotated[
     str | None,
     typer.Argument(
-        help=f"{', '.join(BUILT_IN)} or a tool of config.yaml.",
+        help=f"{', '.join(BUILT_IN)} or another tool that has a worker group.",
         show_default=False,
         autocompletion=live("tool", *BUILT_IN),
     ),

@@ -115,6 +115,11 @@ def _stored(
 ) -> Finding:
     """Look for a stored login: by the CLI's own command, or, where it has none, in its files."""
     subject = f"group {group.name}"
+    if not login.status and not login.files:
+        keys = " or ".join(login.variables)
+        return warning(
+            subject, f"{wrapper.name} has no {keys}, and whether it is logged in is not known", remedy
+        )
     if not login.status:
         stored = [home / file for file in login.files]
         if any(file.is_file() for file in stored):
@@ -138,16 +143,19 @@ def _stored(
 def _remedy(wrapper: Wrapper, group: Group, login: Login, inherited: Mapping[str, str]) -> str:
     for name in (*login.variables, *login.mistaken):
         if inherited.get(name):
-            wanted = name if name in login.variables else login.suggested
+            wanted = name if name in login.variables else login.suggested or name
             return (
                 f"{name} of this environment is not passed on by itself:"
                 f" `llmctl group set {group.name} --env {wanted}=env:{name}`"
             )
     log_in = _how_to_log_in(wrapper, login, group.home)
+    if not login.suggested:
+        return log_in
     return f"{log_in}, or give the group a key: --env {login.suggested}=env:VARIABLE"
 
 
 def _how_to_log_in(wrapper: Wrapper, login: Login, config_home: Path | None) -> str:
-    where = f"{wrapper.config_home_variable}={config_home} " if config_home else ""
+    variable = wrapper.config_home_variable
+    where = f"{variable}={config_home} " if config_home and variable else ""
     made = f"mkdir -p {config_home} && " if config_home and not config_home.is_dir() else ""
     return f"log in as the user who runs the dispatcher: `{made}{where}{login.command}`"

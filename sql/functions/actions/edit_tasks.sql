@@ -2,6 +2,7 @@
 -- removed. Any other null gives what a task has that was submitted without that key. A task whose run was cut short
 -- starts over with its new prompt: its session knows the old one, and so does what it would be told. Since when a task has been ready stays as it is: see
 -- tasks_ready_in_queue. require_changes() has let the changes through. The caller has locked the tasks.
+-- Raises LD400 for a model that the tool of a task does not know.
 CREATE OR REPLACE FUNCTION edit_tasks(p_ids uuid [], p_changes jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
@@ -12,6 +13,12 @@ DECLARE
     v_gone text [] := ARRAY(SELECT key FROM jsonb_each(v_labels) WHERE value = 'null');
     v_drops_all boolean := c -> 'labels' = 'null';
 BEGIN
+    IF c ->> 'model' IS NOT NULL THEN
+        PERFORM require_models(coalesce((
+            SELECT jsonb_agg(DISTINCT jsonb_build_object('tool', tool, 'model', c -> 'model'))
+            FROM tasks WHERE id = ANY(p_ids)
+        ), '[]'));
+    END IF;
     IF c ? 'labels' THEN
         DELETE FROM task_labels USING tasks CROSS JOIN jsonb_each_text(tasks.labels) AS old
         WHERE tasks.id = ANY(p_ids) AND (v_labels ? old.key OR v_drops_all)

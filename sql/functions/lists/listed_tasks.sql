@@ -7,13 +7,15 @@ RETURNS TABLE (
     attempt integer, failures integer, max_attempts integer, age_s double precision, elapsed_s double precision,
     tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
     finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
-    actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint
+    actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint,
+    proven boolean
 )
 LANGUAGE sql STABLE
 SET enable_seqscan = off
 AS $$
     WITH seen AS MATERIALIZED (
-        SELECT clock() AS now, tools_short_of_budget() AS short
+        SELECT clock() AS now, tools_short_of_budget() AS short,
+            ARRAY(SELECT name FROM tools WHERE NOT is_proven) AS unproven
     )
     SELECT t.number, t.id, t.status, waits_for.reason, reasons.why,
         extract(EPOCH FROM CASE
@@ -27,7 +29,8 @@ AS $$
         spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
         t.error_message, run.activity,
         extract(EPOCH FROM now - coalesce(run.last_activity_at, run.started_at))::double precision, may.actions,
-        checked.verdict, change.files, change.insertions, change.deletions
+        checked.verdict, change.files, change.insertions, change.deletions,
+        CASE WHEN t.status = 'succeeded' THEN t.tool <> ALL(unproven) OR coalesce(checked.verdict = 'passed', false) END
     FROM seen
     CROSS JOIN unnest(p_numbers) WITH ORDINALITY AS asked (number, position)
     JOIN tasks AS t USING (number)

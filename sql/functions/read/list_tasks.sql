@@ -6,6 +6,7 @@
 -- task asks for. activity is what an active task's agent does, where its CLI reports it. silent_s is for how long the
 -- agent has printed nothing. actions is what this session may do with the task now, see allowed_actions(). check_verdict
 -- is how the check of its last run ended, and changed_files, insertions and deletions what was recorded of that run.
+-- proven says of a task that succeeded whether anything shows that: the output of its tool, or a check that passed.
 --   SELECT number, why FROM list_tasks('{"states": ["waiting"], "tool": "claude"}');
 -- What is listed is sorted truly. Where there are more tasks than the list holds, it may hold others than a full sort
 -- would: of ready ones it takes the urgent and the oldest, of ended ones that a filter finds rarely the newest.
@@ -18,7 +19,8 @@ RETURNS TABLE (
     attempt integer, failures integer, max_attempts integer, age_s double precision, elapsed_s double precision,
     tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
     finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
-    actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint
+    actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint,
+    proven boolean
 )
 LANGUAGE plpgsql STABLE
 SET jit = off

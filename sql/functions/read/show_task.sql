@@ -15,6 +15,8 @@ AS $$
         'why', why_waiting(p_task),
         'attempt', attempt_of(t.status, t.attempt, t.max_attempts), 'failures', t.attempt,
         'waits_s', extract(EPOCH FROM CASE WHEN for_budget THEN next_day(clock()) ELSE t.ready_at END - clock()),
+        'proven', CASE WHEN t.status = 'succeeded' THEN (SELECT is_proven FROM tools WHERE name = t.tool) OR EXISTS (
+            SELECT FROM run_commands WHERE run_id = t.run_id AND kind = 'check' AND verdict = 'passed') END,
         'actions', (SELECT to_jsonb(actions) FROM allowed_actions(ARRAY[t.number])),
         'activity', (
             SELECT activity FROM task_runs WHERE task_runs.id = t.run_id AND t.status IN ('leased', 'running')

@@ -22,6 +22,9 @@ BEGIN
         ), v_mine);
     END IF;
     PERFORM require_served(p_tasks);
+    IF p_tasks @? '$[*].model ? (@ != null)' THEN
+        PERFORM require_models(p_tasks);
+    END IF;
     IF p_tasks @? '$[*].retry_on ? (@ != null)' THEN
         PERFORM require_error_classes(ARRAY(
             SELECT DISTINCT name FROM jsonb_array_elements(p_tasks) AS task,

@@ -63,7 +63,9 @@ BEGIN
             p_fallback_model
         WHERE EXISTS (
             SELECT FROM worker_groups WHERE tool = p_tool AND (p_account IS NULL OR account_name = p_account)
-        )
+        ) AND (p_model IS NULL OR EXISTS (
+            SELECT FROM tools AS known WHERE known.name = p_tool AND (models = '{}' OR p_model = ANY(models))
+        ))
         ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING tasks.id, tasks.number, 'queued', true, true INTO id, number, status, created, same;
         IF FOUND THEN

@@ -39,6 +39,7 @@ ENVIRONMENT.filters.update(
     duration=duration,
     grouped=words.grouped,
     money=words.money,
+    not_proven=remarks.not_proven,
     ran_s=remarks.ran_s,
     remark=remarks.remark,
     since=words.since,

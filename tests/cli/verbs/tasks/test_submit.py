@@ -236,9 +236,9 @@ def test_json_says_the_same(llmctl: Llmctl) -> None:
         (["claude"], "standard input holds no prompt"),
         (
             ["Fix the bug"],
-            "'Fix the bug' is not a tool: expected claude, codex, gemini or a tool of config.yaml, and",
+            "'Fix the bug' is not a tool: expected claude, codex, gemini or another tool that has a worker group, and",
         ),
-        ([], "there is no tool: expected claude, codex, gemini or a tool of config.yaml"),
+        ([], "there is no tool: expected claude, codex, gemini or another tool that has a worker group"),
         (["claude", "  \n"], "the prompt is empty"),
         (["claude", "fix", "the", "bug"], "unexpected extra argument"),
         (["claude", "x", "--nmae", "y"], "No such option: --nmae"),
