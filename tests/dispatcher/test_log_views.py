@@ -35,6 +35,12 @@ def test_a_tool_of_the_configuration_and_stderr_are_shown_as_lines() -> None:
     assert isinstance(view_of("claude", "stdout", raw=True), Raw)
 
 
+def test_the_events_of_a_preset_are_retold_and_the_text_of_one_stays() -> None:
+    line = b'{"type":"assistant","message":{"content":[{"type":"text","text":"so be it"}]}}\n'
+    assert shown(view_of("qwen", "stdout", raw=False), line) == "so be it\n"
+    assert isinstance(view_of("llm", "stdout", raw=False), Lines)
+
+
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5))
 def test_lines_are_the_same_however_the_output_was_cut(content: bytes, cuts: list[int]) -> None:
     places = [min(cut, len(content)) for cut in cuts]

@@ -36,11 +36,15 @@ def check_tools(wrappers: Mapping[str, Wrapper], groups: Sequence[Group]) -> lis
     offered = set(presets.names()) - needed
     with ThreadPoolExecutor() as pool:
         checked = pool.map(
-            lambda tool: _offer(wrappers[tool]) if tool in offered else _check(wrappers[tool], tool in needed),
+            lambda tool: (
+                _offer(wrappers[tool]) if tool in offered else _check(wrappers[tool], tool in needed)
+            ),
             wrappers,
         )
         findings += filter(None, checked)
-    return findings + [_doubt(wrappers[tool]) for tool in sorted(needed & wrappers.keys()) if not wrappers[tool].is_proven]
+    return findings + [
+        _doubt(wrappers[tool]) for tool in sorted(needed & wrappers.keys()) if not wrappers[tool].is_proven
+    ]
 
 
 def _doubt(wrapper: Wrapper) -> Finding:

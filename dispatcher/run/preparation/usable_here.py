@@ -57,9 +57,11 @@ def chosen_home(chosen: str | None, env: Mapping[str, str], wrapper: Wrapper) ->
         raise unusable(str(error)) from error
     login = wrapper.login
     if login is not None and not any(env.get(name) for name in login.variables) and not _is_directory(home):
+        variable = wrapper.config_home_variable
+        where = f"{variable}={home} " if variable else ""
         raise unusable(
             f"its config home {home} is not a directory: log in there as the user who runs the dispatcher, "
-            f"with `mkdir -p {home} && {wrapper.config_home_variable}={home} {login.command}`"
+            f"with `mkdir -p {home} && {where}{login.command}`"
         )
     return str(home)
 

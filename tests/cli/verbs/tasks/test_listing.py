@@ -187,6 +187,24 @@ def test_show_answers_what_a_person_asks(llmctl: Llmctl, dispatcher: PlayedDispa
     assert llmctl.ok("get", number) == said
 
 
+def test_a_success_that_nothing_shows_is_doubted(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    dispatcher.connection.execute("SELECT put_tool('plain', p_is_proven => false)")
+    dispatcher.connection.execute("SELECT put_group('plain-main', 'plain', 'main', 1)")
+    doubted, shown = llmctl.submit("plain", "x"), llmctl.submit("claude", "x")
+    dispatcher.run(final_text="done", exit_code=0)
+
+    states = {row[0]: row[1] for row in table(llmctl.ok("ls"))}
+    assert (states[doubted], states[shown]) == ("succeeded?", "succeeded")
+    assert [row["proven"] for row in llmctl("ls", "-o", "json").json()] == [True, False]  # type: ignore[attr-defined]
+    assert "succeeded (not proven: the output of plain does not tell a success from a failure)" in llmctl.ok(
+        "show", doubted
+    )
+    assert "not proven" not in llmctl.ok("show", shown)
+    task = llmctl("show", doubted, "-o", "json").json()
+    assert isinstance(task, dict)
+    assert (task["status"], task["proven"]) == ("succeeded", False)
+
+
 def test_show_as_json_has_everything_with_logs(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     number = llmctl.submit("claude", "x")
     dispatcher.run(final_text="yes", stdout="printed", stderr="complained")

@@ -16,6 +16,8 @@ from dispatcher.checks.groups import Group
 from tests.agents.real_agents import find
 from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
 from tests.fixtures.users import NOBODY, as_user, needs_root
+from wrappers.command.settings import LoginSettings, ToolSettings
+from wrappers.command.wrapper import command
 from wrappers.registry import wrapper_of
 
 
@@ -207,3 +209,29 @@ def test_a_variable_of_the_environment_is_recommended_under_its_own_name(bin_dir
     script(bin_dir, "claude", "exit 1")
     found = only(logins(bin_dir, group("claude"), CLAUDE_CODE_OAUTH_TOKEN=SECRET))
     assert (found.remedy or "").endswith("--env CLAUDE_CODE_OAUTH_TOKEN=env:CLAUDE_CODE_OAUTH_TOKEN`")
+
+
+def test_a_described_tool_of_which_no_login_is_known_is_no_problem_and_breaks_nothing(bin_dir: Path) -> None:
+    keyed = command(
+        "mine",
+        ToolSettings(argv=("mine",), proof="none", credentials={"MINE_KEY": "key", "OTHER_KEY": "key"}),
+    )
+    found = only(check_logins({"mine": keyed}, [group("mine")], {}))
+    assert (found.level, found.what) == (
+        "warning",
+        "mine has no MINE_KEY or OTHER_KEY, and whether it is logged in is not known",
+    )
+    assert "or give the group a key: --env MINE_KEY=env:VARIABLE" in (found.remedy or "")
+
+    keyless = command(
+        "mine",
+        ToolSettings(
+            argv=("mine",), proof="none", login=LoginSettings(command="mine login", files=("auth",))
+        ),
+    )
+    missing = only(check_logins({"mine": keyless}, [group("mine")], {}))
+    assert (missing.level, missing.remedy) == (
+        "problem",
+        "log in as the user who runs the dispatcher: `mine login`",
+    )
+    assert "None" not in (missing.remedy or "")

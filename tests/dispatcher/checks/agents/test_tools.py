@@ -9,6 +9,8 @@ import pytest
 from dispatcher.checks.agents.programs import ask
 from dispatcher.checks.agents.tools import check_tools, judge
 from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
+from wrappers.command.settings import ToolSettings, VersionSettings
+from wrappers.command.wrapper import command
 from wrappers.registry import wrapper_of
 
 
@@ -41,6 +43,49 @@ def test_versions_are_known_up_to_the_next_minor_one(tool: str, version: tuple[i
     known = wrapper_of(tool).versions
     assert known is not None
     assert judge(tool, tool, version, known, "install it").level == level
+
+
+def test_a_preset_that_no_group_uses_is_offered_where_its_program_is(bin_dir: Path) -> None:
+    qwen = {"qwen": wrapper_of("qwen")}
+    assert check_tools(qwen, []) == []
+
+    script(bin_dir, "qwen", "echo qwen 0.24.4")
+    offered = only(check_tools(qwen, []))
+    assert (offered.level, offered.what) == (
+        "ok",
+        f"found {bin_dir}/qwen 0.24.4, which no group here uses: if it is qwen, `llmctl group add qwen main` makes one",
+    )
+    script(bin_dir, "qwen", "exit 1")
+    assert only(check_tools(qwen, [])).level == "ok", "it may be another program of that name"
+
+
+def test_a_preset_that_a_group_uses_is_looked_at_like_a_built_in_tool(bin_dir: Path) -> None:
+    qwen = {"qwen": wrapper_of("qwen")}
+    assert only(check_tools(qwen, [group("qwen")])).level == "problem"
+
+    script(bin_dir, "qwen", "echo qwen 0.99.0")
+    assert only(check_tools(qwen, [group("qwen")])).what == (
+        f"{bin_dir}/qwen is 0.99.0, newer than the version that was measured (0.24.4)"
+    )
+
+
+def test_a_version_may_have_two_parts(bin_dir: Path) -> None:
+    script(bin_dir, "mine", "echo mine, version 0.27")
+    settings = ToolSettings(
+        argv=("mine",), proof="none", versions=VersionSettings(oldest="0.26", measured="0.27")
+    )
+    found = check_tools({"mine": command("mine", settings)}, [])
+    assert (only(found).level, only(found).what) == ("ok", f"{bin_dir}/mine 0.27")
+
+
+def test_a_tool_that_does_not_prove_a_success_is_warned_of_once_if_it_is_used(bin_dir: Path) -> None:
+    script(bin_dir, "mine", "")
+    mine = {"mine": command("mine", ToolSettings(argv=("mine",), proof="none"))}
+    assert [finding.level for finding in check_tools(mine, [])] == ["ok"]
+
+    _, doubt = check_tools(mine, [group("mine"), group("mine", name="mine-2", account="2")])
+    assert (doubt.level, doubt.subject) == ("warning", "tool mine")
+    assert doubt.what.startswith("its output does not tell a success from a failure")
 
 
 def test_a_version_is_asked_for_without_our_environment_network_or_home(
