@@ -67,7 +67,7 @@ class TaskRow(Struct, frozen=True):
     changed_files: int | None
     insertions: int | None
     deletions: int | None
-    proven: bool | None
+    proven: bool | None = None
 
 
 class TaskPage(Struct, frozen=True):
