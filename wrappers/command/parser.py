@@ -93,7 +93,8 @@ class DescribedParser(Parser):
 
     def _outcome(self, ending: Ending) -> Outcome:
         story, apart, name = self._story, self._on_stderr, self._described.name
-        failure = story.failure or (None if story.ended else apart.failure)
+        overcome = story.ended and apart.failure is not None and apart.failure.error_class is None
+        failure = story.failure or (None if overcome else apart.failure)
         in_order = _in_order(ending.exit_code, ended=story.ended)
         if (
             in_order

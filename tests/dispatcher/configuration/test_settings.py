@@ -130,7 +130,7 @@ def test_the_defaults_of_the_design() -> None:
         ("limits: {claude: 3}", "limits.claude is not a valid scope: expected tool:NAME"),
         (
             "limits: {'tool:cluade': 1}",
-            "limits.tool:cluade: 'cluade' is not a known tool (claude, codex, gemini, ",
+            "limits.tool:cluade: 'cluade' is not a known tool (aider, ",
         ),
         ("limits: {'tool:claude': -1}", "limits.tool:claude: expected `int` >= 0"),
         ("execution: {cleanup: sometimes}", "execution.cleanup: expected one of always, on_success, never"),

@@ -272,7 +272,11 @@ def test_an_error_on_stderr_is_overcome_by_an_end_in_order() -> None:
 
     assert outcome(rules, lines({"final": "x", "type": "end"}), stderr="FATAL a\n").final_text == "x"
     assert outcome(rules, lines({"type": "end"}), stderr="FATAL a\n").error_class == "agent_error"
-    assert "FATAL" not in str(outcome(rules, lines({"final": "x"}), stderr="FATAL a\n").error_message)
+    assert outcome(rules, lines({"final": "x"}), stderr="FATAL a\n").error_message == (
+        "mytool failed with exit code 0: a"
+    )
+    known = rules.replace("error: what", "error: what, class: limit")
+    assert outcome(known, lines({"final": "x", "type": "end"}), stderr="FATAL a\n").error_class == "limit"
 
 
 def test_a_line_of_stderr_without_end_takes_little_memory() -> None:
