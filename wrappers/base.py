@@ -110,7 +110,12 @@ class Asked:
     """The agent asked its user something, and the CLI goes on without an answer: what follows is made up."""
 
 
-Event = Activity | Said | SessionStarted | Finished | Waits | Asked
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The CLI asks its service for the same again and again, and would go on without an end."""
+
+
+Event = Activity | Said | SessionStarted | Finished | Waits | Asked | Stuck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

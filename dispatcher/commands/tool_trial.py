@@ -19,6 +19,7 @@ from wrappers.base import (
     Parser,
     Said,
     SessionStarted,
+    Stuck,
     Waits,
     Wrapper,
 )
@@ -233,6 +234,8 @@ def _event(event: Event) -> str:
             return f"waits for its service, {'with work to lose' if worked else 'and has done nothing yet'}"
         case Asked():
             return "asks, and goes on without an answer"
+        case Stuck():
+            return "goes round in circles"
         case Finished():
             return "ends"
 

@@ -30,6 +30,7 @@ STOPPED: Mapping[StopReason, str] = {
     "interrupted": "stopped because the dispatcher was told to stop at once",
     "lingering": "stopped because it did not end after its final event",
     "question": "stopped because it asked something and went on without an answer",
+    "stuck": "stopped because it asked its service for the same again and again",
 }
 
 
@@ -83,15 +84,14 @@ def explain(outcome: Outcome, reading: Reading, *, finished: bool, stderr: str) 
     if (reading.stop_reason, outcome.error_class) in KNOWN_BETTER:
         return outcome
     if reading.stop_reason is not None and not (outcome.succeeded and finished):
-        message = STOPPED[reading.stop_reason]
-        return replace(outcome, error_class=reading.stop_reason, error_message=message)
+        error_class = "agent_error" if reading.stop_reason == "stuck" else str(reading.stop_reason)
+        return replace(outcome, error_class=error_class, error_message=STOPPED[reading.stop_reason])
     if outcome.succeeded:
         return outcome
     complaint = _complaint(reading, stderr)
     if complaint is not None:
-        error_class = _class_of(complaint, reading)
         message = f"could not be started: {complaint}"
-        return replace(outcome, error_class=error_class, error_message=message)
+        return replace(outcome, error_class=_class_of(complaint, reading), error_message=message)
     if reading.exit_code is None:
         return replace(
             outcome,

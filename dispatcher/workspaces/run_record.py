@@ -48,9 +48,18 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 StopReason = Literal[
-    "canceled", "timeout", "stalled", "throttled", "output_too_large", "interrupted", "lingering", "question"
+    "canceled",
+    "timeout",
+    "stalled",
+    "throttled",
+    "output_too_large",
+    "interrupted",
+    "lingering",
+    "question",
+    "stuck",
 ]
-"""Why a dispatcher stops a run. All except lingering (the agent had printed its final event) are error classes."""
+"""Why a dispatcher stops a run. All are error classes, except lingering (the agent had printed its final event) and
+stuck (it went round in circles)."""
 
 State = Literal["never_started", "starting", "alive", "ended", "dead"]
 

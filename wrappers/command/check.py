@@ -70,8 +70,9 @@ def _about_report(tool: str, settings: ToolSettings) -> Iterator[str]:
         yield from _about_rule(where, rule)
         if rule.line is not None or rule.stderr is not None:
             yield f"{where}: a report is one value of JSON, and has no {'line' if rule.line else 'stderr'}"
-        if rule.waits:
-            yield f"{where}.waits: a report is read when the run is over"
+        for key in ("waits", "stuck"):
+            if getattr(rule, key):
+                yield f"{where}.{key}: a report is read when the run is over"
 
 
 def _about_output(tool: str, settings: ToolSettings) -> Iterator[str]:
@@ -145,7 +146,7 @@ def _paths_of(rule: EventRule | Counts) -> Iterator[tuple[str, str]]:
         elif field in ("activity", "denied"):
             texts = [value] if isinstance(value, str) else value or ()
             yield from ((key, match[1]) for text in texts for match in paths.PLACEHOLDER.finditer(text))
-        elif field not in ("when", "each", "line", "stderr", "error_class") and not isinstance(value, bool):
+        elif field not in ("when", "each", "line", "stderr", "error_class") and not isinstance(value, int):
             yield from ((key, path) for path in ([value] if isinstance(value, str) else value or ()))
 
 

@@ -161,8 +161,12 @@ class TextParser(DescribedParser):
         super().__init__(description)
         self._begun = bytearray()
         self._answer = bytearray()
+        self._looks_at_lines = bool(description.of_lines or description.fails)
 
     def feed_stdout(self, chunk: bytes) -> Sequence[Event]:
+        if not self._looks_at_lines:
+            _add(self._answer, chunk)
+            return ()
         *ends, beginning = chunk.split(b"\n")
         events: list[Event] = []
         for end in ends:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wrappers.activity import LONGEST as LONGEST_ACTIVITY
-from wrappers.base import Activity, Event, Finished, Said, SessionStarted, Usage, Waits
+from wrappers.base import Activity, Event, Finished, Said, SessionStarted, Stuck, Usage, Waits
 from wrappers.command.paths import fill_in, is_there, look_up, number_at, text_at
 from wrappers.command.settings import Counts, EventRule, Scalar
 from wrappers.command.times import seconds_since_epoch
@@ -41,6 +41,7 @@ class Story:
     waited_for: Failure | None = None
     ended: bool = False
     turns: int = 0
+    rounds: int = 0
     session: str | None = None
     worked: bool = False
     last_words: str = ""
@@ -136,6 +137,10 @@ def _apply(rule: EventRule, document: object, story: Story, before: Failure | No
         story.denials.append(denied)
     if rule.waits:
         yield Waits(story.worked)
+    if rule.stuck is not None:
+        story.rounds += 1
+        if story.rounds >= rule.stuck:
+            yield Stuck()
     if rule.ends:
         story.ended = True
         yield Finished()

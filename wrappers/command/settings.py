@@ -120,6 +120,8 @@ class EventRule(Strict, frozen=True, kw_only=True):
     waits without a slot. An error of such a line counts only if the run fails."""
     denied: Text | tuple[Text, ...] | None = None
     """What the agent was not allowed to do, such as "runs {input.command}"; the first whose values are all there."""
+    stuck: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    """After so many such lines the CLI goes round in circles, and is stopped."""
     ends: bool = False
     """The run has come to its end in order, so an error before was overcome. Where a rule has this, no run succeeds
     without it, and a run that lives on after it may be stopped by a signal."""

@@ -113,6 +113,9 @@ class AgentOutput:
         deadline = self._silence.next_deadline()
         while True:
             await self._changed.wait(until=deadline)
+            self._look()
+            if self._is_too_large:  # to read so much takes longer than to print it
+                stop("output_too_large")
             await self.catch_up()
             reason = self._why_stop()
             if reason is not None:
@@ -126,11 +129,7 @@ class AgentOutput:
 
     async def catch_up(self) -> None:
         """Read everything that is written by now."""
-        stdout, stderr = self._measure()
-        if stdout:
-            self._silence.last_stdout = trio.current_time()
-        if stderr:
-            self._silence.last_stderr = trio.current_time()
+        self._look()
         unread = sum(self._written) - self._stdout_parsed - self._stderr_parsed
         if unread:
             much = unread + self._open_line > INLINE
@@ -230,15 +229,22 @@ class AgentOutput:
     def _measure(self) -> tuple[bool, bool]:
         return self._stdout.log.measure(), self._stderr.log.measure()
 
+    def _look(self) -> None:
+        stdout, stderr = self._measure()
+        if stdout:
+            self._silence.last_stdout = trio.current_time()
+        if stderr:
+            self._silence.last_stderr = trio.current_time()
+
     def _parse(self) -> None:
-        end = self._stdout.log.written
+        end = min(self._stdout.log.written, self._bounds.written)  # what is beyond has no say in the outcome
         for piece in self._stdout.log.pieces(self._stdout_parsed, end):
             for event in self._parser.feed_stdout(piece):
                 self._note(event)
             line_end = piece.rfind(b"\n")
             self._open_line = len(piece) - line_end - 1 + (self._open_line if line_end < 0 else 0)
         self._stdout_parsed = end
-        end = self._stderr.log.written
+        end = min(self._stderr.log.written, self._bounds.written)
         for piece in self._stderr.log.pieces(self._stderr_parsed, end):
             for event in self._parser.feed_stderr(piece):
                 self._note(event)
@@ -249,8 +255,12 @@ class AgentOutput:
             self._activity = event.text
         self._silence.note(event)
 
+    @property
+    def _is_too_large(self) -> bool:
+        return sum(self._written) > self._bounds.written
+
     def _why_stop(self) -> StopReason | None:
-        if sum(self._written) > self._bounds.written:
+        if self._is_too_large:
             return "output_too_large"
         return self._silence.why_stop()
 

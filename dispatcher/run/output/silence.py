@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import trio
 
 from dispatcher.workspaces.run_record import StopReason
-from wrappers.base import Activity, Asked, Event, Finished, Waits
+from wrappers.base import Activity, Asked, Event, Finished, Stuck, Waits
 
 LINGER = 5.0
 """Seconds that a process may live on after its final event, counted from its last output on stdout."""
@@ -32,6 +32,7 @@ class Silence:
         self._stall_timeout = stall_timeout
         self._patience: float | None = None
         self._asked = False
+        self._stuck = False
 
     @property
     def last_output(self) -> float:
@@ -46,6 +47,8 @@ class Silence:
                 self.final_event_seen = True
             case Asked():
                 self._asked = True
+            case Stuck():
+                self._stuck = True
         match event:
             case Waits():
                 self._patience = WORTH_A_SLOT if event.worked else NOT_WORTH_A_SLOT
@@ -64,6 +67,8 @@ class Silence:
     def _deadlines(self) -> Iterator[tuple[float, StopReason]]:
         if self._asked:
             yield -math.inf, "question"
+        if self._stuck:
+            yield -math.inf, "stuck"
         if self.final_event_seen:
             yield self.last_stdout + LINGER, "lingering"
         elif self._patience is not None:

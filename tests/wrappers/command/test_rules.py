@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.wrappers.command.tool import outcome, run, tool
-from wrappers.base import Activity, Ending, Event, Finished, Said, SessionStarted, Usage, Waits
+from wrappers.base import Activity, Ending, Event, Finished, Said, SessionStarted, Stuck, Usage, Waits
 from wrappers.command.rules import MOST_DENIALS, fits
 
 
@@ -203,6 +203,14 @@ def test_a_service_that_asks_to_wait_is_reported_with_what_a_new_start_would_los
         Waits(worked=True),
     ]
     assert events(rules, {"final": "half"}, retry) == [Waits(worked=True)]
+
+
+def test_a_cli_that_repeats_itself_is_stuck_after_so_many_lines() -> None:
+    rules = ["{when: {type: end}, ends: true}", "{when: {type: step, reason: unknown}, stuck: 3}"]
+    round_ = {"type": "step", "reason": "unknown"}
+
+    assert events(jsonl(*rules), round_, {"type": "step"}, round_) == []
+    assert events(jsonl(*rules), round_, round_, {"type": "step"}, round_) == [Stuck()]
 
 
 def test_denials_are_named_and_a_run_without_an_answer_then_lacked_permission() -> None:

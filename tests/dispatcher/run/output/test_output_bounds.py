@@ -215,6 +215,23 @@ def test_a_process_that_lives_on_after_its_final_event_is_stopped_and_has_succee
     assert not site.agents()
 
 
+def test_an_agent_that_goes_round_in_circles_is_stopped_and_has_failed(site: Site) -> None:
+    asks = json.dumps({"type": "step_finish", "part": {"reason": "unknown"}})
+    program = site.directory / "round"
+    program.write_text(f"#!/bin/sh\nwhile echo '{asks}'; do read -r _ <>/dev/null; done\n")
+    program.chmod(0o755)
+    site.configure("tools", opencode={"command": str(program)})
+    site.configure("groups", opencode={"tool": "opencode"})
+    number = site.submit("test it", tool="opencode", max_attempts=1)
+
+    site.run()
+
+    (run,) = site.runs(number)
+    assert (site.task(number)["status"], run["error_class"]) == ("failed", "agent_error")
+    assert run["error_message"] == "stopped because it asked its service for the same again and again"
+    assert not site.agents()
+
+
 def test_a_failure_that_the_final_event_told_stays_what_it_is_when_the_process_lives_on(site: Site) -> None:
     gate = site.gate()
     simulate_claude(
