@@ -1,21 +1,48 @@
-"""Each failure of each real CLI, through a real dispatcher: its class, and what follows from it."""
+"""Failures of the real CLIs, through a real dispatcher: the class of each, and what follows from it."""
 
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.agents.error_matrix import RESETS, expected, play
-from tests.agents.real_agents import Agents
+from tests.agents.error_matrix import complaints
+from tests.agents.matrix import described
+from tests.agents.matrix.built_in import RESETS
+from tests.agents.matrix.play import Row, configure, play, secrets, submit
+from tests.agents.matrix.scenes import Scene, scenes
+from tests.agents.real_agents import CLIS, Agents
 from tests.fixtures.dispatchers import Site
+
+LONGEST = 200.0
+OUR_OWN = ("stalled", "timeout", "budget")
+"""The classes of what we stopped, whose message is not about the CLI."""
+
+TRIED = ("writes a file", "401", "quota")
+FORK = "kilo"
+"""It does as opencode does, and a run takes 10 s of a processor."""
+WAITS_LONG = "droid"
+"""It waits for a minute and more before it tells a limit."""
+
+
+def messages_name_their_cli(rows: Sequence[Row]) -> bool:
+    return all(
+        row.message.startswith(f"{row.scene.cli} ")
+        for row in rows
+        if row.error_class is not None and row.error_class not in OUR_OWN
+    )
 
 
 def test_each_failure_of_each_cli_has_its_class_and_follows_the_policy(
     site: Site, agents: Agents, tmp_path: Path
 ) -> None:
-    rows = play(site, agents, tmp_path / "accounts")
+    rows = play(site, agents, tmp_path / "accounts", list(scenes(CLIS)))
 
-    assert {(row.cli, row.mode): (row.error_class, row.policy) for row in rows} == expected()
-    cooling = {(row.cli, row.mode): row.reset_s for row in rows if row.reset_s is not None}
+    assert list(complaints(rows)) == []
+    assert messages_name_their_cli(rows)
+    told = {row.scene.cli: row.message for row in rows if row.scene.mode == "logged out"}
+    assert all(message.startswith(f"{cli} is not logged in") for cli, message in told.items())
+    cooling = {(row.scene.cli, row.scene.mode): row.reset_s for row in rows if row.reset_s is not None}
     assert cooling == {
         ("claude", "subscription quota"): pytest.approx(RESETS, abs=120),
         ("codex", "quota"): pytest.approx(RESETS, abs=120),
@@ -30,3 +57,74 @@ def test_each_failure_of_each_cli_has_its_class_and_follows_the_policy(
         else "key"
         for row in modes
     }
+    written = {row.scene.cli: row for row in rows if row.scene.mode == "writes a file"}
+    for cli, row in written.items():
+        assert (row.answer, row.has_session) == ("Written.", True), cli
+        assert row.tokens is not None
+        assert min(row.tokens) > 0, cli
+    assert files(site) == dict.fromkeys(CLIS, "all is well")
+
+
+def files(site: Site) -> dict[str, str]:
+    """Return the content of report.md of each tool, from the database."""
+    rows = site.sql(
+        """
+        SELECT t.tool, convert_from(f.content, 'UTF8') AS content
+        FROM task_files AS f JOIN task_runs AS r ON r.id = f.run_id JOIN tasks AS t ON t.id = r.task_id
+        WHERE f.path = 'report.md'
+        """
+    )
+    return {row["tool"]: row["content"].strip() for row in rows}
+
+
+def test_presets_write_are_refused_and_cool_through_a_dispatcher(
+    site: Site, agents: Agents, tmp_path: Path
+) -> None:
+    """The matrix has all their failures; recordings show the class of each."""
+    wanted = [
+        scene
+        for scene in scenes(described.DESCRIBED, TRIED)
+        if scene.mode == "writes a file" or scene.cli != FORK
+        if scene != Scene(WAITS_LONG, "quota")
+    ]
+    rows = play(site, agents, tmp_path / "accounts", wanted)
+
+    assert list(complaints(rows)) == []
+    assert messages_name_their_cli(rows)
+    assert files(site) == dict.fromkeys(set(described.DESCRIBED) - {"llm"}, "all is well")
+
+
+def test_a_cancel_leaves_no_process_of_any_preset(site: Site, agents: Agents, tmp_path: Path) -> None:
+    marks = {cli: uuid.uuid4().hex for cli in described.DESCRIBED if cli != FORK}
+    wanted = [Scene(cli, "silent") for cli in marks]
+    configure(site, agents, tmp_path / "accounts", wanted)
+    numbers = {
+        scene.cli: submit(site, scene, prompt=f"{marks[scene.cli]} [[silent 300]]", stall_timeout_s=None)
+        for scene in wanted
+    }
+    site.start(env=secrets())
+    asking = set[str]()
+
+    def all_ask() -> bool:
+        for cli in numbers.keys() - asking:
+            if agents.requests(marks[cli]):
+                asking.add(cli)
+                site.cancel(numbers[cli])
+        return len(asking) == len(numbers)
+
+    site.wait_until(all_ask, LONGEST)
+    site.wait_for("canceled", *numbers.values(), within=LONGEST)
+    site.wait_until(lambda: not site.agents())
+
+
+def test_each_class_that_is_not_the_common_one_is_explained() -> None:
+    differing = {
+        (scene.cli, scene.mode)
+        for scene in scenes(described.DESCRIBED)
+        if scene.error_class != described.COMMON[scene.mode]
+    }
+
+    explained = {
+        scene for scene in (*described.REASONS, *described.UNLIKE_RECORDED) if scene[0] in described.DESCRIBED
+    }
+    assert differing == explained

@@ -13,7 +13,7 @@ executed in their order before the final answer:
     [[refuse]]                the model declines to answer
     [[slow SECONDS]]          the final answer arrives in pieces over that time
     [[silent SECONDS]]        nothing arrives for that time, then the final answer
-    [[drop]]                  the stream of the final answer breaks in the middle
+    [[drop]]                  the transfer of the final answer breaks in the middle (whole answers: chat completions)
     [[garbage]]               a 200 whose body is not an answer
     [[fail STATUS]]           the request fails with that HTTP status
     [[fail STATUS: TEXT]]     the same, with that text for its reason

@@ -168,6 +168,11 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._send_head(HTTPStatus.OK, "text/event-stream")
                 self._stream(frames, pace)
+        elif reply is wanted.answer and isinstance(dialect, Chat):
+            self.server.model.stopping.wait(wanted.silent)
+            payload = msgspec.json.encode(dialect.whole(turn, reply))
+            self._send_head(HTTPStatus.OK, "application/json", {"content-length": str(len(payload))})
+            self.wfile.write(payload[: len(payload) // 2] if wanted.drop else payload)
         else:
             self._send_json(HTTPStatus.OK, dialect.whole(turn, reply))
 

@@ -178,3 +178,10 @@ def test_a_dropped_stream_breaks_off_in_the_middle_of_the_transfer(server: Model
 
     assert b'"content":"a"' in caught.value.partial
     assert b"[DONE]" not in caught.value.partial
+
+
+def test_a_dropped_answer_that_is_not_streamed_breaks_off_as_well(server: ModelServer) -> None:
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        post(server.url, [user("[[say: a long answer]] [[drop]]")])
+
+    assert b"chat.completion" in caught.value.partial
