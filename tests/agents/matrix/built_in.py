@@ -74,10 +74,10 @@ BY_SUBSCRIPTION = ("subscription 429", "subscription quota", "subscription model
 ONLY_CLAUDE = (*BY_SUBSCRIPTION, "task budget")
 
 REASONS: Mapping[tuple[str, str], str] = {
-    ("claude", "quota"): "with a key, claude tells a usage limit by no more than a 429",
-    ("claude", "stream drops"): "claude asks again without streaming, and gets the whole answer",
-    ("gemini", "no credit"): "gemini tells it as a refused key",
-    ("gemini", "repeats itself"): "gemini cuts off an answer that repeats itself",
+    ("claude", "quota"): "with a key, it tells a usage limit by no more than a 429",
+    ("claude", "stream drops"): "it asks again without streaming, and gets the whole answer",
+    ("gemini", "no credit"): "it tells it as a refused key",
+    ("gemini", "repeats itself"): "it cuts off an answer that repeats itself",
 }
 """Why a class is another one than that of the others."""
 

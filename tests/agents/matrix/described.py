@@ -83,23 +83,24 @@ SCENES: Mapping[str, str] = {
 }
 """The recording in which each mode is found, for those that have one."""
 
+EMPTY = "it tells no more of a refusal than that the answer is empty"
 REASONS: Mapping[tuple[str, str], str] = {
     ("aider", "403"): "LiteLLM tells it as a bad request",
-    ("aider", "refusal"): "aider tells no more than that the answer is empty",
+    ("aider", "refusal"): EMPTY,
     ("aider", "garbage"): "LiteLLM tells it as an error of the service",
     ("aider", "stream drops"): "LiteLLM tells it as an error of the service",
-    ("cline", "refusal"): "cline tells no more than that the answer is empty",
-    (
-        "droid",
-        "foreign session",
-    ): "a service of the vendor keeps its sessions, and it ends without a word if that is away",
-    ("kilo", "garbage"): "kilo takes it for an empty answer",
-    ("vibe", "refusal"): "vibe knows a refusal by its own service only; of others the answer is empty",
+    ("cline", "refusal"): EMPTY,
+    ("droid", "foreign session"): "a service of the vendor keeps its sessions, and is out of reach",
+    ("gptme", "refusal"): EMPTY,
+    ("kilo", "garbage"): "it takes it for an empty answer",
+    ("qwen", "refusal"): EMPTY,
+    ("vibe", "refusal"): f"of other services than its own {EMPTY}",
 }
 """Why the class that is recorded is not the common one."""
 
 UNLIKE_RECORDED: Mapping[tuple[str, str], tuple[str | None, str]] = {
-    ("opencode", "garbage"): ("timeout", "opencode asks for ever, and only a stop ends it"),
+    ("opencode", "garbage"): ("timeout", "it asks for ever, and only a stop ends it"),
+    ("qwen", "429, wait 600 s"): ("stalled", "it sleeps as long as Retry-After says, and prints nothing"),
 }
 """The class of what no recording shows, with why it is not the common one."""
 
@@ -109,8 +110,9 @@ SENSELESS: Mapping[tuple[str, str], str] = {
 }
 """What is not played."""
 
-TIMEOUTS_S: Mapping[tuple[str, str], int] = {("opencode", "garbage"): 30}
-"""After how long a run is stopped of which nothing else is the end."""
+ENDLESS = (("opencode", "garbage"),)
+SILENT = (("qwen", "429, wait 600 s"), *((cli, "silent") for cli in OTHERS))
+"""What is soon stopped, since it would go on for ever, or silently for long."""
 
 
 def modes_of(cli: str) -> list[str]:
