@@ -18,8 +18,6 @@ from wrappers.command import argv, presets
 DESCRIBED = [cli for cli in OTHERS if cli in presets.names()]
 FORKS = {"kilo": "opencode"}
 """Which of them share their rules with another one: only what is their own is tried. kilo takes 10 s of a processor."""
-KEEP_INSIDE = ("opencode", "kilo")
-"""Those that write nothing outside of the work directory in the profile edit."""
 OWN_SETTINGS = {"opencode": "opencode.json", "kilo": "kilo.json"}
 """Files of a work directory that would choose another service, where an argument or a variable turns them off."""
 ELSEWHERE = '{"provider": {"tests": {"options": {"baseURL": "http://127.0.0.1:9/v1"}}}}'
@@ -51,7 +49,7 @@ def test_a_file_is_written_and_a_resumed_session_remembers(desk: Desk) -> None:
         (desk.work / OWN_SETTINGS[desk.cli]).write_text(ELSEWHERE)
         (desk.work / "AGENTS.md").write_text(f"Rule {rule}")
     outside = desk.directory / "outside.md"
-    other = f"[[write {outside}: x]]" if desk.cli in KEEP_INSIDE else ""
+    other = f"[[write {outside}: x]]" if "edit" in desk.wrapper.permissions else ""
     story = desk.run(
         f"remember {mark} [[write report.md: all is well]] {other} [[say: It is done — ça va 🎉]]"
     )

@@ -8,10 +8,15 @@ from msgspec import structs
 from tests.wrappers.expected import expected_of, seen_in
 from tests.wrappers.record import RECORDED, scenes_of
 from tests.wrappers.replay import PRESETS, RECORDINGS
+from wrappers.command import presets
 
 OF_PRESETS = [recording for recording in RECORDINGS if recording.parent.name in PRESETS]
 LARGEST = 100_000
 """Bytes that a recording may have."""
+
+
+def test_each_preset_is_recorded() -> None:
+    assert {path.parent.name for path in OF_PRESETS} == set(presets.names())
 
 
 @pytest.mark.parametrize("cli", PRESETS)
