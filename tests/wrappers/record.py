@@ -159,7 +159,8 @@ def places(directory: Path) -> dict[str, str]:
     installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)).resolve()
     mangled = str(directory).replace("/", "-")  # how claude names its project directories
     relative = str(directory)[1:]  # how opencode names files above its directory
-    return {str(directory): "/run", relative: "run", mangled: "-run", str(installed): "/agents"}
+    bun = {"$bunfs/root/": "$bunfs/"}  # where programs that bun made say that their files are
+    return {str(directory): "/run", relative: "run", mangled: "-run", str(installed): "/agents", **bun}
 
 
 def keep(path: Path, ran: Ran, places: Mapping[str, str]) -> None:

@@ -44,11 +44,11 @@ def test_a_reply_waits_for_its_dispatcher_and_says_so_until_that_is_back(
 ) -> None:
     other = db.dispatcher(host="right")
     directory = db.value("select work_dir_id from dispatchers where id = %s", holder)
-    db.run("update dispatchers set work_dir = '/work/left' where id = %s", holder)
+    db.run("update dispatchers set work_dir = '/srv/left' where id = %s", holder)
     db.run("select close_dispatcher(%s)", holder)
     reply = str(db.value("select number from reply_task('1', 'more')"))
     sentence = (
-        "waits for the dispatcher of host left with work directory /work/left, which holds its session: start it, or"
+        "waits for the dispatcher of host left with work directory /srv/left, which holds its session: start it, or"
         " submit a new task"
     )
     assert db.value("select why_waiting(%s)", reply) == sentence
