@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -12,13 +12,28 @@ import yaml
 from dispatcher.configuration.settings import Settings
 from tests.agents.real_agents import CLIS, PATIENCE, Agents
 from tests.fixtures.dispatchers import DISPATCHER
+from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.users import needs_root
 
 KEY = "sk-dummy-0123456789"
 
 
 @pytest.fixture
-def config(tmp_path: Path, agents: Agents, database_settings: Settings) -> Path:
+def settings(dispatch_server: tuple[PostgresServer, str]) -> Iterator[Settings]:
+    """A migrated database of one server: what the CLIs do does not depend on its version."""
+    server, template = dispatch_server
+    name = server.create(template)
+    yield server.settings(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def database(settings: Settings, dispatch_server: tuple[PostgresServer, str]) -> str:
+    return dispatch_server[0].embedded.url(settings.database.name)
+
+
+@pytest.fixture
+def config(tmp_path: Path, agents: Agents, settings: Settings) -> Path:
     """A configuration with one worker group for each real CLI."""
     groups, tools = {}, {}
     for cli in CLIS:
@@ -30,7 +45,7 @@ def config(tmp_path: Path, agents: Agents, database_settings: Settings) -> Path:
             "config_home": str(account.config_home),
         }
         tools[cli] = {"command": str(agents.program(cli))}
-    database = {"url": database_settings.database.url, "name": database_settings.database.name}
+    database = {"url": settings.database.url, "name": settings.database.name}
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({"database": database, "groups": groups, "tools": tools}))
     return file
@@ -45,31 +60,6 @@ def dispatch(config: Path, home: Path, prefix: Sequence[str] = ()) -> None:
         check=True,
         timeout=PATIENCE,
     )
-
-
-def test_each_real_cli_ends_with_its_answer_session_tokens_and_file_in_the_database(
-    config: Path, database: str, tmp_path: Path
-) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        for cli in CLIS:
-            prompt = f"[[write report.md: written by {cli}]] [[say: {cli} is done]]"
-            connection.execute(
-                "SELECT submit_task(%s, %s, p_model => %s, p_output_files => %s)",
-                [cli, prompt, "gemini-2.5-flash" if cli == "gemini" else None, '["report.md"]'],
-            )
-        dispatch(config, tmp_path / "llmctl")
-        rows = connection.execute(
-            """
-            SELECT t.tool, t.status, t.error_message, t.result ->> 'text', convert_from(f.content, 'UTF8'),
-                r.session_id <> '', r.input_tokens > 0 AND r.output_tokens > 0, r.exit_code
-            FROM tasks AS t JOIN task_runs AS r ON r.task_id = t.id
-            LEFT JOIN task_files AS f ON f.run_id = r.id AND f.path = 'report.md'
-            ORDER BY t.tool
-            """
-        ).fetchall()
-    assert rows == [
-        (cli, "succeeded", None, f"{cli} is done", f"written by {cli}", True, True, 0) for cli in CLIS
-    ]
 
 
 def test_what_an_agent_was_not_permitted_to_do_is_written_down(
@@ -100,7 +90,7 @@ def test_no_real_cli_leaves_a_file_in_the_hosts_directory_for_temporary_files(
     ours = tmp_path.relative_to("/tmp").parts[0]
     with psycopg.connect(database, autocommit=True) as connection:
         for cli in CLIS:
-            for prompt in ("[[run: mktemp]] [[say: done]]", "[[write a.md: x]] [[fail 500]]"):
+            for prompt in ("[[run: mktemp]] [[say: done]]", "[[write a.md: x]] [[fail 404]]"):
                 connection.execute(
                     "SELECT submit_task(%s, %s, p_model => %s, p_max_attempts => 1)",
                     [cli, prompt, "gemini-2.5-flash" if cli == "gemini" else None],

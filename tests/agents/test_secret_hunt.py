@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fixtures.hunting import Hunt, command_lines, hunting
 OF_ENVIRONMENT = "sk-planted-0c9f53e1a7"
 OF_FILE = "sk-planted-file-51d0aa93c4"
 LONGEST = 120.0
+ACCOUNTS = ("variable", "file")
 MODELS = {"gemini": "gemini-2.5-flash"}
 
 
@@ -51,11 +53,19 @@ def accounts(site: Site, agents: Agents, tmp_path: Path) -> None:
 
 
 def submit_to_all(site: Site, prompt: str, **fields: object) -> list[int]:
+    return [submit(site, prompt, cli, account, **fields) for cli in CLIS for account in ACCOUNTS]
+
+
+def submit_to_each(site: Site, prompt: str, **fields: object) -> list[int]:
+    """Queue it once for each CLI, with the kinds of accounts in turns."""
     return [
-        site.submit(prompt, tool=cli, account=account, model=MODELS.get(cli), max_attempts=1, **fields)
-        for cli in CLIS
-        for account in ("variable", "file")
+        submit(site, prompt, cli, account, **fields)
+        for cli, account in zip(CLIS, cycle(ACCOUNTS), strict=False)
     ]
+
+
+def submit(site: Site, prompt: str, cli: str, account: str, **fields: object) -> int:
+    return site.submit(prompt, tool=cli, account=account, model=MODELS.get(cli), max_attempts=1, **fields)
 
 
 def said_by_llmctl(site: Site, *numbers: int) -> Iterator[str]:
@@ -118,7 +128,7 @@ def test_the_key_of_a_real_agent_is_nowhere_but_in_its_environment_and_its_reque
 
 def test_an_agent_that_prints_its_key_is_shown_with_stars(site: Site, hunt: Hunt, accounts: None) -> None:
     dispatcher = site.start(env={"PLANTED": OF_ENVIRONMENT})
-    numbers = submit_to_all(
+    numbers = submit_to_each(
         site, "[[run: printenv | tee seen.txt]] [[say: told]]", permission="full", output_files=["seen.txt"]
     )
     site.wait_until(lambda: all(site.task(number)["finished_at"] for number in numbers), LONGEST)
@@ -133,7 +143,7 @@ def test_a_service_that_repeats_the_key_in_its_refusal_is_not_quoted(
     site: Site, hunt: Hunt, accounts: None
 ) -> None:
     dispatcher = site.start(env={"PLANTED": OF_ENVIRONMENT})
-    numbers = submit_to_all(site, "[[fail echo]]")
+    numbers = submit_to_each(site, "[[fail echo]]")
     site.wait_until(lambda: all(site.runs(n) and site.runs(n)[0]["finished_at"] for n in numbers), LONGEST)
 
     messages = " ".join(str(site.runs(number)[0]["error_message"]) for number in numbers)

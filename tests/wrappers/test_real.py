@@ -2,14 +2,13 @@
 
 import subprocess
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from tests.agents.real_agents import CLIS, Agents, serving
-from tests.wrappers.desk import MODELS, Desk, prompt_of
+from tests.wrappers.desk import Desk, prompt_of
 from wrappers.base import Activity, Ending, Permission, SessionStarted
 
 
@@ -23,8 +22,8 @@ def desk(agents: Agents, cli: str, tmp_path: Path) -> Desk:
     return Desk(agents, cli, tmp_path)
 
 
-def test_the_answer_of_the_model_is_the_outcome(desk: Desk) -> None:
-    story = desk.run("[[say: It is done — ça va 🎉]]")
+def test_a_file_is_written_with_the_key_and_the_model_and_the_answer_is_the_outcome(desk: Desk) -> None:
+    story = desk.run(f"{desk.account.key} [[write report.md: all is well]] [[say: It is done — ça va 🎉]]")
 
     assert story.outcome.error_message is None
     assert story.outcome.succeeded
@@ -32,14 +31,13 @@ def test_the_answer_of_the_model_is_the_outcome(desk: Desk) -> None:
     assert story.outcome.usage is not None
     assert story.outcome.usage.total > 100
     assert SessionStarted(story.outcome.session_id or "") in story.events
-
-
-def test_a_file_is_written_in_the_work_directory(desk: Desk) -> None:
-    story = desk.run("[[write report.md: all is well]] [[say: Written.]]")
-
-    assert story.outcome.final_text == "Written."
     assert (desk.work / "report.md").read_text() == "all is well"
     assert any("report.md" in activity for activity in story.activities)
+    requests = desk.agents.requests(desk.account.key)
+    assert requests
+    for request in requests:
+        assert desk.account.key in str(request.headers)
+        assert desk.model in request.path + request.body
 
 
 def test_the_profile_read_writes_nothing(desk: Desk) -> None:
@@ -58,17 +56,7 @@ def test_a_command_is_run_with_the_profile_full(desk: Desk, monkeypatch: pytest.
     assert "runs printf 42 >answer" in story.activities
 
 
-def test_the_request_carries_the_key_of_the_account_and_the_model(desk: Desk) -> None:
-    desk.run(f"[[say: {desk.account.key}]]")
-
-    requests = desk.agents.requests(desk.account.key)
-    assert requests
-    for request in requests:
-        assert desk.account.key in str(request.headers)
-        assert MODELS[desk.cli] in request.path + request.body
-
-
-@pytest.mark.parametrize("start", ["--help", "-x", "/src/app.py", "!ls"])
+@pytest.mark.parametrize("start", ["--help", "/src/app.py", "!ls"])
 def test_a_prompt_that_begins_like_an_option_or_a_path_arrives_whole(desk: Desk, start: str) -> None:
     mark = uuid.uuid4().hex
     story = desk.run(f"{start} {mark} [[say: yes]]")
@@ -102,21 +90,15 @@ def test_a_prompt_of_a_megabyte_arrives_whole(desk: Desk) -> None:
     assert desk.agents.requests(mark)[-1].prompt.count("\nline ") == 70_000
 
 
-def test_a_resumed_session_remembers_and_keeps_its_id(desk: Desk) -> None:
+def test_a_resumed_session_remembers_keeps_its_id_and_counts_what_it_used_itself(desk: Desk) -> None:
     mark = uuid.uuid4().hex
     first = desk.run(f"remember {mark} [[say: noted]]").outcome
-    second = desk.run("[[say: I remember]]", resume=first.session_id).outcome
+    second = desk.run("now then [[say: noted]]", resume=first.session_id).outcome
 
-    assert second.final_text == "I remember"
+    assert second.final_text == "noted"
     assert second.session_id == first.session_id
     last = [request for request in desk.agents.requests() if desk.account.key in str(request.headers)]
     assert mark in last[-1].body
-
-
-def test_a_resumed_session_counts_what_it_used_itself(desk: Desk) -> None:
-    first = desk.run("[[say: noted]]").outcome
-    second = desk.run("[[say: noted]]", resume=first.session_id).outcome
-
     if desk.cli == "codex":  # counts from the beginning of the session
         assert first.usage is not None
         assert second.usage is not None
@@ -124,32 +106,6 @@ def test_a_resumed_session_counts_what_it_used_itself(desk: Desk) -> None:
     else:
         assert second.usage == first.usage
         assert second.cost_usd == first.cost_usd
-
-
-FAILURES: Mapping[str, Mapping[str, str]] = {
-    "[[fail 429]]": dict.fromkeys(CLIS, "throttled"),
-    "[[fail quota]]": {"claude": "throttled", "codex": "limit", "gemini": "limit"},
-    "[[fail 401]]": dict.fromkeys(CLIS, "auth"),
-    "[[fail 403]]": dict.fromkeys(CLIS, "auth"),
-    "[[fail 404]]": dict.fromkeys(CLIS, "invalid_request"),
-    "[[fail 500]]": dict.fromkeys(CLIS, "overloaded"),
-    "[[fail 503]]": dict.fromkeys(CLIS, "overloaded"),
-    "[[fail credit]]": {"claude": "no_credit", "codex": "no_credit", "gemini": "auth"},
-    "[[fail context]]": dict.fromkeys(CLIS, "context_too_long"),
-    "[[garbage]]": dict.fromkeys(CLIS, "agent_error"),
-    "[[refuse]]": dict.fromkeys(CLIS, "invalid_request"),
-    "[[empty]]": dict.fromkeys(CLIS, "empty_result"),
-}
-
-
-@pytest.mark.parametrize("directive", FAILURES)
-def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str) -> None:
-    outcome = desk.run(f"do something {directive}").outcome
-
-    assert outcome.error_class == FAILURES[directive][desk.cli]
-    assert outcome.error_message is not None
-    assert outcome.error_message.startswith(f"{desk.cli} ")
-    assert outcome.final_text == ""
 
 
 def test_claude_asks_and_takes_up_the_answer_in_its_session(agents: Agents, tmp_path: Path) -> None:
@@ -188,25 +144,6 @@ def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:
     outcome = desk.run("[[say: here]]", resume=str(uuid.uuid4())).outcome
 
     assert outcome.error_class == "invalid_request"
-
-
-def test_an_answer_that_breaks_off_is_no_success(desk: Desk) -> None:
-    outcome = desk.run("[[say: the first half, the second half]] [[drop]]").outcome
-
-    # claude asks again without streaming, and gets the answer; the others give up.
-    if desk.cli == "claude":
-        assert outcome.final_text == "the first half, the second half"
-    else:
-        assert outcome.error_class == "agent_error"
-
-
-def test_without_a_login_the_message_says_how_to_log_in(desk: Desk) -> None:
-    desk.log_out()
-    outcome = desk.run("hello").outcome
-
-    assert outcome.error_class == "auth"
-    assert outcome.error_message is not None
-    assert outcome.error_message.startswith(f"{desk.cli} is not logged in")
 
 
 def test_the_gentle_stop_ends_a_run_without_a_success(desk: Desk) -> None:

@@ -112,17 +112,6 @@ def test_a_session_that_was_not_kept_cannot_go_on(desk: Desk) -> None:
     assert outcome.error_class == "invalid_request"
 
 
-@pytest.mark.parametrize(("directive", "error_class"), [("[[fail 401]]", "auth")])
-def test_a_failure_has_a_class_and_a_message(desk: Desk, directive: str, error_class: str) -> None:
-    skip_what_is_shared(desk)
-    outcome = desk.run(f"do something {directive}").outcome
-
-    assert outcome.error_class == error_class
-    assert outcome.error_message is not None
-    assert outcome.error_message.startswith(f"{desk.cli} ")
-    assert outcome.final_text == ""
-
-
 def test_the_gentle_stop_ends_a_run_without_a_success(desk: Desk) -> None:
     """What a CLI leaves behind is not looked at: the dispatcher ends that."""
     skip_what_is_shared(desk)
