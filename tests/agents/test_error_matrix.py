@@ -11,10 +11,10 @@ from tests.agents.matrix.built_in import RESETS
 from tests.agents.matrix.play import Row, configure, play, secrets, submit
 from tests.agents.matrix.scenes import Scene, scenes
 from tests.agents.real_agents import CLIS, Agents
-from tests.fixtures.dispatchers import Site
+from tests.fixtures.dispatchers import ROOT, Site
 
 LONGEST = 200.0
-OUR_OWN = ("stalled", "timeout", "budget")
+OUR_OWN = ("stalled", "budget")
 """The classes of what we stopped, whose message is not about the CLI."""
 
 TRIED = ("writes a file", "401", "quota")
@@ -133,3 +133,14 @@ def test_each_class_that_is_not_the_common_one_is_explained() -> None:
         scene for scene in (*described.REASONS, *described.UNLIKE_RECORDED) if scene[0] in described.DESCRIBED
     }
     assert differing == explained
+
+
+def test_the_page_of_tools_says_which_presets_tell_a_failure_in_another_way() -> None:
+    page = (ROOT / "docs" / "tools.md").read_text()
+    rows = [
+        f"| `{scene.cli}` | {scene.mode} | `{scene.error_class}` | {scene.reason} |"
+        for scene in scenes(described.DESCRIBED)
+        if scene.reason is not None
+    ]
+
+    assert "\n".join(rows) in page

@@ -99,7 +99,6 @@ REASONS: Mapping[tuple[str, str], str] = {
 """Why the class that is recorded is not the common one."""
 
 UNLIKE_RECORDED: Mapping[tuple[str, str], tuple[str | None, str]] = {
-    ("opencode", "garbage"): ("timeout", "it asks for ever, and only a stop ends it"),
     ("qwen", "429, wait 600 s"): ("stalled", "it sleeps as long as Retry-After says, and prints nothing"),
 }
 """The class of what no recording shows, with why it is not the common one."""
@@ -110,9 +109,8 @@ SENSELESS: Mapping[tuple[str, str], str] = {
 }
 """What is not played."""
 
-ENDLESS = (("opencode", "garbage"),)
 SILENT = (("qwen", "429, wait 600 s"), *((cli, "silent") for cli in OTHERS))
-"""What is soon stopped, since it would go on for ever, or silently for long."""
+"""What is soon stopped, since it would be silent for long."""
 
 
 def modes_of(cli: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.agents.matrix.built_in import BY_SUBSCRIPTION
-from tests.agents.matrix.described import ENDLESS, SILENT, recorded
+from tests.agents.matrix.described import SILENT, recorded
 from tests.agents.matrix.policy import Policy
 from tests.agents.matrix.scenes import Scene
 from tests.agents.real_agents import Agents
@@ -124,8 +124,6 @@ def fields_of(scene: Scene) -> dict[str, object]:
     if not scene.is_built_in:
         profiles = argv.permissions_of(presets.preset(scene.cli).argv) or ("edit",)
         fields["permission"] = "edit" if "edit" in profiles else list(profiles)[-1]
-    if (scene.cli, scene.mode) in ENDLESS:
-        fields["timeout_s"] = STALL_TIMEOUT * 2
     if scene.mode == "writes a file" and scene.cli not in WITHOUT_TOOLS:
         fields["output_files"] = ["report.md"]
     if scene.mode == "foreign session":

@@ -25,7 +25,6 @@ POLICY: Mapping[str | None, Policy] = {
     "empty_result": Policy(1, "queued: retry", "open"),
     "agent_error": Policy(1, "queued: retry", "open"),
     "stalled": Policy(1, "queued: retry", "open"),
-    "timeout": Policy(1, "queued: retry", "open"),
 }
 OF_A_MODEL = Policy(0, "queued: limit", "a model cools")
 """The effect of a limit of the model alone."""
