@@ -40,7 +40,8 @@ BEGIN
     WHERE (g.cooldown_until IS NOT NULL OR g.daily_budget_usd IS NOT NULL OR g.models_cool_until IS NOT NULL)
         AND opens.at IS NOT NULL
         AND NOT g.paused AND group_is_served_by(g, d, (SELECT closed_for(p_dispatcher)))
-        AND EXISTS (SELECT FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed);
+        -- Not EXISTS: PostgreSQL 15 made that the outer side of a join, and read all turns.
+        AND (SELECT true FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed LIMIT 1);
     IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;
