@@ -32,7 +32,8 @@ def main() -> None:
         else:
             problems.append(f"{cli} needs Python 3.{first} to 3.{last} with venv, which is not there")
     problems += [f"{name}: not installed" for name, process in at_work.items() if process.wait() != 0]
-    sys.exit("\n".join(problems))
+    if problems:  # an empty text would be a failure, too
+        sys.exit("\n".join(problems))
 
 
 def found_pythons() -> Iterator[tuple[int, str]]:
