@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wrappers.base import Wrapper
 
 app = typer.Typer(
-    help="Show the tools that are known, and try a description on recorded output.",
+    help="Show the tools, and try a description on recorded output.",
     no_args_is_help=True,
     context_settings=HELP,
     rich_markup_mode=None,

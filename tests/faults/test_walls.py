@@ -21,7 +21,7 @@ from wrappers.command.parser import TextParser
 original = TextParser.{method}
 def poisoned(self, given):
     answer = original(self, given)
-    if b"poison" in self._text:
+    if b"poison" in self._answer:
         raise ZeroDivisionError("poisoned")
     return answer
 TextParser.{method} = poisoned
@@ -155,7 +155,7 @@ def test_a_secret_that_an_error_names_is_not_logged(site: Site) -> None:
     failing = with_fault("""
 from wrappers.command.parser import TextParser
 def finish(self, ending):
-    raise ValueError(f"cannot read {self._text.decode()}")
+    raise ValueError(f"cannot read {self._answer.decode()}")
 TextParser.finish = finish
 """)
     number = site.submit("echo $KEY", max_attempts=1)

@@ -179,7 +179,6 @@ class TextParser(DescribedParser):
     def _end(self) -> None:
         self._read(bytes(self._begun))
         printed = storable(self._answer[-LONGEST_TEXT:].decode(errors="replace")).strip()
-        self._story.last_words = one_line(printed.rpartition("\n")[2], LONGEST_LAST_WORDS)
         if not self._described.has_answer_rule:
             self._story.answer = printed
 

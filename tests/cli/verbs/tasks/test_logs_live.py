@@ -71,7 +71,7 @@ def test_following_goes_on_over_a_retry(site: Site) -> None:
         out, err = logs.communicate(timeout=30)
     assert (logs.returncode, out) == (0, b"second\n")
     assert err.decode().splitlines() == [
-        "run 1 failed: sh failed with exit code 3: first",
+        "run 1 failed: sh failed with exit code 3 and did not say why",
         "run 2:",
     ]
 
