@@ -33,7 +33,7 @@ STDERR_TAIL = 64 * 1024
 CONSEQUENCES: Mapping[str, str] = {
     "limit": "the task waits for the reset, or goes on with another account; the account takes no tasks until then",
     "throttled": "the task is tried again later, which uses up no attempt",
-    "overloaded": "the task is tried again later, which uses up no attempt for an hour; the account takes one at a time",
+    "overloaded": "the task is tried again later, which uses up no attempt for an hour; one task tries the account",
     "auth": "the account is paused until somebody resumes it; the task waits, or goes on with another account",
     "no_credit": "the account is paused until somebody resumes it; the task waits, or goes on with another account",
     "budget": "the task fails",
