@@ -26,7 +26,10 @@ MOST_BYTES = 256 * 1024 * 1024
 
 @app.command("list")
 def list_tools(context: typer.Context, output: OutputOption = Output.TEXT) -> None:
-    """List all tools: those built in, the presets, and those of config.yaml."""
+    """List all tools.
+
+    These are the tools that are built in, the presets, and those of config.yaml.
+    """
     from dispatcher.commands.tool_list import as_json, as_lines, known_tools
 
     tools = known_tools(settings_of(context))
@@ -61,7 +64,9 @@ def try_tool(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Read what a run printed on standard input, and print what each line means and what the run comes to.
+    """Explain what a run printed, line by line.
+
+    What it printed is read from standard input. At the end stands what the run comes to.
 
     The file holds what stands below the name of a tool in config.yaml. Nothing is started, and no database is needed.
     The exit code is 1 if the run would have failed.

@@ -25,7 +25,7 @@ class Errors:
     def outcome(self, found: Failure, ending: Ending, last_words: str = "") -> Outcome:
         """Return the outcome of a failure: its class, its message, and when the service works again.
 
-        ``last_words`` are quoted if nobody else said anything. They decide nothing: a model may have written them.
+        ``last_words`` are quoted if nobody else said anything. They decide no class.
         """
         known = self._known(found, ending)
         error_class = known.error_class or "agent_error"

@@ -154,7 +154,7 @@ def test_without_a_command_both_programs_print_their_help(dispatcher: CommandLin
     assert (bare.returncode, bare.stdout, bare.stderr) == (0, dispatcher("--help").stdout, "")
 
 
-@pytest.mark.parametrize("words", [[], ["db"]])
+@pytest.mark.parametrize("words", [[], ["db"], ["tool"]])
 def test_help_lists_each_command_with_a_whole_sentence(dispatcher: CommandLine, words: list[str]) -> None:
     short, long = dispatcher(*words, "-h"), dispatcher(*words, "--help")
     assert (short.returncode, short.stdout) == (0, long.stdout)
