@@ -15,6 +15,7 @@ COMMANDS = "A token's task may bring commands only where security.allow_commands
 Files = Annotated[
     Sequence[str] | None, Meta(description="Files that the agent must write, and that are kept then.")
 ]
+Tasks = Sequence[int | str] | None
 Key = Annotated[str | None, Meta(description="Queue nothing if a task has this key already.")]
 
 
@@ -26,6 +27,37 @@ class InputFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     content_base64: str | None = None
     mode: Annotated[
         int | None, Meta(description="The permissions as a number; 420 (0o644) unless given.")
+    ] = None
+
+
+class FileOfTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A file that another task wrote, for the agent."""
+
+    task: Annotated[int | str, Meta(description="The number of the task, or its step of the same batch.")]
+    path: Annotated[str, Meta(description="The output file of that task.")]
+    name: Annotated[
+        str | None, Meta(description="Where it lies below the work directory; as there unless given.")
+    ] = None
+    of_tree: Annotated[
+        bool | None,
+        Meta(description="Take it of each task that this one spawned, and place it in NUMBER/ below name."),
+    ] = None
+
+
+class SpawnLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all that a task spawns may take."""
+
+    depth: Annotated[int | None, Meta(description="Generations; 2 unless given.")] = None
+    children: Annotated[int | None, Meta(description="Tasks that one task may spawn; 50 unless given.")] = (
+        None
+    )
+    tasks: Annotated[int | None, Meta(description="Tasks in all; 200 unless given.")] = None
+    cost_usd: Annotated[float | None, Meta(description="What all runs may cost; no bound unless given.")] = (
+        None
+    )
+    tokens: Annotated[int | None, Meta(description="What all runs may use; no bound unless given.")] = None
+    tools: Annotated[
+        Sequence[str] | None, Meta(description="The tools that they may use; that of the task unless given.")
     ] = None
 
 
@@ -114,6 +146,31 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     approve: Annotated[
         bool | None, Meta(description="Hold the result until somebody approves or denies it.")
     ] = None
+    workflow: Annotated[str | None, Meta(description="The workflow that it belongs to: a name.")] = None
+    step: Annotated[
+        str | None, Meta(description="What other tasks of the same batch call it in after and its like.")
+    ] = None
+    after: Annotated[
+        Tasks, Meta(description="Start only when these tasks have succeeded: numbers, or steps of the batch.")
+    ] = None
+    after_any: Annotated[
+        Tasks, Meta(description="Start only when these tasks have ended, whatever came of them.")
+    ] = None
+    after_failed: Annotated[Tasks, Meta(description="Start only when these tasks have failed.")] = None
+    after_tree: Annotated[
+        Tasks, Meta(description="Start only when these tasks and all that they spawned have succeeded.")
+    ] = None
+    on_unmet: Annotated[
+        Literal["hold", "fail", "skip"] | None,
+        Meta(description="What becomes of it when that cannot be any more; hold unless given."),
+    ] = None
+    input_from: Annotated[
+        Sequence[FileOfTask] | None, Meta(description="Files of other tasks, whose success it needs.")
+    ] = None
+    spawns: Annotated[
+        str | None, Meta(description="The file in which the agent writes tasks to queue when it succeeds.")
+    ] = None
+    spawn_limits: SpawnLimits | None = None
 
 
 class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

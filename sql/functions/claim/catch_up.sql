@@ -1,5 +1,5 @@
 -- INTERNAL catch_up(now, open_tools): brings what the claim knows up to date: tasks whose time has come, lanes that got
--- work, lanes that were contended, and limits that became full or got room. When there is no news this is five probes.
+-- work, lanes that were contended, and limits that became full or got room. When there is no news this is six probes.
 -- Returns `may_take`, which is false if no lane of an open tool has work; `only_lane` if one lane got work and is all
 -- that may be taken: it is not filed yet, see pick_only_lane(); and `may_change` if some task waits for a time, or
 -- others held the first tasks of a lane.
@@ -19,9 +19,10 @@ DECLARE
     v_contended boolean := EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL);
     v_limits boolean := EXISTS (SELECT FROM limit_inbox);
     v_waiting boolean := EXISTS (SELECT FROM tenant_turns WHERE tool = ANY(p_open_tools) AND waiting AND NOT closed);
-    v_news boolean := v_contended OR v_limits OR coalesce(v_due_at <= p_now, false);
+    v_needs boolean := EXISTS (SELECT FROM dependency_inbox);
+    v_news boolean := v_contended OR v_limits OR v_needs OR coalesce(v_due_at <= p_now, false);
 BEGIN
-    may_change := v_contended OR v_due_at IS NOT NULL;
+    may_change := v_contended OR v_due_at IS NOT NULL OR v_needs;
     only_lane := v_filed = 1 AND p_open_tools IS NOT NULL AND NOT v_waiting AND NOT v_news;
     may_take := v_filed > 0 OR v_waiting OR v_news;
     IF only_lane OR v_filed = 0 AND NOT v_news THEN
@@ -30,7 +31,10 @@ BEGIN
     IF v_due_at <= p_now THEN
         PERFORM promote_due_tasks(p_now);
     END IF;
-    IF v_filed > 0 OR v_due_at <= p_now THEN
+    IF v_needs THEN
+        PERFORM settle_inbox();
+    END IF;
+    IF v_filed > 0 OR v_due_at <= p_now OR v_needs THEN
         PERFORM file_lanes();
     END IF;
     IF v_contended THEN

@@ -42,7 +42,9 @@ BEGIN
         AND NOT g.paused AND group_is_served_by(g, d, (SELECT closed_for(p_dispatcher)))
         -- Not EXISTS: PostgreSQL 15 made that the outer side of a join, and read all turns.
         AND (SELECT true FROM tenant_turns WHERE tenant_turns.tool = g.tool AND waiting AND NOT closed LIMIT 1);
-    IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL) THEN
+    IF v_due <= v_since OR EXISTS (SELECT FROM lanes WHERE contended_at IS NOT NULL)
+        OR EXISTS (SELECT FROM dependency_inbox)
+    THEN
         v_again := v_now + interval '50 milliseconds';
     END IF;
     RETURN greatest(

@@ -56,6 +56,8 @@ AS $$
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'must be text'
             WHEN octet_length(p_value #>> '{}') > 32000 THEN 'must be at most 32,000 bytes long'
         END
+        WHEN p_kind IN ('step', 'tasks', 'file', 'files of tasks', 'spawn limits')
+            THEN complaint_about_workflow(p_kind, p_value)
         WHEN p_kind = 'flag' THEN CASE WHEN jsonb_typeof(p_value) <> 'boolean' THEN 'must be true or false' END
         WHEN p_kind = 'object' THEN CASE WHEN jsonb_typeof(p_value) <> 'object' THEN 'must be a JSON object' END
         WHEN p_kind IN ('input files', 'output files') THEN complaint_about_files(p_kind, p_value)

@@ -28,6 +28,8 @@ BEGIN
                 THEN 'ref needs a repository: it says where in that to begin'
             WHEN task ->> 'repository' IS NULL AND task ->> 'no_changes' IS NOT NULL
                 THEN 'no_changes needs a repository: without one no change is recorded'
+            WHEN task ->> 'spawns' IS NULL AND task ->> 'spawn_limits' IS NOT NULL
+                THEN 'spawn_limits needs spawns: the file in which the agent writes the tasks to spawn'
         END
     ) AS found
     WHERE found.complaint IS NOT NULL LIMIT 1;

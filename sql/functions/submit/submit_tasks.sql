@@ -36,7 +36,8 @@ BEGIN
                 id, number, tool, prompt, model, account, tenant_id, queue, priority, name, labels, input_files,
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
                 scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model, wait_reason,
-                repository, ref, no_changes, setup_command, check_command, setup_timeout_s, check_timeout_s, approve
+                repository, ref, no_changes, setup_command, check_command, setup_timeout_s, check_timeout_s, approve,
+                workflow, on_unmet, input_from, spawns
             )
             OVERRIDING SYSTEM VALUE
             SELECT id, number, task ->> 'tool', task ->> 'prompt', task ->> 'model', task ->> 'account', tenant_id,
@@ -50,10 +51,14 @@ BEGIN
                 idempotency_key, task ->> 'session_id', task ->> 'session_id',
                 CASE WHEN jsonb_typeof(task -> 'retry_on') = 'array'
                     THEN ARRAY(SELECT jsonb_array_elements_text(task -> 'retry_on')) END, task ->> 'fallback_model',
-                CASE WHEN task -> 'hold' = 'true' THEN 'held' END,
+                CASE
+                    WHEN task -> 'hold' = 'true' THEN 'held'
+                    WHEN task ?| '{after,after_any,after_failed,after_tree,input_from}'::text [] THEN 'dependency'
+                END,
                 task ->> 'repository', task ->> 'ref', task ->> 'no_changes', task ->> 'setup_command',
                 task ->> 'check_command', (task ->> 'setup_timeout_s')::integer, (task ->> 'check_timeout_s')::integer,
-                coalesce((task ->> 'approve')::boolean, false)
+                coalesce((task ->> 'approve')::boolean, false), task ->> 'workflow', task ->> 'on_unmet',
+                nullif(task -> 'input_from', 'null'), task ->> 'spawns'
             FROM given ORDER BY tenant_id, idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id
@@ -64,6 +69,7 @@ BEGIN
             FROM given LEFT JOIN inserted USING (id) ORDER BY position
         ) AS queued;
         PERFORM file_inputs(p_tasks, v_ids, v_created);
+        PERFORM file_needs(p_tasks, v_ids, v_created, v_tenant);
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
         RAISE EXCEPTION 'a task was not understood: %', sqlerrm USING ERRCODE = 'LD400';
     END;

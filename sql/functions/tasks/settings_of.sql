@@ -19,7 +19,8 @@ BEGIN
         'resumes', 'id', 'number', 'status', 'wait_reason', 'next_attempt_at', 'ready_at', 'attempt', 'run_no',
         'run_id', 'leased_by', 'group_name', 'cancel_requested_at', 'result', 'error_class', 'error_message',
         'started_at', 'finished_at', 'created_at', 'updated_at', 'output_pruned_at', 'lane',
-        'source', 'base_commit', 'question', 'follow_up', 'follow_up_told', 'setups_failed', 'try_set'
+        'source', 'base_commit', 'question', 'follow_up', 'follow_up_told', 'setups_failed', 'try_set',
+        'on_unmet', 'is_filled', 'input_from', 'parent', 'tree', 'spawns'
     ];
 END
 $$;

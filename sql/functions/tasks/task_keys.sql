@@ -12,6 +12,9 @@ AS $$
         "idempotency_key": "key", "session_id": "session", "hold": "flag",
         "repository": "repository", "ref": "ref", "no_changes": ["succeed", "fail"],
         "setup_command": "command", "check_command": "command", "setup_timeout_s": "count", "check_timeout_s": "count",
-        "approve": "flag"
+        "approve": "flag", "workflow": "word", "step": "step",
+        "after": "tasks", "after_any": "tasks", "after_failed": "tasks", "after_tree": "tasks",
+        "on_unmet": ["hold", "fail", "skip"], "input_from": "files of tasks",
+        "spawns": "file", "spawn_limits": "spawn limits"
     }'::jsonb
 $$;

@@ -27,14 +27,16 @@ BEGIN
         FROM sides, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope
         WHERE status IN ('leased', 'running') GROUP BY scope HAVING sum(side) <> 0
     ), changed AS (
-        SELECT status, array_agg(number ORDER BY number) AS numbers
+        SELECT status, array_agg(number ORDER BY number) AS numbers, array_agg(id) AS ids
         FROM (
-            SELECT number, status, wait_reason FROM new_rows EXCEPT SELECT number, status, wait_reason FROM old_rows
+            SELECT number, id, status, wait_reason FROM new_rows
+            EXCEPT SELECT number, id, status, wait_reason FROM old_rows
         ) AS entered
         GROUP BY status
     )
     SELECT EXISTS (SELECT FROM new_rows WHERE status = 'queued') AS queued,
         ARRAY(SELECT notify_task_event(status, numbers)::text FROM changed) AS told,
+        ARRAY(SELECT unnest(ids) FROM changed WHERE status IN ('succeeded', 'failed', 'canceled')) AS ended,
         ARRAY(SELECT scope FROM moves) AS scopes, ARRAY(SELECT delta::integer FROM moves) AS deltas,
         ARRAY(SELECT substr(scope, length('group:') + 1) FROM moves WHERE starts_with(scope, 'group:')) AS groups
     INTO v;
@@ -64,6 +66,10 @@ BEGIN
     END IF;
     IF v_wakes THEN
         PERFORM pg_notify('task_ready', tool) FROM (SELECT DISTINCT tool FROM new_rows) AS tools_with_work;
+    END IF;
+    -- What settle_needs() itself ends, it looks at itself.
+    IF v.ended <> '{}' AND pg_trigger_depth() = 1 AND EXISTS (SELECT FROM task_dependencies LIMIT 1) THEN
+        PERFORM settle_needs(v.ended);
     END IF;
     RETURN NULL;
 END
