@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cli.show.tables import Column
 from cli.show.task_tables import when
-from dispatcher.configuration.settings import ApiSettings
+from dispatcher.configuration.sections.service import ApiSettings
 from sql.rows.people import TokenRow
 
 _MAY = {

@@ -347,7 +347,7 @@ def environment(given: Sequence[str]) -> dict[str, str]:
 
 def _require_good(tool: str, variables: Mapping[str, str], config_home: str | None) -> None:
     """Apply the rules for groups in config.yaml, above all that no secret is written down."""
-    from dispatcher.configuration.settings import GroupSettings
+    from dispatcher.configuration.sections.groups import GroupSettings
 
     try:
         GroupSettings(tool=tool, env=variables, config_home=config_home)

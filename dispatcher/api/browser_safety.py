@@ -15,7 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from dispatcher.api.problems import Problem
-from dispatcher.configuration.settings import ApiSettings
+from dispatcher.configuration.sections.service import ApiSettings
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 POLICY = (

@@ -26,7 +26,8 @@ from dispatcher.api.live.changes import Changes
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.patience import Patience
 from dispatcher.configuration import logs, paths
-from dispatcher.configuration.settings import ApiSettings, Settings
+from dispatcher.configuration.sections.service import ApiSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session

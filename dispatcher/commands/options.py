@@ -32,7 +32,7 @@ def name_given(value: str | None) -> str | None:
     """Check the value of an option that takes a name, or several with commas between them."""
     import msgspec
 
-    from dispatcher.configuration.settings import Line
+    from dispatcher.configuration.sections.values import Line
 
     try:
         return msgspec.convert(value, Line | None)

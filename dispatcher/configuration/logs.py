@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from dispatcher import terminal
-from dispatcher.configuration.settings import LoggingSettings
+from dispatcher.configuration.sections.service import LoggingSettings
 
 
 class _Logger:

@@ -9,7 +9,7 @@ import structlog
 import trio
 
 from dispatcher.configuration.current import CurrentConfiguration
-from dispatcher.configuration.settings import ExecutionSettings
+from dispatcher.configuration.sections.runs import ExecutionSettings
 from dispatcher.database.store import Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher.configuration.settings import RepositorySettings, Settings
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import GLANCE, Git, GitError

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from dispatcher.configuration.settings import SecuritySettings, Settings
+from dispatcher.configuration.sections.runs import SecuritySettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.repositories.clones import Clone, make_clone
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.recording import RunName, record

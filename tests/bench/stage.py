@@ -17,7 +17,8 @@ import psycopg
 import yaml
 from psycopg.sql import SQL, Identifier
 
-from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.embedded.server import EmbeddedServer
 from dispatcher.database.migrate import migrate
 from tests.bench.result import MissingError

@@ -14,7 +14,7 @@ from dispatcher import terminal
 from dispatcher.checks import report
 from dispatcher.checks.finding import Finding
 from dispatcher.configuration import logs
-from dispatcher.configuration.settings import LoggingSettings
+from dispatcher.configuration.sections.service import LoggingSettings
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 HEART = "\u2764\ufe0f\u200d\U0001f525"

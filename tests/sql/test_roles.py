@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.migrate import Migrated, migrate
 from tests.fixtures.postgres import PostgresServer, serving
 from tests.fixtures.roles import MakeRole, acting_as

@@ -13,7 +13,8 @@ from dispatcher.errors import NotFoundError, WrongStateError
 if TYPE_CHECKING:
     from cli.database.connection import Database
     from cli.repositories.checkouts import Recorded
-    from dispatcher.configuration.settings import RepositorySettings, Settings
+    from dispatcher.configuration.sections.repositories import RepositorySettings
+    from dispatcher.configuration.settings import Settings
     from sql.rows.changes import ChangeRow
 
 PATCH = ".llmctl/changes.patch"

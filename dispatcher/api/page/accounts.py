@@ -7,7 +7,7 @@ from dispatcher.api.caller import ApiRequest, Caller
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of, seconds
 from dispatcher.api.page.frame.roles import may_operate
-from dispatcher.configuration.settings import MOST_SLOTS
+from dispatcher.configuration.sections.values import MOST_SLOTS
 from dispatcher.errors import UsageError
 from sql import calls
 

@@ -15,7 +15,7 @@ from dispatcher import tokens
 from dispatcher.api.caller import COOKIE, LONGEST_TOKEN, ApiRequest, token_of
 from dispatcher.api.page.frame.addresses import START, go_to, own_address
 from dispatcher.api.page.frame.forms import form_of
-from dispatcher.configuration.settings import ApiSettings
+from dispatcher.configuration.sections.service import ApiSettings
 from dispatcher.errors import ForbiddenError, UnauthorizedError
 from sql import api_calls, calls
 from sql.rows.api import Acting

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dispatcher.configuration.settings import RepositorySettings, Settings
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.repositories.sources import named_repository
 from dispatcher.run.preparation.refusals import NotStartedError
 from sql.rows.changes import CommandKind

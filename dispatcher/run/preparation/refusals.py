@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from dispatcher.configuration.settings import SecuritySettings
+from dispatcher.configuration.sections.runs import SecuritySettings
 from dispatcher.host.host_trouble import is_host_trouble
 from dispatcher.workspaces.work_directory import Workspace
 from sql.rows.dispatchers import ClaimedRun

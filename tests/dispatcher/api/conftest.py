@@ -15,7 +15,9 @@ from litestar.types import ASGIApp
 from dispatcher.api.application import application
 from dispatcher.api.gateway import open_gateway
 from dispatcher.api.live.changes import Changes
-from dispatcher.configuration.settings import ApiSettings, RepositorySettings, Settings
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.sections.service import ApiSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.postgres import PostgresServer
 from tests.sql.client import Client

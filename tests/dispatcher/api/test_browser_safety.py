@@ -5,7 +5,7 @@ import pytest
 from litestar.types import Receive, Scope, Send
 
 from dispatcher.api.browser_safety import HEADERS, BrowserSafety
-from dispatcher.configuration.settings import ApiSettings
+from dispatcher.configuration.sections.service import ApiSettings
 from tests.dispatcher.api.conftest import Api, one_postgres, problem
 
 pytestmark = [pytest.mark.anyio, one_postgres]

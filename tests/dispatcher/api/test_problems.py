@@ -7,7 +7,8 @@ import pytest
 
 from dispatcher.api.application import application
 from dispatcher.api.gateway import open_gateway
-from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.errors import shortened
 from tests.dispatcher.api.conftest import Api, Site, one_postgres, problem
 

@@ -18,7 +18,9 @@ from dispatcher.checks.database import (
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.groups import groups_of
 from dispatcher.checks.work import check_groups_of_file, check_work
-from dispatcher.configuration.settings import DatabaseSettings, DispatcherSettings, GroupSettings, Settings
+from dispatcher.configuration.sections.groups import GroupSettings
+from dispatcher.configuration.sections.service import DatabaseSettings, DispatcherSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
 from tests.fixtures.roles import MakeRole, acting_as
 from tests.sql.client import Client

@@ -16,7 +16,10 @@ from dispatcher.checks.work_directory import (
     judge_file_system,
     judge_space,
 )
-from dispatcher.configuration.settings import DatabaseSettings, ExecutionSettings, GroupSettings, Settings
+from dispatcher.configuration.sections.groups import GroupSettings
+from dispatcher.configuration.sections.runs import ExecutionSettings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from tests.dispatcher.checks.machine import SECRET, group, only
 from tests.fixtures.users import NOBODY, as_user, needs_root
 from wrappers.registry import built_in

@@ -6,7 +6,8 @@ import pytest
 
 from dispatcher.checks.finding import Finding
 from dispatcher.checks.repositories import check_repositories
-from dispatcher.configuration.settings import RepositorySettings, Settings
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.settings import Settings
 from tests.dispatcher.repositories.making import commit, git, repository, write
 
 

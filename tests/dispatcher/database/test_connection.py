@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database import connection
 from dispatcher.database.connection import NoSuchDatabaseError
 from dispatcher.errors import DatabaseError, DispatchError, NotFoundError, UsageError, WrongStateError

@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database import connection
 from dispatcher.database.connection import embedded_server
 from dispatcher.database.migrate import Migrated, Schema, migrate, open_database, require_schema

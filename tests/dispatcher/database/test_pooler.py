@@ -4,7 +4,8 @@ import psycopg
 import pytest
 
 from dispatcher.checks.checklist import check
-from dispatcher.configuration.settings import DatabaseSettings, Settings
+from dispatcher.configuration.sections.service import DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.database import connection
 from dispatcher.database.connection import NoSuchDatabaseError
 from dispatcher.database.migrate import migrate, open_database

@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.configuration.settings import (
-    ExecutionSettings,
-    RepositorySettings,
-    SecuritySettings,
-    Settings,
-)
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.sections.runs import ExecutionSettings, SecuritySettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.repositories.clones import Clone, make_clone
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.refs import base_ref, pin

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dispatcher.configuration.settings import RepositorySettings, SecuritySettings, Settings
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.sections.runs import SecuritySettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.sources import Source, find_source, is_trusted, resolve_base

@@ -2,13 +2,10 @@
 
 import pytest
 
-from dispatcher.configuration.settings import (
-    ApiSettings,
-    DatabaseSettings,
-    RepositorySettings,
-    SecuritySettings,
-    Settings,
-)
+from dispatcher.configuration.sections.repositories import RepositorySettings
+from dispatcher.configuration.sections.runs import SecuritySettings
+from dispatcher.configuration.sections.service import ApiSettings, DatabaseSettings
+from dispatcher.configuration.settings import Settings
 from dispatcher.run.commands.choice import Command, check_allowed, check_of, setup_of
 from dispatcher.run.conclusion import activity_of, complaint_about, follow_up_of, judged, recorded
 from dispatcher.run.preparation.refusals import NotStartedError

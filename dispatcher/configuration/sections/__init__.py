@@ -1,0 +1,1 @@
+"""The sections of ``config.yaml``: a struct for each, and the kinds of their values."""
