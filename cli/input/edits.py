@@ -9,9 +9,9 @@ from datetime import date
 
 from cli.input.prompts import read_prompt
 from cli.input.task_fields import FIELDS
-from cli.show.text import text_of
 from dispatcher.durations import as_typed
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.text import text_of
 
 EDITABLE = (
     *("name", "priority", "model", "fallback-model", "permission", "queue"),

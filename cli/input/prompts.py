@@ -10,14 +10,13 @@ import typer
 
 from dispatcher.configuration.given_files import unreadable
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.prompts import MOST_PROMPT_BYTES, require_prompt, too_long
 from wrappers.registry import BUILT_IN
 
 PromptFileOption = Annotated[
     str | None, typer.Option("-f", "--file", metavar="FILE", help="Read the prompt from FILE.")
 ]
 _TOOL = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.ASCII)
-MOST_PROMPT_BYTES = 32 * 2**20
-"""The longest prompt that tasks.prompt takes. CLIs take less: see `Wrapper.longest_prompt`."""
 
 
 def require_tool(tool: str | None, prompt: str | None, file: str | None) -> str:
@@ -63,25 +62,6 @@ def read_prompt(verb: str, argument: str | None, file: str | None, what: str = "
         if not prompt or prompt.isspace():
             raise UsageError(f"standard input holds no {what}", hint=_ways(verb, what))
     return require_prompt(prompt, what)
-
-
-def require_prompt(prompt: str, what: str = "prompt") -> str:
-    """Return the prompt if a task can have it. Raises UsageError."""
-    if not prompt or prompt.isspace():
-        raise UsageError(f"the {what} is empty")
-    if "\0" in prompt:
-        raise UsageError(f"the {what} contains a NUL character, which the database cannot store")
-    if len(prompt) > MOST_PROMPT_BYTES // 4 and len(prompt.encode()) > MOST_PROMPT_BYTES:
-        raise too_long(f"the {what}")
-    return prompt
-
-
-def too_long(what: str) -> UsageError:
-    """Return the error for a text that is too long for a task."""
-    return UsageError(
-        f"{what} is longer than {MOST_PROMPT_BYTES // 2**20} MiB",
-        hint="put long texts into files and name them in the prompt: --input FILE",
-    )
 
 
 def _ways(verb: str, what: str) -> str:

@@ -13,8 +13,8 @@ import typer
 
 from cli.input.completers import Completer, live
 from cli.input.times import parse_past
-from cli.input.values import labels
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.values import labels
 
 if TYPE_CHECKING:
     from sql.selection import Selection

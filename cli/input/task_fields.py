@@ -1,25 +1,23 @@
 """The fields of a task.
 
 One entry of :data:`FIELDS` makes an option of `llmctl submit`, a column of `submit --from` and a line of `llmctl show`.
-task_keys.sql lists what the database takes under each key.
+How the value is read stands in :data:`dispatcher.task_rows.fields.ROW_FIELDS`.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter, signature
-from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar, get_args
+from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar
 
 import typer
 
-from cli.input import values
 from cli.input.completers import live
 from cli.input.times import checked_duration
 from cli.show.text import words_of
 from cli.show.words import TOP
+from dispatcher.task_rows.fields import ROW_FIELDS, Permission
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
-Permission = Literal["read", "edit", "full"]
 
 
 class Field(NamedTuple):
@@ -66,52 +64,45 @@ def _duration(help_: str) -> object:
 
 
 FIELDS: Mapping[str, Field] = {
-    "tool": Field("tool", values.text),
-    "prompt": Field("prompt", values.prompt),
-    "model": Field("model", values.text, _text("Run the tool with this model.", kind="model")),
+    "tool": Field(*ROW_FIELDS["tool"]),
+    "prompt": Field(*ROW_FIELDS["prompt"]),
+    "model": Field(*ROW_FIELDS["model"], _text("Run the tool with this model.", kind="model")),
     "fallback-model": Field(
-        "fallback_model",
-        values.text,
+        *ROW_FIELDS["fallback-model"],
         _text("Use this model when the first one is overloaded; claude only.", kind="model"),
     ),
     "account": Field(
-        "account", values.text, _text("Use only this account of the tool.", kind="account"), title="account"
+        *ROW_FIELDS["account"], _text("Use only this account of the tool.", kind="account"), title="account"
     ),
     "priority": Field(
-        "priority",
-        values.whole(1, 9),
+        *ROW_FIELDS["priority"],
         _number(1, 9, "Start tasks with 9 first; 5 unless given."),
         title="priority",
     ),
-    "name": Field("name", values.text, _text("Give the task a name.", kind="name")),
+    "name": Field(*ROW_FIELDS["name"], _text("Give the task a name.", kind="name")),
     "label": Field(
-        "labels",
-        values.labels,
+        *ROW_FIELDS["label"],
         _texts("KEY=VALUE", "Attach a label. Repeatable.", kind="label"),
         title="labels",
     ),
     "input": Field(
-        "input_files",
-        values.input_files,
+        *ROW_FIELDS["input"],
         _texts("FILE[:NAME]", "Copy FILE into the agent's directory (as NAME). Repeatable."),
         reaches="names files to read",
     ),
     "output": Field(
-        "output_files",
-        values.texts,
+        *ROW_FIELDS["output"],
         _texts("PATH", "Require the agent to write this file, and keep it. Repeatable."),
         title="outputs",
     ),
     "workdir": Field(
-        "workdir",
-        values.directory,
+        *ROW_FIELDS["workdir"],
         _text("Work in DIR, which must lie below security.allowed_roots of config.yaml.", "DIR"),
         title="directory",
         reaches="chooses the directory to work in",
     ),
     "repo": Field(
-        "repository",
-        values.repository,
+        *ROW_FIELDS["repo"],
         _text(
             "Work in a clone of this git repository: a name in config.yaml, or a path below "
             "security.allowed_roots, such as ./shop.",
@@ -121,53 +112,47 @@ FIELDS: Mapping[str, Field] = {
         reaches="chooses the repository to work on",
     ),
     "ref": Field(
-        "ref", values.text, _text("Begin with this branch, tag or commit; HEAD unless given."), title="ref"
+        *ROW_FIELDS["ref"], _text("Begin with this branch, tag or commit; HEAD unless given."), title="ref"
     ),
     "setup": Field(
-        "setup_command",
-        values.text,
+        *ROW_FIELDS["setup"],
         _text("Run this command before the agent, such as 'npm ci'.", "COMMAND"),
         title="setup",
         reaches="runs a command",
     ),
     "check": Field(
-        "check_command",
-        values.text,
+        *ROW_FIELDS["check"],
         _text("Run this command after the agent: only if it exits with 0 the task succeeds.", "COMMAND"),
         title="check",
         reaches="runs a command",
     ),
     "setup-timeout": Field(
-        "setup_timeout_s", values.seconds, _duration("Stop a setup that takes longer; 10m unless given.")
+        *ROW_FIELDS["setup-timeout"], _duration("Stop a setup that takes longer; 10m unless given.")
     ),
     "check-timeout": Field(
-        "check_timeout_s", values.seconds, _duration("Stop a check that takes longer; 10m unless given.")
+        *ROW_FIELDS["check-timeout"], _duration("Stop a check that takes longer; 10m unless given.")
     ),
     "no-changes": Field(
-        "no_changes",
-        values.one_of("succeed", "fail"),
+        *ROW_FIELDS["no-changes"],
         Annotated[
             Literal["succeed", "fail"] | None,
             typer.Option(help="Say what it means that the agent changes nothing; succeed unless given."),
         ],
     ),
     "approve": Field(
-        "approve",
-        values.truth,
+        *ROW_FIELDS["approve"],
         Annotated[
             bool | None,
             typer.Option("--approve", help="Hold the result until `llmctl approve`.", show_default=False),
         ],
     ),
     "at": Field(
-        "scheduled_at",
-        values.moment,
+        *ROW_FIELDS["at"],
         _text("Start not before 22:00 (the next) or 2031-01-31T22:00, in local time.", "TIME"),
     ),
-    "delay": Field("delay_s", values.seconds, _duration("Start not before 10m, 2h, … from now.")),
+    "delay": Field(*ROW_FIELDS["delay"], _duration("Start not before 10m, 2h, … from now.")),
     "hold": Field(
-        "hold",
-        values.truth,
+        *ROW_FIELDS["hold"],
         Annotated[
             bool | None,
             typer.Option(
@@ -175,48 +160,40 @@ FIELDS: Mapping[str, Field] = {
             ),
         ],
     ),
-    "timeout": Field("timeout_s", values.seconds, _duration("Stop a run that takes longer.")),
+    "timeout": Field(*ROW_FIELDS["timeout"], _duration("Stop a run that takes longer.")),
     "stall-timeout": Field(
-        "stall_timeout_s", values.seconds, _duration("Stop a run that prints nothing for this long.")
+        *ROW_FIELDS["stall-timeout"], _duration("Stop a run that prints nothing for this long.")
     ),
-    "retries": Field(
-        "max_attempts", values.attempts, _number(0, 99, "Retry N times after failures; 2 unless given.")
-    ),
+    "retries": Field(*ROW_FIELDS["retries"], _number(0, 99, "Retry N times after failures; 2 unless given.")),
     "retry-on": Field(
-        "retry_on",
-        values.classes,
+        *ROW_FIELDS["retry-on"],
         _text("Retry after these errors instead of the usual ones: agent_error,timeout,…", "CLASS,…"),
     ),
     "retry-delay": Field(
-        "backoff_s",
-        values.seconds,
+        *ROW_FIELDS["retry-delay"],
         _duration(
             "Wait at least this long before the first retry, then twice as long each time; 30s unless given."
         ),
     ),
     "tenant": Field(
-        "tenant_id",
-        values.text,
+        *ROW_FIELDS["tenant"],
         _text("Run the task for this tenant; tenants take fair turns.", kind="tenant"),
         title="tenant",
         usual="default",
     ),
     "queue": Field(
-        "queue",
-        values.text,
+        *ROW_FIELDS["queue"],
         _text("Use this queue, which can be limited: `llmctl limit set queue:NAME 2`.", kind="queue"),
         title="queue",
         usual="default",
     ),
     "key": Field(
-        "idempotency_key",
-        values.text,
+        *ROW_FIELDS["key"],
         _text("Queue nothing if a task has this idempotency key already."),
         title="key",
     ),
     "permission": Field(
-        "permission",
-        values.one_of(*get_args(Permission)),
+        *ROW_FIELDS["permission"],
         Annotated[
             Permission | None,
             typer.Option(
@@ -251,13 +228,6 @@ def takes_fields(before: str) -> Callable[[Callable[Parameters, Returned]], Call
         return verb
 
     return with_options
-
-
-def option_of(column: str) -> str | None:
-    """Return the field that a column names (``Retry on`` and ``retry_on`` are ``retry-on``), or None."""
-    name = re.sub(r"[ _]", "-", column.casefold())
-    name = "label" if name == "labels" else name
-    return name if name in FIELDS else None
 
 
 def task_of(options: Mapping[str, object]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Texts of tasks as people read them."""
 
 from dispatcher.quantities import plural
+from dispatcher.task_rows.text import text_of
 from dispatcher.terminal import harmless
 
 
@@ -16,21 +17,6 @@ def first_lines(text: str, most: int, most_characters: int = 4_000) -> str:
         left -= len(line)
     rest = len(lines) - most
     return "\n".join([*shown, f"… {plural(rest, 'more line')}"] if rest > 0 else shown)
-
-
-def text_of(value: object) -> str:
-    """Return a value of JSON as text: text stays itself, numbers stay as they were written, and lists become JSON."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case _:
-            import msgspec
-
-            return msgspec.json.Encoder(decimal_format="number").encode(value).decode()
 
 
 def words_of(value: object) -> str:

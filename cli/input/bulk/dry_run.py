@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from cli.input.bulk.bad_rows import BadRows
 from cli.input.bulk.row_tasks import TaskMaker
-from cli.input.bulk.task_files import FileKind, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.input.task_fields import FIELDS
 from cli.show.output import TextOrJson, say, to_json, write
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.quantities import plural, size
+from dispatcher.task_rows.task_files import FileKind, TaskFile
 from dispatcher.terminal import escaped
 
 MOST_SHOWN = 3

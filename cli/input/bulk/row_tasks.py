@@ -6,12 +6,13 @@ from typing import TypeVar
 
 import msgspec
 
-from cli.input.bulk.task_files import Row, TaskFile
-from cli.input.bulk.templates import Template, nearest
-from cli.input.prompts import MOST_PROMPT_BYTES
-from cli.input.task_fields import FIELDS, option_of
+from cli.input.bulk.templates import Template
+from cli.input.task_fields import FIELDS
 from dispatcher.database.refusals import NUL, holds_nul
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.fields import nearest, option_of
+from dispatcher.task_rows.prompts import MOST_PROMPT_BYTES
+from dispatcher.task_rows.task_files import Row, TaskFile
 
 Value = TypeVar("Value")
 

@@ -16,11 +16,11 @@ from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
 from cli.input.bulk.spool import Spool
-from cli.input.bulk.task_files import FileKind, Row, TaskFile
 from cli.input.submit_options import SubmitOptions
 from cli.show.output import say
 from cli.show.progress import Progress, progress
 from dispatcher.errors import DispatchError, ExitCode, UsageError
+from dispatcher.task_rows.task_files import FileKind, Row, TaskFile
 
 ROWS_BETWEEN_LOOKS = 1_000
 """The bar is drawn again after this many rows."""

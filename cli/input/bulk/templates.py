@@ -2,11 +2,12 @@
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cli.show.text import text_of
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.fields import nearest
+from dispatcher.task_rows.text import text_of
 
 # Looks at no character twice: neither at each backslash of a run, nor at blanks around a name.
 _REFERENCE = re.compile(r"(?<!\\)(?P<slashes>\\*)\{\{(?!\{)(?:(?P<name>[^{}\r\n]{0,1000})\}\})?")
@@ -70,14 +71,6 @@ class Template:
         if value is None:
             raise _missing(name, values)
         return value if isinstance(value, str) else text_of(value)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that was probably meant."""
-    import difflib
-
-    found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.8)
-    return found[0] if found else None
 
 
 def _missing(name: str, values: Mapping[str, object]) -> UsageError:

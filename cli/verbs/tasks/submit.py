@@ -155,7 +155,7 @@ def _submit_file(
 
     from cli.input.bulk import dry_run, submission
     from cli.input.bulk.row_tasks import allowed_columns
-    from cli.input.bulk.task_files import FileKind
+    from dispatcher.task_rows.task_files import FileKind
 
     kind = FileKind(file_format) if file_format is not None else None
     if columns is not None:

@@ -4,7 +4,8 @@ import json
 import re
 from importlib.resources import files
 
-from cli.input.task_fields import FIELDS, facts_of, option_of
+from cli.input.task_fields import FIELDS, facts_of
+from dispatcher.task_rows.fields import option_of
 from tests.cli.conftest import Llmctl
 
 

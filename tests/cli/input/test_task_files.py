@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.input.bulk.task_files import FileKind, TaskFile
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.task_files import FileKind, TaskFile
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 one_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,14 +10,13 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
-import typer
-
-from cli.input.prompts import require_prompt
-from cli.input.times import parse_duration, parse_time
-from cli.show.text import text_of
 from dispatcher.configuration.given_files import open_regular, unreadable
 from dispatcher.configuration.paths import expanded
+from dispatcher.durations import seconds_of
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.prompts import require_prompt
+from dispatcher.task_rows.text import text_of
+from dispatcher.task_rows.times import moment_of
 
 MOST_INPUT_BYTES = 128 * 2**20
 """All input files of a task together. They travel as base64 in a JSON value of at most 256 MiB."""
@@ -58,16 +57,16 @@ def attempts(value: object) -> int:
 
 def seconds(value: object) -> int:
     try:
-        return parse_duration(text_of(value))
-    except typer.BadParameter as error:
-        raise UsageError(error.message) from error
+        return seconds_of(text_of(value))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def moment(value: object) -> str:
     try:
-        return parse_time(text(value)).isoformat()
-    except typer.BadParameter as error:
-        raise UsageError(error.message) from error
+        return moment_of(text(value)).isoformat()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
