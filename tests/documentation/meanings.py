@@ -82,6 +82,18 @@ MEANINGS: Mapping[str, str] = {
     "submit.priority": "1 to 9, the highest first; 5 unless given",
     "submit.queue": "its queue, which can have a limit of its own; `default` unless given",
     "submit.session_id": "a session of the CLI to continue",
+    "submit.workflow": "the workflow that it belongs to: a name that its tenant gives to several tasks",
+    "submit.step": "what other tasks of the same batch call it; letters, digits, `.`, `_` and `-`",
+    "submit.after": "it starts when all these have succeeded: numbers of tasks, or steps of the same batch",
+    "submit.after_any": "it starts when all these have ended, whatever came of them",
+    "submit.after_failed": "it starts when all these have failed",
+    "submit.after_tree": "it starts when all these, and all that they spawned, have succeeded",
+    "submit.on_unmet": "what becomes of it when one of these cannot be met any more: `hold` (until somebody decides), "
+    "`fail` or `skip`; `hold` unless given, but `skip` for one that comes only after failures",
+    "submit.input_from": "files of tasks whose success it needs: objects with `task`, `path`, `name` and `of_tree`",
+    "submit.spawns": "the file in which its agent writes tasks that are queued when it succeeds",
+    "submit.spawn_limits": "what all those may take: an object with `depth`, `children`, `tasks`, `cost_usd`, `tokens` "
+    "and `tools`",
     "submit.tenant_id": "on whose behalf it runs; may be left out where the login has one tenant",
     "fallback_model": "the model to use when the first one is overloaded; claude only",
     "input_files": "files for the agent's directory: a list of objects with `path` and `content` (text)"

@@ -170,7 +170,7 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     spawns: Annotated[
         str | None, Meta(description="The file in which the agent writes tasks to queue when it succeeds.")
     ] = None
-    spawn_limits: SpawnLimits | None = None
+    spawn_limits: Annotated[SpawnLimits | None, Meta(description="What all that it spawns may take.")] = None
 
 
 class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -236,9 +236,11 @@ FATAL = [
     "spawn_failed",
     "output_too_large",
     "no_changes",
+    "input_missing",
 ]
 RETRIED = ["empty_result", "agent_error", "timeout", "stalled", "lost", "output_missing"]
 FREE = ["throttled", "no_resources"]
+AT_ONCE = ["spawn_refused"]
 
 
 @pytest.mark.parametrize("error", FATAL)
@@ -284,6 +286,24 @@ def test_what_is_not_the_tasks_fault_uses_up_no_attempt(
     assert db.finish(dispatcher, run) == "finished"
 
 
+@pytest.mark.parametrize("error", AT_ONCE)
+def test_what_the_agent_can_put_right_is_tried_again_at_once_in_its_session(
+    db: Client, dispatcher: UUID, error: str
+) -> None:
+    run = claimed(db, dispatcher, max_attempts=2)
+    db.finish(dispatcher, run, error, error_message="why", session_id="s1", ran_s=1, follow_up="put it right")
+    assert db.one("select status, wait_reason, attempt, follow_up from tasks") == (
+        "queued",
+        None,
+        1,
+        "put it right",
+    )
+    [again] = db.claim(dispatcher).runs
+    assert (again.answer["session_id"], again.answer["goes_on"]) == ("s1", True)
+    db.finish(dispatcher, again, error)
+    assert db.one("select status, error_class, attempt from tasks") == ("failed", error, 2)
+
+
 def test_every_error_class_has_its_test_here(db: Client) -> None:
     elsewhere = {"overloaded", "limit", "auth", "no_credit", "unusable_here", "interrupted", "canceled"}
     elsewhere |= {
@@ -293,8 +313,10 @@ def test_every_error_class_has_its_test_here(db: Client) -> None:
         "question",
         "denied",
         "no_pick",
+        "unmet",
+        "skipped",
     }  # have tests of their own
-    tested = {*FATAL, *RETRIED, *FREE, *elsewhere}
+    tested = {*FATAL, *RETRIED, *FREE, *AT_ONCE, *elsewhere}
     assert {row[0] for row in db.rows("select name from error_classes")} == tested
 
 
