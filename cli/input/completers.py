@@ -38,6 +38,20 @@ def listed(*values: str) -> Completer:
     return complete
 
 
+def several(kind: str) -> Completer:
+    """Return a completer for values of a kind, each of which may follow others and a comma."""
+
+    def complete(ctx: Context, incomplete: str) -> list[tuple[str, str]]:
+        before, comma, last = incomplete.rpartition(",")
+        given = before.split(",")
+        found = _known(ctx, kind, last)
+        return _or_nothing(
+            [(before + comma + one, about) for one, about in found if one not in given], incomplete
+        )
+
+    return complete
+
+
 def limit_scopes(ctx: Context, incomplete: str) -> list[tuple[str, str]]:
     """Offer ``tool:NAME`` and its like."""
     kind, colon, name = incomplete.partition(":")

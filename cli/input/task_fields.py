@@ -10,11 +10,11 @@ from typing import Annotated, Literal, NamedTuple, ParamSpec, TypeVar
 
 import typer
 
-from cli.input.completers import live
+from cli.input.completers import live, several
 from cli.input.times import checked_duration
 from cli.show.text import words_of
 from cli.show.words import TOP
-from dispatcher.task_rows.fields import ROW_FIELDS, Permission
+from dispatcher.task_rows.fields import ROW_FIELDS, OnUnmet, Permission
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -53,6 +53,13 @@ def _text(help_: str, metavar: str | None = None, kind: str | None = None) -> ob
 def _texts(metavar: str, help_: str, kind: str | None = None) -> object:
     completer = live(kind) if kind else None
     return Annotated[list[str] | None, typer.Option(metavar=metavar, help=help_, autocompletion=completer)]
+
+
+def _tasks(help_: str) -> object:
+    return Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK,…", help=f"{help_} Repeatable.", autocompletion=several("task")),
+    ]
 
 
 def _number(lowest: int, highest: int, help_: str) -> object:
@@ -202,6 +209,56 @@ FIELDS: Mapping[str, Field] = {
         ],
         title="permission",
         reaches="chooses what the agent may do",
+    ),
+    "workflow": Field(
+        *ROW_FIELDS["workflow"],
+        _text("Make the task a part of this workflow: a name that several tasks share."),
+        title="workflow",
+    ),
+    "step": Field(*ROW_FIELDS["step"]),
+    "after": Field(
+        *ROW_FIELDS["after"],
+        _tasks("Start only when these tasks have succeeded: 12,13; in files, steps."),
+    ),
+    "after-any": Field(
+        *ROW_FIELDS["after-any"],
+        _tasks("Start only when these tasks have ended, whatever came of them."),
+    ),
+    "after-failed": Field(*ROW_FIELDS["after-failed"], _tasks("Start only when these tasks have failed.")),
+    "after-tree": Field(
+        *ROW_FIELDS["after-tree"],
+        _tasks("Start only when these tasks and all that they spawned have succeeded."),
+    ),
+    "on-unmet": Field(
+        *ROW_FIELDS["on-unmet"],
+        Annotated[
+            OnUnmet | None,
+            typer.Option(
+                help="Say what becomes of the task when that cannot be any more; hold unless given,"
+                " and skip for one that only comes after failures."
+            ),
+        ],
+    ),
+    "input-from": Field(
+        *ROW_FIELDS["input-from"],
+        _texts(
+            "TASK:PATH[:NAME]",
+            "Copy an output file of a task that this one comes after (as NAME). TASK/*:PATH[:DIR] copies that file"
+            " of each task that TASK spawned to DIR/NUMBER/. Repeatable.",
+        ),
+    ),
+    "spawns": Field(
+        *ROW_FIELDS["spawns"],
+        _text("Queue the tasks that the agent writes to this file, in the format of --from.", "PATH"),
+        title="spawns from",
+    ),
+    "spawn-limits": Field(
+        *ROW_FIELDS["spawn-limits"],
+        _text(
+            "Bound what it spawns in all: depth=2,children=50,tasks=200 (unless given), cost=5 in USD,"
+            " tokens=1000000, tools=claude+codex.",
+            "KEY=VALUE,…",
+        ),
     ),
 }
 """By the name of the option, in the order of the help; a column of a file is called the same."""

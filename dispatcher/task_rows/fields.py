@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, get_args
 
-from dispatcher.task_rows import values
+from dispatcher.task_rows import dependencies, values
 
 Permission = Literal["read", "edit", "full"]
+OnUnmet = Literal["hold", "fail", "skip"]
 
 
 class RowField(NamedTuple):
@@ -54,6 +55,16 @@ ROW_FIELDS: Mapping[str, RowField] = {
     "queue": RowField("queue", values.text),
     "key": RowField("idempotency_key", values.text),
     "permission": RowField("permission", values.one_of(*get_args(Permission))),
+    "workflow": RowField("workflow", values.text),
+    "step": RowField("step", dependencies.step),
+    "after": RowField("after", dependencies.tasks),
+    "after-any": RowField("after_any", dependencies.tasks),
+    "after-failed": RowField("after_failed", dependencies.tasks),
+    "after-tree": RowField("after_tree", dependencies.tasks),
+    "on-unmet": RowField("on_unmet", values.one_of(*get_args(OnUnmet))),
+    "input-from": RowField("input_from", dependencies.files_of_tasks),
+    "spawns": RowField("spawns", values.text),
+    "spawn-limits": RowField("spawn_limits", dependencies.spawn_limits),
 }
 """By the name of the column, which is that of the option, in the order of the help."""
 

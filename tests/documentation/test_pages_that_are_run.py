@@ -36,6 +36,7 @@ SCENES: Mapping[str, Scene] = {
     # What the next attempt is told.
     "Your work is not done yet: the check `python3 test_total.py` failed with exit code 1: "
     "AssertionError: total([1, 2]) is 2": {"files": {"total.py": "def total(prices): return sum(prices)\n"}},
+    "Plan the release and write it into plan.md": {"files": {"plan.md": "Login, then billing.\n"}},
     "Write down the total of all orders": {"files": {"orders.md": "No orders.\n"}},
     "Write down what total() is for": {"files": {"total.md": "It adds up prices.\n"}},
     "Write notes on the module login into login.md": {"files": {"login.md": "# Login\n"}},
@@ -55,6 +56,7 @@ NOT_RUN: Mapping[str, int] = {
     "docs/troubleshooting.md": 0,
     "docs/sql.md": 0,
     "docs/tools.md": 0,
+    "docs/workflows.md": 0,
 }
 """The pages that are run, and how many blocks of each only people can run (`console`)."""
 

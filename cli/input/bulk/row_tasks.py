@@ -10,6 +10,7 @@ from cli.input.bulk.templates import Template
 from cli.input.task_fields import FIELDS
 from dispatcher.database.refusals import NUL, holds_nul
 from dispatcher.errors import UsageError
+from dispatcher.task_rows.dependencies import names_steps
 from dispatcher.task_rows.fields import nearest, option_of
 from dispatcher.task_rows.prompts import MOST_PROMPT_BYTES
 from dispatcher.task_rows.task_files import Row, TaskFile
@@ -58,6 +59,7 @@ class TaskMaker:
         self.all_have_keys = True
         """Whether all tasks so far have keys. Then the file can be submitted again, and no task is queued twice."""
 
+        self._has_steps = False
         self._fields_of = lru_cache(32)(self._look_at_columns)
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -82,7 +84,12 @@ class TaskMaker:
                     row.line, f"there is no {needed}", hint=f"name it on the command line or in {needed!r}"
                 )
         self.all_have_keys = self.all_have_keys and "idempotency_key" in task
+        self._has_steps = self._has_steps or names_steps(task)
         return task
+
+    def must_stay_together(self) -> bool:
+        """Whether some tasks so far are steps or name steps: then the database must get them in one statement."""
+        return self._has_steps
 
     def encode(self, row: Row) -> bytes:
         """Return :meth:`task` as JSON. Raises :class:`UsageError`."""

@@ -11,8 +11,8 @@ from sql.rows.people import Submitted
 def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
     """Call submit_tasks() and return a row for each task. ``name`` is the name of the file, for errors.
 
-    Raises the :class:`DispatchError` of the first bad task, with its line, or an error that no task caused. Either way
-    a transaction around the call can go on.
+    Raises the :class:`DispatchError` of the first bad task, with its line, or an error that no task alone caused.
+    Either way a transaction around the call can go on.
     """
     try:
         with db.transaction():
@@ -21,10 +21,11 @@ def send(db: Database, batch: Batch, name: str) -> list[Submitted]:
         if not blames_a_task(error):
             raise
         complaint, place = _explained(db, batch, error)
-        raise type(complaint)(f"{name}:{batch.lines[place - 1]}: {complaint}", hint=complaint.hint) from error
+        where = name if place is None else f"{name}:{batch.lines[place - 1]}"
+        raise type(complaint)(f"{where}: {complaint}", hint=complaint.hint) from error
 
 
-def _explained(db: Database, batch: Batch, error: DispatchError) -> tuple[DispatchError, int]:
+def _explained(db: Database, batch: Batch, error: DispatchError) -> tuple[DispatchError, int | None]:
     try:
         with db.transaction():
             db.call(calls.explain_refusal(batch.json()))
@@ -32,4 +33,6 @@ def _explained(db: Database, batch: Batch, error: DispatchError) -> tuple[Dispat
         if (place := place_of(complaint)) is None:
             raise
         return complaint, place
-    return error, 1  # only all of them together are refused
+    if len(batch.tasks) == 1:
+        return error, 1
+    return error, None  # only all of them together are refused, such as a circle

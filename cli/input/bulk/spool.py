@@ -1,16 +1,19 @@
 """Tasks on their way to the database: in batches of one statement each, and on disk when they are many."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 import msgspec
 
-from dispatcher.errors import DispatchError
+from dispatcher.errors import DispatchError, UsageError
 
 MOST_TASKS = 5_000
 MOST_BYTES = 16 * 2**20
 """The size of a statement: larger ones gain nothing, and submit_tasks() takes 256 MiB."""
+
+MOST_BYTES_TOGETHER = 200 * 2**20
+"""The size of a statement with tasks that name each other, which cannot be parted."""
 
 IN_MEMORY = 32 * 2**20
 
@@ -44,9 +47,12 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def fill(self, tasks: Iterable[tuple[int, bytes]]) -> None:
-        """Take in tasks with their lines. Raises :class:`DispatchError` when the disk is full."""
-        for batch in _batches(tasks):
+    def fill(self, tasks: Iterable[tuple[int, bytes]], stay_together: Callable[[], bool]) -> None:
+        """Take in tasks with their lines. From when on ``stay_together`` returns true, the rest is one batch.
+
+        Raises :class:`DispatchError` when the disk is full, and UsageError for a batch that is too large.
+        """
+        for batch in _batches(tasks, stay_together):
             encoded = msgspec.msgpack.encode(batch)
             try:
                 self._file.write(len(encoded).to_bytes(8))
@@ -66,10 +72,16 @@ class Spool:
             yield msgspec.msgpack.decode(self._file.read(int.from_bytes(length)), type=Batch)
 
 
-def _batches(tasks: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
+def _batches(tasks: Iterable[tuple[int, bytes]], stay_together: Callable[[], bool]) -> Iterator[Batch]:
     batch, size = Batch([], []), 0
     for line, task in tasks:
-        if batch.tasks and (len(batch.tasks) >= MOST_TASKS or size + len(task) > MOST_BYTES):
+        if stay_together():
+            if size + len(task) > MOST_BYTES_TOGETHER:
+                raise UsageError(
+                    f"the tasks with steps are larger than {MOST_BYTES_TOGETHER // 2**20} MiB together",
+                    hint="put long texts into files, or name tasks that are queued already by their numbers",
+                )
+        elif batch.tasks and (len(batch.tasks) >= MOST_TASKS or size + len(task) > MOST_BYTES):
             yield batch
             batch, size = Batch([], []), 0
         batch.lines.append(line)

@@ -81,10 +81,17 @@ def _parts(file: TaskFile, maker: TaskMaker, bar: Progress, chunk: int | None) -
         bad = BadRows()
         with Spool() as spool:
             try:
-                spool.fill(_checked_tasks(islice(rows, chunk), file, maker, bar, bad))
+                spool.fill(
+                    _checked_tasks(islice(rows, chunk), file, maker, bar, bad), maker.must_stay_together
+                )
             except UsageError as error:  # the file cannot be read any further
                 bad.add(error)
             bad.require_none()
+            if chunk is not None and maker.must_stay_together():
+                raise UsageError(
+                    f"{file.name} has tasks with steps, which name each other: they are queued together or not at all",
+                    hint="leave out --chunk",
+                )
             if not spool.tasks:
                 return
             yield spool

@@ -12,6 +12,9 @@ from dispatcher.task_rows.text import text_of
 # Looks at no character twice: neither at each backslash of a run, nor at blanks around a name.
 _REFERENCE = re.compile(r"(?<!\\)(?P<slashes>\\*)\{\{(?!\{)(?:(?P<name>[^{}\r\n]{0,1000})\}\})?")
 
+_OF_OTHER_TASKS = re.compile(r"(?:result|file|patch):")
+"""What begins so is filled in when the task starts, with what other tasks made."""
+
 _MOST_NAMES_SHOWN = 20
 
 
@@ -27,7 +30,8 @@ class Template:
         r"""Find each ``{{name}}``; blanks beside the name mean nothing, and ``{{{name}}}`` is a value in braces.
 
         ``\{{`` is a literal ``{{``, and ``\\{{name}}`` a backslash before a value, as in Handlebars. A backslash
-        elsewhere is itself. Raises :class:`UsageError` for ``{{`` without a name.
+        elsewhere is itself, and so is a place for what another task made, such as ``{{result:plan}}``. Raises
+        :class:`UsageError` for ``{{`` without a name.
         """
         texts: list[str] = []
         names: list[str] = []
@@ -36,7 +40,7 @@ class Template:
             slashes, name = found["slashes"], (found["name"] or "").strip(" \t")
             literal += text[done : found.start()] + slashes[: len(slashes) // 2]
             done = found.end()
-            if len(slashes) % 2:
+            if len(slashes) % 2 or _OF_OTHER_TASKS.match(name):
                 literal += text[found.end("slashes") : done]
             elif name:
                 texts.append(literal)

@@ -18,6 +18,7 @@ from cli.show.words import state_word
 from cli.verbs.tasks import logs
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
+from dispatcher.task_rows.dependencies import COMES_AFTER, has_places
 from wrappers.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def submit(
     With --from, each line with a JSON object, or each row of a CSV file below its heading, is a task. A column that is
     named like an option (tool, prompt, priority, retry-on, ...) sets this option for its task; TOOL, PROMPT and the
     options apply to rows that do not set them. In these, {{column}} stands for the value of any column, and \{{ for {{.
+    The column step names a task within the file: after, after-any, after-failed, after-tree and input-from of other
+    rows may call it so, such as after=plan.
     Columns that reach beyond the task (input, workdir, repo, setup, check, permission) are refused unless --columns
     names them.
     If anything is wrong, no task is queued.
@@ -166,6 +169,11 @@ def _submit_file(
 
 def _submit_one(given: Mapping[str, object], options: SubmitOptions, tries: Tries | None) -> ExitCode:
     task = task_of(given)
+    if has_places(task.get("prompt")) and not any(key in task for key in COMES_AFTER):
+        say(
+            "note: {{result:…}}, {{file:…}} and {{patch:…}} are filled in only for a task that comes after others:"
+            " --after TASK"
+        )
     if tries is not None:
         from cli.verbs.tasks.trying import submit_tries
 

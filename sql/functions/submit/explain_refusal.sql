@@ -1,6 +1,7 @@
 -- API explain_refusal(tasks): raises the error of the first of these tasks that submit_tasks() refuses, with its place
 -- in the array, from 1, in DETAIL. Not every refusal of submit_tasks() names a task: an unknown tool does not. It
--- queues nothing, and returns when no task alone is refused.
+-- queues nothing, and returns when no task alone is refused. Where tasks name each other by steps, it looks at each as
+-- if it came after none: a part of them would seem to name steps that do not exist.
 -- Cost: a search by halves, so at most about twice what submitting all of them takes.
 -- Locks: as submit_tasks(), until it returns. Raises LD400, and 42501 for a tenant or a session that is not the caller's.
 CREATE OR REPLACE FUNCTION explain_refusal(p_tasks jsonb) RETURNS void
@@ -14,12 +15,14 @@ DECLARE
     v_state text;
     v_message text;
     v_hint text;
+    v_ignored text [] := CASE WHEN p_tasks @? '$[*].step'
+        THEN '{step,after,after_any,after_failed,after_tree,input_from}' ELSE '{}' END;
 BEGIN
     WHILE v_accepted < v_refused LOOP
         v_middle := CASE v_refused - v_accepted WHEN 1 THEN v_refused ELSE (v_accepted + v_refused) / 2 END;
         BEGIN
             PERFORM submit_tasks((
-                SELECT jsonb_agg(task ORDER BY place)
+                SELECT jsonb_agg(task - v_ignored ORDER BY place)
                 FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS given (task, place)
                 WHERE place > v_accepted AND place <= v_middle
             ));
