@@ -43,7 +43,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION tally_tasks();
 -- A limit or group is created, renamed, resized or removed while nothing is claimed or finished, so that its count is
 -- true.
 CREATE OR REPLACE TRIGGER concurrency_limits_locked
-BEFORE INSERT OR DELETE OR UPDATE OF scope, max_concurrent ON concurrency_limits
+BEFORE INSERT OR DELETE OR UPDATE OF scope, max_concurrent, budget_usd, token_budget ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION lock_limits_first();
 
 CREATE OR REPLACE TRIGGER concurrency_limits_counted BEFORE INSERT OR UPDATE OF scope ON concurrency_limits
@@ -73,12 +73,12 @@ FOR EACH ROW WHEN (new.current_concurrent > old.current_concurrent AND new.curre
 EXECUTE FUNCTION refuse_rise_above_maximum();
 
 CREATE OR REPLACE TRIGGER concurrency_limits_filled_inserted AFTER INSERT ON concurrency_limits
-FOR EACH ROW WHEN (new.scope NOT LIKE 'tool:%' AND new.current_concurrent >= new.max_concurrent)
+FOR EACH ROW WHEN (new.scope NOT LIKE 'tool:%' AND new.current_concurrent >= new.slots)
 EXECUTE FUNCTION limit_changed();
 
 CREATE OR REPLACE TRIGGER concurrency_limits_filled_updated AFTER UPDATE ON concurrency_limits
 FOR EACH ROW WHEN (
-    (old.current_concurrent >= old.max_concurrent) <> (new.current_concurrent >= new.max_concurrent)
+    (old.current_concurrent >= old.slots) <> (new.current_concurrent >= new.slots)
     AND new.scope NOT LIKE 'tool:%' OR old.scope <> new.scope
 )
 EXECUTE FUNCTION limit_changed();
@@ -88,7 +88,7 @@ FOR EACH ROW WHEN (old.scope NOT LIKE 'tool:%')
 EXECUTE FUNCTION limit_changed();
 
 CREATE OR REPLACE TRIGGER concurrency_limits_changed
-AFTER INSERT OR DELETE OR UPDATE OF scope, max_concurrent ON concurrency_limits
+AFTER INSERT OR DELETE OR UPDATE OF scope, max_concurrent, budget_usd, token_budget ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
 
 CREATE OR REPLACE TRIGGER closed_groups_changed AFTER INSERT OR DELETE OR UPDATE ON closed_groups

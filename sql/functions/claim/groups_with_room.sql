@@ -21,7 +21,7 @@ BEGIN
             greatest(cooldown_until, models_cool_until) > p_now OR daily_budget_usd IS NOT NULL AS waits,
             current_concurrent < max_concurrent AND free > 0 AND group_is_served_by(g, p_dispatcher, v_closed) AND NOT EXISTS (
                 SELECT FROM concurrency_limits
-                WHERE scope = 'tool:' || tool AND concurrency_limits.current_concurrent >= concurrency_limits.max_concurrent
+                WHERE scope = 'tool:' || tool AND concurrency_limits.current_concurrent >= concurrency_limits.slots
             ) AS has_room
         FROM worker_groups AS g CROSS JOIN LATERAL (SELECT free_slots(g, p_now) AS free) AS slots
         OFFSET 0

@@ -2,7 +2,7 @@
 -- the dispatcher's row. docs/claim.md tells it step by step.
 --
 -- Returns the runs as write_leases() does, null for none, and the seconds to the next deadline or null. The order is
--- priority, then fair over tenants, then age. No limit of a tool, model, tenant, queue or group is ever passed. The
+-- priority, then fair over tenants, then age. No limit of a tool, model, tenant, queue, workflow or group is ever passed. The
 -- deadline is at once when pick_tasks() stopped early, or picked what is for another dispatcher, see pass_on_sessions().
 --
 -- Many small index probes are on purpose: one large query over the same tables flips its plan (measured: 170 ms

@@ -26,10 +26,11 @@ BEGIN
     SELECT ctid AS place, lane_inbox.* INTO v_filed FROM lane_inbox LIMIT 1;
     v_lane := (
         v_filed.lane, v_filed.tool, v_filed.account, v_filed.model, v_filed.tenant_id, v_filed.queue, v_filed.priority,
-        c_any, NULL);
+        c_any, NULL, v_filed.workflow);
     SELECT most INTO v_most
     FROM room_in_lane(
-        v_lane, limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue), '{}', p_groups, p_max_tasks)
+        v_lane, limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue, v_lane.workflow), '{}', p_groups,
+        p_max_tasks)
     WHERE v_lane.account IS NULL AND v_lane.tool = ANY(p_open_tools)
         AND EXISTS (SELECT FROM lanes WHERE lane = v_lane.lane AND head IS NULL)
         AND EXISTS (

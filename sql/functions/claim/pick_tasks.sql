@@ -75,7 +75,7 @@ BEGIN
         END IF;
         EXIT WHEN v_lane.lane IS NULL;
 
-        v_scopes := limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue);
+        v_scopes := limit_scopes(v_lane.tool, v_lane.model, v_lane.tenant_id, v_lane.queue, v_lane.workflow);
         IF p_models_cool THEN
             SELECT array_agg(g) FILTER (WHERE cools), coalesce(array_agg(g) FILTER (WHERE NOT cools), '{}'),
                 coalesce(array_agg(group_name::text) FILTER (WHERE cools), '{}')

@@ -1,4 +1,4 @@
--- TRIGGER limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model or queue that became
+-- TRIGGER limit_changed(): row trigger on concurrency_limits for a limit of a tenant, model, queue or workflow that became
 -- full, got room, was renamed or is gone. Only the claim may write tenant_turns and tenantless_lanes, so this files
 -- the limit in limit_inbox, which the claim reads at its start.
 CREATE OR REPLACE FUNCTION limit_changed() RETURNS trigger

@@ -1,6 +1,6 @@
 -- INTERNAL note_changed_limits(): reads from limit_inbox which limits became full or got room. Closes the turns of
 -- tenants whose own limit is full, and opens those of tenants that have room. Does the same with the tenantless lanes
--- of a model or queue, if it has at most c_few of them: closing many each time the limit fills would cost more than
+-- of a model, queue or workflow, if it has at most c_few of them: closing many each time the limit fills would cost more than
 -- it saves the claim. Only catch_up() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION note_changed_limits() RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -13,8 +13,8 @@ BEGIN
     WITH changed AS (
         DELETE FROM limit_inbox RETURNING scope
     )
-    SELECT coalesce(array_agg(scope) FILTER (WHERE current_concurrent >= max_concurrent), '{}'),
-        coalesce(array_agg(scope) FILTER (WHERE coalesce(current_concurrent < max_concurrent, true)), '{}')
+    SELECT coalesce(array_agg(scope) FILTER (WHERE current_concurrent >= slots), '{}'),
+        coalesce(array_agg(scope) FILTER (WHERE coalesce(current_concurrent < slots, true)), '{}')
     INTO v_full, v_free
     FROM (SELECT DISTINCT scope FROM changed) AS named LEFT JOIN concurrency_limits USING (scope);
 
@@ -34,6 +34,9 @@ BEGIN
             UNION ALL
             SELECT tenantless_lane FROM tenantless_lanes
             WHERE closed_by IS NULL AND queue = substr(scope, length('queue:') + 1) AND scope LIKE 'queue:%'
+            UNION ALL
+            SELECT tenantless_lane FROM tenantless_lanes
+            WHERE closed_by IS NULL AND workflow = substr(scope, length('workflow:') + 1) AND scope LIKE 'workflow:%'
             LIMIT c_few + 1
         ) AS open_ones HAVING count(*) <= c_few
     ) AS few

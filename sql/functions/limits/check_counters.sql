@@ -4,10 +4,10 @@ CREATE OR REPLACE FUNCTION check_counters() RETURNS TABLE (scope text, counted b
 LANGUAGE sql STABLE
 AS $$
     WITH active AS (
-        SELECT tool, model, tenant_id, queue, group_name FROM tasks WHERE status IN ('leased', 'running')
+        SELECT tool, model, tenant_id, queue, workflow, group_name FROM tasks WHERE status IN ('leased', 'running')
     ), counts AS (
         SELECT scope, count(*) AS counted
-        FROM active, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope
+        FROM active, unnest(limit_scopes(tool, model, tenant_id, queue, workflow) || ('group:' || group_name)) AS scope
         GROUP BY scope
     ), counters AS (
         SELECT scope::text, current_concurrent FROM concurrency_limits, session_tenants() AS mine

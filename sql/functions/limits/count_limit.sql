@@ -5,7 +5,7 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     SELECT count(*) INTO new.current_concurrent FROM tasks
-    WHERE status IN ('leased', 'running') AND new.scope = ANY(limit_scopes(tool, model, tenant_id, queue));
+    WHERE status IN ('leased', 'running') AND new.scope = ANY(limit_scopes(tool, model, tenant_id, queue, workflow));
     RETURN new;
 END
 $$;

@@ -6,8 +6,8 @@ CREATE OR REPLACE FUNCTION set_limit(p_scope text, p_max_concurrent integer) RET
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-    IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
-        RAISE EXCEPTION '% is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME',
+    IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue|workflow):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
+        RAISE EXCEPTION '% is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME',
             quote_nullable(left(p_scope, 100)) USING ERRCODE = 'LD400';
     ELSIF p_max_concurrent IS NULL OR p_max_concurrent < 0 THEN
         RAISE EXCEPTION '% is not a valid limit: expected 0 or more', p_max_concurrent USING ERRCODE = 'LD400';

@@ -12,12 +12,13 @@ DECLARE
     v_lane candidate_lane;
 BEGIN
     SELECT lane.lane, lane.tool, lane.account, lane.model, turn.tenant_id, lane.queue, turn.priority, lane.head,
-        CASE WHEN turn.only_tenant THEN lane.next_head ELSE 0 END
+        CASE WHEN turn.only_tenant THEN lane.next_head ELSE 0 END, lane.workflow
     INTO v_lane
     FROM first_turns(p_open_tools, p_served, p_blocked_turns, 1) AS turn
     CROSS JOIN LATERAL first_lanes(p_open_tools, p_filled, turn.tenant_id, turn.priority, 2) AS lane
     WHERE NOT turn.late ORDER BY lane.head LIMIT 1;
-    IF lane_has_room(v_lane.tool, v_lane.account, v_lane.model, v_lane.queue, p_dispatcher, p_now, p_filled) THEN
+    IF lane_has_room(
+        v_lane.tool, v_lane.account, v_lane.model, v_lane.queue, v_lane.workflow, p_dispatcher, p_now, p_filled) THEN
         RETURN v_lane;
     END IF;
     RETURN NULL;

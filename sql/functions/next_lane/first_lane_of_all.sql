@@ -11,17 +11,18 @@ DECLARE
     v_first candidate_lane;
 BEGIN
     SELECT two.lane, two.tool, two.account, two.model, two.tenant_id, two.queue, two.priority, two.head,
-        CASE WHEN lead(two.priority) OVER in_order = two.priority THEN lead(two.head) OVER in_order END
+        CASE WHEN lead(two.priority) OVER in_order = two.priority THEN lead(two.head) OVER in_order END,
+        two.workflow
     INTO v_first
     FROM tenantless_lanes AS t CROSS JOIN LATERAL (
-        SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, head, lanes.priority
+        SELECT lane, lanes.tool, lanes.account, lanes.model, tenant_id, lanes.queue, lanes.workflow, head, lanes.priority
         FROM lanes JOIN tenant_turns USING (tenant_id, tool, priority)
         WHERE lanes.tenantless_lane = t.tenantless_lane AND lanes.head IS NOT NULL AND lanes.contended_at IS NULL
             AND NOT tenant_turns.closed AND 'tenant:' || lanes.tenant_id <> ALL(p_filled)
         ORDER BY lanes.priority DESC, lanes.head LIMIT 2
     ) AS two
     WHERE t.tool = ANY(p_open_tools) AND t.closed_by IS NULL
-        AND lane_has_room(t.tool, t.account, t.model, t.queue, p_dispatcher, p_now, p_filled)
+        AND lane_has_room(t.tool, t.account, t.model, t.queue, t.workflow, p_dispatcher, p_now, p_filled)
     WINDOW in_order AS (ORDER BY two.priority DESC, two.head)
     ORDER BY two.priority DESC, two.head LIMIT 1;
     RETURN v_first;

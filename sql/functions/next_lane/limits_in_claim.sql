@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION limits_in_claim(p_scopes text [], p_steps claim_step 
 RETURNS TABLE (scope text, slots bigint)
 LANGUAGE sql STABLE
 AS $$
-    SELECT scope::text, max_concurrent - current_concurrent - coalesce((
+    SELECT scope::text, concurrency_limits.slots - current_concurrent - coalesce((
         SELECT sum(step.tasks) FROM unnest(p_steps) AS step WHERE scope = ANY(step.scopes)
     ), 0) AS slots
     FROM concurrency_limits WHERE scope = ANY(p_scopes)

@@ -44,12 +44,14 @@ BEGIN
                 v_lanes_seen := v_lanes_seen + 1;
                 CONTINUE WHEN v_lane.tenantless_lane = ANY(v_blocked_tenantless);
                 IF lane_has_room(
-                    v_lane.tool, v_lane.account, v_lane.model, v_lane.queue, p_dispatcher, p_now, p_filled)
+                    v_lane.tool, v_lane.account, v_lane.model, v_lane.queue, v_lane.workflow, p_dispatcher, p_now,
+                    p_filled)
                 THEN
                     candidate := (
                         v_lane.lane, v_lane.tool, v_lane.account, v_lane.model, v_turn.tenant_id, v_lane.queue,
                         v_turn.priority, v_lane.head,
-                        CASE WHEN v_turn.only_tenant AND v_lanes_seen < c_lanes THEN v_lane.next_head ELSE 0 END
+                        CASE WHEN v_turn.only_tenant AND v_lanes_seen < c_lanes THEN v_lane.next_head ELSE 0 END,
+                        v_lane.workflow
                     );
                     RETURN;
                 END IF;

@@ -5,7 +5,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     RETURN NOT p_scopes && p_filled AND NOT EXISTS (
-        SELECT FROM concurrency_limits WHERE scope = ANY(p_scopes) AND current_concurrent >= max_concurrent
+        SELECT FROM concurrency_limits WHERE scope = ANY(p_scopes) AND current_concurrent >= slots
     );
 END
 $$;

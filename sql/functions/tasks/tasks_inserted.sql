@@ -38,8 +38,8 @@ BEGIN
         FROM new_rows CROSS JOIN jsonb_each_text(labels) WHERE labels <> '{}';
     END IF;
     IF v_is_one THEN
-        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number, created_at)
-        SELECT lane, tool, account, model, tenant_id, queue, priority, number, created_at
+        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, workflow, number, created_at)
+        SELECT lane, tool, account, model, tenant_id, queue, priority, workflow, number, created_at
         FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL;
         INSERT INTO task_tally_inbox (tenant_id, tool, account, queue, state, tasks)
         SELECT tenant_id, tool, CASE state WHEN 'queued' THEN coalesce(account, '') ELSE '' END, queue,
@@ -49,10 +49,10 @@ BEGIN
         FROM new_rows;
         RETURN NULL;
     END IF;
-    INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number, created_at)
-    SELECT lane, tool, account, model, tenant_id, queue, priority, min(number), min(created_at)
+    INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, workflow, number, created_at)
+    SELECT lane, tool, account, model, tenant_id, queue, priority, workflow, min(number), min(created_at)
     FROM new_rows WHERE status = 'queued' AND wait_reason IS NULL
-    GROUP BY lane, tool, account, model, tenant_id, queue, priority;
+    GROUP BY lane, tool, account, model, tenant_id, queue, priority, workflow;
     WITH alike AS (
         SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END AS account,
             queue, coalesce(wait_reason, status) AS state, count(*) AS tasks

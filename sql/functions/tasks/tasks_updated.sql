@@ -14,9 +14,9 @@ DECLARE
     v_wakes boolean := false;
 BEGIN
     WITH sides AS MATERIALIZED (
-        SELECT 1 AS side, tenant_id, tool, model, queue, group_name, status, wait_reason, account FROM new_rows
+        SELECT 1 AS side, tenant_id, tool, model, queue, workflow, group_name, status, wait_reason, account FROM new_rows
         UNION ALL
-        SELECT -1, tenant_id, tool, model, queue, group_name, status, wait_reason, account FROM old_rows
+        SELECT -1, tenant_id, tool, model, queue, workflow, group_name, status, wait_reason, account FROM old_rows
     ), tallied AS (
         INSERT INTO task_tally_inbox (tenant_id, tool, account, queue, state, tasks)
         SELECT tenant_id, tool, CASE WHEN status = 'queued' THEN coalesce(account, '') ELSE '' END, queue,
@@ -24,7 +24,7 @@ BEGIN
         FROM sides GROUP BY 1, 2, 3, 4, 5 HAVING sum(side) <> 0
     ), moves AS (
         SELECT scope, sum(side) AS delta
-        FROM sides, unnest(limit_scopes(tool, model, tenant_id, queue) || ('group:' || group_name)) AS scope
+        FROM sides, unnest(limit_scopes(tool, model, tenant_id, queue, workflow) || ('group:' || group_name)) AS scope
         WHERE status IN ('leased', 'running') GROUP BY scope HAVING sum(side) <> 0
     ), changed AS (
         SELECT status, array_agg(number ORDER BY number) AS numbers, array_agg(id) AS ids
@@ -45,17 +45,17 @@ BEGIN
     END IF;
     IF v.queued THEN
         WITH became_ready AS (
-            SELECT number, created_at, lane, tool, account, model, tenant_id, queue, priority
+            SELECT number, created_at, lane, tool, account, model, tenant_id, queue, priority, workflow
             FROM (
                 SELECT 1 AS side, new_rows.* FROM new_rows UNION ALL SELECT 0, old_rows.* FROM old_rows
             ) AS sides
             WHERE status = 'queued' AND wait_reason IS NULL
-            GROUP BY id, number, created_at, lane, tool, account, model, tenant_id, queue, priority
+            GROUP BY id, number, created_at, lane, tool, account, model, tenant_id, queue, priority, workflow
             HAVING min(side) = 1
         )
-        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, number, created_at)
-        SELECT lane, tool, account, model, tenant_id, queue, priority, min(number), min(created_at)
-        FROM became_ready GROUP BY lane, tool, account, model, tenant_id, queue, priority;
+        INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, workflow, number, created_at)
+        SELECT lane, tool, account, model, tenant_id, queue, priority, workflow, min(number), min(created_at)
+        FROM became_ready GROUP BY lane, tool, account, model, tenant_id, queue, priority, workflow;
         v_wakes := v_wakes OR FOUND OR EXISTS (
             SELECT FROM (
                 SELECT 1 AS side, new_rows.* FROM new_rows UNION ALL SELECT 0, old_rows.* FROM old_rows

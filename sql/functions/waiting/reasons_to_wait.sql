@@ -11,7 +11,7 @@ SET enable_nestloop = off
 AS $$
     WITH waiting AS MATERIALIZED (
         SELECT t.number, t.created_at, t.wait_reason IS NULL AS is_ready, t.lane, t.tool, t.account, t.model,
-            t.tenant_id, t.queue, coalesce(
+            t.tenant_id, t.queue, t.workflow, coalesce(
                 CASE WHEN t.continues IS NOT NULL AND coalesce(t.wait_reason, 'retry') = 'retry'
                     THEN why_session_waits(t.continues, now) END,
                 why_not_ready(t, now)) AS not_ready, now
@@ -29,9 +29,9 @@ AS $$
                 format('%s is full (%s/%s)', scope, current_concurrent, max_concurrent), '; ' ORDER BY scope
             )
             FROM concurrency_limits
-            WHERE scope = ANY(limit_scopes(tool, model, tenant_id, queue)) AND current_concurrent >= max_concurrent
+            WHERE scope = ANY(limit_scopes(tool, model, tenant_id, queue, workflow)) AND current_concurrent >= max_concurrent
         ) AS full_limits
-        FROM (SELECT DISTINCT lane, tool, model, tenant_id, queue FROM ready) AS asked
+        FROM (SELECT DISTINCT lane, tool, model, tenant_id, queue, workflow FROM ready) AS asked
     ), in_line AS (
         SELECT lane, first.created_at, first.number, true AS counts
         FROM lanes_of_these AS asked CROSS JOIN LATERAL (
