@@ -51,7 +51,7 @@ VERBS = (
     Verb("stats", "cli.verbs.stats", "Sum up runs, tokens and costs."),
     Verb("prune", "cli.verbs.prune", "Delete tasks that ended long ago."),
     Verb("group", "cli.verbs.groups", "Manage accounts: how many agents each runs."),
-    Verb("limit", "cli.verbs.limits", "Limit tools, models, tenants and queues."),
+    Verb("limit", "cli.verbs.limits", "Limit tools, models, tenants, queues, workflows."),
     Verb("token", "cli.verbs.tokens", "Manage the tokens of the HTTP API."),
     Verb("doctor", "cli.verbs.doctor", "Find out what keeps tasks from running."),
     Verb("demo", "cli.verbs.demo", "See it work, with simulated agents."),

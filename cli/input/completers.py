@@ -13,7 +13,7 @@ Completer = Callable[[Context, str], list[tuple[str, str]]]
 NOTHING = "\0"
 """Is said about what is typed where no value begins like it, so that the shell does not offer files instead."""
 
-LIMIT_KINDS = ("tool", "model", "tenant", "queue")
+LIMIT_KINDS = ("tool", "model", "tenant", "queue", "workflow")
 
 
 def live(kind: str, *always: str) -> Completer:

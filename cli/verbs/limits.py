@@ -1,4 +1,4 @@
-"""`llmctl limit`: limits on how many agents run at a time for a tool, model, tenant or queue."""
+"""`llmctl limit`: limits on how many agents run at a time for a tool, model, tenant, queue or workflow."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from sql.rows.people import LimitRow
 
-app = family("Limit how many agents run at a time for a tool, model, tenant or queue.")
+app = family("Limit how many agents run at a time for a tool, model, tenant, queue or workflow.")
 
 ScopeArgument = Annotated[
     str,
     typer.Argument(
         metavar="SCOPE",
-        help="tool:NAME, model:NAME, tenant:NAME or queue:NAME.",
+        help="tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME.",
         autocompletion=limit_scopes,
     ),
 ]

@@ -29,7 +29,7 @@ from dispatcher.host import own_environment
 from wrappers.command.settings import ToolSettings
 from wrappers.registry import names
 
-_LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue):[^\x00-\x1f]+")
+_LIMIT_SCOPE = re.compile(r"(tool|model|tenant|queue|workflow):[^\x00-\x1f]+")
 
 # What stands below a field is its line in docs/configuration.md, which `just docs` writes.
 
@@ -56,7 +56,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         for scope in self.limits:
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(
-                    f"limits.{scope} is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME"
+                    f"limits.{scope} is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME"
                 )
             kind, _, name = scope.partition(":")
             if kind == "tool" and name not in known:

@@ -137,7 +137,7 @@ class GroupState(Struct, frozen=True):
 
 
 class LimitState(Struct, frozen=True):
-    """A limit of a tool, model or queue."""
+    """A limit of a tool, model, queue or workflow."""
 
     kind: str
     name: str

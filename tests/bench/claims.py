@@ -145,10 +145,24 @@ def _full_models(connection: psycopg.Connection, count: int) -> None:
     )
 
 
+def _full_workflows(connection: psycopg.Connection, count: int) -> None:
+    connection.execute(
+        "INSERT INTO concurrency_limits (scope, max_concurrent)"
+        " SELECT 'workflow:w' || n, 0 FROM generate_series(1, %s) AS n",
+        [count],
+    )
+    connection.execute(
+        "INSERT INTO tasks (tool, prompt, workflow, priority)"
+        " SELECT 'bench', 'x', 'w' || n, 9 FROM generate_series(1, %s) AS n",
+        [count],
+    )
+
+
 LANES: Mapping[str, Fill] = {
     "tenants, all open": open_tenants,
     "models, all open": _open_models,
     "tenants at their limits in front": _full_tenants,
     "tenants of one full model in front": _tenants_of_a_full_model,
     "models at their limits in front": _full_models,
+    "workflows at their limits in front": _full_workflows,
 }

@@ -225,7 +225,7 @@ MEANINGS: Mapping[str, str] = {
     "cooling_models": "models whose own usage limits are reached on it",
     "throttled_runs": "how many runs were throttled one after the other, if all were for long; else null",
     "throttled_s": "for how long they were; else null",
-    "scope": "what is limited: `tool:X`, `model:X`, `tenant:X` or `queue:X`",
+    "scope": "what is limited: `tool:X`, `model:X`, `tenant:X`, `queue:X` or `workflow:X`",
     "role": "what it may: `producer`, `reader`, `operator` or `admin`",
     "tenants": "its tenants; null: all",
     "expires_at": "when it ends",

@@ -13,7 +13,15 @@ import pytest
 from tests.sql.client import Client, Run
 from tests.sql.concurrently import PATIENCE_S, all_at_once
 
-FIXED = {"tool:claude": 6, "model:m1": 3, "tenant:a": 2, "queue:q1": 4, "group:one": 4, "group:two": 3}
+FIXED = {
+    "tool:claude": 6,
+    "model:m1": 3,
+    "tenant:a": 2,
+    "queue:q1": 4,
+    "workflow:w1": 3,
+    "group:one": 4,
+    "group:two": 3,
+}
 """Nobody changes these while the test runs, so no moment may show more."""
 DISPATCHERS, PRODUCERS, BATCHES = 4, 4, 200
 TRANSACTIONS = 10_000
@@ -118,6 +126,7 @@ def produce(database: str, seed: int) -> None:
                     "tenant_id": chance.choice("abc"),
                     "model": chance.choice([None, "m1"]),
                     "queue": chance.choice(["q1", "q2"]),
+                    "workflow": chance.choice([None, None, "w1", "w2"]),
                     "priority": chance.randint(4, 6),
                     "delay_s": chance.choice([None, None, 0.05]),
                     "backoff_s": 0,
@@ -164,8 +173,11 @@ def change_limits(database: str, over: threading.Event) -> None:
     changes: list[Callable[[Client], None]] = [
         lambda client: client.limit("tenant:b", chance.randint(0, 3)),
         lambda client: client.limit("queue:q2", chance.randint(0, 3)),
+        lambda client: client.limit("workflow:w2", chance.randint(0, 3)),
         lambda client: client.limit("tool:codex", chance.randint(0, 3)),
-        lambda client: client.run("delete from concurrency_limits where scope in ('tenant:b', 'queue:q2')"),
+        lambda client: client.run(
+            "delete from concurrency_limits where scope in ('tenant:b', 'queue:q2', 'workflow:w2')"
+        ),
         lambda client: client.run("select change_group('codex', %s)", chance.randint(0, 3)),
         lambda client: client.run("select pause_group('one')"),
         lambda client: client.run("select resume_group('one')"),
@@ -180,7 +192,7 @@ def change_limits(database: str, over: threading.Event) -> None:
             for change in chance.sample(changes, 3):
                 change(client)
             client.run("commit")
-        client.run("delete from concurrency_limits where scope in ('tenant:b', 'queue:q2')")
+        client.run("delete from concurrency_limits where scope in ('tenant:b', 'queue:q2', 'workflow:w2')")
         client.run("select set_limit('tool:codex', 3), change_group('codex', 3)")
         client.run("select resume_group(group_name) from worker_groups")
 
@@ -203,7 +215,7 @@ def watch(database: str, over: threading.Event) -> int:
             looks += 1
             assert client.drift() == []
             for scope, active in client.rows(
-                "select scope, count(*) from tasks, unnest(limit_scopes(tool, model, tenant_id, queue)"
+                "select scope, count(*) from tasks, unnest(limit_scopes(tool, model, tenant_id, queue, workflow)"
                 " || ('group:' || group_name)) as scope where status in ('leased', 'running') group by scope"
             ):
                 assert active <= FIXED.get(str(scope), 1000), f"{active} of {scope}"  # type: ignore[operator]
@@ -266,7 +278,9 @@ def test_any_number_of_people_and_programs_at_once_pass_no_limit_and_miss_no_wor
     assert db.rows("select status from tasks where status not in ('succeeded', 'failed', 'canceled')") == []
 
 
-@pytest.mark.parametrize("scope", ["tool:claude", "model:m", "tenant:t", "queue:q", "group:main"])
+@pytest.mark.parametrize(
+    "scope", ["tool:claude", "model:m", "tenant:t", "queue:q", "workflow:w", "group:main"]
+)
 def test_dispatchers_that_race_for_the_last_slot_take_it_once(db: Client, scope: str) -> None:
     db.group("main", slots=50)
     db.limit("tool:claude", 50)
@@ -274,7 +288,7 @@ def test_dispatchers_that_race_for_the_last_slot_take_it_once(db: Client, scope:
         db.run("select change_group('main', 1)")
     else:
         db.limit(scope, 1)
-    task = {"tool": "claude", "prompt": "p", "model": "m", "tenant_id": "t", "queue": "q"}
+    task = {"tool": "claude", "prompt": "p", "model": "m", "tenant_id": "t", "queue": "q", "workflow": "w"}
     clients = [db.another() for _ in range(8)]
     ids = [client.dispatcher() for client in clients]
     for _ in range(10):

@@ -164,7 +164,7 @@ def _of_accounts(seen: Metrics) -> Iterator[Metric]:
     )
     yield _gauge(
         "llmctl_limit_slots",
-        "Slots of a limit of a tool, model or queue: those that are used, and the most that may be.",
+        "Slots of a limit of a tool, model, queue or workflow: those that are used, and the most that may be.",
         ["scope_kind", "scope", "kind"],
         (
             ([each.kind, each.name, kind], slots)

@@ -1,4 +1,4 @@
-"""`/limits`: how many tasks of a tool, model, tenant or queue may run at a time."""
+"""`/limits`: how many tasks of a tool, model, tenant, queue or workflow may run at a time."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -13,7 +13,9 @@ from dispatcher.api.routes.bodies import NewLimit
 from sql import calls
 from sql.rows.people import LimitRow
 
-Scope = Annotated[str, Parameter(description="tool:NAME, model:NAME, tenant:NAME or queue:NAME.")]
+Scope = Annotated[
+    str, Parameter(description="tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME.")
+]
 
 
 class Limits(Struct, frozen=True):

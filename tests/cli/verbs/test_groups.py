@@ -167,7 +167,7 @@ def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDis
         (
             ["set", "claude", "3"],
             2,
-            "'claude' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME",
+            "'claude' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME",
         ),
         (["set", "user:x", "3"], 2, "is not a valid scope"),
         (["set", "tool:claude", "-1"], 2, "No such option: -1"),

@@ -143,13 +143,12 @@ def look_at(db: Client, held: Collection[object] = ()) -> World:
         ],
         limits=dict(db.rows("select scope::text, max_concurrent from concurrency_limits")),  # type: ignore[arg-type]
     )
-    for number, status, waits, due, group, tenant, tool, account, priority, model, queue in db.rows(
+    for number, status, waits, due, group, tenant, tool, account, priority, model, queue, workflow in db.rows(
         "select number, status, wait_reason, greatest(scheduled_at, next_attempt_at), group_name, tenant_id,"
-        " tool, account, priority, model, queue from tasks where status in ('queued', 'leased', 'running')"
+        " tool, account, priority, model, queue, workflow from tasks where status in ('queued', 'leased', 'running')"
     ):
-        scopes = {f"tool:{tool}", f"tenant:{tenant}", f"queue:{queue}"} | (
-            {f"model:{model}"} if model else set()
-        )
+        scopes = {f"tool:{tool}", f"tenant:{tenant}", f"queue:{queue}"}
+        scopes |= {f"{kind}:{name}" for kind, name in (("model", model), ("workflow", workflow)) if name}
         if status != "queued":
             world.taken.update({*scopes, f"group:{group}"})
         elif waits in ("scheduled", "retry", "limit") and isinstance(due, datetime) and due > now:

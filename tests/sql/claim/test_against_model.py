@@ -37,6 +37,7 @@ TASKS = st.fixed_dictionaries(
         "tenant_id": st.sampled_from(["a", "b", "c"]),
         "queue": st.sampled_from(["q1", "q2"]),
         "model": st.sampled_from([None, None, "m1"]),
+        "workflow": st.sampled_from([None, None, None, "w1", "w2"]),
         "account": st.sampled_from([None, None, None, "one"]),
         "priority": st.sampled_from([4, 5, 5]),
         "labels": st.sampled_from([{}, {}, {"a": "1"}, {"a": "2", "b": "1"}]),
@@ -55,7 +56,9 @@ CHANGES = st.fixed_dictionaries(
         "labels": st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([None, "1", "2"]), max_size=2),
     },
 ).filter(bool)
-SCOPES = st.sampled_from(["tool:claude", "tool:codex", "model:m1", "tenant:a", "tenant:b", "queue:q1"])
+SCOPES = st.sampled_from(
+    ["tool:claude", "tool:codex", "model:m1", "tenant:a", "tenant:b", "queue:q1", "workflow:w1"]
+)
 MODEL_LIMIT = "the limit of its model"
 ERRORS = st.sampled_from(
     [None, None, "limit", "throttled", "auth", "agent_error", "invalid_request", "interrupted", "timeout",

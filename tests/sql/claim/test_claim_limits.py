@@ -10,11 +10,13 @@ from tests.sql.clock import Clock
 from tests.sql.concurrently import in_background, until_blocked
 from tests.sql.refused import refused
 
-SCOPES = ["tool:claude", "model:opus", "tenant:acme", "queue:night"]
+SCOPES = ["tool:claude", "model:opus", "tenant:acme", "queue:night", "workflow:release"]
 
 
 def submit(db: Client, count: int = 1, **keys: object) -> list[int]:
-    return db.submit_some(count, **{"model": "opus", "tenant_id": "acme", "queue": "night"} | keys)
+    return db.submit_some(
+        count, **{"model": "opus", "tenant_id": "acme", "queue": "night", "workflow": "release"} | keys
+    )
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -367,7 +369,7 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
         (
             "set_limit('foo', 1)",
             "LD400",
-            "'foo' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME or queue:NAME",
+            "'foo' is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME",
         ),
         ("set_limit(null, 1)", "LD400", "NULL is not a valid scope"),
         ("set_limit('tool:', 1)", "LD400", "is not a valid scope"),

@@ -36,7 +36,7 @@ BEGIN
     SELECT string_agg(format('%s is full (%s/%s)', scope, current_concurrent, max_concurrent), '; ' ORDER BY scope)
     INTO v_full
     FROM concurrency_limits
-    WHERE scope = ANY(limit_scopes(v_task.tool, v_task.model, v_task.tenant_id, v_task.queue))
+    WHERE scope = ANY(limit_scopes(v_task.tool, v_task.model, v_task.tenant_id, v_task.queue, v_task.workflow))
         AND current_concurrent >= max_concurrent;
     IF NOT v_groups.any_open OR v_full IS NOT NULL THEN
         RETURN concat_ws('; ', CASE WHEN NOT v_groups.any_open THEN v_groups.problems END, v_full);

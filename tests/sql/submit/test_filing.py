@@ -15,6 +15,7 @@ ROW = st.fixed_dictionaries(
         "queue": st.sampled_from(["default", "night"]),
         "account": st.sampled_from([None, "main"]),
         "model": st.sampled_from([None, "opus"]),
+        "workflow": st.sampled_from([None, None, "release"]),
         "priority": st.sampled_from([5, 9]),
         "labels": st.dictionaries(st.sampled_from("ab"), st.sampled_from([None, "", "x", 1, ["x"]])),
         "status": st.sampled_from(["queued", "queued", "succeeded", "canceled"]),
@@ -22,16 +23,17 @@ ROW = st.fixed_dictionaries(
     }
 )
 INSERT: LiteralString = """
-    insert into tasks (tool, prompt, tenant_id, queue, account, model, priority, labels, status, scheduled_at)
-    select tool, 'p', tenant_id, queue, account, model, priority, labels, status, now() + delay_s * interval '1 s'
+    insert into tasks (tool, prompt, tenant_id, queue, account, model, workflow, priority, labels, status, scheduled_at)
+    select tool, 'p', tenant_id, queue, account, model, workflow, priority, labels, status,
+        now() + delay_s * interval '1 s'
     from jsonb_to_recordset(%s) as given (
-        tool text, tenant_id text, queue text, account text, model text, priority smallint, labels jsonb, status text,
-        delay_s integer
+        tool text, tenant_id text, queue text, account text, model text, workflow text, priority smallint,
+        labels jsonb, status text, delay_s integer
     )
 """
 FILED: list[LiteralString] = [
-    "select lane, tool, account, model, tenant_id, queue, priority, min(number) - %(first)s"
-    " from lane_inbox group by 1, 2, 3, 4, 5, 6, 7 order by 1",
+    "select lane, tool, account, model, tenant_id, queue, priority, workflow, min(number) - %(first)s"
+    " from lane_inbox group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1",
     "select tenant_id, tool, account, queue, state, sum(tasks) from task_tally_inbox group by 1, 2, 3, 4, 5"
     " order by 1, 2, 3, 4, 5",
     "select label, number - %(first)s from task_labels order by 1, 2",
