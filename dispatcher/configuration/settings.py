@@ -45,7 +45,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     limits: Mapping[str, Annotated[int, Meta(ge=0, le=MOST_SLOTS)]] = field(default_factory=dict)
     """How many agents of a scope may run at a time, in addition to the slots of the groups: `tool:NAME`, `model:NAME`,
-    `tenant:NAME` or `queue:NAME`."""
+    `tenant:NAME`, `queue:NAME` or `workflow:NAME`."""
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     repositories: Mapping[str, RepositorySettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
@@ -56,7 +56,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         for scope in self.limits:
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(
-                    f"limits.{scope} is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME"
+                    f"limits.{scope} is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or "
+                    "workflow:NAME"
                 )
             kind, _, name = scope.partition(":")
             if kind == "tool" and name not in known:
