@@ -33,7 +33,9 @@ Connections = ConnectionPool[BoundedConnection]
 CLOSED = "LD410"
 NOT_OURS = "LD412"
 INCOMPLETE = "LD413"
-"""SQLSTATEs: this dispatcher was closed; the run does not belong to it any more; pieces of a file are missing."""
+NOT_LEFT = "LD424"
+"""SQLSTATEs: this dispatcher was closed; the run does not belong to it any more; pieces of a file are missing; another
+task did not leave what it should have left for the one of this run."""
 
 UNSTORABLE = (psycopg.DatabaseError, ValueError, ArithmeticError, TypeError)
 """What is raised for a report or an output that JSON or the database cannot hold."""

@@ -28,7 +28,7 @@ from dispatcher.run.conclusion import (
 from dispatcher.run.context import RunContext
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.preparation.config_home import auth_mode_of
-from dispatcher.run.preparation.fetching import fetch, is_missing
+from dispatcher.run.preparation.fetching import fetch, is_missing, list_inputs
 from dispatcher.run.preparation.prepare import Prepared, environment_of_command, prepare
 from dispatcher.run.preparation.refusals import NotStartedError, check_clone
 from dispatcher.run.preparation.usable_here import wrapper_of
@@ -192,7 +192,8 @@ class Run:
     async def _prepare(self, wrapper: Wrapper) -> Prepared:
         claimed = self.claimed
         if claimed.has_input_files and not claimed.goes_on:
-            self._inputs = await self._context.transfers.inputs(claimed.task_id)
+            most = self._settings.execution.max_output_bytes
+            self._inputs = await list_inputs(claimed, self._context.transfers, most)
         make = partial(self._make, wrapper)
         return await in_thread(make) if claimed.workdir is not None else make()
 

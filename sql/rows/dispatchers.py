@@ -175,12 +175,19 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputFile(msgspec.Struct, frozen=True):
-    """One row of input_files_of(); ``content`` is None when it is to be read in pieces."""
+    """One row of input_files_of(); ``content`` is None when it is to be read in pieces.
+
+    A file of another task has the ``host`` of the run that wrote it. One with a ``storage_url`` is kept outside of the
+    database, there.
+    """
 
     path: str
     content: bytes | None
     mode: int
     size_bytes: int
+    sha256: str = ""
+    storage_url: str | None = None
+    host: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

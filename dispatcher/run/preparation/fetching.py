@@ -1,4 +1,4 @@
-"""Fetching a prompt and input files that are too large for one statement, piece by piece, into the workspace."""
+"""Fetching a prompt and input files: those that are too large for one statement piece by piece, into the workspace."""
 
 import codecs
 import os
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from dispatcher.database.store import NOT_OURS
+from dispatcher.database.store import NOT_LEFT, NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
 from dispatcher.run.preparation.prepare import around, prompt_of
@@ -20,6 +20,25 @@ from wrappers.base import Wrapper
 def is_missing(claimed: ClaimedRun, inputs: Sequence[InputFile]) -> bool:
     """Return whether anything is to be fetched in pieces."""
     return prompt_of(claimed) is None or any(file.content is None for file in inputs)
+
+
+async def list_inputs(claimed: ClaimedRun, transfers: Transfers, most: int) -> Sequence[InputFile]:
+    """List the input files of a task, also those that other tasks leave for it, of which it may have ``most`` bytes.
+
+    Raises :class:`NotStartedError`.
+    """
+    try:
+        inputs = await transfers.inputs(claimed.task_id)
+    except psycopg.DatabaseError as error:
+        raise _refusal(error) from error
+    size = sum(file.size_bytes for file in inputs if file.host is not None)
+    if size > most:
+        raise NotStartedError(
+            "invalid_request",
+            f"the files that it is given by other tasks have {size:,} bytes together, and execution.max_output_bytes "
+            f"allows {most:,}: raise that, or take fewer with --input-from",
+        )
+    return inputs
 
 
 async def fetch(
@@ -39,9 +58,16 @@ async def fetch(
     except OSError as error:
         raise cannot("the workspace could not be made", error) from error
     except psycopg.DatabaseError as error:
-        if error.sqlstate != NOT_OURS:
-            raise
-        raise NotStartedError("interrupted", "another dispatcher has this run now") from error
+        raise _refusal(error) from error
+
+
+def _refusal(error: psycopg.DatabaseError) -> Exception:
+    """Return what the database's error means for a run that is to be started; that itself if it means nothing."""
+    if error.sqlstate == NOT_OURS:
+        return NotStartedError("interrupted", "another dispatcher has this run now")
+    if error.sqlstate == NOT_LEFT:
+        return NotStartedError("input_missing", str(error.diag.message_primary))
+    return error
 
 
 async def _fetch_prompt(

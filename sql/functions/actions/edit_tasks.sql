@@ -2,7 +2,7 @@
 -- removed. Any other null gives what a task has that was submitted without that key. A task whose run was cut short
 -- starts over with its new prompt: its session knows the old one, and so does what it would be told. Since when a task has been ready stays as it is: see
 -- tasks_ready_in_queue. require_changes() has let the changes through. The caller has locked the tasks.
--- Raises LD400 for a model that the tool of a task does not know.
+-- Raises LD400 for a model that the tool of a task does not know, and what note_places() raises for a prompt.
 CREATE OR REPLACE FUNCTION edit_tasks(p_ids uuid [], p_changes jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
@@ -42,6 +42,9 @@ BEGIN
         queue = CASE WHEN c ? 'queue' THEN coalesce(c ->> 'queue', 'default') ELSE queue END,
         labels = CASE WHEN v_drops_all THEN '{}' ELSE (labels || v_labels) - v_gone END
     WHERE id = ANY(p_ids) AND status = 'queued';
+    IF c ? 'prompt' THEN
+        PERFORM note_places(p_ids);
+    END IF;
     IF c ? 'labels' THEN
         INSERT INTO task_labels (label, number)
         SELECT DISTINCT label_hash(key, value), number FROM tasks CROSS JOIN jsonb_each_text(labels)

@@ -1,7 +1,7 @@
 -- INTERNAL run_for_dispatch(task, group, run_id, run_no, directory, session_id, goes_on, prompt): what a dispatcher has
 -- to know of an open run: the settings of its task, less those that only the claim and people look at, and what the
 -- claim gave it. session_id is a session to go on with, and goes_on says that it is the task's own, which was cut
--- short; directory names the workspace to work in. prompt is null when it is large, see prompt_in_claim(). follow_up is
+-- short; directory names the workspace to work in. prompt is null when it is read piece by piece, see prompt_in_claim(). follow_up is
 -- left out where the session has heard it.
 -- A single expression, so that it is inlined and reads no more of a row than it names: a prompt may be 32 MB.
 CREATE OR REPLACE FUNCTION run_for_dispatch(
@@ -14,7 +14,7 @@ AS $$
         'tool', p_task.tool, 'model', p_task.model, 'fallback_model', p_task.fallback_model,
         'permission', p_task.permission, 'workdir', p_task.workdir, 'timeout_s', p_task.timeout_s,
         'stall_timeout_s', p_task.stall_timeout_s, 'max_attempts', p_task.max_attempts,
-        'output_files', p_task.output_files, 'has_input_files', p_task.input_files <> '[]',
+        'output_files', p_task.output_files, 'has_input_files', p_task.input_files <> '[]' OR p_task.input_from IS NOT NULL,
         'run_id', p_run_id, 'task_id', p_task.id, 'number', p_task.number, 'run_no', p_run_no,
         'attempt', p_task.attempt + 1, 'prompt', p_prompt,
         'session_id', coalesce(p_session_id, p_task.asked_session), 'goes_on', p_goes_on, 'directory', p_directory,

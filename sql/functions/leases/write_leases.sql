@@ -33,7 +33,7 @@ BEGIN
             greatest(t.created_at, t.ready_at, given.finished_at) AS ready_at,
             run_for_dispatch(
                 t, g, t.run_id, t.run_no, coalesce(given.directory, t.number || '-' || t.run_no),
-                given.session_id, t.resumes IS NOT NULL, prompt_in_claim(t.prompt)
+                given.session_id, t.resumes IS NOT NULL, prompt_in_claim(t.prompt, t.is_filled)
             ) AS run, given.place
     ), opened AS (
         INSERT INTO task_runs (

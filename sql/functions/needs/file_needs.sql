@@ -3,7 +3,8 @@
 -- task of the same tenant.
 -- Locks: the tasks of other batches that are named, by id, in share mode: an end of one of them that is under way is waited
 -- for, and none comes before this transaction ends. So that may not idle for long, see bound_transaction().
--- Raises LD400 for a name that is neither, a task of another tenant, a step that two tasks have, and tasks that come after
+-- It also stores which of their prompts and files others provide: note_places(), file_inputs_from().
+-- Raises what these raise, LD400 for a name that is neither, a task of another tenant, a step that two tasks have, and tasks that come after
 -- each other in a circle; LD404 for a task that does not exist.
 CREATE OR REPLACE FUNCTION file_needs(p_tasks jsonb, p_ids uuid [], p_created boolean [], p_tenant text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -48,6 +49,8 @@ BEGIN
     SELECT p_ids[place], n.id, asked.kind, max(CASE WHEN asked.name !~ '^[0-9]' THEN asked.name END), need_state(asked.kind, n.id, n.status)
     FROM unnest(v_places, v_kinds, v_names, v_needs) AS asked (place, kind, name, need) JOIN tasks AS n ON n.id = need
     GROUP BY place, n.id, asked.kind, n.status;
+    PERFORM file_inputs_from(p_tasks, p_ids, p_created, v_names, v_needs);
+    PERFORM note_places(ARRAY(SELECT DISTINCT p_ids[place] FROM unnest(v_places) AS place));
     PERFORM settle_needs(weigh_needs(ARRAY(
         SELECT id FROM unnest(p_ids, p_created) AS queued (id, created) WHERE created
     )));
