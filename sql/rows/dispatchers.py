@@ -26,7 +26,8 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     ``repository`` is a name in config.yaml or an absolute path, and ``ref`` where to begin, None for its HEAD.
     ``source`` and ``base_commit`` are what the first run of the task made of them. ``follow_up`` is what to tell an
-    agent that goes on: how its check failed, or the answer to its question. An empty command stands for none.
+    agent that goes on: how its check failed, or the answer to its question. An empty command stands for none. ``spawns`` is the file in which
+    the agent writes the tasks that it spawns.
     """
 
     run_id: str
@@ -63,6 +64,7 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     setup_timeout_s: int | None = None
     check_timeout_s: int | None = None
     follow_up: str | None = None
+    spawns: str | None = None
 
 
 class UnreadableRun(msgspec.Struct, frozen=True):
@@ -190,12 +192,19 @@ class InputFile(msgspec.Struct, frozen=True):
     host: str | None = None
 
 
+class SpawnedTask(msgspec.Struct, frozen=True):
+    """A row of the file of an agent that spawns: a task as submit_tasks() takes it, and the line on which it stands."""
+
+    line: int
+    task: dict[str, object]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL.
 
     ``answer_bytes`` is the size of an answer that was sent in pieces; it takes the place of ``final_text``.
     ``question`` is what an agent asks that ended as ``question``. ``follow_up`` is what the next run of the session is
-    told, see :class:`ClaimedRun`. ``limit_is_of_model`` says that a usage limit is that of the task's model alone.
+    told, see :class:`ClaimedRun`. ``spawn`` is None unless the task spawns others and succeeded. ``limit_is_of_model`` says that a usage limit is that of the task's model alone.
     """
 
     run_id: str
@@ -224,6 +233,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     commands: tuple[CommandResult, ...] = ()
     question: str | None = None
     follow_up: str | None = None
+    spawn: tuple[SpawnedTask, ...] | None = None
 
 
 class PrunedOutput(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ DECLARE
     v_ids uuid [] := ARRAY(SELECT id FROM tasks WHERE id = ANY(p_ids) AND wait_reason = 'approval');
 BEGIN
     PERFORM note_decisions('denied', v_ids, p_message);
+    DELETE FROM spawn_drafts WHERE task_id = ANY(v_ids);
     UPDATE tasks SET status = 'failed', wait_reason = NULL, finished_at = clock(), updated_at = clock(),
         error_class = 'denied', error_message = concat('denied by ', session_name(), ': ' || p_message),
         started_at = coalesce(started_at, (SELECT r.started_at FROM task_runs AS r WHERE r.id = tasks.run_id))

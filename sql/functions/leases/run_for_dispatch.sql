@@ -23,6 +23,7 @@ AS $$
         'repository', p_task.repository, 'ref', p_task.ref, 'source', p_task.source, 'base_commit', p_task.base_commit,
         'no_changes', p_task.no_changes, 'setup_command', p_task.setup_command, 'check_command', p_task.check_command,
         'setup_timeout_s', p_task.setup_timeout_s, 'check_timeout_s', p_task.check_timeout_s,
+        'spawns', p_task.spawns,
         'follow_up', CASE WHEN p_goes_on AND p_task.follow_up_told THEN NULL ELSE p_task.follow_up END
     )
 $$;

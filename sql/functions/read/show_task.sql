@@ -34,6 +34,7 @@ AS $$
             ) AS latest
             JOIN task_runs AS r USING (id) JOIN list_runs(p_task) AS listed USING (id)
         ), '[]'),
+        'parent', NULL, 'tree', NULL) || family_of(t.id) || jsonb_build_object(
         'decisions', decisions_of(t.id), 'tries', tries_of(t.try_set),
         'files', coalesce((SELECT jsonb_agg(to_jsonb(files)) FROM list_files(p_task) AS files), '[]'))
     FROM tasks AS t CROSS JOIN LATERAL (

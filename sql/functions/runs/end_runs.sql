@@ -7,6 +7,7 @@
 -- A report is a JSON object: run_id; error_class (null: succeeded) and error_message; exit_code, signal, pid,
 -- final_text, session_id, stdout, stderr, output_files, denials, input_tokens, cached_input_tokens, output_tokens,
 -- cost_usd; ran_s (how long the agent ran, null when it never started); retry_after_s (what the service asked for);
+-- spawn (what the agent of a task with `spawns` wrote down, see spawned_reports());
 -- limit_is_of_model (whether a usage limit is that of the task's model alone);
 -- auth_mode; output (see keep_output()), so that nobody sees an end without its last output; question (what the agent
 -- asks); follow_up (what the next run is told); change and commands (see write_changes()). Instead of a large answer,
@@ -27,7 +28,9 @@
 -- Every table is reached by keys that are parameters. Otherwise a plan that was made while tasks was empty would read
 -- all of it for each report (measured), until autovacuum has run.
 -- Of several tries at one task the end of one may decide about the others, see settle_tries().
--- Locks: tasks by id (SKIP LOCKED), with the tries beside them; with counters_exclusive the counters lock (exclusive); runs; by the
+-- Of a task with a tree the costs are added to those of the tree, and its children are submitted before its end is written.
+-- Locks: tasks by id (SKIP LOCKED), with the tries beside them; trees and what their new tasks need (SKIP LOCKED, see
+-- with_free_trees()); with counters_exclusive the counters lock (exclusive); runs; by the
 -- status trigger the counters.
 -- The caller holds the dispatcher.
 -- Raises LD413 when pieces of an answer are missing, LD400 for an unknown error class or outside READ COMMITTED.
@@ -50,6 +53,7 @@ DECLARE
     v_held uuid [] := '{}';
     v_approve boolean;
     v_tries boolean;
+    v_in_trees boolean;
     v_is_more boolean;
     v_unapproved jsonb;
     v_kept record;
@@ -57,9 +61,9 @@ DECLARE
     v_now timestamptz;
 BEGIN
     SELECT coalesce(array_agg(id) FILTER (WHERE ours), '{}'), bool_or(approve AND ours), bool_or(try_set IS NOT NULL),
-        array_agg(id)
-    INTO v_task_ids, v_approve, v_tries, v_locked FROM (
-        SELECT id, approve, try_set, run_id = ANY(v_run_ids) AND leased_by = p_dispatcher AS ours FROM tasks
+        bool_or(tree IS NOT NULL), array_agg(id)
+    INTO v_task_ids, v_approve, v_tries, v_in_trees, v_locked FROM (
+        SELECT id, approve, try_set, tree, run_id = ANY(v_run_ids) AND leased_by = p_dispatcher AS ours FROM tasks
         WHERE id = ANY(CASE
             WHEN v_with_tries
                 THEN with_tries(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
@@ -69,6 +73,9 @@ BEGIN
     ) AS locked;
     IF v_tries AND v_with_tries THEN
         v_task_ids := whole_sets(v_task_ids, v_locked);
+    END IF;
+    IF v_in_trees THEN
+        v_task_ids := with_free_trees(v_task_ids, p_reports);
     END IF;
     IF cardinality(v_task_ids) < cardinality(v_run_ids) THEN
         v_held := held_runs(p_dispatcher, v_run_ids, v_task_ids);
@@ -82,7 +89,7 @@ BEGIN
         PERFORM lock_counters(true);
     END IF;
     -- Most reports have none of this, and each test costs them time.
-    v_is_more := v_tries OR p_reports @? '$[*] ? (
+    v_is_more := v_tries OR v_in_trees OR p_reports @? '$[*] ? (
         @.error_class != null || exists (@.answer_bytes) || exists (@.change) || exists (@.commands))';
     IF v_is_more OR cardinality(v_task_ids) < cardinality(v_run_ids) THEN
         p_reports := checked_reports(p_reports, v_run_ids);
@@ -92,6 +99,10 @@ BEGIN
     END IF;
     IF v_tries THEN
         p_reports := tried_reports(p_reports, v_task_ids);
+    END IF;
+    IF v_in_trees THEN
+        PERFORM spend_in_trees(p_reports, v_task_ids);
+        p_reports := spawned_reports(p_reports, v_task_ids);
     END IF;
     IF EXISTS (SELECT FROM run_pieces WHERE run_pieces.run_id = ANY(v_run_ids)) THEN
         DELETE FROM run_pieces

@@ -37,7 +37,7 @@ BEGIN
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
                 scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model, wait_reason,
                 repository, ref, no_changes, setup_command, check_command, setup_timeout_s, check_timeout_s, approve,
-                workflow, on_unmet, input_from, spawns
+                workflow, on_unmet, input_from, spawns, tree
             )
             OVERRIDING SYSTEM VALUE
             SELECT id, number, task ->> 'tool', task ->> 'prompt', task ->> 'model', task ->> 'account', tenant_id,
@@ -58,7 +58,8 @@ BEGIN
                 task ->> 'repository', task ->> 'ref', task ->> 'no_changes', task ->> 'setup_command',
                 task ->> 'check_command', (task ->> 'setup_timeout_s')::integer, (task ->> 'check_timeout_s')::integer,
                 coalesce((task ->> 'approve')::boolean, false), task ->> 'workflow', task ->> 'on_unmet',
-                nullif(task -> 'input_from', 'null'), task ->> 'spawns'
+                nullif(task -> 'input_from', 'null'), task ->> 'spawns',
+                CASE WHEN task ->> 'spawns' IS NOT NULL THEN id END
             FROM given ORDER BY tenant_id, idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id
@@ -69,6 +70,7 @@ BEGIN
             FROM given LEFT JOIN inserted USING (id) ORDER BY position
         ) AS queued;
         PERFORM file_inputs(p_tasks, v_ids, v_created);
+        PERFORM file_trees(p_tasks, v_ids, v_created);
         PERFORM file_needs(p_tasks, v_ids, v_created, v_tenant);
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
         RAISE EXCEPTION 'a task was not understood: %', sqlerrm USING ERRCODE = 'LD400';

@@ -16,6 +16,8 @@ DECLARE
         WHEN p_judge IS NOT NULL AND jsonb_typeof(p_judge) <> 'object' THEN 'the judge must be a JSON object'
         WHEN p_task ->> 'session_id' IS NOT NULL
             THEN 'several tries cannot continue one session: leave out session_id'
+        WHEN p_task ->> 'spawns' IS NOT NULL OR p_judge ->> 'spawns' IS NOT NULL
+            THEN 'several tries cannot spawn tasks: leave out spawns, or submit one task'
     END;
 BEGIN
     IF v_complaint IS NULL THEN
