@@ -34,7 +34,10 @@ AS $$
             ) AS latest
             JOIN task_runs AS r USING (id) JOIN list_runs(p_task) AS listed USING (id)
         ), '[]'),
-        'parent', NULL, 'tree', NULL) || family_of(t.id) || jsonb_build_object(
+        'spawn_draft', (
+            SELECT jsonb_array_length(tasks) FROM spawn_drafts
+            WHERE task_id = t.id AND spawn_drafts.run_id = t.run_id AND t.wait_reason = 'approval'
+        ),
         'decisions', decisions_of(t.id), 'tries', tries_of(t.try_set),
         'files', coalesce((SELECT jsonb_agg(to_jsonb(files)) FROM list_files(p_task) AS files), '[]'))
     FROM tasks AS t CROSS JOIN LATERAL (

@@ -182,7 +182,7 @@ def test_what_a_claim_returns_is_what_was_submitted(db: Client) -> None:
         "config_home": "~/.claude-home", "fallback_model": None, "goes_on": False, "directory": f"{task.number}-1",
         "budget_usd": None, "repository": None, "ref": None, "source": None, "base_commit": None,
         "no_changes": None, "setup_command": "make", "check_command": "make test", "setup_timeout_s": 60,
-        "check_timeout_s": 90, "follow_up": None,
+        "check_timeout_s": 90, "follow_up": None, "spawns": None,
     }  # fmt: skip
 
 

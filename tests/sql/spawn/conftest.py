@@ -38,6 +38,9 @@ def end(db: Client, dispatcher: UUID, run_of: Callable[[int], Run]) -> Finish:
 
     def finish(number: int, *rows: Mapping[str, object], **report: object) -> str:
         spawn = [{"line": line, "task": {"prompt": "p", **row}} for line, row in enumerate(rows, 1)]
-        return db.finish(dispatcher, run_of(number), **{"spawn": spawn, "cost_usd": 0, **report})
+        [verdict] = db.finish_all(
+            dispatcher, [{"run_id": run_of(number).id, "spawn": spawn, "cost_usd": 0, **report}]
+        )
+        return verdict
 
     return finish

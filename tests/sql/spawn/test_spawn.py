@@ -16,9 +16,14 @@ def children(db: Client, number: int) -> list[int]:
     return [
         row[0]  # type: ignore[misc]
         for row in db.rows(
-            "select c.number from tasks c join tasks p on p.id = c.parent where p.number = %s order by 1", number
+            "select c.number from tasks c join tasks p on p.id = c.parent where p.number = %s order by 1",
+            number,
         )
     ]
+
+
+def first_key(case: tuple[dict[str, object], str]) -> str:
+    return next(iter(case[0]))
 
 
 def error(db: Client, number: int) -> tuple[object, ...]:
@@ -71,8 +76,23 @@ def test_children_have_the_place_and_the_rights_of_their_parent_and_judge_their_
         "model, permission, priority, labels, workflow, tenant_id, queue, repository, check_command,"
         " name, output_files, timeout_s, max_attempts, no_changes"
     )
-    assert db.rows(f"select {columns} from tasks where number = {child}") == [  # type: ignore[arg-type]
-        ("opus", "read", 7, {"team": "web", "part": "1"}, "w", "acme", "slow", "shop", "make", None, [], None, 3, None)
+    assert db.rows(f"select {columns} from tasks where number = {child}") == [
+        (
+            "opus",
+            "read",
+            7,
+            {"team": "web", "part": "1"},
+            "w",
+            "acme",
+            "slow",
+            "shop",
+            "make",
+            None,
+            [],
+            None,
+            3,
+            None,
+        )
     ]
 
 
@@ -83,7 +103,7 @@ def test_a_child_of_another_tool_has_no_model_that_was_meant_for_the_first(db: C
     assert db.rows("select model from tasks where number = %s", children(db, plan)[0]) == [(None,)]
 
 
-REFUSED = [
+REFUSED: list[tuple[dict[str, object], str]] = [
     ({"tool": "codex"}, "tasks.jsonl:2: the tool codex is not allowed: expected claude"),
     ({"priority": 8}, "tasks.jsonl:2: the priority 8 is above 5, that of the task itself"),
     ({"permission": "full"}, "tasks.jsonl:2: the permission full is more than edit, that of the task itself"),
@@ -98,7 +118,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("row", "sentence"), REFUSED, ids=[next(iter(row)) for row, _ in REFUSED])
+@pytest.mark.parametrize(("row", "sentence"), REFUSED, ids=map(first_key, REFUSED))
 def test_a_row_that_asks_for_too_much_is_told_to_the_agent_and_nothing_is_spawned(
     db: Client, end: Finish, row: Mapping[str, object], sentence: str
 ) -> None:
@@ -115,7 +135,7 @@ def test_a_row_that_asks_for_too_much_is_told_to_the_agent_and_nothing_is_spawne
     assert db.drift() == []
 
 
-CAPS = [
+CAPS: list[tuple[dict[str, object], str]] = [
     ({"children": 2}, "tasks.jsonl has 3 tasks, and a task may spawn 2: 2 are left"),
     ({"tasks": 2}, "tasks.jsonl has 3 tasks, and the tree of task 1 may have 2: 2 are left"),
     ({"cost_usd": 1.5}, "the tree of task 1 may cost 1.5 USD, and has cost 2.00: nothing is left"),
@@ -123,7 +143,7 @@ CAPS = [
 ]
 
 
-@pytest.mark.parametrize(("limits", "sentence"), CAPS, ids=[next(iter(limits)) for limits, _ in CAPS])
+@pytest.mark.parametrize(("limits", "sentence"), CAPS, ids=map(first_key, CAPS))
 def test_a_cap_of_the_tree_is_named_with_what_is_left(
     db: Client, end: Finish, limits: Mapping[str, object], sentence: str
 ) -> None:
@@ -184,7 +204,7 @@ def test_what_a_task_spawns_waits_with_its_result_for_approval(db: Client, end: 
     end(plan, {}, {})
     assert db.status(plan) == ("queued", "approval")
     assert children(db, plan) == []
-    assert db.value("select show_task(%s) ->> 'draft'", str(plan)) == "2"
+    assert db.value("select show_task(%s) ->> 'spawn_draft'", str(plan)) == "2"
     db.run("select approve_task(%s)", str(plan))
     assert len(children(db, plan)) == 2
     assert db.status(join) == ("queued", "dependency")
@@ -248,21 +268,8 @@ def test_what_a_tree_costs_is_the_sum_of_all_its_runs(db: Client, end: Finish) -
     assert db.one("select cost_usd, tokens, tasks from task_trees") == (1.75, 15, 1)
 
 
-def test_show_names_the_parent_the_children_and_what_is_left_of_the_tree(db: Client, end: Finish) -> None:
-    plan = spawning(db, spawn_limits={"tasks": 9})
-    end(plan, {}, {})
-    first, _ = children(db, plan)
-    end(first)
-    shown = db.value("select show_task(%s)", str(plan))
-    assert isinstance(shown, dict)
-    assert (shown["parent"], shown["children"]) == (None, {"succeeded": 1, "leased": 1})
-    assert shown["tree"] == {
-        "root": plan, "tasks": 2, "cost_usd": 0, "tokens": 0, "max_depth": 2, "max_children": 50, "max_tasks": 9,
-        "max_cost_usd": None, "max_tokens": None, "tools": ["claude"],
-    }  # fmt: skip
-    assert db.value("select show_task(%s) -> 'parent'", str(first)) == plan
-
-
 def test_several_tries_spawn_nothing(db: Client) -> None:
     with pytest.raises(Exception, match="several tries cannot spawn tasks"):
-        db.run("select submit_tries('{\"tool\": \"claude\", \"prompt\": \"p\", \"spawns\": \"t.jsonl\"}', '[{}, {}]')")
+        db.run(
+            'select submit_tries(\'{"tool": "claude", "prompt": "p", "spawns": "t.jsonl"}\', \'[{}, {}]\')'
+        )
