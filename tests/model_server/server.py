@@ -20,6 +20,8 @@ from tests.model_server.openai import OpenAI
 
 LOOPBACK = "127.0.0.1"
 KEY_HEADERS = ("x-api-key", "authorization", "x-goog-api-key")
+ENDS_WITHIN = 0.02
+"""Seconds between two looks whether the server shall end."""
 MODELS = ("test-model", "test-model-mini")
 ASIDE = script.Script(answer=script.Say(("A task",)))
 """The answer to what a CLI asks for itself."""
@@ -68,7 +70,9 @@ class ModelServer:
         return f"http://{LOOPBACK}:{self._http.server_address[1]}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, name="model server", daemon=True).start()
+        threading.Thread(
+            target=self._http.serve_forever, args=(ENDS_WITHIN,), name="model server", daemon=True
+        ).start()
         return self
 
     def __exit__(
