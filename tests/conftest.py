@@ -1,5 +1,7 @@
 """Fixtures of all tests."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -19,6 +21,12 @@ pytest_plugins = [
     "tests.fixtures.users",
     "tests.fixtures.pooler",
 ]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return three workers for two processors, since a third of the time tests wait and do not compute."""
+    processors = len(os.sched_getaffinity(0))
+    return processors + (processors + 1) // 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
