@@ -25,7 +25,10 @@ DECLARE
         {"to": ["reader", "operator", "dispatcher", "admin"], "functions": [
             "check_counters", "check_tallies", "database_id", "unserved_tasks"
         ]},
-        {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_tool", "recover_lost"]},
+        {"to": ["dispatcher", "admin"], "functions": ["put_group", "put_hooks", "put_tool", "recover_lost"]},
+        {"to": ["operator", "dispatcher", "admin"], "functions": ["list_deliveries", "list_hooks"]},
+        {"to": ["operator", "admin"], "functions": ["retry_hook", "test_hook"]},
+        {"to": ["dispatcher"], "functions": ["finish_delivery", "prune_deliveries", "take_deliveries"]},
         {"to": ["operator", "dispatcher", "admin"], "functions": ["note_gone", "reopen_group", "set_limit"]},
         {"to": ["operator", "admin"], "functions": [
             "clear_cooldown", "cool_down_group", "pause_group", "remove_limit", "resume_group"

@@ -99,3 +99,19 @@ AFTER INSERT OR DELETE OR UPDATE OF
 group_name, tool, account_name, max_concurrent, paused, cooldown_until, models_cool_until, unproven, daily_budget_usd, hosts
 ON worker_groups
 FOR EACH STATEMENT EXECUTE FUNCTION room_changed();
+
+-- What hooks are told of groups. Most updates of a group meet none of these conditions.
+CREATE OR REPLACE TRIGGER worker_groups_paused AFTER UPDATE OF paused ON worker_groups
+FOR EACH ROW WHEN (new.paused AND NOT old.paused)
+EXECUTE FUNCTION groups_news('group.paused');
+
+CREATE OR REPLACE TRIGGER worker_groups_cooled AFTER UPDATE OF cooldown_until ON worker_groups
+FOR EACH ROW WHEN (new.cooldown_until > coalesce(old.cooldown_until, '-infinity'))
+EXECUTE FUNCTION groups_news('group.cooled');
+
+CREATE OR REPLACE TRIGGER worker_groups_spent AFTER UPDATE OF spent_usd ON worker_groups
+FOR EACH ROW WHEN (
+    new.spent_usd >= 0.8 * new.daily_budget_usd
+    AND NOT (old.spent_usd >= 0.8 * old.daily_budget_usd AND old.spent_on = new.spent_on)
+)
+EXECUTE FUNCTION groups_news('budget.80');

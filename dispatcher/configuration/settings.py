@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field, structs
 
 from dispatcher.configuration import bounded_yaml, paths, strict_yaml
 from dispatcher.configuration.sections.groups import GroupSettings
+from dispatcher.configuration.sections.hooks import HookSettings
 from dispatcher.configuration.sections.repositories import RepositorySettings
 from dispatcher.configuration.sections.runs import ExecutionSettings, RetentionSettings, SecuritySettings
 from dispatcher.configuration.sections.service import (
@@ -48,6 +49,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     `tenant:NAME`, `queue:NAME` or `workflow:NAME`."""
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     repositories: Mapping[str, RepositorySettings] = field(default_factory=dict)
+    hooks: Mapping[str, HookSettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
@@ -82,6 +84,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             require_name("tools", name)
         for name in self.repositories:
             require_name("repositories", name)
+        for name in self.hooks:
+            require_name("hooks", name)
 
 
 def load(file: Path | None = None) -> Settings:

@@ -1,10 +1,12 @@
 """Bringing what config.yaml says of tools, groups and limits into the database, which is the truth afterwards."""
 
 import shutil
+import socket
 
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, execute, translated
-from sql import calls
+from sql import calls, hook_calls
+from sql.rows.hooks import PutHook
 from wrappers.registry import BUILT_IN, configured
 
 DETECTED_MAX_CONCURRENT = 2
@@ -37,6 +39,10 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
             execute(connection, put)
         for scope, maximum in settings.limits.items():
             execute(connection, calls.set_limit(scope, maximum))
+        execute(
+            connection,
+            hook_calls.put_hooks(settings.dispatcher.host or socket.gethostname(), _hooks(settings)),
+        )
         if execute(connection, calls.list_groups()):
             return []
         detected = []
@@ -48,3 +54,18 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
                     calls.put_group(detected[-1], name, "default", DETECTED_MAX_CONCURRENT, failover=False),
                 )
         return detected
+
+
+def _hooks(settings: Settings) -> list[PutHook]:
+    return [
+        PutHook(
+            name=name,
+            kind=hook.kind,
+            target=hook.target,
+            events=hook.events,
+            selection=hook.select.as_json(),
+            named=hook.hears == "named",
+            content=hook.content,
+        )
+        for name, hook in settings.hooks.items()
+    ]

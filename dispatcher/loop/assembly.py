@@ -15,6 +15,7 @@ from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.database.holders import Holders
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
+from dispatcher.hooks.service import Hooks
 from dispatcher.host import cgroups, linux
 from dispatcher.host.threads import require_threads
 from dispatcher.loop.active_runs import ActiveRuns
@@ -76,10 +77,11 @@ def assembled(
             statement_timeout=STATEMENT_TIMEOUT,
             own_session=True,
         )
-        notifications = Notifications(store, listen, agenda, cancels)
+        sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
+        hooks = Hooks(store, configuration, sweeper)
+        notifications = Notifications(store, listen, agenda, cancels, hooks)
         lease = Lease(store, configuration, agenda, active, cancels, notifications, work_directory)
         output_store = OutputStore(store, configuration)
-        sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
         if sweeper.parent is None:
             log.info("no control groups: an agent's processes that clear their environment are not found")
         context = RunContext(
@@ -114,6 +116,7 @@ def assembled(
             served=served,
             sweeper=sweeper,
             starter=starter,
+            hooks=hooks,
             retention=Retention(store, configuration, files),
         )
 

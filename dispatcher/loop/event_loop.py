@@ -16,6 +16,7 @@ import trio
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.store import Store
+from dispatcher.hooks.service import Hooks
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
@@ -63,6 +64,7 @@ class EventLoop:
     served: ServedGroups
     sweeper: Sweeper
     starter: Starter
+    hooks: Hooks
     retention: Retention
     _draining: trio.Event = field(init=False, default_factory=trio.Event)
     _runs_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
@@ -124,6 +126,7 @@ class EventLoop:
             "giving up lost hosts": partial(
                 give_up_lost_hosts, self.store, self.configuration, self.active.adopted
             ),
+            "telling others": self.hooks.run,
             "deleting old data": self.retention.run,
             "looking for what groups lack": self.served.run,
             "saying that nothing more starts": self._say_draining,
@@ -147,6 +150,7 @@ class EventLoop:
         """Use these settings for runs that begin from now on."""
         self.configuration.settings, self.configuration.wrappers = settings, wrappers
         self.served.reloaded()
+        self.hooks.wake()
         self.agenda.claim_now()
 
     def stop_all(self, reason: StopReason = "interrupted") -> None:

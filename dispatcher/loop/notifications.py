@@ -5,12 +5,13 @@ from psycopg import Notify
 
 from dispatcher.database.listener import Connect, Listener
 from dispatcher.database.store import Store
+from dispatcher.hooks.service import Hooks
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
 
 log = structlog.get_logger()
 
-CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat")
+CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat", "hook_ready")
 
 
 class Notifications:
@@ -19,10 +20,13 @@ class Notifications:
     ``echo_due`` says that a heartbeat was sent whose notification has not come back yet.
     """
 
-    def __init__(self, store: Store, connect: Connect, agenda: Agenda, cancels: Cancels) -> None:
+    def __init__(
+        self, store: Store, connect: Connect, agenda: Agenda, cancels: Cancels, hooks: Hooks
+    ) -> None:
         self._store = store
         self._agenda = agenda
         self._cancels = cancels
+        self._hooks = hooks
         self._listener = Listener(connect, CHANNELS, self._look_at_everything, self._pass_on)
         self.echo_due = False
         store.on_silence = self._suspect_connections
@@ -44,6 +48,7 @@ class Notifications:
         self.echo_due = False  # that of an earlier heartbeat does not come over this connection
         self._agenda.claim_now()
         self._cancels.note_all()
+        self._hooks.wake()
 
     def _pass_on(self, notification: Notify) -> None:
         match notification.channel:
@@ -52,5 +57,7 @@ class Notifications:
                 self._agenda.claim_now()
             case "task_cancel":
                 self._cancels.note([notification.payload])
+            case "hook_ready":
+                self._hooks.wake()
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self.echo_due = False

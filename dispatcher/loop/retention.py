@@ -13,9 +13,10 @@ import trio
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.database.connection import will_pass
 from dispatcher.database.store import Store
+from dispatcher.hooks.service import KEEP
 from dispatcher.host.threads import in_thread
 from dispatcher.workspaces.large_files import LargeFiles
-from sql import calls, dispatcher_calls
+from sql import calls, dispatcher_calls, hook_calls
 from sql.call import Call
 from sql.rows.dispatchers import PrunedOutput
 from sql.rows.people import Pruned
@@ -59,6 +60,7 @@ class Retention:
             await self._all("tasks", calls.prune_tasks(keep.tasks))
         if keep.output is not None:
             await self._all("output of tasks", dispatcher_calls.prune_output(keep.output))
+        await self._prune_deliveries()
         await self._remove_lanes()
         await self._remove_files()
 
@@ -74,6 +76,14 @@ class Retention:
             await _rest(began)
         if count:
             log.info("deleted old data", what=what, count=count, bytes=size)
+
+    async def _prune_deliveries(self) -> None:
+        """Delete what hooks were told long ago, and drop what they will not be told any more."""
+        pruned = 1
+        while pruned:
+            began = trio.current_time()
+            pruned = await self._store.call(hook_calls.prune_deliveries(KEEP))
+            await _rest(began)
 
     async def _remove_lanes(self) -> None:
         """Remove lanes without tasks, and what the claim stores for them.

@@ -28,6 +28,7 @@ THEMES: Mapping[str, str] = {
     "groups": "Accounts",
     "service": "What hosts serve",
     "limits": "Limits",
+    "hooks": "Hooks",
     "tallies": "Counts and metrics",
     "retention": "Retention",
     "roles": "Tenants and tokens",

@@ -16,11 +16,12 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from sql import api_calls, calls, change_calls, dispatcher_calls
+from sql import api_calls, calls, change_calls, dispatcher_calls, hook_calls
 from sql.call import Call
 from sql.rows.changes import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
 from sql.rows.dispatchers import Output, Report, Started
 from sql.rows.groups import CoolingModel
+from sql.rows.hooks import Outcome, PutHook
 from sql.rows.people import Refused, Task, TaskRow
 from sql.selection import Selection
 from tests.sql.client import Client
@@ -30,7 +31,7 @@ MakeCall = Callable[..., Call[Any]]
 
 CALLS: dict[str, MakeCall] = {
     name: made
-    for module in (calls, api_calls, change_calls, dispatcher_calls)
+    for module in (calls, api_calls, change_calls, dispatcher_calls, hook_calls)
     for name, made in vars(module).items()
     if inspect.isfunction(made) and made.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -73,6 +74,9 @@ SAMPLES: dict[object, object] = {
     Selection: Selection(tool="claude"),
     CommandKind: "check",
     Change: Change(source="/shop", base_commit="0" * 40),
+    Mapping[str, Mapping[str, float]]: {"tell": {"most": 2, "lease_s": 45}},
+    Outcome: "delivered",
+    Sequence[PutHook]: [],
     Sequence[Report]: [Report(run_id=str(uuid4()))],
     Sequence[Started]: [Started(run_id=str(uuid4()), pid=1)],
     Sequence[Output]: [
@@ -261,7 +265,7 @@ def test_nothing_but_a_call_calls_a_function() -> None:
 def test_a_call_needs_no_driver() -> None:
     """Whoever has a connection executes it, and a command that only describes calls starts fast."""
     asks = (
-        "import sys, sql.api_calls, sql.calls, sql.change_calls, sql.dispatcher_calls;"
+        "import sys, sql.api_calls, sql.calls, sql.change_calls, sql.dispatcher_calls, sql.hook_calls;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     loaded = subprocess.run(

@@ -65,6 +65,11 @@ AS $$
             WHEN jsonb_typeof(p_value) <> 'array' OR p_value @? '$[*] ? (@.type() != "string")'
                 THEN 'must be a list of error classes'
         END
+        WHEN p_kind = 'hooks' THEN CASE
+            WHEN jsonb_typeof(p_value) <> 'array' OR p_value @? '$[*] ? (@.type() != "string")'
+                OR jsonb_array_length(p_value) > 20
+                THEN 'must be a list of at most 20 names of hooks'
+        END
         WHEN starts_with(p_kind, '[') THEN CASE
             WHEN jsonb_typeof(p_value) <> 'string' THEN 'must be text'
             WHEN NOT p_kind::jsonb @> p_value

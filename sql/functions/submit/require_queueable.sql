@@ -31,6 +31,9 @@ BEGIN
                 jsonb_array_elements_text(nullif(task -> 'retry_on', 'null')) AS name
         ));
     END IF;
+    IF p_tasks @? '$[*].hooks ? (@ != null)' THEN
+        PERFORM require_hooks(p_tasks, v_tenant);
+    END IF;
     RETURN v_tenant;
 END
 $$;

@@ -37,7 +37,7 @@ BEGIN
                 output_files, permission, workdir, timeout_s, stall_timeout_s, max_attempts, backoff_s,
                 scheduled_at, idempotency_key, session_id, asked_session, retry_on, fallback_model, wait_reason,
                 repository, ref, no_changes, setup_command, check_command, setup_timeout_s, check_timeout_s, approve,
-                workflow, on_unmet, input_from, spawns, tree
+                workflow, on_unmet, input_from, spawns, tree, hooks
             )
             OVERRIDING SYSTEM VALUE
             SELECT id, number, task ->> 'tool', task ->> 'prompt', task ->> 'model', task ->> 'account', tenant_id,
@@ -59,7 +59,9 @@ BEGIN
                 task ->> 'check_command', (task ->> 'setup_timeout_s')::integer, (task ->> 'check_timeout_s')::integer,
                 coalesce((task ->> 'approve')::boolean, false), task ->> 'workflow', task ->> 'on_unmet',
                 nullif(task -> 'input_from', 'null'), task ->> 'spawns',
-                CASE WHEN task ->> 'spawns' IS NOT NULL THEN id END
+                CASE WHEN task ->> 'spawns' IS NOT NULL THEN id END,
+                CASE WHEN jsonb_typeof(task -> 'hooks') = 'array'
+                    THEN ARRAY(SELECT jsonb_array_elements_text(task -> 'hooks')) END
             FROM given ORDER BY tenant_id, idempotency_key, number
             ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING queued.id

@@ -12,6 +12,7 @@ BEGIN
     SELECT * INTO v_task FROM tasks WHERE id = p_task;
     v_task.prompt := NULL;
     v_task.result := NULL;
+    v_task.hooks := ARRAY(SELECT name FROM hooks WHERE name = ANY(v_task.hooks) AND named);
     -- That of `top` was for this task alone.
     v_task.priority := least(v_task.priority, 9);
     RETURN to_jsonb(v_task) - ARRAY[

@@ -15,6 +15,6 @@ AS $$
         "approve": "flag", "workflow": "word", "step": "step",
         "after": "tasks", "after_any": "tasks", "after_failed": "tasks", "after_tree": "tasks",
         "on_unmet": ["hold", "fail", "skip"], "input_from": "files of tasks",
-        "spawns": "file", "spawn_limits": "spawn limits"
+        "hooks": "hooks", "spawns": "file", "spawn_limits": "spawn limits"
     }'::jsonb
 $$;

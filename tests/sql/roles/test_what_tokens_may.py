@@ -85,9 +85,11 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     " as kind, known_values(kind)",
     "list_active": "select * from list_active()",
     "list_changes": "select * from list_changes('{1}')",
+    "list_deliveries": "select * from list_deliveries('zz')",
     "list_dispatchers": "select * from list_dispatchers()",
     "list_files": "select * from list_files('1')",
     "list_groups": "select * from list_groups()",
+    "list_hooks": "select * from list_hooks()",
     "list_limits": "select * from list_limits()",
     "list_page": "select * from list_page() union all select * from list_page('{\"numbers\": [1, 2, 4]}')",
     "list_runs": "select * from list_runs('1')",
@@ -103,6 +105,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "reopen_group": "select reopen_group('main')",
     "reply_task": "select * from reply_task('1', 'and what did they say?')",
     "resume_group": "select resume_group('main')",
+    "retry_hook": "select retry_hook('zz')",
     "retry_task": "select retry_task('1')",
     "schema_version": "select number from schema_version()",
     "set_limit": "select set_limit('tenant:zz', 5)",
@@ -113,6 +116,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "submit_tasks": 'select * from submit_tasks(\'[{"tool": "claude", "prompt": "p", "tenant_id": "zz"}]\')',
     "task_numbers": "select task_numbers('{}') union all select task_numbers('{\"tasks\": [\"1-9\"]}')",
     "task_states": "select * from task_states('{1}')",
+    "test_hook": "select test_hook('zz')",
     "unserved_tasks": "select * from unserved_tasks()",
     "why_waiting": "select why_waiting('4')",
 }
@@ -128,6 +132,8 @@ def others(db: Client) -> None:
     db.run("select put_group('main', 'claude', 'main', 9, %s, '/zz-logins/main')", variables)
     db.run("select put_tool('odd')")
     db.group("idle", tool="odd", slots=0)
+    hook = '[{"name": "zz", "kind": "command", "target": "zz", "events": ["task.started"]}]'
+    db.run("select put_hooks('here', %s)", hook)
     zz = {"tenant_id": "zz", "queue": "zz", "model": "zz-model", "name": "zz-name", "labels": {"zz": "zz"}}
     me = db.dispatcher()
     db.submit("zz secret", **zz, input_files=[{"path": "zz.txt", "content": "zz"}])

@@ -1,0 +1,1 @@
+"""Telling others what happens: the deliveries of hooks, by a command or a webhook."""
