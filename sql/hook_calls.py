@@ -47,9 +47,7 @@ def list_deliveries(hook: str, most: int | None = None) -> Call[list[DeliveryRow
 
 def retry_hook(hook: str, event: str | None = None) -> Call[int]:
     """Tell a hook again what it was not told, or one event, and switch it on; returns how many deliveries it gets."""
-    return Call(
-        "retry_hook", {"hook": hook, **given(event=event)}, value(int)
-    )
+    return Call("retry_hook", {"hook": hook, **given(event=event)}, value(int))
 
 
 def test_hook(hook: str) -> Call[str]:

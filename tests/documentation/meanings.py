@@ -232,6 +232,7 @@ MEANINGS: Mapping[str, str] = {
     "last_used_at": "when it was last used, to the hour",
     "expired": "whether it has ended",
     # hooks
+    "hooks": "the hooks that it names, which hear of named tasks only",
     "target": "the program, or the host of the address",
     "events": "what it is told",
     "selection": "it hears only of what fits this",
