@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import structlog
 import trio
-from standardwebhooks import Webhook
 
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.sections.hooks import HookSettings, parts_of
@@ -125,6 +124,8 @@ class Hooks:
             return Attempt("failed", str(error))
 
     async def _post(self, hook: HookSettings, delivery: Delivery) -> Attempt:
+        from standardwebhooks import Webhook
+
         body, now = body_of(delivery), datetime.now(UTC)
         headers = {"webhook-id": delivery.event, "webhook-timestamp": str(int(now.timestamp()))}
         if hook.secret is not None:
