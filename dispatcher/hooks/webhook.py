@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import SplitResult
 
+import h11
 import trio
 
 from dispatcher.hooks.addresses import RefusedAddressError, Resolve, addresses_of
@@ -28,10 +29,6 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class BadAnswerError(Exception):
-    """What came is no answer of HTTP."""
 
 
 async def post(
@@ -52,13 +49,12 @@ async def post(
         async with stream:
             if parts.scheme == "https":
                 stream = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
-            await stream.send_all(_request(parts, body, headers))
-            return _judged(await _answer(stream))
+            return _judged(await _exchange(stream, parts, body, headers))
     except RefusedAddressError as error:
         return Attempt("failed", str(error))
     except (OSError, UnicodeError) as error:
         return Attempt("failed", f"{host} cannot be reached: {error}")
-    except (trio.BrokenResourceError, ssl.SSLError, BadAnswerError) as error:
+    except (trio.BrokenResourceError, ssl.SSLError, h11.RemoteProtocolError) as error:
         return Attempt("failed", f"{host} did not answer by HTTP: {error.__cause__ or error}")
 
 
@@ -80,55 +76,49 @@ async def _connected(addresses: Sequence[str], port: int) -> trio.abc.Stream:
     raise error
 
 
-def _request(parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> bytes:
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = {
-        "host": parts.netloc.encode("idna").decode() if not parts.netloc.isascii() else parts.netloc,
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        "user-agent": "llmctl",
-        "connection": "close",
-        **headers,
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body
-
-
-async def _answer(stream: trio.abc.Stream) -> Answer:
-    read = b""
+async def _exchange(
+    stream: trio.abc.Stream, parts: SplitResult, body: bytes, headers: Mapping[str, str]
+) -> Answer:
+    """Send the request, and read the answer to its bounds. Raises h11.RemoteProtocolError for what is no HTTP."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
+    request = h11.Request(
+        method="POST",
+        target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        headers=[
+            ("host", parts.netloc),
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("user-agent", "llmctl"),
+            ("connection", "close"),
+            *headers.items(),
+        ],
+    )
+    for part in (request, h11.Data(body), h11.EndOfMessage()):
+        await stream.send_all(connection.send(part) or b"")
+    answer, read = None, b""
     while True:
-        while b"\r\n\r\n" not in read:
-            if len(read) > MOST_HEAD:
-                raise BadAnswerError("its headers are too long")
-            piece = await stream.receive_some(4096)
-            if not piece:
-                raise BadAnswerError("it closed the connection")
-            read += piece
-        head, _, read = read.partition(b"\r\n\r\n")
-        status, headers = _head(head.decode("latin-1"))
-        if status >= 200:
-            break
-    while len(read) < MOST_BODY and status >= 300:
-        try:
-            piece = await stream.receive_some(4096)
-        except trio.BrokenResourceError:
-            break
-        if not piece:
-            break
-        read += piece
-    return Answer(status, headers, read[:MOST_BODY])
-
-
-def _head(head: str) -> tuple[int, dict[str, str]]:
-    first, *lines = head.split("\r\n")
-    version, _, rest = first.partition(" ")
-    status = rest[:3]
-    if not version.startswith("HTTP/1.") or not (
-        status.isascii() and status.isdecimal() and len(status) == 3
-    ):
-        raise BadAnswerError("its first line is not one of HTTP/1.1")
-    pairs = (line.partition(":") for line in lines)
-    return int(status), {name.strip().lower(): value.strip() for name, _, value in pairs}
+        event = connection.next_event()
+        match event:
+            case h11.NEED_DATA:
+                try:
+                    connection.receive_data(bytes(await stream.receive_some(4096)))
+                except trio.BrokenResourceError:
+                    if answer is None:
+                        raise
+                    break
+            case h11.Response():
+                answer = event
+                if answer.status_code < 300:
+                    break
+            case h11.Data():
+                read += event.data
+                if len(read) >= MOST_BODY:
+                    break
+            case h11.EndOfMessage():
+                break
+    assert answer is not None  # no body comes without it
+    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
+    return Answer(answer.status_code, found, read[:MOST_BODY])
 
 
 def _judged(answer: Answer) -> Attempt:
