@@ -96,27 +96,25 @@ async def _exchange(
     for part in (request, h11.Data(body), h11.EndOfMessage()):
         await stream.send_all(connection.send(part) or b"")
     answer, read = None, b""
-    while True:
-        event = connection.next_event()
-        match event:
-            case h11.NEED_DATA:
-                try:
-                    connection.receive_data(bytes(await stream.receive_some(4096)))
-                except trio.BrokenResourceError:
-                    if answer is None:
-                        raise
-                    break
-            case h11.Response():
-                answer = event
-                if answer.status_code < 300:
-                    break
-            case h11.Data():
-                read += event.data
-                if len(read) >= MOST_BODY:
-                    break
-            case h11.EndOfMessage():
-                break
-    assert answer is not None  # no body comes without it
+    while answer is None or (answer.status_code >= 300 and len(read) < MOST_BODY):
+        try:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                piece = bytes(await stream.receive_some(4096))
+                if not piece and answer is None:
+                    raise h11.RemoteProtocolError("it closed the connection")
+                connection.receive_data(piece)
+        except (h11.RemoteProtocolError, trio.BrokenResourceError):
+            if answer is None:
+                raise
+            break  # the status counts, whatever comes after it
+        if isinstance(event, h11.Response):
+            answer = event
+        elif isinstance(event, h11.Data):
+            read += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            break
+    assert answer is not None
     found = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
     return Answer(answer.status_code, found, read[:MOST_BODY])
 
