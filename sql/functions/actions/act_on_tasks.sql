@@ -1,7 +1,8 @@
 -- API act_on_tasks(action, select, expect, dry_run, changes): does one thing with all selected tasks for which
 -- allowed_actions() says that it may be done now, in one statement: cancel, retry, hold, release, top (before all that
 -- can be submitted), edit, with `changes` as submit_tasks() takes settings, approve or deny, with {"message": …} as
--- `changes`. Returns how many they are, and their
+-- `changes`. To cancel with {"cascade": true} takes along all that is there because of these tasks, see
+-- tasks_in_cascade(). To release a task that waits for others waives its needs. Returns how many they are, and their
 -- numbers. Of several tasks that continue one session, a retry queues the first. With a dry run nothing is changed.
 --   SELECT * FROM act_on_tasks('cancel', '{"labels": {"batch": "x"}}', p_dry_run => true);
 -- Tasks whose state does not allow it are left alone. Those that `tasks` names one by one were meant, so of these
@@ -22,6 +23,7 @@ SET jit = off
 AS $$
 DECLARE
     c_actions CONSTANT text [] := '{cancel,retry,hold,release,top,edit,approve,deny}';
+    v_cascade boolean := p_action = 'cancel' AND coalesce((p_changes ->> 'cascade')::boolean, false);
     s task_selection;
     v_ids uuid [];
 BEGIN
@@ -35,13 +37,20 @@ BEGIN
     numbers := tasks_to_act_on(p_action, s);
     IF NOT p_dry_run THEN
         v_ids := ARRAY(SELECT id FROM tasks WHERE number = ANY(numbers));
-        PERFORM lock_with_tries(v_ids);
+        IF v_cascade THEN
+            PERFORM lock_cascade(ARRAY(SELECT id FROM tasks WHERE number = ANY(numbers || s.named)));
+        ELSE
+            PERFORM lock_with_tries(v_ids);
+        END IF;
         IF p_action = 'retry' THEN
             PERFORM lock_sessions(ARRAY(
                 SELECT continues FROM tasks WHERE number = ANY(numbers) AND continues IS NOT NULL
             ));
         END IF;
         numbers := tasks_to_act_on(p_action, s, numbers);
+    END IF;
+    IF v_cascade THEN
+        numbers := tasks_in_cascade(numbers || s.named);
     END IF;
     matched := cardinality(numbers);
     IF p_expect <> matched THEN

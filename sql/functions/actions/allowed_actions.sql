@@ -27,8 +27,10 @@ AS $$
                         SELECT FROM busy WHERE busy.group_name = run.group_name AND busy.session_id = run.session_id
                     )
                 )
-                WHEN 'hold' THEN t.status = 'queued' AND coalesce(t.wait_reason, 'retry') IN ('retry', 'limit', 'scheduled')
-                WHEN 'release' THEN t.wait_reason IS NOT DISTINCT FROM 'held'
+                WHEN 'hold' THEN t.status = 'queued' AND (
+                    coalesce(t.wait_reason, 'retry') IN ('retry', 'limit', 'scheduled') OR waits_for_needs(t.id, t.wait_reason)
+                )
+                WHEN 'release' THEN t.wait_reason IS NOT DISTINCT FROM 'held' OR waits_for_needs(t.id, t.wait_reason)
                 WHEN 'top' THEN t.status = 'queued' AND t.priority < 10 AND t.wait_reason IS DISTINCT FROM 'approval'
                 WHEN 'edit' THEN t.status = 'queued' AND t.wait_reason IS DISTINCT FROM 'approval'
             END

@@ -20,6 +20,7 @@ AS $$
                     WHEN t.wait_reason = 'held' THEN 'is held'
                     WHEN t.wait_reason = 'question' THEN 'waits for an answer'
                     WHEN t.wait_reason = 'approval' THEN 'waits for approval'
+                    WHEN t.wait_reason = 'dependency' THEN 'waits for other tasks'
                     WHEN t.status = 'canceled' THEN 'was canceled'
                     WHEN t.status IN ('succeeded', 'failed') THEN 'has ' || t.status
                     ELSE 'is ' || state_word(t.status)
@@ -36,7 +37,7 @@ AS $$
                         'task %s %s; only a task that failed, was canceled or waits for a time can be tried again',
                         t.number, how_it_is)
                 WHEN p_action = 'release' AND t.status = 'queued' AND t.wait_reason IS DISTINCT FROM 'held'
-                    THEN format('task %s is not held', t.number)
+                    AND NOT waits_for_needs(t.id, t.wait_reason) THEN format('task %s is not held', t.number)
                 WHEN p_action = 'answer' AND t.wait_reason IS DISTINCT FROM 'question' THEN format(
                     'task %s %s: only a task that waits for an answer can be answered', t.number, how_it_is)
                 WHEN p_action IN ('approve', 'deny') AND t.wait_reason IS DISTINCT FROM 'approval'
@@ -44,10 +45,11 @@ AS $$
                     AND NOT (p_action = 'deny' AND t.error_class IS NOT DISTINCT FROM 'denied') THEN format(
                         'task %s %s: only a task that waits for approval can be %s', t.number, how_it_is,
                         CASE p_action WHEN 'deny' THEN 'denied' ELSE 'approved' END)
-                WHEN p_action = 'hold' AND t.wait_reason IN ('question', 'approval', 'dependency')
+                WHEN p_action = 'hold' AND (t.wait_reason IN ('question', 'approval')
+                        OR t.wait_reason = 'dependency' AND NOT waits_for_needs(t.id, t.wait_reason))
                     OR p_action IN ('top', 'edit') AND t.wait_reason = 'approval' THEN format(
                         'task %s %s, and cannot be %s', t.number,
-                        CASE t.wait_reason WHEN 'dependency' THEN 'waits for other tasks' ELSE how_it_is END,
+                        CASE t.wait_reason WHEN 'dependency' THEN 'chooses among tries that have not all ended' ELSE how_it_is END,
                         CASE p_action WHEN 'hold' THEN 'held' WHEN 'edit' THEN 'edited' ELSE 'moved to the top' END)
                 WHEN p_action IN ('hold', 'release', 'top', 'edit') AND t.status <> 'queued' THEN format(
                     'task %s %s: only a queued task can be %s', t.number, how_it_is,
@@ -60,7 +62,7 @@ AS $$
     SELECT refused.number, refused.message, CASE
             WHEN p_action = 'retry' THEN CASE
                 WHEN busy_number IS NOT NULL THEN format('wait for it, or cancel it: `llmctl cancel %s`', busy_number)
-                WHEN wait_reason = 'held' THEN format('release it: `llmctl release %s`', refused.number)
+                WHEN wait_reason IN ('held', 'dependency') THEN format('release it: `llmctl release %s`', refused.number)
                 WHEN status = 'succeeded' THEN 'submit it again to run it once more'
                 WHEN is_active THEN format('cancel it first: `llmctl cancel %s`', refused.number)
                 ELSE why

@@ -1,6 +1,6 @@
 -- INTERNAL require_changes(action, changes): refuses changes that edit_tasks() could not make, with the sentences of
 -- submit_tasks(), and changes for any other action. approve and deny
--- take a message. Raises LD400.
+-- take a message, and cancel whether it cascades. Raises LD400.
 CREATE OR REPLACE FUNCTION require_changes(p_action text, p_changes jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
@@ -14,13 +14,19 @@ BEGIN
             OR p_changes - 'message' <> '{}' THEN
             v_complaint := format('%s takes no changes but a message: {"message": "TEXT"}', p_action);
         END IF;
+    ELSIF p_action = 'cancel' AND p_changes ? 'cascade' THEN
+        IF p_changes - 'cascade' <> '{}' OR jsonb_typeof(p_changes -> 'cascade') <> 'boolean' THEN
+            v_complaint := 'cancel takes no changes but {"cascade": true}';
+        END IF;
     ELSIF p_action <> 'edit' THEN
         v_complaint := CASE WHEN p_changes IS NOT NULL THEN format('%s takes no changes: edit does', p_action) END;
     ELSIF p_changes IS NULL OR jsonb_typeof(p_changes) <> 'object' OR p_changes = '{}' THEN
         v_complaint := 'edit needs changes: a JSON object with one of ' || array_to_string(c_keys, ', ');
     ELSE
-        SELECT format('%s is not a valid key of a change: expected one of %s', to_json(key),
-            array_to_string(c_keys, ', ')) INTO v_complaint
+        SELECT CASE WHEN key IN ('after', 'after_any', 'after_failed', 'after_tree', 'on_unmet', 'input_from')
+                THEN format('%s cannot be changed: cancel the task and submit it again, or release it to run it all the same', key)
+            ELSE format('%s is not a valid key of a change: expected one of %s', to_json(key),
+            array_to_string(c_keys, ', ')) END INTO v_complaint
         FROM jsonb_object_keys(p_changes) AS key WHERE key <> ALL(c_keys) LIMIT 1;
         v_complaint := coalesce(
             v_complaint, first_complaint(jsonb_build_array('{"tool": "any", "prompt": "any"}'::jsonb || p_changes)));

@@ -1,5 +1,7 @@
 -- INTERNAL tasks_to_act_on(action, selection, among): returns the numbers of the selected tasks for which that action
--- is allowed now, lowest first: among all tasks, or those that are given.
+-- is allowed now, lowest first: among all tasks, or those that are given. A release lets go what is held. It waives the needs
+-- of tasks that wait for others only where these are named one by one, or by the state: who holds and releases a whole
+-- workflow wants its order to stay.
 CREATE OR REPLACE FUNCTION tasks_to_act_on(p_action text, p_selection task_selection, p_among bigint [] DEFAULT NULL)
 RETURNS bigint []
 LANGUAGE plpgsql STABLE
@@ -9,7 +11,9 @@ DECLARE
     v_states text [] := CASE p_action
         WHEN 'cancel' THEN '{queued,scheduled,retry,limit,dependency,held,budget,question,approval,leased,running}'
         WHEN 'retry' THEN '{failed,canceled,scheduled,retry,limit}'
-        WHEN 'release' THEN '{held}'
+        WHEN 'release' THEN CASE
+            WHEN p_selection.named IS NOT NULL OR p_selection.states && '{dependency}' THEN '{held,dependency}' ELSE '{held}'
+        END
         WHEN 'approve' THEN '{approval}'
         WHEN 'deny' THEN '{approval}'
         ELSE '{queued,scheduled,retry,limit,dependency,held,budget,question}'

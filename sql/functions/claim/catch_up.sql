@@ -1,12 +1,14 @@
 -- INTERNAL catch_up(now, open_tools): brings what the claim knows up to date: tasks whose time has come, lanes that got
--- work, lanes that were contended, and limits that became full or got room. When there is no news this is six probes.
+-- work, lanes that were contended, limits that became full or got room, and tasks that came after others, see settle_inbox().
+-- When there is no news this is six probes.
 -- Returns `may_take`, which is false if no lane of an open tool has work; `only_lane` if one lane got work and is all
--- that may be taken: it is not filed yet, see pick_only_lane(); and `may_change` if some task waits for a time, or
--- others held the first tasks of a lane.
+-- that may be taken: it is not filed yet, see pick_only_lane(); `may_change` if some task waits for a time, or
+-- others held what was to be looked at; and `is_more` if more was to be done than one claim does.
 -- Only lease_tasks() calls this, under the claim lock, which every writer of lanes, tenantless_lanes and tenant_turns
 -- holds.
 CREATE OR REPLACE FUNCTION catch_up(
-    p_now timestamptz, p_open_tools text [], OUT may_take boolean, OUT only_lane boolean, OUT may_change boolean
+    p_now timestamptz, p_open_tools text [], OUT may_take boolean, OUT only_lane boolean, OUT may_change boolean,
+    OUT is_more boolean
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -22,6 +24,7 @@ DECLARE
     v_needs boolean := EXISTS (SELECT FROM dependency_inbox);
     v_news boolean := v_contended OR v_limits OR v_needs OR coalesce(v_due_at <= p_now, false);
 BEGIN
+    is_more := false;
     may_change := v_contended OR v_due_at IS NOT NULL OR v_needs;
     only_lane := v_filed = 1 AND p_open_tools IS NOT NULL AND NOT v_waiting AND NOT v_news;
     may_take := v_filed > 0 OR v_waiting OR v_news;
@@ -32,7 +35,7 @@ BEGIN
         PERFORM promote_due_tasks(p_now);
     END IF;
     IF v_needs THEN
-        PERFORM settle_inbox();
+        is_more := settle_inbox();
     END IF;
     IF v_filed > 0 OR v_due_at <= p_now OR v_needs THEN
         PERFORM file_lanes();

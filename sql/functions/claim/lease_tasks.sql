@@ -3,7 +3,8 @@
 --
 -- Returns the runs as write_leases() does, null for none, and the seconds to the next deadline or null. The order is
 -- priority, then fair over tenants, then age. No limit of a tool, model, tenant, queue, workflow or group is ever passed. The
--- deadline is at once when pick_tasks() stopped early, or picked what is for another dispatcher, see pass_on_sessions().
+-- deadline is at once when catch_up() or pick_tasks() stopped early, or picked what is for another dispatcher, see
+-- pass_on_sessions().
 --
 -- Many small index probes are on purpose: one large query over the same tables flips its plan (measured: 170 ms
 -- instead of 8). The settings below leave the planner no other plan, whatever it believes about the size of tables.
@@ -35,6 +36,7 @@ BEGIN
     v_room := groups_with_room(p_dispatcher, v_now, p_max_tasks);
     v_news := catch_up(v_now, v_room.open_tools);
     v_may_change := v_room.may_open OR v_news.may_change;
+    v_stopped := v_news.is_more;
     IF v_news.may_take THEN
         IF v_news.only_lane THEN
             IF NOT v_room.models_cool THEN
@@ -49,7 +51,7 @@ BEGIN
             v_picked := pick_tasks(
                 p_dispatcher, v_now, p_max_tasks, v_room.groups, v_room.open_tools, v_room.models_cool);
             v_may_change := v_may_change OR v_picked.contended;
-            v_stopped := v_picked.stopped;
+            v_stopped := v_stopped OR v_picked.stopped;
         END IF;
         IF v_picked.has_past THEN
             v_kept := pass_on_sessions(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names);

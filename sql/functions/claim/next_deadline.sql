@@ -1,8 +1,8 @@
 -- INTERNAL next_deadline(dispatcher, since): how long until time alone makes a claim succeed; null when it never
 -- will. It is a duration, so that no other clock is compared with the server's. `since` is the moment of the last
 -- claim: what became due after it is overdue, since that claim has not seen it. Overdue tasks that are still there
--- are held by an open transaction, or are more than one claim promotes. For these, as for contended lanes, it is time
--- to look again in 50 ms.
+-- are held by an open transaction, or are more than one claim promotes. For these, as for contended lanes
+-- and for tasks whose dependents others hold, it is time to look again in 50 ms.
 -- Cost: one index probe for each source, whatever the backlog. Its settings leave the planner no other plan.
 CREATE OR REPLACE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
 LANGUAGE plpgsql VOLATILE

@@ -1,11 +1,12 @@
 -- TRIGGER tasks_updated(): keeps the tallies and the counters, files lanes that got work, wakes dispatchers when a slot
--- was freed or a deadline changed, tells watchers, and writes what hooks are told.
+-- was freed or a deadline changed, tells watchers, writes what hooks are told, and releases what waits for the tasks that
+-- ended, see settle_needs().
 --
 -- It never joins old and new rows. plpgsql keeps the plan that it made for one row, and with that the join is quadratic
 -- (measured: 4,000 rows take 9.5 s). Instead both sides are stacked and grouped. What is the same before and after
 -- cancels out: a task that is asked to stop, for example, moves nothing. A transaction that moves no counter must not
 -- hold the counters lock: if it is a producer's long one, the next report and its claim would wait for it.
--- Locks: those of move_counters(), when a counter moves.
+-- Locks: those of move_counters(), when a counter moves; those of settle_needs(), when a task ended.
 CREATE OR REPLACE FUNCTION tasks_updated() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -28,10 +29,10 @@ BEGIN
         FROM sides, unnest(limit_scopes(tool, model, tenant_id, queue, workflow) || ('group:' || group_name)) AS scope
         WHERE status IN ('leased', 'running') GROUP BY scope HAVING sum(side) <> 0
     ), changed AS (
-        SELECT status, array_agg(number ORDER BY number) AS numbers, array_agg(id) AS ids
+        SELECT status, array_agg(number ORDER BY number) AS numbers, array_agg(id) FILTER (WHERE NOT given_up) AS ids
         FROM (
-            SELECT number, id, status, wait_reason FROM new_rows
-            EXCEPT SELECT number, id, status, wait_reason FROM old_rows
+            SELECT number, id, status, wait_reason, coalesce(error_class IN ('unmet', 'skipped'), false) AS given_up FROM new_rows
+            EXCEPT SELECT number, id, status, wait_reason, coalesce(error_class IN ('unmet', 'skipped'), false) FROM old_rows
         ) AS entered
         GROUP BY status
     )
@@ -83,8 +84,8 @@ BEGIN
             PERFORM file_task_news(v_news.ids, v_news.types);
         END IF;
     END IF;
-    -- What settle_needs() itself ends, it looks at itself.
-    IF v.ended <> '{}' AND pg_trigger_depth() = 1 AND EXISTS (SELECT FROM task_dependencies LIMIT 1) THEN
+    -- What weigh_needs() gives up, settle_needs() looks at itself.
+    IF v.ended <> '{}' AND EXISTS (SELECT FROM task_dependencies) THEN
         PERFORM settle_needs(v.ended);
     END IF;
     RETURN NULL;

@@ -14,6 +14,8 @@ DECLARE
             THEN format('%s is not a valid pick: expected first-green or judge', quote_nullable(p_pick))
         WHEN p_judge IS NOT NULL AND p_pick <> 'judge' THEN 'a judge needs pick judge'
         WHEN p_judge IS NOT NULL AND jsonb_typeof(p_judge) <> 'object' THEN 'the judge must be a JSON object'
+        WHEN p_judge ?| '{after,after_any,after_failed,after_tree,input_from}'::text []
+            THEN 'a judge comes after the tries: let the task come after others'
         WHEN p_task ->> 'session_id' IS NOT NULL
             THEN 'several tries cannot continue one session: leave out session_id'
         WHEN p_task ->> 'spawns' IS NOT NULL OR p_judge ->> 'spawns' IS NOT NULL

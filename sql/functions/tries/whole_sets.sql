@@ -1,5 +1,5 @@
 -- INTERNAL whole_sets(tasks, locked): returns those of these tasks that are no tries, or whose set is `locked` as a whole:
--- the end of one try may decide about all others. Only end_runs() calls this.
+-- the end of one try may decide about all others.
 CREATE OR REPLACE FUNCTION whole_sets(p_ids uuid [], p_locked uuid []) RETURNS uuid []
 LANGUAGE sql VOLATILE
 SET enable_seqscan = off

@@ -5,6 +5,6 @@ LANGUAGE sql STABLE
 SET enable_seqscan = off
 AS $$
     SELECT string_agg(number::text, ', ' ORDER BY number) FROM tasks
-    WHERE try_set = p_set AND status IN ('queued', 'leased', 'running')
-        AND coalesce(wait_reason, '') NOT IN ('approval', 'dependency')
+    WHERE try_set = p_set AND status IN ('queued', 'leased', 'running') AND wait_reason IS DISTINCT FROM 'approval'
+        AND id <> (SELECT judge FROM try_sets WHERE try_sets.id = p_set)
 $$;

@@ -1,0 +1,18 @@
+-- INTERNAL tasks_below(tasks): returns the tasks that runs of these spawned, and what those spawned, and so on.
+CREATE OR REPLACE FUNCTION tasks_below(p_ids uuid []) RETURNS uuid []
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+    RETURN ARRAY(
+        WITH RECURSIVE below AS (
+            SELECT id FROM tasks WHERE parent = ANY(p_ids)
+            UNION
+            SELECT t.id FROM below JOIN tasks AS t ON t.parent = below.id
+        )
+        SELECT id FROM below
+    );
+END
+$$;
