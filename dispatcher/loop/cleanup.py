@@ -119,7 +119,7 @@ class Cleanup:
         if report.session_id is None or run.claimed.workdir is not None or not self._is_done_with(report):
             return 0
         keep_for = self._settings.keep_sessions
-        return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT else keep_for
+        return max(keep_for, LONGEST_LIMIT) if report.error_class in CUT_SHORT or report.spawn else keep_for
 
     def _let_go(self, run: Run, report: Report) -> None:
         """Discard a workspace, except the directory in which its session may continue. Raises OSError."""

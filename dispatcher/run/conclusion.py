@@ -14,7 +14,7 @@ from dispatcher.run.output.masking import Masking
 from dispatcher.run.process.launch import SHELL_NAME
 from dispatcher.workspaces.run_record import Reading, StopReason
 from sql.rows.changes import Change, CommandKind, CommandResult
-from sql.rows.dispatchers import Output, Report
+from sql.rows.dispatchers import Output, Report, SpawnedTask
 from wrappers.base import AuthMode, Outcome
 from wrappers.text import storable
 
@@ -45,7 +45,7 @@ LAST_WORDS = 2000
 CUT_SHORT = frozenset(
     {
         *("limit", "throttled", "overloaded", "auth", "no_credit", "unusable_here", "interrupted"),
-        *("check_failed", "question"),
+        *("check_failed", "spawn_refused", "question"),
     }
 )
 """Errors of agents after which the next run of the task continues the session."""
@@ -222,6 +222,7 @@ def report(
     change: Change | None = None,
     commands: Sequence[CommandResult] = (),
     follow_up: str | None = None,
+    spawn: tuple[SpawnedTask, ...] | None = None,
 ) -> Report:
     """Return the report of a run, with every secret masked; ``stdout`` and ``stderr`` are masked already.
 
@@ -259,6 +260,7 @@ def report(
         change=change,
         commands=tuple(commands),
         follow_up=masked(follow_up),
+        spawn=spawn,
     )
 
 

@@ -34,6 +34,7 @@ from dispatcher.run.preparation.refusals import NotStartedError, check_clone
 from dispatcher.run.preparation.usable_here import wrapper_of
 from dispatcher.run.repository import RunRepository
 from dispatcher.run.results import Results
+from dispatcher.run.spawning import correction_of, read_spawned
 from dispatcher.run.stop_request import StopRequest
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
@@ -285,6 +286,7 @@ class Run:
         ended = await self._agent.keep_files(ended)
         outcome, patch = await self._record(ended.outcome)
         outcome = await self._prove(outcome)
+        outcome, spawn = await read_spawned(self.claimed, self.workspace, outcome, self._agent.masking)
         log.info(
             "run ended",
             task=self.claimed.number,
@@ -295,7 +297,6 @@ class Run:
         self.contained = ended.reading.contained and (
             self._command is None or self._command.reading.contained
         )
-        is_checked = outcome.error_class == "check_failed"
         done = report(
             self.claimed.run_id,
             outcome,
@@ -310,9 +311,20 @@ class Run:
             output=await self._agent.last_output(),
             change=self._change,
             commands=self._commands,
-            follow_up=follow_up_of(self._commands[-1]) if is_checked else None,
+            follow_up=self._follow_up(outcome),
+            spawn=spawn,
         )
         return await self._results.send_answer(done)
+
+    def _follow_up(self, outcome: Outcome) -> str | None:
+        """Return what the next run of the session is told, if it is to mend what was refused."""
+        match outcome.error_class:
+            case "check_failed":
+                return follow_up_of(self._commands[-1])
+            case "spawn_refused":
+                return correction_of(self.claimed.spawns or "", outcome.error_message or "")
+            case _:
+                return None
 
     async def _record(self, outcome: Outcome) -> tuple[Outcome, tuple[str, ...]]:
         """Return the outcome once all that the agent left in the repository is recorded, and the file of the patch."""

@@ -55,9 +55,13 @@ class Results:
     ) -> tuple[list[str], Outcome]:
         """Store the declared files that exist, also those of a failed run; a missing file fails a successful run.
 
+        One of them is the file of what the agent spawns.
+
         While this host has no room for the files of a success, they wait: the agent's work is done and paid for.
         """
-        return await self._keep(outcome, self._workspace.work, self._claimed.output_files, max_bytes, masking)
+        claimed = self._claimed
+        paths = list(dict.fromkeys([*claimed.output_files, *([claimed.spawns] if claimed.spawns else [])]))
+        return await self._keep(outcome, self._workspace.work, paths, max_bytes, masking)
 
     async def keep_patch(
         self, directory: Path, path: str, max_bytes: int, masking: Masking

@@ -61,16 +61,18 @@ class Row:
 
 
 class TaskFile:
-    """A file of rows; ``path`` is - for standard input. A context manager, which closes the file.
+    """A file of rows; ``path`` is - for standard input. With ``source`` it only names what that holds.
+
+    A context manager, which closes the file.
 
     Without ``kind`` the name says what the file is, and standard input is JSON lines. Raises :class:`UsageError`.
     """
 
-    def __init__(self, path: str, kind: FileKind | None = None) -> None:
+    def __init__(self, path: str, kind: FileKind | None = None, source: BinaryIO | None = None) -> None:
         self.name = "standard input" if path == "-" else path
         self._kind = kind or _kind_of(path)
         try:
-            self._source: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            self._source = source or (sys.stdin.buffer if path == "-" else Path(path).open("rb"))
         except (OSError, ValueError) as error:
             raise unreadable(path, error) from error
         self.read_bytes = 0

@@ -44,7 +44,7 @@ def collect(
     for path in paths:
         with contextlib.ExitStack() as in_use:
             try:
-                with _open_beneath(work, path) as descriptor:
+                with open_beneath(work, path) as descriptor:
                     file = _take(descriptor, path, left, store, masking, ours, in_use)
             except FileNotFoundError:
                 missing.append(path)
@@ -56,7 +56,8 @@ def collect(
 
 
 @contextlib.contextmanager
-def _open_beneath(work: Path, path: str) -> Iterator[int]:
+def open_beneath(work: Path, path: str) -> Iterator[int]:
+    """Open a file below the directory ``work``. Raises FileNotFoundError, and :class:`CollectError` for a link on the way."""
     with contextlib.ExitStack() as opened:
         place = os.open(work, _STEP | os.O_DIRECTORY)
         opened.callback(os.close, place)

@@ -29,7 +29,7 @@ BEGIN
             v_refusal := refusal_of_spawn(v_parent.id, v_parent.run_id, v_parent.report -> 'spawn', v_parent.approve);
             v_changes := CASE WHEN v_refusal IS NULL THEN '{}' ELSE jsonb_build_object(
                 'error_class', 'spawn_refused', 'error_message', v_refusal,
-                'follow_up', format(e'The tasks that you wrote down cannot be used: %s\n\nCorrect the file %s, and end.',
+                'follow_up', format(e'The tasks that you wrote down cannot be used: %s\n\nWrite the file %s again, corrected, and end.',
                     v_refusal, v_parent.spawns)) END;
         END IF;
         p_reports := jsonb_set(p_reports, ARRAY[(v_parent.place - 1)::text], v_parent.report - 'spawn' || v_changes);
