@@ -34,8 +34,9 @@ SETTABLE = frozenset(
         *("input-from", "spawns"),
     }
 )
-"""The fields that a row may set. spawnable_keys() of the database decides, and values of no other field may be read: that
-of `input` names files of this host.
+"""The fields that a row may set: the keys of spawnable_keys().
+
+The values of no other field may be read: that of `input` names files of this host.
 """
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

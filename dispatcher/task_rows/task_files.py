@@ -72,7 +72,7 @@ class TaskFile:
         self.name = "standard input" if path == "-" else path
         self._kind = kind or _kind_of(path)
         try:
-            self._source = source or (sys.stdin.buffer if path == "-" else Path(path).open("rb"))
+            self._source = source or (sys.stdin.buffer if path == "-" else Path(path).open("rb"))  # noqa: SIM115
         except (OSError, ValueError) as error:
             raise unreadable(path, error) from error
         self.read_bytes = 0

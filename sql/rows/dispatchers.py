@@ -26,8 +26,8 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     ``repository`` is a name in config.yaml or an absolute path, and ``ref`` where to begin, None for its HEAD.
     ``source`` and ``base_commit`` are what the first run of the task made of them. ``follow_up`` is what to tell an
-    agent that goes on: how its check failed, or the answer to its question. An empty command stands for none. ``spawns`` is the file in which
-    the agent writes the tasks that it spawns.
+    agent that goes on: how its check failed, or the answer to its question. An empty command stands for none.
+    ``spawns`` is the file in which the agent writes the tasks that it spawns.
     """
 
     run_id: str
@@ -204,7 +204,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``answer_bytes`` is the size of an answer that was sent in pieces; it takes the place of ``final_text``.
     ``question`` is what an agent asks that ended as ``question``. ``follow_up`` is what the next run of the session is
-    told, see :class:`ClaimedRun`. ``spawn`` is None unless the task spawns others and succeeded. ``limit_is_of_model`` says that a usage limit is that of the task's model alone.
+    told, see :class:`ClaimedRun`. ``spawn`` is None unless the task spawns others and succeeded.
+    ``limit_is_of_model`` says that a usage limit is that of the task's model alone.
     """
 
     run_id: str

@@ -57,7 +57,7 @@ def collect(
 
 @contextlib.contextmanager
 def open_beneath(work: Path, path: str) -> Iterator[int]:
-    """Open a file below the directory ``work``. Raises FileNotFoundError, and :class:`CollectError` for a link on the way."""
+    """Open a file below ``work``. Raises FileNotFoundError, and :class:`CollectError` for a link on the way."""
     with contextlib.ExitStack() as opened:
         place = os.open(work, _STEP | os.O_DIRECTORY)
         opened.callback(os.close, place)

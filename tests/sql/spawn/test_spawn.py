@@ -169,7 +169,8 @@ def test_children_spawn_as_deep_as_the_tree_may_be(db: Client, end: Finish) -> N
     [child] = children(db, plan)
     end(child, {"spawns": "even-more.jsonl"})
     assert error(db, child)[2] == (
-        f"more.jsonl:1: it must not spawn tasks: it is at depth 2, and tasks of the tree of task {plan} are at depth 2 at most"
+        "more.jsonl:1: it must not spawn tasks: it is at depth 2, and tasks of the tree of task"
+        f" {plan} are at depth 2 at most"
     )
     end(child, {})
     [grandchild] = children(db, child)
