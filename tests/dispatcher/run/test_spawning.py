@@ -45,7 +45,9 @@ def test_a_plan_its_tasks_and_what_comes_after_all_of_them_run_one_after_the_oth
     assert site.journal_lines() == ["plan", "a", "b", "c", "join"], site.summary()
     assert site.task(join)["status"] == "succeeded"
     assert [task["labels"] for task in spawned_by(site, plan)] == [{}, {"part": "b"}, {}]
-    assert [file["path"] for file in site.sql("SELECT path FROM list_files(%s)", str(plan))] == ["tasks.jsonl"]
+    assert [file["path"] for file in site.sql("SELECT path FROM list_files(%s)", str(plan))] == [
+        "tasks.jsonl"
+    ]
 
 
 def test_the_tasks_of_an_agent_that_outlives_its_dispatcher_are_spawned_once(site: Site) -> None:

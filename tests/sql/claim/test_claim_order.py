@@ -193,7 +193,7 @@ def test_a_run_is_told_each_setting_of_its_task_but_those_of_the_claim_and_of_pe
     settings = db.value("select settings_of(%s)", task.id)
     assert isinstance(settings, dict)
     assert settings.keys() - run.answer.keys() == {
-        "name", "labels", "tenant_id", "queue", "priority", "backoff_s", "retry_on", "approve", "workflow"
+        "name", "labels", "tenant_id", "queue", "priority", "backoff_s", "retry_on", "approve", "workflow", "hooks"
     }  # fmt: skip
 
 
