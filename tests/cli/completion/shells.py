@@ -42,10 +42,12 @@ def completed_in_bash(typed: str, environment: dict[str, str], directory: Path) 
     """
     with (directory / ".bashrc").open("a+") as startup:
         startup.seek(0)
-        source = "" if "llmctl.sh" in startup.read() else f"source {SCRIPTS}/llmctl.bash\n"
-        startup.write(
-            f'PS1=\'ready \'\n{source}bind -x \'"\\C-xp": printf "LINE<%s>\\n" "$READLINE_LINE"\'\n'
-        )
+        there = startup.read()
+        source = "" if "llmctl.sh" in there else f"source {SCRIPTS}/llmctl.bash\n"
+        if "LINE<" not in there:
+            startup.write(
+                f'PS1=\'ready \'\n{source}bind -x \'"\\C-xp": printf "LINE<%s>\\n" "$READLINE_LINE"\'\n'
+            )
     return _completed(["bash", "--noprofile", "-i"], typed, environment, directory)
 
 
@@ -53,11 +55,13 @@ def completed_in_zsh(typed: str, environment: dict[str, str], directory: Path) -
     """As :func:`completed_in_bash`."""
     with (directory / ".zshrc").open("a+") as startup:
         startup.seek(0)
+        there = startup.read()
         begin = f"autoload -Uz compinit; compinit -D\nsource {SCRIPTS}/llmctl.zsh\n"
-        startup.write(
-            f"PS1='ready '\n{'' if '.zfunc' in startup.read() else begin}"
-            "show_line() { print -r -- \"LINE<$BUFFER>\" }; zle -N show_line; bindkey '^Xp' show_line\n"
-        )
+        if "LINE<" not in there:  # compinit takes 0.2 s of a processor
+            startup.write(
+                f"PS1='ready '\n{'' if '.zfunc' in there else begin}"
+                "show_line() { print -r -- \"LINE<$BUFFER>\" }; zle -N show_line; bindkey '^Xp' show_line\n"
+            )
     return _completed(["zsh", "-d", "-i"], typed, environment, directory)
 
 
