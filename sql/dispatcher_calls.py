@@ -25,6 +25,7 @@ from sql.rows.dispatchers import (
     Started,
     UnreadableRun,
     UnrecordedRun,
+    WantedFile,
     read_claim,
     read_open_runs,
 )
@@ -151,6 +152,44 @@ def read_prompt(dispatcher: str, run: str, start: int, length: int) -> Call[byte
     """Read a piece of a prompt in UTF-8; it is shorter than ``length`` at the end of the prompt."""
     arguments = {"dispatcher": dispatcher, "run": run, "from": start, "length": length}
     return Call("read_prompt", arguments, value(bytes), binary=True)
+
+
+def want_file(dispatcher: str, run: str, path: str, start: int) -> Call[None]:
+    """Ask for an input file that is on the disk of another host, from a byte on."""
+    return Call("want_file", {"dispatcher": dispatcher, "run": run, "path": path, "from": start}, NOTHING)
+
+
+def take_wanted(dispatcher: str, run: str, path: str, start: int, length: int) -> Call[bytes]:
+    """Take what was sent of a file from a byte on; empty when nothing was. All before that byte is deleted.
+
+    Raises SQLSTATE ``LD413`` when the file is to be asked for again, ``LD424`` when its host does not have it any more.
+    """
+    arguments = {"dispatcher": dispatcher, "run": run, "path": path, "from": start, "length": length}
+    return Call("take_wanted", arguments, value(bytes), binary=True)
+
+
+def wanted_files() -> Call[list[WantedFile]]:
+    """List the files that runs wait for."""
+    return Call("wanted_files", {}, many(WantedFile))
+
+
+def send_wanted(dispatcher: str, run: str, path: str, starts_at: int, content: bytes) -> Call[None]:
+    """Send a piece, if it is the next one of a file that somebody waits for."""
+    arguments = {
+        "dispatcher": dispatcher,
+        "run": run,
+        "path": path,
+        "starts_at": starts_at,
+        "content": content,
+    }
+    return Call("send_wanted", arguments, NOTHING)
+
+
+def refuse_wanted(dispatcher: str, run: str, path: str, problem: str) -> Call[None]:
+    """Say why we cannot send a file that we had."""
+    return Call(
+        "refuse_wanted", {"dispatcher": dispatcher, "run": run, "path": path, "problem": problem}, NOTHING
+    )
 
 
 def note_base(dispatcher: str, run: str, source: str, base_commit: str) -> Call[bool]:

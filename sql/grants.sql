@@ -37,9 +37,9 @@ DECLARE
             "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
             "end_idle_sessions", "find_dispatchers", "finish_runs", "has_work", "heartbeat", "holders_of",
             "input_files_of", "keep_change", "keep_pieces", "note_base", "open_runs", "prune_lanes", "prune_output",
-            "prune_tasks", "read_input", "read_prompt", "register_dispatcher", "report_and_claim", "settled_runs",
-            "start_runs", "store_command_output", "store_output", "store_piece", "unrecorded_runs",
-            "unreferenced_files"
+            "prune_tasks", "read_input", "read_prompt", "refuse_wanted", "register_dispatcher", "report_and_claim",
+            "send_wanted", "settled_runs", "start_runs", "store_command_output", "store_output", "store_piece",
+            "take_wanted", "unrecorded_runs", "unreferenced_files", "want_file", "wanted_files"
         ]},
         {"to": ["admin"], "functions": [
             "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def groups_of(
 
 def served_here(groups: Sequence[Group], settings: Settings) -> list[Group]:
     """Return the groups that a dispatcher with these settings serves on this host."""
-    host = settings.dispatcher.host or socket.gethostname()
+    host = settings.dispatcher.name_of_host
     chosen = settings.dispatcher.groups
     return [
         group
@@ -80,7 +79,7 @@ def reopen_here(connection: Connection, settings: Settings, name: str) -> None:
     """Let dispatchers of this host try again to run a group that lacked something. Raises psycopg.Error."""
     if all(name != row.group_name for row in execute(connection, calls.list_groups())):
         return  # it is only in config.yaml yet
-    host = settings.dispatcher.host or socket.gethostname()
+    host = settings.dispatcher.name_of_host
     with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
         execute(connection, calls.reopen_group(name, host))
 

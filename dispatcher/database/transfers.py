@@ -19,7 +19,7 @@ from dispatcher.database.store import INCOMPLETE, Store
 from dispatcher.host.threads import in_thread
 from sql import dispatcher_calls
 from sql.call import Call
-from sql.rows.dispatchers import InputFile
+from sql.rows.dispatchers import InputFile, WantedFile
 
 Answer = TypeVar("Answer")
 
@@ -115,6 +115,44 @@ class Transfers:
         """Give ``take`` the prompt of a run, piece by piece, in a thread."""
         read = partial(dispatcher_calls.read_prompt, self._store.dispatcher_id, run_id)
         await self._fetch("fetching a prompt", read, take)
+
+    async def take_wanted(self, run_id: str, path: str, start: int) -> bytes:
+        """Return what was sent of a file of another host from a byte on, as much as fits; empty if nothing was."""
+
+        async def ask(size: int) -> tuple[bytes, int]:
+            call = dispatcher_calls.take_wanted(self._store.dispatcher_id, run_id, path, start, size)
+            piece = await self._store.call(call)
+            return piece, len(piece)
+
+        async def take_turn() -> bytes:
+            async with self._turn:
+                return await _timed(self._down, ask)
+
+        return await self._store.patiently("fetching a file of another host", take_turn)
+
+    async def send_wanted(self, file: WantedFile, source: BinaryIO) -> None:
+        """Send the next piece of a file that a run on another host waits for."""
+        upload = _Upload(str(file.run_id), file.path, source, file.size_bytes, file.sent)
+
+        async def send(size: int) -> tuple[None, int]:
+            piece = await _read(upload, min(size, upload.size - upload.position))
+            await self._store.call(
+                dispatcher_calls.send_wanted(
+                    self._store.dispatcher_id, upload.run_id, upload.name, upload.position, piece
+                )
+            )
+            return None, len(piece)
+
+        async def take_turn() -> None:
+            async with self._turn:
+                await _timed(self._up, send)
+
+        await self._store.patiently("sending a file to another host", take_turn)
+
+    @property
+    def size_of_sent(self) -> int:
+        """How many bytes a piece has that is sent now."""
+        return self._up.size
 
     async def store_file(self, run_id: str, file: OutputFile) -> None:
         """Store an output file."""

@@ -34,6 +34,7 @@ from dispatcher.run.output.output_store import OutputStore
 from dispatcher.run.process.starter import starting
 from dispatcher.run.sweeping import Sweeper
 from dispatcher.workspaces.large_files import LargeFiles
+from dispatcher.workspaces.shared_files import SharedFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
 
 log = structlog.get_logger()
@@ -79,7 +80,9 @@ def assembled(
         )
         sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
         hooks = Hooks(store, configuration, sweeper)
-        notifications = Notifications(store, listen, agenda, cancels, hooks)
+        transfers = Transfers(store)
+        shared_files = SharedFiles(store, transfers, files, settings.dispatcher.name_of_host)
+        notifications = Notifications(store, listen, agenda, cancels, hooks, shared_files)
         lease = Lease(store, configuration, agenda, active, cancels, notifications, work_directory)
         output_store = OutputStore(store, configuration)
         if sweeper.parent is None:
@@ -88,8 +91,9 @@ def assembled(
             configuration=configuration,
             store=store,
             output_store=output_store,
-            transfers=Transfers(store),
+            transfers=transfers,
             files=files,
+            shared_files=shared_files,
             sweeper=sweeper,
             may_launch=lease.may_launch,
             starter=starter,
@@ -117,6 +121,7 @@ def assembled(
             sweeper=sweeper,
             starter=starter,
             hooks=hooks,
+            shared_files=shared_files,
             retention=Retention(store, configuration, files),
         )
 

@@ -33,6 +33,7 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, persist
 from dispatcher.workspaces import short_paths
 from dispatcher.workspaces.run_record import StopReason
+from dispatcher.workspaces.shared_files import SharedFiles
 from dispatcher.workspaces.work_directory import WorkDirectory
 from sql import dispatcher_calls
 from wrappers.base import Wrapper
@@ -65,6 +66,7 @@ class EventLoop:
     sweeper: Sweeper
     starter: Starter
     hooks: Hooks
+    shared_files: SharedFiles
     retention: Retention
     _draining: trio.Event = field(init=False, default_factory=trio.Event)
     _runs_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
@@ -127,6 +129,7 @@ class EventLoop:
                 give_up_lost_hosts, self.store, self.configuration, self.active.adopted
             ),
             "telling others": self.hooks.run,
+            "sending files to other hosts": self.shared_files.run,
             "deleting old data": self.retention.run,
             "looking for what groups lack": self.served.run,
             "saying that nothing more starts": self._say_draining,

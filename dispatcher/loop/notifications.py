@@ -1,4 +1,4 @@
-"""What the database reports without being asked: new work, cancels, and the echo of our own heartbeats."""
+"""What the database reports without being asked: new work, cancels, files between hosts, the echo of our heartbeats."""
 
 import structlog
 from psycopg import Notify
@@ -8,10 +8,11 @@ from dispatcher.database.store import Store
 from dispatcher.hooks.service import Hooks
 from dispatcher.loop.agenda import Agenda
 from dispatcher.loop.cancels import Cancels
+from dispatcher.workspaces.shared_files import SharedFiles
 
 log = structlog.get_logger()
 
-CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat", "hook_ready")
+CHANNELS = ("task_ready", "task_cancel", "dispatcher_heartbeat", "hook_ready", "file_wanted", "file_sent")
 
 
 class Notifications:
@@ -21,12 +22,19 @@ class Notifications:
     """
 
     def __init__(
-        self, store: Store, connect: Connect, agenda: Agenda, cancels: Cancels, hooks: Hooks
+        self,
+        store: Store,
+        connect: Connect,
+        agenda: Agenda,
+        cancels: Cancels,
+        hooks: Hooks,
+        shared_files: SharedFiles,
     ) -> None:
         self._store = store
         self._agenda = agenda
         self._cancels = cancels
         self._hooks = hooks
+        self._shared_files = shared_files
         self._listener = Listener(connect, CHANNELS, self._look_at_everything, self._pass_on)
         self.echo_due = False
         store.on_silence = self._suspect_connections
@@ -44,11 +52,12 @@ class Notifications:
         self.replace_connections()
 
     def _look_at_everything(self) -> None:
-        """Look for work, and for cancels of what runs: while we did not listen, notifications were missed."""
+        """Look for work, cancels and files on their way: while we did not listen, notifications were missed."""
         self.echo_due = False  # that of an earlier heartbeat does not come over this connection
         self._agenda.claim_now()
         self._cancels.note_all()
         self._hooks.wake()
+        self._shared_files.look_again()
 
     def _pass_on(self, notification: Notify) -> None:
         match notification.channel:
@@ -59,5 +68,9 @@ class Notifications:
                 self._cancels.note([notification.payload])
             case "hook_ready":
                 self._hooks.wake()
+            case "file_wanted":
+                self._shared_files.hear_wanted()
+            case "file_sent":
+                self._shared_files.hear_sent(notification.payload)
             case "dispatcher_heartbeat" if notification.payload == self._store.dispatcher_id:
                 self.echo_due = False

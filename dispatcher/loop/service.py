@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -197,7 +196,7 @@ def _wrappers(settings: Settings) -> dict[str, Wrapper]:
 
 def _registration(settings: Settings, work_directory: WorkDirectory) -> Call[str]:
     return dispatcher_calls.register_dispatcher(
-        host=settings.dispatcher.host or socket.gethostname(),
+        host=settings.dispatcher.name_of_host,
         boot_id=linux.boot_id(),
         pid=os.getpid(),
         version=__version__,

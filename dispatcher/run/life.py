@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+import trio
 
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import TASK_PAUSE, is_host_trouble, lacks_room
@@ -212,9 +213,14 @@ class Run:
 
     async def _fetch(self, wrapper: Wrapper) -> None:
         self._refuse_if_stopped()
-        with self._stop.preliminary():
-            await fetch(self.claimed, wrapper, self.workspace, self._inputs, self._context.transfers)
+        timeout = self.claimed.timeout_s or self._settings.execution.timeout
+        with self._stop.preliminary(trio.current_time() + timeout) as scope:
+            await fetch(self.claimed, wrapper, self.workspace, self._inputs, self._context)
         self._refuse_if_stopped()
+        if scope.cancelled_caught:
+            raise NotStartedError(
+                "timeout", f"its prompt and input files were not there within {timeout:g} s"
+            )
 
     async def _set_up(self, setup: Command) -> None:
         await self._require_lease()

@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from dispatcher.host import mounts
 
@@ -83,6 +84,17 @@ class LargeFiles:
         finally:
             draft.unlink(missing_ok=True)
         return Kept(file.as_uri(), digest, size)
+
+    def open(self, digest: str) -> BinaryIO | None:
+        """Open the file with this SHA-256; None if there is none here. What it holds is to be checked."""
+        try:
+            return (self._directory / digest[:2] / digest).open("rb")
+        except FileNotFoundError:
+            return None
+
+    def url_of(self, digest: str) -> str:
+        """Return the URL by which a file of this SHA-256 is known, whether it is there or not."""
+        return (self._directory / digest[:2] / digest).as_uri()
 
     def older_than(self, seconds: float) -> list[str]:
         """Return the digests of files that were written so long ago. Remove unfinished drafts of that age."""

@@ -14,6 +14,10 @@ class FileElsewhereError(DispatchError):
     """A file is kept where this program cannot read it."""
 
 
+class DamagedFileError(DispatchError):
+    """What was read of a file is not what was stored."""
+
+
 _CHUNK_BYTES = 2**20
 
 
@@ -47,10 +51,10 @@ def read_stored(url: str) -> Iterator[bytes]:
 
 
 def verified(content: Iterable[bytes], sha256: str, path: str) -> Iterator[bytes]:
-    """Yield ``content`` as it is; raise :class:`DispatchError` at its end if it is not what was stored."""
+    """Yield ``content`` as it is; raise :class:`DamagedFileError` at its end if it is not what was stored."""
     digest = hashlib.sha256()
     for chunk in content:
         digest.update(chunk)
         yield chunk
     if digest.hexdigest() != sha256:
-        raise DispatchError(f"{path} is damaged: its content is not what was stored")
+        raise DamagedFileError(f"{path} is damaged: its content is not what was stored")

@@ -199,6 +199,22 @@ class SpawnedTask(msgspec.Struct, frozen=True):
     task: dict[str, object]
 
 
+class WantedFile(msgspec.Struct, frozen=True):
+    """One row of wanted_files(): a large file that a run waits for.
+
+    It was sent up to the byte ``sent`` and taken up to ``taken``. It is kept at ``storage_url`` on ``host``.
+    """
+
+    run_id: UUID
+    path: str
+    sha256: str
+    size_bytes: int
+    storage_url: str
+    host: str
+    sent: int
+    taken: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a run ended, as finish_runs() takes it, with its last ``output``. No text in it may hold NUL.
 

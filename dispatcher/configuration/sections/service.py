@@ -1,6 +1,7 @@
 """The sections about the programs: database, dispatcher, logging and api."""
 
 import ipaddress
+import socket
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -65,6 +66,11 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(
                 "lease_interval must be longer than heartbeat_interval, otherwise every lease expires"
             )
+
+    @property
+    def name_of_host(self) -> str:
+        """The name of this machine in the database."""
+        return self.host or socket.gethostname()
 
 
 class LoggingSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,8 +10,10 @@ import psycopg
 from dispatcher.database.store import NOT_LEFT, NOT_OURS
 from dispatcher.database.transfers import Transfers
 from dispatcher.host.threads import in_thread
+from dispatcher.run.context import RunContext
 from dispatcher.run.preparation.prepare import around, prompt_of
 from dispatcher.run.preparation.refusals import NotStartedError, cannot, check_length
+from dispatcher.workspaces.stored_files import DamagedFileError
 from dispatcher.workspaces.work_directory import Workspace
 from sql.rows.dispatchers import ClaimedRun, InputFile
 from wrappers.base import Wrapper
@@ -46,17 +48,19 @@ async def fetch(
     wrapper: Wrapper,
     workspace: Workspace,
     inputs: Sequence[InputFile],
-    transfers: Transfers,
+    context: RunContext,
 ) -> None:
     """Fetch what the preparation could not lay out. Raises :class:`NotStartedError`."""
     try:
         if prompt_of(claimed) is None:
-            await _fetch_prompt(claimed, wrapper, workspace, transfers)
+            await _fetch_prompt(claimed, wrapper, workspace, context.transfers)
         for file in inputs:
             if file.content is None:
-                await _fetch_input(claimed, file, workspace, transfers)
+                await _fetch_input(claimed, file, workspace, context)
     except OSError as error:
         raise cannot("the workspace could not be made", error) from error
+    except DamagedFileError as error:
+        raise NotStartedError("input_missing", str(error)) from error
     except psycopg.DatabaseError as error:
         raise _refusal(error) from error
 
@@ -102,9 +106,12 @@ async def _fetch_input(
     claimed: ClaimedRun,
     file: InputFile,
     workspace: Workspace,
-    transfers: Transfers,
+    context: RunContext,
 ) -> None:
     """Put the file into the work directory only when it is complete, so that no attempt finds a part of it."""
     with tempfile.TemporaryFile(dir=workspace.directory) as draft:
-        await transfers.fetch_input(claimed.run_id, file.path, draft.write)
+        if file.storage_url is not None:
+            await context.shared_files.fetch(claimed.run_id, file, draft)
+        else:
+            await context.transfers.fetch_input(claimed.run_id, file.path, draft.write)
         await in_thread(workspace.place, file.path, draft, file.mode)

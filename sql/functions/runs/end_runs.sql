@@ -105,6 +105,9 @@ BEGIN
         p_reports := spawned_reports(p_reports, v_task_ids);
     END IF;
     IF EXISTS (SELECT FROM run_pieces WHERE run_pieces.run_id = ANY(v_run_ids)) THEN
+        -- Who sends a piece of a file holds its request.
+        DELETE FROM file_requests
+        WHERE file_requests.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
         DELETE FROM run_pieces
         WHERE run_pieces.run_id = ANY(ARRAY(SELECT tasks.run_id FROM tasks WHERE id = ANY(v_task_ids)));
     END IF;
