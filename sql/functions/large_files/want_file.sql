@@ -3,7 +3,7 @@
 -- repeated, and what was sent before is forgotten.
 -- Locks: dispatchers row; the request; the run. Raises LD410 when the dispatcher is closed, LD412 when the run is over or
 -- another dispatcher's, LD404 when there is no such file, and what files_from_others() raises.
-CREATE OR REPLACE FUNCTION want_file(p_dispatcher uuid, p_run uuid, p_path text, p_from bigint DEFAULT 0) RETURNS void
+CREATE OR REPLACE FUNCTION want_file(p_dispatcher uuid, p_run uuid, p_path text, p_from bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
