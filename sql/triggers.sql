@@ -46,7 +46,8 @@ CREATE OR REPLACE TRIGGER concurrency_limits_locked
 BEFORE INSERT OR DELETE OR UPDATE OF scope, max_concurrent, budget_usd, token_budget ON concurrency_limits
 FOR EACH STATEMENT EXECUTE FUNCTION lock_limits_first();
 
-CREATE OR REPLACE TRIGGER concurrency_limits_counted BEFORE INSERT OR UPDATE OF scope ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_counted
+BEFORE INSERT OR UPDATE OF scope, budget_usd, token_budget ON concurrency_limits
 FOR EACH ROW EXECUTE FUNCTION count_limit();
 
 CREATE OR REPLACE TRIGGER worker_groups_locked
@@ -86,6 +87,13 @@ EXECUTE FUNCTION limit_changed();
 CREATE OR REPLACE TRIGGER concurrency_limits_filled_deleted AFTER DELETE ON concurrency_limits
 FOR EACH ROW WHEN (old.scope NOT LIKE 'tool:%')
 EXECUTE FUNCTION limit_changed();
+
+CREATE OR REPLACE TRIGGER concurrency_limits_spent AFTER UPDATE ON concurrency_limits
+FOR EACH ROW WHEN (
+    (new.budget_usd IS NOT NULL OR new.token_budget IS NOT NULL)
+    AND (new.spent_usd > old.spent_usd OR new.spent_tokens > old.spent_tokens)
+)
+EXECUTE FUNCTION budget_was_used();
 
 CREATE OR REPLACE TRIGGER concurrency_limits_changed
 AFTER INSERT OR DELETE OR UPDATE OF scope, max_concurrent, budget_usd, token_budget ON concurrency_limits

@@ -46,3 +46,5 @@ INSERT INTO lane_inbox (lane, tool, account, model, tenant_id, queue, priority, 
 SELECT lane, tool, account, model, tenant_id, queue, priority, workflow, min(number), min(created_at)
 FROM tasks WHERE workflow IS NOT NULL AND status = 'queued' AND wait_reason IS NULL
 GROUP BY lane, tool, account, model, tenant_id, queue, priority, workflow;
+
+ALTER TYPE task_selection ADD ATTRIBUTE spent_workflows text [];

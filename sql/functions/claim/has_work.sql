@@ -1,6 +1,6 @@
 -- API has_work(dispatcher): whether this dispatcher has an active task, or a task is queued for a group that it
 -- serves. Tasks that wait for their time count. Held tasks do not, nor tasks that nobody serves, nor tasks that wait
--- for somebody to resume their group or to give this host what it lacks, nor replies in a session of another work
+-- for somebody to resume their group, to raise the budget of their workflow or to give this host what it lacks, nor replies in a session of another work
 -- directory.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
 CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
@@ -18,6 +18,7 @@ AS $$
         OR EXISTS (
             SELECT FROM tasks JOIN served USING (tool)
             WHERE status = 'queued' AND wait_reason IS NULL AND coalesce(account = account_name, true)
+                AND (workflow IS NULL OR workflow <> ALL(spent_workflows()))
                 AND (continues IS NULL OR EXISTS (SELECT FROM of_this_directory WHERE of_this_directory.id = continues))
         )
         OR EXISTS (

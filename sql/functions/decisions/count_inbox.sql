@@ -1,5 +1,5 @@
--- API count_inbox(most): returns how much waits for a person: the rows of inbox() about questions, approvals and worker
--- groups, without the tasks that have ended. It stops counting at `most`, so that much stands for more, too.
+-- API count_inbox(most): returns how much waits for a person: the rows of inbox() about questions, approvals, worker
+-- groups and workflows, without the tasks that have ended. It stops counting at `most`, so that much stands for more, too.
 -- Cost: a probe for each one counted by tasks_by_state, and the worker groups. (A confined session reads past the
 -- questions and approvals of others.)
 CREATE OR REPLACE FUNCTION count_inbox(p_most integer DEFAULT 100) RETURNS integer
@@ -20,7 +20,7 @@ BEGIN
         LIMIT p_most
     ) AS waiting;
     IF v_tasks < p_most AND session_tenants() IS NULL THEN
-        v_tasks := v_tasks + (SELECT count(*) FROM groups_for_people());
+        v_tasks := v_tasks + (SELECT count(*) FROM groups_for_people()) + (SELECT count(*) FROM workflows_for_people());
     END IF;
     RETURN least(v_tasks, p_most);
 END

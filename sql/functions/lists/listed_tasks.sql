@@ -14,19 +14,19 @@ LANGUAGE sql STABLE
 SET enable_seqscan = off
 AS $$
     WITH seen AS MATERIALIZED (
-        SELECT clock() AS now, tools_short_of_budget() AS short,
+        SELECT clock() AS now, tools_short_of_budget() AS short, spent_workflows() AS spent,
             ARRAY(SELECT name FROM tools WHERE NOT is_proven) AS unproven
     )
     SELECT t.number, t.id, t.status, waits_for.reason, reasons.why,
         extract(EPOCH FROM CASE
             WHEN waits_for.reason IN ('scheduled', 'retry', 'limit') THEN t.ready_at - now
-            WHEN waits_for.reason = 'budget' THEN next_day(now) - now
+            WHEN waits_for.until_tomorrow THEN next_day(now) - now
         END)::double precision,
         t.tool, t.account, t.model, t.group_name, t.tenant_id, t.queue, t.priority, t.name, t.labels,
         attempt_of(t.status, t.attempt, t.max_attempts), t.attempt, t.max_attempts,
         extract(EPOCH FROM now - t.created_at)::double precision,
         extract(EPOCH FROM coalesce(t.finished_at, now) - t.started_at)::double precision,
-        spent.tokens, spent.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
+        taken.tokens, taken.cost_usd, t.permission, t.created_at, t.started_at, t.finished_at, t.error_class,
         t.error_message, run.activity,
         extract(EPOCH FROM now - coalesce(run.last_activity_at, run.started_at))::double precision, may.actions,
         checked.verdict, change.files, change.insertions, change.deletions,
@@ -36,15 +36,18 @@ AS $$
     JOIN tasks AS t USING (number)
     CROSS JOIN LATERAL (
         SELECT CASE
-            WHEN t.status = 'queued' AND t.wait_reason IS NULL
-                AND t.tool || chr(31) || coalesce(t.account, '') = ANY(short) THEN 'budget'
+            WHEN is_ready AND (is_short OR t.workflow = ANY(spent)) THEN 'budget'
             ELSE t.wait_reason
-        END AS reason
+        END AS reason, is_ready AND is_short AND (t.workflow = ANY(spent)) IS NOT TRUE AS until_tomorrow
+        FROM (
+            SELECT t.status = 'queued' AND t.wait_reason IS NULL AS is_ready,
+                t.tool || chr(31) || coalesce(t.account, '') = ANY(short) AS is_short
+        ) AS known
     ) AS waits_for
     CROSS JOIN LATERAL (
         SELECT sum(tokens_used)::bigint AS tokens, sum(cost_usd) AS cost_usd FROM task_runs
         WHERE task_id = CASE WHEN t.run_no > 0 THEN t.id END
-    ) AS spent
+    ) AS taken
     LEFT JOIN task_runs AS run ON run.id = t.run_id AND t.status IN ('leased', 'running')
     -- Nothing is read for null: so these cost a task nothing that names neither repository nor check, and what it spent
     -- costs one without runs nothing.

@@ -17,8 +17,10 @@ AS $$
         UNION ALL SELECT 'tool', ARRAY[(p_selection).tool]
         UNION ALL SELECT 'model', ARRAY[(p_selection).model]
         UNION ALL SELECT 'state', ARRAY(
-            SELECT DISTINCT CASE state WHEN 'budget' THEN 'queued' ELSE state END
-            FROM unnest((p_selection).states) AS state WHERE state NOT IN ('leased', 'running')
+            SELECT DISTINCT key
+            FROM unnest((p_selection).states) AS state,
+                unnest(CASE state WHEN 'budget' THEN '{queued,budget}'::text [] ELSE ARRAY[state] END) AS key
+            WHERE state NOT IN ('leased', 'running')
         ) WHERE (p_selection).states IS NOT NULL
         UNION ALL SELECT 'picked', '{}' WHERE (p_selection).picked IS NOT NULL
             AND 10000 >= (SELECT coalesce(sum(upper(span) - lower(span)), 0) FROM unnest((p_selection).picked) AS span)

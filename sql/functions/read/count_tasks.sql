@@ -17,13 +17,14 @@ BEGIN
         v_few := few_candidates(s);
         RETURN QUERY
         SELECT CASE WHEN coalesce(wait_reason, status) = 'queued'
-                AND tool || chr(31) || coalesce(account, '') = ANY(s.short_of_budget) THEN 'budget'
+                AND (tool || chr(31) || coalesce(account, '') = ANY(s.short_of_budget) OR workflow = ANY(s.spent_workflows))
+                THEN 'budget'
             ELSE coalesce(wait_reason, status) END, count(*)
         FROM (
-            SELECT tool, account, status, wait_reason FROM tasks AS t
+            SELECT tool, account, workflow, status, wait_reason FROM tasks AS t
             WHERE v_few IS NOT NULL AND number = ANY(v_few) AND task_fits(t, s)
             UNION ALL
-            SELECT tool, account, status, wait_reason FROM tasks AS t
+            SELECT tool, account, workflow, status, wait_reason FROM tasks AS t
             WHERE v_few IS NULL AND number >= s.first_number
                 AND number < coalesce(s.end_number, 9223372036854775807) AND task_fits(t, s)
         ) AS fitting
@@ -34,7 +35,12 @@ BEGIN
     RETURN QUERY
     WITH alike AS (
         SELECT tool, account, state, sum(tasks) AS tasks
-        FROM current_tallies(p_by_tenant => p_select ->> 'tenant' IS NOT NULL)
+        FROM (
+            SELECT * FROM current_tallies(p_by_tenant => p_select ->> 'tenant' IS NOT NULL)
+            UNION ALL
+            SELECT tenant_id, tool, account, queue, moved.state, tasks * moved.sign
+            FROM ready_in_spent_workflows(s.spent_workflows), (VALUES ('queued', -1), ('budget', 1)) AS moved (state, sign)
+        ) AS known
         WHERE (s.tool IS NULL OR tool = s.tool) AND (s.queue IS NULL OR queue = s.queue)
             AND (p_select ->> 'tenant' IS NULL OR tenant_id = ANY(s.tenants))
         GROUP BY 1, 2, 3 HAVING sum(tasks) <> 0

@@ -11,10 +11,10 @@ AS $$
             'lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt', 'follow_up_told', 'setups_failed', 'try_set'
         ] || jsonb_build_object(
         'prompt', CASE WHEN p_prompt_characters IS NULL THEN t.prompt ELSE left(t.prompt, p_prompt_characters) END,
-        'wait_reason', CASE WHEN for_budget THEN 'budget' ELSE t.wait_reason END,
+        'wait_reason', CASE WHEN until_tomorrow OR is_spent THEN 'budget' ELSE t.wait_reason END,
         'why', why_waiting(p_task),
         'attempt', attempt_of(t.status, t.attempt, t.max_attempts), 'failures', t.attempt,
-        'waits_s', extract(EPOCH FROM CASE WHEN for_budget THEN next_day(clock()) ELSE t.ready_at END - clock()),
+        'waits_s', extract(EPOCH FROM CASE WHEN until_tomorrow THEN next_day(clock()) ELSE t.ready_at END - clock()),
         'proven', CASE WHEN t.status = 'succeeded' THEN (SELECT is_proven FROM tools WHERE name = t.tool) OR EXISTS (
             SELECT FROM run_commands WHERE run_id = t.run_id AND kind = 'check' AND verdict = 'passed') END,
         'actions', (SELECT to_jsonb(actions) FROM allowed_actions(ARRAY[t.number])),
@@ -41,7 +41,12 @@ AS $$
         'decisions', decisions_of(t.id), 'tries', tries_of(t.try_set),
         'files', coalesce((SELECT jsonb_agg(to_jsonb(files)) FROM list_files(p_task) AS files), '[]'))
     FROM tasks AS t CROSS JOIN LATERAL (
-        SELECT t.status = 'queued' AND t.wait_reason IS NULL AND waits_for_budget(t.tool, t.account) AS for_budget
+        SELECT is_spent, t.status = 'queued' AND t.wait_reason IS NULL AND NOT is_spent
+            AND waits_for_budget(t.tool, t.account) AS until_tomorrow
+        FROM (
+            SELECT t.status = 'queued' AND t.wait_reason IS NULL AND coalesce(t.workflow = ANY(spent_workflows()), false)
+                AS is_spent
+        ) AS of_workflow
     ) AS waits
     WHERE id = find_task(p_task)
 $$;

@@ -54,6 +54,7 @@ DECLARE
     v_approve boolean;
     v_tries boolean;
     v_in_trees boolean;
+    v_workflows boolean;
     v_is_more boolean;
     v_unapproved jsonb;
     v_kept record;
@@ -61,9 +62,10 @@ DECLARE
     v_now timestamptz;
 BEGIN
     SELECT coalesce(array_agg(id) FILTER (WHERE ours), '{}'), bool_or(approve AND ours), bool_or(try_set IS NOT NULL),
-        bool_or(tree IS NOT NULL), array_agg(id)
-    INTO v_task_ids, v_approve, v_tries, v_in_trees, v_locked FROM (
-        SELECT id, approve, try_set, tree, run_id = ANY(v_run_ids) AND leased_by = p_dispatcher AS ours FROM tasks
+        bool_or(tree IS NOT NULL), bool_or(workflow IS NOT NULL AND ours), array_agg(id)
+    INTO v_task_ids, v_approve, v_tries, v_in_trees, v_workflows, v_locked FROM (
+        SELECT id, approve, try_set, tree, workflow, run_id = ANY(v_run_ids) AND leased_by = p_dispatcher AS ours
+        FROM tasks
         WHERE id = ANY(CASE
             WHEN v_with_tries
                 THEN with_tries(ARRAY(SELECT task_id FROM task_runs WHERE task_runs.id = ANY(v_run_ids)))
@@ -131,6 +133,9 @@ BEGIN
         v_kept.run_ids, v_kept.stdout_stored, v_kept.stderr_stored);
     IF v_tries THEN
         PERFORM settle_tries(v_task_ids);
+    END IF;
+    IF v_workflows THEN
+        PERFORM note_spending(v_ended.run_ids);
     END IF;
     IF v_ended.affect_groups THEN
         PERFORM settle_groups(v_ended.run_ids, p_reports, v_now);

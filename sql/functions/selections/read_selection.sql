@@ -59,10 +59,11 @@ BEGIN
     s.labels := nullif(nullif(p_select -> 'labels', 'null'), '{}');
     s.label_hashes := ARRAY(SELECT label_hash(key, value) FROM jsonb_each_text(s.labels));
     s.short_of_budget := tools_short_of_budget();
+    s.spent_workflows := spent_workflows();
     s.waiting := p_select ->> 'waiting';
     IF s.waiting IS NOT NULL THEN
         s.ready_waits := tools_that_wait_for(s.waiting);
-        s.states := coalesce(s.states, CASE s.ready_waits WHEN '{}' THEN '{}' ELSE '{queued,budget}'::text [] END
+        s.states := coalesce(s.states, CASE WHEN s.ready_waits = '{}' AND s.waiting <> 'budget' THEN '{}' ELSE '{queued,budget}'::text [] END
             || CASE WHEN s.waiting IN ('scheduled', 'retry', 'limit', 'dependency', 'held', 'question', 'approval')
                 THEN ARRAY[s.waiting] ELSE '{}' END);
     END IF;

@@ -13,13 +13,15 @@ AS $$
         AND ((p_selection).until IS NULL OR (p_task).created_at < (p_selection).until)
         AND ((p_selection).states IS NULL OR CASE
             WHEN (p_task).status = 'queued' AND (p_task).wait_reason IS NULL
-                AND (p_task).tool || chr(31) || coalesce((p_task).account, '') = ANY((p_selection).short_of_budget)
+                AND ((p_task).tool || chr(31) || coalesce((p_task).account, '') = ANY((p_selection).short_of_budget)
+                    OR (p_task).workflow = ANY((p_selection).spent_workflows))
                 THEN 'budget'
             ELSE coalesce((p_task).wait_reason, (p_task).status)
         END = ANY((p_selection).states))
         AND ((p_selection).waiting IS NULL OR (p_task).wait_reason = (p_selection).waiting
             OR (p_task).status = 'queued' AND (p_task).wait_reason IS NULL
-            AND (p_task).tool || chr(31) || coalesce((p_task).account, '') = ANY((p_selection).ready_waits))
+            AND CASE WHEN (p_task).workflow = ANY((p_selection).spent_workflows) THEN (p_selection).waiting = 'budget'
+                ELSE (p_task).tool || chr(31) || coalesce((p_task).account, '') = ANY((p_selection).ready_waits) END)
         AND ((p_selection).name_like IS NULL OR lower((p_task).name) LIKE (p_selection).name_like)
         AND ((p_selection).labels IS NULL OR has_labels((p_task).labels, (p_selection).labels))
 $$;

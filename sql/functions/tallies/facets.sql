@@ -21,6 +21,9 @@ BEGIN
     RETURN QUERY
     WITH kept AS MATERIALIZED (
         SELECT * FROM current_tallies(p_by_tenant => true)
+        UNION ALL
+        SELECT tenant_id, tool, account, queue, moved.state, tasks * moved.sign
+        FROM ready_in_spent_workflows(v_select.spent_workflows), (VALUES ('queued', -1), ('budget', 1)) AS moved (state, sign)
     ), kinds AS MATERIALIZED (
         SELECT shown AS state, tool, queue, tenant_id, tasks, coalesce(shown = ANY(v_select.states), true) AS of_state,
             coalesce(tool = v_select.tool, true) AS of_tool,

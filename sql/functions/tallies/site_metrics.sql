@@ -27,7 +27,7 @@ AS $$
                 'used', current_concurrent, 'max', max_concurrent
             ))
             FROM (
-                SELECT * FROM concurrency_limits WHERE scope NOT LIKE 'tenant:%'
+                SELECT * FROM concurrency_limits WHERE scope NOT LIKE 'tenant:%' AND max_concurrent IS NOT NULL
                 ORDER BY NOT starts_with(scope, 'tool:'), current_concurrent DESC, scope LIMIT 200
             ) AS busiest
         ), '[]'),

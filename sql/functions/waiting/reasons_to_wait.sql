@@ -25,11 +25,8 @@ AS $$
             group_problems(tool, account, model, now) AS problems
     ), lanes_of_these AS MATERIALIZED (
         SELECT lane, (
-            SELECT string_agg(
-                format('%s is full (%s/%s)', scope, current_concurrent, max_concurrent), '; ' ORDER BY scope
-            )
-            FROM concurrency_limits
-            WHERE scope = ANY(limit_scopes(tool, model, tenant_id, queue, workflow)) AND current_concurrent >= max_concurrent
+            SELECT string_agg(limit_in_words(l), '; ' ORDER BY scope) FROM concurrency_limits AS l
+            WHERE scope = ANY(limit_scopes(tool, model, tenant_id, queue, workflow)) AND current_concurrent >= slots
         ) AS full_limits
         FROM (SELECT DISTINCT lane, tool, model, tenant_id, queue, workflow FROM ready) AS asked
     ), in_line AS (
