@@ -318,8 +318,12 @@ def capped_tools() -> Call[list[CappedTool]]:
     return Call("capped_tools", {}, many(CappedTool))
 
 
-def set_limit(scope: str, max_concurrent: int) -> Call[None]:
-    return Call("set_limit", {"scope": scope, "max_concurrent": max_concurrent}, NOTHING)
+def set_limit(
+    scope: str, max_concurrent: int | None, budget_usd: float | None = None, token_budget: int | None = None
+) -> Call[None]:
+    """Set what is given of a limit; None leaves what is there, and a budget of 0 takes it away."""
+    budgets = {"budget_usd": budget_usd, "token_budget": token_budget}
+    return Call("set_limit", {"scope": scope, "max_concurrent": max_concurrent, **budgets}, NOTHING)
 
 
 def remove_limit(scope: str) -> Call[None]:

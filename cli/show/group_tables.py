@@ -127,7 +127,27 @@ def cost_of(amount: Decimal | None, unknown: int) -> str | None:
     return " + ".join(filter(None, (known, f"{unknown} unknown" if unknown else None))) or None
 
 
+def budget_of(limit: LimitRow) -> str | None:
+    """Return what is spent of a budget: ``$20.04 of $30.00 + 1 unknown, 1.2M of 5M tokens``."""
+    spent = []
+    if limit.budget_usd is not None:
+        of = f"{cost_of(limit.spent_usd, limit.unknown_cost_runs or 0)} of {money(float(limit.budget_usd))}"
+        spent.append(of)
+    if limit.token_budget is not None:
+        spent.append(f"{count(limit.spent_tokens or 0)} of {count(limit.token_budget)} tokens")
+    return ", ".join(spent) or None
+
+
 LIMITS: Sequence[Column[LimitRow]] = (
     Column("SCOPE", lambda limit: limit.scope),
-    Column("SLOTS", lambda limit: f"{limit.current_concurrent}/{limit.max_concurrent}", right=True),
+    Column(
+        "SLOTS",
+        lambda limit: (
+            str(limit.current_concurrent)
+            if limit.max_concurrent is None
+            else f"{limit.current_concurrent}/{limit.max_concurrent}"
+        ),
+        right=True,
+    ),
+    Column("BUDGET", budget_of, shown=lambda limits: any(budget_of(limit) for limit in limits)),
 )

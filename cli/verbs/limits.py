@@ -51,22 +51,47 @@ def list_limits(output: FormatOption = Format.TABLE) -> None:
 def put(
     scope: ScopeArgument,
     most: Annotated[
-        int,
-        typer.Argument(metavar="N", min=0, max=2**31 - 1, help="Run at most N agents; 0 stops the scope."),
-    ],
+        int | None,
+        typer.Argument(metavar="[N]", min=0, max=2**31 - 1, help="Run at most N agents; 0 stops the scope."),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1e9,
+            metavar="USD",
+            help="Start nothing more of a workflow when its runs cost this much together; 0 for no budget.",
+        ),
+    ] = None,
+    token_budget: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=10**15,
+            metavar="TOKENS",
+            help="The same for the input and output tokens of its runs; 0 for no budget.",
+        ),
+    ] = None,
     output: WriteFormatOption = WriteFormat.TEXT,
 ) -> None:
     """Set a limit at once. Agents that run above a lowered limit go on.
 
-    A dispatcher that starts or reloads config.yaml sets the limits that the file names.
+    What you leave out stays as it is. A dispatcher that starts or reloads config.yaml sets the limits that the file names.
     """
     from cli.database.connection import opened
+    from cli.show.group_tables import budget_of
     from sql import calls
 
     with opened() as db:
-        db.call(calls.set_limit(scope, most))
+        db.call(calls.set_limit(scope, most, budget_usd=budget, token_budget=token_budget))
         rows = [row for row in db.call(calls.list_limits()) if row.scope == scope]
-    _write(rows, f"limit {scope} is {most}", output)
+    words = [
+        part
+        for row in rows
+        for part in (None if row.max_concurrent is None else str(row.max_concurrent), budget_of(row))
+        if part
+    ]
+    _write(rows, f"limit {scope} is {', spent '.join(words)}", output)
 
 
 @app.command("rm")

@@ -65,6 +65,8 @@ def _limits(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
         scope, maximum = limit.scope, limit.max_concurrent
         kind, _, name = scope.partition(":")
         slots = sum(group.max_concurrent for group in groups if kind == "tool" and group.tool == name)
+        if maximum is None:
+            continue
         if maximum == 0:
             remedy = f"`llmctl limit set {scope} 1`, or more"
             findings.append(warning(f"limit {scope}", "is 0: its tasks wait for ever", remedy))

@@ -9,13 +9,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
 
-from msgspec import Meta, Struct, field, structs
+from msgspec import Struct, field, structs
 
 from dispatcher.configuration import bounded_yaml, paths, strict_yaml
 from dispatcher.configuration.sections.groups import GroupSettings
 from dispatcher.configuration.sections.hooks import HookSettings
+from dispatcher.configuration.sections.limits import LimitSettings, SlotsOrNone
 from dispatcher.configuration.sections.repositories import RepositorySettings
 from dispatcher.configuration.sections.runs import ExecutionSettings, RetentionSettings, SecuritySettings
 from dispatcher.configuration.sections.service import (
@@ -24,7 +24,7 @@ from dispatcher.configuration.sections.service import (
     DispatcherSettings,
     LoggingSettings,
 )
-from dispatcher.configuration.sections.values import MOST_SLOTS, require_name
+from dispatcher.configuration.sections.values import require_name
 from dispatcher.errors import UsageError
 from dispatcher.host import own_environment
 from wrappers.command.settings import ToolSettings
@@ -44,9 +44,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
-    limits: Mapping[str, Annotated[int, Meta(ge=0, le=MOST_SLOTS)]] = field(default_factory=dict)
+    limits: Mapping[str, SlotsOrNone | LimitSettings] = field(default_factory=dict)
     """How many agents of a scope may run at a time, in addition to the slots of the groups: `tool:NAME`, `model:NAME`,
-    `tenant:NAME`, `queue:NAME` or `workflow:NAME`."""
+    `tenant:NAME`, `queue:NAME` or `workflow:NAME`. A workflow may have a budget, too."""
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     repositories: Mapping[str, RepositorySettings] = field(default_factory=dict)
     hooks: Mapping[str, HookSettings] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         known = {*names(), *self.tools}
-        for scope in self.limits:
+        for scope, limit in self.limits.items():
             if not _LIMIT_SCOPE.fullmatch(scope):
                 raise ValueError(
                     f"limits.{scope} is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or "
@@ -64,6 +64,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             kind, _, name = scope.partition(":")
             if kind == "tool" and name not in known:
                 raise ValueError(_unknown_tool(f"limits.{scope}:", name, known))
+            if isinstance(limit, LimitSettings) and limit.has_budget and kind != "workflow":
+                raise ValueError(f"limits.{scope} cannot have a budget: only a workflow can")
         if self.retention.tasks is not None and self.retention.tasks < self.execution.keep_sessions:
             raise ValueError(
                 "retention.tasks must not be less than execution.keep_sessions: otherwise directories are kept for "

@@ -3,6 +3,7 @@
 import shutil
 import socket
 
+from dispatcher.configuration.sections.limits import LimitSettings
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, execute, translated
 from sql import calls, hook_calls
@@ -37,8 +38,14 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
                 task_budget_usd=group.task_budget_usd,
             )
             execute(connection, put)
-        for scope, maximum in settings.limits.items():
-            execute(connection, calls.set_limit(scope, maximum))
+        for scope, limit in settings.limits.items():
+            given = limit if isinstance(limit, LimitSettings) else LimitSettings(limit)
+            execute(
+                connection,
+                calls.set_limit(
+                    scope, given.max_concurrent, budget_usd=given.budget_usd, token_budget=given.token_budget
+                ),
+            )
         execute(
             connection,
             hook_calls.put_hooks(settings.dispatcher.host or socket.gethostname(), _hooks(settings)),

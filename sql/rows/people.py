@@ -274,11 +274,16 @@ class Pruned(Struct, frozen=True):
 
 
 class LimitRow(Struct, frozen=True):
-    """One row of list_limits()."""
+    """One row of list_limits(). Money in US dollars; what was spent is None without a budget."""
 
     scope: str
     current_concurrent: int
-    max_concurrent: int
+    max_concurrent: int | None
+    budget_usd: Decimal | None = None
+    spent_usd: Decimal | None = None
+    token_budget: int | None = None
+    spent_tokens: int | None = None
+    unknown_cost_runs: int | None = None
 
 
 class CappedTool(Struct, frozen=True):

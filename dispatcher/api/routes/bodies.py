@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from sql.selection import Selection
 
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+BigInteger = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Permission = Literal["read", "edit", "full"]
 COMMANDS = "A token's task may bring commands only where security.allow_commands of config.yaml says so."
 Files = Annotated[
@@ -301,6 +302,8 @@ class GroupChanges(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class NewLimit(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many tasks of a scope may run at a time."""
+    """How many tasks of a scope may run at a time. A workflow may have a budget, too, or one alone; 0 takes it away."""
 
-    max_concurrent: Integer
+    max_concurrent: Integer | None = None
+    budget_usd: float | None = None
+    token_budget: BigInteger | None = None

@@ -36,7 +36,14 @@ async def list_limits(caller: Caller) -> Limits:
 )
 async def set_limit(caller: Caller, limit: Scope, data: NewLimit) -> None:
     """It takes effect at once. What runs above a lowered limit goes on."""
-    await caller.call(calls.set_limit(limit.removeprefix("/"), data.max_concurrent))
+    await caller.call(
+        calls.set_limit(
+            limit.removeprefix("/"),
+            data.max_concurrent,
+            budget_usd=data.budget_usd,
+            token_budget=data.token_budget,
+        )
+    )
 
 
 @delete(

@@ -148,6 +148,29 @@ def test_group_list_shows_slots_queue_and_state(llmctl: Llmctl, dispatcher: Play
     assert llmctl("group", "list", "-o", "csv").out.startswith("group_name,tool,account_name,")
 
 
+NO_BUDGET = dict.fromkeys(
+    ("budget_usd", "spent_usd", "token_budget", "spent_tokens", "unknown_cost_runs"), None
+)
+
+
+def test_a_workflow_has_a_budget_that_is_shown_and_raised_without_touching_its_slots(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    set_to = llmctl.ok("limit", "set", "workflow:release", "3", "--budget", "2", "--token-budget", "5000000")
+    assert set_to == "limit workflow:release is 3, spent $0.00 of $2.00, 0 of 5.0M tokens"
+    for _ in range(2):
+        llmctl.submit("codex", "x", "--workflow", "release")
+    [run] = dispatcher.claim(1)
+    dispatcher.finish(str(run["run_id"]), cost_usd=2.5, input_tokens=1000, output_tokens=200)
+    assert dispatcher.claim() == []
+    row = ["workflow:release", "0/3", "$2.50", "of", "$2.00,", "1.2k", "of", "5.0M", "tokens"]
+    assert row in [line.split() for line in llmctl.ok("limit", "list").splitlines()]
+    assert "budget of workflow release is used up (2.50 of 2.00 USD)" in llmctl.ok("show", "2")
+    llmctl.ok("limit", "set", "workflow:release", "--budget", "4")
+    assert len(dispatcher.claim()) == 1
+    assert "1/3" in llmctl.ok("limit", "list")
+
+
 def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     assert llmctl.ok("limit", "set", "tenant:acme", "1") == "limit tenant:acme is 1"
     assert llmctl.ok("limit", "add", "model:opus", "0") == "limit model:opus is 0"
@@ -155,7 +178,7 @@ def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDis
         llmctl.submit("codex", "x", "--tenant", "acme")
     assert len(dispatcher.claim()) == 1
     listed = msgspec.json.decode(llmctl.ok("limit", "list", "-o", "json"))
-    assert {"scope": "tenant:acme", "current_concurrent": 1, "max_concurrent": 1} in listed
+    assert {**NO_BUDGET, "scope": "tenant:acme", "current_concurrent": 1, "max_concurrent": 1} in listed
     assert ["tenant:acme", "1/1"] in [line.split() for line in llmctl.ok("limit", "list").splitlines()]
     assert llmctl.ok("limit", "rm", "tenant:acme") == "limit tenant:acme removed"
     assert len(dispatcher.claim()) == 1
@@ -234,7 +257,7 @@ def test_what_changes_groups_and_limits_prints_them_for_programs(llmctl: Llmctl)
     assert changed["max_concurrent"] == 2
     [removed] = rows_of(llmctl("group", "rm", "gemini-team", "-o", "json"))
     assert removed["group_name"] == "gemini-team"
-    expected = [{"scope": "queue:q", "current_concurrent": 0, "max_concurrent": 2}]
+    expected = [{**NO_BUDGET, "scope": "queue:q", "current_concurrent": 0, "max_concurrent": 2}]
     assert llmctl("limit", "set", "queue:q", "2", "-o", "json").json() == expected
     assert llmctl("limit", "rm", "queue:q", "-o", "name").out == "queue:q\n"
 

@@ -122,7 +122,11 @@ def test_what_waits_for_the_budget_of_its_workflow_is_called_so_wherever_it_is_s
     shown = wide.value("select show_task(%s)", str(numbers[1]))
     assert isinstance(shown, dict)
     assert (shown["wait_reason"], shown["waits_s"]) == ("budget", None)
-    assert sorted(wide.rows("select value, tasks from facets() where facet = 'state'")) == [("budget", 2), ("queued", 2), ("succeeded", 1)]
+    assert sorted(wide.rows("select value, tasks from facets() where facet = 'state'")) == [
+        ("budget", 2),
+        ("queued", 2),
+        ("succeeded", 1),
+    ]
     [row] = wide.rows("select kind, name, what, verbs from inbox()")
     assert row == (
         "over_budget", "release", "workflow release has spent 2.00 of 2.00 USD",
