@@ -30,9 +30,16 @@ def _lines() -> Iterator[str]:
                     "",
                     section.about,
                     "",
-                    f"{type_in_words(other).capitalize()}.",
+                    f"{capitalized(type_in_words(other))}.",
                     "",
                 )
+                for part in _structs_in(other):
+                    yield from (f"### {part.__name__}", "", about(part), "")
+                    yield from _table(part)
+
+
+def capitalized(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _parts_of(struct: type[Struct]) -> Iterator[str]:

@@ -7,7 +7,7 @@
 -- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400, also for an unknown tool, and 42501 for the
 -- limit of a foreign tenant.
 CREATE OR REPLACE FUNCTION set_limit(
-    p_scope text, p_max_concurrent integer DEFAULT NULL, p_budget_usd numeric DEFAULT NULL,
+    p_scope text, p_max_concurrent integer DEFAULT NULL, p_budget_usd double precision DEFAULT NULL,
     p_token_budget bigint DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -18,11 +18,13 @@ BEGIN
     IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue|workflow):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
         RAISE EXCEPTION '% is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME',
             quote_nullable(left(p_scope, 100)) USING ERRCODE = 'LD400';
-    ELSIF p_max_concurrent < 0 OR num_nonnulls(p_max_concurrent, p_budget_usd, p_token_budget) = 0 THEN
+    ELSIF num_nonnulls(p_max_concurrent, p_budget_usd, p_token_budget) = 0 THEN
+        RAISE EXCEPTION 'a limit needs a number of tasks, or the budget of a workflow' USING ERRCODE = 'LD400';
+    ELSIF p_max_concurrent < 0 THEN
         RAISE EXCEPTION '% is not a valid limit: expected 0 or more', p_max_concurrent USING ERRCODE = 'LD400';
     ELSIF p_budget_usd < 0 OR p_budget_usd >= 'Infinity' OR p_token_budget < 0 THEN
         RAISE EXCEPTION '% is not a valid budget: expected more than 0, or 0 for none',
-            CASE WHEN p_token_budget < 0 THEN p_token_budget ELSE p_budget_usd END USING ERRCODE = 'LD400';
+            CASE WHEN p_token_budget < 0 THEN p_token_budget::text ELSE p_budget_usd::text END USING ERRCODE = 'LD400';
     ELSIF v_has_budget AND NOT starts_with(p_scope, 'workflow:') THEN
         RAISE EXCEPTION '% cannot have a budget: only a workflow can', p_scope USING ERRCODE = 'LD400',
             HINT = 'an account has a budget of the day: llmctl group set GROUP --daily-budget USD';
@@ -44,12 +46,12 @@ BEGIN
             USING ERRCODE = 'LD400', HINT = 'remove the limit: llmctl limit rm ' || p_scope;
     END IF;
     UPDATE concurrency_limits SET max_concurrent = coalesce(p_max_concurrent, max_concurrent),
-        budget_usd = nullif(coalesce(p_budget_usd, budget_usd), 0),
+        budget_usd = nullif(coalesce(p_budget_usd::numeric, budget_usd), 0),
         token_budget = nullif(coalesce(p_token_budget, token_budget), 0), updated_at = clock()
     WHERE scope = p_scope;
     IF NOT FOUND THEN
         INSERT INTO concurrency_limits (scope, max_concurrent, budget_usd, token_budget)
-        VALUES (p_scope, p_max_concurrent, nullif(p_budget_usd, 0), nullif(p_token_budget, 0));
+        VALUES (p_scope, p_max_concurrent, nullif(p_budget_usd::numeric, 0), nullif(p_token_budget, 0));
     END IF;
 END
 $$;

@@ -196,7 +196,7 @@ def test_limits_are_listed_set_and_removed(llmctl: Llmctl, dispatcher: PlayedDis
         (["set", "tool:claude", "-1"], 2, "No such option: -1"),
         (["set", "tool:claude", "x"], 2, "'x' is not a valid int"),
         (["set", "tool:claude", "99999999999"], 2, "is not in the range"),
-        (["set", "tool:claude"], 2, "Missing argument"),
+        (["set", "tool:claude"], 2, "a limit needs a number of tasks, or the budget of a workflow"),
         (["set", "tool:cluade", "2"], 2, "'cluade' is not a known tool: expected claude, codex, gemini"),
         (["rm", "tenant:nobody"], 3, "there is no limit 'tenant:nobody'"),
     ],

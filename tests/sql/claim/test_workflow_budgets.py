@@ -164,7 +164,7 @@ def test_a_budget_tells_when_it_passes_80_percent_and_when_it_is_used_up_and_at_
             "set_limit('workflow:w', p_budget_usd => 0)",
             "workflow:w would have neither a number of tasks nor a budget",
         ),
-        ("set_limit('workflow:w')", "is not a valid limit: expected 0 or more"),
+        ("set_limit('workflow:w')", "a limit needs a number of tasks, or the budget of a workflow"),
     ],
 )
 def test_a_budget_that_makes_no_sense_is_refused(wide: Client, call: str, message: str) -> None:
