@@ -76,7 +76,8 @@ def put(
 ) -> None:
     """Set a limit at once. Agents that run above a lowered limit go on.
 
-    What you leave out stays as it is. A dispatcher that starts or reloads config.yaml sets the limits that the file names.
+    What you leave out stays as it is. A dispatcher that starts or reloads config.yaml sets the limits that the file
+    names.
     """
     from cli.database.connection import opened
     from cli.show.group_tables import budget_of
