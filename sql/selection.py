@@ -38,6 +38,7 @@ class Selection(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     model: str | None = None
     tenant: str | None = None
     queue: str | None = None
+    workflow: str | None = None
     group: str | None = None
     name: str | None = None
     labels: Mapping[str, str] | None = None

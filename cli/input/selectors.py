@@ -76,6 +76,7 @@ class Selector:
     model: str | None = None
     tenant: str | None = None
     queue: str | None = None
+    workflow: str | None = None
     name: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -201,6 +202,7 @@ OPTIONS: Mapping[str, tuple[object, object]] = {
     "model": (_text("Select tasks that ask for this model.", live("model")), None),
     "tenant": (_text("Select tasks of this tenant.", live("tenant")), None),
     "queue": (_text("Select tasks of this queue.", live("queue")), None),
+    "workflow": (_text("Select tasks of this workflow.", live("workflow")), None),
     "name": (
         _text(
             "Select tasks whose name contains this or, with * or ?, matches it.", live("name"), metavar="GLOB"

@@ -212,7 +212,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     "workflow": Field(
         *ROW_FIELDS["workflow"],
-        _text("Make the task a part of this workflow: a name that several tasks share."),
+        _text("Make the task a part of this workflow: a name that several tasks share.", kind="workflow"),
         title="workflow",
     ),
     "step": Field(*ROW_FIELDS["step"]),

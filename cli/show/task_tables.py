@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cli.show.changes.lists import change_of, change_style
 from cli.show.changes.one_task import facts_of_change, failed_output
-from cli.show.people import decisions
+from cli.show.people import decisions, family
 from cli.show.tables import Column, table
 from cli.show.text import first_lines
 from cli.show.words import priority_word, state_word, state_words
@@ -69,6 +69,7 @@ TASKS: Sequence[Column[TaskRow]] = (
     Column("GROUP", lambda task: task.group_name, spare=1, shown=_differs("group_name", None)),
     Column("TENANT", lambda task: task.tenant_id, spare=4, shown=_differs("tenant_id", "default")),
     Column("QUEUE", lambda task: task.queue, spare=3, shown=_differs("queue", "default")),
+    Column("WORKFLOW", lambda task: task.workflow, spare=8, shown=_differs("workflow", None)),
     Column("PRI", lambda task: priority_word(task.priority), right=True, shown=_differs("priority", 5)),
     Column("NAME", lambda task: task.name, elastic=True, shown=_differs("name", None)),
     Column(
@@ -199,6 +200,7 @@ def _facts(task: Task, settings: Iterable[tuple[str, str]]) -> Iterator[tuple[st
     yield "tool", " ".join(part for part in (task.tool, task.model) if part)
     yield "group", task.group_name
     yield from settings
+    yield from family.facts(task)
     yield from facts_of_change(task)
     yield "failures", f"{task.failures} of {task.max_attempts} attempts"
     yield "timeout", _limits(task)

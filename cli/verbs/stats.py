@@ -22,9 +22,9 @@ def stats(
         str,
         typer.Option(
             metavar="WHAT",
-            help="Sum up by group, tool, model, tenant, queue, day (in UTC) or label:KEY; group unless given.",
+            help="By group (unless given), tool, model, tenant, queue, workflow, day (in UTC) or label:KEY.",
             show_default=False,
-            autocompletion=summed_by("group", "tool", "model", "tenant", "queue", "day"),
+            autocompletion=summed_by("group", "tool", "model", "tenant", "queue", "workflow", "day"),
         ),
     ] = "group",
     since: Annotated[

@@ -38,6 +38,7 @@ Tool = Annotated[str | None, Parameter(description="The tool that runs the task.
 Model = Annotated[str | None, Parameter(description="The model that the task asks for.")]
 Tenant = Annotated[str | None, Parameter(description="The tenant of the task.")]
 Queue = Annotated[str | None, Parameter(description="The queue of the task.")]
+Workflow = Annotated[str | None, Parameter(description="The workflow that the task belongs to.")]
 Group = Annotated[str | None, Parameter(description="The worker group that ran the task last.")]
 Name = Annotated[
     str | None,
@@ -50,7 +51,7 @@ Labels = Annotated[
 Since = Annotated[str | None, Parameter(description="Created then or later: 2031-01-31T22:00:00Z.")]
 Until = Annotated[str | None, Parameter(description="Created before: 2031-01-31T22:00:00Z.")]
 
-_TEXTS = ("tool", "model", "tenant", "queue", "group", "name", "waiting")
+_TEXTS = ("tool", "model", "tenant", "queue", "workflow", "group", "name", "waiting")
 NAMES = ("task", "state", "label", *_TEXTS, "since", "until")
 """The names of a selection in a query."""
 
@@ -79,6 +80,7 @@ async def provide_timeless(
     model: Model = None,
     tenant: Tenant = None,
     queue: Queue = None,
+    workflow: Workflow = None,
     group: Group = None,
     name: Name = None,
     labels: Labels = None,
@@ -93,6 +95,7 @@ async def provide_timeless(
         "model": model,
         "tenant": tenant,
         "queue": queue,
+        "workflow": workflow,
         "group": group,
         "name": name,
         "waiting": waiting,
@@ -117,6 +120,7 @@ def _selection(
         model=texts["model"] or None,
         tenant=texts["tenant"] or None,
         queue=texts["queue"] or None,
+        workflow=texts["workflow"] or None,
         group=texts["group"] or None,
         name=texts["name"] or None,
         labels=_labels([label for label in labels if label]),

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from sql.rows.changes import Change, CommandResult, Decision, TrySet, Verdict
+from sql.rows.workflows import FileOfTask, Need, Tree
 
 
 class Submitted(Struct, frozen=True):
@@ -68,6 +69,8 @@ class TaskRow(Struct, frozen=True):
     insertions: int | None
     deletions: int | None
     proven: bool | None = None
+    workflow: str | None = None
+    """The workflow that it belongs to."""
 
 
 class TaskPage(Struct, frozen=True):
@@ -263,6 +266,26 @@ class Task(Struct, frozen=True):
     """The tries beside it, if it is one of several or their judge."""
     run_count: int = 0
     """How many runs there were; ``runs`` holds the last ones."""
+    workflow: str | None = None
+    """The workflow that it belongs to."""
+    after: Sequence[Need] = ()
+    """The tasks that it comes after."""
+    on_unmet: str | None = None
+    """What becomes of it when it cannot have what it needs: hold, fail or skip; null: not said."""
+    input_from: Sequence[FileOfTask] | None = None
+    """The files that it is given by tasks before it."""
+    dependents: Sequence[Need] = ()
+    """The tasks that come after it: the first 50."""
+    dependent_count: int = 0
+    """How many tasks come after it."""
+    parent: int | None = None
+    """The task that spawned it."""
+    spawns: str | None = None
+    """The file in which its agent writes the tasks to spawn."""
+    children: int = 0
+    """How many tasks it spawned."""
+    tree: Tree | None = None
+    """What all that the root of its tree spawned may take, and took."""
 
 
 class Pruned(Struct, frozen=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from cli.show.changes import merges
-from sql.rows import changes, groups, output, people, sums
+from sql.rows import changes, groups, output, people, sums, workflows
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
@@ -25,6 +25,9 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     changes.TrySet: (),
     changes.Try: (),
     changes.InboxRow: ("llmctl inbox",),
+    workflows.Need: (),
+    workflows.FileOfTask: (),
+    workflows.Tree: (),
     people.FileRow: ("llmctl files ls",),
     output.TaskFileRow: ("llmctl files ls",),
     people.Submitted: ("llmctl submit", "llmctl reply"),

@@ -109,6 +109,7 @@ MEANINGS: Mapping[str, str] = {
     "Selection.waiting": "what a task waits for ([why does it not start?](guide.md#why-does-it-not-start))",
     "Selection.tool": "of this tool",
     "Selection.model": "that asked for this model",
+    "Selection.workflow": "of this workflow",
     "Selection.tenant": "of this tenant",
     "Selection.queue": "of this queue",
     "Selection.group": "that this worker group runs or ran",

@@ -106,6 +106,7 @@ def test_the_runs_of_a_sum_add_up_and_go_by_any_key(wide: Client) -> None:
     assert wide.rows(columns + "('tool', p_select => %s)", select) == [("claude", 3, 1, 2, 0, 0, 0)]
     for by in ("colour", "label:", None):
         with refused(
-            "LD400", "is not a valid grouping: expected group, tool, model, tenant, queue, day or label:KEY"
+            "LD400",
+            "is not a valid grouping: expected group, tool, model, tenant, queue, workflow, day or label:KEY",
         ):
             wide.run("select stats(%s)", by)

@@ -17,8 +17,8 @@ from sql.selection import Selection
 By = Annotated[
     str,
     Parameter(
-        pattern="^(group|tool|model|tenant|queue|day|label:.+)$",
-        description="What to add up by: group, tool, model, tenant, queue, day (of UTC), or label:KEY.",
+        pattern="^(group|tool|model|tenant|queue|workflow|day|label:.+)$",
+        description="What to add up by: group, tool, model, tenant, queue, workflow, day (of UTC), or label:KEY.",
     ),
 ]
 Since = Annotated[

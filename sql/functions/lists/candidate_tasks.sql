@@ -29,7 +29,7 @@ BEGIN
         WHERE p_way = 'picked'
         UNION ALL
         SELECT number FROM tasks AS t
-        WHERE p_way IN ('group', 'queue', 'tenant', 'tool', 'model', 'state')
+        WHERE p_way IN ('group', 'queue', 'workflow', 'tenant', 'tool', 'model', 'state')
             AND status IN ('leased', 'running') AND leased_by IS NOT NULL
             AND number + 0 >= p_from AND number + 0 < p_before AND task_fits(t, p_selection)
     ) AS found

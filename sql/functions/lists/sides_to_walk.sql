@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION sides_to_walk(p_way text, p_selection task_selection)
 LANGUAGE sql IMMUTABLE
 AS $$
     SELECT CASE
-        WHEN p_way NOT IN ('group', 'queue', 'tenant', 'tool', 'model') THEN '{false}'
+        WHEN p_way NOT IN ('group', 'queue', 'workflow', 'tenant', 'tool', 'model') THEN '{false}'
         WHEN NOT (p_selection).states && '{succeeded,failed,canceled}' THEN '{true}'
         WHEN (p_selection).states <@ '{succeeded,failed,canceled,leased,running}' THEN '{false}'
         ELSE '{true,false}'

@@ -1,6 +1,6 @@
 -- INTERNAL walk_tasks(way, key, waits, first, before, most): returns the numbers of the last `most` tasks (null: all) from
 -- number `first` to below `before` that have that key, in one index and down from the highest number. Ways: label,
--- group, queue, tenant, tool, model, state, and number for all tasks. Those by a column of tasks leave out active tasks;
+-- group, queue, workflow, tenant, tool, model, state, and number for all tasks. Those by a column of tasks leave out active tasks;
 -- but for the state they take either tasks that wait or tasks that have ended, as `waits` says.
 -- Cost: that of the entries returned. Each statement asks for the order of the columns of its index, so that no other
 -- index serves it: beside a key with few rows a walk through all numbers looks cheap while statistics are old. With
@@ -34,6 +34,11 @@ BEGIN
             WHERE queue = ANY(v_keys) AND (status = 'queued') = p_waits AND number >= p_first AND number < p_before
                 AND status NOT IN ('leased', 'running')
             ORDER BY queue DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
+        WHEN 'workflow' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE workflow = ANY(v_keys) AND (status = 'queued') = p_waits AND number >= p_first AND number < p_before
+                AND workflow IS NOT NULL AND status NOT IN ('leased', 'running')
+            ORDER BY workflow DESC, (status = 'queued') DESC, number DESC LIMIT p_most;
         WHEN 'tenant' THEN RETURN QUERY
             SELECT number FROM tasks
             WHERE tenant_id = ANY(v_keys) AND (status = 'queued') = p_waits AND number >= p_first AND number < p_before

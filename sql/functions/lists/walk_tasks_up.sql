@@ -29,6 +29,11 @@ BEGIN
             WHERE queue = ANY(v_keys) AND (status = 'queued') = p_waits AND number >= p_first AND number < p_before
                 AND status NOT IN ('leased', 'running')
             ORDER BY queue, (status = 'queued'), number LIMIT p_most;
+        WHEN 'workflow' THEN RETURN QUERY
+            SELECT number FROM tasks
+            WHERE workflow = ANY(v_keys) AND (status = 'queued') = p_waits AND number >= p_first AND number < p_before
+                AND workflow IS NOT NULL AND status NOT IN ('leased', 'running')
+            ORDER BY workflow, (status = 'queued'), number LIMIT p_most;
         WHEN 'tenant' THEN RETURN QUERY
             SELECT number FROM tasks
             WHERE tenant_id = ANY(v_keys) AND (status = 'queued') = p_waits AND number >= p_first AND number < p_before

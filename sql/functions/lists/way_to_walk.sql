@@ -13,6 +13,7 @@ AS $$
         SELECT 'label' AS way, ARRAY[label::text] AS keys FROM unnest((p_selection).label_hashes) AS label
         UNION ALL SELECT 'group', ARRAY[(p_selection).group_name]
         UNION ALL SELECT 'queue', ARRAY[(p_selection).queue]
+        UNION ALL SELECT 'workflow', ARRAY[(p_selection).workflow]
         UNION ALL SELECT 'tenant', (p_selection).tenants
         UNION ALL SELECT 'tool', ARRAY[(p_selection).tool]
         UNION ALL SELECT 'model', ARRAY[(p_selection).model]

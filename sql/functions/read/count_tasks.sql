@@ -13,7 +13,7 @@ DECLARE
     s task_selection := read_selection(p_select);
     v_few bigint [];
 BEGIN
-    IF num_nonnulls(s.picked, s.group_name, s.model, s.name_like, s.labels, s.since, s.until) > 0 THEN
+    IF num_nonnulls(s.picked, s.group_name, s.workflow, s.model, s.name_like, s.labels, s.since, s.until) > 0 THEN
         v_few := few_candidates(s);
         RETURN QUERY
         SELECT CASE WHEN coalesce(wait_reason, status) = 'queued'

@@ -1,9 +1,9 @@
 -- API known_values(kind, prefix, limit): returns what somebody who types may mean: the values of a kind that begin with
 -- a prefix, in the order of their names, and for people what each is about. Kinds: task (numbers, the newest first;
--- about: name and state), group, account, tool, tenant, queue, model, name, label (key=value), label_key, and change
--- (as task, but only those with a recorded change).
--- Of the tasks without a prefix, and of changes, models, names and labels, it knows those of the last 5,000 tasks:
--- nothing lists them all, and what people type is recent. A confined session finds its own among as many of each length of a number.
+-- about: name and state), group, account, tool, tenant, queue, model, name, workflow, label (key=value), label_key, and
+-- change (as task, but only those with a recorded change).
+-- Of the tasks without a prefix, and of changes, models, names, workflows and labels, it knows those of the last 5,000
+-- tasks: nothing lists them all, and what people type is recent. A confined session finds its own among as many of each length of a number.
 -- Cost: flat in the number of tasks. Raises LD400 for another kind, and for a limit outside of 1 to 1,000.
 CREATE OR REPLACE FUNCTION known_values(p_kind text, p_prefix text DEFAULT '', p_limit integer DEFAULT 100)
 RETURNS TABLE (value text, about text)
@@ -54,10 +54,10 @@ BEGIN
                     WHERE runs.task_id = recent.id AND recorded.ref IS NOT NULL
                 )
             ORDER BY recent.number DESC LIMIT p_limit;
-        WHEN 'model', 'name' THEN RETURN QUERY
+        WHEN 'model', 'name', 'workflow' THEN RETURN QUERY
             SELECT DISTINCT each.value, NULL::text
             FROM (
-                SELECT CASE p_kind WHEN 'model' THEN model ELSE name END AS value, tenant_id
+                SELECT CASE p_kind WHEN 'model' THEN model WHEN 'workflow' THEN workflow ELSE name END AS value, tenant_id
                 FROM tasks ORDER BY number DESC LIMIT c_recent
             ) AS each
             WHERE starts_with(each.value, p_prefix) AND (v_mine IS NULL OR tenant_id = ANY(v_mine))
@@ -90,7 +90,7 @@ BEGIN
             SELECT name, NULL::text FROM tools WHERE starts_with(name, p_prefix) ORDER BY 1 LIMIT p_limit;
         ELSE
             RAISE EXCEPTION '% is not a valid kind of value: expected task, group, account, tool, tenant, queue,'
-                ' model, name, label, label_key or change', quote_nullable(p_kind)
+                ' model, name, workflow, label, label_key or change', quote_nullable(p_kind)
                 USING ERRCODE = 'LD400';
     END CASE;
 END

@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION show_task(
 LANGUAGE sql VOLATILE
 AS $$
     SELECT to_jsonb(t) - ARRAY[
-            'lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt', 'follow_up_told', 'setups_failed', 'try_set'
+            'lane', 'leased_by', 'run_id', 'run_no', 'ready_at', 'prompt', 'follow_up_told', 'setups_failed', 'try_set',
+            'is_filled'
         ] || jsonb_build_object(
         'prompt', CASE WHEN p_prompt_characters IS NULL THEN t.prompt ELSE left(t.prompt, p_prompt_characters) END,
         'wait_reason', CASE WHEN until_tomorrow OR is_spent THEN 'budget' ELSE t.wait_reason END,
@@ -40,6 +41,7 @@ AS $$
         ),
         'decisions', decisions_of(t.id), 'tries', tries_of(t.try_set),
         'files', coalesce((SELECT jsonb_agg(to_jsonb(files)) FROM list_files(p_task) AS files), '[]'))
+        || kin_of(t.id, t.parent, t.tree)
     FROM tasks AS t CROSS JOIN LATERAL (
         SELECT is_spent, t.status = 'queued' AND t.wait_reason IS NULL AND NOT is_spent
             AND waits_for_budget(t.tool, t.account) AS until_tomorrow

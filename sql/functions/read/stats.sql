@@ -1,5 +1,5 @@
--- API stats(by, since, select): returns what was done and what it took, by group, tool, model, tenant, queue, day (UTC,
--- of the end) or the value of a label (label:KEY). It counts runs of the selected tasks that ended since that moment:
+-- API stats(by, since, select): returns what was done and what it took, by group, tool, model, tenant, queue, workflow,
+-- day (UTC, of the end) or the value of a label (label:KEY). It counts runs of the selected tasks that ended since that moment:
 -- runs = succeeded + failed + limited + canceled + interrupted, where those that timed out or were lost have failed.
 -- cost_usd is what was paid by API key, or nobody knows how; notional_usd is the list price of what subscriptions
 -- covered. Null: no CLI reported it. An agent that is stopped or lost has mostly not said what it spent: for each of the
@@ -23,8 +23,9 @@ DECLARE
     s task_selection;
 BEGIN
     IF p_by IS NULL
-        OR p_by NOT IN ('group', 'tool', 'model', 'tenant', 'queue', 'day') AND p_by NOT LIKE 'label:_%' THEN
-        RAISE EXCEPTION '% is not a valid grouping: expected group, tool, model, tenant, queue, day or label:KEY',
+        OR p_by NOT IN ('group', 'tool', 'model', 'tenant', 'queue', 'workflow', 'day') AND p_by NOT LIKE 'label:_%' THEN
+        RAISE EXCEPTION '% is not a valid grouping: expected group, tool, model, tenant, queue, workflow, day or'
+            ' label:KEY',
             quote_nullable(p_by)
             USING ERRCODE = 'LD400';
     END IF;
@@ -37,6 +38,7 @@ BEGIN
                 WHEN 'model' THEN t.model
                 WHEN 'tenant' THEN t.tenant_id
                 WHEN 'queue' THEN t.queue
+                WHEN 'workflow' THEN t.workflow
                 WHEN 'day' THEN to_char(r.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
                 ELSE t.labels ->> v_label
             END AS key,

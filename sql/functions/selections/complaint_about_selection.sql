@@ -9,7 +9,7 @@ AS $$
             "tasks": "tasks", "numbers": "numbers", "states": "states", "waiting":
             ["slot", "budget", "limit", "paused", "no_group", "dispatcher", "scheduled", "retry", "dependency", "held",
                 "question", "approval"],
-            "tool": "text", "model": "text", "tenant": "text", "queue": "text", "group": "text", "name": "text",
+            "tool": "text", "model": "text", "tenant": "text", "queue": "text", "workflow": "text", "group": "text", "name": "text",
             "labels": "labels", "since": "moment", "until": "moment"
         }'::jsonb AS keys,
         '["queued", "scheduled", "retry", "limit", "dependency", "held", "budget", "question", "approval", "leased",

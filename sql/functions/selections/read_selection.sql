@@ -54,6 +54,7 @@ BEGIN
     s.tenants := CASE WHEN p_select ->> 'tenant' IS NULL THEN v_mine
         WHEN v_mine IS NULL OR p_select ->> 'tenant' = ANY(v_mine) THEN ARRAY[p_select ->> 'tenant'] ELSE '{}' END;
     s.queue := p_select ->> 'queue';
+    s.workflow := p_select ->> 'workflow';
     s.group_name := p_select ->> 'group';
     s.name_like := name_pattern(nullif(p_select ->> 'name', ''));
     s.labels := nullif(nullif(p_select -> 'labels', 'null'), '{}');

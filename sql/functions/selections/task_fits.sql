@@ -8,6 +8,7 @@ AS $$
         AND ((p_selection).tool IS NULL OR (p_task).tool = (p_selection).tool)
         AND ((p_selection).model IS NULL OR (p_task).model = (p_selection).model)
         AND ((p_selection).queue IS NULL OR (p_task).queue = (p_selection).queue)
+        AND ((p_selection).workflow IS NULL OR (p_task).workflow = (p_selection).workflow)
         AND ((p_selection).group_name IS NULL OR (p_task).group_name = (p_selection).group_name)
         AND ((p_selection).since IS NULL OR (p_task).created_at >= (p_selection).since)
         AND ((p_selection).until IS NULL OR (p_task).created_at < (p_selection).until)

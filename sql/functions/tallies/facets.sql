@@ -12,7 +12,7 @@ DECLARE
     v_tenant text := p_select ->> 'tenant';
 BEGIN
     IF num_nonnulls(
-        v_select.picked, v_select.group_name, v_select.model, v_select.name_like, v_select.labels, v_select.since,
+        v_select.picked, v_select.group_name, v_select.workflow, v_select.model, v_select.name_like, v_select.labels, v_select.since,
         v_select.until, v_select.waiting
     ) > 0 THEN
         RETURN;

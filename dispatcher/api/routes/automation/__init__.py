@@ -1,0 +1,1 @@
+"""Routes about what belongs together or starts by itself: workflows, schedules and hooks."""

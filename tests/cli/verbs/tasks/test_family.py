@@ -1,0 +1,45 @@
+"""What `show`, `ls` and selections say of tasks that come after others and belong to a workflow."""
+
+import msgspec
+
+from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
+
+pytestmark = one_postgres
+
+
+def lines(shown: str) -> dict[str, str]:
+    head = shown.partition("\n\n")[0].splitlines()
+    return {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in head}
+
+
+def test_show_says_what_a_task_comes_after_and_who_comes_after_it(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    llmctl.submit("claude", "a")
+    dispatcher.run(answer="done")
+    llmctl.submit("claude", "b", "--hold")
+    llmctl.submit(
+        "claude", "c", "--after", "1,2", "--after-any", "2", "--workflow", "night", "--on-unmet", "fail"
+    )
+    third = lines(llmctl.ok("show", "3"))
+    assert third["comes after"] == "1 (succeeded), 2 (end: held), 2 (held)"
+    assert (third["if unmet"], third["workflow"]) == ("fail", "night")
+    assert lines(llmctl.ok("show", "1"))["dependents"] == "3 (dependency)"
+    told = msgspec.json.decode(llmctl.ok("show", "3", "-o", "json"))
+    assert [(one["number"], one["kind"], one["state"]) for one in told["after"]] == [
+        (1, "succeeded", "met"),
+        (2, "ended", "open"),
+        (2, "succeeded", "open"),
+    ]
+
+
+def test_tasks_are_selected_by_their_workflow(llmctl: Llmctl) -> None:
+    llmctl.submit("claude", "a", "--workflow", "night")
+    llmctl.submit("claude", "b", "--workflow", "day")
+    llmctl.submit("claude", "c")
+    assert llmctl.ok("ls", "--workflow", "night", "-o", "name") == "1"
+    assert "WORKFLOW" in llmctl.ok("ls")
+    assert "WORKFLOW" not in llmctl.ok("ls", "3", "--columns", "task,state")
+    assert llmctl.ok("cancel", "--workflow", "night", "-y") == "1 task canceled"
+    assert llmctl.ok("ls", "-s", "canceled", "-o", "name") == "1"
+    assert llmctl.ok("ls", "--workflow", "no", "-o", "name") == ""
