@@ -15,8 +15,8 @@ DECLARE
         {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
             "act_as", "capped_tools", "count_inbox", "count_tasks", "facets", "find_token", "inbox", "known_values",
             "list_active", "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
-            "list_runs", "list_tasks", "log_state", "metrics", "read_file", "read_output", "read_results",
-            "schema_version", "show_task", "stats", "task_numbers", "task_states", "why_waiting"
+            "list_runs", "list_tasks", "list_workflows", "log_state", "metrics", "read_file", "read_output", "read_results",
+            "schema_version", "show_graph", "show_task", "show_workflow", "stats", "task_numbers", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
             "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "reply_task",

@@ -70,7 +70,6 @@ class TaskRow(Struct, frozen=True):
     deletions: int | None
     proven: bool | None = None
     workflow: str | None = None
-    """The workflow that it belongs to."""
 
 
 class TaskPage(Struct, frozen=True):
@@ -267,25 +266,18 @@ class Task(Struct, frozen=True):
     run_count: int = 0
     """How many runs there were; ``runs`` holds the last ones."""
     workflow: str | None = None
-    """The workflow that it belongs to."""
     after: Sequence[Need] = ()
-    """The tasks that it comes after."""
     on_unmet: str | None = None
-    """What becomes of it when it cannot have what it needs: hold, fail or skip; null: not said."""
     input_from: Sequence[FileOfTask] | None = None
-    """The files that it is given by tasks before it."""
     dependents: Sequence[Need] = ()
     """The tasks that come after it: the first 50."""
     dependent_count: int = 0
     """How many tasks come after it."""
     parent: int | None = None
-    """The task that spawned it."""
     spawns: str | None = None
-    """The file in which its agent writes the tasks to spawn."""
     children: int = 0
     """How many tasks it spawned."""
     tree: Tree | None = None
-    """What all that the root of its tree spawned may take, and took."""
 
 
 class Pruned(Struct, frozen=True):

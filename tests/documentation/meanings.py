@@ -95,6 +95,16 @@ MEANINGS: Mapping[str, str] = {
     "submit.spawn_limits": "what all those may take: an object with `depth`, `children`, `tasks`, `cost_usd`, `tokens` "
     "and `tools`",
     "submit.tenant_id": "on whose behalf it runs; may be left out where the login has one tenant",
+    "workflow": "the workflow that it belongs to",
+    "after": "the tasks that it comes after",
+    "on_unmet": "what becomes of it when it cannot have what it needs: `hold`, `fail` or `skip`; null: not said",
+    "input_from": "the files that it is given by tasks before it",
+    "dependents": "the first 50 tasks that come after it",
+    "dependent_count": "how many tasks come after it",
+    "parent": "the task that spawned it",
+    "spawns": "the file in which its agent writes the tasks to spawn",
+    "children": "how many tasks it spawned",
+    "tree": "what all that the root of its tree spawned may take, and took",
     "fallback_model": "the model to use when the first one is overloaded; claude only",
     "input_files": "files for the agent's directory: a list of objects with `path` and `content` (text)"
     " or `content_base64`",

@@ -81,7 +81,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "database_id": "select 1 from database_id()",
     "explain_refusal": 'select explain_refusal(\'[{"tool": "claude", "prompt": "p", "tenant_id": "zz"}]\')',
     "facets": 'select * from facets() union all select * from facets(\'{"queue": "zz"}\')',
-    "known_values": "select * from unnest('{task,group,account,tool,tenant,queue,model,name,label,label_key}'::text [])"
+    "known_values": "select * from unnest('{task,group,account,tool,tenant,queue,model,name,workflow,label,label_key}'::text [])"
     " as kind, known_values(kind)",
     "list_active": "select * from list_active()",
     "list_changes": "select * from list_changes('{1}')",
@@ -94,6 +94,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "list_page": "select * from list_page() union all select * from list_page('{\"numbers\": [1, 2, 4]}')",
     "list_runs": "select * from list_runs('1')",
     "list_tasks": 'select * from list_tasks() union all select * from list_tasks(\'{"tasks": ["1-9"]}\')',
+    "list_workflows": "select * from list_workflows() union all select * from list_workflows('zz')",
     "log_state": "select * from log_state('1')",
     "metrics": "select metrics()",
     "note_gone": "select note_gone(gen_random_uuid(), database_id(), 'boot')",
@@ -109,7 +110,9 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "retry_task": "select retry_task('1')",
     "schema_version": "select number from schema_version()",
     "set_limit": "select set_limit('tenant:zz', 5)",
+    "show_graph": "select show_graph('1')",
     "show_task": "select show_task('1')",
+    "show_workflow": "select show_workflow('zz')",
     "stats": "select * from stats('tenant') cross join stats('model') as of_models"
     " cross join stats('label:zz') as by_label",
     "submit_task": "select * from submit_task('claude', 'p', p_tenant_id => 'zz')",
@@ -134,7 +137,14 @@ def others(db: Client) -> None:
     db.group("idle", tool="odd", slots=0)
     hook = '[{"name": "zz", "kind": "command", "target": "zz", "events": ["task.started"]}]'
     db.run("select put_hooks('here', %s)", hook)
-    zz = {"tenant_id": "zz", "queue": "zz", "model": "zz-model", "name": "zz-name", "labels": {"zz": "zz"}}
+    zz = {
+        "tenant_id": "zz",
+        "queue": "zz",
+        "model": "zz-model",
+        "name": "zz-name",
+        "workflow": "zz",
+        "labels": {"zz": "zz"},
+    }
     me = db.dispatcher()
     db.submit("zz secret", **zz, input_files=[{"path": "zz.txt", "content": "zz"}])
     [run] = db.claim(me).runs
