@@ -43,7 +43,7 @@ def _mermaid(graph: Folded) -> Iterator[str]:
 
 
 def _in_mermaid(text: str) -> str:
-    """Return text for a label in quotation marks, where Mermaid takes characters by their numbers, and else Markdown."""
+    """Return text for a label in quotation marks, in which Mermaid reads Markdown, and characters by their numbers."""
     return "".join(one if one.isalnum() or one in " ,.…" else f"#{ord(one)};" for one in text)
 
 

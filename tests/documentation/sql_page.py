@@ -25,6 +25,7 @@ THEMES: Mapping[str, str] = {
     "changes": "Changes of repositories",
     "decisions": "Questions, approvals and the inbox",
     "tries": "Several tries",
+    "workflows": "Workflows",
     "groups": "Accounts",
     "service": "What hosts serve",
     "limits": "Limits",

@@ -21,7 +21,7 @@ _UNICODE = {
     (False, True, True): "├", (True, False, True): "┤", (True, True, True): "┼",
     (False, True, False): "└", (True, False, False): "┘", (True, True, False): "┴",
 }  # fmt: skip
-_ASCII = {
+_ASCII: Signs = {
     key: {"●": "*", "•": "*", "○": "o", "│": "|", "─": "-"}.get(sign, "+") for key, sign in _UNICODE.items()
 }
 
@@ -33,7 +33,7 @@ _TITLE_CHARACTERS = 60
 class _Rails:
     """Which task's rail is in each column, and how many of those that come after it are still to be drawn."""
 
-    signs: Mapping[object, str]
+    signs: Signs
     columns: list[int | None] = field(default_factory=list)
     left: dict[int, int] = field(default_factory=dict)
     just_freed: int | None = None

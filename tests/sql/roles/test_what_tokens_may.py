@@ -81,8 +81,8 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "database_id": "select 1 from database_id()",
     "explain_refusal": 'select explain_refusal(\'[{"tool": "claude", "prompt": "p", "tenant_id": "zz"}]\')',
     "facets": 'select * from facets() union all select * from facets(\'{"queue": "zz"}\')',
-    "known_values": "select * from unnest('{task,group,account,tool,tenant,queue,model,name,workflow,label,label_key}'::text [])"
-    " as kind, known_values(kind)",
+    "known_values": "select * from unnest('{task,group,account,tool,tenant,queue,model,name,workflow,label,label_key}'"
+    "::text []) as kind, known_values(kind)",
     "list_active": "select * from list_active()",
     "list_changes": "select * from list_changes('{1}')",
     "list_deliveries": "select * from list_deliveries('zz')",
