@@ -15,9 +15,11 @@ from sql.rows.workflows import Edge, Node
 if TYPE_CHECKING:
     from rich.text import Text
 
-_UNICODE = {
+Signs = Mapping[str | tuple[bool, bool, bool], str]
+"""The characters of rails: by what they are, or by whether they lead to the left, to the right and further down."""
+
+_UNICODE: Signs = {
     "node": "●", "outside": "○", "alone": "•", "down": "│", "across": "─",
-    # To the left, to the right, further down: where a rail meets the line to a task.
     (False, True, True): "├", (True, False, True): "┤", (True, True, True): "┼",
     (False, True, False): "└", (True, False, False): "┘", (True, True, False): "┴",
 }  # fmt: skip
