@@ -45,6 +45,8 @@ CREATE TABLE task_dependencies (
 CREATE INDEX task_dependencies_not_met ON task_dependencies (needs, kind, state, task_id) WHERE state IN ('open', 'unmet');
 -- What a task still needs.
 CREATE INDEX task_dependencies_open ON task_dependencies (task_id) WHERE state IN ('open', 'unmet');
+-- What waits for a person, see inbox().
+CREATE INDEX task_dependencies_unmet ON task_dependencies (task_id) WHERE state = 'unmet';
 CREATE INDEX task_dependencies_of_need ON task_dependencies (needs);
 
 -- The tasks that have ended, or are queued again after an end, and whose dependents were not all looked at then: they were

@@ -179,7 +179,7 @@ MEANINGS: Mapping[str, str] = {
     "judge": "the task that picks one",
     "picked": "the one that was picked",
     "TrySet.cost_usd": "what all of them cost in US dollars, with the judge",
-    "InboxRow.kind": "`question`, `approval`, `login`, `no_credit`, `paused`, `over_budget` or `failed`",
+    "InboxRow.kind": "`question`, `approval`, `login`, `no_credit`, `paused`, `over_budget`, `unmet` or `failed`",
     "InboxRow.number": "the task; null: it is about a group",
     "InboxRow.group_name": "the worker group; null: it is about a task",
     "InboxRow.name": "the name of the task, or the tool of the group",

@@ -7,8 +7,14 @@ from cli.show.tables import Column
 from dispatcher.quantities import age
 from sql.rows.changes import InboxRow
 
-_WORDS = {"no_credit": "no credit", "over_budget": "over budget"}
-_STYLES = {"question": "bold yellow", "approval": "bold yellow", "failed": "red", "login": "red"}
+_WORDS = {"no_credit": "no credit", "over_budget": "over budget", "unmet": "cannot start"}
+_STYLES = {
+    "question": "bold yellow",
+    "approval": "bold yellow",
+    "unmet": "bold yellow",
+    "failed": "red",
+    "login": "red",
+}
 
 
 def _about(row: InboxRow) -> str:

@@ -1,7 +1,8 @@
 -- API has_work(dispatcher): whether this dispatcher has an active task, or a task is queued for a group that it
 -- serves. Tasks that wait for their time count. Held tasks do not, nor tasks that nobody serves, nor tasks that wait
--- for somebody to resume their group, to raise the budget of their workflow or to give this host what it lacks, nor replies in a session of another work
--- directory.
+-- for somebody to resume their group, to raise the budget of their workflow or to give this host what it lacks, nor
+-- replies in a session of another work directory. One that comes after others counts by these: unless they run or will run,
+-- it waits for a person. But while dependents are still to be released there is work.
 -- Cost: looks at queued tasks only, however many have ended; one probe when the first of them is served.
 CREATE OR REPLACE FUNCTION has_work(p_dispatcher uuid) RETURNS boolean
 LANGUAGE sql STABLE
@@ -14,7 +15,7 @@ AS $$
     ), of_this_directory AS NOT MATERIALIZED (
         SELECT id FROM task_runs WHERE work_dir_id = (SELECT work_dir_id FROM dispatchers WHERE id = p_dispatcher)
     )
-    SELECT EXISTS (SELECT FROM tasks WHERE leased_by = p_dispatcher AND status IN ('leased', 'running'))
+    SELECT EXISTS (SELECT FROM dependency_inbox) OR EXISTS (SELECT FROM tasks WHERE leased_by = p_dispatcher AND status IN ('leased', 'running'))
         OR EXISTS (
             SELECT FROM tasks JOIN served USING (tool)
             WHERE status = 'queued' AND wait_reason IS NULL AND coalesce(account = account_name, true)

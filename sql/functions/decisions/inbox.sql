@@ -1,10 +1,12 @@
 -- API inbox(select): returns what waits for a person, the oldest of each kind first: kind, what it is about (the number of
 -- a task, or a worker group), what there is to decide in a sentence, since when, and the commands that resolve it.
--- Kinds: question, approval; login, no_credit, paused and over_budget, which are worker groups; failed, and over_budget of
--- tasks whose run spent what it may, and of workflows that used up their budget (by their name). Failed tasks are the newest 100 that ended within 7 days, that nobody denied or
--- replied to, and that are no try of a set in which another one was picked. Of questions and approvals there are at most
--- 1,000 each. Groups and workflows are shown to sessions without tenants of their own only, and where no selection asks for tasks.
--- Cost: that of what it returns, by tasks_by_state; of failed tasks the newest 1,000 are looked at.
+-- Kinds: question, approval; unmet, which are tasks that are held since a task that they come after did not end as they need;
+-- login, no_credit, paused and over_budget, which are worker groups; failed, and over_budget of tasks whose run spent what it
+-- may, and of workflows that used up their budget (by their name). Failed tasks are the newest 100 that ended within 7 days,
+-- that nobody denied or replied to, and that are no try of a set in which another one was picked. Of questions, approvals and
+-- unmet there are at most 1,000 each. Groups and workflows are shown to sessions without tenants of their own only, and where
+-- no selection asks for tasks.
+-- Cost: that of what it returns, by tasks_by_state; of failed tasks the newest 1,000 are looked at, of unmet needs 10,000.
 -- Raises LD400 and LD404, see read_selection().
 CREATE OR REPLACE FUNCTION inbox(p_select jsonb DEFAULT '{}')
 RETURNS TABLE (

@@ -29,6 +29,13 @@ AS $$
         )
         UNION ALL
         (
+            SELECT t.number FROM (
+                SELECT DISTINCT task_id FROM task_dependencies WHERE state = 'unmet' ORDER BY task_id LIMIT 10000
+            ) AS unmet JOIN tasks AS t ON t.id = unmet.task_id
+            WHERE t.wait_reason = 'dependency' AND task_fits(t, p_selection) LIMIT 1000
+        )
+        UNION ALL
+        (
             SELECT newest.number FROM (
                 SELECT t.number, t.id, t.finished_at, t.error_class, t.try_set, task_fits(t, p_selection) AS fits
                 FROM tasks AS t
@@ -44,6 +51,7 @@ AS $$
     SELECT
         CASE
             WHEN t.wait_reason IN ('question', 'approval') THEN t.wait_reason
+            WHEN t.wait_reason = 'dependency' THEN 'unmet'
             WHEN error_class = 'budget' THEN 'over_budget'
             ELSE 'failed'
         END,
@@ -51,6 +59,7 @@ AS $$
         CASE t.wait_reason
             WHEN 'question' THEN left(question, 500)
             WHEN 'approval' THEN result_to_approve(run_id)
+            WHEN 'dependency' THEN unmet_in_words(t.id)
             ELSE coalesce(left(error_message, 500), meaning, error_class)
         END,
         coalesce(finished_at, t.updated_at),
@@ -60,6 +69,8 @@ AS $$
                 WHEN repository IS NOT NULL THEN ARRAY[format('llmctl diff %s', t.number)]
                 ELSE ARRAY[format('llmctl result %s', t.number)]
             END || ARRAY[format('llmctl approve %s', t.number), format('llmctl deny %s', t.number)]
+            WHEN 'dependency' THEN ARRAY[format('llmctl show %s', t.number), format('llmctl release %s', t.number),
+                format('llmctl cancel %s', t.number)]
             ELSE ARRAY[format('llmctl show %s', t.number), format('llmctl retry %s', t.number)]
         END
     FROM found JOIN tasks AS t USING (number) LEFT JOIN error_classes ON error_classes.name = t.error_class

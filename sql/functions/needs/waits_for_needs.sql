@@ -3,6 +3,9 @@
 CREATE OR REPLACE FUNCTION waits_for_needs(p_task uuid, p_wait_reason text) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
-    SELECT p_wait_reason IS NOT DISTINCT FROM 'dependency'
-        AND EXISTS (SELECT FROM task_dependencies WHERE task_id = p_task)
+    SELECT p_wait_reason IS NOT DISTINCT FROM 'dependency' AND (
+        EXISTS (SELECT FROM task_dependencies WHERE task_id = p_task)
+        -- What it needed was deleted by hand.
+        OR NOT EXISTS (SELECT FROM try_sets WHERE judge = p_task)
+    )
 $$;

@@ -4,6 +4,7 @@
 --   SELECT * FROM prune_tasks(90 * 86400);
 -- A task whose session another task continues stays until that one is gone, since a reply that is tried again needs the
 -- session. So a chain of replies goes from its end, one link a call. When a task is gone, its idempotency key is free.
+-- So does a task that another one needs, see is_needed(): what depends on others goes before them.
 -- Nobody is notified: tasks that have ended hold no slot, and nobody waits for them.
 -- Locks: the tasks (SKIP LOCKED) and, by foreign key, their runs; the sets of tries by id. No claim, report or new task waits for these. A retry
 -- of such a task, a reply to it, or a new task with its idempotency key waits for the end of the call.
@@ -21,12 +22,13 @@ DECLARE
     v_sets uuid [];
 BEGIN
     v_ids := ARRAY(
-        SELECT id FROM tasks WHERE finished_at < v_before AND NOT is_continued(id)
+        SELECT id FROM tasks WHERE finished_at < v_before AND NOT is_continued(id) AND NOT is_needed(id)
         ORDER BY finished_at LIMIT p_most FOR UPDATE SKIP LOCKED
     );
-    -- A reply may have come before we had the lock, and none can come now: so look once more.
+    -- A reply, or a task that comes after it, may have come before we had the lock, and none can come now: so look once more.
     v_ids := ARRAY(
-        SELECT id FROM unnest(v_ids) WITH ORDINALITY AS locked (id, position) WHERE NOT is_continued(id) ORDER BY position
+        SELECT id FROM unnest(v_ids) WITH ORDINALITY AS locked (id, position) WHERE NOT is_continued(id) AND NOT is_needed(id)
+        ORDER BY position
     );
     SELECT first.ids, cardinality(first.ids), first.runs, first.bytes INTO v_ids, tasks, runs, bytes
     FROM first_to_prune(v_ids, p_output_only => false) AS first;

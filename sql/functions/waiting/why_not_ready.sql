@@ -12,8 +12,11 @@ AS $$
         WHEN (p_task).wait_reason = 'approval' THEN format('waits for approval of %s: `llmctl approve %s` or `llmctl deny %s`',
             result_to_approve((p_task).run_id), (p_task).number, (p_task).number)
         WHEN (p_task).wait_reason = 'dependency' THEN coalesce(
-            'chooses among the tries when these have ended: ' || tries_not_ended((p_task).try_set),
-            'waits for another task to succeed')
+            'chooses among the tries when these have ended: ' || CASE
+                WHEN (p_task).id = (SELECT judge FROM try_sets WHERE id = (p_task).try_set) THEN tries_not_ended((p_task).try_set)
+            END,
+            needs_in_words((p_task).id, (p_task).number),
+            'waits for a task that is not there any more: ' || format('`llmctl release %s`', (p_task).number))
         WHEN (p_task).wait_reason = 'scheduled'
             THEN format('scheduled to start in %s', in_words((p_task).ready_at - p_now))
         WHEN (p_task).wait_reason = 'retry' AND (p_task).continues IS NOT NULL AND (p_task).error_class IS NULL

@@ -29,6 +29,7 @@ _TONES = {
     "login": "bad",
     "no_credit": "bad",
     "over_budget": "limit",
+    "unmet": "ask",
     "question": "ask",
     "approval": "ask",
     "passed": "good",
@@ -64,6 +65,7 @@ _WORDS = {
     "login": "login refused",
     "no_credit": "no credit",
     "over_budget": "over budget",
+    "unmet": "cannot start",
 }
 
 
