@@ -16,7 +16,7 @@ BEGIN
     RETURN (
         WITH blocks AS (
             SELECT place, string_agg(
-                fenced_piece(v_mark, title, shown, shown_bytes, size_bytes, note, hint), '' ORDER BY part
+                marked_piece(v_mark, title, shown, shown_bytes, size_bytes, note, hint), '' ORDER BY part
             ) AS block
             FROM pieces_of_prompt(p_task, v_prompt) GROUP BY place
         )

@@ -1,6 +1,6 @@
--- INTERNAL fenced_piece(mark, title, shown, shown_bytes, size_bytes, note, hint): returns a piece of a prompt between two lines
+-- INTERNAL marked_piece(mark, title, shown, shown_bytes, size_bytes, note, hint): returns a piece of a prompt between two lines
 -- with a mark. `note` takes the place of the text. What is cut off is said at the end, with what gives it whole.
-CREATE OR REPLACE FUNCTION fenced_piece(
+CREATE OR REPLACE FUNCTION marked_piece(
     p_mark text, p_title text, p_shown text, p_shown_bytes bigint, p_size_bytes bigint, p_note text, p_hint text
 ) RETURNS text
 LANGUAGE sql IMMUTABLE
