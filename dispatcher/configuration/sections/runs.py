@@ -30,7 +30,7 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     check_timeout: Seconds = 600.0
     """A check command that takes longer is stopped, unless its task or repository says otherwise."""
     max_output_bytes: Bytes = 100 * 2**20
-    """The most that the declared output files of one run may hold, and the files that a task is given by other tasks."""
+    """The most that the declared output files of one run may hold, and the files that other tasks give to a task."""
     max_log_bytes: Bytes = 20 * 2**20
     """The most that is stored of a run's stdout, and of its stderr. A run that prints ten times as much on both
     together is stopped."""
