@@ -54,6 +54,7 @@ VERBS = (
     Verb("group", "cli.verbs.groups", "Manage accounts: how many agents each runs."),
     Verb("limit", "cli.verbs.limits", "Limit tools, models, tenants, queues, workflows."),
     Verb("token", "cli.verbs.tokens", "Manage the tokens of the HTTP API."),
+    Verb("hook", "cli.verbs.hooks", "See whom hooks tell what, and repeat it."),
     Verb("doctor", "cli.verbs.doctor", "Find out what keeps tasks from running."),
     Verb("demo", "cli.verbs.demo", "See it work, with simulated agents."),
 )

@@ -260,6 +260,10 @@ FIELDS: Mapping[str, Field] = {
             "KEY=VALUE,…",
         ),
     ),
+    "hook": Field(
+        *ROW_FIELDS["hook"],
+        _texts("NAME", "Tell this hook of config.yaml, which hears of named tasks only. Repeatable."),
+    ),
 }
 """By the name of the option, in the order of the help; a column of a file is called the same."""
 

@@ -18,6 +18,7 @@ from dispatcher.checks.database import (
 )
 from dispatcher.checks.finding import Finding, has_problem, ok, problem
 from dispatcher.checks.groups import Group, groups_of, reopen_here, served_here
+from dispatcher.checks.hooks import check_hooks
 from dispatcher.checks.machine import check_machine
 from dispatcher.checks.repositories import check_repositories
 from dispatcher.checks.work import check_groups_of_file, check_work
@@ -62,6 +63,7 @@ def check(settings: Settings) -> list[Finding]:
         findings += check_groups_of_file(settings, groups)
         if usable is not None:
             findings += _findings_of(lambda: check_work(usable, groups))
+            findings += _findings_of(lambda: check_hooks(usable))
     findings += _findings_of(lambda: check_tools(wrappers, here), "tools")
     findings += _findings_of(lambda: check_logins(wrappers, here), "groups")
     findings += _findings_of(lambda: check_env_files(wrappers, here, root), "groups")

@@ -104,7 +104,7 @@ class Hooks:
         await self._store.patiently("saying what came of a delivery", finish)
         if attempt.outcome != "delivered":
             log.warning(
-                "a hook was not told", hook=delivery.hook, event=delivery.event, type=delivery.type,
+                "a hook was not told", hook=delivery.hook, id=delivery.event, type=delivery.type,
                 attempt=delivery.attempt, outcome=attempt.outcome, why=attempt.detail,
             )  # fmt: skip
             # A receiver that is away is what lets an outbox grow.

@@ -65,6 +65,7 @@ ROW_FIELDS: Mapping[str, RowField] = {
     "input-from": RowField("input_from", dependencies.files_of_tasks),
     "spawns": RowField("spawns", values.text),
     "spawn-limits": RowField("spawn_limits", dependencies.spawn_limits),
+    "hook": RowField("hooks", values.texts),
 }
 """By the name of the column, which is that of the option, in the order of the help."""
 

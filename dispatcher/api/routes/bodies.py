@@ -171,6 +171,10 @@ class NewTask(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     spawns: Annotated[
         str | None, Meta(description="The file in which the agent writes tasks to queue when it succeeds.")
     ] = None
+    hooks: Annotated[
+        Sequence[str] | None,
+        Meta(description="Hooks of config.yaml to tell, which hear of named tasks only."),
+    ] = None
     spawn_limits: Annotated[SpawnLimits | None, Meta(description="What all that it spawns may take.")] = None
 
 

@@ -8,7 +8,9 @@ import trio
 from dispatcher.hooks.addresses import RefusedAddressError, addresses_of, is_public
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "1.1.1.1"])
+@pytest.mark.parametrize(
+    "address", ["93.184.215.14", "2606:2800:21f::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "1.1.1.1"]
+)
 def test_public_addresses_are_reached(address: str) -> None:
     assert is_public(address)
 

@@ -33,11 +33,21 @@ def lives(pid_file: Path) -> bool:
 def test_a_command_gets_the_event_on_stdin_and_only_the_variables_that_it_is_given() -> None:
     assert told("cat") == Attempt("delivered", BODY.decode())
     variables = told("env", LLMCTL_EVENT="task.failed").detail.splitlines()
-    assert {line.partition("=")[0] for line in variables} <= {"PATH", RUN, "LLMCTL_EVENT", "PWD", "SHLVL", "_", "OLDPWD"}
+    assert {line.partition("=")[0] for line in variables} <= {
+        "PATH",
+        RUN,
+        "LLMCTL_EVENT",
+        "PWD",
+        "SHLVL",
+        "_",
+        "OLDPWD",
+    }
 
 
 def test_a_command_that_fails_says_why() -> None:
-    assert told("cat > /dev/null; echo no bus >&2; exit 3") == Attempt("failed", "it ended with exit code 3: no bus")
+    assert told("cat > /dev/null; echo no bus >&2; exit 3") == Attempt(
+        "failed", "it ended with exit code 3: no bus"
+    )
     assert told("kill -9 $$").detail == "it was killed by signal 9"
     missing = trio.run(partial(command.tell, ["/nonexistent/x"], BODY, {}, 1.0, trio.lowlevel.checkpoint))
     assert missing.outcome == "failed"
@@ -48,7 +58,9 @@ def test_a_command_need_not_read_a_large_event() -> None:
     assert told("exec true", body=b"x" * 2**21).outcome == "delivered"
 
 
-def test_a_command_that_hangs_ignores_signals_and_forks_is_killed_with_all_its_children(tmp_path: Path) -> None:
+def test_a_command_that_hangs_ignores_signals_and_forks_is_killed_with_all_its_children(
+    tmp_path: Path,
+) -> None:
     script = f"""
         trap '' TERM INT HUP
         setsid sh -c 'trap "" TERM; echo $$ > {tmp_path}/away; exec sleep 600' &
