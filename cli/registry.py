@@ -51,6 +51,7 @@ VERBS = (
     Verb("workflow", "cli.verbs.workflows", "See and change tasks that belong together."),
     Verb("stats", "cli.verbs.stats", "Sum up runs, tokens and costs."),
     Verb("prune", "cli.verbs.prune", "Delete tasks that ended long ago."),
+    Verb("schedule", "cli.verbs.schedules", "Submit tasks again and again, by cron."),
     Verb("group", "cli.verbs.groups", "Manage accounts: how many agents each runs."),
     Verb("limit", "cli.verbs.limits", "Limit tools, models, tenants, queues, workflows."),
     Verb("token", "cli.verbs.tokens", "Manage the tokens of the HTTP API."),
@@ -61,7 +62,7 @@ VERBS = (
 
 
 MEANT: Mapping[str, str] = {
-    **dict.fromkeys(("add", "create", "new", "queue", "run", "sbatch", "schedule"), "submit"),
+    **dict.fromkeys(("add", "create", "new", "queue", "run", "sbatch"), "submit"),
     **dict.fromkeys(("ps", "queued", "squeue", "status", "tasks"), "ls"),
     **dict.fromkeys(("describe", "info", "inspect", "view"), "show"),
     **dict.fromkeys(("follow", "log", "output", "stdout", "tail"), "logs"),
@@ -74,6 +75,7 @@ MEANT: Mapping[str, str] = {
     **dict.fromkeys(("changes", "patch"), "diff"),
     **dict.fromkeys(("cherry-pick", "pick", "stage"), "apply"),
     **dict.fromkeys(("checkout", "switch"), "branch"),
+    **dict.fromkeys(("cron", "crontab", "schedules", "timer"), "schedule ls"),
     **dict.fromkeys(("cost", "costs", "summary", "usage"), "stats"),
     **dict.fromkeys(("chat", "continue"), "reply"),
     **dict.fromkeys(("account", "accounts", "groups", "slots"), "group list"),

@@ -20,6 +20,7 @@ from dispatcher.host import cgroups, linux
 from dispatcher.host.threads import require_threads
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
+from dispatcher.loop.automation.schedules import Schedules
 from dispatcher.loop.cancels import Cancels
 from dispatcher.loop.cleanup import Cleanup
 from dispatcher.loop.event_loop import EventLoop
@@ -103,6 +104,7 @@ def assembled(
         )
         served = ServedGroups(store, configuration)
         cleanup = Cleanup(work_directory, store, configuration, active)
+        schedules = Schedules(store, agenda.claim_now)
         supervisor = Supervisor(context, work_directory, active, agenda, cleanup, served)
         yield EventLoop(
             configuration=configuration,
@@ -114,7 +116,7 @@ def assembled(
             notifications=notifications,
             lease=lease,
             supervisor=supervisor,
-            refill=Refill(store, agenda, supervisor, Holders(store, configuration)),
+            refill=Refill(store, agenda, supervisor, Holders(store, configuration), schedules.look),
             output_store=output_store,
             cleanup=cleanup,
             served=served,
@@ -123,6 +125,7 @@ def assembled(
             hooks=hooks,
             shared_files=shared_files,
             retention=Retention(store, configuration, files),
+            schedules=schedules,
         )
 
 

@@ -19,6 +19,7 @@ from dispatcher.database.store import Store
 from dispatcher.hooks.service import Hooks
 from dispatcher.loop.active_runs import ActiveRuns
 from dispatcher.loop.agenda import Agenda
+from dispatcher.loop.automation.schedules import Schedules
 from dispatcher.loop.cancels import Cancels
 from dispatcher.loop.cleanup import Cleanup
 from dispatcher.loop.lease import Lease, give_up_lost_hosts
@@ -68,6 +69,7 @@ class EventLoop:
     hooks: Hooks
     shared_files: SharedFiles
     retention: Retention
+    schedules: Schedules
     _draining: trio.Event = field(init=False, default_factory=trio.Event)
     _runs_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
     _claims_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
@@ -131,6 +133,7 @@ class EventLoop:
             "telling others": self.hooks.run,
             "sending files to other hosts": self.shared_files.run,
             "deleting old data": self.retention.run,
+            "firing schedules": self.schedules.run,
             "looking for what groups lack": self.served.run,
             "saying that nothing more starts": self._say_draining,
         }
@@ -154,6 +157,7 @@ class EventLoop:
         self.configuration.settings, self.configuration.wrappers = settings, wrappers
         self.served.reloaded()
         self.hooks.wake()
+        self.schedules.reloaded()
         self.agenda.claim_now()
 
     def stop_all(self, reason: StopReason = "interrupted") -> None:

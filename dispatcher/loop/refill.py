@@ -7,7 +7,7 @@ batches under load.
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import psycopg
 import structlog
@@ -37,8 +37,16 @@ class Refill:
     the database has taken, because then their slots are free and their files are no longer needed.
     """
 
-    def __init__(self, store: Store, agenda: Agenda, supervisor: Supervisor, holders: Holders) -> None:
+    def __init__(
+        self,
+        store: Store,
+        agenda: Agenda,
+        supervisor: Supervisor,
+        holders: Holders,
+        on_schedules_due: Callable[[], None],
+    ) -> None:
         self._store = store
+        self._on_schedules_due = on_schedules_due
         self._holders = holders
         self._agenda = agenda
         self._supervisor = supervisor
@@ -134,6 +142,8 @@ class Refill:
             verdicts = claim.verdicts
             if claim.shared:
                 claim = await self._store.report_and_claim((), CLAIM_BATCH, self._supervisor.foresee)
+            if claim.schedules_due:
+                self._on_schedules_due()
             for run in claim.runs:
                 self._supervisor.take(run, cancel=False)
             for known in await self._store.open_runs() if lost else ():

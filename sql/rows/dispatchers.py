@@ -80,13 +80,15 @@ class Claim(msgspec.Struct, frozen=True):
 
     ``next_deadline_s`` is when time alone makes another claim succeed; None for never. ``verdicts`` are those on the
     reports that went with the claim, as finish_runs() returns them. ``shared`` says that nothing was claimed, so that
-    other dispatchers have a chance at the slots that the reports freed, too: claim again now.
+    other dispatchers have a chance at the slots that the reports freed, too: claim again now. ``schedules_due`` asks
+    for firing them.
     """
 
     runs: tuple[ClaimedRun | UnreadableRun, ...]
     next_deadline_s: float | None
     verdicts: dict[str, str]
     shared: bool
+    schedules_due: bool = False
 
 
 class _UnreadClaim(msgspec.Struct):
@@ -96,6 +98,7 @@ class _UnreadClaim(msgspec.Struct):
     next_deadline_s: float | None
     verdicts: dict[str, str]
     shared: bool
+    schedules_due: bool = False
 
 
 class _Name(msgspec.Struct):
@@ -264,7 +267,7 @@ def read_claim(document: str) -> Claim:
     """Read the JSON that report_and_claim() returns."""
     claim = msgspec.json.decode(document, type=_UnreadClaim)
     runs = tuple(_read_claimed(row) for row in claim.runs)
-    return Claim(runs, claim.next_deadline_s, claim.verdicts, claim.shared)
+    return Claim(runs, claim.next_deadline_s, claim.verdicts, claim.shared, claim.schedules_due)
 
 
 def _read_claimed(row: msgspec.Raw) -> ClaimedRun | UnreadableRun:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from cli.show.changes import merges
-from sql.rows import changes, groups, output, people, sums, workflows
+from sql.rows import changes, groups, output, people, schedules, sums, workflows
 from tests.documentation.meanings import meaning
 from tests.documentation.structs import about, cell, fields, type_in_words
 
@@ -37,6 +37,7 @@ PRINTED: Mapping[type[Struct], Sequence[str]] = {
     groups.GroupRow: ("llmctl group",),
     groups.CoolingModel: (),
     people.LimitRow: ("llmctl limit",),
+    schedules.ScheduleRow: ("llmctl schedule",),
     people.TokenRow: ("llmctl token ls",),
     people.DispatcherRow: ("dispatcher status",),
 }

@@ -19,6 +19,8 @@ THEMES: Mapping[str, str] = {
     "lists": "Pages of long lists",
     "selections": "Selections",
     "actions": "Actions",
+    "schedules": "Schedules",
+    "fires": "Firing schedules",
     "sessions": "Sessions",
     "waiting": "Why a task waits",
     "output": "Output and files",

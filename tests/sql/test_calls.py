@@ -10,19 +10,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import structs
 
-from sql import api_calls, calls, change_calls, dispatcher_calls, hook_calls
+from sql import api_calls, calls, change_calls, dispatcher_calls, hook_calls, schedule_calls
 from sql.call import Call
 from sql.rows.changes import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
 from sql.rows.dispatchers import Output, Report, Started
 from sql.rows.groups import CoolingModel
 from sql.rows.hooks import Outcome, PutHook
 from sql.rows.people import Refused, Task, TaskRow
+from sql.rows.schedules import CatchUp, Overlap
 from sql.selection import Selection
 from tests.sql.client import Client
 
@@ -31,7 +32,7 @@ MakeCall = Callable[..., Call[Any]]
 
 CALLS: dict[str, MakeCall] = {
     name: made
-    for module in (calls, api_calls, change_calls, dispatcher_calls, hook_calls)
+    for module in (calls, api_calls, change_calls, dispatcher_calls, hook_calls, schedule_calls)
     for name, made in vars(module).items()
     if inspect.isfunction(made) and made.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -116,6 +117,9 @@ READ_AS: dict[object, set[str]] = {
     Sequence[FileStat]: {"jsonb"},
     Sequence[CoolingModel]: {"jsonb"},
     Verdict: {"text"},
+    Overlap: {"text"},
+    CatchUp: {"text"},
+    Literal["person", "failures", "unreadable"]: {"text"},
     Approval: {"text"},
 }
 """Which SQL types are read as the type of a field."""
@@ -265,7 +269,8 @@ def test_nothing_but_a_call_calls_a_function() -> None:
 def test_a_call_needs_no_driver() -> None:
     """Whoever has a connection executes it, and a command that only describes calls starts fast."""
     asks = (
-        "import sys, sql.api_calls, sql.calls, sql.change_calls, sql.dispatcher_calls, sql.hook_calls;"
+        "import sys, sql.api_calls, sql.calls, sql.change_calls, sql.dispatcher_calls, sql.hook_calls,"
+        " sql.schedule_calls;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     loaded = subprocess.run(

@@ -5,6 +5,7 @@
 -- priority, then fair over tenants, then age. No limit of a tool, model, tenant, queue, workflow or group is ever passed. The
 -- deadline is at once when catch_up() or pick_tasks() stopped early, or picked what is for another dispatcher, see
 -- pass_on_sessions().
+-- `schedules_due`: a schedule has an instant that has come, see due_schedules().
 --
 -- Many small index probes are on purpose: one large query over the same tables flips its plan (measured: 170 ms
 -- instead of 8). The settings below leave the planner no other plan, whatever it believes about the size of tables.
@@ -12,7 +13,7 @@
 -- Cost: independent of the number of queued tasks and, but for the last resort of next_lane(), of lanes.
 -- Locks: the tasks that it takes (SKIP LOCKED), and by the status trigger the counters.
 CREATE OR REPLACE FUNCTION lease_tasks(
-    p_dispatcher dispatchers, p_max_tasks integer, OUT runs json, OUT next_deadline_s numeric
+    p_dispatcher dispatchers, p_max_tasks integer, OUT runs json, OUT next_deadline_s numeric, OUT schedules_due boolean
 )
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
@@ -37,6 +38,7 @@ BEGIN
     v_news := catch_up(v_now, v_room.open_tools);
     v_may_change := v_room.may_open OR v_news.may_change;
     v_stopped := v_news.is_more;
+    schedules_due := coalesce(v_news.schedule_at <= v_now, false);
     IF v_news.may_take THEN
         IF v_news.only_lane THEN
             IF NOT v_room.models_cool THEN
@@ -68,6 +70,8 @@ BEGIN
         next_deadline_s := 0.001;
     ELSIF v_may_change THEN
         next_deadline_s := extract(EPOCH FROM next_deadline(p_dispatcher.id, v_now));
+    ELSIF v_news.schedule_at > v_now THEN
+        next_deadline_s := extract(EPOCH FROM v_news.schedule_at - v_now);
     END IF;
 END
 $$;

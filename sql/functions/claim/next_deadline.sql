@@ -3,6 +3,7 @@
 -- claim: what became due after it is overdue, since that claim has not seen it. Overdue tasks that are still there
 -- are held by an open transaction, or are more than one claim promotes. For these, as for contended lanes
 -- and for tasks whose dependents others hold, it is time to look again in 50 ms.
+-- Schedules that the last claim saw due are left out: a dispatcher was told to fire them.
 -- Cost: one index probe for each source, whatever the backlog. Its settings leave the planner no other plan.
 CREATE OR REPLACE FUNCTION next_deadline(p_dispatcher uuid, p_since timestamptz DEFAULT NULL) RETURNS interval
 LANGUAGE plpgsql VOLATILE
@@ -17,7 +18,11 @@ DECLARE
     v_due timestamptz;
     v_opens timestamptz;
     v_again timestamptz;
+    v_schedule timestamptz := (SELECT due_at FROM schedules WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1);
 BEGIN
+    IF v_schedule <= p_since THEN
+        v_schedule := NULL;
+    END IF;
     -- Not min(): planned on an empty table it reads the whole index.
     SELECT ready_at INTO v_due FROM tasks
     WHERE status = 'queued' AND wait_reason IN ('scheduled', 'retry', 'limit') ORDER BY ready_at LIMIT 1;
@@ -48,7 +53,7 @@ BEGIN
         v_again := v_now + interval '50 milliseconds';
     END IF;
     RETURN greatest(
-        least(CASE WHEN v_due > v_since THEN v_due END, v_opens, v_again) - v_now,
-        CASE WHEN coalesce(v_due, v_opens, v_again) IS NOT NULL THEN interval '1 millisecond' END);
+        least(CASE WHEN v_due > v_since THEN v_due END, v_opens, v_again, v_schedule) - v_now,
+        CASE WHEN coalesce(v_due, v_opens, v_again, v_schedule) IS NOT NULL THEN interval '1 millisecond' END);
 END
 $$;

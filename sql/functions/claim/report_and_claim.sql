@@ -4,7 +4,7 @@
 -- Returns what lease_tasks() does, and "verdicts": {run_id: verdict} as finish_runs() gives them. "shared": true says
 -- that nothing was claimed because other dispatchers are at work and may want the slots. They have just been told of
 -- them, and a claim in a second transaction gives them their chance. Otherwise the dispatcher that once got all slots
--- would keep them for ever.
+-- would keep them for ever. "schedules_due": true asks the dispatcher to fire them, see due_schedules().
 --
 -- The counters are moved twice, in the order of their names each time. So that this cannot deadlock with a transaction
 -- that moves them once, it takes the counters lock exclusively.
@@ -23,6 +23,7 @@ DECLARE
     v_claim record;
     v_runs json;
     v_deadline_s numeric;
+    v_schedules_due boolean := false;
 BEGIN
     IF p_reports <> '[]' THEN
         v_shared := EXISTS (
@@ -41,8 +42,10 @@ BEGIN
         v_claim := lease_tasks(v_dispatcher, p_max_tasks);
         v_runs := v_claim.runs;
         v_deadline_s := v_claim.next_deadline_s;
+        v_schedules_due := v_claim.schedules_due;
     END IF;
     RETURN json_build_object(
-        'runs', coalesce(v_runs, '[]'), 'next_deadline_s', v_deadline_s, 'verdicts', v_verdicts, 'shared', v_shared);
+        'runs', coalesce(v_runs, '[]'), 'next_deadline_s', v_deadline_s, 'verdicts', v_verdicts, 'shared', v_shared,
+        'schedules_due', v_schedules_due);
 END
 $$;

@@ -1,7 +1,7 @@
 -- API known_values(kind, prefix, limit): returns what somebody who types may mean: the values of a kind that begin with
 -- a prefix, in the order of their names, and for people what each is about. Kinds: task (numbers, the newest first;
--- about: name and state), group, account, tool, tenant, queue, model, name, workflow, label (key=value), label_key, and
--- change (as task, but only those with a recorded change).
+-- about: name and state), group, account, tool, tenant, queue, model, name, workflow, label (key=value), label_key,
+-- schedule, and change (as task, but only those with a recorded change).
 -- Of the tasks without a prefix, and of changes, models, names, workflows and labels, it knows those of the last 5,000
 -- tasks: nothing lists them all, and what people type is recent. A confined session finds its own among as many of each length of a number.
 -- Cost: flat in the number of tasks. Raises LD400 for another kind, and for a limit outside of 1 to 1,000.
@@ -88,9 +88,13 @@ BEGIN
             WHERE starts_with(account_name, p_prefix) GROUP BY account_name ORDER BY 1 LIMIT p_limit;
         WHEN 'tool' THEN RETURN QUERY
             SELECT name, NULL::text FROM tools WHERE starts_with(name, p_prefix) ORDER BY 1 LIMIT p_limit;
+        WHEN 'schedule' THEN RETURN QUERY
+            SELECT s.name, s.cron || ', ' || s.zone FROM schedules AS s
+            WHERE starts_with(s.name, p_prefix) AND (v_mine IS NULL OR s.tenant_id = ANY(v_mine))
+            ORDER BY 1 LIMIT p_limit;
         ELSE
             RAISE EXCEPTION '% is not a valid kind of value: expected task, group, account, tool, tenant, queue,'
-                ' model, name, workflow, label, label_key or change', quote_nullable(p_kind)
+                ' model, name, workflow, label, label_key, schedule or change', quote_nullable(p_kind)
                 USING ERRCODE = 'LD400';
     END CASE;
 END

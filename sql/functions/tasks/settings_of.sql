@@ -22,7 +22,7 @@ BEGIN
         'run_id', 'leased_by', 'group_name', 'cancel_requested_at', 'result', 'error_class', 'error_message',
         'started_at', 'finished_at', 'created_at', 'updated_at', 'output_pruned_at', 'lane',
         'source', 'base_commit', 'question', 'follow_up', 'follow_up_told', 'setups_failed', 'try_set',
-        'on_unmet', 'is_filled', 'input_from', 'parent', 'tree', 'spawns'
+        'on_unmet', 'is_filled', 'input_from', 'parent', 'tree', 'spawns', 'schedule'
     ];
 END
 $$;

@@ -93,21 +93,28 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "list_limits": "select * from list_limits()",
     "list_page": "select * from list_page() union all select * from list_page('{\"numbers\": [1, 2, 4]}')",
     "list_runs": "select * from list_runs('1')",
+    "list_schedules": "select * from list_schedules() union all select * from list_schedules('zz', 'zz')",
     "list_tasks": 'select * from list_tasks() union all select * from list_tasks(\'{"tasks": ["1-9"]}\')',
     "list_workflows": "select * from list_workflows() union all select * from list_workflows('zz')",
     "log_state": "select * from log_state('1')",
     "metrics": "select metrics()",
     "note_gone": "select note_gone(gen_random_uuid(), database_id(), 'boot')",
     "pause_group": "select pause_group('main', 'for all')",
+    "pause_schedule": "select pause_schedule('zz', 'for all')",
+    "put_schedule": 'select put_schedule(\'zz\', \'* * * * *\', \'{"tool": "claude", "prompt": "p"}\','
+    " p_tenant => 'zz')",
     "read_file": "select * from read_file('1', 'zz.txt')",
     "read_output": "select * from read_output('1', 1, 'stdout')",
     "read_results": "select * from read_results('{1}')",
     "remove_limit": "select remove_limit('tenant:zz')",
+    "remove_schedule": "select remove_schedule('zz')",
     "reopen_group": "select reopen_group('main')",
     "reply_task": "select * from reply_task('1', 'and what did they say?')",
     "resume_group": "select resume_group('main')",
     "retry_hook": "select retry_hook('zz')",
+    "resume_schedule": "select resume_schedule('zz')",
     "retry_task": "select retry_task('1')",
+    "run_schedule": "select * from run_schedule('zz')",
     "schema_version": "select number from schema_version()",
     "set_limit": "select set_limit('tenant:zz', 5)",
     "show_graph": "select show_graph('1')",
@@ -153,6 +160,9 @@ def others(db: Client) -> None:
     db.claim(me)
     db.submit("mine", tenant_id="acme", name="mine")
     db.submit("zz unserved", tool="odd", tenant_id="zz")
+    db.run(
+        "select put_schedule('zz', '0 0 1 1 *', '{\"tool\": \"claude\", \"prompt\": \"zz\"}', p_tenant => 'zz')"
+    )
     db.limit("tenant:zz", 5)
     db.run("update concurrency_limits set current_concurrent = 4 where scope = 'tenant:zz'")
 
@@ -160,6 +170,7 @@ def others(db: Client) -> None:
 def of_zz(db: Client) -> list[tuple[object, ...]]:
     return db.rows(
         "select to_jsonb(t) from tasks as t where tenant_id = 'zz' union all"
+        " select to_jsonb(s) from schedules as s union all"
         " select to_jsonb(l) from concurrency_limits as l where scope = 'tenant:zz' order by 1"
     )
 
@@ -187,7 +198,7 @@ def test_a_confined_token_neither_learns_nor_changes_anything_of_another_tenant(
     assert set(refusals.values()) <= {"LD401", "LD404", FORBIDDEN}
     assert {name for name, answer in answers.items() if "zz" in answer.lower()} == set()
     assert of_zz(db) == before
-    assert len(before) == 4
+    assert len(before) == 5
     assert "mine" in answers["list_tasks"]
 
 

@@ -1,0 +1,1 @@
+"""What dispatchers do without being asked each time: submitting the tasks of schedules."""

@@ -1,0 +1,10 @@
+-- INTERNAL stop_schedule(tenant, name, class, reason): pauses a schedule because of what became of it. The caller has locked it.
+CREATE OR REPLACE FUNCTION stop_schedule(p_tenant text, p_name text, p_class text, p_reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    UPDATE schedules SET pause_class = p_class, pause_reason = left(p_reason, 1000), paused_at = clock(),
+        revision = revision + 1, updated_at = clock()
+    WHERE tenant_id = p_tenant AND name = p_name;
+END
+$$;
