@@ -123,3 +123,10 @@ FOR EACH ROW WHEN (
     AND NOT (old.spent_usd >= 0.8 * old.daily_budget_usd AND old.spent_on = new.spent_on)
 )
 EXECUTE FUNCTION groups_news('budget.80');
+
+CREATE OR REPLACE TRIGGER task_trees_spent AFTER UPDATE OF cost_usd, tokens, max_cost_usd, max_tokens ON task_trees
+FOR EACH ROW WHEN (
+    new.max_cost_usd IS NOT NULL OR new.max_tokens IS NOT NULL
+    OR old.max_cost_usd IS NOT NULL OR old.max_tokens IS NOT NULL
+)
+EXECUTE FUNCTION tree_was_spent();

@@ -32,8 +32,7 @@ AT_ONCE = 5
 """Tasks that a call ends, and claims, while many are drained: P2's median."""
 MIGRATE = """
 import sys
-from dispatcher.configuration.sections.service import DatabaseSettings
-from dispatcher.configuration.settings import Settings
+from dispatcher.configuration.settings import DatabaseSettings, Settings
 from dispatcher.database.migrate import migrate
 migrate(Settings(database=DatabaseSettings(url=sys.argv[1], name=sys.argv[2])))
 """

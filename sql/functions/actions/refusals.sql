@@ -20,6 +20,7 @@ AS $$
                     WHEN t.wait_reason = 'held' THEN 'is held'
                     WHEN t.wait_reason = 'question' THEN 'waits for an answer'
                     WHEN t.wait_reason = 'approval' THEN 'waits for approval'
+                    WHEN t.wait_reason = 'budget' THEN 'waits for the budget of its tree'
                     WHEN t.wait_reason = 'dependency' THEN 'waits for other tasks'
                     WHEN t.status = 'canceled' THEN 'was canceled'
                     WHEN t.status IN ('succeeded', 'failed') THEN 'has ' || t.status
@@ -45,7 +46,7 @@ AS $$
                     AND NOT (p_action = 'deny' AND t.error_class IS NOT DISTINCT FROM 'denied') THEN format(
                         'task %s %s: only a task that waits for approval can be %s', t.number, how_it_is,
                         CASE p_action WHEN 'deny' THEN 'denied' ELSE 'approved' END)
-                WHEN p_action = 'hold' AND (t.wait_reason IN ('question', 'approval')
+                WHEN p_action = 'hold' AND (t.wait_reason IN ('question', 'approval', 'budget')
                         OR t.wait_reason = 'dependency' AND NOT waits_for_needs(t.id, t.wait_reason))
                     OR p_action IN ('top', 'edit') AND t.wait_reason = 'approval' THEN format(
                         'task %s %s, and cannot be %s', t.number,

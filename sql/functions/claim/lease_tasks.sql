@@ -57,6 +57,7 @@ BEGIN
         END IF;
         IF v_picked.has_past THEN
             v_kept := pass_on_sessions(p_dispatcher, v_now, v_picked.task_ids, v_picked.group_names);
+            v_kept := leave_out_spent_trees(v_now, v_kept.p_task_ids, v_kept.p_group_names);
             v_stopped := v_stopped OR cardinality(v_kept.p_task_ids) < cardinality(v_picked.task_ids);
             v_picked.task_ids := v_kept.p_task_ids;
             v_picked.group_names := v_kept.p_group_names;

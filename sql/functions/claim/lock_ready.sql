@@ -2,7 +2,8 @@
 -- that are not picked yet, of those that were created at `since` or later: at most `most`, while they are older than
 -- the next lane's head, and no more once `bytes` are taken (see bytes_in_claim()). It locks none if the first one is
 -- younger than the lane's head, so that another lane may come first.
--- Returns the tasks, the run with its session of each, whether any of them had a run before or continues one, their
+-- Returns the tasks, the run with its session of each, whether any of them had a run before, continues
+-- one or belongs to a tree, their
 -- bytes, and number and time of the first task that is left: null when none is. `are_held` says that others hold all
 -- that it wanted. `oldest` is the time of the first task if none is left.
 -- Locks: the tasks that it returns. Only take_tasks() and pick_only_lane() call this.
@@ -31,7 +32,7 @@ BEGIN
         WINDOW so_far AS (ORDER BY created_at, number ROWS UNBOUNDED PRECEDING)
     ), locked AS MATERIALIZED (
         -- IS NOT DISTINCT FROM keeps the planner from tasks_ready: a lane may be a million tasks long.
-        SELECT id, tasks.resumes, run_id IS NOT NULL OR continues IS NOT NULL AS has_past FROM tasks
+        SELECT id, tasks.resumes, num_nonnulls(run_id, continues, tree) > 0 AS has_past FROM tasks
         WHERE id = ANY(ARRAY(SELECT id FROM ready WHERE wanted)) AND lane IS NOT DISTINCT FROM p_lane.lane
             AND status IS NOT DISTINCT FROM 'queued' AND wait_reason IS NULL
         FOR NO KEY UPDATE SKIP LOCKED

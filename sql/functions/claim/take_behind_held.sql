@@ -11,7 +11,7 @@ AS $$
 DECLARE
     c_held CONSTANT integer := 50;
 BEGIN
-    SELECT ARRAY[id], ARRAY[tasks.resumes], run_id IS NOT NULL OR continues IS NOT NULL,
+    SELECT ARRAY[id], ARRAY[tasks.resumes], num_nonnulls(run_id, continues, tree) > 0,
         bytes_in_claim(prompt, output_files, setup_command, check_command, follow_up)
     INTO task_ids, resumes, has_past, bytes
     FROM tasks

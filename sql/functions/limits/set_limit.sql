@@ -4,6 +4,7 @@
 -- A workflow may have a budget, too, or one alone, in USD, in tokens (input and output) or in both: when what its ended runs
 -- took reaches one of them, none of its tasks starts any more. A new budget counts what they took so far. 0 takes a budget
 -- away. A run whose cost is unknown counts nothing.
+-- tree:NUMBER stands for the budget of a task that spawns others, and of all that they spawn; see set_tree_budget().
 -- Locks: claim lock, counters lock (exclusive), the limit. Raises LD400, also for an unknown tool, and 42501 for the
 -- limit of a foreign tenant.
 CREATE OR REPLACE FUNCTION set_limit(
@@ -15,6 +16,11 @@ AS $$
 DECLARE
     v_has_budget boolean := num_nonnulls(nullif(p_budget_usd, 0), nullif(p_token_budget, 0)) > 0;
 BEGIN
+    IF p_scope ~ '^tree:[0-9]{1,18}$' AND p_max_concurrent IS NULL AND num_nonnulls(p_budget_usd, p_token_budget) > 0
+        AND least(p_budget_usd, p_token_budget) BETWEEN 0 AND 1e18 THEN
+        PERFORM set_tree_budget(substr(p_scope, length('tree:') + 1), p_budget_usd, p_token_budget);
+        RETURN;
+    END IF;
     IF coalesce(p_scope, '') !~ '^(tool|model|tenant|queue|workflow):[^[:cntrl:]]+$' OR octet_length(p_scope) > 210 THEN
         RAISE EXCEPTION '% is not a valid scope: expected tool:NAME, model:NAME, tenant:NAME, queue:NAME or workflow:NAME',
             quote_nullable(left(p_scope, 100)) USING ERRCODE = 'LD400';

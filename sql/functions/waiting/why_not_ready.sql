@@ -7,6 +7,7 @@ AS $$
     SELECT CASE
         WHEN (p_task).wait_reason IN ('scheduled', 'retry', 'limit') AND (p_task).ready_at <= p_now THEN NULL
         WHEN (p_task).wait_reason = 'held' THEN 'held until somebody releases it'
+        WHEN (p_task).wait_reason = 'budget' THEN tree_in_words((p_task).tree)
         WHEN (p_task).wait_reason = 'question' THEN format('waits for an answer: %s; `llmctl answer %s TEXT`',
             left(coalesce((p_task).question, ''), 500), (p_task).number)
         WHEN (p_task).wait_reason = 'approval' THEN format('waits for approval of %s: `llmctl approve %s` or `llmctl deny %s`',
