@@ -85,8 +85,8 @@ def test_what_people_may_do_with_a_task_that_waits_for_the_budget_of_its_tree(
     assert said == [
         f"task {child} waits for the budget of its tree, and cannot be held",
         f"task {child} is not held",
-        f"task {child} waits for the budget of its tree; only a task that failed, was canceled or waits for a time can be"
-        " tried again",
+        f"task {child} waits for the budget of its tree; only a task that failed, was canceled or waits for a time"
+        " can be tried again",
     ]
 
 
