@@ -193,3 +193,12 @@ def test_a_workflow_is_not_done_while_a_task_of_it_runs_or_waits(wide: Client, r
     wide.finish(receiver.id, runs[1], final_text="b", ran_s=1)
     assert receiver.hear() == ["task.finished", "workflow.done"]
     assert receiver.hear() == []
+
+
+def test_a_workflow_tells_once_that_it_has_used_most_of_its_budget(wide: Client, receiver: Receiver) -> None:
+    wide.run("select set_limit('workflow:w', p_budget_usd => 10)")
+    wide.submit_some(3, workflow="w")
+    for run, cost in zip(wide.claim(receiver.id).runs, (7.9, 0.2, 1), strict=True):
+        wide.finish(receiver.id, run, cost_usd=cost, ran_s=1)
+    told = wide.rows("select subject, payload from hook_deliveries where type = 'budget.80'")
+    assert told == [("workflow:w", {"budget": {"scope": "workflow:w", "used": 0.81}})]
