@@ -4,8 +4,8 @@ from sql.call import Call, given, many, value
 from sql.calls import LARGEST_TEXT
 from sql.rows.workflows import Graph, WorkflowRow
 
-MOST_NODES = 1_000
-"""How many tasks a graph has unless more are asked for."""
+MOST_NODES = 10_000
+"""The most tasks that a graph can have; 1,000 unless more are asked for."""
 
 
 def list_workflows(tenant: str | None = None, limit: int | None = None) -> Call[list[WorkflowRow]]:

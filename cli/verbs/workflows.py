@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 app = family("See and change tasks that belong together: `llmctl submit --workflow NAME`.")
 
-MOST = 10_000
-"""The most tasks that show_workflow() returns."""
-
 NameArgument = Annotated[
     str,
     typer.Argument(metavar="NAME", help="Name of the workflow.", autocompletion=live("workflow")),
@@ -160,27 +157,19 @@ def retry(
     from sql import workflow_calls
 
     with opened() as db:
-        told = db.call(workflow_calls.show_workflow(name, tenant, MOST))
+        told = db.call(workflow_calls.show_workflow(name, tenant, workflow_calls.MOST_NODES))
     if told.is_cut:
         raise UsageError(
-            f"workflow {name!r} has more than {MOST:,} tasks",
+            f"workflow {name!r} has more than {workflow_calls.MOST_NODES:,} tasks",
             hint=f"`llmctl retry --workflow {name} --failed`",
         )
-    numbers = [
-        node.number for node in told.nodes if _is_retried(node.status, node.error_class, node.is_outside)
-    ]
+    numbers = [node.number for node in told.nodes if node.is_to_retry]
     if not numbers:
         say("there is no task to retry")
         return ExitCode.OK
     # Named by ranges: those that are named one by one are changed without a question.
     ranges = [f"{number}-{number}" for number in numbers]
     return act(Action.RETRY, Selector(tasks=ranges), ActOptions(yes, dry_run, output))
-
-
-def _is_retried(status: str, error_class: str | None, is_outside: bool) -> bool:
-    return not is_outside and (
-        (status == "failed" and error_class != "unmet") or (status == "canceled" and error_class != "skipped")
-    )
 
 
 def _tenant_of(name: str, tenant: str | None) -> str:

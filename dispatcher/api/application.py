@@ -39,6 +39,7 @@ from dispatcher.api.routes import (
     task_actions,
     tasks,
 )
+from dispatcher.api.routes.automation import workflows
 from dispatcher.api.selections import provide_selection, provide_timeless
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
@@ -57,6 +58,8 @@ ROUTES = (
     *stats.ROUTES,
     *events.ROUTES,
     *logs.ROUTES,
+    *workflows.ROUTES,
+    *workflows.ROUTES,
     *metrics.ROUTES,
 )
 

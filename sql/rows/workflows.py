@@ -7,6 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+_GIVEN_UP = (("failed", "unmet"), ("canceled", "skipped"))
+"""How tasks end because of the tasks that they come after."""
+
 NeedKind = Literal["succeeded", "ended", "failed", "tree"]
 EdgeKind = Literal["succeeded", "ended", "failed", "tree", "spawned"]
 NeedState = Literal["open", "met", "unmet", "waived"]
@@ -119,6 +122,19 @@ class Node(Struct, frozen=True, kw_only=True):
     @property
     def state(self) -> str:
         return self.wait_reason or self.status
+
+    @property
+    def is_to_retry(self) -> bool:
+        """Whether a retry of the workflow is about it: it failed or was canceled, and not since others did."""
+        return (
+            not self.is_outside
+            and (self.status, self.error_class) not in _GIVEN_UP
+            and self.status
+            in (
+                "failed",
+                "canceled",
+            )
+        )
 
 
 class Edge(Struct, frozen=True, kw_only=True):

@@ -78,6 +78,12 @@ TABLE = (
     Line("GET", "/limits", ALL),
     Line("PUT", "/limits/{limit:path}", OPERATING, {"max_concurrent": 1}, 403, good=204),
     Line("DELETE", "/limits/{limit:path}", OPERATING, None, 403, good=204),
+    Line("GET", "/workflows", ALL),
+    Line("GET", "/workflows/{name:str}", ALL, elsewhere=404),
+    Line("GET", "/workflows/{name:str}/graph.svg", ALL, elsewhere=404),
+    Line("POST", "/workflows/{name:str}/cancel", SUBMITTING, elsewhere=404),
+    Line("POST", "/workflows/{name:str}/retry", SUBMITTING, elsewhere=404),
+    Line("GET", "/tasks/{number:int}/graph", ALL, elsewhere=404),
     Line("GET", "/stats", ALL),
     Line("GET", "/metrics", ALL),
     Line("GET", "/events", ALL),
@@ -99,7 +105,11 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
     runs = "{run_no:int}" in line.path or verb in ("diff", "answer", "approve", "deny")
     files = [{"path": "in/put", "content": "x"}]
     number = await api.submit(
-        tenant_id="acme", priority=9 if runs else 5, input_files=files, approve=verb in ("approve", "deny")
+        tenant_id="acme",
+        priority=9 if runs else 5,
+        input_files=files,
+        approve=verb in ("approve", "deny"),
+        workflow="other",
     )
     if verb == "diff":
         assert run_that_changes(api.site.db) == number

@@ -89,7 +89,9 @@ def test_a_new_task_has_the_keys_that_the_database_takes() -> None:
 def url(site: Site) -> Iterator[str]:
     """An API with a dispatcher that lives, and with tasks 1 to 20 in various states."""
     site.db.run("select register_dispatcher('here', 'boot', 1, 'test', gen_random_uuid(), 86400)")
-    site.db.submit_some(TASKS, input_files=[{"path": "a/b", "content": "content"}], max_attempts=1)
+    site.db.submit_some(
+        TASKS, input_files=[{"path": "a/b", "content": "content"}], max_attempts=1, workflow="main"
+    )
     for _ in range(4):
         site.run_next(session_id="a session")
         site.run_next("agent_error", error_message="it broke")
