@@ -83,18 +83,20 @@ def act(
     Raises UsageError where nothing is selected, and what act_on_tasks() raises.
     """
     select = selector.required()
+    # A cascade is about more than what is named.
+    is_named = selector.names_only and not (changes or {}).get("cascade")
     from cli.database.connection import opened
 
     with opened() as db:
         if options.dry_run:
             return _report_plan(db, action, _planned(db, action, select, changes), options.output)
-        if selector.names_only or options.yes:
+        if is_named or options.yes:
             from sql import calls
 
             result = db.call(calls.act_on_tasks(action.value, select, changes=changes))
         else:
             result = _confirmed(db, action, select, changes)
-        return _report(db, action, result, options.output, one_by_one=selector.names_only)
+        return _report(db, action, result, options.output, one_by_one=is_named)
 
 
 def _planned(

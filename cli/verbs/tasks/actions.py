@@ -1,5 +1,9 @@
 """`llmctl cancel`, `retry`, `hold`, `release` and `top`: change the state of tasks."""
 
+from typing import Annotated
+
+import typer
+
 from cli.input.confirmation import YesOption
 from cli.input.selectors import Selector, selecting
 from cli.registry import family
@@ -26,7 +30,27 @@ def _offer(action: Action, effect: str) -> None:
         return act(action, selector, ActOptions(yes, dry_run, output))
 
 
-_offer(Action.CANCEL, "Cancel waiting tasks, and ask running ones to stop.")
+@app.command(
+    "cancel",
+    help=f"Cancel waiting tasks, and ask running ones to stop.\n\n{_ASKS} With --cascade you are always asked.",
+)
+@selecting()
+def cancel(
+    selector: Selector,
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade", help="Cancel also what comes after these tasks, what they spawned, and so on."
+        ),
+    ] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    output: WriteFormatOption = WriteFormat.TEXT,
+) -> ExitCode:
+    changes = {"cascade": True} if cascade else None
+    return act(Action.CANCEL, selector, ActOptions(yes, dry_run, output), changes)
+
+
 _offer(Action.RETRY, "Queue failed and canceled tasks again, and start waiting ones before their time.")
 _offer(Action.HOLD, "Keep queued tasks from starting until they are released.")
 _offer(Action.RELEASE, "Let held tasks start, as soon as their time has come.")

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
+from dispatcher.api.routes.tasks import Number
 from dispatcher.errors import UsageError
 from dispatcher.graphs.folding import folded
 from dispatcher.graphs.svg import svg
@@ -50,7 +51,7 @@ async def show_workflow(caller: Caller, name: Name, tenant: Tenant = None, most:
     responses=_ONE,
 )
 async def show_graph(
-    caller: Caller, number: Annotated[int, Parameter(ge=1, le=2**63 - 1)], most: Most = 1000
+    caller: Caller, number: Number, most: Most = 1000
 ) -> Graph:
     """Return the tasks that it comes after and that come after it, what it spawned, and so on."""
     return await caller.call(workflow_calls.show_graph(str(number), most))

@@ -33,6 +33,18 @@ def test_show_says_what_a_task_comes_after_and_who_comes_after_it(
     ]
 
 
+def test_a_cascade_takes_along_what_comes_after_and_asks_before(llmctl: Llmctl) -> None:
+    llmctl.submit("claude", "a", "--hold")
+    llmctl.submit("claude", "b", "--after", "1")
+    llmctl.submit("claude", "c", "--after", "2")
+    llmctl.submit("claude", "d", "--hold")
+    asked = llmctl("cancel", "1", "--cascade")
+    assert asked.code == 2
+    assert llmctl.ok("cancel", "1", "--cascade", "--dry-run").splitlines()[0] == "would cancel 3 tasks:"
+    assert llmctl.ok("cancel", "1", "--cascade", "-y") == "3 tasks canceled"
+    assert llmctl.ok("ls", "-s", "held", "-o", "name") == "4"
+
+
 def test_tasks_are_selected_by_their_workflow(llmctl: Llmctl) -> None:
     llmctl.submit("claude", "a", "--workflow", "night")
     llmctl.submit("claude", "b", "--workflow", "day")
