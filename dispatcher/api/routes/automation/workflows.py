@@ -50,9 +50,7 @@ async def show_workflow(caller: Caller, name: Name, tenant: Tenant = None, most:
     tags=["workflows"],
     responses=_ONE,
 )
-async def show_graph(
-    caller: Caller, number: Number, most: Most = 1000
-) -> Graph:
+async def show_graph(caller: Caller, number: Number, most: Most = 1000) -> Graph:
     """Return the tasks that it comes after and that come after it, what it spawned, and so on."""
     return await caller.call(workflow_calls.show_graph(str(number), most))
 
