@@ -22,6 +22,9 @@ from tests.fixtures.stand_in import Scene
 
 HAIKU = "the queue holds its breath\nat commit a door opens\nagents walk to work"
 TESTS = {"tests.md": "# Tests\n"}
+PARTS = "".join(
+    json.dumps({"name": part, "prompt": f"Write docs/{part}.md"}) + "\n" for part in ("cart", "login", "search")
+)
 SCENES: Mapping[str, Scene] = {
     "Write tests for the module login into tests.md": {"steps": ["I look at the module."], "files": TESTS},
     "Write tests for the module billing into tests.md": {
@@ -42,6 +45,15 @@ SCENES: Mapping[str, Scene] = {
     "Write notes on the module login into login.md": {"files": {"login.md": "# Login\n"}},
     "Write notes on the module billing into billing.md": {"files": {"billing.md": "# Billing\n"}},
     "Write notes on the module search into search.md": {"files": {"search.md": "# Search\n"}},
+    "Find the parts of this shop that have no page in docs/": {"files": {"parts.jsonl": PARTS}},
+    **{
+        f"Write docs/{part}.md": {"files": {f"docs/{part}.md": f"# {part.title()}\n"}}
+        for part in ("cart", "login", "search")
+    },
+    "Apply the patches below parts/ and mend what does not fit together": {
+        "runs": ["git apply parts/*/changes.patch"]
+    },
+    "Write notes on the module cart": {"error": "error: there is no module cart", "once": True},
     "把一首关于队列的俳句写入 haiku.md": {"answer": HAIKU, "files": {"haiku.md": HAIKU + "\n"}},
 }
 
@@ -55,6 +67,7 @@ NOT_RUN: Mapping[str, int] = {
     "docs/repositories.md": 2,
     "docs/troubleshooting.md": 0,
     "docs/sql.md": 0,
+    "docs/stories.md": 0,
     "docs/tools.md": 0,
     "docs/workflows.md": 0,
 }
@@ -82,6 +95,7 @@ def test_only_what_cannot_be_run_is_not_run(name: str) -> None:
 
 
 KEYS = {"CLAUDE_KEY": "no-key", "CODEX_KEY": "no-key", "GEMINI_KEY": "no-key", "WORK_KEY": "no-key"}
+KEYS["HOOK_SECRET"] = "whsec_bm8gc2VjcmV0IGF0IGFsbA=="
 
 
 def _furnish(site: Site, page: Path) -> None:
@@ -108,7 +122,7 @@ def _furnish(site: Site, page: Path) -> None:
             ("codex", "CODEX_API_KEY", "CODEX_KEY"),
         )
     }
-    for section in ("security", "repositories"):
+    for section in ("security", "repositories", "hooks"):
         site.config[section] = dict(given.get(section, {}))
     site.configure("logging", format="json")
     for tool in TOOLS:  # those of the tests
