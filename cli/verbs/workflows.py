@@ -78,7 +78,7 @@ def show(name: NameArgument, tenant: TenantOption = None, output: TextOrJsonOpti
     """
     from cli.database.connection import opened
     from cli.show.workflows.tables import Steps, columns, trouble
-    from dispatcher.graphs.order import topological
+    from dispatcher.graphs.order import through_trees, topological
     from sql import workflow_calls
 
     with opened() as db:
@@ -88,7 +88,7 @@ def show(name: NameArgument, tenant: TenantOption = None, output: TextOrJsonOpti
         return
     for line in trouble(graph):
         say(line)
-    show_table(topological(graph.nodes, graph.edges), columns(Steps(graph)))
+    show_table(topological(graph.nodes, through_trees(graph.edges)), columns(Steps(graph)))
     _say_cut(graph)
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from dispatcher.graphs.order import dependents_of, needs_of, topological
+from dispatcher.graphs.order import dependents_of, needs_of, through_trees, topological
 from sql.rows.workflows import Edge, Graph, Node
 
 LARGE = 40
@@ -24,7 +24,7 @@ class Folded:
 
 
 def whole(graph: Graph) -> Folded:
-    return Folded(graph.nodes, graph.edges, {})
+    return Folded(graph.nodes, through_trees(graph.edges), {})
 
 
 def folded(graph: Graph) -> Folded:
@@ -34,14 +34,15 @@ def folded(graph: Graph) -> Folded:
     """
     if len(graph.nodes) <= LARGE:
         return whole(graph)
-    kinds = _kinds(graph.nodes, graph.edges)
+    edges = through_trees(graph.edges)
+    kinds = _kinds(graph.nodes, edges)
     members: dict[int, list[int]] = defaultdict(list)
     for node in graph.nodes:
         members[kinds[node.number]].append(node.number)
-    before = needs_of(graph.edges)
+    before = needs_of(edges)
     first: dict[int, int] = {}
     kept: set[int] = set()
-    for node in topological(graph.nodes, graph.edges):
+    for node in topological(graph.nodes, edges):
         kind, number = kinds[node.number], node.number
         if len(members[kind]) < FEWEST:
             kept.add(number)
@@ -54,7 +55,7 @@ def folded(graph: Graph) -> Folded:
             kept.add(numbers[0])
     return Folded(
         [node for node in graph.nodes if node.number in kept],
-        [edge for edge in graph.edges if edge.source in kept and edge.target in kept],
+        [edge for edge in edges if edge.source in kept and edge.target in kept],
         {
             number: [other for other in members[kind] if other != number]
             for kind, number in first.items()

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from sql.rows.workflows import Edge, Node
 
 
@@ -19,6 +21,28 @@ def dependents_of(edges: Iterable[Edge]) -> Mapping[int, Sequence[Edge]]:
     found: dict[int, list[Edge]] = defaultdict(list)
     for edge in edges:
         found[edge.source].append(edge)
+    return found
+
+
+def through_trees(edges: Sequence[Edge]) -> Sequence[Edge]:
+    """Let what needs the tree of a task come after the last tasks of that tree, once there are some."""
+    spawned: dict[int, list[int]] = defaultdict(list)
+    for edge in edges:
+        if edge.kind == "spawned":
+            spawned[edge.source].append(edge.target)
+    found: list[Edge] = []
+    for edge in edges:
+        if edge.kind != "tree" or edge.source not in spawned:
+            found.append(edge)
+            continue
+        below = [edge.source]
+        for number in below:
+            below += spawned.get(number, ())
+        found += [
+            replace(edge, source=number, kind="succeeded", step=None)
+            for number in below
+            if number not in spawned
+        ]
     return found
 
 
