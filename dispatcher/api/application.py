@@ -39,7 +39,7 @@ from dispatcher.api.routes import (
     task_actions,
     tasks,
 )
-from dispatcher.api.routes.automation import workflows
+from dispatcher.api.routes.automation import schedules, workflows
 from dispatcher.api.selections import provide_selection, provide_timeless
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
@@ -55,6 +55,7 @@ ROUTES = (
     *files.ROUTES,
     *groups.ROUTES,
     *limits.ROUTES,
+    *schedules.ROUTES,
     *stats.ROUTES,
     *events.ROUTES,
     *logs.ROUTES,

@@ -9,7 +9,7 @@ from dispatcher.checks.groups import Group
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, execute
 from dispatcher.durations import duration
-from sql import calls
+from sql import calls, schedule_calls
 
 
 def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]:
@@ -27,6 +27,7 @@ def check_work(connection: Connection, groups: Sequence[Group]) -> list[Finding]
         *_limits(connection, groups),
         *_throttled(groups),
         *_tasks(connection, groups),
+        *_schedules(connection),
     ]
 
 
@@ -144,4 +145,16 @@ def check_groups_of_file(settings: Settings, groups: Sequence[Group]) -> list[Fi
         )
         for name in settings.dispatcher.groups or ()
         if name not in known
+    ]
+
+
+def _schedules(connection: Connection) -> list[Finding]:
+    return [
+        warning(
+            f"schedule {schedule.name}",
+            f"has paused itself: {schedule.pause_reason}",
+            f"then `llmctl schedule resume {schedule.name}`",
+        )
+        for schedule in execute(connection, schedule_calls.list_schedules())
+        if schedule.pause_class in ("failures", "unreadable")
     ]

@@ -18,6 +18,7 @@ from dispatcher.configuration.sections.hooks import HookSettings
 from dispatcher.configuration.sections.limits import LimitSettings, SlotsOrNone
 from dispatcher.configuration.sections.repositories import RepositorySettings
 from dispatcher.configuration.sections.runs import ExecutionSettings, RetentionSettings, SecuritySettings
+from dispatcher.configuration.sections.schedules import ScheduleSettings
 from dispatcher.configuration.sections.service import (
     ApiSettings,
     DatabaseSettings,
@@ -50,6 +51,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tools: Mapping[str, ToolSettings] = field(default_factory=dict)
     repositories: Mapping[str, RepositorySettings] = field(default_factory=dict)
     hooks: Mapping[str, HookSettings] = field(default_factory=dict)
+    schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
@@ -88,6 +90,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             require_name("repositories", name)
         for name in self.hooks:
             require_name("hooks", name)
+        for name in self.schedules:
+            require_name("schedules", name)
 
 
 def load(file: Path | None = None) -> Settings:

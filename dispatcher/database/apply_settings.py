@@ -1,13 +1,15 @@
-"""Bringing what config.yaml says of tools, groups and limits into the database, which is the truth afterwards."""
+"""Bringing what config.yaml says of tools, groups, limits, hooks and schedules into the database."""
 
 import shutil
 import socket
+from collections.abc import Mapping
 
 from dispatcher.configuration.sections.limits import LimitSettings
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import Connection, execute, translated
-from sql import calls, hook_calls
+from sql import calls, hook_calls, schedule_calls
 from sql.rows.hooks import PutHook
+from wrappers.base import Wrapper
 from wrappers.registry import BUILT_IN, configured
 
 DETECTED_MAX_CONCURRENT = 2
@@ -16,9 +18,10 @@ DETECTED_MAX_CONCURRENT = 2
 def apply_settings(connection: Connection, settings: Settings) -> list[str]:
     """Create or change what the file names; returns the groups that were made for programs found on PATH.
 
-    Groups and limits that the file does not name stay as they are. Without any group at all, in the file and in the
-    database, each CLI on PATH gets one that is built in or that the file names: the program of a preset may be
-    somebody else's program of that name. All or nothing. Raises :class:`DispatchError` for what the database refuses.
+    Groups and limits that the file does not name stay as they are; hooks and schedules that it brought are removed.
+    Without any group at all, in the file and in the database, each CLI on PATH gets one that is built in or that the
+    file names: the program of a preset may be somebody else's program of that name. All or nothing. Raises
+    :class:`DispatchError` for what the database refuses.
     """
     with translated(), connection.transaction():
         wrappers = configured(settings.tools)
@@ -50,17 +53,26 @@ def apply_settings(connection: Connection, settings: Settings) -> list[str]:
             connection,
             hook_calls.put_hooks(settings.dispatcher.host or socket.gethostname(), _hooks(settings)),
         )
-        if execute(connection, calls.list_groups()):
-            return []
-        detected = []
-        for name, wrapper in wrappers.items():
-            if (name in BUILT_IN or name in settings.tools) and shutil.which(wrapper.program):
-                detected.append(f"{name}-default")
-                execute(
-                    connection,
-                    calls.put_group(detected[-1], name, "default", DETECTED_MAX_CONCURRENT, failover=False),
-                )
+        detected = _detected(connection, settings, wrappers)
+        schedules = {name: schedule.as_json() for name, schedule in settings.schedules.items()}
+        host = settings.dispatcher.host or socket.gethostname()
+        execute(connection, schedule_calls.put_configured_schedules(host, schedules))
         return detected
+
+
+def _detected(connection: Connection, settings: Settings, wrappers: Mapping[str, Wrapper]) -> list[str]:
+    """Make a group for each CLI on PATH if there is no group at all; return the names."""
+    detected: list[str] = []
+    if execute(connection, calls.list_groups()):
+        return detected
+    for name, wrapper in wrappers.items():
+        if (name in BUILT_IN or name in settings.tools) and shutil.which(wrapper.program):
+            detected.append(f"{name}-default")
+            execute(
+                connection,
+                calls.put_group(detected[-1], name, "default", DETECTED_MAX_CONCURRENT, failover=False),
+            )
+    return detected
 
 
 def _hooks(settings: Settings) -> list[PutHook]:

@@ -22,6 +22,8 @@ ALIASES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+LONGEST = 200
+"""Characters."""
 _BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -33,15 +35,15 @@ class Cron:
 
     def __init__(self, expression: str) -> None:
         self._fields = ALIASES.get(expression.strip().lower(), expression).split()
-        if len(self._fields) != 5:
+        if len(self._fields) != 5 or len(expression) > LONGEST:
             raise _not_valid(
                 expression, "expected five fields: minute, hour, day of month, month, day of week"
             )
         self._expression = " ".join(self._fields)
         try:
             next(CronSim(self._expression, _BEGIN))
-        except CronSimError as error:
-            raise _not_valid(expression, str(error).lower()) from None
+        except (CronSimError, ValueError, TypeError, AssertionError) as error:
+            raise _not_valid(expression, str(error).lower() or "it cannot be read") from None
         except StopIteration:
             raise _not_valid(expression, "it never comes") from None
 

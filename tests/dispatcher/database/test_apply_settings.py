@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher.configuration.settings import load
 from dispatcher.database.apply_settings import apply_settings
+from dispatcher.errors import UsageError
 from tests.fixtures.dispatchers import Site
 from wrappers.registry import names
 
@@ -46,3 +47,23 @@ def test_only_what_is_built_in_or_named_gets_a_group_because_its_program_is_ther
         made = apply_settings(connection, load(site.write_config()))
 
     assert sorted(made) == ["codex-default", "llm-default", "mine-default"]
+
+
+def test_schedules_of_the_file_are_brought_kept_and_removed_with_it(site: Site) -> None:
+    task = {"tool": "sh", "prompt": "echo ${HOME} {{scheduled_at}}"}
+    nightly = {"cron": "30 2 * * *", "tz": "Europe/Berlin", "task": task}
+    site.configure("schedules", nightly=nightly, weekly={"cron": "@weekly", "task": task})
+    listed = "select name, cron, zone, task ->> 'prompt' as prompt, revision from schedules order by name"
+    first = site.sql(listed)
+    assert [row["name"] for row in first] == ["nightly", "weekly"]
+    assert (first[0]["zone"], first[0]["prompt"]) == ("Europe/Berlin", "echo ${HOME} {{scheduled_at}}")
+    del site.config["schedules"]["weekly"]
+    site.configure("schedules")
+    assert site.sql(listed) == first[:1]
+
+
+def test_a_schedule_of_the_file_that_cannot_be_read_is_refused(site: Site) -> None:
+    task = {"tool": "sh", "prompt": "p"}
+    for wrong, why in ({"cron": "61 * * * *"}, "bad minute"), ({"cron": "@daily", "tz": "Mars"}, "time zone"):
+        with pytest.raises(UsageError, match=why):
+            site.configure("schedules", nightly={**wrong, "task": task})
