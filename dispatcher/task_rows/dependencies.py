@@ -8,7 +8,7 @@ from dispatcher.task_rows.text import text_of
 from dispatcher.task_rows.values import text, whole
 
 _FILE = re.compile(r"(?P<task>[^:/]+)(?P<of_tree>/\*)?:(?P<path>[^:]+)(?::(?P<name>[^:]+))?")
-_PLACE = re.compile(r"\{\{\s*(?:result|file|patch):[^{}]*\}\}")
+_PLACE = re.compile(r"\{\{\s*(?:results?|file|patch|patches):[^{}]*\}\}")
 
 _MOST = {"depth": 10, "children": 1_000, "tasks": 10_000}
 _LIMITS = "depth=2,children=50,tasks=200,cost=5,tokens=1000000,tools=claude+codex"

@@ -12,7 +12,7 @@ from dispatcher.task_rows.text import text_of
 # Looks at no character twice: neither at each backslash of a run, nor at blanks around a name.
 _REFERENCE = re.compile(r"(?<!\\)(?P<slashes>\\*)\{\{(?!\{)(?:(?P<name>[^{}\r\n]{0,1000})\}\})?")
 
-_OF_OTHER_TASKS = re.compile(r"(?:result|file|patch):")
+_OF_OTHER_TASKS = re.compile(r"(?:results?|file|patch|patches):")
 """What begins so is filled in when the task starts, with what other tasks made."""
 
 _MOST_NAMES_SHOWN = 20
