@@ -32,7 +32,9 @@ def shop(site: Site, agents: Agents) -> Path:
         for cli in CLIS
     ]
     lines = "".join(json.dumps(part) + "\n" for part in parts)
-    place = repository(site.directory / "shop", {"check.sh": CHECK, "parts.txt": lines, "docs/index.md": "# Pages\n"})
+    place = repository(
+        site.directory / "shop", {"check.sh": CHECK, "parts.txt": lines, "docs/index.md": "# Pages\n"}
+    )
     site.configure("repositories", shop={"path": str(place)})
     site.configure("security", allow_commands=True)
     return place

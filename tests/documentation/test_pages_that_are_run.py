@@ -23,7 +23,8 @@ from tests.fixtures.stand_in import Scene
 HAIKU = "the queue holds its breath\nat commit a door opens\nagents walk to work"
 TESTS = {"tests.md": "# Tests\n"}
 PARTS = "".join(
-    json.dumps({"name": part, "prompt": f"Write docs/{part}.md"}) + "\n" for part in ("cart", "login", "search")
+    json.dumps({"name": part, "prompt": f"Write docs/{part}.md"}) + "\n"
+    for part in ("cart", "login", "search")
 )
 SCENES: Mapping[str, Scene] = {
     "Write tests for the module login into tests.md": {"steps": ["I look at the module."], "files": TESTS},

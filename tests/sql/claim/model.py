@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 from tests.sql.client import Client
 
+NO_LIMIT = 10**9
+
 
 @dataclass(frozen=True)
 class Task:
@@ -141,7 +143,12 @@ def look_at(db: Client, held: Collection[object] = ()) -> World:
                 " and claimed_at >= coalesce(cooldown_until, '-infinity')) from worker_groups"
             )
         ],
-        limits=dict(db.rows("select scope::text, max_concurrent from concurrency_limits")),  # type: ignore[arg-type]
+        limits={
+            str(scope): 0 if is_spent else NO_LIMIT if most is None else int(str(most))
+            for scope, most, is_spent in db.rows(
+                "select scope::text, max_concurrent, spent_usd >= budget_usd from concurrency_limits"
+            )
+        },
     )
     for number, status, waits, due, group, tenant, tool, account, priority, model, queue, workflow in db.rows(
         "select number, status, wait_reason, greatest(scheduled_at, next_attempt_at), group_name, tenant_id,"

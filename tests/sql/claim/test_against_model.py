@@ -72,7 +72,9 @@ def unless_refused() -> Iterator[None]:
     try:
         yield
     except psycopg.DatabaseError as error:
-        if error.sqlstate not in ("LD404", "LD409"):
+        if error.sqlstate not in ("LD404", "LD409") and "neither a number of tasks nor a budget" not in str(
+            error
+        ):
             raise
 
 
@@ -97,6 +99,7 @@ class Dispatching(RuleBasedStateMachine):
         self.submitted = 0
         self.busy_at: dict[str, object] = {}
         self.held: set[int] = set()
+        self.deleted = False
         self.statuses: dict[int, str] = {}
         self.over: dict[str, int] = {}
         self.open: list[tuple[int, Run]] = []
@@ -145,6 +148,7 @@ class Dispatching(RuleBasedStateMachine):
                 case "delete":
                     self.db.run("delete from tasks where number = %s", number)
                     del self.statuses[number]
+                    self.deleted = True
 
     @precondition(lambda self: self.free_tasks())
     @rule(data=st.data(), what=st.sampled_from(["cancel", "priority", "lock"]))
@@ -178,6 +182,11 @@ class Dispatching(RuleBasedStateMachine):
         else:
             with unless_refused():
                 self.db.run("select remove_limit(%s)", scope)
+
+    @rule(usd=st.sampled_from([0, 1, 2, 5]))
+    def change_budget(self, usd: int) -> None:
+        with unless_refused():
+            self.db.run("select set_limit('workflow:w1', p_budget_usd => %s)", usd)
 
     @rule(
         group=st.sampled_from(sorted(GROUPS)),
@@ -268,8 +277,8 @@ class Dispatching(RuleBasedStateMachine):
         assert self.db.start(self.dispatchers[who], run) == [run.id]
 
     @precondition(lambda self: self.open)
-    @rule(data=st.data(), error=ERRORS)
-    def finish(self, data: st.DataObject, error: str | None) -> None:
+    @rule(data=st.data(), error=ERRORS, cost=st.sampled_from([None, 0, 1]))
+    def finish(self, data: st.DataObject, error: str | None, cost: int | None) -> None:
         who, run = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         self.ended.append((who, run))
         reports: dict[str, dict[str, object]] = {
@@ -282,6 +291,7 @@ class Dispatching(RuleBasedStateMachine):
             "run_id": run.id,
             "error_class": "limit" if error == MODEL_LIMIT else error,
             "ran_s": 1,
+            "cost_usd": cost,
             **reports.get(error or "", {}),
         }
         [verdict] = self.db.finish_all(self.dispatchers[who], [report])
@@ -330,11 +340,22 @@ class Dispatching(RuleBasedStateMachine):
         ):
             assert isinstance(scope, str)
             assert isinstance(current, int)
-            assert isinstance(most, int)
             before = self.over.get(scope)
-            assert current <= most or before is None or current <= before, f"{scope} rose to {current}/{most}"
+            assert most is None or isinstance(most, int)
+            assert most is None or current <= most or before is None or current <= before, (
+                f"{scope} rose to {current}/{most}"
+            )
             over[scope] = current
         self.over = over
+
+    @invariant()
+    def budgets_know_what_was_spent(self) -> None:
+        """Exactly what the runs say, and that of tasks that were deleted meanwhile, too."""
+        for spent, of_runs in self.db.rows(
+            "select spent_usd, (select coalesce(sum(cost_usd), 0) from task_runs join tasks on tasks.id = task_id"
+            " where 'workflow:' || workflow = scope) from concurrency_limits where budget_usd is not null"
+        ):
+            assert spent == of_runs or (self.deleted and spent > of_runs)  # type: ignore[operator]
 
     @invariant()
     def nothing_is_lost_and_what_has_ended_stays_so(self) -> None:
