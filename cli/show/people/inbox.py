@@ -18,8 +18,8 @@ _STYLES = {
 
 
 def _about(row: InboxRow) -> str:
-    if row.group_name is not None:
-        return row.group_name
+    if row.number is None:
+        return row.group_name or row.name or ""
     return f"{row.number}{f' {row.name}' if row.name else ''}"
 
 

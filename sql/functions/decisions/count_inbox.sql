@@ -1,5 +1,5 @@
 -- API count_inbox(most): returns how much waits for a person: the rows of inbox() about questions, approvals, unmet needs,
--- budgets of trees and workflows, and worker groups, without the tasks that have ended. It stops counting at `most`, so that
+-- budgets of trees and workflows, worker groups and schedules, without the tasks that have ended. It stops counting at `most`, so that
 -- much stands for more, too.
 -- Cost: a probe for each one counted by tasks_by_state, and the worker groups. (A confined session reads past the
 -- questions and approvals of others.)
@@ -30,7 +30,7 @@ BEGIN
             ) AS held
         );
     END IF;
-    v_tasks := v_tasks + (SELECT count(*) FROM trees_for_people(v_selection));
+    v_tasks := v_tasks + (SELECT count(*) FROM trees_for_people(v_selection)) + (SELECT count(*) FROM schedules_for_people());
     IF v_tasks < p_most AND session_tenants() IS NULL THEN
         v_tasks := v_tasks + (SELECT count(*) FROM groups_for_people()) + (SELECT count(*) FROM workflows_for_people());
     END IF;

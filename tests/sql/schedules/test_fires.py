@@ -192,6 +192,10 @@ def test_a_schedule_that_keeps_failing_pauses_itself_and_goes_on_when_it_is_resu
     assert state(wide, "pause_reason") == f"its last 2 tasks failed, the last one: task {newest}, agent_error"
     assert len(prompts(wide)) == 4
     assert claim_of(wide, here) == (False, None)
+    assert wide.rows("select kind, name, verbs [2] from inbox() where kind = 'paused'") == [
+        ("paused", "nightly", "llmctl schedule resume nightly")
+    ]
+    assert wide.value("select count_inbox()") == 1
     wide.run("select resume_schedule('nightly')")
     time.passes(1800)
     work(wide, here)
