@@ -1,18 +1,19 @@
 -- INTERNAL file_inputs_from(tasks, ids, created, names, needs): stores which files the tasks that were created are given by
 -- those that they need: `names` are those by which they call other tasks, and `needs` these tasks. Only file_needs() calls this.
--- Raises LD400 for two files of one name.
+-- Raises LD400 for two files of one name, and for a file that a task cannot leave.
 CREATE OR REPLACE FUNCTION file_inputs_from(p_tasks jsonb, p_ids uuid [], p_created boolean [], p_names text [], p_needs uuid [])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_twice text;
+    v_complaint text;
 BEGIN
     IF NOT p_tasks @? '$[*].input_from[*]' THEN
         RETURN;
     END IF;
     WITH given AS MATERIALIZED (
-        SELECT p_ids[task.place] AS id, file.place, n.number, asked ->> 'path' AS path,
+        SELECT n.id AS need, p_ids[task.place] AS id, file.place, n.number, asked ->> 'path' AS path,
             coalesce(asked -> 'of_tree' = 'true', false) AS of_tree,
             coalesce(asked ->> 'name', CASE WHEN asked -> 'of_tree' = 'true' THEN 'tree' ELSE asked ->> 'path' END) AS name
         FROM jsonb_array_elements(p_tasks) WITH ORDINALITY AS task (keys, place)
@@ -38,7 +39,12 @@ BEGIN
         ) AS listed
         WHERE tasks.id = task AND tasks.id = ANY(p_ids)
     )
-    SELECT min(name) INTO v_twice FROM (SELECT name FROM names GROUP BY id, name HAVING count(*) > 1) AS twice;
+    SELECT (SELECT min(name) FROM (SELECT name FROM names GROUP BY id, name HAVING count(*) > 1) AS twice),
+        (SELECT min(complaint_about_need(need, 'file', path)) FROM given WHERE NOT of_tree)
+    INTO v_twice, v_complaint;
+    IF v_complaint IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_complaint USING ERRCODE = 'LD400';
+    END IF;
     IF v_twice IS NOT NULL THEN
         RAISE EXCEPTION 'two input files have the name %', quote_literal(v_twice)
             USING ERRCODE = 'LD400', HINT = 'give one of them another name: --input-from TASK:PATH:NAME';

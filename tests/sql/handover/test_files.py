@@ -57,7 +57,7 @@ def test_a_file_of_another_task_is_an_input_file_under_its_name(wide: Client, di
 
 
 def test_two_input_files_have_two_names(wide: Client) -> None:
-    wide.submit_some(2)
+    wide.submit_some(2, output_files=["a", "b"])
     own = [{"path": "a", "content": "x"}]
     for files in (
         {"input_from": [{"task": 1, "path": "a"}, {"task": 2, "path": "a"}]},
@@ -69,7 +69,7 @@ def test_two_input_files_have_two_names(wide: Client) -> None:
 
 
 def test_a_file_that_should_be_there_and_is_not_is_named(wide: Client, dispatcher: UUID) -> None:
-    wide.submit()
+    wide.submit(output_files=["a"])
     wide.submit(input_from=[{"task": 1, "path": "a"}])
     run = next_run(wide, dispatcher)
     wide.start(dispatcher, run)
@@ -82,7 +82,7 @@ def test_a_file_that_should_be_there_and_is_not_is_named(wide: Client, dispatche
 def test_a_task_that_failed_gives_no_file_to_one_that_only_needs_its_end(
     wide: Client, dispatcher: UUID
 ) -> None:
-    wide.submit(max_attempts=1)
+    wide.submit(max_attempts=1, output_files=["a"])
     wide.submit(after_any=[1], input_from=[{"task": 1, "path": "a"}])
     run = next_run(wide, dispatcher)
     wide.start(dispatcher, run)
@@ -92,7 +92,7 @@ def test_a_task_that_failed_gives_no_file_to_one_that_only_needs_its_end(
 
 
 def test_a_file_on_the_disk_of_a_host_is_named_with_its_host(wide: Client, dispatcher: UUID) -> None:
-    wide.submit()
+    wide.submit(output_files=["big"])
     wide.submit(input_from=[{"task": 1, "path": "big"}])
     run = next_run(wide, dispatcher)
     wide.start(dispatcher, run)

@@ -21,7 +21,7 @@ def taker(wide: Client) -> UUID:
 @pytest.fixture
 def run(wide: Client, sender: UUID, taker: UUID) -> Run:
     """A run of `taker` that needs a file of 8 bytes on the disk of `sender`."""
-    wide.submit()
+    wide.submit(output_files=["big"])
     wide.submit(input_from=[{"task": 1, "path": "big"}])
     [first] = wide.claim(sender).runs
     wide.start(sender, first)
@@ -115,7 +115,7 @@ def test_only_the_dispatcher_of_the_run_asks_and_takes(
     with refused("LD412"):
         take(wide, sender, run, 0)
     with refused("LD404", "no other task left a large file 'small'"):
-        wide.run("select want_file(%s, %s, 'small')", taker, run.id)
+        wide.run("select want_file(%s, %s, 'small', 0)", taker, run.id)
 
 
 def test_a_file_that_is_gone_ends_the_wait_with_a_sentence(

@@ -54,20 +54,25 @@ def made(
     db: Client, dispatcher: UUID, answer: str = "", files: Mapping[str, bytes] | None = None, **keys: object
 ) -> int:
     """Run a task that ends with this answer and these files, and return its number."""
-    task = db.submit("work", **keys)
+    task = db.submit("work", output_files=list(files or {}), **keys)
     run = claimed(db, dispatcher, task.number)
     end(db, dispatcher, run, answer, files)
     return task.number
 
 
 def end(
-    db: Client, dispatcher: UUID, run: Run, answer: str, files: Mapping[str, bytes] | None = None
+    db: Client,
+    dispatcher: UUID,
+    run: Run,
+    answer: str,
+    files: Mapping[str, bytes] | None = None,
+    **report: object,
 ) -> None:
     db.start(dispatcher, run)
     for path, content in (files or {}).items():
         db.run("select store_output(%s, %s, %s, %s, null, %s, encode(sha256(%s), 'hex'), 420)",
                dispatcher, run.id, path, content, len(content), content)  # fmt: skip
-    assert db.finish(dispatcher, run, final_text=answer) == "finished"
+    assert db.finish(dispatcher, run, final_text=answer, **report) == "finished"
 
 
 def filled(db: Client, dispatcher: UUID, prompt: str, step: int = 2**20, **keys: object) -> str:
@@ -143,7 +148,7 @@ def test_steps_and_numbers_name_a_need_and_an_edited_prompt_is_filled_too(
 
 
 def test_of_what_did_not_succeed_there_is_a_sentence(wide: Client, dispatcher: UUID) -> None:
-    number = wide.submit("p", max_attempts=1).number
+    number = wide.submit("p", max_attempts=1, output_files=["x"]).number
     join = wide.submit(f"{{{{result:{number}}}}}{{{{file:{number}:x}}}}", after_any=[number])
     run = claimed(wide, dispatcher, number)
     wide.start(dispatcher, run)
@@ -155,20 +160,40 @@ def test_of_what_did_not_succeed_there_is_a_sentence(wide: Client, dispatcher: U
     assert [body for _, body in found] == [f"{said} result", f"{said} x"]
 
 
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [
-        ("{{file:%s:b.md}}", "task %s left no b.md: its files are a.md"),
-        ("{{patch:%s}}", "task %s left no patch: it worked in no repository"),
-    ],
-)
-def test_what_should_be_there_and_is_not_is_never_an_empty_text(
-    wide: Client, dispatcher: UUID, place: str, message: str
-) -> None:
+def test_what_should_be_there_and_is_not_is_never_an_empty_text(wide: Client, dispatcher: UUID) -> None:
     plan = made(wide, dispatcher, files={"a.md": b"x"})
-    run = claimed(wide, dispatcher, wide.submit(place % plan, after=[plan]).number)
-    with refused("LD424", message % plan):
+    run = claimed(wide, dispatcher, wide.submit(f"{{{{file:{plan}:a.md}}}}", after=[plan]).number)
+    wide.run("delete from task_files")
+    with refused("LD424", f"task {plan} left no a.md: it left no files"):
         wide.run("select read_prompt(%s, %s, 0, 10)", dispatcher, run.id)
+
+
+def test_what_a_task_can_never_leave_is_refused_before_anybody_waits_for_it(wide: Client) -> None:
+    wide.submit(output_files=["a.md", "b.md"])
+    for place, message in (
+        ("{{file:1:c.md}}", "task 1 leaves no c.md: its output files are a.md, b.md; name what it is to leave"),
+        ("{{patch:1}}", "task 1 leaves no patch: it works in no repository"),
+    ):
+        with refused("LD400", message):
+            wide.submit(f"{{{{result:1}}}} {place}", after=[1])
+    with refused("LD400", "task 1 leaves no c.md"):
+        wide.submit(input_from=[{"task": 1, "path": "c.md"}])
+    wide.submit("{{file:1:a.md}}", after=[1])
+
+
+def test_a_patch_is_what_the_task_changed(wide: Client, dispatcher: UUID) -> None:
+    change = {"source": "/shop", "base_commit": "0" * 40}
+    done = change | {"ref": "refs/llmctl/1", "head_commit": "1" * 40, "files": 1}
+    changed, unchanged = wide.submit_some(2, repository="/shop")
+    for number, recorded in ((changed, done), (unchanged, change)):
+        run = claimed(wide, dispatcher, number)
+        files = {".llmctl/changes.patch": b"+x"} if number == changed else {}
+        end(wide, dispatcher, run, "", files, change=recorded)
+
+    prompt = f"{{{{patch:{changed}}}}}{{{{patch:{unchanged}}}}}"
+    _, found = pieces(filled(wide, dispatcher, prompt, after=[changed, unchanged]))
+
+    assert [body for _, body in found] == ["+x", f"task {unchanged} changed nothing"]
 
 
 def test_a_large_piece_is_cut_off_at_a_character_and_says_so(wide: Client, dispatcher: UUID) -> None:
