@@ -72,7 +72,7 @@ def end(
     for path, content in (files or {}).items():
         db.run("select store_output(%s, %s, %s, %s, null, %s, encode(sha256(%s), 'hex'), 420)",
                dispatcher, run.id, path, content, len(content), content)  # fmt: skip
-    assert db.finish(dispatcher, run, final_text=answer, **report) == "finished"
+    assert db.finish(dispatcher, run, None, final_text=answer, **report) == "finished"
 
 
 def filled(db: Client, dispatcher: UUID, prompt: str, step: int = 2**20, **keys: object) -> str:
@@ -171,7 +171,10 @@ def test_what_should_be_there_and_is_not_is_never_an_empty_text(wide: Client, di
 def test_what_a_task_can_never_leave_is_refused_before_anybody_waits_for_it(wide: Client) -> None:
     wide.submit(output_files=["a.md", "b.md"])
     for place, message in (
-        ("{{file:1:c.md}}", "task 1 leaves no c.md: its output files are a.md, b.md; name what it is to leave"),
+        (
+            "{{file:1:c.md}}",
+            "task 1 leaves no c.md: its output files are a.md, b.md; name what it is to leave",
+        ),
         ("{{patch:1}}", "task 1 leaves no patch: it works in no repository"),
     ):
         with refused("LD400", message):
