@@ -13,6 +13,7 @@ from dispatcher.api.page import (
     now,
     stats,
     tasks,
+    workflows,
 )
 from dispatcher.api.page.frame import errors, static_files
 from dispatcher.api.page.frame.addresses import START, go_to
@@ -41,6 +42,7 @@ WITH_FRAME = [
     *accounts.ROUTES,
     *stats.ROUTES,
     *health.ROUTES,
+    *workflows.ROUTES,
 ]
 PAGES = (
     to_start,
