@@ -78,7 +78,10 @@ def spawned_tasks(name: str, content: bytes) -> tuple[SpawnedTask, ...]:
 
 def correction_of(spawns: str, refusal: str) -> str:
     """Return what the next run is told of tasks that cannot be spawned; spawned_reports() says the same."""
-    return f"The tasks that you wrote down cannot be used: {refusal}\n\nWrite the file {spawns} again, corrected, and end."
+    return (
+        f"The tasks that you wrote down cannot be used: {refusal}\n\n"
+        f"Write the file {spawns} again, corrected, and end."
+    )
 
 
 def _read(workspace: Workspace, name: str) -> bytes:

@@ -277,6 +277,8 @@ class Task(Struct, frozen=True):
     spawns: str | None = None
     children: int = 0
     """How many tasks it spawned."""
+    spawn_draft: int | None = None
+    """How many it spawns when somebody approves."""
     tree: Tree | None = None
 
 

@@ -104,6 +104,7 @@ MEANINGS: Mapping[str, str] = {
     "parent": "the task that spawned it",
     "spawns": "the file in which its agent writes the tasks to spawn",
     "children": "how many tasks it spawned",
+    "spawn_draft": "how many it spawns when somebody approves",
     "tree": "what all that the root of its tree spawned may take, and took",
     "fallback_model": "the model to use when the first one is overloaded; claude only",
     "input_files": "files for the agent's directory: a list of objects with `path` and `content` (text)"

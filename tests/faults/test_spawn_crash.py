@@ -1,4 +1,4 @@
-"""A dispatcher or the database dies at each step of the transaction in which children are submitted: they are there once."""
+"""A dispatcher or the database dies at each step of the transaction of a spawn: its children are there once."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,7 +46,9 @@ def held_at(site: Site, step: LiteralString, gate: Gate) -> Iterator[None]:
 
 def release(site: Site, step: LiteralString) -> None:
     site.sql("SELECT pg_advisory_unlock_all()")
-    table: LiteralString = "tasks" if " ON tasks " in step else "task_runs" if " ON task_runs " in step else "task_trees"
+    table: LiteralString = (
+        "tasks" if " ON tasks " in step else "task_runs" if " ON task_runs " in step else "task_trees"
+    )
     site.sql("DROP TRIGGER at_step ON " + table)
 
 

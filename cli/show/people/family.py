@@ -26,6 +26,7 @@ def facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "dependents", ", ".join(map(_dependent, task.dependents)) + (f" and {others:,} more" * (others > 0))
     yield "parent", f"task {task.parent}" if task.parent else None
     yield "spawned", plural(task.children, "task") if task.children else None
+    yield "spawns", f"{plural(task.spawn_draft, 'task')}, when approved" if task.spawn_draft else None
     yield "tree", _tree(task.tree) if task.tree else None
 
 
