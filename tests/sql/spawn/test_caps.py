@@ -19,7 +19,9 @@ wishes = st.lists(st.lists(st.booleans(), max_size=CHILDREN + 1), min_size=12, m
 
 
 def report(run: Run, wish: Wish) -> dict[str, object]:
-    rows = [{"prompt": "p", "max_attempts": 1, **({"spawns": "more.jsonl"} if spawns else {})} for spawns in wish]
+    rows = [
+        {"prompt": "p", "max_attempts": 1, **({"spawns": "more.jsonl"} if spawns else {})} for spawns in wish
+    ]
     lines = [{"line": line, "task": row} for line, row in enumerate(rows, 1)]
     spawns = run.answer["spawns"] is not None
     return {"run_id": run.id, "cost_usd": 1, **({"spawn": lines} if spawns else {})}
