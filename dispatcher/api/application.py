@@ -39,7 +39,7 @@ from dispatcher.api.routes import (
     task_actions,
     tasks,
 )
-from dispatcher.api.routes.automation import schedules, workflows
+from dispatcher.api.routes.automation import inbound, schedules, workflows
 from dispatcher.api.selections import provide_selection, provide_timeless
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
@@ -60,7 +60,8 @@ ROUTES = (
     *events.ROUTES,
     *logs.ROUTES,
     *workflows.ROUTES,
-    *workflows.ROUTES,
+    *schedules.ROUTES,
+    *inbound.ROUTES,
     *metrics.ROUTES,
 )
 

@@ -14,7 +14,7 @@ from msgspec import Struct, field, structs
 
 from dispatcher.configuration import bounded_yaml, paths, strict_yaml
 from dispatcher.configuration.sections.groups import GroupSettings
-from dispatcher.configuration.sections.hooks import HookSettings
+from dispatcher.configuration.sections.hooks import HookSettings, InboundHookSettings
 from dispatcher.configuration.sections.limits import LimitSettings, SlotsOrNone
 from dispatcher.configuration.sections.repositories import RepositorySettings
 from dispatcher.configuration.sections.runs import ExecutionSettings, RetentionSettings, SecuritySettings
@@ -52,6 +52,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     repositories: Mapping[str, RepositorySettings] = field(default_factory=dict)
     hooks: Mapping[str, HookSettings] = field(default_factory=dict)
     schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
+    inbound_hooks: Mapping[str, InboundHookSettings] = field(default_factory=dict)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 
@@ -92,6 +93,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             require_name("hooks", name)
         for name in self.schedules:
             require_name("schedules", name)
+        for name in self.inbound_hooks:
+            require_name("inbound_hooks", name)
 
 
 def load(file: Path | None = None) -> Settings:

@@ -124,6 +124,34 @@ class HookSettings(Struct, frozen=True, forbid_unknown_fields=True):
         return self.timeout or (15.0 if self.command is None else 30.0)
 
 
+class InboundHookSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request of a forge, `POST /hooks/NAME` of the HTTP API, that queues a task; a signature proves who it is."""
+
+    kind: Literal["github", "gitlab", "standard"]
+    """How requests are signed: as GitHub or GitLab do, or by Standard Webhooks."""
+    secret: str
+    """A reference to the secret that the forge has, too (`env:NAME`, `file:/path`)."""
+    task: Mapping[str, object]
+    """The task under the keys of submit_tasks(), with `tool` and `prompt`. `{{a.b}}` in prompt, name and labels becomes
+    that value of the body. Its permission is `read` unless given."""
+    events: tuple[Line, ...] = ()
+    """Only these events of GitHub or GitLab, such as `issues`; unless given, all."""
+    when: Mapping[str, str] = field(default_factory=dict)
+    """Only bodies with these values, such as `action: opened`; unless given, all."""
+
+    def __post_init__(self) -> None:
+        if not is_reference(self.secret):
+            raise ValueError(
+                'secret must be a reference: "env:NAME" or "file:/path", never the secret itself'
+            )
+        if missing := [key for key in ("tool", "prompt") if not isinstance(self.task.get(key), str)]:
+            raise ValueError(f"task must have a {missing[0]}")
+        if "idempotency_key" in self.task:
+            raise ValueError("task must not have an idempotency_key: the id of the delivery is the key")
+        if not isinstance(self.task.get("labels", {}), dict):
+            raise ValueError("labels of task must be a map of names to texts")
+
+
 def parts_of(url: str, *, allow_private: bool) -> SplitResult:
     """Return the parts of an address to POST to. Raises ValueError, without the address: it may be secret."""
     try:

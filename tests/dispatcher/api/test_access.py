@@ -86,6 +86,7 @@ TABLE = (
     Line("GET", "/tasks/{number:int}/graph", ALL, elsewhere=404),
     Line("GET", "/stats", ALL),
     Line("GET", "/metrics", ALL),
+    Line("POST", "/hooks/{name:str}", EVERYBODY, {}, good=404),
     Line("GET", "/events", ALL),
     Line("GET", "/tasks/{number:int}/events", ALL, elsewhere=404),
     Line("GET", "/tasks/{number:int}/runs/{run_no:int}/log", ALL, elsewhere=404),
