@@ -60,7 +60,6 @@ ROUTES = (
     *events.ROUTES,
     *logs.ROUTES,
     *workflows.ROUTES,
-    *schedules.ROUTES,
     *inbound.ROUTES,
     *metrics.ROUTES,
 )
