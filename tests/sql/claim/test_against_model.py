@@ -16,7 +16,9 @@ from hypothesis.stateful import (
 )
 from psycopg.types.json import Jsonb
 
+from tests.sql.claim.machine_of_needs import AfterOthers
 from tests.sql.claim.model import Dispatcher, look_at
+from tests.sql.claim.model_of_needs import Needs
 from tests.sql.claim.one_writer import refuse_writers_without_the_claim_lock
 from tests.sql.client import Client, Run
 from tests.sql.clock import Clock
@@ -78,7 +80,7 @@ def unless_refused() -> Iterator[None]:
             raise
 
 
-class Dispatching(RuleBasedStateMachine):
+class Dispatching(AfterOthers, RuleBasedStateMachine):
     """Producers, people and dispatchers, one statement at a time, beside a producer with an open transaction."""
 
     db: Client
@@ -90,13 +92,14 @@ class Dispatching(RuleBasedStateMachine):
         self.holder.run("rollback")
         self.db.run(
             "truncate tasks, task_labels, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
-            " lane_inbox, limit_inbox, lanes, tenantless_lanes, tenant_turns,"
+            " lane_inbox, limit_inbox, dependency_inbox, lanes, tenantless_lanes, tenant_turns,"
             " task_tallies, task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox"
             " restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
         self.submitted = 0
+        self.needs = Needs()
         self.busy_at: dict[str, object] = {}
         self.held: set[int] = set()
         self.deleted = False
@@ -134,6 +137,7 @@ class Dispatching(RuleBasedStateMachine):
                 case "retry":
                     self.db.run("select retry_task(%s)", str(number))
                     self.statuses[number] = "queued"
+                    self.needs.insisted.add(number)
                 case "priority":
                     self.db.run("update tasks set priority = abs(9 - priority) where number = %s", number)
                 case "hold" | "release" | "top":
@@ -145,7 +149,8 @@ class Dispatching(RuleBasedStateMachine):
                         Jsonb({"numbers": [number]}),
                         Jsonb(changes),
                     )
-                case "delete":
+                case "delete" if not any(number in edge[1:] for edge in self.needs.edges):
+                    self.needs.forget(number)
                     self.db.run("delete from tasks where number = %s", number)
                     del self.statuses[number]
                     self.deleted = True
@@ -159,6 +164,8 @@ class Dispatching(RuleBasedStateMachine):
         if not self.held:
             self.holder.run("begin")
         self.held.add(number)
+        if what == "cancel":
+            self.held |= self.needs.after(number)
         match what:
             case "cancel":
                 self.holder.run("select cancel_task(%s)", str(number))
@@ -241,6 +248,7 @@ class Dispatching(RuleBasedStateMachine):
 
     @rule(who=ANY_DISPATCHER, most=st.integers(1, 5))
     def claim(self, who: int, most: int) -> None:
+        self.db.run("select settle_inbox()")
         world = look_at(self.db, self.held)
         claimed = self.db.claim(self.dispatchers[who], most)
         for run in claimed.runs:
@@ -364,7 +372,8 @@ class Dispatching(RuleBasedStateMachine):
         for number, status in statuses.items():
             assert isinstance(number, int)
             assert isinstance(status, str)
-            assert self.statuses[number] not in TERMINAL or status == self.statuses[number]
+            was = self.statuses[number]
+            assert was not in TERMINAL or status == was or number in self.needs.once_given_up
             self.statuses[number] = status
 
     @invariant()
