@@ -1,11 +1,13 @@
 """What is done with tasks that come after others, as rules of the machine in test_against_model."""
 
+from uuid import UUID
+
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 from psycopg.types.json import Jsonb
 
 from tests.sql.claim.model_of_needs import KEYS, POLICIES, Needs
-from tests.sql.client import Client
+from tests.sql.client import Client, Run
 
 
 class AfterOthers:
@@ -13,6 +15,9 @@ class AfterOthers:
 
     db: Client
     held: set[int]
+    dispatchers: list[UUID]
+    open: list[tuple[int, Run]]
+    ended: list[tuple[int, Run]]
     statuses: dict[int, str]
     submitted: int
     needs: Needs
@@ -72,6 +77,13 @@ class AfterOthers:
             self.needs.insisted |= {*done}
         if what == "retry" and done:
             self.statuses[number] = "queued"
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), error=st.sampled_from([None, "invalid_request"]))
+    def end_for_good(self, data: st.DataObject, error: str | None) -> None:
+        who, run = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        self.ended.append((who, run))
+        assert self.db.finish(self.dispatchers[who], run, error, ran_s=1) == "finished"
 
     @invariant()
     def a_task_is_ready_exactly_when_all_that_it_needs_has_come_to_be(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -436,8 +437,25 @@ class Dispatching(AfterOthers, RuleBasedStateMachine):
         self.holder.run("rollback")
 
 
-def test_every_claim_is_the_models_claim_whatever_happened_before(db: Client, time: Clock) -> None:
-    class InThisDatabase(Dispatching):
+class Depending(Dispatching):
+    """The rules in which it matters who comes after whom, and no others, so that each example has many of these."""
+
+    touch = change_limit = change_group = heartbeat = time_passes = prune_lanes = None  # type: ignore[assignment]
+    start = pass_of_a_dispatcher = finish = report_what_is_not_theirs_to_report = submit = None  # type: ignore[assignment]
+
+    @initialize()
+    def begin(self) -> None:
+        for name, (tool, account) in GROUPS.items():
+            self.db.group(name, tool, account, 5)
+        self.dispatchers = [self.db.dispatcher(each.host, each.groups) for each in DISPATCHERS]
+        self.submit_after_others(self.needs.tasks([({}, None), ({"after": 0}, None)], "a", []))
+
+
+@pytest.mark.parametrize(("machine", "examples"), [(Dispatching, 45), (Depending, 45)])
+def test_every_claim_is_the_models_claim_whatever_happened_before(
+    db: Client, time: Clock, machine: type[Dispatching], examples: int
+) -> None:
+    class InThisDatabase(machine):  # type: ignore[misc, valid-type]
         pass
 
     refuse_writers_without_the_claim_lock(db)
@@ -445,7 +463,7 @@ def test_every_claim_is_the_models_claim_whatever_happened_before(db: Client, ti
     run_state_machine_as_test(
         InThisDatabase,
         settings=settings(
-            max_examples=60,
+            max_examples=examples,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
