@@ -43,13 +43,13 @@ class Needs:
         return batch
 
     def note(self, batch: Sequence[dict[str, object]], numbers: Sequence[int]) -> None:
-        steps = {task["step"]: number for task, number in zip(batch, numbers, strict=True)}
+        steps = {str(task["step"]): number for task, number in zip(batch, numbers, strict=True)}
         for task, number in zip(batch, numbers, strict=True):
             self.policies[number] = task["on_unmet"]  # type: ignore[assignment]
             for key, kind in KINDS.items():
                 names = task.get(key, [])
                 assert isinstance(names, list)
-                self.edges |= {(number, steps.get(name, name), kind) for name in names}
+                self.edges |= {(number, steps[name] if name in steps else int(name), kind) for name in names}
 
     def after(self, number: int) -> set[int]:
         """All that comes after a task, at once or through others."""
@@ -89,7 +89,7 @@ class Needs:
             elif state == "waived":
                 assert edge[0] in self.insisted
             elif is_drained:
-                assert state == self._state(edge[1], edge[2], rows, children), f"{edge} is {state}"
+                assert state == self._state(edge[1], str(edge[2]), rows, children), f"{edge} is {state}"
         for number in {edge[0] for edge in self.edges}:
             self._check_task(
                 number, [s for edge, s in states.items() if edge[0] == number], rows[number], is_drained
@@ -99,7 +99,7 @@ class Needs:
         self, number: int, needs: Iterable[object], row: tuple[object, ...], is_drained: bool
     ) -> None:
         status, waits, error, runs = row
-        is_open, is_unmet = bool({"open", "unmet"} & {*needs}), "unmet" in needs  # type: ignore[operator]
+        is_open, is_unmet = bool({"open", "unmet"} & {*needs}), "unmet" in needs
         is_given_up = error in GIVEN_UP
         self.once_given_up |= {number} if is_given_up else set()
         waits_for_needs = status == "queued" and waits in ("dependency", "held")
