@@ -56,6 +56,14 @@ def _utc(text: str) -> str:
     return f"{text}Z"
 
 
+def _tasks(text: str) -> list[int]:
+    numbers = text.replace(",", " ").split()
+    for number in numbers:
+        if not number.isdecimal() or not number.isascii() or len(number) > MOST_DIGITS:
+            raise ValueError(f"{number!r} is not the number of a task: expected numbers such as 12, 13")
+    return [int(number) for number in numbers]
+
+
 def _ticked(_: str) -> bool:
     return True
 
@@ -63,6 +71,9 @@ def _ticked(_: str) -> bool:
 def _fail(_: str) -> str:
     return "fail"
 
+
+MOST_DIGITS = 18
+"""Of the number of a task."""
 
 CHANGE, MORE = "Repository and check", "More"
 
@@ -137,6 +148,14 @@ FIELDS = (
         part=MORE,
     ),
     Field("workdir", "Directory", "Below a directory that config.yaml allows.", part=MORE),
+    Field("workflow", "Workflow", "A name that several tasks share.", part=MORE),
+    Field(
+        "after",
+        "After",
+        "Numbers of tasks: it starts when they have succeeded.",
+        read=_tasks,
+        part=MORE,
+    ),
     Field("idempotency_key", "Key", "Nothing is queued if a task has it already.", part=MORE),
 )
 KEYS = ("prompt", *(field.key for field in FIELDS))
@@ -223,6 +242,8 @@ def _values_of(task: Task) -> dict[str, str]:
         "queue": task.queue,
         "workdir": task.workdir or "",
         "output_files": "\n".join(task.output_files),
+        "workflow": task.workflow or "",
+        "after": ", ".join(str(need.number) for need in task.after if need.kind == "succeeded"),
         "repository": task.repository or "",
         "ref": task.ref or "",
         "setup_command": task.setup_command or "",

@@ -53,7 +53,7 @@ BEGIN
         count(*) FILTER (WHERE m.is_unmet AND m.status = 'queued'), sum(m.cost_usd), sum(m.tokens)::bigint,
         extract(EPOCH FROM v_now - min(m.created_at))::double precision,
         extract(EPOCH FROM v_now - min(m.started_at) FILTER (WHERE m.status = 'running'))::double precision,
-        max(m.created_at), min(caps.max_concurrent), min((to_jsonb(caps) ->> 'budget_usd')::numeric)
+        max(m.created_at), min(caps.max_concurrent), min(caps.budget_usd)
     FROM members AS m JOIN counted USING (workflow, tenant_id)
     LEFT JOIN concurrency_limits AS caps ON caps.scope = 'workflow:' || m.workflow
     GROUP BY m.workflow, m.tenant_id, counted.states ORDER BY max(m.number) DESC;
