@@ -1,7 +1,8 @@
 -- INTERNAL settle_needs(tasks, most): looks at the needs of others for these tasks, which have just ended or are queued
 -- again, and moves those others as weigh_needs() says; then at those that need these, and so on. At most `most` needs are
--- changed, so that no transaction gets long (measured: 1,000 take about 60 ms). What is left, and what somebody else holds,
--- stays in dependency_inbox for the next claim: settle_inbox(). Returns whether something is left since they were too many.
+-- changed, so that no transaction gets long: 1,000 take 86 ms in the median, and 176 ms at most (30,000 dependents of one
+-- task, two busy processors). What is left, and what somebody else holds, stays in dependency_inbox for the next claim:
+-- settle_inbox(). Returns whether something is left since they were too many.
 -- Several tasks of one tree may end at once, and none of these transactions sees the others' ends. So who looks at a tree
 -- holds its lock, and who does not get that leaves the tree to the next claim. A task spawns others before it ends in the
 -- same transaction: else its tree would be whole for a moment.
