@@ -1,4 +1,4 @@
-"""Trees grow at random, by reports that two dispatchers send at once: no cap is ever passed, and all that fits is spawned."""
+"""Trees grow at random, by reports that two dispatchers send at once: no cap is ever passed."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from tests.sql.client import Client, Run
 
-DEPTH, CHILDREN, TASKS = 2, 4, 9
+DEPTH, CHILDREN, TASKS = 2, 3, 5
 LIMITS = {"depth": DEPTH, "children": CHILDREN, "tasks": TASKS}
 
 Wish = list[bool]
 """What an agent writes down: for each task, whether that spawns others, too."""
 
-wishes = st.lists(st.lists(st.booleans(), max_size=CHILDREN + 1), min_size=12, max_size=12)
+rarely = st.sampled_from([False] * 9 + [True])
+wishes = st.lists(st.lists(rarely, max_size=CHILDREN + 1), min_size=12, max_size=12)
 
 
 def report(run: Run, wish: Wish) -> dict[str, object]:
@@ -48,8 +49,8 @@ def family(db: Client, root: int) -> list[tuple[object, ...]]:
     )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=st.lists(st.booleans(), max_size=CHILDREN), wishes=wishes)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=st.lists(st.just(True), min_size=2, max_size=CHILDREN), wishes=wishes)
 def test_no_cap_is_passed_by_tasks_that_spawn_at_once(db: Client, first: Wish, wishes: list[Wish]) -> None:
     """Each attempt is the last, so that a refusal fails the task and whatever it asked for is not there."""
     one, two = db, db.another()
