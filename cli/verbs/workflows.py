@@ -59,7 +59,10 @@ def list_workflows(
     ] = 50,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """List workflows with their tasks by state, cost and limits; where something was submitted last comes first."""
+    """List workflows with their states, cost and limits.
+
+    Those in which something was submitted last come first.
+    """
     from cli.database.connection import opened
     from cli.show.workflows.tables import WORKFLOWS
     from sql import workflow_calls
@@ -72,9 +75,9 @@ def list_workflows(
 
 @app.command()
 def show(name: NameArgument, tenant: TenantOption = None, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """List the tasks of a workflow, each below those that it comes after.
+    """List the tasks of a workflow in their order.
 
-    What keeps others from starting for ever comes first.
+    Each stands below those that it comes after. What keeps others from starting for ever comes first.
     """
     from cli.database.connection import opened
     from cli.show.workflows.tables import Steps, columns, trouble
@@ -108,9 +111,9 @@ def graph(
         GraphFormat, typer.Option("-o", "--format", help="Print in this format.")
     ] = GraphFormat.TEXT,
 ) -> None:
-    """Draw what comes after what: a line for each task, with a rail down to those that come after it.
+    """Draw which tasks come after which.
 
-    Of four or more tasks that are alike, in one state and at one place, a large graph shows the first.
+    A task has a line, with a rail down to those that come after it. Of four or more tasks that are alike, in one state and at one place, a large graph shows the first.
     """
     from cli.database.connection import opened
     from dispatcher.graphs.folding import folded, whole
@@ -136,7 +139,10 @@ def cancel(
     yes: YesOption = False,
     output: WriteFormatOption = WriteFormat.TEXT,
 ) -> ExitCode:
-    """Cancel all tasks of a workflow that have not ended, and ask running ones to stop. You are asked before."""
+    """Cancel the tasks of a workflow that have not ended.
+
+    Running ones are asked to stop. You are asked before.
+    """
     selector = Selector(workflow=name, tenant=_tenant_of(name, tenant), states=("waiting", "active"))
     return act(Action.CANCEL, selector, ActOptions(yes, dry_run, output))
 
@@ -149,9 +155,9 @@ def retry(
     yes: YesOption = False,
     output: WriteFormatOption = WriteFormat.TEXT,
 ) -> ExitCode:
-    """Queue all tasks of a workflow that failed or were canceled again. You are asked before.
+    """Queue what failed or was canceled again.
 
-    Those that were given up because of them are queued again, too. What was skipped stays skipped otherwise.
+    You are asked before. Those that were given up because of them are queued again, too. What was skipped stays skipped otherwise.
     """
     from cli.database.connection import opened
     from sql import workflow_calls
