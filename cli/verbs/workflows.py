@@ -113,7 +113,8 @@ def graph(
 ) -> None:
     """Draw which tasks come after which.
 
-    A task has a line, with a rail down to those that come after it. Of four or more tasks that are alike, in one state and at one place, a large graph shows the first.
+    A task has a line, with a rail down to those that come after it. Of four or more tasks that are alike, in
+    one state and at one place, a large graph shows the first.
     """
     from cli.database.connection import opened
     from dispatcher.graphs.folding import folded, whole
@@ -157,7 +158,8 @@ def retry(
 ) -> ExitCode:
     """Queue what failed or was canceled again.
 
-    You are asked before. Those that were given up because of them are queued again, too. What was skipped stays skipped otherwise.
+    You are asked before. Those that were given up because of them are queued again, too. What was skipped
+    stays skipped otherwise.
     """
     from cli.database.connection import opened
     from sql import workflow_calls
