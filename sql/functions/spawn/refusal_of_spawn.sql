@@ -8,7 +8,7 @@ DECLARE
     c_tried CONSTANT text := 'LD000';
 BEGIN
     BEGIN
-        PERFORM spawn_tasks(p_task, p_run, p_rows);
+        PERFORM spawn_tasks(p_task, p_rows);
         IF p_is_draft THEN
             RAISE EXCEPTION USING ERRCODE = c_tried;
         END IF;

@@ -22,7 +22,7 @@ BEGIN
     LOOP
         CONTINUE WHEN v_draft.run_id <> v_draft.last_run;
         BEGIN
-            PERFORM spawn_tasks(v_draft.task_id, v_draft.run_id, v_draft.tasks);
+            PERFORM spawn_tasks(v_draft.task_id, v_draft.tasks);
         EXCEPTION WHEN SQLSTATE 'LD400' OR SQLSTATE 'LD404' OR SQLSTATE 'LD429' THEN
             RAISE EXCEPTION 'what task % spawns is refused: %', v_draft.number, sqlerrm
                 USING ERRCODE = 'LD409', HINT = format('`llmctl deny %s`, and retry it', v_draft.number);

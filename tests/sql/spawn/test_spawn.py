@@ -1,10 +1,12 @@
 """What a task spawns when it succeeds, and what is refused."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from uuid import UUID
 
 import pytest
 
-from tests.sql.client import Client
+from tests.sql.client import Client, Run
 from tests.sql.spawn.conftest import Finish
 
 
@@ -258,6 +260,53 @@ def test_a_report_waits_for_nobody_who_holds_what_a_child_comes_after(db: Client
         other.run("select from tasks where number = %s for update", beside)
         assert end(split, {"after": [beside]}) == "held"
     assert end(split, {"after": [beside]}) == "finished"
+
+
+def test_a_report_waits_for_nobody_who_holds_a_task_of_a_tree_that_a_child_comes_after(
+    db: Client, dispatcher: UUID, end: Finish, run_of: Callable[[int], Run]
+) -> None:
+    """It would wait under the claim lock and the counters lock, and every dispatcher with it."""
+    plan = spawning(db, spawn_limits={"depth": 3})
+    end(plan, {"spawns": "more.jsonl"}, {"spawns": "more.jsonl"}, {})
+    split, beside, own = children(db, plan)
+    end(beside, {"spawns": "even-more.jsonl"})
+    [below] = children(db, beside)
+    end(below, {})
+    [deep] = children(db, below)
+    report = {
+        "run_id": run_of(split).id,
+        "spawn": [{"line": 1, "task": {"prompt": "p", "after_tree": [beside]}}],
+    }
+
+    def verdicts() -> object:
+        """Those of a report with a claim."""
+        answer = db.value("select report_and_claim(%s, %s)", dispatcher, json.dumps([report], default=str))
+        return answer["verdicts"]  # type: ignore[index]
+
+    canceling, producer = db.another(), db.another()
+    db.run("set lock_timeout = '2s'")
+    with canceling.connection.transaction():
+        canceling.run("select cancel_task(%s)", str(deep))
+        assert db.finish_all(dispatcher, [report, {"run_id": run_of(own).id}]) == ["held", "finished"]
+        assert verdicts() == {str(report["run_id"]): "held"}
+    with producer.connection.transaction():
+        producer.submit(after_tree=[beside])
+        assert verdicts() == {str(report["run_id"]): "finished"}
+    [child] = children(db, split)
+    assert db.status(child) == ("queued", "dependency")
+
+
+def test_a_report_waits_for_nobody_who_submits_with_a_key_of_his_own(
+    db: Client, end: Finish, run_of: Callable[[int], Run]
+) -> None:
+    plan = spawning(db)
+    run = run_of(plan)
+    other = db.another()
+    db.run("set lock_timeout = '2s'")
+    with other.connection.transaction():
+        other.submit(idempotency_key=f"spawn:{run.id}:1")
+        assert end(plan, {}) == "finished"
+    assert len(children(db, plan)) == 1
 
 
 def test_what_a_tree_costs_is_the_sum_of_all_its_runs(db: Client, end: Finish) -> None:
