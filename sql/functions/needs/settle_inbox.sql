@@ -1,6 +1,7 @@
 -- INTERNAL settle_inbox(): goes on where settle_needs() stopped, with up to 1,000 tasks, and decides about sets of tries
--- of which some were given up or are queued again. What others hold stays for the next claim. Returns whether there is more
--- that nobody holds.
+-- of which some were given up or are queued again. What others hold stays for the next claim. Returns whether the next claim
+-- should follow at once, since there is more and this one got ahead. If it did not, others hold all that it looked at, and it
+-- is time to look again in 50 ms.
 -- Locks: the tasks in share mode, so that none is queued again or ends at this moment, and sets of tries as a whole (SKIP
 -- LOCKED). Only catch_up() calls this, under the claim lock.
 CREATE OR REPLACE FUNCTION settle_inbox() RETURNS boolean
@@ -12,7 +13,8 @@ DECLARE
     v_free uuid [];
     v_tries uuid [];
     v_locked uuid [];
-    v_is_more boolean := (SELECT count(*) > 1000 FROM (SELECT FROM dependency_inbox LIMIT 1001) AS first_ones);
+    v_is_more boolean;
+    v_before bigint := (SELECT count(*) FROM dependency_inbox);
 BEGIN
     WITH taken AS (
         DELETE FROM dependency_inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM dependency_inbox LIMIT 1000)) RETURNING needs
@@ -30,6 +32,8 @@ BEGIN
     );
     INSERT INTO dependency_inbox (needs)
     SELECT id FROM tasks WHERE id = ANY(v_taken) AND id <> ALL(v_free);
-    RETURN settle_needs(v_free) OR v_is_more;
+    v_is_more := settle_needs(v_free, p_is_claim => true);
+    -- In a statement of its own, which sees what settle_needs() has left.
+    RETURN v_is_more OR v_before > 1000 AND v_before > (SELECT count(*) FROM dependency_inbox);
 END
 $$;

@@ -101,6 +101,31 @@ def test_a_need_that_is_retried_before_its_dependents_were_looked_at_is_open_aga
     assert db.value("select state from task_dependencies") == "open"
 
 
+def test_more_than_a_claim_looks_at_lets_no_claim_follow_at_once_while_somebody_holds_all_of_it(
+    db: Client, me: UUID
+) -> None:
+    """Nor is another dispatcher told of them at each claim: the two would wake each other."""
+    count = 1_001
+    db.submit_all(
+        [step(f"a{i}") for i in range(count)] + [step(f"b{i}", after=[f"a{i}"]) for i in range(count)]
+    )
+    holder = db.another()
+    with holder.connection.transaction():
+        holder.run("select from tasks where wait_reason = 'dependency' for update")
+        db.run("update tasks set status = 'canceled', finished_at = clock() where wait_reason is null")
+        assert db.value("select count(*) from dependency_inbox") == count
+        db.run("listen task_ready")
+        assert [db.claim(me).deadline_s, db.claim(me).deadline_s] == [0.05, 0.05]
+        assert [*db.connection.notifies(timeout=0)] == []
+        db.run("unlisten *")
+    assert db.claim(me).deadline_s == 0.001
+    assert (db.claim(me).deadline_s, db.value("select count(*) from dependency_inbox")) == (None, 0)
+    with holder.connection.transaction():
+        holder.run("select from tasks where status = 'canceled' for update")
+        db.run("insert into dependency_inbox select id from tasks where status = 'canceled'")
+        assert db.claim(me, 0).deadline_s == 0.05
+
+
 def test_cancels_retries_and_ends_of_one_chain_at_once_do_not_deadlock(db: Client, me: UUID) -> None:
     chain = [
         task.number
