@@ -84,9 +84,9 @@ def reply_task(
     )
 
 
-def cancel_task(task: str) -> Call[str]:
-    """Cancel a task, or ask its agent to stop; returns its status."""
-    return Call("cancel_task", {"task": task}, value(str))
+def cancel_task(task: str, *, cascade: bool | None = None) -> Call[str]:
+    """Cancel a task, or ask its agent to stop, and with ``cascade`` all that is there because of it."""
+    return Call("cancel_task", {"task": task, **given(cascade=cascade)}, value(str))
 
 
 def retry_task(task: str) -> Call[None]:
@@ -319,11 +319,14 @@ def capped_tools() -> Call[list[CappedTool]]:
 
 
 def set_limit(
-    scope: str, max_concurrent: int | None, budget_usd: float | None = None, token_budget: int | None = None
+    scope: str,
+    max_concurrent: int | None = None,
+    budget_usd: float | None = None,
+    token_budget: int | None = None,
 ) -> Call[None]:
     """Set what is given of a limit; None leaves what is there, and a budget of 0 takes it away."""
-    budgets = {"budget_usd": budget_usd, "token_budget": token_budget}
-    return Call("set_limit", {"scope": scope, "max_concurrent": max_concurrent, **budgets}, NOTHING)
+    more = given(max_concurrent=max_concurrent, budget_usd=budget_usd, token_budget=token_budget)
+    return Call("set_limit", {"scope": scope, **more}, NOTHING)
 
 
 def remove_limit(scope: str) -> Call[None]:

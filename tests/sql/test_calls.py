@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import structs
 
-from sql import api_calls, calls, change_calls, dispatcher_calls, hook_calls, schedule_calls
+from sql import api_calls, calls, change_calls, dispatcher_calls, hook_calls, schedule_calls, workflow_calls
 from sql.call import Call
 from sql.rows.changes import Approval, Change, CommandKind, CommandResult, FileStat, Verdict
 from sql.rows.dispatchers import Output, Report, Started
@@ -32,7 +32,15 @@ MakeCall = Callable[..., Call[Any]]
 
 CALLS: dict[str, MakeCall] = {
     name: made
-    for module in (calls, api_calls, change_calls, dispatcher_calls, hook_calls, schedule_calls)
+    for module in (
+        calls,
+        api_calls,
+        change_calls,
+        dispatcher_calls,
+        hook_calls,
+        schedule_calls,
+        workflow_calls,
+    )
     for name, made in vars(module).items()
     if inspect.isfunction(made) and made.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -109,6 +117,7 @@ READ_AS: dict[object, set[str]] = {
     Sequence[str]: {"_text", "jsonb"},
     Mapping[str, str]: {"jsonb"},
     Mapping[str, object]: {"jsonb"},
+    Mapping[str, int]: {"jsonb"},
     Sequence[TaskRow]: {"jsonb"},
     Sequence[Refused]: {"jsonb"},
     Sequence[int]: {"_int4", "_int8"},

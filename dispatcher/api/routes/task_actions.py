@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Annotated
 
 from litestar import patch, post
+from litestar.params import Parameter
 
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import Caller
@@ -16,6 +18,9 @@ from sql import calls
 from sql.rows.people import BulkResult, Submitted, Task
 from sql.selection import Selection
 
+Cascade = Annotated[
+    bool | None, Parameter(description="Also cancel what comes after it, and what it spawned.")
+]
 _ONE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 
@@ -26,9 +31,9 @@ _ONE = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
     status_code=HTTPStatus.OK,
     responses=_ONE,
 )
-async def cancel_task(caller: Caller, number: Number) -> Task:
+async def cancel_task(caller: Caller, number: Number, cascade: Cascade = None) -> Task:
     """Cancel a queued task at once. A running one is canceled when its agent is gone, and asking again is no error."""
-    await caller.call(calls.cancel_task(str(number)))
+    await caller.call(calls.cancel_task(str(number), cascade=cascade))
     return await caller.call(calls.show_task(str(number)))
 
 

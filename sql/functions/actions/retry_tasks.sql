@@ -7,6 +7,8 @@
 CREATE OR REPLACE FUNCTION retry_tasks(p_ids uuid []) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+SET enable_bitmapscan = off
 AS $$
 DECLARE
     v_again uuid [];

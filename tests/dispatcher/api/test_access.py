@@ -84,6 +84,13 @@ TABLE = (
     Line("POST", "/workflows/{name:str}/cancel", SUBMITTING, elsewhere=404),
     Line("POST", "/workflows/{name:str}/retry", SUBMITTING, elsewhere=404),
     Line("GET", "/tasks/{number:int}/graph", ALL, elsewhere=404),
+    Line("GET", "/schedules", ALL),
+    Line("GET", "/schedules/{name:str}", ALL, elsewhere=404),
+    Line("PUT", "/schedules/{name:str}", SUBMITTING, {"cron": "@daily", "task": TASK, "tenant": "acme"}, 403),
+    Line("DELETE", "/schedules/{name:str}", SUBMITTING, elsewhere=404, good=204),
+    Line("POST", "/schedules/{name:str}/run", SUBMITTING, elsewhere=404, good=201),
+    Line("POST", "/schedules/{name:str}/pause", SUBMITTING, {}, 404),
+    Line("POST", "/schedules/{name:str}/resume", SUBMITTING, elsewhere=404),
     Line("GET", "/stats", ALL),
     Line("GET", "/metrics", ALL),
     Line("POST", "/hooks/{name:str}", EVERYBODY, {}, good=404),
@@ -110,7 +117,7 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
         priority=9 if runs else 5,
         input_files=files,
         approve=verb in ("approve", "deny"),
-        workflow="other",
+        workflow="other" if "/workflows/" in line.path else None,
     )
     if verb == "diff":
         assert run_that_changes(api.site.db) == number
@@ -123,6 +130,9 @@ async def called(api: Api, line: Line, role: str, *tenants: str) -> tuple[int, s
         await api("POST", f"/tasks/{number}/hold")
     if line.method == "DELETE":
         await api("PUT", "/limits/tenant:acme", json={"max_concurrent": 1})
+    if line.path.startswith("/schedules/"):
+        nightly = {"cron": "@daily", "task": TASK, "tenant": "acme"}
+        assert (await api("PUT", "/schedules/other", json=nightly)).status_code == 200
     path = (
         line.path.replace("{number:int}", str(number))
         .replace("{run_no:int}", "1")
