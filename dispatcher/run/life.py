@@ -35,7 +35,7 @@ from dispatcher.run.preparation.refusals import NotStartedError, check_clone
 from dispatcher.run.preparation.usable_here import wrapper_of
 from dispatcher.run.repository import RunRepository
 from dispatcher.run.results import Results
-from dispatcher.run.spawning import correction_of, read_spawned
+from dispatcher.run.spawning import correction_of, note_before, read_spawned
 from dispatcher.run.stop_request import StopRequest
 from dispatcher.wall import Wall, in_a_sentence, persist
 from dispatcher.workspaces import run_record
@@ -259,6 +259,7 @@ class Run:
             if not is_trusted(self.claimed.repository or "", self._settings):
                 await in_thread(check_clone, self.workspace, wrapper)
             await self._repository.begin()
+        await note_before(self.claimed, self.workspace)
         await self._require_lease()
         await self._agent.start(prepared, wrapper)
 

@@ -1,22 +1,30 @@
-"""The tasks that an agent writes down for others to do: read from its file once it has succeeded."""
+"""The tasks that an agent writes down for others to do: read from its file once it has succeeded.
 
+What was there before the agent, in a clone or in the directory that a task chose, is nothing that it wrote.
+"""
+
+import contextlib
 import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 
 import msgspec
 
 from dispatcher.database.refusals import NUL, holds_nul
 from dispatcher.errors import UsageError
 from dispatcher.host.host_trouble import when_there_is_room
+from dispatcher.host.threads import in_thread
+from dispatcher.repositories import plain_files
 from dispatcher.run.output.collect import CollectError, open_beneath
 from dispatcher.run.output.masking import Masking
+from dispatcher.run.preparation.refusals import cannot
 from dispatcher.task_rows.fields import ROW_FIELDS, nearest, option_of
 from dispatcher.task_rows.task_files import FileKind, Row, TaskFile
-from dispatcher.workspaces.work_directory import Workspace
+from dispatcher.workspaces.work_directory import BEFORE, Workspace
 from sql.rows.dispatchers import ClaimedRun, SpawnedTask
 from wrappers.base import Outcome
 
@@ -42,6 +50,29 @@ The values of no other field may be read: that of `input` names files of this ho
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
+class _Mark(msgspec.Struct, frozen=True):
+    """Tells whether a file is as it was. Each write changes it, also one of the same content; times are in ns."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+async def note_before(claimed: ClaimedRun, workspace: Workspace) -> None:
+    """Note the file of this name that is there before the agent starts. Raises :class:`NotStartedError`.
+
+    A run that goes on with a session keeps the note of the run in which that began: what the agent wrote before it was
+    cut short counts. In a directory that its task chose, each run must write the file.
+    """
+    if claimed.spawns is None:
+        return
+    try:
+        await in_thread(_note, _place_of_note(claimed, workspace), workspace, claimed)
+    except OSError as error:
+        raise cannot("what is there before the agent could not be noted", error) from error
+
+
 async def read_spawned(
     claimed: ClaimedRun, workspace: Workspace, outcome: Outcome, masking: Masking
 ) -> tuple[Outcome, tuple[SpawnedTask, ...] | None]:
@@ -51,7 +82,7 @@ async def read_spawned(
     """
     if claimed.spawns is None or not outcome.succeeded:
         return outcome, None
-    read = partial(_read, workspace, claimed.spawns)
+    read = partial(_read, workspace, claimed.spawns, _place_of_note(claimed, workspace))
     try:
         content = await when_there_is_room("reading what an agent spawns", read, thread=True)
         masked, _ = masking.of_files.beginning(content, final=True)
@@ -84,12 +115,38 @@ def correction_of(spawns: str, refusal: str) -> str:
     )
 
 
-def _read(workspace: Workspace, name: str) -> bytes:
+def _place_of_note(claimed: ClaimedRun, workspace: Workspace) -> Path:
+    return (workspace.directory if claimed.workdir is not None else workspace.work.parent) / BEFORE
+
+
+def _note(place: Path, workspace: Workspace, claimed: ClaimedRun) -> None:
+    if claimed.goes_on and plain_files.read_plain(place) is not None:
+        return
+    mark = None
+    with (
+        contextlib.suppress(FileNotFoundError, CollectError),
+        open_beneath(workspace.work, claimed.spawns or "") as descriptor,
+    ):
+        mark = _mark(os.fstat(descriptor))
+    plain_files.write_durably(place, msgspec.json.encode(mark))
+
+
+def _mark(status: os.stat_result) -> _Mark:
+    return _Mark(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read(workspace: Workspace, name: str, note: Path) -> bytes:
     """Read the file, without following a link. Raises CollectError, UsageError and OSError."""
     try:
         with open_beneath(workspace.work, name) as descriptor:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise CollectError("output_missing", f"{name} is not a plain file")
+            if plain_files.read_plain(note) == msgspec.json.encode(_mark(status)):
+                raise CollectError(
+                    "output_missing",
+                    f"the agent did not write {name}: it is as it was before the agent started",
+                )
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:

@@ -4,7 +4,8 @@
 <work_dir>/<database id>/.lock                 held by the one dispatcher that may judge these runs
 <work_dir>/<database id>/<number>-<run_no>/    run · prompt · pipe · report/ · stdout.log · stderr.log · tmp/ · work/ ·
                                                repository/ (of a clone in work/) · setup/ and check/: run · output.log
-                                               or, kept for a later run of the session: kept · work/ · repository/
+                                               or, kept for a later run of the session: kept · work/ · repository/ ·
+                                               before (what was where its agent is to write down tasks)
 <work_dir>/<database id>/trash/                discarded workspaces, which are deleted soon
 """
 
@@ -34,6 +35,7 @@ from sql.call import Call
 from sql.rows.dispatchers import InputFile
 
 KEPT = "kept"
+BEFORE = "before"
 PRIVATE = "repository"
 TRASH = "trash"
 LARGEST_REPORT = 16 * 2**20
@@ -127,7 +129,7 @@ class Workspace:
         discarded.mkdir(mode=0o700)
         failure: OSError | None = None
         for entry in self.directory.iterdir():
-            if entry.name not in (self.work.name, PRIVATE, KEPT):
+            if entry.name not in (self.work.name, PRIVATE, KEPT, BEFORE):
                 try:
                     _move(entry, discarded / entry.name)
                 except OSError as error:

@@ -9,6 +9,7 @@ from dispatcher.errors import UsageError
 from dispatcher.run.spawning import SETTABLE, spawned_tasks
 from dispatcher.task_rows.fields import ROW_FIELDS
 from tests.fixtures.dispatchers import Site
+from tests.fixtures.repositories import Repository
 
 PLAN = """
 echo plan | tee -a "$SITE/journal"
@@ -85,6 +86,74 @@ def test_a_success_without_a_file_of_tasks_that_can_be_used_is_a_failure(
     assert len(site.summary()) == 1
 
 
+TALK = {"output": "jsonl", "answer": "answer", "session": "session"}
+STALE = '{"prompt": "echo stale | tee -a $SITE/journal"}'
+FRESH = STALE.replace("stale", "fresh")
+
+
+def test_a_file_of_tasks_that_was_there_before_the_agent_is_nothing_that_it_wrote(site: Site) -> None:
+    """In a clone, in a directory that the task chose, among its input files, and from its setup."""
+    chosen = site.directory / "chosen"
+    chosen.mkdir()
+    repository = Repository(site.directory / "shop")
+    (repository.path / "tasks.jsonl").write_text(STALE)
+    repository.git("add", "tasks.jsonl")
+    repository.git("-c", "user.name=me", "-c", "user.email=me@localhost", "commit", "-qm", "tasks")
+    site.configure("security", allow_commands=True, allowed_roots=[str(site.directory)])
+    site.configure("repositories", shop={"path": str(repository.path)})
+    (chosen / "tasks.jsonl").write_text(STALE)
+    given = [{"path": "tasks.jsonl", "content": STALE}]
+    options: list[dict[str, object]] = [
+        {"workdir": str(chosen)},
+        {"repository": "shop"},
+        {"input_files": given},
+        {"setup_command": f"echo '{STALE}' >tasks.jsonl"},
+    ]
+    idle = site.submit_many(
+        [
+            {"tool": "sh", "prompt": "echo done", "spawns": "tasks.jsonl", "max_attempts": 1, **each}
+            for each in options
+        ]
+    )
+    busy = site.submit(f"echo '{FRESH}' >tasks.jsonl; echo done", input_files=given, spawns="tasks.jsonl")
+
+    site.run()
+
+    message = "the agent did not write tasks.jsonl: it is as it was before the agent started"
+    for number in idle:
+        task = site.task(number)
+        assert (task["error_class"], task["error_message"]) == ("output_missing", message)
+    assert site.task(busy)["status"] == "succeeded"
+    assert site.journal_lines() == ["fresh"]
+
+
+def test_what_an_agent_wrote_before_its_check_failed_counts_in_the_next_run_of_its_session(
+    site: Site,
+) -> None:
+    agent = site.directory / "agent.sh"
+    agent.write_text(
+        f"if [ -n \"$1\" ]; then touch mended; else echo '{FRESH}' >tasks.jsonl; fi\n"
+        'echo \'{"answer": "done", "session": "s-1"}\''
+    )
+    site.configure("security", allow_commands=True)
+    site.configure("tools", talk={"argv": ["sh", str(agent), "{session}"], **TALK})
+    site.configure("groups", talk={"tool": "talk", "env": {"SITE": str(site.directory)}})
+    given = [{"path": "tasks.jsonl", "content": STALE}]
+    plan = site.submit(
+        "plan",
+        tool="talk",
+        spawns="tasks.jsonl",
+        input_files=given,
+        check_command="test -e mended",
+        max_attempts=2,
+    )
+
+    site.run()
+
+    assert [run["error_class"] for run in site.runs(plan)] == ["check_failed", None]
+    assert len(spawned_by(site, plan)) == 1
+
+
 def test_a_check_that_fails_comes_before_what_the_agent_spawns(site: Site) -> None:
     site.configure("security", allow_commands=True)
     plan = site.submit(PLAN, spawns="tasks.jsonl", check_command="false", max_attempts=1)
@@ -110,7 +179,7 @@ def test_an_agent_is_told_what_is_wrong_with_its_tasks_and_mends_them_in_its_ses
     agent.write_text(CORRIGIBLE)
     (site.directory / "first").write_text(first)
     argv = ["sh", str(agent), "{prompt_file}", "{session}"]
-    site.configure("tools", talk={"argv": argv, "output": "jsonl", "answer": "answer", "session": "session"})
+    site.configure("tools", talk={"argv": argv, **TALK})
     site.configure("groups", talk={"tool": "talk", "env": {"SITE": str(site.directory)}})
     plan = site.submit("plan", tool="talk", spawns="tasks.jsonl", max_attempts=2)
 
