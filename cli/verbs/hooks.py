@@ -17,7 +17,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A hook under 
 def list_hooks(output: FormatOption = Format.TABLE) -> None:
     """List hooks: what each hears, what is pending, and what was given up."""
     from cli.database.connection import opened
-    from cli.show.hook_tables import HOOKS
+    from cli.show.automation.hooks import HOOKS
     from sql import hook_calls
     from sql.rows.hooks import HookRow
 
@@ -36,7 +36,7 @@ def show(
 ) -> None:
     """Show the newest deliveries of a hook: what was told, and what came of it."""
     from cli.database.connection import opened
-    from cli.show.hook_tables import DELIVERIES
+    from cli.show.automation.hooks import DELIVERIES
     from sql import hook_calls
     from sql.rows.hooks import DeliveryRow
 

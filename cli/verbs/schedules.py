@@ -35,6 +35,35 @@ TenantOption = Annotated[
         help="The tenant, where several have a schedule of that name.", autocompletion=live("tenant")
     ),
 ]
+SubmitArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="-- TOOL PROMPT [OPTIONS]", help="What to submit: as for `llmctl submit`."),
+]
+CronOption = Annotated[
+    str,
+    typer.Option(help="Submit at these times: minute, hour, day, month and weekday, or @hourly, @daily, …"),
+]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tz", metavar="ZONE", help="Read them on the clocks of this zone; of this host unless given."
+    ),
+]
+OverlapOption = Annotated[
+    Literal["skip", "queue", "replace"] | None,
+    typer.Option(help="While a task of it has not ended: submit none (skip), one more, or one in its place."),
+]
+CatchUpOption = Annotated[
+    Literal["one", "all", "none"] | None,
+    typer.Option(
+        help="After time without a dispatcher, submit for the last time missed, for all, or for none."
+    ),
+]
+WithinOption = Annotated[int | None, duration_option("With --catch-up all: go back so far; 1d unless given.")]
+MaxFailuresOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="Pause it when so many tasks failed in a row; 5 unless given."),
+]
 FOR_ONE_TASK = (
     "from_", "from_format", "columns", "chunk", "tries", "with_", "pick", "judge", "dry_run", "follow", "wait",
     "wait_timeout", "quiet", "output_format", "at", "key", "tenant",
@@ -47,7 +76,7 @@ FOR_ONE_TASK = (
 def list_schedules(tenant: TenantOption = None, output: FormatOption = Format.TABLE) -> None:
     """List schedules: when each submits, when next, and how its last task ended."""
     from cli.database.connection import opened
-    from cli.show.schedule_tables import SCHEDULES
+    from cli.show.automation.schedules import SCHEDULES
     from sql import schedule_calls
     from sql.rows.schedules import ScheduleRow
 
@@ -68,7 +97,7 @@ def show(
     from datetime import UTC, datetime
 
     from cli.database.connection import opened
-    from cli.show.schedule_tables import facts
+    from cli.show.automation.schedules import facts
 
     with opened() as db:
         row = _row(db, name, tenant)
@@ -81,41 +110,13 @@ def show(
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")],
-    submit: Annotated[
-        list[str],
-        typer.Argument(metavar="-- TOOL PROMPT [OPTIONS]", help="What to submit: as for `llmctl submit`."),
-    ],
-    cron: Annotated[
-        str,
-        typer.Option(
-            help="Submit at these times: minute, hour, day, month and weekday, or @hourly, @daily, …"
-        ),
-    ],
-    tz: Annotated[
-        str | None,
-        typer.Option(
-            "--tz", metavar="ZONE", help="Read them on the clocks of this zone; of this host unless given."
-        ),
-    ] = None,
-    overlap: Annotated[
-        Literal["skip", "queue", "replace"] | None,
-        typer.Option(
-            help="While a task of it has not ended: submit none (skip), one more, or one in its place."
-        ),
-    ] = None,
-    catch_up: Annotated[
-        Literal["one", "all", "none"] | None,
-        typer.Option(
-            help="After time without a dispatcher, submit for the last time missed, for all, or for none."
-        ),
-    ] = None,
-    within: Annotated[
-        int | None, duration_option("With --catch-up all: go back so far; 1d unless given.")
-    ] = None,
-    max_failures: Annotated[
-        int | None,
-        typer.Option(min=1, max=1000, help="Pause it when so many tasks failed in a row; 5 unless given."),
-    ] = None,
+    submit: SubmitArgument,
+    cron: CronOption,
+    tz: ZoneOption = None,
+    overlap: OverlapOption = None,
+    catch_up: CatchUpOption = None,
+    within: WithinOption = None,
+    max_failures: MaxFailuresOption = None,
     tenant: Annotated[
         str | None, typer.Option(help="Submit for this tenant.", autocompletion=live("tenant"))
     ] = None,
@@ -256,7 +257,7 @@ def _row(db: "Database", name: str, tenant: str | None) -> "ScheduleRow":
 def _write(row: "ScheduleRow", output: WriteFormat, done: str) -> None:
     from datetime import UTC, datetime
 
-    from cli.show.schedule_tables import next_runs, words
+    from cli.show.automation.schedules import next_runs, words
 
     runs = next_runs(row, datetime.now(UTC))
     then = f"{words(row)}, {row.zone}; next {runs[0]}" if runs else row.pause_reason or "no next time"

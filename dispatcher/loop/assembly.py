@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import BoundedConnection, connect, conninfo, prepare
+from dispatcher.database.connection import BoundedConnection, Connection, connect, conninfo, prepare
 from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.database.holders import Holders
 from dispatcher.database.store import Store
@@ -72,18 +72,11 @@ def assembled(
         store = Store(pool, claims, dispatcher_id)
         agenda, active = Agenda(), ActiveRuns()
         cancels = Cancels(store, agenda, active)
-        listen = partial(
-            connect,
-            settings,
-            application_name="dispatcher listener",
-            statement_timeout=STATEMENT_TIMEOUT,
-            own_session=True,
-        )
         sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
         hooks = Hooks(store, configuration, sweeper)
         transfers = Transfers(store)
         shared_files = SharedFiles(store, transfers, files, settings.dispatcher.name_of_host)
-        notifications = Notifications(store, listen, agenda, cancels, hooks, shared_files)
+        notifications = Notifications(store, partial(_listen, settings), agenda, cancels, hooks, shared_files)
         lease = Lease(store, configuration, agenda, active, cancels, notifications, work_directory)
         output_store = OutputStore(store, configuration)
         if sweeper.parent is None:
@@ -127,6 +120,15 @@ def assembled(
             retention=Retention(store, configuration, files),
             schedules=schedules,
         )
+
+
+def _listen(settings: Settings) -> Connection:
+    return connect(
+        settings,
+        application_name="dispatcher listener",
+        statement_timeout=STATEMENT_TIMEOUT,
+        own_session=True,
+    )
 
 
 def _connect(settings: Settings) -> BoundedConnection:

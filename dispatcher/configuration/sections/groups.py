@@ -1,14 +1,10 @@
 """The section about worker groups."""
 
-import re
 from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from dispatcher.configuration.secret_references import why_secret
-from dispatcher.configuration.sections.values import Line, Money, Slots, require_absolute
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from dispatcher.configuration.sections.values import Line, Money, Slots, require_absolute, require_no_secrets
 
 # What stands below a field is its line in docs/configuration.md, which `just docs` writes.
 
@@ -41,13 +37,4 @@ class GroupSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         require_absolute("config_home", self.config_home)
-        for variable, value in self.env.items():
-            if not _VARIABLE.fullmatch(variable):
-                raise ValueError(
-                    f"env.{variable} is not a valid variable name: expected letters, digits and '_'"
-                )
-            if reason := why_secret(variable, value):
-                raise ValueError(
-                    f"env.{variable} must not be written in plain text ({reason}); write "
-                    f'"env:{variable}" and set that variable for the dispatcher, or "file:/path/to/secret"'
-                )
+        require_no_secrets(self.env)

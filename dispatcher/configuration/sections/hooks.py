@@ -7,8 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta, Struct, field
 
-from dispatcher.configuration.secret_references import is_reference, why_secret
-from dispatcher.configuration.sections.values import Line
+from dispatcher.configuration.secret_references import is_reference
+from dispatcher.configuration.sections.values import Line, require_no_secrets
 from dispatcher.configuration.strict_yaml import READS
 from dispatcher.durations import seconds_of
 
@@ -29,7 +29,6 @@ HookSeconds = Annotated[
     ),
 ]
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PRINTABLE = re.compile(r"[!-~]{1,4000}")
 
 # What stands below a field is its line in docs/configuration.md, which `just docs` writes.
@@ -92,16 +91,7 @@ class HookSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(
                 'secret must be a reference: "env:NAME" or "file:/path", never the secret itself'
             )
-        for variable, value in self.env.items():
-            if not _VARIABLE.fullmatch(variable):
-                raise ValueError(
-                    f"env.{variable} is not a valid variable name: expected letters, digits and '_'"
-                )
-            if reason := why_secret(variable, value):
-                raise ValueError(
-                    f"env.{variable} must not be written in plain text ({reason}); write "
-                    f'"env:{variable}" and set that variable for the dispatcher, or "file:/path/to/secret"'
-                )
+        require_no_secrets(self.env)
 
     @property
     def kind(self) -> Literal["command", "webhook"]:

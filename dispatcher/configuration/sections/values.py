@@ -1,10 +1,12 @@
 """The kinds of values that sections hold: lengths of time, sizes, names, lines and commands."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
+from dispatcher.configuration.secret_references import why_secret
 from dispatcher.configuration.strict_yaml import READS
 from dispatcher.durations import seconds_of
 from dispatcher.quantities import bytes_of
@@ -37,6 +39,7 @@ Command = Annotated[
     ),
 ]
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -52,3 +55,15 @@ def require_name(section: str, name: str) -> None:
     """Raise ValueError unless a key of a section can be a name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
         raise ValueError(f"{section}.{name} is not a valid name: expected letters, digits, '.', '_' and '-'")
+
+
+def require_no_secrets(env: Mapping[str, str]) -> None:
+    """Raise ValueError for a variable whose name is none, and for one that seems to hold a secret."""
+    for variable, value in env.items():
+        if not _VARIABLE.fullmatch(variable):
+            raise ValueError(f"env.{variable} is not a valid variable name: expected letters, digits and '_'")
+        if reason := why_secret(variable, value):
+            raise ValueError(
+                f"env.{variable} must not be written in plain text ({reason}); write "
+                f'"env:{variable}" and set that variable for the dispatcher, or "file:/path/to/secret"'
+            )

@@ -1,0 +1,1 @@
+"""What is shown of schedules and hooks: pure functions."""
