@@ -88,7 +88,7 @@ CREATE OR REPLACE TRIGGER concurrency_limits_filled_deleted AFTER DELETE ON conc
 FOR EACH ROW WHEN (old.scope NOT LIKE 'tool:%')
 EXECUTE FUNCTION limit_changed();
 
-CREATE OR REPLACE TRIGGER concurrency_limits_spent AFTER UPDATE ON concurrency_limits
+CREATE OR REPLACE TRIGGER concurrency_limits_spent AFTER UPDATE OF spent_usd, spent_tokens ON concurrency_limits
 FOR EACH ROW WHEN (
     (new.budget_usd IS NOT NULL OR new.token_budget IS NOT NULL)
     AND (new.spent_usd > old.spent_usd OR new.spent_tokens > old.spent_tokens)

@@ -25,9 +25,8 @@ CHECK (wait_reason = ANY('{scheduled,retry,limit,dependency,held,question,approv
 
 CREATE INDEX tasks_by_workflow ON tasks (workflow, (status = 'queued'), number)
 WHERE workflow IS NOT NULL AND status NOT IN ('leased', 'running');
--- What a task spawned, and all of a tree.
+-- What a task spawned.
 CREATE INDEX tasks_of_parent ON tasks (parent) WHERE parent IS NOT NULL;
-CREATE INDEX tasks_of_tree ON tasks (tree) WHERE tree IS NOT NULL;
 
 -- What a task needs before it is ready. A row whose need was met, or that somebody waived, stays: it says what the task
 -- is given. 'tree' needs the success of a task and of all that it spawned, and of all that those spawned.

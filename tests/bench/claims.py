@@ -30,7 +30,7 @@ def claim(stage: Stage) -> list[Result]:
 
 
 def claims_beside(
-    stage: Stage, name: str, fill: Fill, count: int, *, without: str = "empty backlog"
+    stage: Stage, name: str, fill: Fill, count: int, *, without: str = "empty backlog", goal: float = 1.5
 ) -> list[Result]:
     """Claim alternately in a database that was filled and in one ``without``."""
     with stage.database("empty") as empty, stage.database("filled") as filled:
@@ -50,7 +50,7 @@ def claims_beside(
                     ours=f"{ours:.2f} ms",
                     reference=f"{reference:.2f} ms {without}",
                     ratio=ours / reference,
-                    goal=1.5,
+                    goal=goal,
                 )
             )
         return results

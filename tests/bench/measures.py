@@ -6,6 +6,7 @@ from tests.bench.api import api
 from tests.bench.churn import churn
 from tests.bench.claims import claim
 from tests.bench.counts import counts
+from tests.bench.dependents import chains, dependents, schedules
 from tests.bench.drain import drain
 from tests.bench.growth import growth
 from tests.bench.latency import start
@@ -32,6 +33,9 @@ MEASURES: Mapping[str, Callable[[Stage], list[Result]]] = {
     "P9b": api,
     "P9c": counts,
     "P10": producers,
+    "P11": dependents,
+    "P11b": chains,
+    "P11c": schedules,
     "P12": repositories,
     "churn": churn,
 }

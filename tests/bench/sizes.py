@@ -31,6 +31,10 @@ class Sizes:
     waiting_streams: int
     repository_files: int
     repository_rounds: int
+    dependents: int
+    released: int
+    chained: int
+    schedules: int
 
 
 FULL = Sizes(
@@ -58,6 +62,10 @@ FULL = Sizes(
     waiting_streams=50,
     repository_files=10_000,
     repository_rounds=7,
+    dependents=1_000_000,
+    released=100_000,
+    chained=1000,
+    schedules=10_000,
 )
 
 QUICK = Sizes(
@@ -85,5 +93,9 @@ QUICK = Sizes(
     waiting_streams=4,
     repository_files=200,
     repository_rounds=1,
+    dependents=1000,
+    released=500,
+    chained=10,
+    schedules=50,
 )
 """Only to show that everything still works: these figures mean nothing."""

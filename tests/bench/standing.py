@@ -1,7 +1,10 @@
 """P5 and P6: the cost of a dispatcher that is idle, or that only waits for its agents."""
 
+import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -15,13 +18,58 @@ MEGABYTE = 1_000_000
 MOST_HEARTBEATS_BEFORE_A_CLAIM = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What an idle dispatcher did during so many seconds, from a heartbeat to a later one."""
+
+    seconds: float
+    cpu_seconds: float
+    statements: Sequence[tuple[int, str]]
+    """How often each of them was called, and its text."""
+
+    @property
+    def claims(self) -> int:
+        return _claims(self.statements)
+
+    @property
+    def total(self) -> int:
+        return sum(calls for calls, _ in self.statements)
+
+
 def idle(stage: Stage) -> list[Result]:
     """P5: the statements and the CPU time of an idle dispatcher, between two heartbeats some minutes apart."""
-    heartbeats, interval = stage.sizes.heartbeats, stage.sizes.heartbeat_seconds
+    heartbeats = stage.sizes.heartbeats
+    taken = at_rest(stage, heartbeats)
+    return [
+        Result(
+            measure=f"P5 idle for {taken.seconds:.0f} s: claims",
+            ours=str(taken.claims),
+            reference="0",
+            ratio=float(taken.claims),
+            goal=0,
+        ),
+        Result(
+            measure=f"P5 idle for {taken.seconds:.0f} s: statements",
+            ours=str(taken.total),
+            reference=f"{heartbeats} heartbeats",
+            ratio=taken.total / heartbeats,
+            goal=1,
+            notes=tuple(
+                f"P5 statement, {calls} times: {' '.join(query.split())}" for calls, query in taken.statements
+            ),
+        ),
+        _cpu(f"P5 idle for {taken.seconds:.0f} s: CPU", taken.cpu_seconds / taken.seconds, 0.001),
+    ]
+
+
+def at_rest(
+    stage: Stage, heartbeats: int, fill: Callable[[psycopg.Connection], None] = lambda connection: None
+) -> Rest:
+    """Watch a dispatcher for so many heartbeats, on a database where nothing but ``fill`` was done."""
     with (
         stage.database("idle") as connection,
         psycopg.connect(stage.server.url("postgres"), autocommit=True) as onlooker,
-        stage.dispatcher("idle", heartbeat_seconds=interval) as process,
+        _idle_dispatcher(stage, connection, fill) as process,
     ):
         onlooker.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         wait_for_dispatcher(connection)
@@ -38,29 +86,16 @@ def idle(stage: Stage) -> list[Result]:
         used, start = cpu_seconds(process.pid), perf_counter()
         _wait_for_heartbeats(connection, heartbeats)
         used, elapsed = cpu_seconds(process.pid) - used, perf_counter() - start
-        statements = _statements(onlooker)
-    claims = _claims(statements)
-    total = sum(calls for calls, _ in statements)
-    return [
-        Result(
-            measure=f"P5 idle for {elapsed:.0f} s: claims",
-            ours=str(claims),
-            reference="0",
-            ratio=float(claims),
-            goal=0,
-        ),
-        Result(
-            measure=f"P5 idle for {elapsed:.0f} s: statements",
-            ours=str(total),
-            reference=f"{heartbeats} heartbeats",
-            ratio=total / heartbeats,
-            goal=1,
-            notes=tuple(
-                f"P5 statement, {calls} times: {' '.join(query.split())}" for calls, query in statements
-            ),
-        ),
-        _cpu(f"P5 idle for {elapsed:.0f} s: CPU", used / elapsed, 0.001),
-    ]
+        return Rest(seconds=elapsed, cpu_seconds=used, statements=_statements(onlooker))
+
+
+@contextmanager
+def _idle_dispatcher(
+    stage: Stage, connection: psycopg.Connection, fill: Callable[[psycopg.Connection], None]
+) -> Iterator[subprocess.Popen[bytes]]:
+    fill(connection)
+    with stage.dispatcher("idle", heartbeat_seconds=stage.sizes.heartbeat_seconds) as process:
+        yield process
 
 
 def _statements(onlooker: psycopg.Connection) -> list[tuple[int, str]]:

@@ -94,6 +94,16 @@ def test_claims_and_churn_are_measured_on_the_schema_as_it_is() -> None:
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="the bench compiles its agent")
+def test_what_dependents_chains_and_schedules_cost_is_measured() -> None:
+    one, ten, release, chain, diamond, *beside_schedules, idle = bench("P11", "P11b", "P11c")
+
+    assert (one["goal"], ten["goal"], release["goal"], chain["goal"]) == (1.1, 1.1, 1, 0.5)
+    assert (chain["at_least"], diamond["goal"]) == (True, None)
+    assert [row["goal"] for row in beside_schedules] == [1.1, 1.1]
+    assert (idle["ratio"], idle["met"]) == (0, True)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="the bench compiles its agent")
 def test_the_claims_of_an_idle_dispatcher_would_be_counted() -> None:
     claims, _, _ = bench("P5")
 

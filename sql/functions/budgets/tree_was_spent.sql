@@ -10,12 +10,12 @@ BEGIN
     IF tree_is_spent(new) AND NOT tree_is_spent(old) THEN
         UPDATE tasks SET wait_reason = 'budget', updated_at = clock()
         WHERE id = ANY(ARRAY(
-            SELECT id FROM tasks WHERE tree = new.root AND status = 'queued' AND wait_reason IS NULL
+            SELECT id FROM tasks WHERE id = ANY(new.root || tasks_below(ARRAY[new.root])) AND status = 'queued' AND wait_reason IS NULL
             FOR NO KEY UPDATE SKIP LOCKED
         ));
     ELSIF tree_is_spent(old) AND NOT tree_is_spent(new) THEN
         UPDATE tasks SET wait_reason = NULL, updated_at = clock()
-        WHERE id = ANY(ARRAY(SELECT id FROM tasks WHERE tree = new.root AND status = 'queued' AND wait_reason = 'budget'));
+        WHERE id = ANY(new.root || tasks_below(ARRAY[new.root])) AND status = 'queued' AND wait_reason = 'budget';
     END IF;
     RETURN NULL;
 END

@@ -9,7 +9,7 @@
 -- same transaction: else its tree would be whole for a moment.
 -- Nobody is waited for, since the trigger of an end calls this while it holds the counters lock.
 -- Locks: the trees, and the tasks that need these (SKIP LOCKED). The caller holds those that it names.
-CREATE OR REPLACE FUNCTION settle_needs(p_ids uuid [], p_most integer DEFAULT 1000, p_is_claim boolean DEFAULT false) RETURNS boolean
+CREATE OR REPLACE FUNCTION settle_needs(p_ids uuid [], p_most integer DEFAULT 500, p_is_claim boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET enable_hashjoin = off

@@ -39,6 +39,7 @@ BEGIN
     SELECT EXISTS (SELECT FROM new_rows WHERE status = 'queued') AS queued,
         ARRAY(SELECT notify_task_event(status, numbers)::text FROM changed) AS told,
         ARRAY(SELECT unnest(ids) FROM changed WHERE status IN ('succeeded', 'failed', 'canceled')) AS ended,
+        EXISTS (SELECT FROM hooks) AS heard, EXISTS (SELECT FROM task_dependencies) AS needed,
         ARRAY(SELECT scope FROM moves) AS scopes, ARRAY(SELECT delta::integer FROM moves) AS deltas,
         ARRAY(SELECT substr(scope, length('group:') + 1) FROM moves WHERE starts_with(scope, 'group:')) AS groups
     INTO v;
@@ -69,7 +70,7 @@ BEGIN
     IF v_wakes THEN
         PERFORM pg_notify('task_ready', tool) FROM (SELECT DISTINCT tool FROM new_rows) AS tools_with_work;
     END IF;
-    IF EXISTS (SELECT FROM hooks) THEN
+    IF v.heard THEN
         WITH news AS (
             SELECT id, task_news_type(
                 min(status) FILTER (WHERE side = 0), min(status) FILTER (WHERE side = 1),
@@ -85,7 +86,7 @@ BEGIN
         END IF;
     END IF;
     -- What weigh_needs() gives up, settle_needs() looks at itself.
-    IF v.ended <> '{}' AND EXISTS (SELECT FROM task_dependencies) THEN
+    IF v.needed AND v.ended <> '{}' THEN
         PERFORM settle_needs(v.ended);
     END IF;
     RETURN NULL;
