@@ -63,7 +63,7 @@ def idle(stage: Stage) -> list[Result]:
 
 
 def at_rest(
-    stage: Stage, heartbeats: int, fill: Callable[[psycopg.Connection], None] = lambda connection: None
+    stage: Stage, heartbeats: int, fill: Callable[[psycopg.Connection], None] = lambda _: None
 ) -> Rest:
     """Watch a dispatcher for so many heartbeats, on a database where nothing but ``fill`` was done."""
     with (

@@ -1,7 +1,7 @@
 -- INTERNAL settle_needs(tasks, most, is_claim): looks at the needs of others for these tasks, which have just ended or are queued
 -- again, and moves those others as weigh_needs() says; then at those that need these, and so on. At most `most` needs are
--- changed, so that no transaction gets long: a report and its claim, which both settle so many, take 70 ms of processor time
--- with 500, and 120 with 1,000 (wall time on two processors with a load of 6: 250 and 370 ms). What is left, and what somebody else holds, stays in dependency_inbox for the next claim:
+-- changed, so that no transaction gets long: a report and its claim, which both settle so many, take 50 ms of processor time
+-- with 250, and 120 with 1,000 (wall time on two processors with a load of 6: 120 to 150 and 370 ms). What is left, and what somebody else holds, stays in dependency_inbox for the next claim:
 -- settle_inbox(). Returns whether something is left since they were too many. Dispatchers are told of what is left, unless a
 -- claim left it since others hold it: two of them would wake each other for as long.
 -- Several tasks of one tree may end at once, and none of these transactions sees the others' ends. So who looks at a tree
@@ -9,7 +9,7 @@
 -- same transaction: else its tree would be whole for a moment.
 -- Nobody is waited for, since the trigger of an end calls this while it holds the counters lock.
 -- Locks: the trees, and the tasks that need these (SKIP LOCKED). The caller holds those that it names.
-CREATE OR REPLACE FUNCTION settle_needs(p_ids uuid [], p_most integer DEFAULT 500, p_is_claim boolean DEFAULT false) RETURNS boolean
+CREATE OR REPLACE FUNCTION settle_needs(p_ids uuid [], p_most integer DEFAULT 250, p_is_claim boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET enable_hashjoin = off
