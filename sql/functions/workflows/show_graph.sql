@@ -10,31 +10,31 @@ SET jit = off
 AS $$
 DECLARE
     v_root uuid := find_task(p_task);
-    v_found uuid [] := ARRAY[v_root];
-    v_front uuid [] := ARRAY[v_root];
-    v_is_cut boolean := false;
+    v_found uuid [];
 BEGIN
     IF p_most IS NULL OR p_most NOT BETWEEN 1 AND 10000 THEN
         RAISE EXCEPTION '% is not a valid number of tasks: expected one from 1 to 10000', coalesce(p_most::text, 'null')
             USING ERRCODE = 'LD400';
     END IF;
-    WHILE v_front <> '{}' AND NOT v_is_cut LOOP
-        v_front := ARRAY(
-            SELECT DISTINCT near.id FROM unnest(v_front) AS here (id) CROSS JOIN LATERAL (
-                (SELECT needs AS id FROM task_dependencies WHERE task_id = here.id)
+    -- The nearest come first: a recursive query looks at a step after the one before it, and no further than it is asked.
+    v_found := ARRAY(
+        WITH RECURSIVE found AS (
+            SELECT v_root AS id
+            UNION
+            SELECT near.id FROM found CROSS JOIN LATERAL (
+                (SELECT needs AS id FROM task_dependencies WHERE task_id = found.id)
                 UNION ALL
-                (SELECT task_id FROM task_dependencies WHERE needs = here.id LIMIT p_most + 1)
+                (SELECT task_id FROM task_dependencies WHERE needs = found.id LIMIT p_most + 1)
                 UNION ALL
-                (SELECT parent FROM tasks WHERE tasks.id = here.id AND parent IS NOT NULL)
+                (SELECT parent FROM tasks WHERE tasks.id = found.id AND parent IS NOT NULL)
                 UNION ALL
-                (SELECT tasks.id FROM tasks WHERE parent = here.id LIMIT p_most + 1)
+                (SELECT tasks.id FROM tasks WHERE parent = found.id LIMIT p_most + 1)
             ) AS near
-            WHERE near.id <> ALL(v_found)
-        );
-        v_is_cut := cardinality(v_found) + cardinality(v_front) > p_most;
-        v_found := v_found || v_front[:p_most - cardinality(v_found)];
-    END LOOP;
-    RETURN jsonb_build_object('name', NULL, 'tenant_id', (SELECT tenant_id FROM tasks WHERE id = v_root), 'is_cut', v_is_cut)
-        || graph_of(ARRAY(SELECT number FROM tasks WHERE id = ANY(v_found) ORDER BY number), false);
+        )
+        SELECT id FROM found LIMIT p_most + 1
+    );
+    RETURN jsonb_build_object(
+        'name', NULL, 'tenant_id', (SELECT tenant_id FROM tasks WHERE id = v_root), 'is_cut', cardinality(v_found) > p_most
+    ) || graph_of(ARRAY(SELECT number FROM tasks WHERE id = ANY(v_found[:p_most]) ORDER BY number), false);
 END
 $$;

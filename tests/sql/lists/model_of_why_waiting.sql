@@ -16,7 +16,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_task.wait_reason IS NOT NULL THEN
-        v_not_ready := why_not_ready(v_task, v_now);
+        v_not_ready := why_not_ready(v_task, v_now, (SELECT words FROM needs_in_words(ARRAY[v_task.id])));
         IF v_not_ready IS NOT NULL THEN
             RETURN v_not_ready;
         END IF;

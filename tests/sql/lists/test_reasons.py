@@ -114,3 +114,34 @@ def test_the_reasons_of_many_tasks_are_not_sought_by_comparing_each_with_each(db
     removed = [int(rows) for rows in re.findall(r"Rows Removed by Join Filter: (\d+)", "\n".join(plans))]
     assert "WindowAgg" in "\n".join(plans)
     assert sum(removed) < 10 * len(numbers)
+
+
+def test_each_of_many_tasks_has_one_reason_also_while_time_passes(db: Client) -> None:
+    db.group("main")
+    db.dispatcher()
+    numbers = db.submit_some(100)
+    reasons = db.rows("select number from reasons_to_wait(%s) order by number", numbers)
+    assert reasons == [(number,) for number in numbers]
+
+
+def test_the_reasons_of_tasks_that_need_others_are_those_of_each_alone(db: Client) -> None:
+    db.connection.execute(MODEL)
+    db.group("main")
+    db.dispatcher()
+    root, failing, other = db.submit_some(3)
+    for needs in ({"after": [root]}, {"after_tree": [root]}, {"after_any": [failing], "after_failed": [root]},
+                  {"after": [failing, root, other]}, {"after_tree": [failing]}, {"after_failed": [other]}):  # fmt: skip
+        db.submit(**needs)
+    db.run(
+        "update tasks set parent = (select id from tasks where number = %s) where number = %s", root, other
+    )
+    db.run("select cancel_task(%s)", str(failing))
+    reasons: dict[object, object] = dict(
+        db.rows("select number, why from reasons_to_wait(array(select number from tasks))")  # type: ignore[arg-type]
+    )
+    alone = db.rows("select number, model_of_why_waiting(number::text) from tasks where status = 'queued'")
+    assert reasons == dict(alone)  # type: ignore[arg-type]
+    assert reasons[5] == "waits for 2 of the 2 tasks of the tree of task 1"
+    assert reasons[7] == (
+        "task 2 was canceled, and its success is needed: `llmctl retry 2`, or `llmctl release 7` to run it all the same"
+    )
