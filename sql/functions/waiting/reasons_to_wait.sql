@@ -18,12 +18,8 @@ AS $$
             t.tenant_id, t.queue, t.workflow, coalesce(
                 CASE WHEN t.continues IS NOT NULL AND coalesce(t.wait_reason, 'retry') = 'retry'
                     THEN why_session_waits(t.continues, now) END,
-                why_not_ready(t, now, needs.words)) AS not_ready, now
+                why_not_ready(t, now)) AS not_ready, now, t.id
         FROM clocks CROSS JOIN tasks AS t
-        LEFT JOIN needs_in_words(ARRAY(
-            -- By the numbers, and not by the index of those that are queued.
-            SELECT id FROM tasks WHERE tasks.number = ANY(p_numbers) AND coalesce(wait_reason, '') = 'dependency'
-        )) AS needs ON needs.task_id = t.id
         WHERE t.number = ANY(p_numbers) AND t.status = 'queued'
     ), ready AS MATERIALIZED (
         SELECT waiting.*, no_dispatcher(now) AS alone, heard_late(now) AS late FROM waiting WHERE not_ready IS NULL
@@ -51,7 +47,14 @@ AS $$
             ), 1000) AS ahead
         FROM in_line
     )
-    SELECT waiting.number, waiting.not_ready FROM waiting WHERE waiting.not_ready IS NOT NULL
+    SELECT waiting.number, waiting.not_ready FROM waiting WHERE waiting.not_ready <> 'needs others'
+    UNION ALL
+    SELECT waiting.number, coalesce(
+            needs.words, format('waits for a task that is not there any more: `llmctl release %s`', waiting.number))
+    FROM waiting
+    LEFT JOIN needs_in_words(ARRAY(SELECT id FROM waiting WHERE waiting.not_ready = 'needs others')) AS needs
+        ON needs.task_id = waiting.id
+    WHERE waiting.not_ready = 'needs others'
     UNION ALL
     SELECT ready.number, CASE
             WHEN alone IS NOT NULL THEN alone

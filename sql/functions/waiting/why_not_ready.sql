@@ -1,7 +1,8 @@
--- INTERNAL why_not_ready(task, now, needs): returns the sentence that says what a queued task waits for before it is ready;
--- null if it is ready. `needs` is the sentence about the tasks that it comes after, see needs_in_words(). A task whose time has come counts as ready, since the next claim takes it. It is one
--- expression, so that the planner inlines it: it then reads the columns that it names, and not the prompt.
-CREATE OR REPLACE FUNCTION why_not_ready(p_task tasks, p_now timestamptz, p_needs text) RETURNS text
+-- INTERNAL why_not_ready(task, now): returns the sentence that says what a queued task waits for before it is ready;
+-- null if it is ready, and `needs others` if it comes after others, see needs_in_words(). A task whose time has come
+-- counts as ready, since the next claim takes it. It is one expression, so that the planner inlines it: it then reads the
+-- columns that it names, and not the prompt.
+CREATE OR REPLACE FUNCTION why_not_ready(p_task tasks, p_now timestamptz) RETURNS text
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE
@@ -15,9 +16,7 @@ AS $$
         WHEN (p_task).wait_reason = 'dependency' THEN coalesce(
             'chooses among the tries when these have ended: ' || CASE
                 WHEN (p_task).id = (SELECT judge FROM try_sets WHERE id = (p_task).try_set) THEN tries_not_ended((p_task).try_set)
-            END,
-            p_needs,
-            'waits for a task that is not there any more: ' || format('`llmctl release %s`', (p_task).number))
+            END, 'needs others')
         WHEN (p_task).wait_reason = 'scheduled'
             THEN format('scheduled to start in %s', in_words((p_task).ready_at - p_now))
         WHEN (p_task).wait_reason = 'retry' AND (p_task).continues IS NOT NULL AND (p_task).error_class IS NULL

@@ -16,7 +16,11 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_task.wait_reason IS NOT NULL THEN
-        v_not_ready := why_not_ready(v_task, v_now, (SELECT words FROM needs_in_words(ARRAY[v_task.id])));
+        v_not_ready := why_not_ready(v_task, v_now);
+        IF v_not_ready = 'needs others' THEN
+            v_not_ready := coalesce((SELECT words FROM needs_in_words(ARRAY[v_task.id])),
+                format('waits for a task that is not there any more: `llmctl release %s`', v_task.number));
+        END IF;
         IF v_not_ready IS NOT NULL THEN
             RETURN v_not_ready;
         END IF;
