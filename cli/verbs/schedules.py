@@ -257,7 +257,8 @@ def _row(db: "Database", name: str, tenant: str | None) -> "ScheduleRow":
 def _write(row: "ScheduleRow", output: WriteFormat, done: str) -> None:
     from datetime import UTC, datetime
 
-    from cli.show.automation.schedules import next_runs, words
+    from cli.show.automation.schedules import next_runs
+    from dispatcher.schedules.wording import words
 
     runs = next_runs(row, datetime.now(UTC))
     then = f"{words(row)}, {row.zone}; next {runs[0]}" if runs else row.pause_reason or "no next time"

@@ -39,7 +39,7 @@ from dispatcher.api.routes import (
     task_actions,
     tasks,
 )
-from dispatcher.api.routes.automation import inbound, schedules, workflows
+from dispatcher.api.routes.automation import hooks, inbound, schedules, workflows
 from dispatcher.api.selections import provide_selection, provide_timeless
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
@@ -61,6 +61,7 @@ ROUTES = (
     *logs.ROUTES,
     *workflows.ROUTES,
     *inbound.ROUTES,
+    *hooks.ROUTES,
     *metrics.ROUTES,
 )
 

@@ -11,6 +11,7 @@ from tests.agents.real_agents import unavailable
 from tests.browser.chromium import Chromium
 from tests.browser.conftest import Page
 from tests.fixtures.changed_runs import command, group_by_hand, run_that_changes
+from tests.fixtures.dispatchers import Site
 from tests.sql.client import Client
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -47,6 +48,9 @@ def paths(page: Page) -> Sequence[str]:
         db.run("select deny_task(%s, 'no')", str(denied))
         approvable = run_that_changes(db, group=group)
         asks = run_that_changes(db, "question", group=group, question="Which one?")
+    site.submit_many([{"tool": "sh", "prompt": "true", "workflow": "release/1", "delay_s": 86_400}])
+    site.submit("exit 1", max_attempts=1, workflow="release/1")
+    _plan_and_tell(site)
     site.wait_for("succeeded", succeeded)
     site.wait_for("failed", failed)
     return [
@@ -67,7 +71,30 @@ def paths(page: Page) -> Sequence[str]:
         "/ui/stats",
         "/ui/stats?by=label:a",
         "/ui/health",
+        "/ui/workflows",
+        "/ui/workflow?name=release/1",
+        "/ui/schedules",
+        "/ui/hooks",
     ]
+
+
+def _plan_and_tell(site: Site) -> None:
+    """Make a schedule that is on and one that is paused, a hook that was told and one that is off."""
+    for name in ("nightly", "weekly"):
+        site.sql(
+            "SELECT put_schedule(%s, '30 2 * * *', %s, 'Europe/Berlin')",
+            name,
+            '{"tool": "sh", "prompt": "true", "delay_s": 86400}',
+        )
+    site.sql("SELECT run_schedule('nightly')")
+    site.sql("SELECT pause_schedule('weekly', 'the holidays')")
+    hooks = [
+        {"name": name, "kind": "command", "target": "notify-send", "events": ["group.paused"]}
+        for name in ("tell", "off")
+    ]
+    site.sql("SELECT put_hooks('elsewhere', %s)", json.dumps(hooks))
+    site.sql("SELECT test_hook('tell')")
+    site.sql("UPDATE hooks SET disabled_reason = 'it is gone' WHERE name = 'off'")
 
 
 @pytest.mark.parametrize("width", [360, 1024])

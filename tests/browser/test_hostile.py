@@ -1,9 +1,11 @@
 """What tasks, people and agents write is shown as text, wherever it appears: nothing of it becomes part of the page."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from msgspec import Struct
@@ -16,6 +18,7 @@ MARKUP = (
     """"'><img src=x onerror="window.hacked = 1"><script>window.hacked = 2</script>"""
     """<a hx-get="/ui/logout" hx-trigger="load" href="javascript:hacked=3">{{ 7 * 7 }}{% raw %}&lt;b&gt;"""
 )
+WORKFLOW = f"a/{MARKUP[:80]}"
 TURNED = "\u202eexe.txt\u202c"
 """Text that a browser would show from right to left."""
 PRINTED = f"\x1b[31mred\x1b[0m \x1b]8;;javascript:hacked=4\x07link\x1b]8;;\x07 \x1b[2J\x07{MARKUP}{TURNED}"
@@ -50,6 +53,10 @@ class Hostile(Struct):
             f"/ui/new?like={self.succeeded}",
             "/ui/accounts",
             *(f"/ui/stats?by={by}" for by in ("group", "tool", "model", "tenant", "day")),
+            "/ui/workflows",
+            f"/ui/workflow?{urlencode({'name': WORKFLOW})}",
+            "/ui/schedules",
+            "/ui/hooks",
             "/ui/health",
         ]
 
@@ -62,6 +69,7 @@ def hostile(page: Page) -> Hostile:
         "labels": {MARKUP: MARKUP, "turned": TURNED},
         "tenant_id": MARKUP,
         "queue": MARKUP,
+        "workflow": WORKFLOW,
         "max_attempts": 1,
     }
     printed = shlex.quote(PRINTED)
@@ -74,6 +82,12 @@ def hostile(page: Page) -> Hostile:
         site.submit(agent, repository=str(repository.path), check_command=f"echo {printed}", **common),
     )
     site.sql("SELECT set_limit(%s, 3)", f"queue:{MARKUP}")
+    planned = {"tool": "sh", "prompt": PRINTED, "delay_s": 86_400}
+    site.sql("SELECT put_schedule('strange', '30 2 * * *', %s)", json.dumps(planned))
+    site.sql("SELECT pause_schedule('strange', %s)", MARKUP + TURNED)
+    hook = {"name": "strange", "kind": "command", "target": MARKUP + TURNED, "events": ["group.paused"]}
+    site.sql("SELECT put_hooks('strange', %s)", json.dumps([hook]))
+    site.sql("UPDATE hooks SET disabled_reason = %s WHERE name = 'strange'", MARKUP + TURNED)
     site.wait_for("succeeded", made.succeeded, made.changed)
     site.wait_for("failed", made.failed)
     site.sql("SELECT pause_group('python', %s)", MARKUP)

@@ -58,7 +58,7 @@ def test_a_task_that_waits_is_held_edited_and_released(plain: Chromium, page: Pa
 
 
 def test_every_page_is_there(plain: Chromium) -> None:
-    for name in ("Now", "Inbox", "Tasks", "New task", "Accounts", "Stats", "Health"):
+    for name in ("Now", "Inbox", "Tasks", "Workflows", "New task", "Accounts", "Stats", "Health"):
         plain.follow("nav a", name)
         assert plain.find("h1").text == name
         assert plain.find("nav [aria-current=page]").text.startswith(name)  # and how many wait

@@ -1,37 +1,17 @@
 """Schedules for people: pure functions of what the database returned."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 from cli.show.tables import Column
 from cli.show.words import state_word
 from dispatcher.errors import UsageError
+from dispatcher.schedules.wording import local, words
 from sql.rows.schedules import ScheduleRow
 
 RUNS = 5
 """How many instants to come are shown of one schedule."""
-
-
-def local(moment: datetime, schedule: ScheduleRow) -> str:
-    """Return a moment on the clocks of the schedule's zone, with their offset."""
-    from dispatcher.schedules import zones
-
-    try:
-        moment = moment.astimezone(zones.zone(schedule.zone))
-    except UsageError:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(sep=" ", timespec="minutes")
-
-
-def words(schedule: ScheduleRow) -> str:
-    """Return what the expression says, or the expression where it cannot be read."""
-    from dispatcher.schedules.cron import Cron
-
-    try:
-        return Cron(schedule.cron).words
-    except UsageError:
-        return schedule.cron
 
 
 def next_runs(schedule: ScheduleRow, now: datetime) -> list[str]:

@@ -7,10 +7,12 @@ from litestar.response import Redirect
 from dispatcher.api.page import (
     accounts,
     health,
+    hooks,
     inbox,
     login,
     new_task,
     now,
+    schedules,
     stats,
     tasks,
     workflows,
@@ -43,6 +45,8 @@ WITH_FRAME = [
     *stats.ROUTES,
     *health.ROUTES,
     *workflows.ROUTES,
+    *schedules.ROUTES,
+    *hooks.ROUTES,
 ]
 PAGES = (
     to_start,

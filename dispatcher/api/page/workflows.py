@@ -1,15 +1,19 @@
 """`/ui/workflows` and `/ui/workflow`: workflows as a list, and one as a picture and a table."""
 
+from urllib.parse import urlencode
+
 from litestar import get
 from litestar.response import Template
 from markupsafe import Markup
 
 from dispatcher.api.caller import Caller
+from dispatcher.api.page.frame.roles import may_see_host, may_submit
 from dispatcher.graphs.folding import folded
 from dispatcher.graphs.order import needs_of, topological
 from dispatcher.graphs.svg import svg
 from dispatcher.graphs.words import CONDITIONS, steps_of, title_of
 from sql import workflow_calls
+from sql.rows.workflows import Graph, Node
 
 MOST = 100
 
@@ -18,7 +22,8 @@ MOST = 100
 async def list_page(caller: Caller) -> Template:
     """Show the workflows in which something was submitted last."""
     rows = await caller.call(workflow_calls.list_workflows(limit=MOST))
-    return Template("workflows.html", context={"rows": rows, "most": MOST})
+    context = {"rows": rows, "most": MOST, "may_see_hooks": may_see_host(await caller.acting())}
+    return Template("workflows.html", context=context)
 
 
 @get("/workflow")
@@ -35,8 +40,22 @@ async def workflow_page(caller: Caller, name: str, tenant: str | None = None) ->
             for node in topological(graph.nodes, graph.edges)
         ],
         "conditions": CONDITIONS,
+        "may_submit": may_submit(await caller.acting()),
+        "back": "/ui/workflow?" + urlencode({"name": graph.name, "tenant": graph.tenant_id}),
+        "to_cancel": _not_ended(graph) if graph.is_cut or not all(_has_ended(node) for node in graph.nodes) else "",
+        "to_retry": [node.number for node in graph.nodes if node.is_to_retry],
     }
     return Template("workflow.html", context=context)
+
+
+def _not_ended(graph: Graph) -> str:
+    """Return the query that selects the tasks of a workflow that have not ended."""
+    states = [("state", "waiting"), ("state", "active")]
+    return urlencode([("workflow", graph.name or ""), ("tenant", graph.tenant_id), *states])
+
+
+def _has_ended(node: Node) -> bool:
+    return node.is_outside or node.status in ("succeeded", "failed", "canceled")
 
 
 ROUTES = (list_page, workflow_page)

@@ -3,6 +3,11 @@
 from sql.rows.api import Acting
 
 
+def may_submit(acting: Acting) -> bool:
+    """Return whether the token may submit tasks, and act on those of its tenants."""
+    return acting.role in ("producer", "operator", "admin")
+
+
 def may_operate(acting: Acting) -> bool:
     """Return whether the token may pause groups and set limits."""
     return acting.role in ("operator", "admin")
