@@ -1,4 +1,4 @@
-"""`/ui/hooks`: who is told what, and what was given up. Only for who operates the whole site: hooks hear of all tenants."""
+"""`/ui/hooks`: whom hooks tell what, and what was given up. Hooks hear of all tenants, so it is for the whole site."""
 
 from litestar import get, post
 from litestar.response import Redirect, Template

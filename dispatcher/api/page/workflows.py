@@ -42,7 +42,9 @@ async def workflow_page(caller: Caller, name: str, tenant: str | None = None) ->
         "conditions": CONDITIONS,
         "may_submit": may_submit(await caller.acting()),
         "back": "/ui/workflow?" + urlencode({"name": graph.name, "tenant": graph.tenant_id}),
-        "to_cancel": _not_ended(graph) if graph.is_cut or not all(_has_ended(node) for node in graph.nodes) else "",
+        "to_cancel": _not_ended(graph)
+        if graph.is_cut or not all(_has_ended(node) for node in graph.nodes)
+        else "",
         "to_retry": [node.number for node in graph.nodes if node.is_to_retry],
     }
     return Template("workflow.html", context=context)

@@ -1,4 +1,4 @@
-"""`/hooks`: whom the hooks of config.yaml tell what. `POST /hooks/NAME` is about requests of others, see `inbound.py`."""
+"""`/hooks`: whom the hooks of config.yaml tell what. For requests of others, `POST /hooks/NAME`, see `inbound.py`."""
 
 from http import HTTPStatus
 from typing import Annotated
