@@ -42,7 +42,7 @@ _TEXT = "#1f2328"
 def svg(graph: Folded, address: str | None = None) -> str:
     """Return the picture; with an ``address`` such as ``/tasks/``, each box leads to its number behind that.
 
-    It is one image then no more, but a group of links.
+    With one it is a group of links, and without one an image.
     """
     layered = rows(graph.nodes, graph.edges)
     places = _places(layered)
@@ -51,7 +51,8 @@ def svg(graph: Folded, address: str | None = None) -> str:
     steps = steps_of(graph.edges)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"'
-        f' class="graph" role="{"img" if address is None else "group"}" font-family="system-ui, sans-serif" font-size="12">',
+        f' class="graph" role="{"img" if address is None else "group"}"'
+        ' font-family="system-ui, sans-serif" font-size="12">',
         f"<title>{len(graph.nodes)} tasks and what comes after what</title>",
         *(_edge(edge, places) for edge in graph.edges),
     ]
