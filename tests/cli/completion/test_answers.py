@@ -16,7 +16,7 @@ def asked(llmctl: Llmctl, *words: str, **environment: str) -> Finished:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["w"], {"watch", "wait"}),
+        (["w"], {"watch", "wait", "workflow"}),
         (["group", "p"], {"pause"}),
         (["submit", "--pri"], {"--priority"}),
         (["submit", "--from", "f", "--columns", "input,w"], {"input,workdir"}),

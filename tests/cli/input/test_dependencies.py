@@ -41,7 +41,8 @@ def test_limits_of_spawning_are_read_as_text_and_as_object() -> None:
 
 @one_postgres
 def test_a_task_comes_after_those_that_the_command_line_names(llmctl: Llmctl) -> None:
-    first, second = llmctl.submit("claude", "a"), llmctl.submit("claude", "b")
+    first = llmctl.submit("claude", "a", "--output", "report.md")
+    second = llmctl.submit("claude", "b")
     llmctl.ok(
         *(
             "submit",
@@ -66,9 +67,9 @@ def test_what_cannot_be_is_refused_before_anything_is_queued(llmctl: Llmctl) -> 
     circle = '{"step":"a","after":"b"}\n{"step":"b","after":["a"]}\n'
     said = llmctl("submit", "--from", "-", "claude", "x", stdin=circle)
     assert said.code == 2
-    assert said.err.startswith("error: standard input: these tasks wait for each other: a after b after a")
+    assert said.err.startswith("error: standard input:2: these tasks wait for each other: a after b after a")
     said = llmctl("submit", "--from", "-", "claude", "x", stdin='{"step":"a"}\n{"after":"b"}\n')
-    assert "standard input: 'b' is neither a step of these tasks nor the number of a task" in said.err
+    assert "standard input:2: 'b' is neither a step of these tasks nor the number of a task" in said.err
     assert "its steps are a" in said.err
     assert llmctl.ok("ls", "-o", "name") == ""
 
