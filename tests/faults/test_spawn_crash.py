@@ -3,8 +3,8 @@
 The transaction is one call of report_and_claim() and its COMMIT. In this order it writes: what the tree has cost; the
 children, with their lanes, labels and tallies (triggers of the INSERT); what these need, and that those without
 needs are ready; their parent; how many the tree has; the pieces of output; how the task ended, with counters, news and
-what comes after it (triggers of the UPDATE); how the run ended; and the claim, which may take the children at once. Each
-statement of the spawn itself is a step here, and one of each function that follows. Tables that only a trigger
+what comes after it (triggers of the UPDATE); how the run ended; and the claim, which may take the children at once.
+Each statement of the spawn itself is a step here, and one of each function that follows. Tables that only a trigger
 appends to are part of the step of its statement.
 
 Whoever is killed before the COMMIT has done nothing. At the COMMIT the two faults differ: a server that dies has done

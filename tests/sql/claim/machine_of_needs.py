@@ -1,39 +1,39 @@
 """What is done with tasks that come after others, as rules of the machine in test_against_model."""
 
-from uuid import UUID
+from collections.abc import Collection
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 from psycopg.types.json import Jsonb
 
-from tests.sql.claim.model_of_needs import KEYS, POLICIES, Needs
-from tests.sql.client import Client, Run
+from tests.sql.claim.machine_of_spawning import SPAWNS, Spawning
+from tests.sql.claim.model_of_needs import KEYS, POLICIES
 
 
-class AfterOthers:
-    """Needs a machine with these attributes. While somebody holds tasks, no rule here waits for one of them."""
+class AfterOthers(Spawning):
+    """Needs a machine with the attributes of its base. While somebody holds tasks, no rule here waits for one."""
 
-    db: Client
-    held: set[int]
-    dispatchers: list[UUID]
-    open: list[tuple[int, Run]]
-    ended: list[tuple[int, Run]]
-    statuses: dict[int, str]
-    submitted: int
-    needs: Needs
-
-    def submit_after_others(self, batch: list[dict[str, object]]) -> list[int]:
+    def submit_after_others(
+        self, batch: list[dict[str, object]], spawning: Collection[int] = ()
+    ) -> list[int]:
+        """Submit tasks, and let those at these places spawn others."""
+        batch = [task | SPAWNS if place in spawning else task for place, task in enumerate(batch)]
         numbers = [task.number for task in self.db.submit_all(batch)]
         self.needs.note(batch, numbers)
         for number in numbers:
             self.statuses[number] = str(self.db.status(number)[0])
         self.submitted += len(numbers)
+        self.trees.spawning.update(number for place, number in enumerate(numbers) if place in spawning)
         return numbers
 
     @precondition(lambda self: self.statuses and not self.held)
-    @rule(data=st.data(), given=st.lists(st.tuples(KEYS, POLICIES), min_size=1, max_size=3))
+    @rule(
+        data=st.data(),
+        given=st.lists(st.tuples(KEYS, POLICIES), min_size=1, max_size=3),
+        spawning=st.sets(st.integers(0, 2), min_size=1),
+    )
     def submit_some_that_come_after_others(
-        self, data: st.DataObject, given: list[tuple[dict[str, int], str | None]]
+        self, data: st.DataObject, given: list[tuple[dict[str, int], str | None]], spawning: set[int]
     ) -> None:
         of_tenant: dict[object, list[int]] = {}
         for number, tenant in self.db.rows(
@@ -42,20 +42,7 @@ class AfterOthers:
             assert isinstance(number, int)
             of_tenant.setdefault(tenant, []).append(number)
         tenant = data.draw(st.sampled_from(sorted(of_tenant, key=str)))
-        self.submit_after_others(self.needs.tasks(given, tenant, of_tenant[tenant]))
-
-    @precondition(lambda self: self.needs.edges and not self.held)
-    @rule(data=st.data())
-    def spawn(self, data: st.DataObject) -> None:
-        """A child that comes to be while the task above runs or waits, as when its agent spawns it."""
-        above = data.draw(st.sampled_from(sorted({edge[1] for edge in self.needs.edges})))
-        row = self.db.one(
-            "select status in ('queued', 'leased', 'running'), id, tenant_id from tasks where number = %s",
-            above,
-        )
-        if row[0]:
-            [child] = self.submit_after_others(self.needs.tasks([({}, None)], row[2], []))
-            self.db.run("update tasks set parent = %s where number = %s", row[1], child)
+        self.submit_after_others(self.needs.tasks(given, tenant, of_tenant[tenant]), spawning)
 
     @precondition(lambda self: self.needs.edges and not self.held)
     @rule(data=st.data(), what=st.sampled_from(["retry", "retry", "cancel", "cascade", "release"]))

@@ -18,6 +18,8 @@ from hypothesis.stateful import (
 from psycopg.types.json import Jsonb
 
 from tests.sql.claim.machine_of_needs import AfterOthers
+from tests.sql.claim.machine_of_schedules import Scheduling
+from tests.sql.claim.machine_of_spawning import Trees
 from tests.sql.claim.model import Dispatcher, look_at
 from tests.sql.claim.model_of_needs import Needs
 from tests.sql.claim.one_writer import refuse_writers_without_the_claim_lock
@@ -81,7 +83,7 @@ def unless_refused() -> Iterator[None]:
             raise
 
 
-class Dispatching(AfterOthers, RuleBasedStateMachine):
+class Dispatching(Scheduling, AfterOthers, RuleBasedStateMachine):
     """Producers, people and dispatchers, one statement at a time, beside a producer with an open transaction."""
 
     db: Client
@@ -94,13 +96,16 @@ class Dispatching(AfterOthers, RuleBasedStateMachine):
         self.db.run(
             "truncate tasks, task_labels, task_runs, task_files, dispatchers, worker_groups, concurrency_limits,"
             " lane_inbox, limit_inbox, dependency_inbox, lanes, tenantless_lanes, tenant_turns,"
-            " task_tallies, task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox"
+            " schedules, task_tallies,"
+            " task_tally_inbox, submission_tallies, run_tallies, run_time_tallies, run_tally_inbox"
             " restart identity cascade"
         )
         self.db.run("select setseed(0)")  # the jitter of back-offs, else no example could be replayed
         self.served: list[str] = []
         self.submitted = 0
         self.needs = Needs()
+        self.trees = Trees()
+        self.schedule = None
         self.busy_at: dict[str, object] = {}
         self.held: set[int] = set()
         self.deleted = False
@@ -115,6 +120,7 @@ class Dispatching(AfterOthers, RuleBasedStateMachine):
             self.db.group(name, tool, account, slots)
         self.dispatchers = [self.db.dispatcher(each.host, each.groups) for each in DISPATCHERS]
         self.submit(tasks)
+        self.begin_schedule()
 
     # Producers
 
@@ -150,7 +156,9 @@ class Dispatching(AfterOthers, RuleBasedStateMachine):
                         Jsonb({"numbers": [number]}),
                         Jsonb(changes),
                     )
-                case "delete" if not any(number in edge[1:] for edge in self.needs.edges):
+                case "delete" if not any(number in edge[1:] for edge in self.needs.edges) and self.db.value(
+                    "select tree is null and schedule is null from tasks where number = %s", number
+                ):
                     self.needs.forget(number)
                     self.db.run("delete from tasks where number = %s", number)
                     del self.statuses[number]
@@ -274,7 +282,8 @@ class Dispatching(AfterOthers, RuleBasedStateMachine):
                         "select distinct tool from tenant_turns where waiting and not closed"
                     )
                 ]
-                assert claimed.deadline_s == world.deadline_s(DISPATCHERS[who], hinted)
+                deadlines = [world.deadline_s(DISPATCHERS[who], hinted), self.until_fired()]
+                assert claimed.deadline_s == min((at for at in deadlines if at is not None), default=None)
             elif look_at(self.db).pick(DISPATCHERS[who], self.served):
                 assert claimed.deadline_s is not None, "held rows may come back, and nobody would look"
                 assert claimed.deadline_s <= 0.05
@@ -441,6 +450,7 @@ class Depending(Dispatching):
     """The rules in which it matters who comes after whom, and no others, so that each example has many of these."""
 
     touch = change_limit = change_group = heartbeat = time_passes = prune_lanes = None  # type: ignore[assignment]
+    fire = change_schedule = None  # type: ignore[assignment]
     start = pass_of_a_dispatcher = finish = report_what_is_not_theirs_to_report = submit = None  # type: ignore[assignment]
 
     @initialize()
@@ -448,7 +458,7 @@ class Depending(Dispatching):
         for name, (tool, account) in GROUPS.items():
             self.db.group(name, tool, account, 5)
         self.dispatchers = [self.db.dispatcher(each.host, each.groups) for each in DISPATCHERS]
-        self.submit_after_others(self.needs.tasks([({}, None), ({"after": 0}, None)], "a", []))
+        self.submit_after_others(self.needs.tasks([({}, None), ({"after": 0}, None)], "a", []), {0})
 
 
 @pytest.mark.parametrize(("machine", "examples"), [(Dispatching, 45), (Depending, 45)])
