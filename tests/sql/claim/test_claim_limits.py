@@ -374,7 +374,7 @@ def test_runs_and_limits_are_not_changed_with_an_old_snapshot(wide: Client, leve
         ("set_limit(null, 1)", "LD400", "NULL is not a valid scope"),
         ("set_limit('tool:', 1)", "LD400", "is not a valid scope"),
         ("set_limit('tool:x', -1)", "LD400", "-1 is not a valid limit: expected 0 or more"),
-        ("set_limit('tool:x', null)", "LD400", "is not a valid limit: expected 0 or more"),
+        ("set_limit('tool:x', null)", "LD400", "a limit needs a number of tasks, or the budget"),
         ("set_limit('tenant:' || repeat('x', 300), 1)", "LD400", "is not a valid scope"),
         ("remove_limit('tool:x')", "LD404", "there is no limit 'tool:x'"),
         ("change_group('x', 1)", "LD404", "there is no worker group 'x'; there are main"),
