@@ -18,7 +18,7 @@ BEGIN
         FROM tasks AS t CROSS JOIN jsonb_array_elements(t.input_from) WITH ORDINALITY AS given (asked, place)
         LEFT JOIN tasks AS n ON n.number = (given.asked ->> 'task')::bigint
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN given.asked -> 'of_tree' = 'true' THEN tasks_below(n.id) ELSE ARRAY[n.id] END AS ids
+            SELECT CASE WHEN given.asked -> 'of_tree' = 'true' THEN tasks_below(ARRAY[n.id]) ELSE ARRAY[n.id] END AS ids
         ) AS sources
         WHERE t.id = p_task ORDER BY given.place
     LOOP

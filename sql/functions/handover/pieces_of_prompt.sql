@@ -22,7 +22,7 @@ BEGIN
             CASE WHEN asked.kind IN ('results', 'patches') THEN sources.id ELSE named.need END AS source,
             asked.kind IN ('results', 'patches') AND named.need IS NOT NULL AND sources.id IS NULL AS is_none
         FROM places_of(p_prompt) AS asked CROSS JOIN LATERAL need_by_name(p_task, asked.name) AS named
-        LEFT JOIN LATERAL unnest(CASE WHEN asked.kind IN ('results', 'patches') THEN tasks_below(named.need) END)
+        LEFT JOIN LATERAL unnest(CASE WHEN asked.kind IN ('results', 'patches') THEN tasks_below(ARRAY[named.need]) END)
             WITH ORDINALITY AS sources (id, part) ON true
         WHERE asked.kind IS NOT NULL ORDER BY asked.place, sources.part
     LOOP
