@@ -1,9 +1,10 @@
 -- INTERNAL settle_needs(tasks, most, is_claim): looks at the needs of others for these tasks, which have just ended or are queued
 -- again, and moves those others as weigh_needs() says; then at those that need these, and so on. At most `most` needs are
 -- changed, so that no transaction gets long: a report and its claim, which both settle so many, take 50 ms of processor time
--- with 250, and 120 with 1,000 (wall time on two processors with a load of 6: 120 to 150 and 370 ms). What is left, and what somebody else holds, stays in dependency_inbox for the next claim:
--- settle_inbox(). Returns whether something is left since they were too many. Dispatchers are told of what is left, unless a
+-- with 250, and 120 with 1,000 (wall time on two processors with a load of 6: 120 to 150 and 370 ms). What is left, and
+-- what somebody else holds, stays in dependency_inbox for the next claim: settle_inbox(). Returns whether something is left since they were too many. Dispatchers are told of what is left, unless a
 -- claim left it since others hold it: two of them would wake each other for as long.
+-- Hooks are told of tasks that wait for a person now, since what they need cannot come.
 -- Several tasks of one tree may end at once, and none of these transactions sees the others' ends. So who looks at a tree
 -- holds its lock, and who does not get that leaves the tree to the next claim. A task spawns others before it ends in the
 -- same transaction: else its tree would be whole for a moment.
@@ -22,6 +23,7 @@ DECLARE
     v_kinds text [];
     v_states text [];
     v_locked uuid [];
+    v_unmet uuid [];
     v_left uuid [];
 BEGIN
     WHILE v_front <> '{}' LOOP
@@ -52,9 +54,11 @@ BEGIN
             UPDATE task_dependencies AS d SET state = source.state FROM source
             WHERE d.task_id = source.task_id AND d.needs = source.needs AND d.kind = source.kind
                 AND d.state IN ('open', 'unmet')
-            RETURNING d.task_id
+            RETURNING d.task_id, d.state
         )
-        SELECT coalesce(array_agg(DISTINCT task_id), '{}'), p_most - count(*) INTO v_locked, p_most FROM changed;
+        SELECT coalesce(array_agg(DISTINCT task_id), '{}'), array_agg(DISTINCT task_id) FILTER (WHERE state = 'unmet'),
+            p_most - count(*)
+        INTO v_locked, v_unmet, p_most FROM changed;
         v_left := v_left || ARRAY(
             SELECT needs FROM unnest(v_needs, v_kinds, v_states) AS wanted (needs, kind, state)
             WHERE EXISTS (
@@ -62,6 +66,10 @@ BEGIN
                 WHERE d.needs = wanted.needs AND d.kind = wanted.kind AND d.state IN ('open', 'unmet') AND d.state <> wanted.state)
         );
         v_front := weigh_needs(v_locked);
+        IF v_unmet IS NOT NULL AND EXISTS (SELECT FROM hooks) THEN
+            PERFORM file_task_news(array_agg(id), array_agg('task.waiting'::text)) FROM tasks
+            WHERE id = ANY(v_unmet) AND wait_reason = 'dependency' HAVING count(*) > 0;
+        END IF;
         -- Their sets are settled later: who gave them up holds none of the tries beside them.
         v_left := v_left || ARRAY(SELECT id FROM tasks WHERE id = ANY(v_front) AND try_set IS NOT NULL);
         IF p_most <= 0 THEN

@@ -202,3 +202,19 @@ def test_a_workflow_tells_once_that_it_has_used_most_of_its_budget(wide: Client,
         wide.finish(receiver.id, run, cost_usd=cost, ran_s=1)
     told = wide.rows("select subject, payload from hook_deliveries where type = 'budget.80'")
     assert told == [("workflow:w", {"budget": {"scope": "workflow:w", "used": 0.81}})]
+
+
+def test_a_task_whose_need_cannot_be_met_is_told_once_for_each_such_need(
+    wide: Client, receiver: Receiver
+) -> None:
+    first, second = wide.submit().number, wide.submit().number
+    wide.submit(after=[first, second])
+    wide.submit(after=[first], on_unmet="fail")
+    for number in (first, second):
+        wide.run("select cancel_task(%s)", str(number))
+    waiting = [
+        payload["task"]  # type: ignore[index]
+        for (payload,) in wide.rows("select payload from hook_deliveries where type = 'task.waiting' order by number")
+    ]  # fmt: skip
+    assert [(task["number"], task["wait_reason"]) for task in waiting] == [(3, "dependency"), (3, "dependency")]
+    assert receiver.hear().count("task.failed") == 1
