@@ -4,10 +4,10 @@ A delivery that hangs costs its own slot only. After a crash, what was taken is 
 """
 
 import math
-import ssl
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -15,7 +15,7 @@ import trio
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.sections.hooks import HookSettings, parts_of
 from dispatcher.database.store import Store
-from dispatcher.hooks import addresses, command, webhook
+from dispatcher.hooks import addresses, command
 from dispatcher.hooks.attempt import Attempt, body_of
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
@@ -26,6 +26,9 @@ from dispatcher.run.sweeping import Sweeper
 from dispatcher.wall import Wall, in_a_sentence
 from sql import hook_calls
 from sql.rows.hooks import Delivery
+
+if TYPE_CHECKING:
+    import ssl
 
 log = structlog.get_logger()
 
@@ -124,7 +127,10 @@ class Hooks:
             return Attempt("failed", str(error))
 
     async def _post(self, hook: HookSettings, delivery: Delivery) -> Attempt:
+        # Here, since most dispatchers have no webhook: both take 50 ms.
         from standardwebhooks import Webhook
+
+        from dispatcher.hooks import webhook
 
         body, now = body_of(delivery), datetime.now(UTC)
         headers = {"webhook-id": delivery.event, "webhook-timestamp": str(int(now.timestamp()))}
@@ -140,7 +146,7 @@ class Hooks:
         except ValueError as error:
             return Attempt("failed", str(error))
         if self._tls is None:
-            self._tls = await in_thread(ssl.create_default_context)
+            self._tls = await in_thread(webhook.tls)
         with trio.move_on_after(hook.time_limit):
             return await webhook.post(
                 parts,

@@ -31,6 +31,11 @@ class Answer(NamedTuple):
     body: bytes
 
 
+def tls() -> ssl.SSLContext:
+    """Read the certificates that this machine trusts."""
+    return ssl.create_default_context()
+
+
 async def post(
     parts: SplitResult,
     body: bytes,
