@@ -21,13 +21,24 @@ OF_PRODUCERS = {
     "cancel_task that waits": "select cancel_task('$waits')",
     "deny_task": "select deny_task('$unapproved', 'no')",
     "explain_refusal": 'select explain_refusal(\'[{"tool": "claude", "prompt": "x"}]\')',
+    "pause_schedule": "select pause_schedule('nightly')",
+    "put_schedule": 'select put_schedule(\'other\', \'@daily\', \'{"tool": "claude", "prompt": "x"}\')',
+    "remove_schedule": "select remove_schedule('nightly')",
     "reply_task": "select * from reply_task('$done', 'more')",
+    "resume_schedule": "select resume_schedule('nightly')",
     "retry_task": "select retry_task('$failed')",
+    "run_schedule": "select * from run_schedule('nightly')",
     "submit_task": "select * from submit_task('claude', 'x', p_idempotency_key => 'k')",
     "submit_tasks": 'select * from submit_tasks(\'[{"tool": "claude", "prompt": "x"}]\')',
     "submit_tries": 'select * from submit_tries(\'{"tool": "claude", "prompt": "x"}\', \'[{}, {}]\')',
     "metrics": "select metrics()",
     "facets": "select facets()",
+}
+OF_HOOKS = {
+    "list_deliveries": "select list_deliveries('desk')",
+    "list_hooks": "select list_hooks()",
+    "retry_hook": "select retry_hook('desk')",
+    "test_hook": "select test_hook('desk')",
 }
 OF_OPERATORS = {
     "clear_cooldown": "select clear_cooldown('main')",
@@ -72,6 +83,9 @@ class Stage:
         self.runs += [*db.claim(self.me).runs]
         db.start(self.me, *self.runs)
         self.named["waits"] = db.submit(delay_s=3600).number
+        db.run('select put_schedule(\'nightly\', \'@daily\', \'{"tool": "claude", "prompt": "x"}\')')
+        desk = [{"name": "desk", "kind": "command", "target": "x", "events": ["task.finished"]}]
+        db.run("select put_hooks('host', %s)", Jsonb(desk))
         db.run("set statement_timeout = '20s'")
 
     def sql(self, call: str) -> str:
@@ -92,16 +106,16 @@ def stage(db: Client) -> Stage:
 
 
 def test_every_function_that_may_change_something_has_a_call_here() -> None:
-    called = {name.split()[0] for name in OF_PRODUCERS | OF_OPERATORS}
+    called = {name.split()[0] for name in OF_PRODUCERS | OF_HOOKS | OF_OPERATORS}
     assert called >= SUBMITS | OPERATES | HOSTS | {"put_group", "change_group", "remove_group"}
 
 
-@pytest.mark.parametrize("name", OF_PRODUCERS)
+@pytest.mark.parametrize("name", OF_PRODUCERS | OF_HOOKS)
 def test_a_producer_that_idles_holds_up_only_the_reports_of_what_it_changed(stage: Stage, name: str) -> None:
     idle = stage.db.another()
     idle.run("set llmctl.longest_idle = '1h'")
     idle.run("begin")
-    idle.connection.execute(stage.sql(OF_PRODUCERS[name]).encode())
+    idle.connection.execute(stage.sql((OF_PRODUCERS | OF_HOOKS)[name]).encode())
     stage.db.run("set statement_timeout = '3s'")
 
     number = stage.db.submit(queue="late").number

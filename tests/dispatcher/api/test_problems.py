@@ -88,8 +88,9 @@ async def test_what_cannot_be_asked_of_a_database_that_is_away_is_said(site: Sit
 async def test_a_bug_is_logged_and_says_nothing(api: Api, capfd: pytest.CaptureFixture[str]) -> None:
     api.site.db.run("alter function list_limits() rename to list_limits_away")
     api.site.db.run(
-        "create function list_limits() returns table (scope text, current_concurrent text, max_concurrent integer)"
-        " security definer language sql as $$ select 'a', 'not a number', 1 $$"
+        "create function list_limits() returns table (scope text, current_concurrent text, max_concurrent integer,"
+        " budget_usd numeric, spent_usd numeric, token_budget bigint, spent_tokens bigint, unknown_cost_runs integer)"
+        " security definer language sql as $$ select 'a', 'not a number', 1, 1.0, 1.0, 1::bigint, 1::bigint, 1 $$"
     )
     try:
         answer = await api("GET", "/limits")

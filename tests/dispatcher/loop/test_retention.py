@@ -80,11 +80,13 @@ def test_pruning_goes_on_after_the_database_was_away(site: Site, trouble: Litera
 
 
 def test_a_dispatcher_removes_what_the_claim_knew_of_queues_that_are_done(site: Site) -> None:
-    site.submit_many([{"tool": "cat", "prompt": "x", "queue": f"q{n}"} for n in range(20)])
-    site.run()
-    site.configure("retention", tasks=None, output=None)
+    numbers = site.submit_many([{"tool": "cat", "prompt": "x", "queue": f"q{n}"} for n in range(20)])
+    site.configure("retention", tasks=None, output=None, interval=0.1)
 
-    site.start().wait_for("removed lanes without tasks", count=20)
+    site.start()
+    site.wait_for("succeeded", *numbers)
+
+    site.wait_until(lambda: site.sql("SELECT count(*) AS of_lanes FROM lanes") == [{"of_lanes": 0}])
 
     site.wait_for("succeeded", site.submit("x", tool="cat", queue="q7"))
     assert [

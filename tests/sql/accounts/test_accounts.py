@@ -301,14 +301,14 @@ def test_of_a_batch_each_task_stays_with_its_own_account_and_the_others_with_non
     assert db.drift() == []
 
 
-def test_the_errors_that_cut_an_agent_short_use_up_no_attempt_except_for_a_check_that_failed(
+def test_the_errors_that_cut_an_agent_short_use_up_no_attempt_except_for_work_that_is_not_done(
     db: Client,
 ) -> None:
     names = {
         str(name) for [name] in db.rows("select name from error_classes where retried and not uses_attempt")
     }
     never_began = {"no_resources", "setup_failed"}
-    assert names | {"check_failed"} == CUT_SHORT | never_began
+    assert names | {"check_failed", "spawn_refused"} == CUT_SHORT | never_began
 
 
 @pytest.mark.parametrize("error", sorted(CUT_SHORT - {"question"}))

@@ -51,10 +51,14 @@ class Needs:
                 assert isinstance(names, list)
                 self.edges |= {(number, steps[name] if name in steps else int(name), kind) for name in names}
 
-    def after(self, number: int) -> set[int]:
-        """All that comes after a task, at once or through others."""
+    def after(self, number: int, db: Client) -> set[int]:
+        """All that comes after a task, at once or through others, and may still be changed by its end."""
+        edges = db.rows(
+            "select t.number, n.number from task_dependencies d join tasks t on t.id = d.task_id"
+            " join tasks n on n.id = d.needs where d.state in ('open', 'unmet')"
+        )
         found = {number}
-        while more := {task for task, needed, _ in self.edges if needed in found} - found:
+        while more := {int(str(task)) for task, needed in edges if needed in found} - found:
             found |= more
         return found
 

@@ -174,7 +174,7 @@ class Dispatching(Scheduling, AfterOthers, RuleBasedStateMachine):
             self.holder.run("begin")
         self.held.add(number)
         if what == "cancel":
-            self.held |= self.needs.after(number)
+            self.held |= self.needs.after(number, self.db)
         match what:
             case "cancel":
                 self.holder.run("select cancel_task(%s)", str(number))

@@ -216,5 +216,8 @@ def test_a_task_whose_need_cannot_be_met_is_told_once_for_each_such_need(
         payload["task"]  # type: ignore[index]
         for (payload,) in wide.rows("select payload from hook_deliveries where type = 'task.waiting' order by number")
     ]  # fmt: skip
-    assert [(task["number"], task["wait_reason"]) for task in waiting] == [(3, "dependency"), (3, "dependency")]
+    assert [(task["number"], task["wait_reason"]) for task in waiting] == [
+        (3, "dependency"),
+        (3, "dependency"),
+    ]
     assert receiver.hear().count("task.failed") == 1
