@@ -58,6 +58,7 @@ def submit(site: Site) -> None:
         *("--repo", "shop", "--check", "sh check.sh", "--retries", "3", "--retry-delay", "0s"),
     )
     assert told.returncode == 0, told.stderr
+    assert site.llmctl("hold", str(max(TASKS))).returncode == 0
 
 
 def wait_at(site: Site, gate: str) -> None:
@@ -68,7 +69,8 @@ def wait_at(site: Site, gate: str) -> None:
 def meet_full_disk(site: Site, dispatcher: Dispatcher, gate: Gate) -> None:
     """Fill the disk of the work directory until a change, and a new run, had no room there; then make room again.
 
-    It is filled while the worker at the gate is alone: what others leave would be deleted, and make room.
+    It is filled while the worker at the gate is alone: what others leave would be deleted, and make room. The last task is
+    held until then, so that one is left to start.
     """
     assert site.llmctl("group", "pause", "claude").returncode == 0
     site.wait_until(lambda: is_alone(site), NIGHT)
@@ -78,6 +80,7 @@ def meet_full_disk(site: Site, dispatcher: Dispatcher, gate: Gate) -> None:
             file.write(bytes(2**16))
     gate.open()
     dispatcher.wait_for("recording waits", within=NIGHT)
+    assert site.llmctl("release", str(max(TASKS))).returncode == 0
     assert site.llmctl("group", "resume", "claude").returncode == 0
     site.wait_until(lambda: site.sql("SELECT FROM task_runs WHERE error_class = 'no_resources'"), NIGHT)
     hog.unlink()
