@@ -15,7 +15,7 @@ PAGE = "/ui/hooks"
 @get("/hooks")
 async def hooks_page(caller: Caller) -> Template:
     """Show the hooks, each with what is pending and dead and what came of the last attempt."""
-    return Template("hooks.html", context={"rows": await caller.call(hook_calls.list_hooks())})
+    return Template("automation/hooks.html", context={"rows": await caller.call(hook_calls.list_hooks())})
 
 
 @post("/hooks/{verb:str}")

@@ -23,7 +23,7 @@ async def schedules_page(caller: Caller) -> Template:
         "local": local,
         "may_submit": may_submit(await caller.acting()),
     }
-    return Template("schedules.html", context=context)
+    return Template("automation/schedules.html", context=context)
 
 
 @post("/schedules/{verb:str}")

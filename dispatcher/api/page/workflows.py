@@ -23,7 +23,7 @@ async def list_page(caller: Caller) -> Template:
     """Show the workflows in which something was submitted last."""
     rows = await caller.call(workflow_calls.list_workflows(limit=MOST))
     context = {"rows": rows, "most": MOST, "may_see_hooks": may_see_host(await caller.acting())}
-    return Template("workflows.html", context=context)
+    return Template("automation/workflows.html", context=context)
 
 
 @get("/workflow")
@@ -47,7 +47,7 @@ async def workflow_page(caller: Caller, name: str, tenant: str | None = None) ->
         else "",
         "to_retry": [node.number for node in graph.nodes if node.is_to_retry],
     }
-    return Template("workflow.html", context=context)
+    return Template("automation/workflow.html", context=context)
 
 
 def _not_ended(graph: Graph) -> str:
