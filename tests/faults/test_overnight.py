@@ -69,8 +69,8 @@ def wait_at(site: Site, gate: str) -> None:
 def meet_full_disk(site: Site, dispatcher: Dispatcher, gate: Gate) -> None:
     """Fill the disk of the work directory until a change, and a new run, had no room there; then make room again.
 
-    It is filled while the worker at the gate is alone: what others leave would be deleted, and make room. The last task is
-    held until then, so that one is left to start.
+    It is filled while the worker at the gate is alone: what others leave would be deleted, and make room. The last task
+    is held until then, so that one is left to start.
     """
     assert site.llmctl("group", "pause", "claude").returncode == 0
     site.wait_until(lambda: is_alone(site), NIGHT)
