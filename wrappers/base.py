@@ -11,9 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar, get_args
 
-Permission = Literal["read", "edit", "full"]
-AuthMode = Literal["key", "token", "login"]
-"""How an agent proves who it is: by an API key, by a token, or by the login in its config home."""
+from wrappers.modes import AuthMode, Permission
+
 Stdin = Literal["prompt", "pipe", "null"]
 Found = TypeVar("Found", covariant=True)
 

@@ -14,7 +14,8 @@ from cli.input.completers import live, several
 from cli.input.times import checked_duration
 from cli.show.text import words_of
 from cli.show.words import TOP
-from dispatcher.task_rows.fields import ROW_FIELDS, OnUnmet, Permission
+from dispatcher.task_rows.fields import ROW_FIELDS, OnUnmet
+from wrappers.modes import Permission
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")

@@ -9,7 +9,8 @@ import msgspec
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import UsageError
 from dispatcher.terminal import escaped, one_line
-from wrappers.base import Permission, Wrapper
+from wrappers.base import Wrapper
+from wrappers.modes import Permission
 from wrappers.registry import BUILT_IN, configured
 
 HEADINGS = ("TOOL", "KIND", "PROGRAM", "MEASURED", "PROFILES", "SUCCESS")

@@ -15,7 +15,8 @@ from dispatcher.run.process.launch import SHELL_NAME
 from dispatcher.workspaces.run_record import Reading, StopReason
 from sql.rows.changes import Change, CommandKind, CommandResult
 from sql.rows.dispatchers import Output, Report, SpawnedTask
-from wrappers.base import AuthMode, Outcome
+from wrappers.base import Outcome
+from wrappers.modes import AuthMode
 from wrappers.text import storable
 
 # 128+N is a signal by convention only: gemini exits with 144-247 for HTTP statuses.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, get_args
 
 from dispatcher.task_rows import dependencies, values
+from wrappers.modes import Permission
 
-Permission = Literal["read", "edit", "full"]
 OnUnmet = Literal["hold", "fail", "skip"]
 
 

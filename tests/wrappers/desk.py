@@ -12,8 +12,9 @@ from pathlib import Path
 
 from dispatcher.run.preparation.config_home import newest_file
 from tests.agents.real_agents import PATIENCE, Agents, Ran
-from wrappers.base import Activity, Ending, Event, Invocation, Outcome, Parser, Permission, Request, Waits
+from wrappers.base import Activity, Ending, Event, Invocation, Outcome, Parser, Request, Waits
 from wrappers.command.settings import ToolSettings
+from wrappers.modes import Permission
 from wrappers.registry import BUILT_IN, configured
 
 # claude checks nothing, codex warns of unknown models, gemini has special rules for some.

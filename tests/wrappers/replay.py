@@ -9,7 +9,8 @@ import msgspec
 
 from tests.wrappers.desk import feed
 from tests.wrappers.record import RECORDED
-from wrappers.base import Ending, Event, Outcome, Permission, Request
+from wrappers.base import Ending, Event, Outcome, Request
+from wrappers.modes import Permission
 from wrappers.registry import BUILT_IN, wrapper_of
 
 RECORDINGS = sorted(path.relative_to(RECORDED).with_suffix("") for path in RECORDED.glob("*/*.out"))

@@ -5,8 +5,9 @@ from typing import Literal, get_args
 import pytest
 
 from tests.wrappers.replay import PROMPT_FILE, RUN_ID, request
-from wrappers.base import Permission, PromptLimit
+from wrappers.base import PromptLimit
 from wrappers.command.settings import ToolSettings
+from wrappers.modes import Permission
 from wrappers.registry import built_in, configured
 
 

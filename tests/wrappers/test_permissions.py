@@ -10,7 +10,8 @@ import pytest
 from tests.agents.real_agents import Agents
 from tests.model_server import RecordedRequest
 from tests.wrappers.desk import Desk
-from wrappers.base import Permission, is_among
+from wrappers.base import is_among
+from wrappers.modes import Permission
 
 CONNECT = "import socket; socket.create_connection(('127.0.0.1', {port}), 5); open('connected', 'w')"
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.agents.real_agents import CLIS, Agents, serving
 from tests.wrappers.desk import Desk, prompt_of
-from wrappers.base import Activity, Ending, Permission, SessionStarted
+from wrappers.base import Activity, Ending, SessionStarted
+from wrappers.modes import Permission
 
 
 @pytest.fixture(params=CLIS)

@@ -6,9 +6,10 @@ A prompt that begins with the name of one of claude's slash commands is that com
 import signal
 from collections.abc import Iterator
 
-from wrappers.base import GentleStop, Login, Permission, PromptLimit, Request, Versions, Wrapper
+from wrappers.base import GentleStop, Login, PromptLimit, Request, Versions, Wrapper
 from wrappers.claude import asking
 from wrappers.claude.parser import ClaudeParser
+from wrappers.modes import Permission
 
 VERSION = "2.1.330"
 

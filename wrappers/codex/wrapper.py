@@ -9,13 +9,13 @@ from wrappers.base import (
     HomeFile,
     Login,
     NamespaceSandbox,
-    Permission,
     PromptLimit,
     Request,
     Versions,
     Wrapper,
 )
 from wrappers.codex.parser import CodexParser
+from wrappers.modes import Permission
 
 VERSION = "0.169.0"
 

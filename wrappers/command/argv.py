@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import get_args
 
-from wrappers.base import Permission, Request
+from wrappers.base import Request
 from wrappers.command.settings import ByPermission
+from wrappers.modes import Permission
 
 Part = str | Sequence[str] | ByPermission
 Template = Sequence[Part]

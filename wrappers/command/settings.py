@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from wrappers.base import AuthMode, Permission
+from wrappers.modes import AuthMode, Permission
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="a regular expression")]

@@ -8,7 +8,6 @@ from wrappers.base import (
     GentleStop,
     HomeFile,
     Login,
-    Permission,
     PromptLimit,
     Request,
     Versions,
@@ -16,6 +15,7 @@ from wrappers.base import (
 )
 from wrappers.gemini.parser import GeminiParser
 from wrappers.gemini.settings import SETTINGS_FILE, new_home, sandbox_wanted, what_is_missing
+from wrappers.modes import Permission
 
 VERSION = "0.61.0"
 

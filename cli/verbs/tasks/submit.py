@@ -15,7 +15,6 @@ from cli.input.tries import JudgeOption, PickOption, Tries, TriesOption, WithOpt
 from cli.registry import family
 from cli.show.output import TextOrJson, WriteFormat, WriteFormatOption, say, to_json, write
 from cli.show.words import state_word
-from cli.verbs.tasks import logs
 from dispatcher.durations import duration
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.task_rows.dependencies import COMES_AFTER, has_places
@@ -206,6 +205,8 @@ def _submit_one(given: Mapping[str, object], options: SubmitOptions, tries: Trie
         if options.output is TextOrJson.TEXT:
             say(announced)
     if options.follow:
+        from cli.verbs.tasks import logs
+
         return logs.follow(str(number))
     from cli.database.results import wait_for_result
 

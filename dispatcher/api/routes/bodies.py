@@ -8,10 +8,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from sql.selection import Selection
+from wrappers.modes import Permission
 
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 BigInteger = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Permission = Literal["read", "edit", "full"]
 COMMANDS = "A token's task may bring commands only where security.allow_commands of config.yaml says so."
 Files = Annotated[
     Sequence[str] | None, Meta(description="Files that the agent must write, and that are kept then.")

@@ -17,7 +17,8 @@ from dispatcher.host.host_trouble import SCARCE, when_there_is_room
 from dispatcher.run.preparation import environment
 from dispatcher.run.preparation.environment import SecretError
 from sql.rows.dispatchers import ClaimedRun
-from wrappers.base import AuthMode, Wrapper
+from wrappers.base import Wrapper
+from wrappers.modes import AuthMode
 
 log = structlog.get_logger()
 
