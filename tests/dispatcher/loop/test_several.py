@@ -117,23 +117,29 @@ def test_an_idle_dispatcher_runs_one_statement_for_each_heartbeat_and_no_other(s
         seen = last_heartbeat()
         site.wait_until(lambda: last_heartbeat() > seen)
 
+    def statements() -> dict[str, int]:
+        rows = site.sql(
+            "SELECT query, calls FROM pg_stat_statements JOIN pg_database ON oid = dbid "
+            "WHERE datname = current_database() AND query !~ 'pg_stat_statements'"
+        )
+        return {row["query"]: row["calls"] for row in rows}
+
     number = site.submit("echo warm")
     site.start()
     site.wait_for("succeeded", number)
+    # At its start it deletes what is old; lanes are the last of it.
+    site.wait_until(lambda: "SELECT prune_lanes(p_most => $1)" in statements())
     # The freed slot made it look for work once: two heartbeats later that is over.
     one_more()
     one_more()
     site.sql("SELECT pg_stat_statements_reset()")
 
     def heartbeats() -> int:
-        statements = site.sql(
-            "SELECT query, calls FROM pg_stat_statements JOIN pg_database ON oid = dbid "
-            "WHERE datname = current_database() AND query !~ 'pg_stat_statements'"
-        )
-        assert {row["query"] for row in statements} <= {
+        counted = statements()
+        assert set(counted) <= {
             "SELECT cancel_requested::text[], next_deadline_s FROM heartbeat(p_dispatcher => $1)"
         }
-        return sum(row["calls"] for row in statements)
+        return sum(counted.values())
 
     # Each heartbeat notifies, and the test looks after each one.
     site.wait_until(lambda: heartbeats() >= 4)
