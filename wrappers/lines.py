@@ -1,6 +1,7 @@
 """Reading JSON lines out of a stream of bytes that may hold anything."""
 
 import json
+import re
 import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,9 @@ Line = TypeVar("Line")
 
 # Bytes. codex put an answer of 4 MB into one line; no CLI prints an event that is longer than this.
 LONGEST_LINE = 64 * 1024 * 1024
+
+# A number that may be out of the range of a type of ours.
+_LARGE_NUMBER = re.compile(rb"\d{19}|[eE]\+?\d{3}")
 
 
 class LineCutter:
@@ -52,8 +56,8 @@ def decode(line: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Line]) -> Li
     """Return the JSON value on a line, or None if there is none of this type."""
     try:
         return decoder.decode(line)
-    except msgspec.ValidationError as error:
-        if "out of range" not in str(error):
+    except msgspec.ValidationError:
+        if not _LARGE_NUMBER.search(line):
             return None
     except (ValueError, RecursionError):
         pass

@@ -76,11 +76,20 @@ def _split(line: str, word: str) -> Typed:
     try:
         while (token := lexer.get_token()) is not None:
             words.append(token)
-    except ValueError as error:  # a quote is open, or the last character is a backslash
-        return Typed(words[1:], lexer.token, word, is_quoted="quotation" in str(error))
+    except ValueError:  # a quote is open, or the last character is a backslash
+        return Typed(words[1:], lexer.token, word, is_quoted=_has_open_quote(line))
     if line[-1:].isspace() and line[-2:-1] != "\\":
         words.append("")
     return Typed(words[1:-1], "".join(words[-1:]), word)
+
+
+def _has_open_quote(line: str) -> bool:
+    """Return whether a quote is open; after a backslash, one more letter makes the line whole."""
+    try:
+        shlex.split(f"{line}x")
+    except ValueError:
+        return True
+    return False
 
 
 def _option_in_front(incomplete: str) -> str:

@@ -18,7 +18,6 @@ _REFERENCE = re.compile(
     r"(?P<escape>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
 )
 _NUMBER = re.compile(r"\s*[-+]?[\d.]+([eE][-+]?\d+)?\s*", re.ASCII)
-_PLACE_IN_LIST = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$(?P<place>.*)`$")
 
 READS = "reads"
 """The key in ``extra`` of a msgspec.Meta whose value is a function: it makes a number of text with a unit, or raises
@@ -70,14 +69,8 @@ class _Builder:
             }
         if isinstance(value, dict) and (inner := _struct_in(kind)) is not None:
             return self.struct(inner, value, where)
-        if (
-            isinstance(value, list)
-            and get_origin(kind) is tuple
-            and _struct_in(get_args(kind)[0]) is not None
-        ):
-            return tuple(
-                self._value(get_args(kind)[0], part, f"{where}[{index}]") for index, part in enumerate(value)
-            )
+        if isinstance(value, list) and (of_parts := _part_in(kind)) is not None:
+            return tuple(self._value(of_parts, part, f"{where}[{index}]") for index, part in enumerate(value))
         return self._leaf(kind, value, where)
 
     def _key(self, kind: object, key: object, where: str) -> object:
@@ -109,9 +102,8 @@ class _Builder:
         try:
             return msgspec.convert(expanded, kind, strict=expanded == value)
         except msgspec.ValidationError as error:
-            inside = _PLACE_IN_LIST.match(str(error))
-            what, place = (inside["what"], inside["place"]) if inside else (str(error), "")
-            raise self._error(where + place, what[0].lower() + what[1:] + _remedy(kind)) from None
+            what = str(error)
+            raise self._error(where, what[0].lower() + what[1:] + _remedy(kind)) from None
 
     def _with_unit_read(self, kind: object, value: object, where: str) -> object:
         """Return the number that a text such as ``10m`` means, if the type reads such texts; else the value."""
@@ -168,15 +160,23 @@ class _Builder:
 
 def _struct_in(kind: object) -> type[msgspec.Struct] | None:
     """Return the struct that a mapping of this type is: the type itself, or the one struct of a union."""
-    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
-    structs = (part for part in members if isinstance(part, type) and issubclass(part, msgspec.Struct))
+    structs = (part for part in _members(kind) if isinstance(part, type) and issubclass(part, msgspec.Struct))
     return next(structs, None)
+
+
+def _part_in(kind: object) -> object | None:
+    """Return the type of each part of a list of this type: that of the tuple, or of the one tuple of a union."""
+    parts = (get_args(member) for member in _members(kind) if get_origin(member) is tuple)
+    return next((part for part, *more in parts if more == [...]), None)
+
+
+def _members(kind: object) -> Sequence[object]:
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
 
 
 def _words_of(kind: object) -> Sequence[str]:
     """Return the texts that a type takes, if it takes no others: a Literal, or one in a union with None."""
-    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
-    kinds = [member for member in members if member is not NoneType]
+    kinds = [member for member in _members(kind) if member is not NoneType]
     return get_args(kinds[0]) if len(kinds) == 1 and get_origin(kinds[0]) is Literal else ()
 
 

@@ -114,9 +114,8 @@ class TaskFile:
                 continue
             try:
                 values = decoder.decode(line)
-            except UnicodeDecodeError as error:
-                raise self._not_utf8(number, line) from error
-            except msgspec.DecodeError as error:
+            except (UnicodeDecodeError, msgspec.DecodeError) as error:
+                self._decoded(number, line)
                 is_piped = self._source is sys.stdin.buffer
                 hint = None
                 if line.lstrip().startswith(b"["):
@@ -194,10 +193,7 @@ class TaskFile:
     def _text_lines(self) -> Iterator[str]:
         for number, line in self._lines():
             self._line = number
-            try:
-                text = line.decode()
-            except UnicodeDecodeError as error:
-                raise self._not_utf8(number, line) from error
+            text = self._decoded(number, line)
             if "\0" in text:
                 raise self.wrong(number, "there is a NUL character, which the database cannot store")
             yield text
@@ -219,16 +215,15 @@ class TaskFile:
         except OSError as error:
             raise unreadable(self.name, error) from error
 
-    def _not_utf8(self, number: int, line: bytes) -> UsageError:
+    def _decoded(self, number: int, line: bytes) -> str:
         try:
-            line.decode()
+            return line.decode()
         except UnicodeDecodeError as error:
-            return self.wrong(
+            raise self.wrong(
                 number,
                 f"byte {error.start + 1} of the line, {line[error.start]:#04x}, is not UTF-8",
                 hint="save it as UTF-8; Excel: CSV UTF-8",
-            )
-        raise AssertionError("it was refused as not being UTF-8")
+            ) from error
 
 
 def _decimal(number: str) -> Decimal:
