@@ -14,7 +14,7 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from dispatcher.api.problems import Problem
+from dispatcher.api.problems import named
 from dispatcher.configuration.sections.service import ApiSettings
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -102,7 +102,7 @@ def _authority(origin: str) -> str:
 
 async def _refuse(reason: str, send: Send) -> None:
     status = HTTPStatus.FORBIDDEN
-    body = msgspec.json.encode(Problem("urn:llmctl:forbidden", status.phrase, status, reason))
+    body = msgspec.json.encode(named(status, reason))
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 
 import structlog
 from litestar import Response
@@ -30,20 +31,53 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
-_WHEN = {
-    HTTPStatus.BAD_REQUEST: "The request is not understood, or a value of it is not valid.",
-    HTTPStatus.UNAUTHORIZED: "There is no token, or it is unknown or has expired.",
-    HTTPStatus.FORBIDDEN: "The token may not do this, or a page of another site sent the request.",
-    HTTPStatus.NOT_FOUND: "It does not exist, or it belongs to a tenant that the token does not see.",
-    HTTPStatus.CONFLICT: "Its state does not allow this.",
-    HTTPStatus.GONE: "It was there and has been deleted.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than `api.max_request_bytes`.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of a media type that this route does not take.",
-    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "The file is shorter than the range begins.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "A task with this idempotency key has another tool, model or prompt.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "The request failed in a way that nobody foresaw; the log of the API says more.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The database is not available now.",
+
+class Words(NamedTuple):
+    """What this program calls a status: Python's own words for one change with its version (413, 416, 422)."""
+
+    title: str
+    name: str
+    """The end of ``type``, where no function of SQL says another one."""
+    when: str
+
+
+STATUSES = {
+    400: Words("Bad Request", "LD400", "The request is not understood, or a value of it is not valid."),
+    401: Words("Unauthorized", "LD401", "There is no token, or it is unknown or has expired."),
+    403: Words(
+        "Forbidden", "forbidden", "The token may not do this, or a page of another site sent the request."
+    ),
+    404: Words(
+        "Not Found", "not-found", "It does not exist, or it belongs to a tenant that the token does not see."
+    ),
+    405: Words("Method Not Allowed", "method-not-allowed", "The path does not have this method."),
+    408: Words("Request Timeout", "request-timeout", "The body comes too slowly."),
+    409: Words("Conflict", "LD409", "Its state does not allow this."),
+    410: Words("Gone", "output-deleted", "It was there and has been deleted."),
+    413: Words(
+        "Request Entity Too Large",
+        "request-entity-too-large",
+        "The body is larger than `api.max_request_bytes`.",
+    ),
+    415: Words(
+        "Unsupported Media Type",
+        "unsupported-media-type",
+        "The body is of a media type that this route does not take.",
+    ),
+    416: Words(
+        "Range Not Satisfiable", "range-not-satisfiable", "The file is shorter than the range begins."
+    ),
+    422: Words(
+        "Unprocessable Entity", "LD422", "A task with this idempotency key has another tool, model or prompt."
+    ),
+    500: Words(
+        "Internal Server Error",
+        "internal",
+        "The request failed in a way that nobody foresaw; the log of the API says more.",
+    ),
+    503: Words("Service Unavailable", "database", "The database is not available now."),
 }
+"""Each status that a request can fail with."""
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -107,21 +141,19 @@ _KINDS: tuple[tuple[type[DispatchError], HTTPStatus, str], ...] = (
 def problem_of(error: DispatchError) -> Problem:
     """Return an error of ours as a problem."""
     if isinstance(error, HttpError):
-        return Problem(
-            f"urn:llmctl:{error.name}",
-            error.status.phrase,
-            error.status,
-            str(error),
-            error.hint,
-            None,
-            error.number,
-        )
+        return replace(named(error.status, str(error), name=error.name, hint=error.hint), number=error.number)
     if isinstance(error, RefusedTaskError):
         problem = problem_of(error.error)
         return replace(problem, detail=str(error), task=error.place)
     fitting = ((status, name) for kind, status, name in _KINDS if isinstance(error, kind))
     status, name = next(fitting, (HTTPStatus.INTERNAL_SERVER_ERROR, "internal"))
-    return Problem(f"urn:llmctl:{name}", status.phrase, status, str(error), error.hint)
+    return named(status, str(error), name=name, hint=error.hint)
+
+
+def named(status: int, detail: str, *, name: str | None = None, hint: str | None = None) -> Problem:
+    """Return a problem with the title of its status, and the type ``name`` or else what its status is called."""
+    words = STATUSES.get(status) or Words(f"HTTP {status}", f"http-{status}", "")
+    return Problem(f"urn:llmctl:{name or words.name}", words.title, status, detail, hint)
 
 
 def documented(*more: HTTPStatus) -> dict[int, ResponseSpec]:
@@ -135,7 +167,7 @@ def documented(*more: HTTPStatus) -> dict[int, ResponseSpec]:
     )
     return {
         status.value: ResponseSpec(
-            Problem, generate_examples=False, description=_WHEN[status], media_type=MEDIA_TYPE
+            Problem, generate_examples=False, description=STATUSES[status].when, media_type=MEDIA_TYPE
         )
         for status in sorted({*always, *more})
     }
@@ -153,11 +185,9 @@ def respond_to_error(request: ApiRequest, error: DispatchError) -> Response[Prob
 
 def respond_to_http_error(_: ApiRequest, error: HTTPException) -> Response[Problem]:
     """Respond to what Litestar finds: a route that does not exist, a body that does not fit its type, …"""
-    status = HTTPStatus(error.status_code)
     found = "; ".join(_complaint(one) for one in error.extra) if isinstance(error.extra, list) else ""
-    detail = found or error.detail.strip() or status.phrase
-    name = "LD400" if status == HTTPStatus.BAD_REQUEST else status.name.lower().replace("_", "-")
-    response = _response(Problem(f"urn:llmctl:{name}", status.phrase, status, detail))
+    problem = named(error.status_code, found or error.detail.strip())
+    response = _response(problem if problem.detail else replace(problem, detail=problem.title))
     response.headers.update(error.headers or {})
     return response
 
@@ -165,11 +195,8 @@ def respond_to_http_error(_: ApiRequest, error: HTTPException) -> Response[Probl
 def respond_to_bug(request: ApiRequest, error: Exception) -> Response[Problem]:
     """Respond to an error that nobody foresaw: it is logged, and nothing of it leaves."""
     log.error("a request failed unexpectedly", path=request.scope["path"], exc_info=error)
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
     return _response(
-        Problem(
-            "urn:llmctl:internal", status.phrase, status, "the request failed; the log of the API says more"
-        )
+        named(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed; the log of the API says more")
     )
 
 

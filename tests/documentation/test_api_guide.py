@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from dispatcher.api.application import ROUTES
+from dispatcher.api.problems import STATUSES
 from dispatcher.configuration.settings import load
 from tests.documentation.blocks import blocks
 from tests.documentation.running import run
@@ -60,4 +61,5 @@ def test_each_type_of_problem_is_in_the_table() -> None:
     shown = set(re.findall(r"`urn:llmctl:([\w-]+)`", GUIDE.read_text()))
     source = "".join(file.read_text() for file in (ROOT / "dispatcher" / "api").rglob("*.py"))
 
+    assert {words.name for words in STATUSES.values()} - shown == set()
     assert set(re.findall(r"HTTPStatus\.[A-Z_]+,\s*\"([\w-]+)\"", source)) - {"headers"} - shown == set()

@@ -33,6 +33,7 @@ async def test_a_body_that_is_too_large(api: Api) -> None:
     large = b'{"tool": "claude", "prompt": "' + b"x" * most + b'"}'
     answer = await api("POST", "/tasks", content=large, headers={"Content-Type": "application/json"})
     problem(answer, 413, "request-entity-too-large")
+    assert answer.json()["title"] == "Request Entity Too Large", "Python has two titles for it"
 
     async def in_pieces() -> AsyncIterator[bytes]:
         for begin in range(0, len(large), 2**16):

@@ -44,7 +44,7 @@ def show_bug(request: ApiRequest, error: Exception) -> Template:
 
 def error_page(status: int, detail: str, hint: str | None = None) -> Template:
     """Return a page that says what is wrong, and what to do."""
-    context = {"title": HTTPStatus(status).phrase, "detail": detail, "hint": hint}
+    context = {"title": problems.named(status, detail).title, "detail": detail, "hint": hint}
     return Template("error.html", context=context, status_code=status)
 
 
