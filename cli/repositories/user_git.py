@@ -8,8 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dispatcher.errors import DispatchError
+from dispatcher.host import own_environment
 
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+"""What keeps programs that a repository names from running, but for the filters and signers of the user."""
 
 _OF_ANOTHER_REPOSITORY = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"),
@@ -102,8 +104,10 @@ class UserGit:
 
 
 def environment() -> dict[str, str]:
-    """Return our environment for a program that works in a repository of its own."""
-    return {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+    """Return the environment that the user gave us, for a program that works in a repository of its own."""
+    return {
+        name: value for name, value in own_environment.whole().items() if name not in _OF_ANOTHER_REPOSITORY
+    }
 
 
 def _missing() -> DispatchError:

@@ -12,7 +12,7 @@ GIVEN: Mapping[str, str] = dict(os.environ)
 """The variables that we were started with. References (``env:NAME``) of groups are resolved from it."""
 
 _NEEDED = re.compile(
-    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|TMPDIR|TMP|TEMP"
+    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|COLUMNS|LINES|CI|TMPDIR|TMP|TEMP"
     r"|LLMCTL_HOME|LLMCTL_CONFIG|XDG_(RUNTIME_DIR|(CONFIG|DATA|STATE|CACHE)_(HOME|DIRS))"
     # Variables of libpq, whose names have no underscore, and of the libraries that it uses.
     r"|(?!PGPASSWORD$)PG[A-Z]+|KRB5[A-Z_]*|SSL_CERT_(FILE|DIR)|OPENSSL_CONF|LD_LIBRARY_PATH|PSYCOPG_[A-Z]+|PYTHON[A-Z]+"
@@ -30,6 +30,11 @@ def variable(name: str) -> str | None:
 def concealed(name: str) -> str | None:
     """Return a variable that was removed from our environment, so that C code such as libpq does not find it."""
     return _concealed.get(name)
+
+
+def whole() -> Mapping[str, str]:
+    """Return our environment with what was removed from it, for a program of the user that must have all of it."""
+    return {**_concealed, **os.environ}
 
 
 def conceal() -> None:

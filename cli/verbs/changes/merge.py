@@ -58,8 +58,10 @@ def merge(
     from cli.repositories.signals import ended_like_ctrl_c
     from cli.show.changes.merges import MERGES, MergeRow, summary_of
     from cli.verbs.changes.merging import Merging, Wanted
+    from dispatcher.host import own_environment
 
     with opened() as db:
+        own_environment.conceal()  # checks run code of agents, as our own user
         rows = _in_order(changes_of(db, tasks), selector.tasks)
         repository = _target(rows)
         branch = Branch(repository, _ref(repository, into))

@@ -144,10 +144,8 @@ class Merging:
 
     def _tree(self) -> Scratch:
         if self._scratch is None:
-            scratch = scratch_of(self._branch.repository, self._branch.begin)
+            scratch = scratch_of(self._branch.repository, lambda remark: say(f"where checks run: {remark}"))
             self._scratch = self._closing.enter_context(scratch)
-            for remark in self._scratch.remarks:
-                say(f"where checks run: {remark}")
         return self._scratch
 
 

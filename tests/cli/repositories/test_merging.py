@@ -1,5 +1,11 @@
 """Changes come onto a branch one after the other, and the branch moves once or not at all."""
 
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +15,8 @@ from cli.repositories.merging import Branch
 from cli.repositories.scratch import Commands, Scratch, scratch_of
 from cli.repositories.trees import ConflictError
 from dispatcher.errors import UsageError, WrongStateError
+from dispatcher.host import cgroups
+from dispatcher.run.preparation.environment import INHERITED, TEMPORARY
 from tests.cli.repositories.projects import Project, lines, new_project
 
 MAIN = "refs/heads/main"
@@ -124,7 +132,7 @@ def test_a_bare_source_takes_changes(project: Project, tmp_path: Path) -> None:
     bare.git("config", "user.name", "Ada")
     bare.git("config", "user.email", "ada@example.org")
     branch = Branch(bare.repository, MAIN)
-    with scratch_of(bare.repository, branch.tip) as scratch:
+    with scratch_of(bare.repository, lambda _: None) as scratch:
         assert branch.merge(
             change, "1", lambda commit: scratch.prove(commit, 1, Commands("cat code")) is None
         )
@@ -153,57 +161,119 @@ def test_a_change_that_would_bring_other_commits_does_not_fit(project: Project) 
     assert Branch(project.repository, MAIN).fits(change)
 
 
+@pytest.fixture
+def scratch(project: Project) -> Iterator[Scratch]:
+    with scratch_of(project.repository, lambda _: None) as scratch:
+        yield scratch
+
+
 class TestProof:
-    """A check runs in a tree of its own, after the setup."""
+    """A check runs after the setup in a tree of its own, with what a check of a run has, and decides on its change."""
 
-    def test_the_tree_is_that_of_the_commit_whatever_an_earlier_check_left(self, project: Project) -> None:
+    def test_a_tree_is_that_of_its_commit_whatever_an_earlier_check_left(
+        self, project: Project, scratch: Scratch
+    ) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository, project.repository.head()) as scratch:
-            spoils = Commands("echo x > code; mkdir -p deep; touch new deep/er kept.log; git init -q inner")
-            assert scratch.prove(head, 1, spoils) is None
-            clean = Commands(
-                'test -z "$(git status --porcelain)" && test -f kept.log && test $LLMCTL_TASK = 2'
-            )
-            assert scratch.prove(head, 2, clean) is None
+        spoils = Commands("echo x > code; mkdir -p deep; touch new deep/er kept.log; git init -q inner")
+        assert scratch.prove(head, 1, spoils) is None
+        clean = Commands('test -z "$(git status --porcelain --ignored)" && test $LLMCTL_TASK = 2')
+        assert scratch.prove(head, 2, clean) is None
 
-    def test_what_failed_is_told_with_the_end_of_its_output(self, project: Project) -> None:
+    def test_no_check_decides_on_the_next_change_by_what_it_writes_to_git(
+        self, project: Project, scratch: Scratch, tmp_path: Path
+    ) -> None:
+        head, ran = project.git("rev-parse", "HEAD"), tmp_path / "ran"
+        lies = f"sh -c 'touch {ran}; echo green'"
+        spoils = Commands(
+            f'git config filter.lie.smudge "{lies}"; git config filter.lie.clean "{lies}"; mkdir -p .git/info;'
+            f' echo "* filter=lie" > .git/info/attributes; git config core.fsmonitor "{lies}";'
+            f' printf "#!/bin/sh\ntouch {ran}\n" > .git/hooks/post-checkout; chmod +x .git/hooks/*; true'
+        )
+        assert scratch.prove(head, 1, spoils) is None
+        failure = scratch.prove(head, 2, Commands("grep green code"))
+        assert failure is not None
+        assert not ran.exists()
+
+    def test_a_check_sees_no_variable_that_a_check_of_a_run_does_not(
+        self, project: Project, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY", "LLMCTL_DATABASE_URL", "SSH_AUTH_SOCK"):
+            monkeypatch.setenv(name, "of the person")
+        failure = scratch.prove(project.git("rev-parse", "HEAD"), 1, Commands("env; exit 1", "env >&2"))
+        assert failure is not None
+        assert "of the person" not in failure.tail
+        names = {line.partition("=")[0] for line in failure.tail.splitlines()}
+        assert names - {"PWD", "OLDPWD", "SHLVL", "_", *INHERITED, *TEMPORARY} == {
+            *("TERM", "LLMCTL_TASK", "LLMCTL_RUN", "LLMCTL_OWNER", "GIT_CEILING_DIRECTORIES")
+        }
+
+    @pytest.mark.parametrize("verdict", ["true", "false", "kill -9 $PPID; kill -9 $$"])
+    def test_nothing_that_a_check_starts_outlives_it(
+        self, project: Project, scratch: Scratch, tmp_path: Path, verdict: str
+    ) -> None:
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        # Two of other sessions and parents; one of them has cleared its environment, and is found by its group.
+        starts = f"setsid sh -c 'exec 9>{fifo}; exec sleep 1000' & exec 9>{fifo}; {verdict}"
+        if cgroups.parent_of_runs() is not None:
+            starts = f"(env -i setsid sh -c 'exec 9>{fifo}; exec sleep 1000' &) ; {starts}"
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            failure = scratch.prove(project.git("rev-parse", "HEAD"), 1, Commands(starts))
+            assert (failure is None) is (verdict == "true")
+            poll = select.poll()
+            poll.register(reader, select.POLLHUP)
+            assert poll.poll(10_000)  # every process that could write is gone
+        finally:
+            os.close(reader)
+
+    def test_what_failed_is_told_with_the_end_of_its_output(self, project: Project, scratch: Scratch) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository, project.repository.head()) as scratch:
-            failure = scratch.prove(head, 1, Commands("echo on out; echo on err >&2; exit 3"))
-            assert failure is not None
-            assert (failure.how, failure.tail) == ("exited with 3", "on out\non err\n")
+        failure = scratch.prove(head, 1, Commands("echo on out; echo on err >&2; exit 3"))
+        assert failure is not None
+        assert (failure.how, failure.tail) == ("exited with 3", "on out\non err\n")
+        failure = scratch.prove(head, 1, Commands("kill -TERM $$"))
+        assert failure is not None
+        assert failure.how == "was ended by SIGTERM"
+        failure = scratch.prove(head, 1, Commands("true", "yes | head -c 1000000; echo end; false"))
+        assert failure is not None
+        assert (len(failure.tail), failure.tail[-4:]) == (4000, "end\n")
 
-    def test_a_check_that_takes_too_long_is_ended_with_all_that_it_started(self, project: Project) -> None:
+    def test_a_check_that_takes_too_long_is_ended_with_all_that_it_started(
+        self, project: Project, scratch: Scratch
+    ) -> None:
         head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository, project.repository.head()) as scratch:
-            failure = scratch.prove(head, 1, Commands("sleep 1000 & sleep 1000", check_timeout=0.2))
-            assert failure is not None
-            assert failure.how == "took longer than 0.2 s"
+        failure = scratch.prove(head, 1, Commands("sleep 1000 & sleep 1000", check_timeout=0.2))
+        assert failure is not None
+        assert failure.how == "took longer than 0.2 s"
 
-    def test_the_setup_runs_once_and_again_before_a_check_is_believed_to_fail(
-        self, project: Project, tmp_path: Path
+    def test_a_check_that_spoils_its_directories_leaves_nothing_and_stops_nothing(
+        self, project: Project, scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        head = project.git("rev-parse", "HEAD")
+        spoils = Commands(
+            "mkdir -p a/b; touch a/b/c; chmod 000 a/b a .; rm -f ../check/log; ln -s /etc/passwd ../check/log"
+        )
+        failure = scratch.prove(head, 1, spoils)
+        assert failure is None or "root:" not in failure.tail
+        assert scratch.prove(head, 2, Commands("true")) is None
+        assert not list(tmp_path.glob("llmctl-merge-*"))
+
+    def test_the_setup_comes_before_each_check(
+        self, project: Project, scratch: Scratch, tmp_path: Path
     ) -> None:
         head = project.git("rev-parse", "HEAD")
         log = tmp_path / "log"
+        for number in (1, 2):
+            commands = Commands("test -f ready.log", f"echo setup >> {log}; touch ready.log")
+            assert scratch.prove(head, number, commands) is None
+        assert log.read_text() == "setup\n" * 2
 
-        def prove(scratch: Scratch, check: str) -> bool:
-            return scratch.prove(head, 1, Commands(check, f"echo setup >> {log}; touch ready.log")) is None
-
-        with scratch_of(project.repository, project.repository.head()) as scratch:
-            assert prove(scratch, "test -f ready.log")
-            assert prove(scratch, "test -f ready.log")
-            assert log.read_text() == "setup\n"
-            assert prove(scratch, f"grep -c setup {log} | grep -q 2")
-            assert not prove(scratch, "false")
-            assert log.read_text() == "setup\n" * 3
-
-    def test_a_setup_that_fails_is_told_and_tried_again(self, project: Project) -> None:
-        head = project.git("rev-parse", "HEAD")
-        with scratch_of(project.repository, project.repository.head()) as scratch:
-            for _ in range(2):
-                failure = scratch.prove(head, 1, Commands("true", "exit 4"))
-                assert failure is not None
-                assert (failure.command, failure.how) == ("exit 4", "exited with 4")
+    def test_a_setup_that_fails_is_told(self, project: Project, scratch: Scratch) -> None:
+        failure = scratch.prove(project.git("rev-parse", "HEAD"), 1, Commands("true", "exit 4"))
+        assert failure is not None
+        assert (failure.command, failure.how) == ("exit 4", "exited with 4")
 
     def test_a_shallow_and_a_sha256_repository_have_trees_too(self, project: Project, tmp_path: Path) -> None:
         project.commit("second")
@@ -214,11 +284,31 @@ class TestProof:
         for place in (tmp_path / "shallow", other.path):
             repository = repository_at(place)
             assert repository is not None
-            with scratch_of(repository, repository.head()) as scratch:
+            with scratch_of(repository, lambda _: None) as scratch:
                 assert scratch.prove(repository.head(), 1, Commands("test -f code && git log")) is None
 
-    def test_the_repository_does_not_notice(self, project: Project) -> None:
+    def test_the_repository_does_not_notice(self, project: Project, scratch: Scratch) -> None:
         before = project.state()
-        with scratch_of(project.repository, project.repository.head()) as scratch:
-            scratch.prove(project.repository.head(), 1, Commands("git tag x; git commit --allow-empty -m y"))
+        scratch.prove(project.repository.head(), 1, Commands("git tag x; git commit --allow-empty -m y"))
         assert project.state() == before
+
+    def test_what_a_killed_merge_left_running_ends_with_the_next_one(
+        self, project: Project, tmp_path: Path
+    ) -> None:
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        script = (
+            "import sys; from pathlib import Path; from cli.repositories.checkouts import repository_at;"
+            "from cli.repositories.scratch import Commands, scratch_of; r = repository_at(Path(sys.argv[1]));\n"
+            "with scratch_of(r, print) as s: s.prove(r.head(), 1, Commands(sys.argv[2]))"
+        )
+        check = f"exec 9>{fifo}; echo started >&9; setsid sleep 1000"
+        with (
+            subprocess.Popen([sys.executable, "-c", script, project.path, check]) as process,
+            fifo.open() as left,
+        ):
+            assert left.readline() == "started\n"
+            process.kill()
+            process.wait()
+            with scratch_of(project.repository, lambda _: None):
+                assert left.read() == ""

@@ -79,6 +79,25 @@ def test_a_check_runs_on_what_is_merged_by_then_and_not_in_the_checkout(
     assert done.code == 0, done
 
 
+def test_no_check_and_no_setup_finds_a_key_of_the_person_in_any_process_of_ours(
+    there: Llmctl, record: Recorder, tmp_path: Path
+) -> None:
+    keys = dict.fromkeys(("ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY", "LLMCTL_TOKEN"), "of-the-person")
+    asking = replace(there, environment={**there.environment, **keys})
+    # From the check up to `llmctl merge` itself: its variables are those of the kernel's copy, too.
+    look = (
+        f"exec >> {tmp_path}/seen 2>&1; env; pid=$$; while [ $pid -gt 1 ]; do cat /proc/$pid/environ | tr '\\0' '\\n';"
+        " tr '\\0' ' ' < /proc/$pid/cmdline | grep -q 'llmctl merge' && echo at the top && break;"
+        " pid=$(sed 's/.*) . //; s/ .*//' /proc/$pid/stat); done; true"
+    )
+    number = record(changed(l1="one"), "--setup", look, verdict="passed", check=look)
+    assert asking("merge", number).code == 0
+    seen = (tmp_path / "seen").read_text(errors="replace")
+    assert seen.count("at the top") == 2, seen
+    assert f"LLMCTL_TASK={number}" in seen
+    assert "of-the-person" not in seen
+
+
 def test_the_setup_of_a_task_comes_before_its_check(there: Llmctl, record: Recorder) -> None:
     number = record(changed(l1="one"), "--setup", "touch ready", verdict="passed", check="test -f ready")
     assert there("merge", number).code == 0
