@@ -87,7 +87,7 @@ def test_no_check_and_no_setup_finds_a_key_of_the_person_in_any_process_of_ours(
     # From the check up to `llmctl merge` itself: its variables are those of the kernel's copy, too.
     look = (
         f"exec >> {tmp_path}/seen 2>&1; env; pid=$$; while [ $pid -gt 1 ]; do cat /proc/$pid/environ | tr '\\0' '\\n';"
-        " tr '\\0' ' ' < /proc/$pid/cmdline | grep -q 'llmctl merge' && echo at the top && break;"
+        " tr '\\0' ' ' < /proc/$pid/cmdline | grep -q '[c]li.main merge' && echo at the top && break;"
         " pid=$(sed 's/.*) . //; s/ .*//' /proc/$pid/stat); done; true"
     )
     number = record(changed(l1="one"), "--setup", look, verdict="passed", check=look)
