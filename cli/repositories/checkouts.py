@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cli.repositories.user_git import GitFailedError, UserGit, listed
 from dispatcher.errors import WrongStateError
+from dispatcher.repositories.clones import clone_around
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class Repository:
         answer = self.git.run("symbolic-ref", "--quiet", "HEAD", accepts=(0, 1))
         return None if answer.code else answer.text
 
-    def uncommitted(self, *, untracked: bool = False) -> Sequence[bytes]:
-        """Return the paths that differ from HEAD in the index or the files; ``untracked`` ones, too."""
+    def uncommitted(self) -> Sequence[bytes]:
+        """Return the paths that differ from HEAD in the index or the files."""
         answer = self.git.run(
             *("status", "--porcelain=v1", "-z", "--no-renames", "--ignore-submodules=dirty"),
-            f"--untracked-files={'normal' if untracked else 'no'}",
+            "--untracked-files=no",
         )
         return [entry[3:] for entry in answer.words]
 
@@ -67,10 +68,19 @@ class Repository:
 
 
 def repository_at(directory: Path) -> Repository | None:
-    """Return the repository that a directory belongs to, or None. Raises GitFailedError if git refuses to look."""
+    """Return the repository that a directory belongs to, or None.
+
+    Raises GitFailedError if git refuses to look, and WrongStateError for the clone of a run: an agent wrote its
+    configuration, so no git of the user runs in it.
+    """
     git = UserGit(directory)
     if not directory.is_dir():
         return None
+    if (clone := clone_around(directory)) is not None:
+        raise WrongStateError(
+            f"{clone} is the clone of a run, whose agent may have written what git runs there",
+            hint=f"go to a repository of yours; `git fetch {clone} HEAD` there gets the commits of the clone",
+        )
     answer = git.run("rev-parse", "--is-inside-work-tree", "--absolute-git-dir", accepts=(0, 128))
     if answer.code:
         if "not a git repository" in answer.err:

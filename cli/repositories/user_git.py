@@ -103,6 +103,18 @@ class UserGit:
         return f"git {arguments[0]} failed in {self.directory}: {said or f'exit code {answer.code}'}"
 
 
+def ignored_everywhere() -> str:
+    """Return the file that says what the user ignores in all repositories. No repository is asked."""
+    known = UserGit(Path("/")).run(
+        "config", "--global", "--type=path", "core.excludesFile", accepts=range(_USAGE)
+    )
+    if known.code == 0 and known.text:
+        return known.text
+    given = environment()
+    folder = given.get("XDG_CONFIG_HOME") or f"{given.get('HOME', '')}/.config"
+    return f"{folder}/git/ignore"
+
+
 def environment() -> dict[str, str]:
     """Return the environment that the user gave us, for a program that works in a repository of its own."""
     return {

@@ -19,6 +19,7 @@ from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git, GitError
 from dispatcher.repositories.source_config import SourceConfig
 from dispatcher.repositories.sources import Source
+from dispatcher.workspaces.work_directory import PRIVATE
 
 MANIFEST = "clone.json"
 CHECKOUT_SECONDS = 3600.0
@@ -57,6 +58,14 @@ def read_clone(work: Path, private: Path) -> Clone | None:
         return None
     source = Source(Path(found.path), Path(found.git_dir), Path(found.objects), None)
     return Clone(work, private, source, found.base)
+
+
+def clone_around(directory: Path) -> Path | None:
+    """Return the tree of the clone that a directory belongs to; None if it belongs to none of ours."""
+    real = directory.resolve()
+    return next(
+        (place for place in (real, *real.parents) if (place.parent / PRIVATE / MANIFEST).is_file()), None
+    )
 
 
 def make_clone(clone: Clone, number: int, git: Git) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """What people should know of a clone: what of the source is not in it, and which command gets it."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ def about(
         yield Remark(
             f"{source.path} replaces objects by others (`git replace -l`): a clone has the original ones"
         )
-    if is_dirty(private, source, base, git):
+    if uncommitted(private, source, base, git):
         yield Remark(
             f"{source.path} has uncommitted changes, which are not part of a clone: it has the commit {base[:12]}"
         )
@@ -52,11 +53,14 @@ def about(
             yield Remark(f"the files of Git LFS are pointers in a clone ({_some(pointers)})", "git lfs pull")
 
 
-def is_dirty(private: Path, source: Source, base: str, git: Git) -> bool:
-    """Return whether the work tree at the base has changes that no commit has; False where that is not known.
+def uncommitted(
+    private: Path, source: Source, base: str, git: Git, *, ignored: str = os.devnull
+) -> Sequence[bytes]:
+    """Return the paths that differ from the base, if the work tree is at the base; nothing where that is not known.
 
-    The index is read from a copy, by a git directory of ours: `git status` of the source would run its filters. Without
-    them a file of Git LFS could seem changed, so those are left out.
+    New files count unless .gitignore, or the file ``ignored``, excludes them. The index is read from a copy, by a git
+    directory of ours: `git status` of the source would run its filters. Without them a file of Git LFS could seem
+    changed, so those are left out.
     """
     copy = private / "index.source"
     try:
@@ -65,18 +69,19 @@ def is_dirty(private: Path, source: Source, base: str, git: Git) -> bool:
         )
         head, _, place = asked.decode().rstrip("\n").partition("\n")
         if head != base or not (source.path / ".git").exists():
-            return False
+            return ()
         shutil.copyfile(place, copy)
         changed = git.run(
+            "-c", f"core.excludesFile={ignored}",
             "status", "--porcelain", "-z", "--ignore-submodules=all", "--no-renames",
-            "--", ".", ":(exclude,attr:filter=lfs)",
+            "--untracked-files=normal", "--", ".", ":(exclude,attr:filter=lfs)",
             git_dir=private, work_tree=source.path, index=copy, timeout=SECONDS,
         )  # fmt: skip
     except (RepositoryError, OSError, UnicodeDecodeError):
-        return False
+        return ()
     finally:
         copy.unlink(missing_ok=True)
-    return bool(changed)
+    return [entry[3:] for entry in changed.split(b"\0")[:-1]]
 
 
 def _some(paths: Sequence[bytes]) -> str:

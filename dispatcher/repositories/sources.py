@@ -38,8 +38,8 @@ def find_source(given: str, settings: Settings, git: Git) -> Source:
     path = given if named is None or by_path else _path_of(named)
     _require_within([path], given, roots)
     _require_directory(path, given)
-    top, git_dir = _places(path, git)
-    if named is not None and by_path and _places(_path_of(named), git)[1] != git_dir:
+    top, git_dir = places_of(path, git)
+    if named is not None and by_path and places_of(_path_of(named), git)[1] != git_dir:
         named, roots = None, _roots(settings)
     _require_within([top, git_dir], given, roots)
     _require_outside_of_runs([top, git_dir], settings)
@@ -150,8 +150,11 @@ def _require_directory(path: str, given: str) -> None:
         raise RepositoryError("invalid_request", f"{whose}{path} is not a directory on this host")
 
 
-def _places(path: str, git: Git) -> tuple[str, str]:
-    """Return the top of the work tree, or else the bare repository, and the git directory."""
+def places_of(path: str, git: Git) -> tuple[str, str]:
+    """Return the top of the work tree, or else the bare repository, and the git directory that all work trees share.
+
+    Raises :class:`RepositoryError`.
+    """
     asked = ("rev-parse", "--path-format=absolute", "--git-common-dir", "--git-dir", "--is-inside-work-tree")
     try:
         answer = os.fsdecode(git.run("-C", path, *asked, timeout=GLANCE)).split("\n")

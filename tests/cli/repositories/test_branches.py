@@ -8,6 +8,10 @@ from cli.repositories import branches
 from cli.repositories.checkouts import Recorded, repository_at
 from cli.repositories.places import checkout_for, repository_of
 from dispatcher.errors import DispatchError, NotFoundError, UsageError, WrongStateError
+from dispatcher.repositories.clones import Clone, make_clone
+from dispatcher.repositories.git import Git
+from dispatcher.repositories.sources import Source
+from dispatcher.workspaces.work_directory import PRIVATE
 from tests.cli.repositories.projects import Project, new_project
 
 
@@ -90,3 +94,19 @@ def test_a_repository_that_git_does_not_trust_is_not_taken_for_none(tmp_path: Pa
     (project.path / ".git" / "config").write_text("[core\n")
     with pytest.raises(DispatchError, match="bad config"):
         repository_at(project.path)
+
+
+def test_no_git_of_the_user_runs_in_the_clone_of_a_run(project: Project, tmp_path: Path) -> None:
+    common = project.path / ".git"
+    source = Source(project.path, common, common / "objects", None)
+    clone = Clone(tmp_path / "work", tmp_path / PRIVATE, source, project.git("rev-parse", "HEAD"))
+    make_clone(clone, 12, Git())
+    ran = tmp_path / "ran"
+    (clone.work / "deep").mkdir()
+    with (clone.work / ".git" / "config").open("a") as configuration:
+        configuration.write(f'[core]\n\tfsmonitor = "touch {ran}"\n')
+    with pytest.raises(WrongStateError, match=f"{clone.work} is the clone of a run"):
+        repository_at(clone.work / "deep")
+    assert not ran.exists()
+    project.git("fetch", "--quiet", str(clone.work), "HEAD")
+    assert not ran.exists()

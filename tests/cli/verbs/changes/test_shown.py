@@ -86,6 +86,37 @@ def test_a_submit_says_what_is_not_part_of_the_task(there: Llmctl, project: Proj
     assert there("submit", "claude", "x", "--repo", "shop").err == ""
 
 
+def test_nothing_that_a_repository_names_runs_when_somebody_submits_for_it(
+    there: Llmctl, project: Project, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    canary = tmp_path / "canary"
+    canary.write_text(f"#!/bin/sh\necho $0 $* >> {ran}\ncat\n")
+    canary.chmod(0o755)
+    for key in (
+        "core.fsmonitor",
+        "filter.evil.clean",
+        "filter.evil.process",
+        "core.sshCommand",
+        "core.pager",
+    ):
+        project.git("config", key, str(canary))
+    project.git("config", "alias.rev-parse", f"!{canary}")
+    project.write(**{".gitattributes": "* filter=evil\n", "code": "mine", "new": "x"})
+    done = there("submit", "claude", "x", "--repo", ".")
+    assert (done.code, done.err) == (0, f"3 uncommitted changes in {project.path} are not part of it\n")
+    assert not ran.exists()
+
+
+def test_what_the_user_ignores_everywhere_is_no_uncommitted_change(there: Llmctl, project: Project) -> None:
+    ignore = Path(there.environment["HOME"]) / ".config" / "git" / "ignore"
+    ignore.parent.mkdir(parents=True)
+    ignore.write_text("*.swp\n")
+    project.write(**{"code.swp": "x"})
+    without = {name: value for name, value in there.environment.items() if name != "XDG_CONFIG_HOME"}
+    assert replace(there, environment=without)("submit", "claude", "x", "--repo", ".").err == ""
+
+
 def test_with_an_embedded_server_no_repository_is_refused_at_once(llmctl: Llmctl, tmp_path: Path) -> None:
     alone = {name: value for name, value in llmctl.environment.items() if name != "LLMCTL_DATABASE_URL"}
     embedded = replace(llmctl, environment={**alone, "LLMCTL_HOME": str(tmp_path / "other")})
