@@ -13,8 +13,10 @@ from litestar.types import ASGIApp, Method
 from dispatcher import __version__
 from dispatcher.api import problems
 from dispatcher.api.answers import Answer, DescribedAmounts
+from dispatcher.api.arrival import Arrivals
 from dispatcher.api.browser_safety import BrowserSafety
 from dispatcher.api.caller import provide_caller
+from dispatcher.api.door import Door, admit
 from dispatcher.api.gateway import Gateway
 from dispatcher.api.live.changes import Changes
 from dispatcher.api.live.streams import Streams
@@ -76,11 +78,13 @@ def application(
         "changes": changes,
         "login_link": login_link or LoginLink(),
         "checkup": Checkup(),
+        "door": Door(settings.api),
         "streams": Streams(changes, settings.api.max_streams),
     }
     app = Litestar(
         route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known), *PAGES],
         state=State(state),
+        guards=[admit],
         template_config=TEMPLATE_CONFIG,
         dependencies={
             "caller": Provide(provide_caller),
@@ -94,7 +98,7 @@ def application(
             HTTPException: problems.respond_to_http_error,
             Exception: problems.respond_to_bug,
         },
-        request_max_body_size=settings.api.max_request_bytes,
+        request_max_body_size=None,  # the door knows how much whose body may hold
         openapi_config=OpenAPIConfig(
             title="llmctl",
             version=__version__,
@@ -107,7 +111,7 @@ def application(
         ),
         logging_config=None,
     )
-    return BrowserSafety(app, settings.api)
+    return Arrivals(BrowserSafety(app, settings.api))
 
 
 def _operation_id(handler: HTTPRouteHandler, method: Method, _: object) -> str:

@@ -1,9 +1,9 @@
 """Whom a request acts for: the token that it brings, in a header or in the cookie of the page."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from litestar.connection import Request
+from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import State
 
 from dispatcher.api.gateway import Gateway
@@ -15,6 +15,7 @@ from sql.rows.api import Acting
 
 Result = TypeVar("Result")
 ApiRequest = Request[None, None, State]
+AnyRequest = ASGIConnection[Any, None, None, State]
 
 COOKIE = "llmctl_token"
 """The cookie of the page holds the token itself; only the page's own requests carry it (SameSite=Strict)."""
@@ -37,7 +38,7 @@ class Caller:
         return await self.call(api_calls.act_as(self.token))
 
 
-def token_of(request: ApiRequest) -> str | None:
+def token_of(request: AnyRequest) -> str | None:
     """Return the token that a request brings, as it is written there; None if it brings none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -45,7 +46,7 @@ def token_of(request: ApiRequest) -> str | None:
     return request.cookies.get(COOKIE)
 
 
-async def provide_caller(request: ApiRequest) -> Caller:
+def caller_of(request: AnyRequest) -> Caller:
     """Return the caller of a request. Raises :class:`UnauthorizedError` if it brings no token."""
     secret = token_of(request)
     if not secret:
@@ -53,3 +54,8 @@ async def provide_caller(request: ApiRequest) -> Caller:
             "this needs a token: send `Authorization: Bearer TOKEN`", hint="`llmctl token add` makes one"
         )
     return Caller(request.app.state.gateway, hashed(secret))
+
+
+async def provide_caller(request: ApiRequest) -> Caller:
+    """Return what :func:`caller_of` does, to handlers that need a caller."""
+    return caller_of(request)

@@ -10,6 +10,7 @@ import socket
 from functools import partial
 from weakref import WeakSet
 
+import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -18,10 +19,14 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
 
+log = structlog.get_logger()
+
 SEND_TIMEOUT = 60.0
 """Seconds in which a client has to read some of what waits for it."""
 SLICE = 2**16
 """Bytes that it has to read in that time."""
+PIECE = 2**15
+"""Bytes that are read at a time: of those a connection holds a few, while nobody takes what its client sends."""
 GRACE = 5.0
 """Seconds that requests have to end when the server ends."""
 
@@ -36,7 +41,7 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         self.socket = stream.socket
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._stream.receive_some(max_bytes)
+        return await self._stream.receive_some(min(max_bytes or PIECE, PIECE))
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -113,7 +118,12 @@ async def serve_connections(
 
     async def serve(stream: BoundedStream | trio.SSLStream[BoundedStream]) -> None:
         state = ConnectionState(LifespanState({}))
-        await Connection(wrapped, config, context, state, stream)  # type: ignore[arg-type]
+        try:
+            await Connection(wrapped, config, context, state, stream)  # type: ignore[arg-type]
+        # By what one client sends, such as on a stream of HTTP/2 after its answer, Hypercorn's protocols fail, and
+        # others must not feel that.
+        except* Exception as group:
+            log.warning("a connection has failed", exc_info=group)
 
     tls = config.create_ssl_context()
     plain = BoundedListener(listening)

@@ -57,7 +57,7 @@ STATUSES = {
     413: Words(
         "Request Entity Too Large",
         "request-entity-too-large",
-        "The body is larger than `api.max_request_bytes`.",
+        "The body is larger than this request and token may send.",
     ),
     415: Words(
         "Unsupported Media Type",
@@ -75,7 +75,11 @@ STATUSES = {
         "internal",
         "The request failed in a way that nobody foresaw; the log of the API says more.",
     ),
-    503: Words("Service Unavailable", "database", "The database is not available now."),
+    503: Words(
+        "Service Unavailable",
+        "database",
+        "The database is not available now, or too many large requests are under way.",
+    ),
 }
 """Each status that a request can fail with."""
 

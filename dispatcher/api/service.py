@@ -24,7 +24,6 @@ from dispatcher.api.connections import serve_connections
 from dispatcher.api.gateway import STATEMENT_TIMEOUT, open_gateway
 from dispatcher.api.live.changes import Changes
 from dispatcher.api.page.login import LoginLink
-from dispatcher.api.patience import Patience
 from dispatcher.configuration import logs, paths
 from dispatcher.configuration.sections.service import ApiSettings
 from dispatcher.configuration.settings import Settings
@@ -82,7 +81,7 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             login_link = LoginLink()
             login_link.print_on_terminal(url_of(settings.api, bound))
             nursery.start_soon(_end_streams, told_to_end, changes)
-            app = _guarded(application(settings, gateway, changes, login_link), settings.api)
+            app = _as_hypercorn_takes_it(application(settings, gateway, changes, login_link), settings.api)
             await _serve_connections(app, settings.api, bound, told_to_end)
             nursery.cancel_scope.cancel()
 
@@ -101,10 +100,10 @@ async def _serve_connections(
         ) from error
 
 
-def _guarded(app: ASGIApp, settings: ApiSettings) -> ASGIFramework:
-    """Return the application behind what bounds requests. Headers of a proxy count only where there is one."""
-    patient = cast(ASGIFramework, Patience(app))  # each library has types of its own for the same interface
-    return ProxyFixMiddleware(patient) if settings.behind_proxy else patient
+def _as_hypercorn_takes_it(app: ASGIApp, settings: ApiSettings) -> ASGIFramework:
+    """Return the application as Hypercorn takes it. Headers of a proxy count only where there is one."""
+    same = cast(ASGIFramework, app)  # each library has types of its own for the same interface
+    return ProxyFixMiddleware(same) if settings.behind_proxy else same
 
 
 def url_of(settings: ApiSettings, bound: socket.socket) -> str:
@@ -124,6 +123,10 @@ def _config(settings: ApiSettings) -> Config:
     config.include_server_header = False
     config.keep_alive_timeout = 30.0  # seconds until a request has to be there, its headers included
     config.h11_max_incomplete_size = 32 * 2**10
+    config.max_app_queue_size = (
+        3  # pieces of a body that wait, with the news that it ends, and that its connection does
+    )
+    config.h2_max_concurrent_streams = 32
     return config
 
 

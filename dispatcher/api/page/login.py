@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 
 from dispatcher import tokens
 from dispatcher.api.caller import COOKIE, LONGEST_TOKEN, ApiRequest, token_of
+from dispatcher.api.door import FROM_ANYBODY
 from dispatcher.api.page.frame.addresses import START, go_to, own_address
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.configuration.sections.service import ApiSettings
@@ -22,6 +23,8 @@ from sql.rows.api import Acting
 
 LINK_SECONDS = 3600.0
 """How long the link that `dispatcher serve` prints can be used."""
+LARGEST_LOGIN = 16 * 2**10
+"""Bytes of the form, which whoever is not known yet may send."""
 DAYS = 30
 """How long the browser stays logged in."""
 _PAGE_TOKEN = re.compile(r"page-[0-9a-f]{16}")
@@ -76,7 +79,7 @@ async def login_page(
     )
 
 
-@post("/login")
+@post("/login", opt={FROM_ANYBODY: LARGEST_LOGIN})
 async def log_in(request: ApiRequest) -> Template | Redirect:
     """Log in with the token that was typed."""
     form = await form_of(request)
@@ -91,7 +94,7 @@ async def log_in(request: ApiRequest) -> Template | Redirect:
     return response
 
 
-@post("/logout")
+@post("/logout", opt={FROM_ANYBODY: LARGEST_LOGIN})
 async def log_out(request: ApiRequest) -> Redirect:
     """Forget the cookie, and remove the token if it was made for this browser."""
     try:

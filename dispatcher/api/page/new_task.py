@@ -11,6 +11,7 @@ from litestar.datastructures import UploadFile
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.door import TAKES_TASKS
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import Form, form_of
 from dispatcher.api.problems import problem_of
@@ -174,7 +175,7 @@ async def new_task(request: ApiRequest, caller: Caller, like: int | None = None)
     return await _form(request, caller, values)
 
 
-@post("/new")
+@post("/new", opt={TAKES_TASKS: True})
 async def submit(request: ApiRequest, caller: Caller) -> Template | Redirect:
     """Queue the task and lead to its page; or show what is wrong beside its field, with all that was typed."""
     form = await form_of(request)

@@ -18,6 +18,7 @@ from msgspec import Raw, Struct
 
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.door import TAKES_TASKS
 from dispatcher.api.problems import HttpError, RefusedTaskError, documented
 from dispatcher.database.refusals import NUL, blames_a_task, holds_nul, place_of
 from dispatcher.errors import DispatchError, UsageError
@@ -117,7 +118,7 @@ class SubmitOperation(Operation):
     summary="Queue one task or many",
     tags=["tasks"],
     operation_class=SubmitOperation,
-    opt={"takes": (MediaType.JSON, *JSON_LINES, RequestEncodingType.MULTI_PART)},
+    opt={TAKES_TASKS: True, "takes": (MediaType.JSON, *JSON_LINES, RequestEncodingType.MULTI_PART)},
     responses={
         **documented(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -158,6 +159,7 @@ async def submit(
     summary="Queue several tries at one task",
     tags=["tasks"],
     operation_class=TriesOperation,
+    opt={TAKES_TASKS: True},
     responses=documented(
         HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     ),

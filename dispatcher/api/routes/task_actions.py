@@ -9,6 +9,7 @@ from litestar.params import Parameter
 
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import Caller
+from dispatcher.api.door import TAKES_TASKS
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import BulkAction, Reply, TaskChanges
 from dispatcher.api.routes.submission import KNOWN, LOCATION, IdempotencyKey, outcome_of, require_one_key
@@ -88,6 +89,7 @@ async def move_to_top(caller: Caller, number: Number) -> Task:
     "/tasks/{number:int}",
     summary="Change the settings of a queued task",
     tags=["tasks"],
+    opt={TAKES_TASKS: True},
     responses={
         **_ONE,
         **documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -101,6 +103,7 @@ async def edit_task(caller: Caller, number: Number, data: TaskChanges) -> Task:
     "/tasks/{number:int}/reply",
     summary="Queue a task that goes on with the session of one that has ended",
     tags=["tasks"],
+    opt={TAKES_TASKS: True},
     responses={
         **documented(
             HTTPStatus.NOT_FOUND,
@@ -138,6 +141,7 @@ async def reply_task(
     "/tasks/actions",
     summary="Cancel, retry, hold, release, move or edit all tasks of a selection",
     tags=["tasks"],
+    opt={TAKES_TASKS: True},
     status_code=HTTPStatus.OK,
     responses={
         **_ONE,

@@ -4,15 +4,17 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import h2.connection
+import h2.events
 import pytest
 import trio
 from hypercorn.config import Config
 from litestar import Litestar, post
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from dispatcher.api import connections, patience, problems
+from dispatcher.api import arrival, connections, problems
+from dispatcher.api.arrival import Arrivals
 from dispatcher.api.connections import serve_connections
-from dispatcher.api.patience import Patience
 from dispatcher.errors import DispatchError
 
 PATIENCE = 30.0
@@ -69,6 +71,7 @@ async def rest_of(client: trio.SocketStream) -> bytes:
 
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 
 
 async def test_a_client_that_reads_nothing_is_dropped(
@@ -107,15 +110,73 @@ async def test_headers_without_bounds_are_refused(bound: socket.socket) -> None:
 async def test_a_body_that_does_not_come_is_answered_with_a_problem(
     bound: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(arrival, "BODY_SECONDS", 0.2)
 
     @post("/")
     async def take(data: dict[str, int]) -> None: ...
 
     app = Litestar([take], exception_handlers={DispatchError: problems.respond_to_error}, openapi_config=None)
-    async with served(Patience(app), bound) as client:
+    async with served(Arrivals(app), bound) as client:
         head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
         await client.send_all(head + b'{"a"')
         answer = await rest_of(client)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"urn:llmctl:request-timeout" in answer
+
+
+async def refuse(_: Scope, receive: Receive, send: Send) -> None:
+    """An application that answers without having read the request."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"3")]})
+    await send({"type": "http.response.body", "body": b"no\n", "more_body": False})
+
+
+async def without_end(client: trio.SocketStream) -> None:
+    while True:
+        await client.send_all(b"x" * 2**20)
+
+
+async def test_a_client_that_sends_what_nobody_wants_gets_its_answer_and_its_connection_ends(
+    bound: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "LINGER_SECONDS", 0.2)
+    async with served(Arrivals(refuse), bound) as client:
+        await client.send_all(POST % 2**40)
+        answer = b""
+        while not answer.endswith(b"no\n"):
+            await client.send_all(b"x" * 2**20)
+            with trio.move_on_after(0.01):
+                answer += await client.receive_some()
+        assert b"connection: close" in answer
+        with pytest.raises(trio.BrokenResourceError):
+            await without_end(client)
+
+
+async def test_a_small_body_that_no_handler_reads_ends_no_connection(bound: socket.socket) -> None:
+    async with served(Arrivals(refuse), bound) as client:
+        for _ in range(2):
+            await client.send_all(POST % 5 + b"12345")
+            answer = b""
+            while not answer.endswith(b"no\n"):
+                answer += await client.receive_some()
+            assert b"connection: close" not in answer
+
+
+async def test_a_connection_that_breaks_the_protocol_costs_only_itself(bound: socket.socket) -> None:
+    """Such as a stream of HTTP/2 that goes on after its answer."""
+    connection = h2.connection.H2Connection()
+    connection.initiate_connection()
+    connection.send_headers(
+        1, [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "localhost")]
+    )
+    async with served(refuse, bound) as client:
+        await client.send_all(connection.data_to_send())
+        answered = False
+        while not answered:
+            events = connection.receive_data(await client.receive_some())
+            answered = any(isinstance(event, h2.events.StreamEnded) for event in events)
+        connection.send_data(1, b"more")
+        await client.send_all(connection.data_to_send())
+        await rest_of(client)
+        other = await trio.open_tcp_stream(*bound.getsockname())
+        await other.send_all(GET)
+        assert (await other.receive_some()).startswith(b"HTTP/1.1 401")

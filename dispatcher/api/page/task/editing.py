@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.door import TAKES_TASKS
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
 from dispatcher.api.problems import problem_of
@@ -24,7 +25,7 @@ async def form(caller: Caller, number: Number) -> Template:
     return _form(number, _values_of(await caller.call(calls.show_task(str(number), with_output=False))))
 
 
-@post("/tasks/{number:int}/edit")
+@post("/tasks/{number:int}/edit", opt={TAKES_TASKS: True})
 async def edit(request: ApiRequest, caller: Caller, number: Number) -> Template | Redirect:
     """Change what was typed anew, and lead to the task; or say what is wrong, and keep what was typed."""
     sent = await form_of(request)

@@ -13,6 +13,7 @@ from litestar.params import Parameter
 from litestar.response import Redirect, Template
 
 from dispatcher.api.caller import ApiRequest, Caller
+from dispatcher.api.door import TAKES_TASKS
 from dispatcher.api.page.charts import attempts
 from dispatcher.api.page.frame.addresses import go_to
 from dispatcher.api.page.frame.forms import form_of
@@ -83,7 +84,7 @@ async def answer(caller: Caller, number: Number) -> Response[str]:
     return Response(text, media_type=MediaType.TEXT, headers=saved_as)
 
 
-@post("/tasks/{number:int}/reply")
+@post("/tasks/{number:int}/reply", opt={TAKES_TASKS: True})
 async def reply(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
     """Queue the reply, once however often the form is sent, and lead to its task."""
     form = await form_of(request)

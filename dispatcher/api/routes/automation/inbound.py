@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from dispatcher.api.answers import Answer
 from dispatcher.api.caller import ApiRequest
+from dispatcher.api.door import FROM_ANYBODY
 from dispatcher.api.problems import HttpError, documented
 from dispatcher.errors import DatabaseError, NotFoundError, UnauthorizedError, UsageError
 from dispatcher.hooks import inbound
@@ -47,10 +48,9 @@ class ReceiveOperation(Operation):
     summary="Queue a task for a signed request of a forge",
     tags=["hooks"],
     operation_class=ReceiveOperation,
-    opt={"open": True},
+    opt={"open": True, FROM_ANYBODY: MOST_BYTES},
     security=[{}],
     status_code=HTTPStatus.ACCEPTED,
-    request_max_body_size=MOST_BYTES,
     responses=documented(
         HTTPStatus.NOT_FOUND,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

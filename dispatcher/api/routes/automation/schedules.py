@@ -8,6 +8,7 @@ from litestar.params import Parameter
 from msgspec import Meta, Struct
 
 from dispatcher.api.caller import Caller
+from dispatcher.api.door import TAKES_TASKS
 from dispatcher.api.problems import documented
 from dispatcher.api.routes.bodies import Integer
 from dispatcher.errors import NotFoundError
@@ -67,7 +68,13 @@ async def read_schedule(caller: Caller, name: Name, tenant: Tenant = None) -> Sc
     return await _schedule(caller, name, tenant)
 
 
-@put("/schedules/{name:str}", summary="Create or change a schedule", tags=["schedules"], responses=_WRITTEN)
+@put(
+    "/schedules/{name:str}",
+    summary="Create or change a schedule",
+    tags=["schedules"],
+    opt={TAKES_TASKS: True},
+    responses=_WRITTEN,
+)
 async def put_schedule(caller: Caller, name: Name, data: NewSchedule) -> ScheduleRow:
     """It begins with the first time from now on. In the prompt, `{{scheduled_at}}` is the time of the task."""
     Cron(data.cron)
