@@ -1,13 +1,29 @@
 """The SQL functions that only the HTTP API calls, one Python function for each; see :mod:`sql.calls`."""
 
-from sql.call import Call, as_json, given, many, one, value
+from sql.call import NOTHING, Call, as_json, given, many, one, value
 from sql.rows.api import Acting, FacetCount, Group, Metrics
 from sql.selection import Selection
 
 
 def act_as(hash: bytes) -> Call[Acting]:  # noqa: A002 - named as the parameter
-    """Let the rest of the transaction act as the token with this SHA-256. Raises LD401 where there is none."""
+    """Let the rest of the transaction act as the token or session with this SHA-256. Raises LD401 without one."""
     return Call("act_as", {"hash": hash}, one(Acting))
+
+
+def start_session(
+    hash: bytes,  # noqa: A002 - named as the parameter
+    token_hash: bytes,
+    *,
+    owns_token: bool = False,
+) -> Call[None]:
+    """Let a browser act as a token by an id with the SHA-256 ``hash``. ``owns_token``: the token ends with it."""
+    more = given(owns_token=owns_token or None)
+    return Call("start_session", {"hash": hash, "token_hash": token_hash, **more}, NOTHING)
+
+
+def end_session(hash: bytes) -> Call[None]:  # noqa: A002 - named as the parameter
+    """End the session of a browser, if there is one with this hash."""
+    return Call("end_session", {"hash": hash}, NOTHING)
 
 
 def list_groups_in_public() -> Call[list[Group]]:

@@ -353,6 +353,11 @@ def remove_token(name: str) -> Call[None]:
     return Call("remove_token", {"name": name}, NOTHING)
 
 
+def end_sessions(token: str) -> Call[int]:
+    """Log out all browsers of a token; returns how many they were."""
+    return Call("end_sessions", {"token": token}, value(int))
+
+
 def check_counters() -> Call[list[DriftedCounter]]:
     """Return the counters of limits and groups that differ from what is active."""
     return Call("check_counters", {}, many(DriftedCounter))

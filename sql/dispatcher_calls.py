@@ -314,6 +314,11 @@ def prune_lanes(most: int | None = None) -> Call[int]:
     return Call("prune_lanes", given(most=most), value(int))
 
 
+def prune_sessions(most: int | None = None) -> Call[int]:
+    """Delete up to ``most`` logins of browsers that have ended; returns how many there were."""
+    return Call("prune_sessions", given(most=most), value(int))
+
+
 def _document(read: Callable[[str], Result]) -> Reading[Result]:
     """Select JSON as text, which is decoded once and into structs, not by the driver."""
     return Reading("SELECT {}::text", lambda rows: read(str(rows[0][0])))

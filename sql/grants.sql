@@ -13,10 +13,11 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
-            "act_as", "capped_tools", "count_inbox", "count_tasks", "facets", "find_token", "inbox", "known_values",
+            "act_as", "capped_tools", "count_inbox", "count_tasks", "database_id", "end_session", "facets", "find_token",
+            "inbox", "known_values",
             "list_active", "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
             "list_runs", "list_schedules", "list_tasks", "list_workflows", "log_state", "metrics", "read_file",
-            "read_output", "read_results", "schema_version", "show_graph", "show_task", "show_workflow", "stats",
+            "read_output", "read_results", "schema_version", "show_graph", "show_task", "show_workflow", "start_session", "stats",
             "task_numbers", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
@@ -25,7 +26,7 @@ DECLARE
             "submit_tasks", "submit_tries"
         ]},
         {"to": ["reader", "operator", "dispatcher", "admin"], "functions": [
-            "check_counters", "check_tallies", "database_id", "unserved_tasks"
+            "check_counters", "check_tallies", "unserved_tasks"
         ]},
         {"to": ["dispatcher", "admin"], "functions": [
             "put_configured_schedules", "put_group", "put_hooks", "put_tool", "recover_lost"
@@ -40,13 +41,15 @@ DECLARE
             "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
             "due_schedules", "end_idle_sessions", "find_dispatchers", "finish_delivery", "finish_runs", "fire_schedule",
             "has_work", "heartbeat", "holders_of", "input_files_of", "keep_change", "keep_pieces", "note_base", "open_runs",
-            "prune_deliveries", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt", "refuse_wanted",
+            "prune_deliveries", "prune_lanes", "prune_output", "prune_sessions", "prune_tasks", "read_input", "read_prompt",
+            "refuse_wanted",
             "register_dispatcher", "report_and_claim", "send_wanted", "settled_runs", "start_runs", "store_command_output",
             "store_output", "store_piece", "take_deliveries", "take_wanted", "unrecorded_runs", "unreferenced_files",
             "want_file", "wanted_files"
         ]},
         {"to": ["admin"], "functions": [
-            "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant"
+            "add_token", "change_group", "end_sessions", "grant_tenant", "list_tokens", "remove_group", "remove_token",
+            "revoke_tenant"
         ]}
     ]';
     -- Those that act for their caller: in a SECURITY DEFINER function no role can be set, and no session of others ended.

@@ -23,6 +23,13 @@ TOKENS: Sequence[Column[TokenRow]] = (
     ),
     Column("EXPIRES", lambda token: _expiry(token), style=lambda token: "red" if token.expired else ""),
     Column("LAST USED", lambda token: "never" if token.last_used_at is None else when(token.last_used_at)),
+    Column(
+        "BROWSERS",
+        lambda token: str(token.sessions or ""),
+        right=True,
+        spare=2,
+        shown=lambda tokens: any(token.sessions for token in tokens),
+    ),
     Column("CREATED", lambda token: when(token.created_at), spare=1),
 )
 

@@ -65,6 +65,17 @@ def add(
     write(secret if quiet else introduce(known[name], secret, settings.load().api))
 
 
+@app.command()
+def logout(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Log out all browsers of a token. Programs that use it go on."""
+    from cli.database.connection import opened
+    from sql import calls
+
+    with opened() as db:
+        ended = db.call(calls.end_sessions(name))
+    write(f"token {name}: {ended} {'browser is' if ended == 1 else 'browsers are'} logged out")
+
+
 @app.command("rm")
 def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Remove a token. Whoever uses it is refused from the next request on."""

@@ -43,6 +43,7 @@ from dispatcher.api.routes import (
 )
 from dispatcher.api.routes.automation import hooks, inbound, schedules, workflows
 from dispatcher.api.selections import provide_selection, provide_timeless
+from dispatcher.api.session_cookie import SessionCookie
 from dispatcher.configuration.settings import Settings
 from dispatcher.errors import DispatchError
 
@@ -69,7 +70,11 @@ ROUTES = (
 
 
 def application(
-    settings: Settings, gateway: Gateway, changes: Changes, login_link: LoginLink | None = None
+    settings: Settings,
+    gateway: Gateway,
+    changes: Changes,
+    login_link: LoginLink | None = None,
+    database_id: str = "",
 ) -> ASGIApp:
     """Build the application. Handlers find what is given in the state of the app, and what is made here."""
     state = {
@@ -77,6 +82,7 @@ def application(
         "gateway": gateway,
         "changes": changes,
         "login_link": login_link or LoginLink(),
+        "cookie": SessionCookie.of(settings.api, database_id),
         "checkup": Checkup(),
         "door": Door(settings.api),
         "streams": Streams(changes, settings.api.max_streams),

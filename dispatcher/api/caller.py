@@ -1,4 +1,4 @@
-"""Whom a request acts for: the token that it brings, in a header or in the cookie of the page."""
+"""Whom a request acts for: the token that it brings in a header, or that of the session in the cookie of the page."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -7,8 +7,9 @@ from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import State
 
 from dispatcher.api.gateway import Gateway
+from dispatcher.api.session_cookie import SessionCookie
 from dispatcher.errors import UnauthorizedError
-from dispatcher.tokens import hashed
+from dispatcher.tokens import hashed, hashed_session
 from sql import api_calls
 from sql.call import Call
 from sql.rows.api import Acting
@@ -17,17 +18,16 @@ Result = TypeVar("Result")
 ApiRequest = Request[None, None, State]
 AnyRequest = ASGIConnection[Any, None, None, State]
 
-COOKIE = "llmctl_token"
-"""The cookie of the page holds the token itself; only the page's own requests carry it (SameSite=Strict)."""
 LONGEST_TOKEN = 200
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Calls SQL functions in the name of one token; the database decides what it may do."""
+    """Calls SQL functions in the name of one token or session; the database decides what it may do."""
 
     gateway: Gateway
     token: bytes
+    """The hash of either."""
 
     async def call(self, call: Call[Result]) -> Result:
         """Make a call. Raises like :meth:`dispatcher.api.gateway.Gateway.call`."""
@@ -38,22 +38,27 @@ class Caller:
         return await self.call(api_calls.act_as(self.token))
 
 
-def token_of(request: AnyRequest) -> str | None:
-    """Return the token that a request brings, as it is written there; None if it brings none."""
+def session_of(request: AnyRequest) -> bytes | None:
+    """Return the hash of the session that a request brings in the cookie of this site; None if it brings none."""
+    cookie: SessionCookie = request.app.state.cookie
+    session = request.cookies.get(cookie.name)
+    return hashed_session(session[:LONGEST_TOKEN]) if session else None
+
+
+def _token_of(request: AnyRequest) -> bytes | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()[:LONGEST_TOKEN]
-    return request.cookies.get(COOKIE)
+    token = token.strip()
+    return hashed(token[:LONGEST_TOKEN]) if token and scheme.lower() == "bearer" else None
 
 
 def caller_of(request: AnyRequest) -> Caller:
     """Return the caller of a request. Raises :class:`UnauthorizedError` if it brings no token."""
-    secret = token_of(request)
-    if not secret:
+    known_by = _token_of(request) or session_of(request)
+    if known_by is None:
         raise UnauthorizedError(
             "this needs a token: send `Authorization: Bearer TOKEN`", hint="`llmctl token add` makes one"
         )
-    return Caller(request.app.state.gateway, hashed(secret))
+    return Caller(request.app.state.gateway, known_by)
 
 
 async def provide_caller(request: ApiRequest) -> Caller:

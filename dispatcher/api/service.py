@@ -27,10 +27,11 @@ from dispatcher.api.page.login import LoginLink
 from dispatcher.configuration import logs, paths
 from dispatcher.configuration.sections.service import ApiSettings
 from dispatcher.configuration.settings import Settings
-from dispatcher.database.connection import connect, translate
+from dispatcher.database.connection import connect, execute, translate
 from dispatcher.database.migrate import open_database
 from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
+from sql import calls
 
 log = structlog.get_logger()
 
@@ -62,6 +63,7 @@ def _first(group: BaseExceptionGroup[Failure]) -> Failure:
 async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
     with open_database(settings, application_name="dispatcher serve") as connection:
         require_session(settings, connection)
+        database_id = execute(connection, calls.database_id())
     listen = partial(
         connect,
         settings,
@@ -81,7 +83,9 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             login_link = LoginLink()
             login_link.print_on_terminal(url_of(settings.api, bound))
             nursery.start_soon(_end_streams, told_to_end, changes)
-            app = _as_hypercorn_takes_it(application(settings, gateway, changes, login_link), settings.api)
+            app = _as_hypercorn_takes_it(
+                application(settings, gateway, changes, login_link, database_id), settings.api
+            )
             await _serve_connections(app, settings.api, bound, told_to_end)
             nursery.cancel_scope.cancel()
 

@@ -1,4 +1,4 @@
-"""Deleting what nobody needs any more: old output, old tasks, files that belonged to them, and lanes without tasks.
+"""Deleting what nobody needs any more: old output and tasks, their files, logins that ended, lanes without tasks.
 
 Each step takes a few rows and then rests, because everything else is more urgent.
 """
@@ -60,7 +60,9 @@ class Retention:
             await self._all("tasks", calls.prune_tasks(keep.tasks))
         if keep.output is not None:
             await self._all("output of tasks", dispatcher_calls.prune_output(keep.output))
-        await self._prune_deliveries()
+        # The first also drops what hooks will not be told any more.
+        await self._all_of("deliveries to hooks", hook_calls.prune_deliveries(KEEP))
+        await self._all_of("logins of browsers", dispatcher_calls.prune_sessions())
         await self._remove_lanes()
         await self._remove_files()
 
@@ -77,13 +79,16 @@ class Retention:
         if count:
             log.info("deleted old data", what=what, count=count, bytes=size)
 
-    async def _prune_deliveries(self) -> None:
-        """Delete what hooks were told long ago, and drop what they will not be told any more."""
-        pruned = 1
+    async def _all_of(self, what: str, prune: Call[int]) -> None:
+        """Delete what nobody misses, until there is nothing more."""
+        count, pruned = 0, 1
         while pruned:
             began = trio.current_time()
-            pruned = await self._store.call(hook_calls.prune_deliveries(KEEP))
+            pruned = await self._store.call(prune)
+            count += pruned
             await _rest(began)
+        if count:
+            log.info("deleted old data", what=what, count=count)
 
     async def _remove_lanes(self) -> None:
         """Remove lanes without tasks, and what the claim stores for them.

@@ -103,7 +103,10 @@ class KnownValue(Struct, frozen=True):
 
 
 class TokenRow(Struct, frozen=True):
-    """One row of list_tokens(). ``tenants`` None: all those of the login. ``last_used_at`` is true to the hour."""
+    """One row of list_tokens(). ``tenants`` None: all those of the login. ``last_used_at`` is true to the hour.
+
+    ``sessions``: how many browsers are logged in with it.
+    """
 
     name: str
     role: str
@@ -112,6 +115,7 @@ class TokenRow(Struct, frozen=True):
     expires_at: datetime | None
     last_used_at: datetime | None
     expired: bool
+    sessions: int
 
 
 class TaskState(Struct, frozen=True):

@@ -193,7 +193,7 @@ def first_paint(stage: Stage) -> list[Result]:
 
 def _fetch(client: HTTPConnection, api: Api, path: str) -> tuple[int, str]:
     """Return how many bytes are sent for a path, to a browser that takes gzip, and the text."""
-    client.request("GET", path, headers={"Cookie": f"llmctl_token={api.token}", "Accept-Encoding": "gzip"})
+    client.request("GET", path, headers={"Authorization": f"Bearer {api.token}", "Accept-Encoding": "gzip"})
     answer = client.getresponse()
     assert answer.status == 200, path
     sent = answer.read()

@@ -249,6 +249,7 @@ MEANINGS: Mapping[str, str] = {
     "expires_at": "when it ends",
     "last_used_at": "when it was last used, to the hour",
     "expired": "whether it has ended",
+    "sessions": "how many browsers are logged in with it",
     # hooks
     "hooks": "the hooks that it names, which hear of named tasks only",
     "target": "the program, or the host of the address",

@@ -29,6 +29,7 @@ FORBIDDEN_TO_ALL: list[LiteralString] = [
     "select * from task_files",
     "select * from tenant_roles",
     "select * from api_tokens",
+    "select * from page_sessions",
     "select * from dispatchers",
     "select * from schema_migrations",
     "select digest from schema_definitions",
@@ -87,18 +88,19 @@ def test_no_role_but_the_owners_has_a_privilege_on_any_relation_or_column(db: Cl
 
 
 VIEWS = {
-    "act_as", "capped_tools", "count_inbox", "count_tasks", "facets", "find_token", "inbox", "known_values",
+    "act_as", "capped_tools", "count_inbox", "count_tasks", "database_id", "end_session", "facets", "find_token",
+    "inbox", "known_values",
     "list_active", "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
     "list_runs", "list_schedules", "list_tasks", "list_workflows", "log_state", "metrics", "read_file", "read_output",
-    "read_results", "schema_version", "show_graph", "show_task", "show_workflow", "stats", "task_numbers",
-    "task_states", "why_waiting",
+    "read_results", "schema_version", "show_graph", "show_task", "show_workflow", "start_session", "stats",
+    "task_numbers", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {
     "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "pause_schedule",
     "put_schedule", "remove_schedule", "reply_task", "resume_schedule", "retry_task", "run_schedule", "submit_task",
     "submit_tasks", "submit_tries",
 }  # fmt: skip
-CHECKS = {"check_counters", "check_tallies", "database_id", "unserved_tasks"}
+CHECKS = {"check_counters", "check_tallies", "unserved_tasks"}
 CONFIGURES = {"put_configured_schedules", "put_group", "put_hooks", "put_tool", "recover_lost"}
 HOSTS = {"list_deliveries", "list_hooks", "note_gone", "reopen_group", "set_limit"}
 OPERATES = {
@@ -106,13 +108,15 @@ OPERATES = {
     *HOSTS,
 }  # fmt: skip
 STEERS = {
-    "add_token", "change_group", "grant_tenant", "list_tokens", "remove_group", "remove_token", "revoke_tenant",
+    "add_token", "change_group", "end_sessions", "grant_tenant", "list_tokens", "remove_group", "remove_token",
+    "revoke_tenant",
 }  # fmt: skip
 DISPATCHES = {
     "adopt_runs", "append_output", "close_dispatcher", "close_groups", "count_prunable", "drain_dispatcher",
     "due_schedules", "end_idle_sessions", "find_dispatchers", "finish_delivery", "finish_runs", "fire_schedule",
     "has_work", "heartbeat", "holders_of", "input_files_of", "keep_change", "keep_pieces", "note_base", "open_runs",
-    "prune_deliveries", "prune_lanes", "prune_output", "prune_tasks", "read_input", "read_prompt", "refuse_wanted",
+    "prune_deliveries", "prune_lanes", "prune_output", "prune_sessions", "prune_tasks", "read_input", "read_prompt",
+    "refuse_wanted",
     "register_dispatcher", "report_and_claim", "send_wanted", "settled_runs", "start_runs", "store_command_output",
     "store_output", "store_piece", "take_deliveries", "take_wanted", "unrecorded_runs", "unreferenced_files",
     "want_file", "wanted_files",

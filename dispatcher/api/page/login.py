@@ -1,34 +1,28 @@
-"""Logging in: a token becomes a cookie, which no script reads and no other site's request carries."""
+"""Logging in: a token becomes a session, in a cookie that no script reads and that no other site's request carries."""
 
 import hmac
-import re
 import secrets
 import sys
 import time
 from http import HTTPStatus
+from typing import Any
 
-from litestar import get, post
-from litestar.datastructures import Cookie
+from litestar import Response, get, post
 from litestar.response import Redirect, Template
 
 from dispatcher import tokens
-from dispatcher.api.caller import COOKIE, LONGEST_TOKEN, ApiRequest, token_of
+from dispatcher.api.caller import LONGEST_TOKEN, ApiRequest, caller_of, session_of
 from dispatcher.api.door import FROM_ANYBODY
 from dispatcher.api.page.frame.addresses import START, go_to, own_address
 from dispatcher.api.page.frame.forms import form_of
-from dispatcher.configuration.sections.service import ApiSettings
+from dispatcher.api.session_cookie import FORMER, SECONDS, SessionCookie
 from dispatcher.errors import ForbiddenError, UnauthorizedError
 from sql import api_calls, calls
-from sql.rows.api import Acting
 
 LINK_SECONDS = 3600.0
 """How long the link that `dispatcher serve` prints can be used."""
 LARGEST_LOGIN = 16 * 2**10
 """Bytes of the form, which whoever is not known yet may send."""
-DAYS = 30
-"""How long the browser stays logged in."""
-_PAGE_TOKEN = re.compile(r"page-[0-9a-f]{16}")
-"""Names of tokens that a link made. Logging out removes them; other tokens are the person's own."""
 
 
 class LoginLink:
@@ -83,55 +77,65 @@ async def login_page(
 async def log_in(request: ApiRequest) -> Template | Redirect:
     """Log in with the token that was typed."""
     form = await form_of(request)
-    token = form.text("token").strip()
+    token = form.text("token").strip()[:LONGEST_TOKEN]
     back = own_address(form.text("next"))
+    response = go_to(back)
     try:
-        await _acting(request, token)
+        await _start_session(request, response, tokens.hashed(token))
     except UnauthorizedError as error:
         return _form(back, error.with_hint)
-    response = go_to(back)
-    response.set_cookie(_cookie(request, token))
     return response
 
 
 @post("/logout", opt={FROM_ANYBODY: LARGEST_LOGIN})
 async def log_out(request: ApiRequest) -> Redirect:
-    """Forget the cookie, and remove the token if it was made for this browser."""
-    try:
-        acting = await _acting(request, token_of(request) or "")
-        if _PAGE_TOKEN.fullmatch(acting.name):
-            await request.app.state.gateway.own_call(calls.remove_token(acting.name))
-    except UnauthorizedError:
-        pass
+    """End the session, so that nobody who copied the cookie has anything of it, and take the cookie back."""
+    await _end_session(request)
     response = go_to("/ui/login")
-    response.delete_cookie(COOKIE)
+    cookie: SessionCookie = request.app.state.cookie
+    response.set_cookie(cookie.taken_back())
+    if FORMER in request.cookies:
+        response.delete_cookie(FORMER)
     return response
 
 
 async def _log_in_by_link(request: ApiRequest) -> Template:
-    token = tokens.new_token()
+    token = tokens.hashed(tokens.new_token())  # which nobody knows: its session alone acts as it, and ends it
     name = f"page-{secrets.token_hex(8)}"
-    make = calls.add_token(name, tokens.hashed(token), "admin", expires_in_s=DAYS * 86_400.0)
+    response = Template("welcome.html", context={})
     try:
-        await request.app.state.gateway.own_call(make)
+        await request.app.state.gateway.own_call(calls.add_token(name, token, "admin", expires_in_s=SECONDS))
     except ForbiddenError as error:
         return _form(START, f"the login of `dispatcher serve` may make no token: {error.with_hint}")
+    await _start_session(request, response, token, owns_token=True)
     # The cookie would not go with a redirect when another site's page, such as a terminal in the browser, held the
     # link. So a page of ours leads on.
-    return Template("welcome.html", context={}, cookies=[_cookie(request, token)])
+    return response
 
 
-async def _acting(request: ApiRequest, token: str) -> Acting:
-    """Return what a token may. Raises :class:`UnauthorizedError`."""
-    acting: Acting = await request.app.state.gateway.own_call(
-        api_calls.act_as(tokens.hashed(token[:LONGEST_TOKEN]))
-    )
-    return acting
+async def _start_session(
+    request: ApiRequest, response: Response[Any], token: bytes, *, owns_token: bool = False
+) -> None:
+    """Let the browser act as a token, and no more as the one before. Raises :class:`UnauthorizedError`."""
+    session = tokens.new_session()
+    start = api_calls.start_session(tokens.hashed_session(session), token, owns_token=owns_token)
+    await request.app.state.gateway.own_call(start)
+    await _end_session(request)
+    cookie: SessionCookie = request.app.state.cookie
+    response.set_cookie(cookie.holding(session))
+    if FORMER in request.cookies:
+        response.delete_cookie(FORMER)
+
+
+async def _end_session(request: ApiRequest) -> None:
+    session = session_of(request)
+    if session is not None:
+        await request.app.state.gateway.own_call(api_calls.end_session(session))
 
 
 async def _is_logged_in(request: ApiRequest) -> bool:
     try:
-        await _acting(request, token_of(request) or "")
+        await caller_of(request).acting()
     except UnauthorizedError:
         return False
     return True
@@ -140,18 +144,6 @@ async def _is_logged_in(request: ApiRequest) -> bool:
 def _form(back: str, problem: str | None = None) -> Template:
     status = HTTPStatus.OK if problem is None else HTTPStatus.UNAUTHORIZED
     return Template("login.html", context={"back": back, "problem": problem}, status_code=status)
-
-
-def _cookie(request: ApiRequest, token: str) -> Cookie:
-    api: ApiSettings = request.app.state.settings.api
-    return Cookie(
-        COOKIE,
-        value=token,
-        httponly=True,
-        samesite="strict",
-        secure=api.behind_proxy or api.tls_key is not None,
-        max_age=DAYS * 86_400,
-    )
 
 
 ROUTES = (login_page, log_in, log_out)

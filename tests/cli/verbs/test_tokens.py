@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.tokens import hashed
+from dispatcher.tokens import hashed, hashed_session
 from tests.cli.conftest import Llmctl, one_postgres
 from tests.sql.client import Client
 
@@ -69,6 +69,21 @@ def test_ls_shows_what_each_may_and_whether_it_is_used(llmctl: Llmctl, db: Clien
     assert re.fullmatch(r"ci +operator +acme +never +\d{4}-.*", first)
     assert re.fullmatch(r"old +reader +all +expired +never +\d{4}-.*", second)
     assert llmctl.ok("token", "list", "-o", "csv").startswith("name,role,tenants,created_at,expires_at,")
+
+
+def test_logout_logs_all_browsers_out_and_leaves_the_token(llmctl: Llmctl, db: Client) -> None:
+    made = llmctl.ok("token", "add", "me", "--role", "operator", "-q")
+    for session in ("one", "two"):
+        db.run("select start_session(%s, %s)", hashed_session(session), hashed(made))
+    heading, line = llmctl.ok("token", "ls").splitlines()
+    assert "BROWSERS" in heading
+    assert " 2 " in line
+    assert llmctl.ok("token", "logout", "me") == "token me: 2 browsers are logged out"
+    assert llmctl.ok("token", "logout", "me") == "token me: 0 browsers are logged out"
+    assert "BROWSERS" not in llmctl.ok("token", "ls")
+    db.run("select act_as(%s)", hashed(made))
+    missing = llmctl("token", "logout", "nobody")
+    assert (missing.code, "there is no token 'nobody'" in missing.err) == (3, True)
 
 
 def test_rm_ends_a_token(llmctl: Llmctl, db: Client) -> None:

@@ -15,10 +15,12 @@ from litestar.types import ASGIApp
 from dispatcher.api.application import application
 from dispatcher.api.gateway import open_gateway
 from dispatcher.api.live.changes import Changes
+from dispatcher.api.session_cookie import SessionCookie
 from dispatcher.configuration.sections.repositories import RepositorySettings
 from dispatcher.configuration.sections.service import ApiSettings
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import connect
+from dispatcher.tokens import hashed_session, new_session
 from tests.fixtures.postgres import PostgresServer
 from tests.sql.client import Client
 
@@ -47,6 +49,18 @@ class Site:
             self.db.run("select add_token(%s, %s, %s, %s)", name, digest, role, list(tenants) or None)
             self._tokens[(role, *tenants)] = secret
         return self._tokens[(role, *tenants)]
+
+    def session(self, role: str, *tenants: str) -> str:
+        """Start a session of that token, as logging in does, and return its id."""
+        token = hashlib.sha256(self.token(role, *tenants).encode()).digest()
+        session = new_session()
+        self.db.run("select start_session(%s, %s)", hashed_session(session), token)
+        return session
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie with a session."""
+        return SessionCookie.of(self.settings.api, "").name
 
     def name_of(self, role: str, *tenants: str) -> str:
         """Return the name of the token that :meth:`token` returns."""

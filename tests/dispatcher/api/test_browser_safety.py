@@ -15,7 +15,7 @@ HERE = "http://127.0.0.1:8000"
 
 async def cancel(api: Api, **headers: str) -> httpx.Response:
     """Send what a page would send to cancel all tasks, with the cookie of a person who is logged in."""
-    cookie = {"Cookie": f"llmctl_token={api.site.token('admin')}"}
+    cookie = {"Cookie": f"{api.site.cookie}={api.site.session('admin')}"}
     select = {"action": "cancel", "select": {}, "dry_run": True}
     return await api("POST", "/tasks/actions", None, json=select, headers={**cookie, **headers})
 

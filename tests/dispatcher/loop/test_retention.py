@@ -2,6 +2,7 @@
 
 import os
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import LiteralString
 
@@ -41,6 +42,23 @@ def test_old_tasks_go_with_their_files_and_young_ones_stay(site: Site) -> None:
     kept = site.sql("SELECT storage_url FROM task_files")
     assert [file.as_uri() for file in files_of(site)] == [row["storage_url"] for row in kept]
     assert site.sql("SELECT * FROM check_counters()") == []
+
+
+def test_logins_of_browsers_go_when_they_have_ended(site: Site) -> None:
+    digest = "sha256(%s)"
+    site.sql(f"SELECT add_token('me', {digest}, 'reader')", b"me")
+    for session in (b"ended", b"alive"):
+        site.sql(f"SELECT start_session({digest}, {digest})", session, b"me")
+    site.sql(
+        f"UPDATE page_sessions SET last_used_at = now() - interval '8 days' WHERE hash = {digest}", b"ended"
+    )
+
+    site.configure("retention", interval=0.1)
+    site.start().wait_for("deleted old data", what="logins of browsers", count=1)
+
+    assert [bytes(row["hash"]) for row in site.sql("SELECT hash FROM page_sessions")] == [
+        sha256(b"alive").digest()
+    ]
 
 
 def test_output_goes_after_a_month_and_tasks_stay_unless_somebody_says_otherwise(site: Site) -> None:

@@ -79,6 +79,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "count_inbox": "select 1 from count_inbox() as waits where waits > 0",
     "count_tasks": "select * from count_tasks() union all select * from count_tasks('{\"numbers\": [1, 2, 4]}')",
     "database_id": "select 1 from database_id()",
+    "end_session": "select end_session('zz')",
     "explain_refusal": 'select explain_refusal(\'[{"tool": "claude", "prompt": "p", "tenant_id": "zz"}]\')',
     "facets": 'select * from facets() union all select * from facets(\'{"queue": "zz"}\')',
     "known_values": "select * from unnest('{task,group,account,tool,tenant,queue,model,name,workflow,label,label_key}'"
@@ -120,6 +121,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "show_graph": "select show_graph('1')",
     "show_task": "select show_task('1')",
     "show_workflow": "select show_workflow('zz')",
+    "start_session": "select start_session('zz', 'zz')",
     "stats": "select * from stats('tenant') cross join stats('model') as of_models"
     " cross join stats('label:zz') as by_label",
     "submit_task": "select * from submit_task('claude', 'p', p_tenant_id => 'zz')",

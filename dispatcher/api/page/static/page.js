@@ -75,6 +75,7 @@
     });
   };
   document.addEventListener("visibilitychange", () => { document.hidden ? hush() : listen(); });
+  document.addEventListener("submit", ({ target }) => { if (target.getAttribute("action") === "/ui/logout") hush(); });
 
   // ---- Buttons that act in place: forms with hx-boost. What went wrong is said above the page, which stays as it is.
   htmx.defineExtension("morph", {

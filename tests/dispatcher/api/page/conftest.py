@@ -11,7 +11,6 @@ import pytest
 from litestar.types import ASGIApp
 
 from dispatcher.api.application import application
-from dispatcher.api.caller import COOKIE
 from dispatcher.api.gateway import open_gateway
 from dispatcher.api.live.changes import Changes
 from dispatcher.api.page.login import LoginLink
@@ -97,7 +96,7 @@ async def browser(app: ASGIApp, site: Site) -> AsyncIterator[Callable[..., Brows
             )
             opened.push_async_callback(client.aclose)
             if role is not None:
-                client.cookies.set(COOKIE, site.token(role, *tenants), domain="127.0.0.1")
+                client.cookies.set(site.cookie, site.session(role, *tenants), domain="127.0.0.1")
             return Browser(client)
 
         yield make
