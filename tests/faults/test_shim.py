@@ -100,6 +100,41 @@ def test_killing_the_keeper_alone_harms_no_agent_and_gives_the_next_ones_a_keepe
     assert site.runs(number)[0]["exit_code"] == 7
 
 
+def test_a_shim_whose_keeper_was_killed_ends_with_its_last_agent(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; exit 7", max_attempts=1)
+    dispatcher = site.start()
+    shim = shim_of(site)
+    os.kill(shim.keeper, signal.SIGKILL)
+    dispatcher.wait_for("the keeper of the shim was killed")
+    site.wait_for("succeeded", site.submit("echo done"))
+    assert Path(f"/proc/{shim.pid}").exists(), "it waits for its agent"
+
+    gate.open()
+
+    site.wait_for("failed", number)
+    assert site.runs(number)[0]["exit_code"] == 7
+    assert has_ended(shim.pid)
+    assert "shim and keeper were killed" not in dispatcher.story()
+
+
+def test_killing_keepers_leaves_no_process_behind(site: Site) -> None:
+    dispatcher = site.start()
+    killed = []
+    for times in range(1, 4):
+        site.wait_for("succeeded", site.submit("echo done"))
+        killed.append(Shim.below(dispatcher.pid))
+        os.kill(killed[-1].keeper, signal.SIGKILL)
+        dispatcher.wait_for("the keeper of the shim was killed", times=times)
+
+    site.wait_for("succeeded", site.submit("echo done"))
+
+    for shim in killed:
+        assert has_ended(shim.pid)
+        assert has_ended(shim.keeper)
+    Shim.below(dispatcher.pid)  # the only one that is left
+
+
 def test_orphans_of_a_killed_shim_are_lost_when_the_keeper_is_killed_and_others_are_not(site: Site) -> None:
     gate = site.gate()
     site.submit(f"{gate.pass_through}; sleep 1000", max_attempts=1)

@@ -97,6 +97,7 @@ class Shim:
         self._waiting_for_room = trio.Lock()
         self._is_kept = True
         self._is_gone = False
+        self._is_dismissed = False
         self._watch = -1
         self.is_useful = False
         """Whether it has ever answered."""
@@ -144,8 +145,11 @@ class Shim:
             raise NotWatchedError("lost", KILLED)
         return None
 
-    async def listen(self, on_keeper_gone: Callable[[], None]) -> None:
-        """Hear the answers until shim and keeper have died; nobody sees the agents end that are left then."""
+    async def listen(self, on_keeper_gone: Callable[[], None]) -> bool:
+        """Hear the answers until shim and keeper are gone; nobody sees the agents end that are left then.
+
+        Return False if none was left: a shim that lost its keeper is dismissed when the last of them has ended.
+        """
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._lose_keeper, on_keeper_gone)
@@ -158,8 +162,10 @@ class Shim:
                 if not self._is_gone:  # this failed, and a shim that lives may still read the request
                     process.record.withhold()
                 process.has_ended(None)
-        os.kill(self._keeper, signal.SIGKILL)
-        await in_thread(os.waitpid, self._keeper, 0)
+        if self._is_kept:
+            os.kill(self._keeper, signal.SIGKILL)
+            await in_thread(os.waitpid, self._keeper, 0)
+        return not self._is_dismissed
 
     def signal(self, process: ShimProcess, number: signal.Signals) -> bool:
         """Have it signal the process group of an agent. Return whether it will."""
@@ -171,6 +177,14 @@ class Shim:
 
     def forget(self, process: ShimProcess) -> None:
         self._processes.pop(process.run_id.encode(), None)
+        self._dismiss_if_idle()
+
+    def _dismiss_if_idle(self) -> None:
+        """Let a shim end that has no keeper and no agent of ours: it starts nothing more, and would wait for ever."""
+        if not self._is_kept and not self._processes and not self._is_dismissed and self._watch >= 0:
+            self._is_dismissed = True
+            with contextlib.suppress(OSError):  # it is gone already
+                self._line.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Leave it alone: it ends when its last agent has ended."""
@@ -234,8 +248,13 @@ class Shim:
         await trio.lowlevel.wait_readable(self._watch)
         log.warning("the keeper of the shim was killed")
         self._is_kept = False
+        self._reap_keeper()
         on_keeper_gone()
         await self._sync()
+        self._dismiss_if_idle()
+
+    def _reap_keeper(self) -> None:
+        os.waitpid(self._keeper, 0)
 
     async def _sync(self) -> None:
         """Find out what is lost, once the shim has read the requests that wait, and we what the keeper has said."""

@@ -48,14 +48,15 @@ class Starter:
                 self._shim = None
 
         try:
-            await shim.listen(replace)
+            was_killed = await shim.listen(replace)
         finally:
             replace()
         if not shim.is_useful:
             self._pause_ends = trio.current_time() + PAUSE
-        log.warning(
-            "shim and keeper were killed: agents that they had left are stopped, and their runs are lost"
-        )
+        if was_killed:
+            log.warning(
+                "shim and keeper were killed: agents that they had left are stopped, and their runs are lost"
+            )
 
     async def start(self, directory: Path, header: Header, what: Launch, *, by_shell: bool) -> AgentProcess:
         """Create the run record and start the agent. Raises :class:`NotStartedError`.
