@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.run.commands.check import MOST_VANISHED
 from dispatcher.workspaces import run_record
 from tests.faults.conftest import Crashing
 from tests.fixtures.dispatchers import Site
@@ -121,6 +122,47 @@ def test_a_command_whose_end_nobody_saw_runs_again_and_no_agent_does(
     assert phases.proven(repository, runs), dispatcher.story()
     assert site.journal_lines() == expected
     assert site.runs(phases.number)[-1]["attempt"] == 1
+
+
+@pytest.mark.parametrize("with_dispatcher", [False, True], ids=["alone", "with the dispatcher"])
+def test_a_check_whose_watchers_are_killed_again_and_again_runs_again_and_the_agent_does_not(
+    site: Site, repository: Repository, with_dispatcher: bool
+) -> None:
+    phases = Phases(site, "check")
+    dispatcher = site.start()
+    for _ in range(3):
+        phases.wait_in("check")
+        pid = phases.process("check")
+        if with_dispatcher:
+            dispatcher.kill()
+        Shim.of(pid).kill()
+        if with_dispatcher:
+            dispatcher = site.start()
+        ended(pid)
+    phases.wait_in("check")
+    phases.gates["check"].open()
+
+    assert phases.proven(repository), dispatcher.story()
+    assert site.journal_lines() == ["setup", "agent", *["check"] * 4]
+    assert site.sql("SELECT verdict FROM run_commands WHERE kind = 'check'") == [{"verdict": "passed"}]
+
+
+def test_a_check_that_kills_whatever_watches_over_it_fails_at_last(
+    site: Site, repository: Repository
+) -> None:
+    number = site.submit(
+        "echo work >work; echo done",
+        repository="shop",
+        check_command=f"echo check >>{site.journal}; shim=$PPID; "
+        "keeper=$(sed -n 's/^PPid:.//p' /proc/$shim/status); kill -KILL $keeper $shim; sleep 1000",
+        max_attempts=1,
+    )
+
+    site.start()
+
+    site.wait_for("failed", number)
+    assert site.task(number)["error_class"] == "check_failed"
+    assert site.journal_lines() == ["check"] * MOST_VANISHED
 
 
 @pytest.mark.parametrize("phase", ["clone", "setup"])

@@ -1,4 +1,4 @@
-"""Checking the work of an agent: the check runs once, and once more where it is not to blame for how it ended."""
+"""Checking the work of an agent: the check runs once, and again where it is not to blame for how it ended."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,17 +6,23 @@ from pathlib import Path
 import structlog
 import trio
 
+from dispatcher.backoff import Backoff
 from dispatcher.host.host_trouble import TASK_PAUSE, lacks_room
 from dispatcher.host.threads import in_thread
 from dispatcher.run.commands.command_process import CommandProcess
 from dispatcher.run.output.masking import Masking
 from dispatcher.run.preparation.refusals import NotStartedError
+from dispatcher.run.process.agent_process import NotWatchedError
 from dispatcher.run.stop_request import StopRequest
 from sql.rows.changes import CommandResult
 
 log = structlog.get_logger()
 
-VANISHED = "the check was killed twice, and so was what watched over it"
+MOST_VANISHED = 8
+"""How often a check runs whose end nobody sees. Nobody else is killed so often: it kills what watches over it."""
+VANISHED = f"the check was killed {MOST_VANISHED} times, and so was what watched over it"
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+"""Seconds until a check runs again whose end nobody saw."""
 
 
 class Check:
@@ -34,23 +40,28 @@ class Check:
         """Return how it ended; None if the run was stopped before it began.
 
         The agent's work is done and paid for. So while this host has no room for a check it waits, and a check that
-        failed without room runs again. A check whose end nobody saw runs again once.
+        failed without room runs again. So does a check whose end nobody saw, after growing pauses.
         """
         process = self._process
+        pauses = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
+        start = process.start
+        is_under_way = process.was_found
         try:
-            if not process.was_found and not await self._begin(process.start, environment):
-                return None
             while True:
+                if not is_under_way and not await self._begin(start, environment):
+                    return None
                 result = await process.end(self._masking)
                 if self._stop.reason is not None:
                     return result
-                if result is None:
-                    if process.was_repeated:
-                        return process.result("failed", VANISHED, self._masking)
-                elif result.verdict != "failed" or not await self._waited_for_room():
+                if result is not None and (result.verdict != "failed" or not await self._waited_for_room()):
                     return result
-                if not await self._begin(process.start_again, environment):
-                    return None
+                if result is None:
+                    if process.note_vanished() >= MOST_VANISHED:
+                        return process.result("failed", VANISHED, self._masking)
+                    log.warning("nobody saw how a check ended: it runs again")
+                    with self._stop.preliminary():
+                        await trio.sleep(pauses.next())
+                start, is_under_way = process.start_again, False
         except NotStartedError as error:
             return process.result("failed", str(error), self._masking)
 
@@ -67,10 +78,15 @@ class Check:
     async def _begin(
         self, start: Callable[[Mapping[str, str]], Awaitable[None]], environment: Mapping[str, str]
     ) -> bool:
-        """Start it as soon as this host has room for it; return False if the run was stopped before."""
+        """Start it as soon as this host has room for it; return False if the run was stopped before.
+
+        Perhaps it was started, and nobody can watch it: then it has been killed, and its end is one that nobody saw.
+        """
         while self._stop.reason is None:
             try:
                 await start(environment)
+            except NotWatchedError:
+                return True
             except NotStartedError as error:
                 if error.error_class != "no_resources":
                     raise

@@ -34,6 +34,10 @@ log = structlog.get_logger()
 STOP = GentleStop(signal.SIGTERM, 5.0)
 AGAIN = "again"
 """The name of a record that was put aside, because its command ran once more."""
+VANISHED = "vanished"
+"""The name of a file with a line for each time that nobody saw how the command ended."""
+_CAREFULLY_APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""The command may have put a link or a FIFO into the place of a file of ours."""
 
 
 class CommandProcess:
@@ -55,6 +59,7 @@ class CommandProcess:
         self._stop = stop.of_process()
         self._directory = workspace.directory / command.kind
         self._process = Supervised(claimed, self._directory, context, self._stop)
+        self._vanished = 0
 
     @property
     def is_alive(self) -> bool:
@@ -82,9 +87,18 @@ class CommandProcess:
         """Whether an earlier dispatcher had started it."""
         return self.reading.state != "never_started"
 
-    @property
-    def was_repeated(self) -> bool:
-        return (self._directory / AGAIN).exists()
+    def note_vanished(self) -> int:
+        """Note for the next dispatcher, too, that nobody saw how it ended. Return how often that was so until now."""
+        try:
+            noted = os.open(self._directory / VANISHED, _CAREFULLY_APPENDING, 0o600)
+            try:
+                os.write(noted, b"\n")
+                return os.fstat(noted).st_size
+            finally:
+                os.close(noted)
+        except OSError:
+            self._vanished += 1
+            return self._vanished
 
     async def find(self, after: Path | None = None) -> None:
         """Find out how far it got under another dispatcher, and hold it if it is alive.

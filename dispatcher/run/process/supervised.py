@@ -106,7 +106,8 @@ class Supervised:
             reading = await self._read_released()
             reason = reading.stop_reason or self.stopped
             return replace(reading, pid=process.pid if process is not None else None, stop_reason=reason)
-        assert process is not None
+        if process is None:  # nobody could watch it, so it was killed
+            return Reading("dead")
         reading = process.reading or await self._read()
         return replace(reading, pid=process.pid, exit_code=exit_code, stop_reason=self.stopped)
 
