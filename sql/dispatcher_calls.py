@@ -347,3 +347,9 @@ def recover_lost(
         dry_run=dry_run,
     )
     return Call("recover_lost", arguments, many(LostRun))
+
+
+def seconds_until_lost(host_lost_after_s: float, default_timeout_s: float) -> Call[float]:
+    """Return in how many seconds :func:`recover_lost` gives up the next run, unless its dispatcher is heard."""
+    arguments = {"host_lost_after_s": host_lost_after_s, "default_timeout_s": default_timeout_s}
+    return Call("seconds_until_lost", arguments, value(float))

@@ -32,8 +32,9 @@ def recover(
 ) -> None:
     """Give up runs whose host does not come back. Their tasks are tried again elsewhere.
 
-    A host counts as lost when `dispatcher.host_lost_after` has passed since its runs had to end. Dispatchers give up
-    such runs by themselves; use --forget-host when you know better. A host that only restarts needs neither.
+    A run is given up when `dispatcher.host_lost_after` (an hour, unless set) has passed both since its host was last
+    heard and since its timeout was over. Dispatchers do that by themselves; use --forget-host when you know better.
+    A host that only restarts needs neither.
     """
     from dispatcher.database.connection import connect
 
@@ -50,10 +51,10 @@ def recover(
 def recover_lost(
     connection: "Connection", settings: "Settings", *, forget_host: str | None = None, dry_run: bool = False
 ) -> "Sequence[LostRun]":
-    """Give up the open runs of lost hosts, or with ``forget_host`` all runs of that host. Their tasks are tried again.
+    """Give up the runs of lost hosts, or with ``forget_host`` all runs of that host. Their tasks are tried again.
 
-    A host is lost when ``dispatcher.host_lost_after`` has passed since its last heartbeat and since its runs had to
-    end. Its agents may still run there: then what they do happens twice. With ``dry_run`` nothing is changed.
+    A run is lost when ``dispatcher.host_lost_after`` has passed since its host's last heartbeat and since its timeout.
+    Its agents may still run there: then what they do happens twice. With ``dry_run`` nothing is changed.
     Raises :class:`NotFoundError` for an unknown host, :class:`WrongStateError` while its dispatcher is alive.
     """
     from dispatcher.database.connection import execute, translated

@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 LAST_WORDS = 5.0
 """Seconds to say that our work directory is gone."""
+LOST_MARGIN = 0.5
+"""Seconds after the moment in which a host is lost until we look: not before it, and not again and again."""
 LEASE_MARGIN = 0.25
 """The part of the lease that must be left when a new process is started."""
 
@@ -118,7 +120,7 @@ class Lease:
 
 
 async def give_up_lost_hosts(store: Store, configuration: CurrentConfiguration, adopted: trio.Event) -> None:
-    """Look once at the start, and then once in the time after which a host counts as lost: one statement an hour.
+    """Look at the start, when the next run is due, and once in the time that hosts may be away: two statements an hour.
 
     What our own predecessor left is not lost, however long ago that was: those runs are ``adopted`` first.
     """
@@ -131,4 +133,7 @@ async def give_up_lost_hosts(store: Store, configuration: CurrentConfiguration, 
         )
         if lost:
             log.warning("gave up runs of hosts that did not come back", tasks=[run.number for run in lost])
-        await trio.sleep(after)
+        due = await store.patiently(
+            "looking when a host is lost", dispatcher_calls.seconds_until_lost(after, timeout)
+        )
+        await trio.sleep(min(due + LOST_MARGIN, after))

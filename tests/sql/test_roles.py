@@ -116,8 +116,8 @@ DISPATCHES = {
     "due_schedules", "end_idle_sessions", "find_dispatchers", "finish_delivery", "finish_runs", "fire_schedule",
     "has_work", "heartbeat", "holders_of", "input_files_of", "keep_change", "keep_pieces", "note_base", "open_runs",
     "prune_deliveries", "prune_lanes", "prune_output", "prune_sessions", "prune_tasks", "read_input", "read_prompt",
-    "refuse_wanted",
-    "register_dispatcher", "report_and_claim", "send_wanted", "settled_runs", "start_runs", "store_command_output",
+    "refuse_wanted", "register_dispatcher", "report_and_claim", "seconds_until_lost", "send_wanted", "settled_runs",
+    "start_runs", "store_command_output",
     "store_output", "store_piece", "take_deliveries", "take_wanted", "unrecorded_runs", "unreferenced_files",
     "want_file", "wanted_files",
 }  # fmt: skip

@@ -57,7 +57,8 @@ class DispatcherSettings(Struct, frozen=True, forbid_unknown_fields=True):
     grace: SecondsOrZero = 30.0
     """How long it waits for agents when it stops. Those that still run go on without it."""
     host_lost_after: Seconds = 3600.0
-    """How long another host may be silent before its runs are given up and tried again elsewhere."""
+    """A run of another host is given up, and its task tried again elsewhere, so long after that host was last heard and
+    the run's `timeout` was over, whichever came last. Its agent may still be at work before that."""
     end_idle_after: Seconds | None = 60.0
     """How long somebody's idle transaction may hold up a report or a claim before its session is ended; null: never."""
 

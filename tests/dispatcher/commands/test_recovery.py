@@ -23,7 +23,7 @@ def away(site: Site) -> int:
         "UPDATE dispatchers SET last_heartbeat_at = now() - interval '10 min', "
         "lease_expires_at = now() - interval '9 min'"
     )
-    site.sql("UPDATE task_runs SET claimed_at = now() - interval '10 min'")
+    site.sql("UPDATE task_runs SET claimed_at = now() - interval '12 min'")
     return number
 
 
@@ -49,6 +49,18 @@ def test_a_host_that_was_away_for_too_long_is_given_up_by_the_others(site: Site,
 
     assert outcome(site, away) == ["lost", "succeeded"]
     assert [run["attempt"] for run in site.runs(away)] == [1, 2]
+
+
+def test_a_host_is_given_up_at_the_moment_at_which_that_is_due(site: Site, away: int) -> None:
+    """And not at some later look: what people are told is when it happens."""
+    site.configure("dispatcher", host_lost_after=612)  # it was last heard ten minutes ago
+
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+    assert outcome(site, away) == ["running"]
+
+    dispatcher.wait_for("gave up runs of hosts that did not come back", tasks=[away])
+    site.wait_for("succeeded", away)
 
 
 def test_an_agent_that_may_still_be_within_its_time_is_not_given_up(site: Site, away: int) -> None:

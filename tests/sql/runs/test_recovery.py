@@ -40,6 +40,33 @@ def test_what_a_dispatcher_left_running_when_it_said_goodbye_is_not_kept_for_eve
     assert given_up(wide) == []
 
 
+@pytest.mark.parametrize(("timeout", "after"), [(60, 300), (900, 300)])
+def test_the_moment_at_which_a_run_is_lost_is_known_ahead(
+    wide: Client, time: Clock, timeout: int, after: int
+) -> None:
+    """It is the later of the last heartbeat and the run's timeout, plus the time that hosts may be away."""
+
+    def due() -> float:
+        return float(str(wide.value("select seconds_until_lost(%s, 600)", after)))
+
+    def lost() -> list[object]:
+        return [number for (number,) in wide.rows("select number from recover_lost(NULL, %s, 600)", after)]
+
+    assert due() == float("inf")
+    host = wide.dispatcher("far away")
+    run = running(wide, host, timeout_s=timeout)
+    time.passes(30)
+    wide.run("select heartbeat(%s)", host)
+
+    wait = max(30, timeout) + after - 30
+    assert due() == pytest.approx(wait, abs=1)
+    time.passes(wait - 5)
+    assert lost() == []
+    time.passes(due() + 0.5)
+    assert lost() == [run.number]
+    assert due() == float("inf")
+
+
 def test_a_person_may_forget_a_host_whose_dispatcher_said_goodbye(wide: Client, time: Clock) -> None:
     left = wide.dispatcher("far away")
     run = running(wide, left)
