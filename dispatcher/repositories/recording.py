@@ -278,10 +278,32 @@ class _Recording:
             with os.scandir(root / os.fsdecode(path)) as entries:
                 is_empty = next(entries, None) is None
             if not is_empty:
-                chain = self._within(root, path, unless=commit)
-                line = b"160000 %b\t%b\0" % (chain.head.encode(), path)
+                head = self._submodule(root, path, commit)
+                line = b"160000 %b\t%b\0" % (head.encode(), path)
                 self.shop.run("update-index", "-z", "--index-info", index=index, stdin=line)
         return self.shop.line("write-tree", index=index) if nested or submodules else tree
+
+    def _submodule(self, root: Path, path: bytes, commit: str) -> str:
+        """Record what the agent left in a submodule, and return the commit that the tree names for it.
+
+        Files in the directory of a submodule whose repository is not there are no change of it: the tree goes on naming
+        ``commit``, since `git submodule update` of everybody else would look for ours in vain.
+        """
+        chain = self._within(root, path, unless=commit)
+        if chain.head == commit:
+            return commit
+        name = work_trees.text_of(path)
+        ref = next(ref for ref, pinned in self.pins.items() if pinned == chain.head)
+        if plain_files.git_dir_within(self.clone.work, root / os.fsdecode(path)) is None:
+            self.shop.remarks.append(
+                f"the submodule {name} is not initialised, and stays at {commit[:12]}: the files in it are at {ref}"
+            )
+            return commit
+        self.shop.remarks.append(
+            f"the submodule {name} is at a commit that is nowhere but at {ref}: push it to the repository of the"
+            " submodule"
+        )
+        return chain.head
 
     def _within(self, root: Path, path: bytes, unless: str | None = None) -> _Chain:
         """Record a repository within another one."""

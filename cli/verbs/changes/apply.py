@@ -53,6 +53,8 @@ def apply(
             raise
     if why := why_unproven(row):
         say(f"note that task {row.number} is not proven: {why}")
+    if row.problem:
+        say(f"note on what was recorded: {row.problem}")
     if output is TextOrJson.JSON:
         files = sorted(path.decode(errors="replace") for path in differs.paths)
         write(

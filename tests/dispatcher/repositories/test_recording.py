@@ -362,7 +362,6 @@ def test_a_submodule_that_did_not_change_is_no_change(with_submodule: Repository
         f"{FETCH}; echo 2 > lib/two",
         f"{FETCH}; cd lib; echo 2 > two; git add two; git commit -qm Two",
         f"{FETCH}; cd lib; echo 2 > two; git add two; git commit -qm Two; cd ..; git commit -qam Lib; echo 3 > lib/one",
-        "echo 2 > lib/two",
     ],
 )
 def test_what_an_agent_changed_in_a_submodule_is_at_a_ref_that_the_tree_names(
@@ -372,12 +371,37 @@ def test_what_an_agent_changed_in_a_submodule_is_at_a_ref_that_the_tree_names(
     run.agent(script)
     left = run.files()
     change = run.record()
-    assert change.problem is None
+    assert change.problem == (
+        "the submodule lib is at a commit that is nowhere but at refs/llmctl/12/1-nested/1-lib: push it to the"
+        " repository of the submodule"
+    )
     nested = with_submodule.refs()["refs/llmctl/12/1-nested/1-lib"]
     assert with_submodule.tree(change.head_commit)[b"lib"].decode() == nested
     assert with_submodule.tree(nested) == {
         path.removeprefix(b"lib/"): content for path, content in left.items() if path.startswith(b"lib/")
     }
+
+
+@pytest.mark.parametrize("script", ["echo 2 > lib/two", "echo 2 > lib/two; git add -A; git commit -qam All"])
+def test_files_in_a_submodule_that_is_not_initialised_do_not_move_it_for_everybody(
+    with_submodule: Repository, tmp_path: Path, script: str
+) -> None:
+    run = with_submodule.run()
+    run.agent(f"echo more > README; {script}")
+    change = run.record()
+    ref = "refs/llmctl/12/1-nested/1-lib"
+    before = with_submodule.tree(run.clone.base)[b"lib"]
+    assert with_submodule.tree(change.head_commit)[b"lib"] == before
+    assert change.problem == (
+        f"the submodule lib is not initialised, and stays at {before.decode()[:12]}: the files in it are at {ref}"
+    )
+    assert with_submodule.tree(with_submodule.refs()[ref]) == {b"two": b"2\n"}
+    git(tmp_path, "clone", "--quiet", str(with_submodule.path), "everybody")
+    git(tmp_path / "everybody", "fetch", "--quiet", "origin", str(change.ref))
+    git(tmp_path / "everybody", "checkout", "--quiet", str(change.head_commit))
+    git(
+        tmp_path / "everybody", "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"
+    )
 
 
 def test_a_submodule_that_is_removed_or_replaced_by_files_is_recorded_so(with_submodule: Repository) -> None:

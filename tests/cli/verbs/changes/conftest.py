@@ -30,6 +30,7 @@ class Recorder:
         check: str = "true",
         ends: Mapping[str, object] = PASSED,
         prompt: str = "Make it better",
+        problem: str | None = None,
     ) -> str:
         """Return the number of a task whose agent did ``change`` to its tree, None for nothing."""
         if verdict:
@@ -62,6 +63,7 @@ class Recorder:
                 "insertions": sum(int(str(one["insertions"] or 0)) for one in stat),
                 "deletions": sum(int(str(one["deletions"] or 0)) for one in stat),
                 "stat": stat,
+                "problem": problem,
             },
             commands=commands if verdict else [],
             **ends,

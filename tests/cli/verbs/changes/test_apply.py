@@ -69,6 +69,17 @@ def test_what_is_not_proven_is_applied_with_a_note(there: Llmctl, record: Record
     assert done.err.splitlines()[0] == f"note that task {number} is not proven: its check is red"
 
 
+def test_what_was_recorded_elsewhere_is_said_when_a_change_is_applied(
+    there: Llmctl, record: Recorder
+) -> None:
+    number = record(
+        changed(l1="one"), problem="the submodule lib is not initialised, and stays at 123456789012"
+    )
+    done = there("apply", number)
+    assert done.code == 0, done
+    assert "the submodule lib is not initialised, and stays at" in done.err
+
+
 def test_a_host_that_has_only_a_clone_takes_the_patch(
     there: Llmctl, record: Recorder, project: Project
 ) -> None:
