@@ -77,6 +77,11 @@ def place_of(pid: int) -> Place:
     return Place(int(fields[2]), int(fields[3]), int(fields[19]) / os.sysconf("SC_CLK_TCK"))
 
 
+def parent_of(pid: int) -> int:
+    """Return the parent of a process. Raises OSError when it has ended."""
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
 def most_open_files() -> int:
     """Return the maximum number of files that this process may have open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -98,6 +98,9 @@ class Shim:
                 raise OSError(errno.ECANCELED, "the run was stopped before its start")
             os.write(record, messages.STARTING)
             try:
+                # Whoever withholds the run writes, and then reads: one of us sees the word of the other.
+                if os.fstat(record).st_size != what.recorded + len(messages.STARTING):
+                    raise OSError(errno.ECANCELED, "the run was stopped as it started")
                 pid = _spawn(what)
             except OSError:
                 os.write(record, messages.WITHDRAWN)

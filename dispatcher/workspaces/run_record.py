@@ -23,6 +23,8 @@ import trio
 from dispatcher.host import linux
 
 NAME = "run"
+WITHHELD = "withheld"
+"""The name of a record that was put aside, because its run was taken back before its start."""
 _CAREFULLY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """An agent may have replaced the file by a link or a FIFO."""
 _LONGEST = 64 * 2**10
@@ -69,7 +71,7 @@ class Reading:
     """What a `run` file says.
 
     * never_started: the agent was not executed and will not be.
-    * starting: the watcher is alive, but has not written ``started`` yet.
+    * starting: the watcher is alive, but has not written ``started`` yet; ``begun`` if it may have made a process.
     * alive: the watcher is alive.
     * ended: the agent ended and left ``exit_code``.
     * dead: the watcher died without writing ``exit``, so nothing is known about the agent.
@@ -89,6 +91,7 @@ class Reading:
     contained: bool = False
     held: bool = False
     pids: tuple[int, ...] = ()
+    begun: bool = False
 
 
 class RunRecord:
@@ -142,6 +145,23 @@ def note_stop(directory: Path, reason: StopReason) -> None:
         os.write(descriptor, f"stop {reason}\n".encode())
     finally:
         os.close(descriptor)
+
+
+def withhold(directory: Path) -> bool:
+    """Take a run back whose shim stands still, so that it is never started. Return False if it may have been.
+
+    The record is put aside then, as if there had been none. Raises OSError.
+    """
+    descriptor = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | _CAREFULLY)
+    try:
+        os.write(descriptor, b"\n")
+    finally:
+        os.close(descriptor)
+    reading = read(directory)
+    if reading.state not in ("starting", "never_started") or reading.begun:
+        return False
+    (directory / NAME).replace(directory / WITHHELD)
+    return True
 
 
 def read(directory: Path) -> Reading:
@@ -216,8 +236,8 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
             stop_reason = cast(StopReason, rest)
         elif line == "contained" and not pids:
             contained = True
-        elif line in ("starting", "withdrawn") and not pids:
-            begun = line == "starting"
+        elif line in ("starting", "withdrawn"):
+            begun = line == "starting" and not pids
         elif line and pids:
             complaints.append(line)
     if exit_code is not None:
@@ -228,7 +248,7 @@ def _interpret(content: bytes, *, held: bool) -> Reading:
         state = "dead" if pids or begun else "never_started"
     complaint = "\n".join(complaints) or None
     pid = pids[0] if pids else None
-    return Reading(state, header, pid, exit_code, stop_reason, complaint, contained, held, tuple(pids))
+    return Reading(state, header, pid, exit_code, stop_reason, complaint, contained, held, tuple(pids), begun)
 
 
 def _is_number(text: str, digits: int) -> bool:

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.fixtures.faults import with_fault
 from tests.fixtures.shims import Shim
 
 AGENTS = 5
+WATCHER = "cat /proc/$PPID/comm"
 ALONE = "exec 9>>$SITE/alone-{key}; flock -n 9 || echo twice >>$SITE/journal; "
 """Two agents of one task at a time notice each other, whatever the database believes."""
 
@@ -209,7 +211,9 @@ def test_the_shim_of_a_dead_dispatcher_ends_with_its_last_agent(site: Site) -> N
 
 def paused(site: Site, gate_work: str) -> tuple[Shim, int]:
     """Stop the shim of a new dispatcher, and queue a task whose start it has not read yet."""
-    dispatcher = site.start()
+    dispatcher = site.start(
+        prefix=with_fault("from dispatcher.run.process import shim_client as shims\nshims.PATIENCE = 600")
+    )
     site.wait_for("succeeded", site.submit("echo first"))
     shim = Shim.below(dispatcher.pid)
     os.kill(shim.pid, signal.SIGSTOP)
@@ -258,10 +262,116 @@ def test_a_run_that_was_stopped_before_its_start_was_read_is_never_started(site:
     site.cancel(number)
     site.wait_for("canceled", number)
 
-    os.kill(shim.pid, signal.SIGCONT)
+    with suppress(ProcessLookupError):  # the dispatcher may have woken it already
+        os.kill(shim.pid, signal.SIGCONT)
 
     assert has_ended(shim.pid), "it has read everything, and has no agent"
     assert site.journal_lines() == []
+
+
+IN_VAIN = """
+from dispatcher.run.process import shim_client, starter, supervised
+shim_client.PATIENCE = supervised.STANDSTILL = 1.0
+shim_client.let_go_on = starter.let_go_on = lambda name: None
+"""
+"""It helps no shim to be told to go on: a debugger holds it, or somebody stops it again and again."""
+
+
+def test_a_shim_that_was_stopped_holds_up_no_task(site: Site) -> None:
+    site.configure("groups", sh={"max_concurrent": AGENTS})
+    gate = site.gate()
+    ending = site.submit(f"{gate.pass_through}; exit 7", max_attempts=1)
+    endless = site.submit("sleep 1000")
+    dispatcher = site.start()
+    shim = shim_of(site, 2)
+
+    os.kill(shim.pid, signal.SIGSTOP)
+    os.kill(shim.keeper, signal.SIGSTOP)
+    waiting = site.submit("echo done")
+    gate.open()
+    site.cancel(endless)
+
+    site.wait_for("succeeded", waiting)
+    site.wait_for("failed", ending)
+    site.wait_for("canceled", endless)
+    dispatcher.wait_for("the shim stands still: it is told to go on")
+    assert site.runs(ending)[0]["exit_code"] == 7
+    assert {len(site.runs(number)) for number in (waiting, ending, endless)} == {1}
+
+
+def test_a_shim_that_does_not_go_on_is_replaced_and_harms_no_agent(site: Site) -> None:
+    site.configure("groups", sh={"max_concurrent": AGENTS})
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; exit 7", max_attempts=1)
+    dispatcher = site.start(prefix=with_fault(IN_VAIN))
+    shim = shim_of(site)
+    os.kill(shim.pid, signal.SIGSTOP)
+
+    waiting = site.submit("echo $LLMCTL_RUN >>$SITE/journal; echo done")
+
+    site.wait_for("succeeded", waiting)
+    assert has_ended(shim.pid)
+    gate.open()
+    site.wait_for("failed", number)
+    dispatcher.wait_for("the shim was killed, and another one took its place")
+    assert site.runs(number)[0]["exit_code"] == 7
+    assert {len(site.runs(each)) for each in (number, waiting)} == {1}
+    assert len(site.journal_lines()) == 1
+
+
+def test_a_shell_starts_what_neither_shim_nor_keeper_does(site: Site) -> None:
+    dispatcher = site.start(prefix=with_fault(IN_VAIN))
+    site.wait_for("succeeded", site.submit("echo first"))
+    shim = Shim.below(dispatcher.pid)
+    os.kill(shim.keeper, signal.SIGSTOP)
+    os.kill(shim.pid, signal.SIGSTOP)
+
+    number = site.submit(f"echo $LLMCTL_RUN >>$SITE/journal; {WATCHER}")
+
+    site.wait_for("succeeded", number)
+    assert site.task(number)["result"]["text"] == "sh"
+    assert (len(site.runs(number)), len(site.journal_lines())) == (1, 1)
+    assert has_ended(shim.pid)
+    assert has_ended(shim.keeper)
+
+
+def test_the_next_dispatcher_wakes_a_shim_that_was_stopped_before_a_start(site: Site) -> None:
+    _, number = paused(site, "echo $LLMCTL_RUN >>$SITE/journal; echo done")
+
+    site.start_again()
+
+    site.wait_for("succeeded", number)
+    assert (len(site.runs(number)), len(site.journal_lines())) == (1, 1)
+
+
+def test_the_next_dispatcher_wakes_a_shim_that_was_stopped_before_an_end(site: Site) -> None:
+    gate = site.gate()
+    number = site.submit(f"{gate.pass_through}; exit 7", max_attempts=1)
+    dispatcher = site.start()
+    shim = shim_of(site)
+    dispatcher.kill()
+    os.kill(shim.pid, signal.SIGSTOP)
+    site.start().wait_for("run adopted")
+
+    gate.open()
+
+    site.wait_for("failed", number)
+    assert [(run["error_class"], run["exit_code"]) for run in site.runs(number)] == [("agent_error", 7)]
+
+
+def test_a_start_that_a_stopped_shim_has_not_read_is_made_by_the_next_dispatcher_and_not_by_both(
+    site: Site,
+) -> None:
+    shim, number = paused(site, "echo $LLMCTL_RUN >>$SITE/journal; echo done")
+    site.start_again(prefix=with_fault(IN_VAIN))
+
+    site.wait_for("succeeded", number)
+    os.kill(shim.pid, signal.SIGCONT)
+
+    assert has_ended(shim.pid)
+    assert [run["error_class"] for run in site.runs(number)] == ["interrupted", None]
+    assert [run["attempt"] for run in site.runs(number)] == [1, 1]
+    assert len(site.journal_lines()) == 1
 
 
 @pytest.mark.skipif(parent_of_runs() is None, reason="no control group can be made here")
@@ -318,9 +428,6 @@ Shim._hear = hear
     assert {len(site.runs(number)) for number in numbers} <= {1, 2}
     assert site.journal_lines() == []
     assert site.agents() == []
-
-
-WATCHER = "cat /proc/$PPID/comm"
 
 
 def test_a_request_that_is_too_large_for_the_shim_is_made_by_a_shell(site: Site) -> None:

@@ -16,9 +16,11 @@ import trio
 
 import dispatcher
 from dispatcher.host import linux, spawn, survivors
+from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
 from dispatcher.run.process.agent_process import NotWatchedError
 from dispatcher.run.process.launch import Launch
+from dispatcher.run.process.standstill import kill_shims_below, let_go_on
 from dispatcher.shim import messages
 from dispatcher.shim.messages import DESCRIPTOR
 from dispatcher.workspaces.run_record import Reading, RunRecord
@@ -26,6 +28,10 @@ from dispatcher.workspaces.run_record import Reading, RunRecord
 log = structlog.get_logger()
 
 KILLED = "the process that watched over the agent was killed; no exit code is known"
+PULSE = 2.0
+"""Seconds between two questions whether the shim is at work, while it has agents of ours."""
+PATIENCE = 5.0
+"""Seconds in which it answers, also on a busy machine. After that it is helped, which harms no agent."""
 _ROOT = Path(dispatcher.__file__).parents[1]
 
 
@@ -91,13 +97,18 @@ class Shim:
     def __init__(self, name: str) -> None:
         """Start it; ``name`` is shown by ``ps``. Raises OSError."""
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._name = name
         self._processes: dict[bytes, ShimProcess] = {}
+        self._has_work = AutoResetEvent()
         self._syncs = 0
+        self._sync_heard = 0
+        self._heard = trio.Event()
         self._orphans: Set[int] = frozenset()
         self._waiting_for_room = trio.Lock()
         self._is_kept = True
         self._is_gone = False
         self._is_dismissed = False
+        self._is_given_up = False
         self._watch = -1
         self.is_useful = False
         """Whether it has ever answered."""
@@ -127,6 +138,7 @@ class Shim:
             return None
         process = ShimProcess(self, run_id, record, contained=what.group is not None)
         self._processes[run_id.encode()] = process
+        self._has_work.set()
         try:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(record.descriptor))]
             await self._send(packet, rights)
@@ -141,7 +153,8 @@ class Shim:
         if process.pid:
             return process
         self.forget(process)
-        if process.ended.is_set() and not (self._is_gone and record.read().state == "never_started"):
+        # A shim that had read the request is dead, or finds the run withheld: so this is its last word.
+        if process.ended.is_set() and record.read().state != "never_started":
             raise NotWatchedError("lost", KILLED)
         return None
 
@@ -153,6 +166,7 @@ class Shim:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._lose_keeper, on_keeper_gone)
+                nursery.start_soon(self._keep_going, nursery.cancel_scope)
                 await self._hear_all()
                 self._is_gone = True
                 nursery.cancel_scope.cancel()
@@ -162,7 +176,7 @@ class Shim:
                 if not self._is_gone:  # this failed, and a shim that lives may still read the request
                     process.record.withhold()
                 process.has_ended(None)
-        if self._is_kept:
+        if self._is_kept and not self._is_given_up:
             os.kill(self._keeper, signal.SIGKILL)
             await in_thread(os.waitpid, self._keeper, 0)
         return not self._is_dismissed
@@ -224,6 +238,8 @@ class Shim:
             await self._go_on({int(pid) for pid in fields})
         elif word == messages.SYNCED:
             self._settle(int(fields[0]))
+            self._sync_heard = max(self._sync_heard, int(fields[0]))
+            self._heard.set()
         elif word == messages.ORPHAN:
             self._end_orphan(*map(int, fields))
         elif (process := self._processes.get(fields[0])) is not None:
@@ -243,6 +259,55 @@ class Shim:
                 if not process.is_orphan:  # the shim saw it end, and could not say so
                     process.has_ended(process.record.read().exit_code)
         await self._sync()
+
+    async def _keep_going(self, listening: trio.CancelScope) -> None:
+        """Help a shim that stands still, since its agents' ends, signals and starts wait for it.
+
+        It is continued; if that does not help, killed, which its keeper makes good; and if the keeper stands still,
+        too, both are given up: then shells start what waits.
+        """
+        while True:
+            while not self._processes:
+                await self._has_work.wait()
+            await trio.sleep(PULSE)
+            if await self._answers():
+                continue
+            log.warning("the shim stands still: it is told to go on")
+            await in_thread(let_go_on, self._name)
+            if await self._answers():
+                continue
+            log.warning("the shim stands still: it is killed, and another one takes its place")
+            await in_thread(kill_shims_below, self._keeper, self._name)
+            if await self._answers():
+                continue
+            log.error("neither the shim nor its keeper answers: they are given up")
+            self._give_up()
+            listening.cancel()
+            return
+
+    async def _answers(self) -> bool:
+        """Return whether the shim answers in time. One that is gone is somebody else's business."""
+        self._syncs += 1
+        asked = self._syncs
+        with trio.move_on_after(PATIENCE):
+            try:
+                await self._send(b"%s\0%d" % (messages.SYNC, asked))
+            except (OSError, trio.ClosedResourceError):
+                return True
+            while self._sync_heard < asked:
+                self._heard = trio.Event()
+                await self._heard.wait()
+            return True
+        return False
+
+    def _give_up(self) -> None:
+        """Leave shim and keeper, which get SIGKILL, and see to it that they start nothing more."""
+        self._is_gone = self._is_given_up = True
+        for process in self._processes.values():
+            if not process.answered.is_set():
+                process.record.withhold()
+        if self._is_kept:
+            os.kill(self._keeper, signal.SIGKILL)
 
     async def _lose_keeper(self, on_keeper_gone: Callable[[], None]) -> None:
         await trio.lowlevel.wait_readable(self._watch)

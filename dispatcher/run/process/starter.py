@@ -15,6 +15,7 @@ from dispatcher.run.process.agent_process import AgentProcess
 from dispatcher.run.process.held_process import HeldProcess
 from dispatcher.run.process.launch import Launch
 from dispatcher.run.process.shim_client import Shim
+from dispatcher.run.process.standstill import let_go_on
 from dispatcher.workspaces.run_record import Header, RunRecord
 
 log = structlog.get_logger()
@@ -75,6 +76,10 @@ class Starter:
                 return process
             # Whatever the shim could not do, a shell can, or says why not.
             return await in_thread(HeldProcess.start, what, record)
+
+    async def wake_others(self) -> None:
+        """Continue what watches over agents of earlier dispatchers, in case that somebody stopped it."""
+        await in_thread(let_go_on, self._name)
 
     def begin(self) -> None:
         """Start a shim, so that the first agent need not wait for it."""

@@ -33,6 +33,8 @@ NOT_WATCHED = 0.05
 """Seconds after its start in which a process is only waited for: to watch one that short costs a tenth of its work."""
 STARTING = 1.0
 """Seconds in which a start that was under way is over, unless somebody stopped the watcher: it starts nothing then."""
+STANDSTILL = 5.0
+"""Seconds after which a start that is still under way, or an end that is not noted, has a shim that stands still."""
 SETTLING = 10.0
 """Seconds that the watcher of a process that is gone may need to say so; only one that was stopped needs longer."""
 
@@ -78,12 +80,12 @@ class Supervised:
     async def find(self, within: float) -> tuple[Reading, HeldProcess | None]:
         """Find out how far it got under another dispatcher, and hold it if it is alive.
 
+        A shim that was stopped before it read the request is told to go on, and otherwise the run is taken back.
         A stop, and the end of ``within`` seconds, end the wait for a record that stays silent. It counts as dead then.
         """
         self._is_adopted = True
-        marks = Marks(self._claimed.run_id, self._context.sweeper.owner)
         with self._stop.preliminary(trio.current_time() + within):
-            reading, process = await find_process(self._directory, marks)
+            reading, process = await self._find()
             self.process = process
             return reading, process
         self.stopped = self._stop.reason or "timeout"
@@ -91,6 +93,19 @@ class Supervised:
             run_record.note_stop(self._directory, self.stopped)  # a shim starts nothing behind this
             await run_record.read_settled(self._directory)
         return Reading("dead"), None
+
+    async def _find(self) -> tuple[Reading, HeldProcess | None]:
+        marks = Marks(self._claimed.run_id, self._context.sweeper.owner)
+        with trio.move_on_after(STANDSTILL):
+            return await find_process(self._directory, marks)
+        await self._context.starter.wake_others()
+        with trio.move_on_after(STANDSTILL):
+            return await find_process(self._directory, marks)
+        with contextlib.suppress(OSError):
+            if run_record.withhold(self._directory):
+                log.warning("a run was taken back from a shim that stands still", task=self._claimed.number)
+                return Reading("never_started"), None
+        return await find_process(self._directory, marks)
 
     async def end(self, due: float, how: GentleStop, follow: Callable[[], Awaitable[None]]) -> Reading:
         """Wait for its end, and return how it ended; stop it when somebody asks for that, and when ``due`` is over.
@@ -151,8 +166,13 @@ class Supervised:
 
     async def _read_released(self) -> Reading:
         """Read the run record once its watcher has let go of it: the shim does that a moment after the end."""
-        with contextlib.suppress(OSError), trio.move_on_after(SETTLING):
-            return await run_record.read_settled(self._directory, lambda reading: not reading.held)
+        settled = partial(run_record.read_settled, self._directory, lambda reading: not reading.held)
+        with contextlib.suppress(OSError):
+            with trio.move_on_after(STANDSTILL):
+                return await settled()
+            await self._context.starter.wake_others()
+            with trio.move_on_after(SETTLING):
+                return await settled()
         return await self._read()
 
     async def _read(self) -> Reading:
