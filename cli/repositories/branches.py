@@ -1,6 +1,9 @@
 """Branches for changes: in a repository, and at a remote."""
 
+from pathlib import Path
+
 from cli.repositories.checkouts import Recorded, Repository
+from cli.repositories.user_git import NO_HOOKS
 from dispatcher.errors import DispatchError, UsageError, WrongStateError
 
 
@@ -31,9 +34,30 @@ def create(repository: Repository, name: str, change: Recorded) -> bool:
     return False
 
 
-def push(repository: Repository, remote: str, name: str, change: Recorded) -> None:
-    """Push the change to a branch of a remote, never over another commit, as `git push` with the hooks of the user."""
+def push(repository: Repository, remote: str, name: str, change: Recorded) -> str | None:
+    """Push the change to a branch of a remote, never over another commit, as `git push` with the hooks of the user.
+
+    Returns why no hook ran, if none did: what changes can bring would run as the user, with all keys.
+    """
     ref = require_branch_name(repository, name)
-    code = repository.git.watched("push", "--no-follow-tags", "--", remote, f"{change.head}:{ref}")
+    hooks = _hooks_within_files(repository)
+    code = repository.git.watched(
+        *(() if hooks is None else NO_HOOKS), "push", "--no-follow-tags", "--", remote, f"{change.head}:{ref}"
+    )
     if code:
         raise DispatchError(f"git push to {remote} failed: nothing was pushed")
+    if hooks is None:
+        return None
+    return f"no hook ran: those in {hooks} are files that changes of tasks can replace; `git push` runs them"
+
+
+def _hooks_within_files(repository: Repository) -> Path | None:
+    """Return the directory of hooks if it is among the files of the checkout, where changes come to."""
+    asked = repository.git.run(
+        "rev-parse", "--path-format=absolute", "--git-path", "hooks", "--git-common-dir", hooks=True
+    )
+    hooks, common = (Path(line).resolve() for line in asked.text.split("\n"))
+    top = repository.top
+    if top is None or not hooks.is_relative_to(top.resolve()) or hooks.is_relative_to(common):
+        return None
+    return hooks

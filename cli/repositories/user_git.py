@@ -60,14 +60,15 @@ class UserGit:
         stdin: bytes = b"",
         accepts: Collection[int] = (0,),
         variables: Mapping[str, str] = MappingProxyType({}),
+        hooks: bool = False,
     ) -> Answer:
-        """Return what git printed. No hook runs.
+        """Return what git printed. No hook runs, unless ``hooks``.
 
         Raises :class:`GitFailedError` for an exit code that is not in ``accepts``.
         """
         try:
             done = subprocess.run(
-                ["git", "-C", self.directory, *NO_HOOKS, *arguments],
+                ["git", "-C", self.directory, *(() if hooks else NO_HOOKS), *arguments],
                 input=stdin,
                 capture_output=True,
                 check=False,

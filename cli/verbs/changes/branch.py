@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.registry import family
-from cli.show.output import TextOrJson, TextOrJsonOption, to_json, write
+from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.verbs.changes.recorded import ChangeArgument, change_of, named_repository, recorded, why_unproven
 from dispatcher.errors import UsageError, WrongStateError
 
@@ -72,7 +72,8 @@ def push(
 ) -> None:
     """Push what a task changed to a branch of the remote that config.yaml names for its repository.
 
-    It is `git push` with your hooks and your password. It never overwrites another commit.
+    It is `git push` with your hooks and your password, but for hooks that lie among the files of the checkout
+    (core.hooksPath), since a change could bring them. It never overwrites another commit.
     """
     from cli.database.connection import opened
     from cli.repositories import branches
@@ -87,8 +88,10 @@ def push(
         )
     change = recorded(row)
     name = name or branches.usual_name(row.number)
-    branches.push(repository_of(change, Path.cwd()), remote, name, change)
+    remark = branches.push(repository_of(change, Path.cwd()), remote, name, change)
     write(f"task {row.number} is branch {name} of {remote}")
+    if remark is not None:
+        say(remark)
 
 
 def _remote_of(row: "ChangeRow") -> str:

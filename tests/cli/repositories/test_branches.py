@@ -74,7 +74,7 @@ def test_a_push_runs_the_hooks_of_the_user_and_overwrites_nothing(
     hook = project.path / ".git" / "hooks" / "pre-push"
     hook.write_text(f"#!/bin/sh\ncat > {tmp_path}/pushed\n")
     hook.chmod(0o755)
-    branches.push(project.repository, "origin", "llmctl/12", change)
+    assert branches.push(project.repository, "origin", "llmctl/12", change) is None
     remote = Project(tmp_path / "bare")
     assert remote.git("rev-parse", "llmctl/12") == change.head
     assert change.head in (tmp_path / "pushed").read_text()
@@ -86,6 +86,23 @@ def test_a_push_runs_the_hooks_of_the_user_and_overwrites_nothing(
     hook.write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(DispatchError, match="git push to origin failed"):
         branches.push(project.repository, "origin", "more", change)
+
+
+def test_a_push_runs_no_hook_that_a_change_can_bring(
+    project: Project, change: Recorded, tmp_path: Path
+) -> None:
+    project.git("clone", "--quiet", "--bare", ".", str(tmp_path / "bare"))
+    project.git("remote", "add", "origin", str(tmp_path / "bare"))
+    hook = project.path / ".husky" / "pre-push"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\n")
+    hook.chmod(0o755)
+    project.git("config", "core.hooksPath", ".husky")
+    remark = branches.push(project.repository, "origin", "llmctl/12", change)
+    assert remark is not None
+    assert f"those in {hook.parent} are files that changes of tasks can replace" in remark
+    assert Project(tmp_path / "bare").git("rev-parse", "llmctl/12") == change.head
+    assert not (tmp_path / "seen").exists()
 
 
 def test_a_repository_that_git_does_not_trust_is_not_taken_for_none(tmp_path: Path, project: Project) -> None:
