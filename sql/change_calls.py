@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sql.call import NOTHING, Call, as_array, as_json, given, many
+from sql.call import NOTHING, Call, as_array, as_json, given, many, value
 from sql.calls import LARGEST_TEXT
 from sql.rows.changes import ChangeRow, InboxRow
 from sql.rows.people import Submitted
@@ -13,6 +13,11 @@ def list_changes(tasks: Sequence[str], *, with_stat: bool | None = None) -> Call
     """Return the newest change of each task, lowest number first; unless told otherwise with its first files."""
     arguments = {"tasks": as_array(tasks), **given(with_stat=with_stat)}
     return Call("list_changes", arguments, many(ChangeRow), result_size=LARGEST_TEXT)
+
+
+def continued_tasks(task: str) -> Call[list[int]]:
+    """Return the tasks whose session a task goes on with, the nearest first: its change holds what they changed."""
+    return Call("continued_tasks", {"task": task}, value(list[int]))
 
 
 def inbox(select: Selection | None = None) -> Call[list[InboxRow]]:

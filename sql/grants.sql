@@ -13,8 +13,8 @@ DO $grants$
 DECLARE
     c_rules CONSTANT jsonb := '[
         {"to": ["producer", "reader", "operator", "dispatcher", "admin"], "functions": [
-            "act_as", "capped_tools", "count_inbox", "count_tasks", "database_id", "end_session", "facets", "find_token",
-            "inbox", "known_values",
+            "act_as", "capped_tools", "continued_tasks", "count_inbox", "count_tasks", "database_id", "end_session", "facets",
+            "find_token", "inbox", "known_values",
             "list_active", "list_changes", "list_dispatchers", "list_files", "list_groups", "list_limits", "list_page",
             "list_runs", "list_schedules", "list_tasks", "list_workflows", "log_state", "metrics", "read_file",
             "read_output", "read_results", "schema_version", "show_graph", "show_task", "show_workflow", "start_session", "stats",

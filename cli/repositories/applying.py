@@ -1,7 +1,7 @@
 """A change for a checkout: staged, not committed."""
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from cli.repositories.checkouts import Recorded, Repository
@@ -13,16 +13,26 @@ Patch = Callable[[], Iterable[bytes]]
 """Reads the stored patch of a change."""
 
 
-def apply(checkout: Repository, change: Recorded, patch: Patch, *, dry_run: bool = False) -> Difference:
+def apply(
+    checkout: Repository,
+    change: Recorded,
+    patch: Patch,
+    *,
+    continued: Sequence[Recorded] = (),
+    dry_run: bool = False,
+) -> Difference:
     """Stage a change on top of HEAD, and return what differs from HEAD then.
 
-    Where its commits cannot be had, its patch takes their place. Raises WrongStateError for a checkout that is not
-    clean, ConflictError, and WrongStateError for files in the way; the checkout is as it was then.
+    ``continued`` are the changes that it goes on with, the nearest first: what HEAD has of them counts as done. Where
+    the commits of the change cannot be had, its patch takes their place. Raises WrongStateError for a checkout that is
+    not clean, ConflictError, and WrongStateError for files in the way; the checkout is as it was then.
     """
     checkout.require_clean()
     head = checkout.head()
     if fetch(checkout, change):
-        tree = merged_tree(checkout, head, change)
+        for one in continued:
+            fetch(checkout, one)
+        tree = merged_tree(checkout, head, change, continued)
     else:
         with tempfile.TemporaryDirectory(prefix="llmctl-") as directory:
             file = Path(directory, "patch")

@@ -1,6 +1,6 @@
 """Changes for a branch, one on top of the other. The branch moves once, at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cli.repositories.checkouts import Recorded, Repository
 from cli.repositories.signals import uninterrupted
@@ -46,12 +46,16 @@ class Branch:
         """Whether the branch has the base of the change: otherwise its history would come along."""
         return self.repository.is_ancestor(change.base, self.tip)
 
-    def merge(self, change: Recorded, message: str, proves: Prove | None) -> bool:
+    def merge(
+        self, change: Recorded, message: str, proves: Prove | None, continued: Sequence[Recorded] = ()
+    ) -> bool:
         """Put a change on top if it is proven there; return whether it is.
+
+        ``continued`` are the changes that it goes on with, the nearest first.
 
         Raises ConflictError, and WrongStateError where a file in the way would be lost at the end.
         """
-        tree = merged_tree(self.repository, self.tip, change)
+        tree = merged_tree(self.repository, self.tip, change, continued)
         if self._is_checked_out:
             require_room(self.repository, difference(self.repository.git, self.begin, tree))
         commit = self.repository.git.run(

@@ -23,10 +23,32 @@ class ConflictError(WrongStateError):
         self.files = files
 
 
-def merged_tree(repository: Repository, onto: str, change: Recorded) -> str:
-    """Return the tree that the change makes of the commit ``onto``. Raises ConflictError."""
-    git = repository.git
+def merged_tree(
+    repository: Repository, onto: str, change: Recorded, continued: Sequence[Recorded] = ()
+) -> str:
+    """Return the tree that the change makes of the commit ``onto``. Raises ConflictError.
+
+    ``continued`` are the changes that it goes on with, the nearest first. It holds them, so where ``onto`` has one of
+    them already, however it came there, only what followed it counts.
+    """
     base = _base(repository, onto, change)
+    if base == change.base:
+        base = next((one.head for one in continued if _has(repository, onto, one)), base)
+    return _three_way(repository.git, base, onto, change)
+
+
+def _has(repository: Repository, onto: str, change: Recorded) -> bool:
+    """Whether a commit has a change already: merging it makes no difference. Its text counts, and not its commits."""
+    if not repository.has(change.head):
+        return False
+    try:
+        tree = _three_way(repository.git, _base(repository, onto, change), onto, change)
+    except ConflictError:
+        return False
+    return tree == repository.git.run("rev-parse", f"{onto}^{{tree}}").text
+
+
+def _three_way(git: UserGit, base: str, onto: str, change: Recorded) -> str:
     # Two commits with one parent: what they have in common is the base, also for a git before 2.40, which cannot be
     # told so, and where the agent began another history.
     ours, theirs = (

@@ -10,6 +10,7 @@ from cli.show.output import TextOrJson, TextOrJsonOption, say, to_json, write
 from cli.verbs.changes.recorded import (
     ChangeArgument,
     change_of,
+    continued_by,
     patch_of,
     recorded,
     told_of_masks,
@@ -44,7 +45,13 @@ def apply(
         change = recorded(row)
         checkout = checkout_for(change.source, Path.cwd())
         try:
-            differs = stage(checkout, change, lambda: told_of_masks(patch_of(db, row)), dry_run=dry_run)
+            differs = stage(
+                checkout,
+                change,
+                lambda: told_of_masks(patch_of(db, row)),
+                continued=continued_by(db, row),
+                dry_run=dry_run,
+            )
         except ConflictError as error:
             error.hint = (
                 f"the checkout is as it was; `llmctl branch {row.number}` and `git merge llmctl/{row.number}`"

@@ -10,7 +10,7 @@ from cli.repositories.scratch import Commands, Failure, Scratch, scratch_of
 from cli.repositories.trees import ConflictError
 from cli.show.changes.merges import MergeRow, Result
 from cli.show.output import say
-from cli.verbs.changes.recorded import named_repository, recorded, why_none, why_unproven
+from cli.verbs.changes.recorded import continued_by, named_repository, recorded, why_none, why_unproven
 from dispatcher.configuration import settings
 from dispatcher.errors import WrongStateError
 from dispatcher.terminal import harmless, one_line
@@ -70,7 +70,7 @@ class Merging:
             return failure is None
 
         try:
-            is_merged = self._branch.merge(change, message_of(task), proves)
+            is_merged = self._branch.merge(change, message_of(task), proves, continued_by(self._db, row))
         except ConflictError as error:
             return _row(
                 row, "conflict", str(error), files=[path.decode(errors="replace") for path in error.files]

@@ -90,6 +90,15 @@ def recorded(row: "ChangeRow") -> "Recorded":
     return Recorded(row.number, Path(row.source), row.ref, row.base_commit, row.head_commit)
 
 
+def continued_by(db: "Database", row: "ChangeRow") -> "Sequence[Recorded]":
+    """Return the recorded changes that a change goes on with, the nearest first: those of the replied-to tasks."""
+    from sql import change_calls
+
+    numbers = db.call(change_calls.continued_tasks(str(row.number)))
+    rows = {found.number: found for found in changes_of(db, [str(number) for number in numbers])}
+    return [recorded(rows[number]) for number in numbers if why_none(rows[number]) is None]
+
+
 def patch_of(db: "Database", row: "ChangeRow") -> Iterable[bytes]:
     """Return the patch of a change: the stored one or, if that is gone, the same from its repository."""
     from cli.download import content_of

@@ -41,9 +41,9 @@ class Project:
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")
 
-    def record(self, number: int, change: Callable[[Path], object]) -> Recorded:
+    def record(self, number: int, change: Callable[[Path], object], base: str | None = None) -> Recorded:
         """Record what ``change`` does to a tree of its own, as a dispatcher does at the end of a run."""
-        base = self.git("rev-parse", "HEAD")
+        base = base or self.git("rev-parse", "HEAD")
         tree = self.path.parent / f"tree-{number}"
         self.git("worktree", "add", "--quiet", "--detach", str(tree), base)
         change(tree)

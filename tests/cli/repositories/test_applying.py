@@ -100,6 +100,32 @@ def test_what_goes_on_with_an_applied_change_fits_on_it(project: Project) -> Non
     assert (project.path / "code").read_text() == lines(l2="zwei")
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_reply_fits_on_what_was_applied_before_it_however_that_was_committed(
+    project: Project, moved: bool
+) -> None:
+    first = project.record(12, lambda tree: (tree / "code").write_text(lines(l2="two")))
+    whole = project.record(13, lambda tree: (tree / "code").write_text(lines(l2="zwei", l9="nine")))
+    if moved:
+        project.write(other="of somebody else\n")
+        project.commit()
+    apply(project.repository, first, no_patch)
+    project.commit("applied by hand")
+    with pytest.raises(ConflictError):
+        apply(project.repository, whole, no_patch)
+    apply(project.repository, whole, no_patch, continued=[first])
+    assert (project.path / "code").read_text() == lines(l2="zwei", l9="nine")
+    project.commit("the reply, too")
+    assert not apply(project.repository, whole, no_patch, continued=[first]).paths
+
+
+def test_a_reply_to_what_was_not_applied_brings_all_of_it(project: Project) -> None:
+    first = project.record(12, lambda tree: (tree / "code").write_text(lines(l2="two")))
+    whole = project.record(13, lambda tree: (tree / "code").write_text(lines(l2="zwei", l9="nine")))
+    apply(project.repository, whole, no_patch, continued=[first])
+    assert (project.path / "code").read_text() == lines(l2="zwei", l9="nine")
+
+
 @pytest.mark.parametrize("with_patch", [False, True])
 def test_a_conflict_names_the_files_and_changes_nothing(project: Project, with_patch: bool) -> None:
     change = project.record(12, everything)

@@ -237,6 +237,18 @@ def test_a_reply_counts_its_changes_from_the_commit_of_the_task_that_it_continue
     assert task(db)["approve"] is True
 
 
+def test_the_tasks_that_a_reply_goes_on_with_are_known_the_nearest_first(db: Client, me: UUID) -> None:
+    for _ in range(3):
+        [run] = db.claim(me).runs if db.value("select count(*) from tasks") else [claimed(db, me)]
+        db.finish(me, run, session_id="s")
+        number = db.value("select max(number) from tasks")
+        db.run("select * from reply_task(%s::text, 'go on')", number)
+    assert execute(db.connection, change_calls.continued_tasks("4")) == [3, 2, 1]
+    assert execute(db.connection, change_calls.continued_tasks("1")) == []
+    with refused("LD404", "there is no task 99"):
+        execute(db.connection, change_calls.continued_tasks("99"))
+
+
 # What is odd
 
 

@@ -76,6 +76,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "check_tallies": "select * from check_tallies()",
     "clear_cooldown": "select clear_cooldown('main')",
     "cool_down_group": "select cool_down_group('main', null, 'for all', 60)",
+    "continued_tasks": "select * from continued_tasks('1')",
     "count_inbox": "select 1 from count_inbox() as waits where waits > 0",
     "count_tasks": "select * from count_tasks() union all select * from count_tasks('{\"numbers\": [1, 2, 4]}')",
     "database_id": "select 1 from database_id()",

@@ -36,8 +36,29 @@ class Recorder:
         if verdict:
             options = (*options, "--check", check)
         number = self.llmctl.submit("claude", prompt, "--repo", str(self.project.path), *options)
+        self.end(number, change, None, verdict, check, ends, problem)
+        return number
+
+    def reply(self, number: str, change: Callable[[Path], object], base: str) -> str:
+        """Return the number of a reply to a task with a session, which worked on the same base."""
+        told = self.llmctl("reply", number, "And now?", "-o", "json").json()
+        assert isinstance(told, dict)
+        self.end(str(told["number"]), change, base)
+        return str(told["number"])
+
+    def end(
+        self,
+        number: str,
+        change: Callable[[Path], object] | None,
+        base: str | None = None,
+        verdict: str | None = None,
+        check: str = "true",
+        ends: Mapping[str, object] = PASSED,
+        problem: str | None = None,
+    ) -> None:
+        """End the run of the task that is next."""
         [run] = self.dispatcher.start()
-        recorded = self.project.record(int(number), change or (lambda _: None))
+        recorded = self.project.record(int(number), change or (lambda _: None), base)
         if change is None:
             recorded = replace(recorded, head=recorded.base)
         numbers = self.project.git("diff", "--numstat", "-z", recorded.base, recorded.head).split("\0")[:-1]
@@ -68,7 +89,6 @@ class Recorder:
             commands=commands if verdict else [],
             **ends,
         )
-        return number
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Llmctl, PlayedDispatcher, one_postgres
 from tests.cli.repositories.projects import Project, lines
-from tests.cli.verbs.changes.conftest import RED, Recorder, changed
+from tests.cli.verbs.changes.conftest import PASSED, RED, Recorder, changed
 
 pytestmark = one_postgres
 
@@ -67,6 +67,20 @@ def test_what_is_not_proven_is_applied_with_a_note(there: Llmctl, record: Record
     done = there("apply", number)
     assert done.code == 0
     assert done.err.splitlines()[0] == f"note that task {number} is not proven: its check is red"
+
+
+def test_a_reply_is_applied_and_merged_on_what_was_applied_before_it(
+    there: Llmctl, record: Recorder, project: Project
+) -> None:
+    base = project.git("rev-parse", "HEAD")
+    first = record(changed(l1="one"), ends={**PASSED, "session_id": "s"})
+    assert there("apply", first).code == 0
+    project.commit("by hand")
+    reply = record.reply(first, changed(l1="eins", l9="nine"), base)
+    assert there("apply", reply, "--dry-run").code == 0
+    merged = there("merge", reply)
+    assert merged.code == 0, merged
+    assert (project.path / "code").read_text() == lines(l1="eins", l9="nine")
 
 
 def test_what_was_recorded_elsewhere_is_said_when_a_change_is_applied(
