@@ -1,6 +1,7 @@
 """The service of `dispatcher serve`: it opens everything, serves until a signal ends it, and ends streams first."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -37,6 +38,8 @@ log = structlog.get_logger()
 
 Failure = TypeVar("Failure", bound=Exception)
 
+PASSING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""Why an address cannot be had now, but may be had later."""
 BACKLOG = 100
 """Connections that wait until they are accepted."""
 
@@ -73,6 +76,7 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
     )
     changes = Changes(listen, settings.dispatcher.lease_interval)
     told_to_end = trio.Event()
+    _require_usable_tls(settings.api)
     with _bound_socket(settings.api) as bound:
         async with open_gateway(settings) as gateway, trio.open_nursery() as nursery:
             nursery.start_soon(changes.run)
@@ -86,18 +90,15 @@ async def _serve(settings: Settings, while_stdin_is_open: bool) -> None:
             app = _as_hypercorn_takes_it(
                 application(settings, gateway, changes, login_link, database_id), settings.api
             )
-            await _serve_connections(app, settings.api, bound, told_to_end)
+            await serve_connections(app, _config(settings.api), bound.dup(), told_to_end)
             nursery.cancel_scope.cancel()
 
 
-async def _serve_connections(
-    app: ASGIFramework, settings: ApiSettings, bound: socket.socket, told_to_end: trio.Event
-) -> None:
+def _require_usable_tls(settings: ApiSettings) -> None:
+    """Read the files for a clear error before anything is served. Raises :class:`UsageError`."""
     try:
-        await serve_connections(app, _config(settings), bound.dup(), told_to_end)
-    except OSError as error:
-        if settings.tls_key is None:
-            raise
+        _config(settings).create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one, too
         raise UsageError(
             f"api.tls_certificate and api.tls_key cannot be used: {error.strerror or error}",
             hint="both are PEM files that belong together, and that the dispatcher's user may read",
@@ -136,13 +137,16 @@ def _config(settings: ApiSettings) -> Config:
 
 @contextlib.contextmanager
 def _bound_socket(settings: ApiSettings) -> Iterator[socket.socket]:
-    """Bind and listen before anything else, for a clear error. Raises :class:`UsageError`."""
+    """Bind and listen before anything else, for a clear error.
+
+    Raises :class:`UsageError`, or another :class:`DispatchError` for what passes, such as another program there.
+    """
     where = settings.socket or f"{settings.host}:{settings.port}"
     try:
         bound = _unix_socket(Path(settings.socket)) if settings.socket else _tcp_socket(settings)
         bound.listen(BACKLOG)
     except OSError as error:
-        raise UsageError(
+        raise (DispatchError if error.errno in PASSING else UsageError)(
             f"cannot serve at {where}: {error.strerror or error}",
             hint="another program may be there; api.port in config.yaml names another port",
         ) from error

@@ -33,6 +33,11 @@ def serve(
         raise UsageError(
             f"{missing[0]} is not installed: install llmctl with its extra, `pip install 'llmctl[api]'`"
         )
-    from dispatcher.api import service
+    try:
+        from dispatcher.api import service
+    except ImportError as error:
+        raise UsageError(
+            f"the API cannot be loaded: {error}", hint="install llmctl again, `pip install 'llmctl[api]'`"
+        ) from error
 
     service.serve(settings, while_stdin_is_open=while_stdin_is_open)

@@ -1,5 +1,8 @@
 """`dispatcher serve` as a child of `dispatcher run`, so that one unit suffices.
 
+When it says that its configuration or installation is wrong, that stays so until somebody mends it: it is not started
+again before the configuration was read again.
+
 It is a process of its own: a page that hangs or crashes delays no claim. It ends with us however we end, since its
 standard input is a pipe that only we hold open. (The kernel's signal at the death of a parent would come at the end of
 the thread that started the child.)
@@ -14,7 +17,9 @@ import structlog
 import trio
 
 from dispatcher.backoff import Backoff
+from dispatcher.errors import ExitCode
 from dispatcher.host import own_environment
+from dispatcher.host.auto_reset_event import AutoResetEvent
 
 log = structlog.get_logger()
 
@@ -24,17 +29,38 @@ STOP_SECONDS = 8.0
 """Seconds that it has to end: it ends live streams first."""
 
 
-async def serve_api(config_file: Path | None) -> None:
-    """Keep one `dispatcher serve` running until cancelled."""
-    backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
-    options = ["--config", str(config_file)] if config_file else []
-    command = [sys.executable, "-m", "dispatcher.commands.main", *options, "serve", "--while-stdin-is-open"]
-    while True:
-        began = trio.current_time()
-        exit_code = await _serve_once(command)
-        pause = backoff.next(trio.current_time() - began)
-        log.warning("the API has ended", exit_code=exit_code, retry_in_s=pause)
-        await trio.sleep(pause)
+class ApiProcess:
+    """Keeps one `dispatcher serve` running."""
+
+    def __init__(self, config_file: Path | None) -> None:
+        options = ["--config", str(config_file)] if config_file else []
+        self._command = [
+            *(sys.executable, "-m", "dispatcher.commands.main", *options),
+            *("serve", "--while-stdin-is-open"),
+        ]
+        self._changed = AutoResetEvent()
+
+    def try_again(self) -> None:
+        """The configuration was read again: if it could not start with the last one, try once more."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Run it until cancelled."""
+        backoff = Backoff(SHORTEST_PAUSE, LONGEST_PAUSE)
+        while True:
+            self._changed.clear()
+            began = trio.current_time()
+            exit_code = await _serve_once(self._command)
+            if exit_code == ExitCode.USAGE:
+                log.error(
+                    "the API cannot start, and is not tried again",
+                    what_to_do="mend what it said, then restart `dispatcher run`, or send it SIGHUP",
+                )
+                await self._changed.wait()
+            else:
+                pause = backoff.next(trio.current_time() - began)
+                log.warning("the API has ended", exit_code=exit_code, retry_in_s=pause)
+                await trio.sleep(pause)
 
 
 async def _serve_once(command: Sequence[str]) -> int:

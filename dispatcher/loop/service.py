@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +24,7 @@ from dispatcher.database.pooler import require_session
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import linux
 from dispatcher.host.threads import in_thread
-from dispatcher.loop.api_process import serve_api
+from dispatcher.loop.api_process import ApiProcess
 from dispatcher.loop.assembly import STATEMENT_TIMEOUT, assembled
 from dispatcher.loop.event_loop import EventLoop
 from dispatcher.wall import Wall, in_a_sentence, persist
@@ -104,16 +103,21 @@ async def _run_loop(
         configuration = CurrentConfiguration(settings, wrappers)
         with assembled(configuration, work_directory, files, dispatcher_id) as loop:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_obey, signals, loop, settings, reread)
+                api = ApiProcess(config_file)
+                nursery.start_soon(_obey, signals, loop, api, settings, reread)
                 if settings.api.enabled:
-                    nursery.start_soon(persist, "running the API", partial(serve_api, config_file))
+                    nursery.start_soon(persist, "running the API", api.run)
                 await loop.run(until_empty=until_empty)
                 nursery.cancel_scope.cancel()
         work_directory.release()
 
 
 async def _obey(
-    signals: AsyncIterator[int], loop: EventLoop, settings: Settings, reread: Callable[[], Settings]
+    signals: AsyncIterator[int],
+    loop: EventLoop,
+    api: ApiProcess,
+    settings: Settings,
+    reread: Callable[[], Settings],
 ) -> None:
     """The first signal lets the agents end, the second stops them. SIGHUP reads the configuration file again.
 
@@ -126,6 +130,7 @@ async def _obey(
         with Wall("obeying a signal", signal=signal.Signals(number).name):
             if number == signal.SIGHUP and not on_terminal:
                 settings = await _reload(loop, settings, reread)
+                api.try_again()
             elif is_ending:
                 loop.stop_all()
             else:
