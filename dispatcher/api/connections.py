@@ -10,11 +10,14 @@ import socket
 from functools import partial
 from weakref import WeakSet
 
+import h11
 import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Event, RawData
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
@@ -76,6 +79,12 @@ class Connection(TCPServer):
 
     _head = b""
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Hypercorn makes its protocols by itself, and takes none of ours."""
+        if isinstance(value, ProtocolWrapper) and type(value.protocol) is H11Protocol:
+            value.protocol.__class__ = Http1
+        super().__setattr__(name, value)
+
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
             if event.data.startswith(b"HTTP/1.1 ") and not event.data.startswith(b"HTTP/1.1 1"):
@@ -83,6 +92,30 @@ class Connection(TCPServer):
                 return
             event, self._head = RawData(data=self._head + event.data), b""
         await super().protocol_send(event)
+
+
+class Http1(H11Protocol):
+    """HTTP/1.1 alone: no offer of a client leads to another protocol, and a target may be a whole URL."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Leave an `Upgrade: h2c` alone, as RFC 9113 wants it, which has removed that. HTTP/2 begins as HTTP/2."""
+        if not any(name == b"upgrade" for name, _ in event.headers):
+            await super()._check_protocol(event)
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """A target such as `http://host/path` stands for its path; its host stands above the header Host (RFC 9112)."""
+        scheme, separator, rest = request.target.partition(b"://")
+        if separator and scheme.lower() in (b"http", b"https"):
+            host, slash, path = rest.partition(b"/")
+            host, mark, query = host.partition(b"?")
+            headers = [(name, value) for name, value in request.headers if name != b"host"]
+            request = h11.Request(
+                method=request.method,
+                target=slash + path if slash else b"/" + mark + query,
+                headers=[(b"host", host), *headers],
+                http_version=request.http_version,
+            )
+        await super()._create_stream(request)
 
 
 class BoundedListener(trio.abc.Listener[BoundedStream]):

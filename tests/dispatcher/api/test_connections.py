@@ -180,3 +180,35 @@ async def test_a_connection_that_breaks_the_protocol_costs_only_itself(bound: so
         other = await trio.open_tcp_stream(*bound.getsockname())
         await other.send_all(GET)
         assert (await other.receive_some()).startswith(b"HTTP/1.1 401")
+
+
+async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that tells what it was asked."""
+    headers = dict(scope["headers"])
+    told = b"%s %s?%s" % (headers[b"host"], scope["raw_path"], scope["query_string"])
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": told, "more_body": False})
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (b"/a%20b?c=d", b"localhost /a%20b?c=d"),
+        (b"http://127.0.0.1:8000/a/b?c=d", b"127.0.0.1:8000 /a/b?c=d"),
+        (b"HTTPS://other.example/a?u=http://x/", b"other.example /a?u=http://x/"),
+        (b"http://127.0.0.1", b"127.0.0.1 /?"),
+        (b"http://127.0.0.1?c=d", b"127.0.0.1 /?c=d"),
+        (b"/a?u=http://x/", b"localhost /a?u=http://x/"),
+    ],
+)
+async def test_a_target_may_be_a_whole_url(bound: socket.socket, target: bytes, told: bytes) -> None:
+    async with served(tell, bound) as client:
+        await client.send_all(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % target)
+        assert told in await rest_of(client)
+
+
+async def test_an_upgrade_to_http_2_is_not_accepted(bound: socket.socket) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+    async with served(tell, bound) as client:
+        await client.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % offer)
+        assert (await rest_of(client)).startswith(b"HTTP/1.1 200")
