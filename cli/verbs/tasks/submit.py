@@ -173,6 +173,11 @@ def _submit_one(given: Mapping[str, object], options: SubmitOptions, tries: Trie
             "note: {{result:…}}, {{file:…}} and {{patch:…}} are filled in only for a task that comes after others:"
             " --after TASK"
         )
+    if any(task.get(key) for key in ("permission", "workdir", "ref")):
+        from dispatcher.configuration import settings
+        from dispatcher.run.preparation.foreseen import require_grantable
+
+        require_grantable(task, settings.load())
     if tries is not None:
         from cli.verbs.tasks.trying import submit_tries
 

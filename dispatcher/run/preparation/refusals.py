@@ -33,12 +33,8 @@ def unusable(why: str) -> NotStartedError:
 
 def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
     """Refuse what the task asks for if this dispatcher's configuration does not grant it, as NotStartedError."""
-    if claimed.permission == "full" and not security.allow_dangerous_flags:
-        raise NotStartedError(
-            "permission_denied",
-            "the task asks for permission full, which this dispatcher does not grant: "
-            "set security.allow_dangerous_flags, or submit it with --permission edit",
-        )
+    if why := why_not_granted(claimed.permission, None, security):
+        raise NotStartedError("permission_denied", why)
     if claimed.workdir is None:
         return
     chosen = Path(claimed.workdir)
@@ -50,12 +46,24 @@ def check_consent(claimed: ClaimedRun, security: SecuritySettings) -> None:
         raise NotStartedError(
             "spawn_failed", f"the task's work directory {chosen} is not a directory on this host"
         )
+    if why := why_not_granted(claimed.permission, chosen, security):
+        raise NotStartedError("permission_denied", why)
+
+
+def why_not_granted(permission: object, workdir: Path | None, security: SecuritySettings) -> str | None:
+    """Return why a configuration grants no such permission or work directory; None if it does."""
+    if permission == "full" and not security.allow_dangerous_flags:
+        return (
+            "the task asks for permission full, which this dispatcher does not grant: "
+            "set security.allow_dangerous_flags, or submit it with --permission edit"
+        )
+    if workdir is None or not security.enforce_path_whitelist:
+        return None
     # Unlike Path.resolve() and expanduser() these never raise, not even for an unknown home or a loop of links.
     roots = [os.path.realpath(os.path.expanduser(root)) for root in security.allowed_roots]  # noqa: PTH111
-    if security.enforce_path_whitelist and not any(chosen.resolve().is_relative_to(root) for root in roots):
-        raise NotStartedError(
-            "permission_denied", f"{chosen} is not below any of this dispatcher's security.allowed_roots"
-        )
+    if any(Path(os.path.realpath(workdir)).is_relative_to(root) for root in roots):
+        return None
+    return f"{workdir} is not below any of this dispatcher's security.allowed_roots"
 
 
 def check_directory(claimed: ClaimedRun, workspace: Workspace) -> None:

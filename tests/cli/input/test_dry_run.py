@@ -1,5 +1,7 @@
 """`llmctl submit --dry-run`: what would be submitted is shown whole, and nothing is asked of a database."""
 
+import subprocess
+
 import msgspec
 
 from tests.cli.conftest import Llmctl
@@ -48,3 +50,34 @@ def test_one_task_is_shown_too_with_its_directory_from_here(without_database: Ll
     said = without_database("submit", "claude", "hi", "--workdir", "sub/../other", "--dry-run")
     task = msgspec.json.decode(said.out, type=dict[str, object])
     assert task == {"tool": "claude", "prompt": "hi", "workdir": str(without_database.directory / "other")}
+
+
+def test_what_the_run_would_be_refused_is_refused_at_submit(without_database: Llmctl) -> None:
+    """Where no dispatcher of another host could think otherwise."""
+    environment = dict(without_database.environment)
+    del environment["LLMCTL_DATABASE_URL"]  # an embedded server would be used, but a dry run asks none
+    site = Llmctl(without_database.directory, environment)
+    repository = site.directory / "shop"
+    commit = "-c user.name=n -c user.email=e commit -q --allow-empty -m first"
+    for arguments in ("init -q", commit):
+        repository.mkdir(exist_ok=True)
+        subprocess.run(["git", *arguments.split()], cwd=repository, check=True)
+    (site.directory / "config.yaml").write_text(
+        f"security: {{enforce_path_whitelist: true, allowed_roots: [{site.directory}]}}"
+    )
+    submit = ("submit", "claude", "hi", "--dry-run")
+    for refused, why in (
+        (("--permission", "full"), "set security.allow_dangerous_flags, or submit it with --permission edit"),
+        (("--workdir", "/etc"), "/etc is not below any of this dispatcher's security.allowed_roots"),
+        (("--repo", str(repository), "--ref", "nothing"), "has no branch, tag or commit 'nothing'"),
+    ):
+        said = site(*submit, *refused)
+        assert (said.code, said.out) == (2, "")
+        assert why in said.err
+    for granted in (
+        ("--permission", "edit"),
+        ("--workdir", str(site.directory)),
+        ("--repo", str(repository), "--ref", "HEAD"),
+        ("--repo", str(repository), "--ref", "comes-later", "--after", "1"),
+    ):
+        assert site(*submit, *granted).code == 0
