@@ -4,7 +4,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -102,6 +102,17 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
     statement_timeout: float | None = None
     server_pid = 0
     shared = False
+    heard_at = math.inf
+    """When the server last said something to the present statement, or that was sent; on time.monotonic()."""
+    on_condemned: Callable[[], None] | None = None
+    """Ends the wait of somebody who waits for answers in another way than :meth:`wait`."""
+    _is_condemned = False
+
+    def condemn(self) -> None:
+        """Give up the present statement: the server does not work on it. Any thread may call this."""
+        self._is_condemned = True
+        if self.on_condemned is not None:
+            self.on_condemned()
 
     def bound_transaction(self) -> None:
         """Set the statement_timeout for the current transaction, if the session does not keep it."""
@@ -114,17 +125,23 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
         return super().wait(self._bounded(gen), *arguments, **keywords)
 
     def _bounded(self, gen: PQGen[Result]) -> PQGen[Result]:
-        began = time.monotonic()
+        began = self.heard_at = time.monotonic()
+        self._is_condemned = False
         try:
             state = next(gen)
             while True:
                 ready = yield state
-                if not ready and time.monotonic() > began + self.patience:
+                now = time.monotonic()
+                if ready:
+                    self.heard_at = now
+                elif self._is_condemned or now > began + self.patience:
                     self.close()
-                    raise SilentServerError(f"the server did not answer for {self.patience:g} s", began)
+                    raise SilentServerError(f"the server did not answer for {now - began:.1f} s", began)
                 state = gen.send(ready)
         except StopIteration as end:
             return cast(Result, end.value)
+        finally:
+            self.heard_at = math.inf
 
 
 class NoSuchDatabaseError(DatabaseError):

@@ -5,6 +5,7 @@ and says whether an answer is there.
 """
 
 import itertools
+import math
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from psycopg import pq
 from psycopg.errors import error_from_result
 
 from dispatcher.database.connection import BoundedConnection, SilentServerError
+from dispatcher.database.silence import Silence
 from dispatcher.host.threads import in_thread
 from sql.call import Call
 
@@ -32,8 +34,9 @@ class EventLoopConnection:
     runs to its end, and its result counts. All methods raise psycopg.Error as it comes.
     """
 
-    def __init__(self, connect: Callable[[], BoundedConnection]) -> None:
+    def __init__(self, connect: Callable[[], BoundedConnection], silence: Silence) -> None:
         self._connect = connect
+        self._silence = silence
         self._connection: BoundedConnection | None = None
         self._prepared: list[bytes] = []
         self._is_old = False
@@ -78,35 +81,39 @@ class EventLoopConnection:
         self, connection: BoundedConnection, call: Call[Result], on_answer: Callable[[Result], None] | None
     ) -> Result:
         """Call, and give up the connection on a server that does not answer, as BoundedConnection does."""
-        began = time.monotonic()
-        with trio.move_on_after(connection.patience):
-            return await self._call(connection.pgconn, call, on_answer)
+        began = connection.heard_at = time.monotonic()
+        with self._silence.watching(connection), trio.move_on_after(connection.patience) as waiting:
+            connection.on_condemned = waiting.cancel
+            try:
+                return await self._call(connection, call, on_answer)
+            finally:
+                connection.heard_at, connection.on_condemned = math.inf, None
         self.close()
-        raise SilentServerError(f"the server did not answer for {connection.patience:g} s", began)
+        raise SilentServerError(f"the server did not answer for {time.monotonic() - began:.1f} s", began)
 
     async def _call(
-        self, pgconn: pq.abc.PGconn, call: Call[Result], on_answer: Callable[[Result], None] | None
+        self, connection: BoundedConnection, call: Call[Result], on_answer: Callable[[Result], None] | None
     ) -> Result:
-        name = await self._prepare(pgconn, call.statement)
+        name, pgconn = await self._prepare(connection, call.statement), connection.pgconn
         pgconn.send_query_prepared(name, [str(value).encode() for value in call.values])
         # The server sends its answer at once, and commits when it comes to the end of this pipeline.
         pgconn.send_flush_request()
-        value = (await _answer(pgconn)).get_value(0, 0)
+        value = (await _answer(connection)).get_value(0, 0)
         assert value is not None, "a function that returns one text returns no null"
         result = call.read([[value.decode()]])
         if on_answer is not None:
             on_answer(result)
-        await _end_of_pipeline(pgconn)
+        await _end_of_pipeline(connection)
         return result
 
-    async def _prepare(self, pgconn: pq.abc.PGconn, statement: bytes) -> bytes:
+    async def _prepare(self, connection: BoundedConnection, statement: bytes) -> bytes:
         """Return the name under which the server knows a statement."""
         if statement not in self._prepared:
             places = itertools.count(1)
             numbered = re.sub(rb"%s", lambda _: b"$%d" % next(places), statement)
-            pgconn.send_prepare(b"call %d" % len(self._prepared), numbered)
-            await _answer(pgconn)
-            await _end_of_pipeline(pgconn)
+            connection.pgconn.send_prepare(b"call %d" % len(self._prepared), numbered)
+            await _answer(connection)
+            await _end_of_pipeline(connection)
             self._prepared.append(statement)
         return b"call %d" % self._prepared.index(statement)
 
@@ -115,28 +122,29 @@ def _is_idle(connection: BoundedConnection) -> bool:
     return connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
 
 
-async def _answer(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
+async def _answer(connection: BoundedConnection) -> pq.abc.PGresult:
     """Send what was asked, and return the first result. Raises psycopg.Error when it is an error."""
+    pgconn = connection.pgconn
     pgconn.pipeline_sync()
     while pgconn.flush():
         await trio.lowlevel.wait_writable(pgconn.socket)
-    result = await _next_result(pgconn)
+    result = await _next_result(connection)
     if result is None or result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
         with suppress(psycopg.OperationalError):  # the server said why before it ended the connection
-            await _end_of_pipeline(pgconn)
+            await _end_of_pipeline(connection)
         raise psycopg.OperationalError(LOST) if result is None else error_from_result(result)
     return result
 
 
-async def _end_of_pipeline(pgconn: pq.abc.PGconn) -> None:
+async def _end_of_pipeline(connection: BoundedConnection) -> None:
     """Return when the server has committed. Raises psycopg.Error when it could not, or when nobody knows."""
     failure: pq.abc.PGresult | None = None
     silent = 0  # nothing stands between two results, and before the end
     while silent < 2:
-        result = await _next_result(pgconn)
+        result = await _next_result(connection)
         silent = silent + 1 if result is None else 0
         if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
-            pgconn.get_result()  # so that libpq knows that it is idle
+            connection.pgconn.get_result()  # so that libpq knows that it is idle
             if failure is not None:
                 raise error_from_result(failure)
             return
@@ -145,8 +153,10 @@ async def _end_of_pipeline(pgconn: pq.abc.PGconn) -> None:
     raise psycopg.OperationalError(LOST) if failure is None else error_from_result(failure)
 
 
-async def _next_result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult | None:
+async def _next_result(connection: BoundedConnection) -> pq.abc.PGresult | None:
+    pgconn = connection.pgconn
     while pgconn.is_busy():
         await trio.lowlevel.wait_readable(pgconn.socket)
+        connection.heard_at = time.monotonic()
         pgconn.consume_input()
     return pgconn.get_result()

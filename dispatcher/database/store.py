@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 from dispatcher.backoff import Backoff
 from dispatcher.database.connection import BoundedConnection, SilentServerError, execute, will_pass
 from dispatcher.database.event_loop_connection import EventLoopConnection
+from dispatcher.database.silence import Silence
 from dispatcher.errors import SupersededError
 from dispatcher.host.threads import in_thread
 from sql import dispatcher_calls
@@ -49,8 +50,11 @@ class Store:
     All methods raise :class:`SupersededError`, and all but :meth:`patiently` psycopg.Error as it comes.
     """
 
-    def __init__(self, pool: Connections, claims: EventLoopConnection, dispatcher_id: str) -> None:
+    def __init__(
+        self, pool: Connections, claims: EventLoopConnection, silence: Silence, dispatcher_id: str
+    ) -> None:
         self._pool = pool
+        self._silence = silence
         self._claims = claims
         self.dispatcher_id = dispatcher_id
         self._replaced_at = -math.inf
@@ -65,11 +69,16 @@ class Store:
     async def call(self, call: Call[Result]) -> Result:
         """Make a call in a worker thread."""
 
-        def run() -> Result:
-            with self._pool.connection() as connection:
-                return execute(connection, call)
+        with self._errors_understood(), self._silence.watching() as watched:
 
-        with self._errors_understood():
+            def run() -> Result:
+                with self._pool.connection() as connection:
+                    watched.connection = connection
+                    try:
+                        return execute(connection, call)
+                    finally:
+                        watched.connection = None
+
             return await in_thread(run)
 
     async def report_and_claim(

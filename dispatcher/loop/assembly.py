@@ -13,6 +13,7 @@ from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import BoundedConnection, Connection, connect, conninfo, prepare
 from dispatcher.database.event_loop_connection import EventLoopConnection
 from dispatcher.database.holders import Holders
+from dispatcher.database.silence import Silence
 from dispatcher.database.store import Store
 from dispatcher.database.transfers import Transfers
 from dispatcher.hooks.service import Hooks
@@ -63,13 +64,14 @@ def assembled(
     """Build the event loop of a registered dispatcher; its connections and threads end with the ``with`` block."""
     settings = configuration.settings
     open_files = linux.raise_open_files()
+    silence = Silence(partial(_connect, settings))
     with (
         _pool(settings, settings.database.pool_size) as pool,
-        closing(EventLoopConnection(partial(_connect, settings))) as claims,
+        closing(EventLoopConnection(partial(_connect, settings), silence)) as claims,
         starting(str(settings.execution.work_directory())) as starter,
     ):
         require_threads(FEWEST_THREADS)
-        store = Store(pool, claims, dispatcher_id)
+        store = Store(pool, claims, silence, dispatcher_id)
         agenda, active = Agenda(), ActiveRuns()
         cancels = Cancels(store, agenda, active)
         sweeper = Sweeper(work_directory.mark, cgroups.parent_of_runs())
@@ -119,6 +121,7 @@ def assembled(
             shared_files=shared_files,
             retention=Retention(store, configuration, files),
             schedules=schedules,
+            silence=silence,
         )
 
 

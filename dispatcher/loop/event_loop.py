@@ -15,6 +15,7 @@ import trio
 
 from dispatcher.configuration.current import CurrentConfiguration
 from dispatcher.configuration.settings import Settings
+from dispatcher.database.silence import Silence
 from dispatcher.database.store import Store
 from dispatcher.hooks.service import Hooks
 from dispatcher.loop.active_runs import ActiveRuns
@@ -70,6 +71,7 @@ class EventLoop:
     shared_files: SharedFiles
     retention: Retention
     schedules: Schedules
+    silence: Silence
     _draining: trio.Event = field(init=False, default_factory=trio.Event)
     _runs_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
     _claims_scope: trio.CancelScope = field(init=False, default_factory=trio.CancelScope)
@@ -122,6 +124,7 @@ class EventLoop:
             services.start_soon(vital)
         persistent: Mapping[str, Callable[[], Awaitable[None]]] = {
             "hearing the shim": self.starter.run,
+            "finding out what is not heard": self.silence.run,
             "obeying cancels": self.cancels.run,
             "finding out who holds up reports": self.refill.watch,
             "storing output": self.output_store.run,

@@ -12,13 +12,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import psycopg
 import structlog
 import trio
+from msgspec.structs import replace
 
+from dispatcher.database.connection import will_pass
 from dispatcher.database.holders import Holders
 from dispatcher.database.store import UNSTORABLE, Store
 from dispatcher.loop.agenda import START_RETRY, Agenda
 from dispatcher.loop.supervisor import Supervisor
 from sql import dispatcher_calls
-from sql.rows.dispatchers import OpenRun, Report
+from sql.rows.dispatchers import OpenRun, Report, Started
 
 log = structlog.get_logger()
 
@@ -53,6 +55,7 @@ class Refill:
         self._claiming = False
         self._result_lost = False
         self._delivering = False
+        self._reporting_starts = False
         self._rested_at = -math.inf
         self._round_began = math.inf
         self._may_be_held_up = trio.Event()
@@ -77,17 +80,23 @@ class Refill:
             await self.round_over.wait()
 
     async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            await self._work_off(nursery)
+
+    async def _work_off(self, nursery: trio.Nursery) -> None:
         while True:
             await self._agenda.news.wait(
-                until=min(self._next_claim, self._agenda.starts_due_at, self._agenda.reports_due_at)
+                until=min(self._next_claim, self._next_starts, self._agenda.reports_due_at)
             )
             if self._agenda.reports_due_at <= trio.current_time():
                 await trio.sleep_until(self._rested_at)
             if min(self._agenda.reports_due_at, self._next_claim) <= trio.current_time():
                 await self._round()
                 self._rested_at = trio.current_time() + REST
-            if self._agenda.starts_due_at <= trio.current_time():
-                await self._report_starts()
+            if self._next_starts <= trio.current_time():
+                # Only people wait for this news: a claim must not wait for it.
+                self._reporting_starts = True
+                nursery.start_soon(self._report_starts)
 
     async def watch(self) -> None:
         """Find out who holds up a round or a report for longer than ``LATE``, while there is one."""
@@ -103,6 +112,10 @@ class Refill:
     @property
     def _next_claim(self) -> float:
         return self._agenda.claim_at if self._claiming else math.inf
+
+    @property
+    def _next_starts(self) -> float:
+        return math.inf if self._reporting_starts else self._agenda.starts_due_at
 
     async def _round(self) -> None:
         reports = self._agenda.take_reports()
@@ -189,15 +202,23 @@ class Refill:
         self._supervisor.delivered([report for report in reports if report not in stale], ours=True)
 
     async def _report_starts(self) -> None:
-        """Try once, or again while somebody holds the task. What never arrives is known from the end of the run."""
-        starts = self._agenda.take_starts()
+        """Try, and again later while somebody holds the task or the database is away, until the run has ended."""
+        starts, began = self._agenda.take_starts(), trio.current_time()
+        unnoted: Sequence[Started] = starts
         try:
             noted = await self._store.call(dispatcher_calls.start_runs(self._store.dispatcher_id, starts))
-            for start in starts:
-                if start.run_id not in noted and self._supervisor.has(start.run_id):
-                    self._agenda.started(start, within=START_RETRY)
+            unnoted = [start for start in starts if start.run_id not in noted]
         except psycopg.DatabaseError as error:
             log.warning("starts could not be reported", runs=len(starts), error=str(error).strip())
+            if not will_pass(error):
+                unnoted = ()
+        finally:
+            for start in unnoted:
+                if self._supervisor.has(start.run_id):
+                    ago_s = start.ago_s + trio.current_time() - began
+                    self._agenda.started(replace(start, ago_s=ago_s), within=START_RETRY)
+            self._reporting_starts = False
+            self._agenda.news.set()
 
 
 def _without_details(report: Report, error: Exception) -> Report:

@@ -5,10 +5,12 @@ import signal
 from typing import LiteralString
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from tests.faults.conftest import Crashing
 from tests.fixtures.dispatchers import Dispatcher, Site
+from tests.fixtures.faults import with_fault
 from tests.fixtures.proxy import Proxy, start_over
 
 TASKS = 120
@@ -193,6 +195,41 @@ def connections(site: Site) -> list[int]:
             "WHERE datname = current_database() AND application_name = 'dispatcher' ORDER BY pid"
         )
     ]
+
+
+CLAIMS_BY_NAME = """
+from dispatcher.loop import assembly
+def connect(settings):
+    named = assembly.conninfo(settings, application_name="dispatcher claims")
+    connection = assembly.BoundedConnection.connect(named, autocommit=True)
+    assembly.prepare(connection, assembly.STATEMENT_TIMEOUT, own_session=True)
+    return connection
+assembly._connect = connect
+"""
+
+
+@pytest.mark.parametrize("which", ["the pool's", "the pool's and that of the claims"])
+def test_connections_that_swallow_calls_are_found_out_before_anybody_waits_long(
+    site: Site, line: Proxy, which: str
+) -> None:
+    """The listener hears of the next task; it must not wait for heartbeats, statement timeouts or reports of starts."""
+    site.configure("groups", sh={"max_concurrent": 8})
+    site.configure("dispatcher", heartbeat_interval=3, lease_interval=9)
+    dispatcher = start_over(site, line, with_fault(CLAIMS_BY_NAME) if which == "the pool's" else ())
+    site.wait_for("succeeded", site.submit("echo first"))
+    gate = site.gate()
+    line.swallow("dispatcher")
+    took = []
+    for _ in range(6):
+        (sent,) = site.sql("SELECT clock_timestamp() AS at")
+        number = site.submit(gate.pass_through)
+        site.wait_for("running", number)
+        (run,) = site.runs(number)
+        took.append((run["started_at"] - sent["at"]).total_seconds())
+
+    assert max(took) < 2 + 1, f"two seconds, and a slow machine: {took}"
+    gate.open()
+    site.wait_until(lambda: dispatcher.log("the database said nothing: all connections to it are replaced"))
 
 
 def test_connections_that_are_silent_are_given_up(site: Site, line: Proxy) -> None:

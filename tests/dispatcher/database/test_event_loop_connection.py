@@ -13,6 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 from dispatcher.configuration.settings import Settings
 from dispatcher.database.connection import BoundedConnection, SilentServerError, prepare
 from dispatcher.database.event_loop_connection import EventLoopConnection
+from dispatcher.database.silence import Silence
 from sql.call import Call, value
 from tests.fixtures.postgres import PostgresServer
 
@@ -65,7 +66,7 @@ def calls(observer: psycopg.Connection) -> Iterator[EventLoopConnection]:
         connection.patience = 0.5
         return connection
 
-    with closing(EventLoopConnection(connect)) as made:
+    with closing(EventLoopConnection(connect, Silence(connect))) as made:
         yield made
 
 
