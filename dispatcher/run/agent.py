@@ -123,6 +123,7 @@ class Agent:
         follow = partial(self._context.output_store.follow, output, self._stop.ask)
         reading = await self._process.end(self._process.began + self._timeout, wrapper.stop, follow)
         ran_s = linux.seconds_since_boot() - self._process.began
+        await when_there_is_room("opening a workspace again", self._workspace.regain)
         await output.catch_up()
         stdout, stderr = await when_there_is_room("reading output", output.excerpts)
         failure_file = await read_failure_file(self._claimed, wrapper, output.failure_file)

@@ -21,6 +21,7 @@ import msgspec
 import trio
 
 from dispatcher.host import linux
+from dispatcher.host.regaining import regaining
 
 NAME = "run"
 WITHHELD = "withheld"
@@ -140,7 +141,7 @@ def note_stop(directory: Path, reason: StopReason) -> None:
 
     Raises OSError.
     """
-    descriptor = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | _CAREFULLY)
+    descriptor = _open(directory / NAME, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(descriptor, f"stop {reason}\n".encode())
     finally:
@@ -170,7 +171,7 @@ def read(directory: Path) -> Reading:
     It tests the lock before it reads, so it cannot miss `exit`.
     """
     try:
-        descriptor = os.open(directory / NAME, os.O_RDONLY | _CAREFULLY)
+        descriptor = _open(directory / NAME, os.O_RDONLY)
     except FileNotFoundError:
         return Reading("never_started")
     try:
@@ -198,6 +199,10 @@ async def read_settled(
                 with trio.move_on_after(0.05):
                     await changes.wait()
     return reading
+
+
+def _open(path: Path, flags: int) -> int:
+    return regaining(path, lambda: os.open(path, flags | _CAREFULLY))
 
 
 def _try_shared_lock(descriptor: int) -> bool:

@@ -28,6 +28,7 @@ from typing import BinaryIO, Self
 from dispatcher.errors import DispatchError, UsageError
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import SCARCE
+from dispatcher.host.regaining import regain, regaining
 from dispatcher.workspaces.lock_holder import IDENTITY, LOCK
 from dispatcher.workspaces.trash import Trash
 from sql import calls
@@ -64,7 +65,8 @@ class Workspace:
     def kept_until(self) -> float | None:
         """When the directory kept for a session is removed, in seconds since the epoch; None if it is not kept."""
         try:
-            return (self.directory / KEPT).lstat().st_mtime
+            kept = self.directory / KEPT
+            return regaining(kept, kept.lstat).st_mtime
         except FileNotFoundError:
             return None
 
@@ -104,6 +106,16 @@ class Workspace:
     def _discarded(self) -> Path:
         """A new path in the trash. A rename moves the workspace there, and never moves what is mounted in it."""
         return self.directory.parent / TRASH / f"{self.directory.name}-{uuid.uuid4()}"
+
+    def regain(self) -> None:
+        """Open it to ourselves again, if its agent closed it: its logs, its report and the directory that is kept.
+
+        A directory that the task chose stays as it is. Raises OSError when this host has no descriptors.
+        """
+        regain(self.report)
+        regain(self.tmp)
+        if self.work.parent.parent == self.directory.parent:
+            regain(self.work)
 
     def discard_entry(self, name: str) -> None:
         """Move something of it to the trash. Raises OSError, such as FileNotFoundError."""
@@ -314,7 +326,8 @@ def _locked(lock: int) -> bool:
 @contextlib.contextmanager
 def _opened(directory: Path) -> Iterator[int]:
     """Open a directory that is not a link. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = regaining(directory, lambda: os.open(directory, flags))
     try:
         yield descriptor
     finally:

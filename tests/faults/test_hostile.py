@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.dispatcher.run.printed import printed
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.scarcity import PidsGroup, small_disk
 from tests.fixtures.users import needs_root
@@ -70,6 +71,7 @@ HOSTILE = {
     "puts a directory in place of its run record": ("echo said; rm ../run; mkdir ../run", "succeeded"),
     "puts a FIFO in place of its run record": ("echo said; rm ../run; mkfifo ../run", "succeeded"),
     "makes its workspace unwritable": ("echo said; chmod 000 .. .", "succeeded"),
+    "closes all that is in its workspace": ("echo said; chmod -R 000 ..; exit 0", "succeeded"),
     "writes into its run record": ("echo said; echo exit 3 >>../run; echo started 1 >>../run", "succeeded"),
     "writes an endless exit code into its run record": (
         "echo said; { printf 'exit '; head -c 5000 /dev/zero | tr '\\0' 1; echo; } >>../run",
@@ -110,6 +112,31 @@ def test_no_agent_can_hurt_the_dispatcher_or_other_agents(site: Site) -> None:
     assert "Traceback" not in dispatcher.story()
     assert site.agents() == []
     assert site.sql("SELECT * FROM check_counters()") == []
+
+
+def test_an_agent_that_closes_its_workspace_loses_neither_answer_nor_files_nor_check(site: Site) -> None:
+    """Root sees all of it anyway; as another user, a dispatcher opens what is its own again."""
+    gate = site.gate()
+    site.configure("security", allow_commands=True)
+    number = site.submit(
+        f"echo first; echo written >file; chmod 000 ../stdout.log ../run . ..; {gate.pass_through}; echo last",
+        output_files=["file"],
+        check_command="cat file; chmod 000 .. .",
+        max_attempts=1,
+    )
+    site.start()
+    site.wait_until(lambda: printed(site, number) == b"first\n")
+    site.start_again().wait_for("run adopted", task=number)
+
+    gate.open()
+
+    site.wait_for("succeeded", number)
+    assert site.task(number)["result"]["text"] == "first\nlast"
+    assert site.sql("SELECT path FROM task_files") == [{"path": "file"}]
+    assert len(site.runs(number)) == 1
+    site.wait_until(lambda: not site.workspace(number).exists())
+    trash = site.workspace(number).parent / "trash"
+    site.wait_until(lambda: not list(trash.iterdir()))
 
 
 @pytest.mark.parametrize("exit_code", ["", "99999999999", "0"])

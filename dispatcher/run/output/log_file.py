@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dispatcher.host import linux
 from dispatcher.host.host_trouble import SCARCE
+from dispatcher.host.regaining import regaining
 
 CHUNK = 256 * 2**10
 BLOCK = 64 * 2**10
@@ -20,8 +21,8 @@ class LogFile:
     """Positions count every byte that was ever written.
 
     The agent may remove, truncate or replace the file. Then there is less to read, later bytes get higher positions,
-    and nothing is raised. An OSError means that this host has no descriptors: nothing was read, and the same call may
-    be repeated.
+    and nothing is raised. If it closed the file or its directory to us, we open them again. An OSError means that this
+    host has no descriptors: nothing was read, and the same call may be repeated.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +35,7 @@ class LogFile:
         """Look how much is written; return whether that is more than at the last look."""
         before = self.written
         try:
-            status = os.lstat(self.path)
+            status = self._status()
         except OSError:
             return False
         if stat.S_ISREG(status.st_mode):
@@ -47,7 +48,7 @@ class LogFile:
     def last_write(self) -> float | None:
         """Return when it was last written to, in seconds since the epoch; None if nothing was ever written."""
         try:
-            status = os.lstat(self.path)
+            status = self._status()
         except OSError:
             return None
         return status.st_mtime if status.st_size else None
@@ -99,11 +100,15 @@ class LogFile:
                 return end  # asking again would not help
         return self._truncated + last
 
+    def _status(self) -> os.stat_result:
+        return regaining(self.path, lambda: os.lstat(self.path))
+
     @contextmanager
     def _opened(self, flags: int) -> Iterator[int | None]:
         try:
             # Without O_NONBLOCK, a FIFO in its place would block us.
-            file = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            carefully = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            file = regaining(self.path, lambda: os.open(self.path, carefully))
         except OSError as error:
             if error.errno in SCARCE:
                 raise

@@ -23,6 +23,7 @@ from dispatcher.database.transfers import Pace
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.host_trouble import SCARCE, when_there_is_room
 from dispatcher.host.linux import DirectoryWatch
+from dispatcher.host.regaining import regaining
 from dispatcher.host.threads import in_thread
 from dispatcher.run.output.agent_output import AgentOutput, Bounds
 from dispatcher.run.output.masking import Masking
@@ -101,7 +102,8 @@ class OutputStore:
         """Read output as it comes, until cancelled; call ``stop`` when a bound is passed."""
         watch = None
         try:
-            watch = self._watch.add(output.directory, output.changed)
+            add = partial(self._watch.add, output.directory, output.changed)
+            watch = regaining(output.directory, add)
         except OSError as error:
             log.warning(
                 "output is not seen before the end: raise fs.inotify.max_user_watches",
