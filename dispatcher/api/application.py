@@ -25,7 +25,7 @@ from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
 from dispatcher.api.page.health import Checkup
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.page.site import PAGES
-from dispatcher.api.requests import require_known
+from dispatcher.api.requests import PathParts, require_known, whole_names
 from dispatcher.api.routes import (
     decisions,
     description,
@@ -91,6 +91,7 @@ def application(
         route_handlers=[Router("/", route_handlers=ROUTES, before_request=require_known), *PAGES],
         state=State(state),
         guards=[admit],
+        middleware=[whole_names],
         template_config=TEMPLATE_CONFIG,
         dependencies={
             "caller": Provide(provide_caller),
@@ -117,7 +118,7 @@ def application(
         ),
         logging_config=None,
     )
-    return Arrivals(BrowserSafety(app, settings.api))
+    return Arrivals(BrowserSafety(PathParts(app), settings.api))
 
 
 def _operation_id(handler: HTTPRouteHandler, method: Method, _: object) -> str:

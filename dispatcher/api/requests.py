@@ -1,12 +1,46 @@
-"""What is refused before a handler sees it: bodies that it would misread, and parameters that it would not notice."""
+"""What happens to a request before a handler sees it: its path is read, and what it would misread is refused.
+
+That is: a body of another media type, and a parameter of the query that it would not notice.
+"""
 
 from http import HTTPStatus
+from urllib.parse import unquote
 
-from litestar.enums import MediaType
+from litestar.enums import MediaType, ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from dispatcher.api.caller import ApiRequest
 from dispatcher.api.problems import HttpError
 from dispatcher.errors import UsageError
+
+_SLASH = "\x1f"
+"""Stands for a slash within a part of a path. No name that SQL takes holds it."""
+
+
+class PathParts:
+    """ASGI middleware around the routes: a slash that is written as %2F belongs to a name, and divides nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path", b"")
+        if scope["type"] == ScopeType.HTTP and b"%2f" in raw.lower():
+            escaped = raw.partition(b"?")[0].replace(b"%2F", b"%1F").replace(b"%2f", b"%1F")
+            scope["path"] = unquote(escaped.decode("latin-1"))
+        await self._app(scope, receive, send)
+
+
+def whole_names(app: ASGIApp) -> ASGIApp:
+    """Return what calls the handler of a route with the slashes that :class:`PathParts` kept within names."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        for name, part in scope.get("path_params", {}).items():
+            if isinstance(part, str) and _SLASH in part:
+                scope["path_params"][name] = part.replace(_SLASH, "/")
+        await app(scope, receive, send)
+
+    return call
 
 
 async def require_known(request: ApiRequest) -> None:

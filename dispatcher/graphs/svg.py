@@ -46,6 +46,7 @@ def svg(graph: Folded, address: str | None = None) -> str:
     """
     layered = rows(graph.nodes, graph.edges)
     places = _places(layered)
+    gaps = _gaps(places)
     wide = len(layered) * (WIDTH + _ACROSS) - _ACROSS + 2 * _EDGE if layered else 2 * _EDGE
     high = max((y + HEIGHT for _, y in places.values()), default=_EDGE) + _EDGE
     steps = steps_of(graph.edges)
@@ -54,7 +55,7 @@ def svg(graph: Folded, address: str | None = None) -> str:
         f' class="graph" role="{"img" if address is None else "group"}"'
         ' font-family="system-ui, sans-serif" font-size="12">',
         f"<title>{len(graph.nodes)} tasks and what comes after what</title>",
-        *(_edge(edge, places) for edge in graph.edges),
+        *(_edge(edge, places, gaps) for edge in graph.edges),
     ]
     for node in graph.nodes:
         alike = len(graph.alike.get(node.number, ()))
@@ -75,21 +76,48 @@ def _places(layered: Sequence[Sequence[Node]]) -> Mapping[int, tuple[int, int]]:
     }
 
 
-def _edge(edge: Edge, places: Mapping[int, tuple[int, int]]) -> str:
+def _edge(edge: Edge, places: Mapping[int, tuple[int, int]], gaps: Mapping[int, Sequence[int]]) -> str:
     (left, top), (right, bottom) = places[edge.source], places[edge.target]
     start, end = (left + WIDTH, top + HEIGHT // 2), (right, bottom + HEIGHT // 2)
-    bend = max((end[0] - start[0]) // 2, _ACROSS // 2)
     color = "#cf222e" if edge.state == "unmet" else "#8c959f"
     dashes = "" if edge.kind == "succeeded" else ' stroke-dasharray="5 3"'
     said = f"<title>{CONDITIONS[edge.kind]}</title>" if CONDITIONS[edge.kind] else ""
-    curve = (
-        f"M{start[0]} {start[1]} C{start[0] + bend} {start[1]} {end[0] - bend} {end[1]} {end[0] - 6} {end[1]}"
-    )
+    curve = f"M{start[0]} {start[1]}"
+    at = start
+    for column, through in _passed(start, end, gaps):
+        curve += f"{_bent(at, (column, through))} H{column + WIDTH}"
+        at = column + WIDTH, through
+    curve += _bent(at, (end[0] - 6, end[1]))
     tip = f"M{end[0] - 7} {end[1] - 4} L{end[0]} {end[1]} L{end[0] - 7} {end[1] + 4}"
     return (
         f'<g class="edge {edge.state}" fill="none" stroke="{color}" stroke-width="1.5">{said}'
         f'<path d="{curve}"{dashes}/><path d="{tip}"/></g>'
     )
+
+
+def _gaps(places: Mapping[int, tuple[int, int]]) -> Mapping[int, Sequence[int]]:
+    """Return for each layer, by where it begins, the heights at which an edge meets none of its boxes."""
+    tops: dict[int, list[int]] = {}
+    for x, y in places.values():
+        tops.setdefault(x, []).append(y)
+    return {
+        x: [min(ys) - _DOWN // 2, *(y + HEIGHT + _DOWN // 2 for y in sorted(ys))] for x, ys in tops.items()
+    }
+
+
+def _passed(
+    start: tuple[int, int], end: tuple[int, int], gaps: Mapping[int, Sequence[int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the layers between two boxes, and the gap of each that is nearest to the straight way."""
+    for x in sorted(gaps):
+        if start[0] < x < end[0] - WIDTH // 2:
+            straight = start[1] + (end[1] - start[1]) * (x - start[0]) / (end[0] - start[0])
+            yield x, min(gaps[x], key=lambda gap: abs(gap - straight))
+
+
+def _bent(start: tuple[int, int], end: tuple[int, int]) -> str:
+    bend = max((end[0] - start[0]) // 2, _ACROSS // 2)
+    return f" C{start[0] + bend} {start[1]} {end[0] - bend} {end[1]} {end[0]} {end[1]}"
 
 
 def _box(node: Node, place: tuple[int, int], title: str, alike: int, address: str | None) -> Iterator[str]:

@@ -15,7 +15,10 @@ AS $$
         'wait_reason', CASE WHEN until_tomorrow OR is_spent THEN 'budget' ELSE t.wait_reason END,
         'why', why_waiting(p_task),
         'attempt', attempt_of(t.status, t.attempt, t.max_attempts), 'failures', t.attempt,
-        'waits_s', extract(EPOCH FROM CASE WHEN until_tomorrow THEN next_day(clock()) ELSE t.ready_at END - clock()),
+        'waits_s', extract(EPOCH FROM CASE
+            WHEN until_tomorrow THEN next_day(clock())
+            WHEN t.status = 'queued' THEN t.ready_at
+        END - clock()),
         'proven', CASE WHEN t.status = 'succeeded' THEN (SELECT is_proven FROM tools WHERE name = t.tool) OR EXISTS (
             SELECT FROM run_commands WHERE run_id = t.run_id AND kind = 'check' AND verdict = 'passed') END,
         'actions', (SELECT to_jsonb(actions) FROM allowed_actions(ARRAY[t.number])),

@@ -29,3 +29,16 @@ async def test_a_workflow_is_listed_drawn_canceled_and_retried(api: Api) -> None
     assert (await api("POST", "/workflows/w/retry")).json()["numbers"] == [second]
     assert (await api("GET", "/tasks?workflow=w&state=waiting")).json()["items"][0]["number"] == second
     assert problem(await api("GET", "/workflows/none"), 404, "LD404") == "there is no workflow 'none'"
+
+
+async def test_a_name_with_a_slash_is_one_part_of_a_path(api: Api) -> None:
+    number = await api.submit(workflow="release/4 %2F")
+    path = "/workflows/release%2f4%20%252F"
+    assert (await api("GET", path)).json()["nodes"][0]["number"] == number
+    assert (await api("GET", f"{path}/graph.svg")).headers["content-type"].startswith("image/svg+xml")
+    assert (await api("POST", f"{path}/cancel")).json()["numbers"] == [number]
+    assert problem(await api("GET", "/schedules/a%2Fb"), 404, "LD404") == "there is no schedule 'a/b'"
+    assert problem(await api("GET", "/groups/a%2Fb"), 404, "LD404").startswith(
+        "there is no worker group 'a/b'"
+    )
+    assert (await api("GET", "/workflows/release/4")).status_code == 404

@@ -101,3 +101,30 @@ def test_what_a_task_is_called_is_text_everywhere() -> None:
     ElementTree.fromstring(picture)
     assert not re.search(r"[<>]|\x1b", languages.mermaid(hostile).replace("<br>", "").replace("-->", ""))
     assert '\\"><script>' in languages.dot(hostile)
+
+
+@given(graphs())
+def test_no_edge_runs_behind_a_box(of: Graph) -> None:
+    """Between the layers it may bend, and where there is a layer it is level, in a gap."""
+    picture = ElementTree.fromstring(svg(whole(of)))
+    boxes = [
+        tuple(int(box.attrib[key]) for key in ("x", "y", "width", "height"))
+        for box in picture.iter("{http://www.w3.org/2000/svg}rect")
+    ]
+    for group in picture.iter("{http://www.w3.org/2000/svg}g"):
+        if group.attrib["class"].startswith("edge"):
+            path = next(group.iter("{http://www.w3.org/2000/svg}path")).attrib["d"]
+            x = y = 0
+            for kind, numbers in re.findall(r"([MCH])([-0-9 ]+)", path):
+                *_, last = given_numbers = [int(number) for number in numbers.split()]
+                if kind == "H":
+                    assert not any(
+                        left < last and left + wide > x and top <= y <= top + high
+                        for left, top, wide, high in boxes
+                    )
+                    x = last
+                    continue
+                xs = [x, given_numbers[-2]]
+                if kind == "C":  # no box begins or ends within a bend
+                    assert not any(left < max(xs) and left + wide > min(xs) for left, _, wide, _ in boxes)
+                x, y = given_numbers[-2], last

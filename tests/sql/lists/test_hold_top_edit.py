@@ -272,3 +272,10 @@ def test_a_claim_goes_past_what_an_open_transaction_holds_or_edits(wide: Client)
     assert claimed(wide) == [3]
     other.run("commit")
     assert claimed(wide) == [1]
+
+
+def test_a_task_that_is_canceled_waits_for_no_time_any_more(wide: Client) -> None:
+    wide.submit(delay_s=600)
+    assert wide.value("select (show_task('1') ->> 'waits_s')::float") == pytest.approx(600, abs=5)
+    wide.run("select cancel_task('1')")
+    assert wide.value("select show_task('1') ->> 'waits_s'") is None

@@ -29,9 +29,11 @@ MOST_SELECTED = 1_000
 
 @post("/tasks/{number:int}/cancel")
 async def cancel(request: ApiRequest, caller: Caller, number: Number) -> Redirect:
-    back = await _way_back(request)
-    await caller.call(calls.cancel_task(str(number)))
-    return back
+    """Cancel the task; with a field ``cascade`` also all that is there because of it."""
+    form = await form_of(request)
+    cascade = form.text("cascade") == "true"
+    await caller.call(calls.cancel_task(str(number), cascade=cascade or None))
+    return go_to(own_address(form.text("back")))
 
 
 @post("/tasks/{number:int}/retry")

@@ -79,3 +79,18 @@ async def test_who_may_not_act_is_refused(browser: Open, site: Site, verb: str) 
     assert (await browser("reader").post(f"/ui/tasks/{number}/{verb}", fields)).status == 403
     assert (await browser("producer", "umbrella").post(f"/ui/tasks/{number}/{verb}", fields)).status == 404
     assert edited(site, number) == ("do it", None, "5")
+
+
+async def test_a_task_is_canceled_with_all_that_depends_on_it(browser: Open, site: Site) -> None:
+    first = site.db.submit().number
+    second = site.db.submit(after=[first]).number
+    person = browser("producer")
+    page = await person.get(f"/ui/tasks/{second}")
+    assert "Cancel with dependents" not in offered(page)
+    page = await person.get(f"/ui/tasks/{first}")
+    [_, cascade] = page.root.all("form", action=f"/ui/tasks/{first}/cancel")
+    assert cascade.one("button").text == "Cancel with dependents"
+    page = await person.send(cascade)
+    assert page.root.one("strong", class_="state").text == "canceled"
+    query = "select array_agg(status) from tasks where number = any(%s)"
+    assert site.db.value(query, [first, second]) == ["canceled", "canceled"]

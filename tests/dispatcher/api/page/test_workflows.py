@@ -30,6 +30,7 @@ async def test_a_workflow_is_drawn_and_its_tasks_lead_to_each_other(browser: Ope
     link, *_ = (await reader.get("/ui/workflows")).root.one("tbody").all("a")
     assert link.text == "a/b & c"
     page = await reader.get(link["href"])
+    assert page.root.one("head").one("title").text == "Workflow a/b & c · llmctl"
     boxes = [one["href"] for one in page.root.one("svg").all("a")]
     assert boxes == [f"/ui/tasks/{first}", f"/ui/tasks/{second}"]
     assert not page.root.one("svg").all("script")

@@ -239,3 +239,11 @@ async def test_a_log_that_goes_on_is_followed_as_html_and_can_be_resumed(browser
     assert "event: output" not in answer.text
     answer = await person.client.get(log["data-log"], headers={"Last-Event-ID": events[-1]["id"]})
     assert answer.status_code == 204
+
+
+async def test_what_stands_beside_each_other_is_not_one_word(browser: Open, site: Site) -> None:
+    site.db.run("update tools set is_proven = false where name = 'claude'")
+    number = site.db.submit().number
+    start(site, number).ends(final_text="done")
+    state = (await browser().get(f"/ui/tasks/{number}")).root.one("section", class_="state-line").text
+    assert "success from a failure after" in " ".join(state.split())
