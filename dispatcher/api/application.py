@@ -25,7 +25,7 @@ from dispatcher.api.page.frame.rendering import TEMPLATE_CONFIG
 from dispatcher.api.page.health import Checkup
 from dispatcher.api.page.login import LoginLink
 from dispatcher.api.page.site import PAGES
-from dispatcher.api.requests import PathParts, require_known, whole_names
+from dispatcher.api.requests import PathParts, StrictRequest, require_known, whole_names
 from dispatcher.api.routes import (
     decisions,
     description,
@@ -92,6 +92,7 @@ def application(
         state=State(state),
         guards=[admit],
         middleware=[whole_names],
+        request_class=StrictRequest,
         template_config=TEMPLATE_CONFIG,
         dependencies={
             "caller": Provide(provide_caller),

@@ -48,8 +48,13 @@ Labels = Annotated[
     Sequence[str] | None,
     Parameter(query="label", description="KEY=VALUE. Repeatable: the task must have all of them."),
 ]
-Since = Annotated[str | None, Parameter(description="Created then or later: 2031-01-31T22:00:00Z.")]
-Until = Annotated[str | None, Parameter(description="Created before: 2031-01-31T22:00:00Z.")]
+DATE_TIME = {"format": "date-time"}
+Since = Annotated[
+    str | None, Parameter(description="Created then or later: 2031-01-31T22:00:00Z.", schema_extra=DATE_TIME)
+]
+Until = Annotated[
+    str | None, Parameter(description="Created before: 2031-01-31T22:00:00Z.", schema_extra=DATE_TIME)
+]
 
 _TEXTS = ("tool", "model", "tenant", "queue", "workflow", "group", "name", "waiting")
 NAMES = ("task", "state", "label", *_TEXTS, "since", "until")
@@ -128,7 +133,7 @@ def _selection(
 
 
 def _at_times(selection: Selection, since: str | None, until: str | None) -> Selection:
-    return structs.replace(selection, since=_moment("since", since), until=_moment("until", until))
+    return structs.replace(selection, since=moment("since", since), until=moment("until", until))
 
 
 def _labels(given: Sequence[str]) -> Mapping[str, str] | None:
@@ -138,16 +143,17 @@ def _labels(given: Sequence[str]) -> Mapping[str, str] | None:
     return {label.partition("=")[0]: label.partition("=")[2] for label in given} or None
 
 
-def _moment(name: str, given: str | None) -> datetime | None:
+def moment(name: str, given: str | None) -> datetime | None:
+    """Return a time of a query; None for none. Raises :class:`UsageError` for one without its zone."""
     if not given:
         return None
     try:
-        moment = msgspec.convert(given, datetime)
+        found = msgspec.convert(given, datetime)
     except msgspec.ValidationError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        found = None
+    if found is None or found.tzinfo is None:
         raise UsageError(
             f"{name}: {given!r} is not a valid time: expected one with its zone, such as 2031-01-31T22:00:00Z",
             hint="a + of a zone is written %2B in a query",
         )
-    return moment
+    return found

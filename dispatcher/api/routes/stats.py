@@ -1,6 +1,5 @@
 """`/stats`: what was done, and what it took."""
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from dispatcher.api.caller import Caller
 from dispatcher.api.problems import documented
+from dispatcher.api.selections import DATE_TIME, moment
 from sql import calls
 from sql.rows.sums import StatsRow
 from sql.selection import Selection
@@ -22,7 +22,10 @@ By = Annotated[
     ),
 ]
 Since = Annotated[
-    datetime | None, Parameter(description="Only runs that ended then or later: 2031-01-31T22:00:00Z.")
+    str | None,
+    Parameter(
+        description="Only runs that ended then or later: 2031-01-31T22:00:00Z.", schema_extra=DATE_TIME
+    ),
 ]
 
 
@@ -38,7 +41,7 @@ class Stats(Struct, frozen=True):
 )
 async def stats(caller: Caller, timeless: Selection, by: By = "group", since: Since = None) -> Stats:
     """Add up the runs of the selected tasks that have ended."""
-    return Stats(await caller.call(calls.stats(by, since, timeless)))
+    return Stats(await caller.call(calls.stats(by, moment("since", since), timeless)))
 
 
 ROUTES = (stats,)
