@@ -118,6 +118,31 @@ class Chaos:
                 self.counts["shims killed"] += 1
                 return
 
+    def kill_a_keeper(self) -> None:
+        """Kill the parent of a shim alone, which harms nobody."""
+        shim = self._some_shim()
+        if shim is not None and shim.is_kept:
+            with suppress(OSError):
+                os.kill(shim.keeper, signal.SIGKILL)
+                self.counts["keepers alone killed"] += 1
+
+    def stop_a_shim(self) -> None:
+        """Stop a shim, sometimes with its keeper. Nobody but its dispatcher continues them."""
+        if shim := self._some_shim():
+            with suppress(OSError):
+                if self._dice.random() < 0.3 and shim.is_kept:
+                    os.kill(shim.keeper, signal.SIGSTOP)
+                os.kill(shim.pid, signal.SIGSTOP)
+                self.counts["shims stopped"] += 1
+
+    def _some_shim(self) -> Shim | None:
+        pids = self._agents()
+        self._dice.shuffle(pids)
+        for pid in pids:
+            with suppress(OSError, AssertionError):
+                return Shim.of(pid)
+        return None
+
     def kill_an_agent(self) -> None:
         self._kill_one_of("agents killed", lambda command: command.endswith(b"/prompt\0"))
 
@@ -223,6 +248,8 @@ class Chaos:
             *[self.stop_a_dispatcher] * 2,
             *[self.kill_the_database] * 1,
             *[self.kill_a_shim] * 4,
+            *[self.kill_a_keeper] * 2,
+            *[self.stop_a_shim] * 2,
             *[self.kill_an_agent] * 2,
             *[self.tend] * 5,
         ]
