@@ -1,5 +1,6 @@
 """Everything at once: dispatchers and PostgreSQL are killed at random while tasks arrive, run and end."""
 
+import json
 import os
 import random
 import signal
@@ -77,6 +78,7 @@ class Chaos:
         self._stopped: set[Dispatcher] = set()
         self.killed: set[str] = set()
         self.forging: set[str] = set()
+        self.checked: set[str] = set()
         self._database = psycopg.connect(sites[0].database.info.dsn, autocommit=True)
 
     def submit(self) -> None:
@@ -88,10 +90,23 @@ class Chaos:
             prompt = AGENT.format(key=key, limit=LIMIT, seconds=seconds, forgery=forgery)
             self.counts["tasks"] += 1
             self.ask(
-                "SELECT submit_task('sh', %s, p_idempotency_key => %s, p_backoff_s => 0, p_max_attempts => 50)",
+                "SELECT submit_task('sh', %s, p_idempotency_key => %s, p_backoff_s => 0, p_max_attempts => 50,"
+                " p_more => %s)",
                 prompt,
                 key,
+                json.dumps({"check_command": self._check(key)} if self._dice.random() < 0.3 else {}),
             )
+
+    def _check(self, key: str) -> str:
+        """Return a check that says that it ran. Some stop what watches over them, at the first time."""
+        self.checked.add(key)
+        word = f'echo "checked {key} $LLMCTL_RUN" >>{self._directory}/journal'
+        if self._dice.random() < 0.3:
+            self.counts["hostile checks"] += 1
+            # A shell that watches over it alone it would hold up until its own timeout.
+            is_shim = f"mkdir {self._directory}/hostile-{key} && grep -q shim /proc/$PPID/comm"
+            word = f"{is_shim} && kill -STOP $PPID; {word}"
+        return f"sleep {round(self._dice.expovariate(3), 2)}; {word}"
 
     def _forgery(self, key: str) -> str:
         self.forging.add(key)
@@ -275,6 +290,7 @@ def chaos(tmp_path: Path, server: PostgresServer, pid_namespace: PidNamespace) -
         site = Site(directory, server.settings(template))
         site.configure("dispatcher", heartbeat_interval=1, lease_interval=3, grace=0.5, host=name)
         site.configure("execution", cleanup="always")
+        site.configure("security", allow_commands=True)
         site.configure("groups", sh={"env": {"SITE": str(tmp_path)}, "max_concurrent": LIMIT})
         site.pids = pid_namespace
         sites.append(site)
@@ -306,7 +322,9 @@ def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_p
 
     runs = dict(chaos.count("SELECT status, count(*) FROM task_runs GROUP BY status ORDER BY status"))
     sys.stdout.write(f"seed {SEED}, {SECONDS:.0f} s: {dict(chaos.counts)}, runs: {runs}\n")
-    journal = Counter((tmp_path / "journal").read_text().split("\n")[:-1])
+    lines = (tmp_path / "journal").read_text().split("\n")[:-1]
+    journal = Counter(line for line in lines if not line.startswith("checked "))
+    checked = {line for line in lines if line.startswith("checked ")}
     successes = chaos.ask(
         "SELECT t.idempotency_key, r.id FROM task_runs AS r JOIN tasks AS t ON t.id = r.task_id "
         "WHERE r.status = 'succeeded'"
@@ -319,6 +337,8 @@ def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_p
     wrong = journal - Counter(f"done {key} {run_id}" for key, run_id, *_ in (*successes, *unlucky))
     assert not wrong, f"{wrong}: {chaos.story(wrong)}"
     missing = Counter(f"done {key} {run_id}" for key, run_id in successes) - journal
+    unchecked = {f"checked {key} {run_id}" for key, run_id in successes if key in chaos.checked} - checked
+    assert not unchecked, f"succeeded without its check: {chaos.story(unchecked)}"
     assert not missing, f"succeeded without a word of its agent: {chaos.story(missing)}"
     tasks = {str(key) for key in range(chaos.counts["tasks"])}
     assert sorted(str(key) for key, _ in successes) == sorted(tasks), "each task succeeds once"
