@@ -6,12 +6,15 @@ import pytest
 from hypothesis import settings
 
 from tests.agents.real_agents import agents, summary
+from tests.fixtures.signals import let_programs_hear_signals
 
 __all__ = ["agents"]
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("any machine", settings(deadline=None))
 settings.load_profile("any machine")
+
+let_programs_hear_signals()
 
 pytest_plugins = [
     "tests.fixtures.namespaces",

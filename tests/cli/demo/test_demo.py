@@ -23,7 +23,7 @@ def left_behind(home: Path) -> list[str]:
     """Directories and processes of the demo that lived in ``home``."""
     server = place_of(home).directory
     processes = subprocess.run(
-        ["pgrep", "-af", f"{home.name}|{server.name}"], capture_output=True, text=True, check=False
+        ["pgrep", "-af", f"{home.name}|{server}"], capture_output=True, text=True, check=False
     ).stdout.splitlines()
     return [str(path) for path in (home, server) if path.exists()] + processes
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fixtures.dispatchers import Site
 from tests.fixtures.hunting import Hunt, hunting
+from tests.fixtures.users import needs_root
 
 KEY, LATER, PASSWORD, UNUSED = "sk-planted-1c9e", "sk-planted-77aa", "planted-password", "planted-elsewhere"
 SECRETS = {"PLANTED": KEY, "OTHER": LATER, "PGPASSWORD": PASSWORD, "AWS_SECRET_ACCESS_KEY": UNUSED}
@@ -29,6 +30,7 @@ def give_key(site: Site, reference: str) -> None:
     site.configure("groups", sh={"env": {"SITE": str(site.directory), "A_KEY": reference}})
 
 
+@needs_root
 def test_not_even_root_finds_a_secret_in_the_environment_of_a_dispatcher(site: Site, hunt: Hunt) -> None:
     give_key(site, "env:PLANTED")
     url = site.url + f"&application_name={UNUSED}"
@@ -40,6 +42,15 @@ def test_not_even_root_finds_a_secret_in_the_environment_of_a_dispatcher(site: S
     assert hunt.traces(given) == []
     assert f"LLMCTL_HOME={site.directory}/home".encode() in given.split(b"\0")
     assert b"PGAPPNAME=kept" in given.split(b"\0")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look at every process")
+def test_no_ordinary_user_may_look_at_the_environment_of_a_dispatcher(site: Site) -> None:
+    dispatcher = site.start()
+    dispatcher.wait_for("dispatcher started")
+
+    with pytest.raises(PermissionError):
+        environ(dispatcher.pid)
 
 
 def test_a_reload_reads_variables_that_are_in_no_environment_any_more(site: Site) -> None:
