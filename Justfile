@@ -13,6 +13,17 @@ setup:
     npm install --prefix tests/browser --no-audit --no-fund --no-package-lock
     npm install --prefix tests/documentation --no-audit --no-fund --no-package-lock
 
+# Install the locked versions in place of the newest ones, each compared with its hash.
+setup-locked:
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --require-hashes --requirement constraints/newest.txt
+    .venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+
+# Write constraints/ anew: the newest versions that pyproject.toml allows, and the lowest. It needs uv.
+lock:
+    uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file constraints/newest.txt pyproject.toml
+    uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --resolution lowest-direct --output-file constraints/lowest.txt pyproject.toml
+
 # Show the whole system with simulated agents, without any key.
 demo:
     .venv/bin/llmctl demo
