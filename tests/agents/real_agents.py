@@ -47,14 +47,30 @@ exec "$0" "$@"' {program} "$@"
 
 def find(cli: str) -> str | None:
     """Return the path of a real CLI: from the tests' own installation, or else from PATH."""
-    installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED))
+    installed = installation()
     places = (installed / "node_modules" / ".bin", installed / ".venvs" / cli / "bin")
     return shutil.which(cli, path=os.pathsep.join(map(str, places))) or shutil.which(cli)
 
 
+def installation() -> Path:
+    """Return the directory of the tests' own installation."""
+    return Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED))
+
+
+def found_versions() -> Iterator[tuple[str, str]]:
+    """Yield the versions beside the pinned ones that are installed: the name of a shim, and its program.
+
+    A shim is named like `claude@2.1.197`.
+    """
+    for place in sorted((installation() / "versions").glob("*@*")):
+        program = place / "node_modules" / ".bin" / place.name.partition("@")[0]
+        if program.exists():
+            yield place.name, str(program)
+
+
 def node_directory() -> Path:
     """Return the directory that holds the Node of the tests' own installation, and nothing else."""
-    return Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)) / "node_modules" / "node" / "bin"
+    return installation() / "node_modules" / "node" / "bin"
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -97,11 +113,15 @@ class Agents:
     bin: Path
     journal: Path
 
-    def program(self, cli: str) -> Path:
-        """Return the program to start instead of the CLI. Skip or fail the test if the CLI is not installed."""
-        shim = self.bin / cli
+    def program(self, cli: str, version: str | None = None) -> Path:
+        """Return the program to start instead of the CLI. Skip or fail the test if the CLI is not installed.
+
+        With a version, it is that one instead of the pinned one.
+        """
+        name = cli if version is None else f"{cli}@{version}"
+        shim = self.bin / name
         if not shim.exists():
-            unavailable(f"{cli} is not installed ({HOW_TO_INSTALL})")
+            unavailable(f"{name} is not installed ({HOW_TO_INSTALL})")
         return shim
 
     def requests(self, containing: str = "") -> list[RecordedRequest]:
@@ -225,10 +245,10 @@ def start_server(journal: Path, log: int) -> subprocess.Popen[str]:
 def write_shims(directory: Path, holder: int) -> None:
     if shutil.which("nsenter") is None:
         unavailable("nsenter (util-linux) is not installed")
-    for cli in (*CLIS, *OTHERS):
-        program = find(cli)
+    pinned = ((cli, find(cli)) for cli in (*CLIS, *OTHERS))
+    for name, program in (*pinned, *found_versions()):
         if program is not None:
-            shim = directory / cli
+            shim = directory / name
             shim.write_text(
                 SHIM.format(
                     program=shlex.quote(program),

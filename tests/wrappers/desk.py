@@ -76,7 +76,7 @@ class Run:
 class Desk:
     """Runs prompts with one CLI, in one work directory, with one account."""
 
-    def __init__(self, agents: Agents, cli: str, directory: Path) -> None:
+    def __init__(self, agents: Agents, cli: str, directory: Path, version: str | None = None) -> None:
         self.agents = agents
         self.cli = cli
         self.directory = directory
@@ -85,10 +85,12 @@ class Desk:
         self.report_directory = ""
         """An empty directory for each run: that of the last."""
         self.is_untrusted = False
+        self.takes_default_model = False
+        """Whether the CLI chooses its model."""
         self.waits_for: float = PATIENCE
         """After how many seconds of waiting a run is stopped whose CLI says that it waits for its service."""
         self.account = agents.account(cli, directory / "home", key=f"sk-{uuid.uuid4().hex}")
-        self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli)))})[cli]
+        self.wrapper = configured({cli: ToolSettings(command=str(agents.program(cli, version)))})[cli]
 
         self.most_output = 2**30
         """After how many bytes on stdout a run is stopped: some go on for ever."""
@@ -117,7 +119,7 @@ class Desk:
             prompt_file=str(prompt_file),
             prompt=prompt if self.wrapper.takes_prompt_as_argument else None,
             report_directory=self.report_directory,
-            model=self.model,
+            model=None if self.takes_default_model else self.model,
             permission=permission or self.usual_permission,
             resume=resume,
             config_home=str(self.account.config_home),

@@ -1,11 +1,10 @@
 """`python -m tests.wrappers.record [CLI...] [SCENE...]`: record what the real CLIs print for the tests without them.
 
-Each recording is what a CLI wrote to stdout, `NAME.out`, and how it ended, `NAME.ending.json`, in the
-directory of the CLI. `NAME.report` is the report that it wrote, where its preset names one. Paths and ports of this
-machine are replaced. A preset has what is expected of its recordings in `expected.yaml` beside them.
+`CLI@VERSION` records another version than the pinned one, into a directory of its own below `recorded/versions`.
+Each recording is what a CLI wrote to stdout, `NAME.out`, and how it ended, `NAME.ending.json`, in the directory of the
+CLI. `NAME.report` is the report that it wrote, where its preset names one. Paths and ports of this machine are replaced. A preset has what is expected of its recordings in `expected.yaml` beside them.
 """
 
-import os
 import re
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.agents.real_agents import CLIS, INSTALLED, OTHERS, PATIENCE, Ran, serving
+from tests.agents.real_agents import CLIS, OTHERS, PATIENCE, Ran, installation, serving
 from tests.wrappers.desk import Desk
 from wrappers.command import argv, presets
 
@@ -103,16 +102,28 @@ OF_PRESETS: Mapping[str, Scene] = {
     "odd": prompt("[[odd]]"),
 }
 RETRIED = prompt("[[fail 500 first=1]] [[say: It is done.]]")
+TOO_BUSY = prompt("[[fail 529]]")
+
+
+def too_busy_by_default(desk: Desk) -> Ran:
+    """Let claude choose its model: of those that it calls its best, it tells a 529 in words of its own."""
+    desk.takes_default_model = True
+    return desk.run_raw("[[fail 529]]")
+
+
 OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "claude": {
+        "too-busy": TOO_BUSY,
+        "too-busy-by-default": too_busy_by_default,
         "resumed-in-vain": resumed_in_vain,
         "subscription-limit": subscribed("[[fail quota]]"),
         "subscription-throttled": subscribed("[[fail 429]]"),
         "full-as-root": full,
         "asks-in-vain": asked_in_vain,
     },
-    "codex": {},
+    "codex": {"too-busy": TOO_BUSY},
     "gemini": {
+        "too-busy": TOO_BUSY,
         "late-prompt": Desk.run_without_prompt,
         "in-a-loop": prompt("[[say: " + "It says the same thing over and over again. " * 40 + "]]"),
         "outside": prompt("[[write /var/tmp/outside.md: x]] [[say: I could not.]]"),
@@ -121,23 +132,27 @@ OF_ONE: Mapping[str, Mapping[str, Scene]] = {
     "cline": {"retried": RETRIED},
     "vibe": {"retried": RETRIED, "outside": prompt("[[write /var/tmp/outside.md: x]] [[say: I could not.]]")},
 }
+OF_THE_PINNED = ("full-as-root", "asks-in-vain", "late-prompt", "in-a-loop", "outside", "resumed")
+"""Scenes that are recorded of the pinned versions only."""
 
 
 def main() -> None:
-    clis = [cli for cli in (*CLIS, *OTHERS) if cli in sys.argv[1:]] or CLIS
-    wanted = set(sys.argv[1:]) - {*CLIS, *OTHERS}
+    named = [word for word in sys.argv[1:] if word.partition("@")[0] in (*CLIS, *OTHERS)]
+    wanted = set(sys.argv[1:]) - {*named}
     with tempfile.TemporaryDirectory() as name, serving(Path(name)) as agents:
-        for cli in clis:
+        for recorded in named or CLIS:
+            cli, _, version = recorded.partition("@")
+            place = RECORDED / "versions" / recorded if version else RECORDED / cli
             for scene, play in scenes_of(cli).items():
-                if wanted and scene not in wanted:
+                if (wanted and scene not in wanted) or (version and scene in OF_THE_PINNED):
                     continue
-                directory = Path(name) / cli / scene
+                directory = Path(name) / recorded / scene
                 directory.mkdir(parents=True)
-                desk = Desk(agents, cli, directory)
+                desk = Desk(agents, cli, directory, version or None)
                 desk.waits_for = 3 if cli in OTHERS else PATIENCE
                 desk.most_output = 20_000 if cli in OTHERS else desk.most_output
-                keep(RECORDED / cli / scene, play(desk), places(directory))
-                sys.stdout.write(f"{cli} {scene}\n")
+                keep(place / scene, play(desk), places(directory))
+                sys.stdout.write(f"{recorded} {scene}\n")
                 sys.stdout.flush()
 
 
@@ -156,7 +171,7 @@ def scenes_of(cli: str) -> Mapping[str, Scene]:
 
 def places(directory: Path) -> dict[str, str]:
     """Paths of this machine, and what stands for them in a recording."""
-    installed = Path(os.environ.get("LLMCTL_TEST_AGENTS", INSTALLED)).resolve()
+    installed = installation().resolve()
     mangled = str(directory).replace("/", "-")  # how claude names its project directories
     relative = str(directory)[1:]  # how opencode names files above its directory
     bun = {"$bunfs/root/": "$bunfs/"}  # where programs that bun made say that their files are

@@ -175,3 +175,37 @@ def test_claude_streams_json_and_edits_files() -> None:
         f"--disallowedTools EnterPlanMode,ExitPlanMode {asks} --model opus --session-id {RUN_ID}"
     )
     assert invocation.env["CLAUDE_CODE_MAX_RETRIES"] == "2"
+
+
+OLD_WORDS = [
+    (
+        "API Error: Repeated 529 Overloaded errors. The API is at capacity.",
+        "server_error",
+        None,
+        "overloaded",
+    ),
+    ("You've hit your session limit · resets 11:12am (UTC)", "rate_limit", 429, "limit"),
+    ('API Error: 429 {"type":"error","error":{"type":"rate_limit_error"}}', "unknown", None, "throttled"),
+    ("API Error: 503 out of order", "unknown", None, "overloaded"),
+    ("Prompt is too long", "invalid_request", None, "context_too_long"),
+]
+"""What earlier versions say, with `error` and `api_error_status`, and the class of it."""
+
+
+@pytest.mark.parametrize(("words", "error", "status", "error_class"), OLD_WORDS)
+def test_the_words_of_earlier_versions_are_understood(
+    words: str, error: str, status: int | None, error_class: str
+) -> None:
+    outcome = said(
+        "claude",
+        {"type": "assistant", "message": {"content": []}, "error": error},
+        {
+            "type": "result",
+            "is_error": True,
+            "subtype": "success",
+            "result": words,
+            "api_error_status": status,
+        },
+    )
+
+    assert outcome.error_class == error_class

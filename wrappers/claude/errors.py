@@ -53,9 +53,14 @@ API_LIMIT = re.compile(
     r"API Error: 400 You have reached your specified API usage limits\. "
     r"You will regain access on (?P<day>\d{4}-\d\d-\d\d) at (?P<time>\d\d:\d\d) UTC\b"
 )
+# Words of 2.1.197 and earlier, which name neither a status nor a type; their `error` is "server_error" or "unknown".
+OVERLOADED = re.compile(r"API Error: Repeated 529 Overloaded errors|Opus is experiencing high load\b")
+LIMIT = re.compile(r"You.ve (?:hit|reached) your [\w -]{0,40}limit\b|Claude(?: AI)? usage limit reached")
+STATUS = re.compile(r"API Error: (?:Request rejected \()?(?P<status>[45]\d\d)\b")
 NO_SESSION = "No conversation found with session ID: "
 SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
     (API_LIMIT, "limit"),
+    (OVERLOADED, "overloaded"),
     (re.compile(NO_SESSION), "invalid_request"),
     (re.compile(r"API Error: 400 You.re out of extra usage\."), "no_credit"),
     (re.compile(r"API Error: 400 This organization has been disabled\."), "auth"),
@@ -66,16 +71,22 @@ def class_of(result: Result, error: str | None, limit: RateLimitInfo | None) -> 
     """Return the class of a result that is an error; ``error`` and ``limit`` come from earlier lines."""
     if result.subtype == "error_max_budget_usd":
         return "budget"
-    if result.terminal_reason == "prompt_too_long":
+    if result.terminal_reason == "prompt_too_long" or result.said.startswith("Prompt is too long"):
         return "context_too_long"
     if result.api_error_type == "overloaded_error":
         return "overloaded"
     known = CLASS_OF_ERROR.get(error or "") or failure.CLASS_OF_STATUS.get(result.api_error_status or 0)
-    if known == "throttled" and limit is not None and limit.is_reached:
+    if known == "throttled" and ((limit is not None and limit.is_reached) or LIMIT.match(result.said)):
         return "limit"
     kind = CLASS_OF_KIND.get(result.api_error or "")
     by_words = (error_class for pattern, error_class in SENTENCES if pattern.match(result.said))
-    return kind or known or next(by_words, "agent_error")
+    return kind or known or next(by_words, None) or class_of_status(result.said) or "agent_error"
+
+
+def class_of_status(said: str) -> str | None:
+    """Return the class of the HTTP status that a sentence of claude's begins with."""
+    told = STATUS.match(said)
+    return failure.CLASS_OF_STATUS.get(int(told["status"])) if told else None
 
 
 def message_of(error_class: str, result: Result) -> str:

@@ -15,7 +15,10 @@ VERSION = "2.1.330"
 
 # The profile read also takes the tools that write away: a refusal is not enough, a user may allow them in the settings.
 PERMISSIONS: dict[Permission, tuple[str, ...]] = {
-    "read": ("--permission-mode", "manual"),
+    "read": (
+        "--permission-mode",
+        "default",
+    ),  # what earlier versions call it; the later `manual` stops 2.1.197
     "edit": ("--permission-mode", "acceptEdits"),
     "full": ("--dangerously-skip-permissions",),
 }

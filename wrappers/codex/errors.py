@@ -27,6 +27,8 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Missing environment variable: ", "auth"),
         (r"Quota exceeded\. Check your plan and billing details\.", "no_credit"),
         (r"stream disconnected before completion: .*\breason: content_filter$", "invalid_request"),
+        # Before 0.160 it passes on the answer of the service.
+        (r'\{"error":\{.{0,2000}"code": ?"context_length_exceeded"', "context_too_long"),
         (r"Codex ran out of room in the model.s context window\.", "context_too_long"),
     )
 )
