@@ -2,7 +2,8 @@
 
 `CLI@VERSION` records another version than the pinned one, into a directory of its own below `recorded/versions`.
 Each recording is what a CLI wrote to stdout, `NAME.out`, and how it ended, `NAME.ending.json`, in the directory of the
-CLI. `NAME.report` is the report that it wrote, where its preset names one. Paths and ports of this machine are replaced. A preset has what is expected of its recordings in `expected.yaml` beside them.
+CLI. `NAME.report` is the report that it wrote, where its preset names one. Paths and ports of this
+machine are replaced. A preset has what is expected of its recordings in `expected.yaml` beside them.
 """
 
 import re
