@@ -7,7 +7,7 @@ from msgspec import structs
 
 from tests.wrappers.expected import expected_of, seen_in
 from tests.wrappers.record import RECORDED, scenes_of
-from tests.wrappers.replay import PRESETS, RECORDINGS
+from tests.wrappers.replay import PRESETS, RECORDINGS, replay
 from wrappers.command import presets
 
 OF_PRESETS = [recording for recording in RECORDINGS if recording.parent.name in PRESETS]
@@ -40,3 +40,10 @@ def test_a_run_comes_to_what_is_expected(recording: Path) -> None:
 @pytest.mark.parametrize("recording", OF_PRESETS, ids=str)
 def test_a_recording_is_small(recording: Path) -> None:
     assert (RECORDED / recording).with_suffix(".out").stat().st_size < LARGEST
+
+
+@pytest.mark.parametrize("preset", ["opencode", "copilot", "gptme", "pi"])
+def test_a_preset_whose_cli_tells_when_a_quota_resets_says_so(preset: str) -> None:
+    outcome, _ = replay(f"{preset}/quota")
+
+    assert (outcome.error_class, outcome.limit_lasts_s) == ("limit", 3600)

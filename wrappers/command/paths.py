@@ -14,6 +14,8 @@ WITH_UNIT = re.compile(r"\$?([0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)\s*([kKmM]?)")
 UNITS = {"": 1, "k": 1e3, "m": 1e6}
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 NOTHING: Sequence[object] = (None, "", False, [], {})
+LONGEST_BODY = 100_000
+"""Characters of a JSON object in a text that is looked into."""
 MOST = 100_000
 """How many values of lists a path may lead to: enough for any answer, and a bound for a hostile one."""
 
@@ -83,6 +85,12 @@ def _steps(path: str) -> Sequence[str]:
 
 
 def _step(value: object, step: str) -> Iterator[object]:
+    """Yield what one step leads to. A text that is a JSON object, as the body of an answer is, is looked into."""
+    if isinstance(value, str) and value[:1] == "{" and len(value) <= LONGEST_BODY:
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return
     if isinstance(value, dict):
         if step in value:
             yield value[step]
