@@ -215,10 +215,14 @@ class GentleStop:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The oldest version that was seen to work, and the version that was measured, as ``--version`` prints them."""
+    """The oldest version that was seen to work, and the version that was measured, as ``--version`` prints them.
+
+    Of those in ``also`` the failures were recorded and are read alike.
+    """
 
     oldest: str
     measured: str
+    also: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ WRAPPER = Wrapper(
     # With `-p` claude trusts every directory: settings there can send its key to another address, run commands
     # (hooks, MCP servers) and give permissions. It does not let the agent write them.
     steering_files=(".claude/", ".mcp.json"),
-    versions=Versions("2.1.197", VERSION),
+    versions=Versions("2.1.197", VERSION, ("2.1.197", "2.1.258", "2.1.332")),
     login=LOGIN,
     refuses_full_as_root=True,
 )

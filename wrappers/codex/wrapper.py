@@ -83,7 +83,7 @@ WRAPPER = Wrapper(
     longest_prompt=PromptLimit(2**20, "characters"),
     # codex reads it only in a directory that a person has declared trusted, which a new clone never is.
     steering_files=(".codex/",),
-    versions=Versions(VERSION, VERSION),
+    versions=Versions("0.142.0", VERSION, ("0.142.0", "0.155.1", "0.171.0")),
     login=LOGIN,
     # codex brings bubblewrap along for it.
     sandbox=NamespaceSandbox(("sandbox", "--", "true")),

@@ -105,13 +105,17 @@ def judge(subject: str, program: str, version: Version, known: Versions, install
         return warning(
             subject, f"{found}, older than any version that was seen ({known.oldest})", install_hint
         )
-    if version[:2] > _parse(known.measured)[:2]:
+    if version[:2] > max(map(_parse, (known.measured, *known.also)))[:2]:
         return warning(
             subject,
             f"{found}, newer than the version that was measured ({known.measured})",
             f"try one task; if its end is misread: {install_hint}",
         )
-    return ok(subject, f"{program} {_written(version)}")
+    measured = sorted({known.measured, *known.also}, key=_parse)
+    if version in map(_parse, measured):
+        return ok(subject, f"{program} {_written(version)}")
+    remark = f"this version was not measured; these were: {', '.join(measured)}"
+    return ok(subject, f"{program} {_written(version)}; {remark}")
 
 
 def _written(version: Version) -> str:

@@ -9,6 +9,7 @@ import pytest
 from dispatcher.checks.agents.programs import ask
 from dispatcher.checks.agents.tools import check_tools, judge
 from tests.dispatcher.checks.machine import SECRET, group, only, script, wrappers
+from tests.wrappers.record import RECORDED
 from wrappers.command.settings import ToolSettings, VersionSettings
 from wrappers.command.wrapper import command
 from wrappers.registry import wrapper_of
@@ -34,7 +35,9 @@ def test_a_group_of_a_tool_that_nobody_described_is_a_problem(bin_dir: Path) -> 
         ("claude", (1, 9, 999), "warning"),
         ("claude", (2, 2, 0), "warning"),
         ("codex", (0, 169, 0), "ok"),
-        ("codex", (0, 168, 9), "warning"),
+        ("codex", (0, 168, 9), "ok"),
+        ("codex", (0, 171, 0), "ok"),
+        ("codex", (0, 141, 9), "warning"),
         ("codex", (1, 0, 0), "warning"),
         ("gemini", (0, 61, 3), "ok"),
     ],
@@ -43,6 +46,22 @@ def test_versions_are_known_up_to_the_next_minor_one(tool: str, version: tuple[i
     known = wrapper_of(tool).versions
     assert known is not None
     assert judge(tool, tool, version, known, "install it").level == level
+
+
+def test_a_version_that_was_not_measured_is_called_so() -> None:
+    known = wrapper_of("claude").versions
+    assert known is not None
+    assert "not measured" in judge("claude", "claude", (2, 1, 300), known, "install it").what
+    for version in ((2, 1, 197), (2, 1, 330), (2, 1, 332)):
+        assert "not measured" not in judge("claude", "claude", version, known, "install it").what
+
+
+@pytest.mark.parametrize("tool", ["claude", "codex"])
+def test_each_version_that_counts_as_measured_has_recordings(tool: str) -> None:
+    known = wrapper_of(tool).versions
+    assert known is not None
+    recorded = {place.name for place in (RECORDED / "versions").glob(f"{tool}@*")}
+    assert {f"{tool}@{version}" for version in known.also} == recorded
 
 
 def test_a_preset_that_no_group_uses_is_offered_where_its_program_is(bin_dir: Path) -> None:
