@@ -140,7 +140,7 @@ def act_on_tasks(
 ) -> Call[BulkResult]:
     """Cancel, retry, hold, release, top or edit all selected tasks for which that is allowed now.
 
-    With ``dry_run`` they are only returned. ``changes`` are for edit, under the keys of submit_tasks().
+    With ``dry_run`` they are only returned. ``changes`` are for edit and retry, under the keys of submit_tasks().
     """
     arguments = {"action": action, "select": as_json(select)}
     more = given(expect=expect, dry_run=dry_run, changes=None if changes is None else as_json(changes))

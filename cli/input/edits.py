@@ -1,4 +1,4 @@
-"""What can be changed of queued tasks, by ``--set KEY=VALUE`` and as YAML in an editor.
+"""What can be changed of queued tasks and with a retry, by ``--set KEY=VALUE`` and as YAML in an editor.
 
 The names are those of the options of `llmctl submit`, and so are the values. An empty value takes that of a task that
 is submitted without the option, and removes a label.
@@ -15,7 +15,8 @@ from dispatcher.task_rows.text import text_of
 
 EDITABLE = (
     *("name", "priority", "model", "fallback-model", "permission", "queue"),
-    *("timeout", "stall-timeout", "retries", "retry-delay", "label", "prompt"),
+    *("timeout", "stall-timeout", "retries", "retry-delay", "label"),
+    *("setup", "check", "setup-timeout", "check-timeout", "prompt"),
 )
 """The fields that can be changed, in the order in which an editor shows them."""
 
@@ -46,7 +47,9 @@ def typed_fields(task: Mapping[str, object]) -> dict[str, object]:
     for name in EDITABLE:
         value = task[FIELDS[name].key]
         match name:
-            case "timeout" | "stall-timeout" | "retry-delay" if isinstance(value, int | float):
+            case "timeout" | "stall-timeout" | "retry-delay" | "setup-timeout" | "check-timeout" if (
+                isinstance(value, int | float)
+            ):
                 fields[name] = as_typed(round(value))
             case "retries" if isinstance(value, int):
                 fields[name] = value - 1

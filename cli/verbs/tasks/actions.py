@@ -9,7 +9,8 @@ from cli.input.selectors import Selector, selecting
 from cli.registry import family
 from cli.show.output import WriteFormat, WriteFormatOption
 from cli.verbs.tasks.acting import Action, ActOptions, DryRunOption, act
-from dispatcher.errors import ExitCode
+from cli.verbs.tasks.editing import SetOption, edit_one
+from dispatcher.errors import ExitCode, UsageError
 
 app = family()
 
@@ -51,7 +52,36 @@ def cancel(
     return act(Action.CANCEL, selector, ActOptions(yes, dry_run, output), changes)
 
 
-_offer(Action.RETRY, "Queue failed and canceled tasks again, and start waiting ones before their time.")
+@app.command(
+    "retry",
+    help="Queue failed and canceled tasks again, and start waiting ones before their time.\n\n"
+    f"With other settings, too: --set model=opus --set prompt=@FILE, or --edit.\n\n{_ASKS}",
+)
+@selecting()
+def retry(
+    selector: Selector,
+    edit: Annotated[
+        bool, typer.Option("--edit", help="Change the task in $VISUAL or $EDITOR first.")
+    ] = False,
+    set_: SetOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    output: WriteFormatOption = WriteFormat.TEXT,
+) -> ExitCode:
+    options = ActOptions(yes, dry_run, output)
+    if edit and set_:
+        raise UsageError(
+            "--edit and --set do not go together", hint="change all in the editor, or all by --set"
+        )
+    if edit:
+        return edit_one(Action.RETRY, selector, options)
+    if set_:
+        from cli.input.edits import changes_of
+
+        return act(Action.RETRY, selector, options, changes_of(set_))
+    return act(Action.RETRY, selector, options)
+
+
 _offer(Action.HOLD, "Keep queued tasks from starting until they are released.")
 _offer(Action.RELEASE, "Let held tasks start, as soon as their time has come.")
 _offer(Action.TOP, "Put queued tasks first, above every priority that can be submitted.")

@@ -231,7 +231,10 @@ class DecisionMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TaskChanges(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What changes of a queued task; what is not given stays. Null gives what a task has that never had the setting."""
+    """What changes of a queued task, or of one that is tried again; what is not given stays.
+
+    Null gives what a task has that never had the setting.
+    """
 
     prompt: Annotated[str | UnsetType, Meta(description="What the agent is asked.")] = UNSET
     name: Annotated[str | UnsetType | None, Meta(description="A name for people.")] = UNSET
@@ -260,6 +263,19 @@ class TaskChanges(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     backoff_s: Annotated[
         float | UnsetType | None, Meta(description="Seconds before the second attempt; 30 without it.")
     ] = UNSET
+    setup_command: Annotated[
+        str | UnsetType | None, Meta(description="Run this command before the agent.")
+    ] = UNSET
+    check_command: Annotated[
+        str | UnsetType | None,
+        Meta(description="Run this command after the agent: it says whether the task succeeds."),
+    ] = UNSET
+    setup_timeout_s: Annotated[
+        Integer | UnsetType | None, Meta(description="Stop a setup that takes more seconds; 600 without it.")
+    ] = UNSET
+    check_timeout_s: Annotated[
+        Integer | UnsetType | None, Meta(description="Stop a check that takes more seconds; 600 without it.")
+    ] = UNSET
 
     def given(self) -> dict[str, object]:
         """Return the changes as act_on_tasks() takes them."""
@@ -278,7 +294,7 @@ class BulkAction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     expect: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     dry_run: bool = False
     changes: Annotated[
-        TaskChanges | None, Meta(description="What an edit changes; other actions take none.")
+        TaskChanges | None, Meta(description="What an edit changes, or a retry; other actions take none.")
     ] = None
 
 

@@ -43,9 +43,15 @@ async def cancel_task(caller: Caller, number: Number, cascade: Cascade = None) -
     summary="Queue a task again, or start one now that waits",
     tags=["tasks"],
     status_code=HTTPStatus.OK,
-    responses=_ONE,
+    responses={
+        **_ONE,
+        **documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    },
 )
-async def retry_task(caller: Caller, number: Number) -> Task:
+async def retry_task(caller: Caller, number: Number, data: TaskChanges | None = None) -> Task:
+    """Queue it again, with the settings of the body in place of those that it had."""
+    if data is not None and (changes := data.given()):
+        return await act_on_one(caller, "retry", number, changes)
     await caller.call(calls.retry_task(str(number)))
     return await caller.call(calls.show_task(str(number)))
 
@@ -162,7 +168,7 @@ async def act_on_tasks(caller: Caller, data: BulkAction) -> BulkResult:
 async def act_on_one(
     caller: Caller, action: str, number: int, changes: Mapping[str, object] | None = None
 ) -> Task:
-    """Hold, release, move or edit a task, and return it.
+    """Hold, release, move, edit or retry a task, and return it.
 
     Raises :class:`WrongStateError` if its state does not allow the action.
     """

@@ -1,6 +1,6 @@
 -- API act_on_tasks(action, select, expect, dry_run, changes): does one thing with all selected tasks for which
 -- allowed_actions() says that it may be done now, in one statement: cancel, retry, hold, release, top (before all that
--- can be submitted), edit, with `changes` as submit_tasks() takes settings, approve or deny, with {"message": …} as
+-- can be submitted), edit, with `changes` as submit_tasks() takes settings, which a retry may have, too, approve or deny, with {"message": …} as
 -- `changes`. To cancel with {"cascade": true} takes along all that is there because of these tasks, see
 -- tasks_in_cascade(). To release a task that waits for others waives its needs. Returns how many they are, and their
 -- numbers. Of several tasks that continue one session, a retry queues the first. With a dry run nothing is changed.
@@ -61,7 +61,11 @@ BEGIN
         v_ids := ARRAY(SELECT id FROM tasks WHERE number = ANY(numbers));
         CASE p_action
             WHEN 'cancel' THEN PERFORM cancel_tasks(v_ids);
-            WHEN 'retry' THEN PERFORM retry_tasks(v_ids);
+            WHEN 'retry' THEN
+                PERFORM retry_tasks(v_ids);
+                IF p_changes IS NOT NULL THEN
+                    PERFORM edit_tasks(v_ids, p_changes);
+                END IF;
             WHEN 'hold' THEN PERFORM hold_tasks(v_ids);
             WHEN 'release' THEN PERFORM release_tasks(v_ids);
             WHEN 'top' THEN PERFORM top_tasks(v_ids);

@@ -1,4 +1,5 @@
--- INTERNAL edit_tasks(tasks, changes): changes the settings of queued tasks. Labels are merged, and one that is null is
+-- INTERNAL edit_tasks(tasks, changes): changes the settings of queued tasks, also of those that a retry has
+-- just queued again. Labels are merged, and one that is null is
 -- removed. Any other null gives what a task has that was submitted without that key. A task whose run was cut short
 -- starts over with its new prompt: its session knows the old one, and so does what it would be told. Since when a task has been ready stays as it is: see
 -- tasks_ready_in_queue. require_changes() has let the changes through. The caller has locked the tasks.
@@ -40,6 +41,13 @@ BEGIN
             ELSE max_attempts END,
         backoff_s = CASE WHEN c ? 'backoff_s' THEN coalesce((c ->> 'backoff_s')::real, 30) ELSE backoff_s END,
         queue = CASE WHEN c ? 'queue' THEN coalesce(c ->> 'queue', 'default') ELSE queue END,
+        setup_command = CASE WHEN c ? 'setup_command' THEN c ->> 'setup_command' ELSE setup_command END,
+        check_command = CASE WHEN c ? 'check_command' THEN c ->> 'check_command' ELSE check_command END,
+        setup_timeout_s = CASE WHEN c ? 'setup_timeout_s' THEN (c ->> 'setup_timeout_s')::integer
+            ELSE setup_timeout_s END,
+        check_timeout_s = CASE WHEN c ? 'check_timeout_s' THEN (c ->> 'check_timeout_s')::integer
+            ELSE check_timeout_s END,
+        setups_failed = CASE WHEN c ? 'setup_command' THEN NULL ELSE setups_failed END,
         labels = CASE WHEN v_drops_all THEN '{}' ELSE (labels || v_labels) - v_gone END
     WHERE id = ANY(p_ids) AND status = 'queued';
     IF c ? 'prompt' THEN

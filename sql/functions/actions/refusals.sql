@@ -74,6 +74,8 @@ AS $$
             WHEN p_action = 'approve' AND status IN ('failed', 'canceled')
                 THEN format('to run it again: `llmctl retry %s`', refused.number)
             WHEN p_action IN ('hold', 'edit') AND is_active THEN format('to stop it: `llmctl cancel %s`', refused.number)
+            WHEN p_action = 'edit' AND status IN ('failed', 'canceled')
+                THEN format('to change it and run it again: `llmctl retry %s --edit`', refused.number)
             WHEN p_action = 'edit' THEN 'submit it again with other settings'
         END
     FROM refused LEFT JOIN reasons_to_wait(ARRAY(

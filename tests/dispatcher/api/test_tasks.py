@@ -184,6 +184,20 @@ async def test_a_task_is_held_edited_released_and_moved_to_the_top(api: Api) -> 
     await api("POST", f"/tasks/{number}/cancel")
 
 
+async def test_a_task_is_tried_again_with_other_settings(api: Api) -> None:
+    number = await api.submit(queue="mended", hold=True, model="opus")
+    changes = {"prompt": "better", "model": None, "check_command": "make test", "check_timeout_s": 60}
+    problem(await api("POST", f"/tasks/{number}/retry", "producer", json=changes), 409, "LD409")
+    await api("POST", f"/tasks/{number}/cancel")
+    mended = (await api("POST", f"/tasks/{number}/retry", "producer", json=changes)).json()
+    assert (mended["status"], {key: mended[key] for key in changes}) == ("queued", changes)
+    problem(await api("POST", f"/tasks/{number}/retry", "producer", json={"tool": "codex"}), 400, "LD400")
+    await api("POST", f"/tasks/{number}/cancel")
+    again = (await api("POST", f"/tasks/{number}/retry", "producer")).json()
+    assert (again["status"], again["prompt"]) == ("queued", "better")
+    await api("POST", f"/tasks/{number}/cancel")
+
+
 async def test_what_the_state_of_a_task_does_not_allow_is_a_conflict_that_says_why(api: Api) -> None:
     number = await api.submit(queue="refused")
     said = problem(await api("POST", f"/tasks/{number}/release"), 409, "LD409")

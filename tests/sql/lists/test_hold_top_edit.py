@@ -203,6 +203,40 @@ def test_a_change_that_submit_would_refuse_is_refused(wide: Client, changes: obj
         wide.run("select * from act_on_tasks('cancel', '{}', p_changes => '{\"name\": \"x\"}')")
 
 
+def test_a_failed_task_is_tried_again_with_other_settings_and_what_came_after_it_goes_on(
+    wide: Client,
+) -> None:
+    dispatcher = wide.dispatcher()
+    wide.submit("the prompt", model="opus", check_command="false", max_attempts=1)
+    wide.submit("next", after=["1"])
+    [run] = wide.claim(dispatcher).runs
+    wide.finish(dispatcher, run, "agent_error")
+    _, told = act(wide, "edit", 1, prompt="better")
+    assert isinstance(told, list)
+    assert told[0]["hint"] == "to change it and run it again: `llmctl retry 1 --edit`"
+    changes = {"prompt": "better", "model": None, "check_command": "true", "priority": 8, "max_attempts": 2}
+    assert act(wide, "retry", 1, **changes) == ([1], [])
+    task = wide.value("select show_task('1')")
+    assert isinstance(task, dict)
+    assert {key: task[key] for key in changes} == changes
+    [run] = wide.claim(dispatcher).runs
+    wide.finish(dispatcher, run)
+    assert wide.claim(dispatcher).numbers == [2]
+
+
+def test_a_retry_refuses_what_submit_would_refuse_and_leaves_the_task_as_it_is(wide: Client) -> None:
+    wide.submit()
+    wide.run("select cancel_task('1')")
+    for changes, complaint in (
+        ({}, "retry needs changes"),
+        ({"tool": "codex"}, "tool"),
+        ({"after": ["1"]}, "after cannot"),
+    ):
+        with refused("LD400", complaint):
+            wide.run("select * from act_on_tasks('retry', '{}', p_changes => %s)", Jsonb(changes))
+    assert wide.status(1)[0] == "canceled"
+
+
 def test_a_task_that_is_named_and_does_not_allow_the_action_is_refused_with_a_reason(wide: Client) -> None:
     dispatcher = wide.dispatcher()
     wide.submit_some(3)

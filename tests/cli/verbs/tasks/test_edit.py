@@ -108,6 +108,35 @@ def test_an_editor_changes_what_its_user_changed(llmctl: Llmctl) -> None:
     assert after["prompt"] == "first\nthird"
 
 
+def test_a_task_that_has_ended_is_tried_again_with_other_settings(llmctl: Llmctl) -> None:
+    number = llmctl.submit("claude", "old", "--check", "false")
+    llmctl.ok("cancel", number)
+    assert f"`llmctl retry {number} --edit`" in llmctl("edit", number, "--set", "priority=8").err
+    said = llmctl.ok(
+        "retry", number, "--set", "prompt=new", "--set", "check=make test", "--set", "check-timeout=5m"
+    )
+    assert said == f"task {number} queued"
+    task = shown(llmctl, number)
+    assert [task[key] for key in ("status", "prompt", "check_command", "check_timeout_s")] == [
+        "queued", "new", "make test", 300,
+    ]  # fmt: skip
+
+
+def test_an_editor_changes_a_task_that_is_tried_again(llmctl: Llmctl) -> None:
+    number = llmctl.submit("claude", "old", "--check", "false")
+    llmctl.ok("cancel", number)
+    left = llmctl("retry", number, "--edit", VISUAL="true")
+    assert (left.code, left.err) == (0, "nothing was changed: it is not tried again\n")
+    assert shown(llmctl, number)["status"] == "canceled"
+    edited = llmctl("retry", number, "--edit", VISUAL="sed -i 's/^check: .*/check: make/; s/old/new/'")
+    assert edited.out.splitlines() == [
+        f"task {number} queued", "  check: false → make", "  prompt: old → new",
+    ]  # fmt: skip
+    assert shown(llmctl, number)["status"] == "queued"
+    refused = llmctl("retry", number, "--edit", "--set", "priority=8")
+    assert (refused.code, refused.out) == (2, "")
+
+
 def test_an_editor_that_changes_nothing_changes_nothing(llmctl: Llmctl) -> None:
     number = llmctl.submit("claude", "x")
     edited = llmctl("edit", number, VISUAL="true")

@@ -47,7 +47,9 @@ async def test_the_form_shows_what_a_task_has_and_changes_only_what_was_typed_an
     assert dict(form.fields()) == {
         "prompt": prompt.replace("\r\n", "\n"),
         "model": "opus",
+        "check_command": "",
         "priority": "5",
+        "action": "edit",
     }
     page = await person.send(form, [("model", ""), ("priority", "8")])
     assert page.path == f"/ui/tasks/{number}"
@@ -70,6 +72,21 @@ async def test_what_cannot_be_saved_is_told_and_stays_typed(browser: Open, site:
     assert page.status == 409
     assert "only a queued task can be edited" in page.problem
     assert edited(site, number) == ("the prompt", None, "5")
+
+
+async def test_a_failed_task_is_tried_again_with_what_was_typed_anew(browser: Open, site: Site) -> None:
+    number = site.db.submit("the prompt", model="opus", hold=True).number
+    site.db.run("select cancel_task(%s)", str(number))
+    person = browser("producer")
+    page = await person.get(f"/ui/tasks/{number}")
+    assert offered(page) == {"Retry", "Change and retry"}
+    form = (await person.get(f"/ui/tasks/{number}/edit")).root.one("main").one("form")
+    page = await person.send(form, [("prompt", "better"), ("check_command", "make\r\nmake test")])
+    assert page.path == f"/ui/tasks/{number}"
+    assert edited(site, number) == ("better", "opus", "5")
+    assert site.db.value("select check_command from tasks where number = %s", number) == "make\nmake test"
+    assert site.db.status(number)[0] == "queued"
+    site.db.run("select cancel_task(%s)", str(number))
 
 
 @pytest.mark.parametrize("verb", ["hold", "top", "edit"])
