@@ -205,7 +205,9 @@ OPTIONS: Mapping[str, tuple[object, object]] = {
     "workflow": (_text("Select tasks of this workflow.", live("workflow")), None),
     "name": (
         _text(
-            "Select tasks whose name contains this or, with * or ?, matches it.", live("name"), metavar="GLOB"
+            "Select tasks whose name (or else first line of the prompt) contains this or, with * or ?, matches it.",
+            live("name"),
+            metavar="GLOB",
         ),
         None,
     ),

@@ -41,7 +41,7 @@ def tasks_of(item: Item) -> Sequence[TaskRow]:
 
 
 def _name(task: TaskRow) -> tuple[bool, str]:
-    return task.name is None, task.name or ""
+    return task.name is None, task.title
 
 
 SORTS: dict[str, Callable[[TaskRow], object] | None] = {
@@ -65,12 +65,12 @@ def ordered(tasks: Iterable[TaskRow], sort: str, *, failed_first: bool) -> list[
 
 
 def fits(task: TaskRow, words: Sequence[str], stopping: Collection[int]) -> bool:
-    """Whether each word is a part of the number, name, state, group, tool or a label of the task, in any case."""
+    """Whether each word is a part of the number, name (or first line of the prompt), state, group, tool or a label of the task, in any case."""
     if not words:
         return True
     told = [
         str(task.number),
-        task.name or "",
+        task.title,
         state_of(task, stops=task.number in stopping),
         task.group_name or "",
         task.tool,

@@ -190,7 +190,7 @@ def _cut_reason(model: Model, listed: Sequence[Text]) -> str:
     if not isinstance(item, TaskRow):
         return ""
     said = one_line(reason(aged_task(item, model.seconds), model.now) or "")
-    name = Text(one_line(item.name or ""))
+    name = Text(one_line(item.title))
     row = next((line.plain for line in listed if line.plain.startswith("▸")), "")
     if said in row and name.plain in row:
         return ""
@@ -215,7 +215,7 @@ def _pane_frame(model: Model, pane: Pane) -> list[Text]:
     task = next((task for task in model.snapshot.tasks if task.number == pane.number), None)
     if task is not None:
         title.append(f"  {state_of(task, stops=task.number in model.snapshot.stopping)}", "cyan")
-        title.append(f"  {one_line(task.name or '')}", "dim")
+        title.append(f"  {one_line(task.title)}", "dim")
     if pane.note:
         title.append(f"  {one_line(pane.note)}", "dim")
     lines = (

@@ -31,7 +31,7 @@ def show_answer(result: TaskResult, heading: str = "") -> None:
 
 def heading_of(result: TaskResult) -> str:
     """Return the line that stands above the answer of one task of several, as head and tail write it."""
-    return f"==> task {result.number}{f' {one_line(result.name)}' if result.name else ''} <=="
+    return f"==> task {result.number}{f' {one_line(result.title)}' if result.title else ''} <=="
 
 
 def explain(result: TaskResult) -> ExitCode:

@@ -71,7 +71,13 @@ TASKS: Sequence[Column[TaskRow]] = (
     Column("QUEUE", lambda task: task.queue, spare=3, shown=_differs("queue", "default")),
     Column("WORKFLOW", lambda task: task.workflow, spare=8, shown=_differs("workflow", None)),
     Column("PRI", lambda task: priority_word(task.priority), right=True, shown=_differs("priority", 5)),
-    Column("NAME", lambda task: task.name, elastic=True, shown=_differs("name", None)),
+    Column(
+        "NAME",
+        lambda task: task.title,
+        elastic=True,
+        style=lambda task: "" if task.name else "dim",
+        shown=_differs("title", ""),
+    ),
     Column(
         "CHANGE",
         change_of,

@@ -77,7 +77,7 @@ def _in_words(dispatcher: DispatcherRow) -> str:
 
 def _task_in_words(task: ActiveTask) -> str:
     state = "is stopped" if task.stops else "starts" if task.status == "leased" else "runs"
-    name = f" {one_line(task.name)}" if task.name else ""
+    name = f" {one_line(task.title)}" if task.title else ""
     doing = f": {one_line(task.activity)}" if task.activity else ""
     return f"{task.number}{name}  {one_line(task.group_name)}, {state} for {duration(task.elapsed_s)}{doing}"
 

@@ -27,8 +27,8 @@ def steps_of(edges: Sequence[Edge]) -> Mapping[int, str]:
 
 
 def title_of(node: Node, steps: Mapping[int, str]) -> str:
-    """Return what a task is called: its name, its step, or else the beginning of its prompt."""
-    return node.name or steps.get(node.number) or " ".join(node.prompt.split())
+    """Return what a task is called: its name, its step, or else its title."""
+    return node.name or steps.get(node.number) or node.title
 
 
 def more_like_it(count: int) -> str:

@@ -24,6 +24,7 @@ class TaskResult(Struct, frozen=True):
     error_class: str | None
     error_message: str | None
     result: Mapping[str, object] | None
+    title: str = ""
 
     @property
     def text(self) -> str | None:

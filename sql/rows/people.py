@@ -70,6 +70,8 @@ class TaskRow(Struct, frozen=True):
     deletions: int | None
     proven: bool | None = None
     workflow: str | None = None
+    title: str = ""
+    """Its name, or else the first line of its prompt that says something: what screens show, and a search looks at."""
 
 
 class TaskPage(Struct, frozen=True):
@@ -284,6 +286,8 @@ class Task(Struct, frozen=True):
     spawn_draft: int | None = None
     """How many it spawns when somebody approves."""
     tree: Tree | None = None
+    title: str = ""
+    """Its name, or else the first line of its prompt that says something."""
 
 
 class Pruned(Struct, frozen=True):
@@ -353,6 +357,7 @@ class ActiveTask(Struct, frozen=True):
     elapsed_s: float
     activity: str | None
     stops: bool
+    title: str = ""
 
 
 class DriftedCounter(Struct, frozen=True):

@@ -29,6 +29,8 @@ class Need(Struct, frozen=True, kw_only=True):
     """Open while that may come, then met, or unmet; or waived by somebody."""
     step: str | None
     """What the dependent calls the other one, if not by its number."""
+    title: str = ""
+    """The name of the other task, or else the first line of its prompt."""
 
 
 class Tree(Struct, frozen=True, kw_only=True):
@@ -118,6 +120,8 @@ class Node(Struct, frozen=True, kw_only=True):
     """The workflow that it belongs to."""
     is_outside: bool
     """Whether it is none of the workflow, but a task of it comes after this one."""
+    title: str = ""
+    """Its name, or else the first line of its prompt."""
 
     @property
     def state(self) -> str:

@@ -19,6 +19,7 @@ MEANINGS: Mapping[str, str] = {
     "queue": "its queue, which can have a limit of its own",
     "priority": "1 to 9, the highest first; 10: put on top by hand",
     "name": "the name that somebody gave it",
+    "title": "what screens call it and a search by name looks at: its name, or else the first line of its prompt",
     "labels": "its labels, a map of names to texts",
     "attempt": "the attempt that runs, comes next, or was the last one, from 1 on",
     "failures": "attempts that are used up",

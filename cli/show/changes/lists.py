@@ -47,7 +47,7 @@ def _files(change: ChangeRow) -> str | None:
 CHANGES: Sequence[Column[ChangeRow]] = (
     Column("TASK", lambda change: str(change.number), right=True),
     Column(
-        "NAME", lambda change: change.name, elastic=True, shown=lambda rows: any(row.name for row in rows)
+        "NAME", lambda change: change.title, elastic=True, shown=lambda rows: any(row.title for row in rows)
     ),
     Column("STATE", state_of, style=lambda change: "red" if change.status == "failed" else ""),
     Column(

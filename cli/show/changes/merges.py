@@ -21,13 +21,14 @@ class MergeRow(Struct, frozen=True, kw_only=True):
     why: str | None = None
     commit: str | None = None
     files: Sequence[str] = ()
+    title: str = ""
 
 
 STYLES = {"merged": "green", "conflict": "red", "red": "red", "left": "yellow"}
 
 MERGES: Sequence[Column[MergeRow]] = (
     Column("TASK", lambda row: str(row.number), right=True),
-    Column("NAME", lambda row: row.name, elastic=True, shown=lambda rows: any(row.name for row in rows)),
+    Column("NAME", lambda row: row.title, elastic=True, shown=lambda rows: any(row.title for row in rows)),
     Column("RESULT", lambda row: row.result, style=lambda row: STYLES.get(row.result, "dim")),
     Column("COMMIT", lambda row: row.commit and row.commit[:12], spare=1),
     Column("WHY", lambda row: row.why, elastic=True, shown=lambda rows: any(row.why for row in rows)),

@@ -120,7 +120,7 @@ def _show_patches(db: "Database", rows: "Sequence[ChangeRow]") -> None:
         if sys.stdout.isatty():
             from dispatcher.terminal import one_line
 
-            heading = f"task {row.number}" + (f": {one_line(row.name)}" if row.name else "")
+            heading = f"task {row.number}" + (f": {one_line(row.title)}" if row.title else "")
             write(heading)
         _print_patch(db, row)
 

@@ -152,7 +152,7 @@ class Merging:
 def message_of(task: Task) -> str:
     """Return the message of the commit that merges the change of a task."""
     prompt = one_line(next((line for line in task.prompt.splitlines() if line.strip()), ""))
-    subject = f"Task {task.number}: {one_line(task.name) if task.name else prompt}"
+    subject = f"Task {task.number}: {one_line(task.title)}"
     if len(subject) > _SUBJECT:
         subject = f"{subject[: _SUBJECT - 1]}…"
     body = f"{prompt}\n\n" if task.name else ""
@@ -160,7 +160,7 @@ def message_of(task: Task) -> str:
 
 
 def _row(row: ChangeRow, result: Result, why: str | None = None, **more: object) -> MergeRow:
-    return MergeRow(number=row.number, name=row.name, result=result, why=why, **more)  # type: ignore[arg-type]
+    return MergeRow(number=row.number, name=row.name, title=row.title, result=result, why=why, **more)  # type: ignore[arg-type]
 
 
 def _tell(row: ChangeRow, failure: Failure) -> None:

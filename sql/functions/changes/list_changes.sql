@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION list_changes(p_tasks text [], p_with_stat boolean DEF
 RETURNS TABLE (
     number bigint, name text, status text, repository text, run_no integer, source text, base_commit text, ref text,
     head_commit text, files integer, insertions bigint, deletions bigint, stat jsonb, problem text, kept_in text,
-    check_command text, check_timeout_s integer, check_verdict text, approval text
+    check_command text, check_timeout_s integer, check_verdict text, approval text, title text
 )
 LANGUAGE sql STABLE
 SET enable_seqscan = off
@@ -23,7 +23,7 @@ AS $$
             WHEN t.status = 'succeeded' THEN 'approved'
             WHEN t.error_class = 'denied' THEN 'denied'
             ELSE 'asked'
-        END
+        END, t.title
     FROM (SELECT DISTINCT find_task(task) AS id FROM unnest(p_tasks) AS task) AS named
     JOIN tasks AS t USING (id)
     LEFT JOIN LATERAL (

@@ -55,7 +55,7 @@ AS $$
             WHEN error_class = 'budget' THEN 'over_budget'
             ELSE 'failed'
         END,
-        t.number, NULL::text, t.name,
+        t.number, NULL::text, t.title,
         CASE t.wait_reason
             WHEN 'question' THEN left(question, 500)
             WHEN 'approval' THEN result_to_approve(run_id)

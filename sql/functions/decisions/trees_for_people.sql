@@ -7,7 +7,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 SET enable_seqscan = off
 AS $$
-    SELECT 'over_budget', root.number, NULL::text, root.name,
+    SELECT 'over_budget', root.number, NULL::text, root.title,
         format('%s for the budget of its tree: spent %s',
             CASE waiting.tasks WHEN 1 THEN '1 task waits' ELSE waiting.tasks || ' tasks wait' END,
             used_up_in_words(t.cost_usd, t.max_cost_usd, t.tokens, t.max_tokens)),

@@ -8,7 +8,7 @@ RETURNS TABLE (
     tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
     finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
     actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint,
-    proven boolean, workflow text
+    proven boolean, workflow text, title text
 )
 LANGUAGE sql STABLE
 SET enable_seqscan = off
@@ -31,7 +31,7 @@ AS $$
         extract(EPOCH FROM now - coalesce(run.last_activity_at, run.started_at))::double precision, may.actions,
         checked.verdict, change.files, change.insertions, change.deletions,
         CASE WHEN t.status = 'succeeded' THEN t.tool <> ALL(unproven) OR coalesce(checked.verdict = 'passed', false) END,
-        t.workflow
+        t.workflow, t.title
     FROM seen
     CROSS JOIN unnest(p_numbers) WITH ORDINALITY AS asked (number, position)
     JOIN tasks AS t USING (number)

@@ -20,7 +20,7 @@ RETURNS TABLE (
     tokens bigint, cost_usd numeric, permission text, created_at timestamptz, started_at timestamptz,
     finished_at timestamptz, error_class text, error_message text, activity text, silent_s double precision,
     actions text [], check_verdict text, changed_files integer, insertions bigint, deletions bigint,
-    proven boolean, workflow text
+    proven boolean, workflow text, title text
 )
 LANGUAGE plpgsql STABLE
 SET jit = off

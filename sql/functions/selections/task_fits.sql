@@ -23,6 +23,6 @@ AS $$
             OR (p_task).status = 'queued' AND (p_task).wait_reason IS NULL
             AND CASE WHEN (p_task).workflow = ANY((p_selection).spent_workflows) THEN (p_selection).waiting = 'budget'
                 ELSE (p_task).tool || chr(31) || coalesce((p_task).account, '') = ANY((p_selection).ready_waits) END)
-        AND ((p_selection).name_like IS NULL OR lower((p_task).name) LIKE (p_selection).name_like)
+        AND ((p_selection).name_like IS NULL OR lower((p_task).title) LIKE (p_selection).name_like)
         AND ((p_selection).labels IS NULL OR has_labels((p_task).labels, (p_selection).labels))
 $$;

@@ -20,7 +20,7 @@ BEGIN
         'prompt', 'input_files', 'scheduled_at', 'idempotency_key', 'session_id', 'asked_session', 'continues',
         'resumes', 'id', 'number', 'status', 'wait_reason', 'next_attempt_at', 'ready_at', 'attempt', 'run_no',
         'run_id', 'leased_by', 'group_name', 'cancel_requested_at', 'result', 'error_class', 'error_message',
-        'started_at', 'finished_at', 'created_at', 'updated_at', 'output_pruned_at', 'lane',
+        'started_at', 'finished_at', 'created_at', 'updated_at', 'output_pruned_at', 'lane', 'title',
         'source', 'base_commit', 'question', 'follow_up', 'follow_up_told', 'setups_failed', 'try_set',
         'on_unmet', 'is_filled', 'input_from', 'parent', 'tree', 'spawns', 'schedule'
     ];

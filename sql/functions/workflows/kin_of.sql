@@ -9,14 +9,14 @@ AS $$
     SELECT jsonb_build_object(
         'after', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'number', n.number, 'name', n.name, 'status', n.status, 'wait_reason', n.wait_reason,
+                    'number', n.number, 'name', n.name, 'title', n.title, 'status', n.status, 'wait_reason', n.wait_reason,
                     'kind', d.kind, 'state', d.state, 'step', d.step
                 ) ORDER BY n.number, d.kind), '[]')
             FROM task_dependencies AS d JOIN tasks AS n ON n.id = d.needs WHERE d.task_id = p_task
         ),
         'dependents', (
             SELECT coalesce(jsonb_agg(to_jsonb(first_ones) ORDER BY number, kind), '[]') FROM (
-                SELECT t.number, t.name, t.status, t.wait_reason, d.kind, d.state, d.step
+                SELECT t.number, t.name, t.title, t.status, t.wait_reason, d.kind, d.state, d.step
                 FROM task_dependencies AS d JOIN tasks AS t ON t.id = d.task_id WHERE d.needs = p_task LIMIT 50
             ) AS first_ones
         ),

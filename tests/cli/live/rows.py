@@ -24,7 +24,7 @@ def task(**given: object) -> TaskRow:
         "tokens": None, "cost_usd": None, "permission": "edit", "created_at": NOW, "started_at": None,
         "finished_at": None, "error_class": None, "error_message": None, "activity": None, "silent_s": None,
         "labels": {}, "actions": ("cancel",), "check_verdict": None, "changed_files": None, "insertions": None,
-        "deletions": None,
+        "deletions": None, "title": given.get("name") or "",
     }  # fmt: skip
     return TaskRow(**(usual | given))  # type: ignore[arg-type]
 

@@ -23,8 +23,9 @@ def test_a_change_makes_way_before_names_are_cut() -> None:
 def test_a_message_has_one_line_of_a_prompt_and_nothing_that_a_terminal_obeys() -> None:
     class Told:
         number, name, prompt = 12, "a\x1b[31mb\nc", "\n\nfirst  line\x07\nsecond"
+        title = "a\x1b[31mb\nc"
 
     assert message_of(Told()) == "Task 12: ab c\n\nfirst line\n\nLlmctl-Task: 12\n"  # type: ignore[arg-type]
     Told.name = ""
-    Told.prompt = "x" * 200
+    Told.title = "x" * 99
     assert message_of(Told()).splitlines()[0] == f"Task 12: {'x' * 62}…"  # type: ignore[arg-type]

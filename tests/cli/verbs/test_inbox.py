@@ -24,7 +24,7 @@ def test_each_row_is_followed_by_the_commands_that_resolve_it(
     llmctl.ok("group", "pause", "codex-main", "--reason", "holidays")
     lines = llmctl.ok("inbox").splitlines()
     assert lines[0].split() == ["KIND", "TASK", "OR", "GROUP", "SINCE", "WHAT"]
-    assert re.fullmatch(rf"approval +{proposes} +\d+s +its answer", lines[1])
+    assert re.fullmatch(rf"approval +{proposes} x +\d+s +its answer", lines[1])
     assert lines[2] == f"  llmctl result {proposes} · llmctl approve {proposes} · llmctl deny {proposes}"
     assert re.fullmatch(r"paused +codex-main +\d+s +holidays", lines[3])
     assert lines[4] == "  llmctl group resume codex-main"

@@ -11,7 +11,7 @@ def node(number: int, name: str | None = None, **given: object) -> Node:
     usual = {
         "wait_reason": None, "why": None, "model": None, "elapsed_s": None, "cost_usd": None, "error_class": None,
         "error_message": None, "prompt": "do it", "workflow": "w", "is_outside": False, "status": "queued",
-        "tool": "claude",
+        "tool": "claude", "title": name or "do it",
     }  # fmt: skip
     return Node(number=number, name=name, **(usual | given))  # type: ignore[arg-type]
 

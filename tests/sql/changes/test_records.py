@@ -94,6 +94,7 @@ def test_the_newest_change_that_was_recorded_is_the_one_of_a_task(db: Client, me
         "source": "/home/me/shop", "base_commit": BASE, "ref": "refs/llmctl/1/1", "head_commit": HEAD, "files": 2,
         "insertions": 10, "deletions": 3, "stat": change()["stat"], "problem": None, "kept_in": None,
         "check_command": "make check", "check_timeout_s": 7, "check_verdict": "failed", "approval": None,
+        "title": "shop",
     }  # fmt: skip
     assert db.value("select stat from list_changes('{1}', p_with_stat => false)") is None
 

@@ -60,9 +60,9 @@ def test_stat_of_many_tasks_is_a_table_with_totals(llmctl: Llmctl, record: Recor
     assert [line.split() for line in shown[:-1]] == [
         ["TASK", "NAME", "STATE", "CHECK", "FILES", "+", "-"],
         ["1", "first", "succeeded", "green", "1", "1", "1"],
-        ["2", "failed", "red", "1", "1", "1"],
-        ["3", "succeeded", "0"],
-        ["4", "succeeded", "1", "1", "1"],
+        ["2", "Make", "it", "better", "failed", "red", "1", "1", "1"],
+        ["3", "Make", "it", "better", "succeeded", "0"],
+        ["4", "Make", "it", "better", "succeeded", "1", "1", "1"],
     ]
     assert shown[-1] == "4 tasks: 1 green, 1 red, 1 not checked, 1 without changes; 3 files, +3 -3"
 

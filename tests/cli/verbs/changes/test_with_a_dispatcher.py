@@ -93,8 +93,13 @@ def test_of_three_tasks_one_is_merged_one_conflicts_and_one_is_red(
     assert shell.ok("diff", "--stat", "-l", "batch=a").endswith("3 tasks: 3 green; 3 files, +3 -3\n")
     done = shell("merge", "-l", "batch=a")
     assert done.returncode == 5, done
-    results = [line.split()[:2] for line in done.stdout.decode().splitlines()[1:]]
-    assert results == [[good, "merged"], [conflicts, "conflict"], [red, "red"]]
+    lines_of = done.stdout.decode().splitlines()[1:]
+    assert [line.split()[0] for line in lines_of] == [good, conflicts, red]
+    for line, name, result in zip(
+        lines_of, ("s/^1$/one/", "s/^1$/eins/", "s/^9$/nine/"), ("merged", "conflict", "red"), strict=True
+    ):
+        assert f" sed -i {name} code" in line
+        assert f" {result} " in f"{line} "
     assert (project.path / "code").read_text() == lines(l1="one")
     assert project.git("status", "--porcelain") == ""
 

@@ -59,7 +59,7 @@ def test_show_is_short_also_of_a_prompt_without_line_ends(llmctl: Llmctl) -> Non
 
 
 def test_ls_for_programs_is_neither_coloured_nor_cut(llmctl: Llmctl) -> None:
-    name = "n" * 300
+    name = "n" * 200
     llmctl.submit("claude", "x", "--name", name)
     for output in ("table", "wide", "json", "jsonl", "csv"):
         printed = llmctl("ls", "-o", output, COLUMNS="40", TERM="xterm-256color").out

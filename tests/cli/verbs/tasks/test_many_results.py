@@ -40,7 +40,7 @@ def test_answers_of_several_tasks_are_told_apart_and_the_exit_code_is_the_worst(
 ) -> None:
     good, other, bad, waiting = batch
     told = llmctl("result", "-l", "batch=x")
-    assert told.out == (f"==> task {good} sum <==\nanswer of one\n\n==> task {other} <==\nanswer of one\n")
+    assert told.out == (f"==> task {good} sum <==\nanswer of one\n\n==> task {other} b <==\nanswer of one\n")
     assert told.err.startswith(
         f"error: task {bad} failed: no answer came\ntask {waiting} is queued: scheduled"
     )
