@@ -65,7 +65,7 @@ def ordered(tasks: Iterable[TaskRow], sort: str, *, failed_first: bool) -> list[
 
 
 def fits(task: TaskRow, words: Sequence[str], stopping: Collection[int]) -> bool:
-    """Whether each word is a part of the number, name (or first line of the prompt), state, group, tool or a label of the task, in any case."""
+    """Whether each word is a part of the number, title, state, group, tool or a label of the task, in any case."""
     if not words:
         return True
     told = [

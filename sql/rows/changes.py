@@ -123,7 +123,7 @@ class TrySet(Struct, frozen=True, kw_only=True):
 class InboxRow(Struct, frozen=True):
     """One row of inbox(): something that waits for a person.
 
-    It is about a task (``number``; its title is ``name``) or a worker group (``group_name``, with the name of its tool).
+    It is about a task (``number``; ``name`` is its title) or a group (``group_name``, with the name of its tool).
     ``verbs`` are the commands that resolve it; TEXT and USD in them stand for what a person has to say.
     """
 
