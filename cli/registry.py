@@ -29,6 +29,7 @@ VERBS = (
     Verb("answer", "cli.verbs.tasks.decisions", "Answer the question of an agent."),
     Verb("approve", "cli.verbs.tasks.decisions", "Approve of the results of tasks."),
     Verb("deny", "cli.verbs.tasks.decisions", "Deny the results of tasks."),
+    Verb("pick", "cli.verbs.tasks.decisions", "Pick one of several tries by hand."),
     Verb("ls", "cli.verbs.tasks.listing", "List tasks: what runs, what waits and why.", alias="list"),
     Verb("show", "cli.verbs.tasks.listing", "Show everything about one task.", alias="get"),
     Verb("watch", "cli.verbs.watch", "Watch tasks and groups live."),

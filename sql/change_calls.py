@@ -40,6 +40,11 @@ def deny_task(task: str, message: str | None = None) -> Call[None]:
     return Call("deny_task", {"task": task, **given(message=message)}, NOTHING)
 
 
+def choose_try(judge: str, task: str, message: str | None = None) -> Call[None]:
+    """Pick a try by hand where its judge has picked none."""
+    return Call("choose_try", {"judge": judge, "task": task, **given(message=message)}, NOTHING)
+
+
 def submit_tries(
     task: Mapping[str, object],
     variants: Sequence[Mapping[str, object]],

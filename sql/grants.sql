@@ -21,9 +21,9 @@ DECLARE
             "task_numbers", "task_states", "why_waiting"
         ]},
         {"to": ["producer", "operator", "admin"], "functions": [
-            "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "pause_schedule",
-            "put_schedule", "remove_schedule", "reply_task", "resume_schedule", "retry_task", "run_schedule", "submit_task",
-            "submit_tasks", "submit_tries"
+            "act_on_tasks", "answer_task", "approve_task", "cancel_task", "choose_try", "deny_task", "explain_refusal",
+            "pause_schedule", "put_schedule", "remove_schedule", "reply_task", "resume_schedule", "retry_task",
+            "run_schedule", "submit_task", "submit_tasks", "submit_tries"
         ]},
         {"to": ["reader", "operator", "dispatcher", "admin"], "functions": [
             "check_counters", "check_tallies", "unserved_tasks"

@@ -96,9 +96,9 @@ VIEWS = {
     "task_numbers", "task_states", "why_waiting",
 }  # fmt: skip
 SUBMITS = {
-    "act_on_tasks", "answer_task", "approve_task", "cancel_task", "deny_task", "explain_refusal", "pause_schedule",
-    "put_schedule", "remove_schedule", "reply_task", "resume_schedule", "retry_task", "run_schedule", "submit_task",
-    "submit_tasks", "submit_tries",
+    "act_on_tasks", "answer_task", "approve_task", "cancel_task", "choose_try", "deny_task", "explain_refusal",
+    "pause_schedule", "put_schedule", "remove_schedule", "reply_task", "resume_schedule", "retry_task",
+    "run_schedule", "submit_task", "submit_tasks", "submit_tries",
 }  # fmt: skip
 CHECKS = {"check_counters", "check_tallies", "unserved_tasks"}
 CONFIGURES = {"put_configured_schedules", "put_group", "put_hooks", "put_tool", "recover_lost"}

@@ -1,7 +1,7 @@
 """`llmctl apply`: stage what a task changed in a checkout."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ from cli.verbs.changes.recorded import (
     why_unproven,
 )
 from dispatcher.quantities import plural
+
+if TYPE_CHECKING:
+    from cli.database.connection import Database
+    from sql.rows.changes import ChangeRow
 
 app = family()
 
@@ -44,6 +48,7 @@ def apply(
         row = change_of(db, task)
         change = recorded(row)
         checkout = checkout_for(change.source, Path.cwd())
+        head, picked = checkout.head(), _picked_instead(db, row)
         try:
             differs = stage(
                 checkout,
@@ -60,6 +65,13 @@ def apply(
             raise
     if why := why_unproven(row):
         say(f"note that task {row.number} is not proven: {why}")
+    if picked is not None:
+        say(f"note that task {row.number} is one of several tries, of which task {picked} was picked")
+    if row.check_verdict == "passed" and head != change.base and differs.paths:
+        say(
+            f"note that its check was green on {change.base[:12]}, and not on {head[:12]} that it is staged on: run"
+            f" {row.check_command!r} here before you commit, or use `llmctl merge {row.number}`"
+        )
     if row.problem:
         say(f"note on what was recorded: {row.problem}")
     if output is TextOrJson.JSON:
@@ -77,3 +89,13 @@ def apply(
         size = f"{plural(len(differs.paths), 'file')}, {counted(row.insertions, row.deletions)}"
         write(f"task {row.number} is staged in {checkout.place}: {size}")
         say("`git diff --cached` shows it, `git commit` keeps it, `git reset --merge` takes it back")
+
+
+def _picked_instead(db: "Database", row: "ChangeRow") -> int | None:
+    """Return the try that was picked in the place of this one; None if it is no try, or nothing else was picked."""
+    from sql import calls
+
+    tries = db.call(calls.show_task(str(row.number), with_output=False)).tries
+    if tries is None or tries.picked in (None, row.number):
+        return None
+    return tries.picked

@@ -1,9 +1,10 @@
-"""`llmctl answer`, `approve` and `deny`: decide what waits for a person."""
+"""`llmctl answer`, `approve`, `deny` and `pick`: decide what waits for a person."""
 
 from typing import Annotated
 
 import typer
 
+from cli.input.completers import live
 from cli.input.confirmation import YesOption
 from cli.input.prompts import PromptFileOption, read_prompt
 from cli.input.selectors import Selector, selecting
@@ -45,6 +46,34 @@ def answer(
             write(str(states[0].number))
         else:
             write(f"task {states[0].number} goes on")
+    return ExitCode.OK
+
+
+@app.command()
+def pick(
+    judge: Annotated[
+        str, typer.Argument(metavar="JUDGE", help="The task that judges.", autocompletion=live("task"))
+    ],
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK", help="The try to pick: one with a result.", autocompletion=live("task")
+        ),
+    ],
+    message: Annotated[
+        str | None, typer.Option("-m", "--message", metavar="TEXT", help="Keep this with the decision.")
+    ] = None,
+) -> ExitCode:
+    """Pick one of several tries by hand, where their judge names none, failed, or has not judged yet.
+
+    Tries that have not ended are canceled, and so is the judge. `llmctl show JUDGE` lists the tries.
+    """
+    from cli.database.connection import opened
+    from sql import change_calls
+
+    with opened() as db:
+        db.call(change_calls.choose_try(judge, task, message))
+    write(f"task {task} is picked")
     return ExitCode.OK
 
 

@@ -1,26 +1,13 @@
--- INTERNAL pick_try(set, task): writes down which try of a set is picked and by whom, and cancels the others that have
--- not ended, besides what a rule allows only one of: see settle_tries(), which alone calls this.
+-- INTERNAL pick_try(set, task): writes down which try of a set is picked and by which task or rule, and takes it. Only
+-- settle_tries() calls this; a person picks by choose_try().
 CREATE OR REPLACE FUNCTION pick_try(p_set try_sets, p_picked uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 AS $$
-DECLARE
-    v_number bigint := (SELECT number FROM tasks WHERE id = p_picked);
-    v_others uuid [] := ARRAY(
-        SELECT id FROM tasks
-        WHERE try_set = p_set.id AND id <> p_picked AND status IN ('queued', 'leased', 'running')
-    );
 BEGIN
-    UPDATE try_sets SET picked = p_picked WHERE id = p_set.id;
     PERFORM note_decisions(
         'picked', ARRAY[p_picked], (SELECT left(result ->> 'text', 4000) FROM tasks WHERE id = p_set.judge),
         coalesce((SELECT 'task ' || number FROM tasks WHERE id = p_set.judge), 'rule ' || quote_literal(p_set.pick)));
-    PERFORM cancel_tasks(v_others);
-    UPDATE tasks SET error_message = format('task %s was picked', v_number) WHERE id = ANY(v_others);
-    IF p_set.pick = 'first-green' THEN
-        UPDATE tasks SET status = 'canceled', error_class = 'canceled', result = NULL,
-            error_message = format('task %s was picked', v_number), updated_at = clock()
-        WHERE try_set = p_set.id AND id <> p_picked AND status = 'succeeded';
-    END IF;
+    PERFORM take_try(p_set, p_picked);
 END
 $$;

@@ -65,6 +65,7 @@ AIMED_AT_ANOTHER: Mapping[str, LiteralString] = {
     "act_on_tasks": 'select * from act_on_tasks(\'retry\', \'{"tenant": "zz", "numbers": [1]}\')',
     "answer_task": "select answer_task('1', 'zz')",
     "approve_task": "select approve_task('1')",
+    "choose_try": "select choose_try('1', '1')",
     "deny_task": "select deny_task('1', 'for all')",
     "inbox": 'select * from inbox() union all select * from inbox(\'{"tasks": ["1-9"]}\')',
     "submit_tries": 'select * from submit_tries(\'{"tool": "claude", "prompt": "p", "tenant_id": "zz"}\','

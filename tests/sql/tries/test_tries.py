@@ -323,6 +323,9 @@ def test_a_judge_that_names_nobody_is_told_so_and_tries_again_and_at_last_fails(
     contest.finish(again, final_text=answer, session_id="j")
     assert db.one("select status, error_class from tasks where number = %s", judge) == ("failed", "no_pick")
     assert contest.tries(judge)["picked"] is None
+    assert f"`llmctl pick {judge} NUMBER`" in str(
+        db.value("select error_message from tasks where number = %s", judge)
+    )
     db.run("select retry_task(%s)", str(judge))
     [last] = contest.claim().values()
     contest.finish(last, final_text=f"PICK: {numbers[0]}")
@@ -476,3 +479,44 @@ def test_a_set_goes_with_its_last_task(db: Client, contest: Contest) -> None:
     assert db.value("select count(*) from try_sets") == 1
     db.run("select prune_tasks(-1, 1)")
     assert db.value("select count(*) from try_sets") == 0
+
+
+def test_a_person_picks_where_a_judge_names_none(db: Client, contest: Contest) -> None:
+    first, second, judge = contest.submit(2, "judge", {"max_attempts": 1})
+    for run in contest.claim().values():
+        contest.finish(run)
+    [run] = contest.claim().values()
+    contest.finish(run, final_text="neither")
+    with refused(
+        "LD400", f"task {judge} is not one of the tries of task {judge}: expected {first}, {second}"
+    ):
+        db.run("select choose_try(%s, %s)", str(judge), str(judge))
+    with refused("LD400", f"task {first} judges no tries"):
+        db.run("select choose_try(%s, %s)", str(first), str(second))
+    with refused("LD404", "there is no task 99"):
+        db.run("select choose_try(%s, '99')", str(judge))
+    for _ in range(2):
+        db.run("select choose_try(%s, %s, 'the shorter one')", str(judge), str(second))
+    assert contest.tries(judge)["picked"] == second
+    with refused("LD409", f"task {second} is picked already"):
+        db.run("select choose_try(%s, %s)", str(judge), str(first))
+    decided = "select decision, message, decided_by from task_decisions join tasks on tasks.id = task_id where number = %s"
+    [(decision, message, by)] = db.rows(decided, second)
+    assert (decision, message) == ("picked", "the shorter one")
+    assert "task" not in str(by)
+    assert db.drift() == []
+
+
+def test_a_person_who_picks_before_the_judge_ends_what_has_not_ended(db: Client, contest: Contest) -> None:
+    first, second, judge = contest.submit(2, "judge")
+    runs = contest.claim()
+    with refused("LD409", f"task {second} is running: only a try with a result can be picked"):
+        db.run("select choose_try(%s, %s)", str(judge), str(second))
+    contest.finish(runs[first])
+    db.run("select choose_try(%s, %s)", str(judge), str(first))
+    assert contest.tries(judge)["picked"] == first
+    assert db.value("select status from tasks where number = %s", judge) == "canceled"
+    contest.finish(runs[second], "canceled")
+    assert db.value("select status from tasks where number = %s", second) == "canceled"
+    assert not contest.claim()
+    assert db.drift() == []

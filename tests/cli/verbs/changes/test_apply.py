@@ -83,6 +83,21 @@ def test_a_reply_is_applied_and_merged_on_what_was_applied_before_it(
     assert (project.path / "code").read_text() == lines(l1="eins", l9="nine")
 
 
+def test_a_check_that_was_green_on_an_older_commit_only_is_said_so(
+    there: Llmctl, record: Recorder, project: Project
+) -> None:
+    number = record(changed(l1="one"), verdict="passed", check="make test")
+    base = project.git("rev-parse", "HEAD")
+    assert "its check was green on" not in there("apply", number, "--dry-run").err
+    project.write(other="moved on\n")
+    head = project.commit()
+    done = there("apply", number)
+    assert (
+        f"its check was green on {base[:12]}, and not on {head[:12]} that it is staged on: run 'make test' here"
+        in done.err
+    )
+
+
 def test_what_was_recorded_elsewhere_is_said_when_a_change_is_applied(
     there: Llmctl, record: Recorder
 ) -> None:

@@ -44,6 +44,17 @@ def test_a_judge_chooses(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     assert "tries (picked: task 2)" in llmctl.ok("show", "3")
 
 
+def test_a_person_picks_where_the_judge_names_none(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
+    llmctl.ok("submit", "claude", "x", "--tries", "2", "--pick", "judge", "--retries", "0")
+    dispatcher.run(final_text="done")
+    dispatcher.run(final_text="done, too")
+    dispatcher.run(final_text="neither")
+    assert llmctl("pick", "1", "2").code != 0
+    assert llmctl.ok("pick", "3", "2", "-m", "shorter") == "task 2 is picked"
+    assert "tries (picked: task 2" in llmctl.ok("show", "3")
+    assert "shorter" in llmctl.ok("show", "2")
+
+
 def test_who_waits_gets_the_result_that_was_picked(llmctl: Llmctl, dispatcher: PlayedDispatcher) -> None:
     with llmctl.start("submit", "claude", "x", "--tries", "2", "--wait") as waiting:
         assert waiting.stderr is not None
