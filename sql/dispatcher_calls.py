@@ -65,9 +65,14 @@ def heartbeat(dispatcher: str) -> Call[Heartbeat]:
     return Call("heartbeat", {"dispatcher": dispatcher}, reading)
 
 
-def close_groups(dispatcher: str, reasons: Mapping[str, str]) -> Call[list[ServedGroup]]:
-    """Say which groups we cannot run, and why; the others are open. Returns those that we serve."""
-    arguments = {"dispatcher": dispatcher, "reasons": as_json(reasons)}
+def close_groups(
+    dispatcher: str, reasons: Mapping[str, str], refuses: Sequence[str] | None = None
+) -> Call[list[ServedGroup]]:
+    """Say which groups we cannot run, and why; the others are open. Returns those that we serve.
+
+    ``refuses`` are the rights that we grant to no task: ``commands``, ``full``.
+    """
+    arguments = {"dispatcher": dispatcher, "reasons": as_json(reasons), **given(refuses=as_array(refuses))}
     return Call("close_groups", arguments, many(ServedGroup))
 
 

@@ -8,6 +8,7 @@ import trio
 
 from dispatcher.backoff import Backoff
 from dispatcher.configuration.current import CurrentConfiguration
+from dispatcher.configuration.grants import refused_rights
 from dispatcher.database.store import Store
 from dispatcher.host.auto_reset_event import AutoResetEvent
 from dispatcher.host.threads import in_thread
@@ -43,10 +44,13 @@ class ServedGroups:
         self._news = AutoResetEvent()
 
     async def look(self) -> None:
-        """Look at all groups, and say which of them we serve and what is missing."""
+        """Look at all groups, say which of them we serve and what is missing, and what we refuse to every task."""
         _, reasons = await self._reasons()
         served = await self._store.patiently(
-            "closing groups", dispatcher_calls.close_groups(self._store.dispatcher_id, reasons)
+            "closing groups",
+            dispatcher_calls.close_groups(
+                self._store.dispatcher_id, reasons, refused_rights(self._configuration.settings)
+            ),
         )
         self._served = {group.group_name for group in served}
         self._lacking = self._served & reasons.keys()

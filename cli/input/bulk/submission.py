@@ -16,6 +16,7 @@ from cli.input.bulk.report import Printing, Report
 from cli.input.bulk.row_tasks import TaskMaker
 from cli.input.bulk.sending import send
 from cli.input.bulk.spool import Spool
+from cli.input.granted import require_granted
 from cli.input.submit_options import SubmitOptions
 from cli.show.output import say
 from cli.show.progress import Progress, progress
@@ -38,7 +39,7 @@ def submit_file(
         maker = TaskMaker(file, defaults, options.allowed_columns)
         try:
             with progress(None, "reading", wanted=not options.quiet) as bar:
-                _submit(file, maker, report, bar, options.chunk)
+                _submit(file, maker, report, bar, options.chunk, defaults)
         except KeyboardInterrupt:
             say(f"interrupted: {report.what_is_queued(keys=maker.all_have_keys)}")
             raise
@@ -60,15 +61,28 @@ def submit_file(
     return ExitCode.OK
 
 
-def _submit(file: TaskFile, maker: TaskMaker, report: Report, bar: Progress, chunk: int | None) -> None:
+def _submit(
+    file: TaskFile,
+    maker: TaskMaker,
+    report: Report,
+    bar: Progress,
+    chunk: int | None,
+    defaults: Mapping[str, object],
+) -> None:
     parts = _parts(file, maker, bar, chunk)
     first = next(parts, None)
     if first is None:
         return
     with opened() as db:
+        require_granted(db, [_as_task(defaults)])
         for part in chain([first], parts):
             _submit_part(db, part, file, report, bar)
         report.ask_why_waiting(db)
+
+
+def _as_task(defaults: Mapping[str, object]) -> Mapping[str, object]:
+    keys = {"setup_command": "setup", "check_command": "check", "permission": "permission"}
+    return {key: defaults.get(option) for key, option in keys.items()}
 
 
 def _parts(file: TaskFile, maker: TaskMaker, bar: Progress, chunk: int | None) -> Iterator[Spool]:

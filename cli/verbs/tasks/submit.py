@@ -193,9 +193,11 @@ def _submit_one(given: Mapping[str, object], options: SubmitOptions, tries: Trie
         return show_task(task, options.output)
 
     from cli.database.connection import opened
+    from cli.input.granted import require_granted
     from sql import calls
 
     with opened() as db:
+        require_granted(db, [task])
         [submitted] = db.call(calls.submit_tasks([task]))
         if not submitted.same:
             say(

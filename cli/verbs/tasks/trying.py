@@ -18,9 +18,11 @@ def submit_tries(task: Mapping[str, object], tries: Tries, options: SubmitOption
     if options.dry_run:
         return _show(task, tries, options.output)
     from cli.database.connection import opened
+    from cli.input.granted import require_granted
     from sql import change_calls
 
     with opened() as db:
+        require_granted(db, [task])
         queued = db.call(change_calls.submit_tries(task, tries.variants, tries.pick, tries.judge))
     if not all(one.same for one in queued):
         say(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dispatcher.configuration.grants import runs_commands
 from dispatcher.configuration.sections.repositories import RepositorySettings
 from dispatcher.configuration.settings import Settings
 from dispatcher.repositories.sources import named_repository
@@ -42,10 +43,7 @@ def check_allowed(claimed: ClaimedRun, settings: Settings) -> None:
 
     Raises :class:`NotStartedError`. Commands of the configuration itself need no grant.
     """
-    allowed = settings.security.allow_commands
-    if allowed is None:  # with the embedded server and without the API, all tasks are this user's own
-        allowed = settings.database.url is None and not settings.api.enabled
-    if allowed:
+    if runs_commands(settings):
         return
     for option, text in (("--setup", claimed.setup_command), ("--check", claimed.check_command)):
         if text:

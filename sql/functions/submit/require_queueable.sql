@@ -22,6 +22,7 @@ BEGIN
         ), v_mine);
     END IF;
     PERFORM require_served(p_tasks);
+    PERFORM require_granted(p_tasks);
     IF p_tasks @? '$[*].model ? (@ != null)' THEN
         PERFORM require_models(p_tasks);
     END IF;
