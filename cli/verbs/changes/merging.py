@@ -12,6 +12,7 @@ from cli.show.changes.merges import MergeRow, Result
 from cli.show.output import say
 from cli.verbs.changes.recorded import continued_by, named_repository, recorded, why_none, why_unproven
 from dispatcher.configuration import settings
+from dispatcher.configuration.grants import runs_commands
 from dispatcher.errors import WrongStateError
 from dispatcher.terminal import harmless, one_line
 from sql import calls
@@ -122,7 +123,7 @@ class Merging:
             if command
         }
         brought = [command for command in (check, setup) if command and command not in own]
-        if brought and not self._may_run_commands():
+        if brought and not runs_commands(self._settings):
             return (
                 f"its task brings the command {brought[0]!r}, which security.allow_commands does not allow to run"
                 " here; --check COMMAND or --no-check merges it"
@@ -134,13 +135,6 @@ class Merging:
             task.check_timeout_s or (named and named.check_timeout) or execution.check_timeout,
             task.setup_timeout_s or (named and named.setup_timeout) or execution.setup_timeout,
         )
-
-    def _may_run_commands(self) -> bool:
-        """Whether commands of tasks run on this host: anybody who submits could run something with our rights."""
-        allowed = self._settings.security.allow_commands
-        if allowed is None:
-            return self._settings.database.url is None and not self._settings.api.enabled
-        return allowed
 
     def _tree(self) -> Scratch:
         if self._scratch is None:

@@ -2,7 +2,7 @@
 -- run if no dispatcher were heard until then; 0 if it would now, Infinity if no run is open.
 -- Cost: one probe for each run that is leased or running.
 CREATE OR REPLACE FUNCTION seconds_until_lost(
-    p_host_lost_after_s double precision DEFAULT 3600, p_default_timeout_s double precision DEFAULT 600
+    p_host_lost_after_s double precision, p_default_timeout_s double precision
 ) RETURNS double precision
 LANGUAGE sql STABLE
 AS $$
