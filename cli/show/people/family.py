@@ -1,18 +1,22 @@
 """How a task belongs with others, as lines of its description: pure functions."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from cli.show.words import state_word
 from dispatcher.quantities import count, money, plural
 from sql.rows.people import Task
 from sql.rows.workflows import Need, Tree
 
+MOST_NAMED = 10
+"""Tasks that one comes after are named up to so many."""
+
 _NEEDED = {"succeeded": "", "ended": "end", "failed": "failure", "tree": "tree"}
 
 
 def facts(task: Task) -> Iterator[tuple[str, str | None]]:
     """Yield titles and values; an empty value is left out."""
-    yield "comes after", ", ".join(map(_need, task.after))
+    yield "comes after", _needs(task.after)
     if task.after:
         yield "if unmet", task.on_unmet
     yield (
@@ -28,6 +32,24 @@ def facts(task: Task) -> Iterator[tuple[str, str | None]]:
     yield "spawned", plural(task.children, "task") if task.children else None
     yield "spawns", f"{plural(task.spawn_draft, 'task')}, when approved" if task.spawn_draft else None
     yield "tree", _tree(task.tree) if task.tree else None
+
+
+def _needs(needs: Sequence[Need]) -> str:
+    """Name what a task comes after: of many, first what keeps it from starting and what runs, and count the rest."""
+    if len(needs) <= MOST_NAMED:
+        return ", ".join(map(_need, needs))
+    urgent = sorted(needs, key=lambda need: (_urgency(need), need.number))
+    named, rest = urgent[:MOST_NAMED], urgent[MOST_NAMED:]
+    counts = Counter(state_word(need.wait_reason or need.status) for need in rest)
+    counted = ", ".join(f"{number:,} {word}" for word, number in counts.most_common())
+    return f"{', '.join(map(_need, named))}, and {len(rest):,} more ({counted})"
+
+
+def _urgency(need: Need) -> int:
+    if need.state == "unmet":
+        return 0
+    places = {"failed": 1, "canceled": 1, "running": 2, "leased": 2, "queued": 3}
+    return places.get(need.status, 4)
 
 
 def _need(need: Need) -> str:

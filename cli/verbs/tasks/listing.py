@@ -191,21 +191,29 @@ def _say_totals(db: "Database", select: "Selection", tasks: "Sequence[TaskRow]",
 
 
 @app.command()
-def show(task: TaskArgument, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
-    """Show everything about one task: its state, why it waits, its runs with their errors, its files."""
+@selecting()
+def show(selector: Selector, output: TextOrJsonOption = TextOrJson.TEXT) -> None:
+    """Show everything about tasks: their state, why they wait, their runs with their errors, their files.
+
+    In JSON a single task that is named is an object, and several are a list.
+    """
     from msgspec import structs
 
     from cli.database.connection import opened
     from cli.input.task_fields import facts_of
     from cli.show.task_tables import describe
+    from cli.verbs.tasks.selected import is_single, selected
     from sql import calls
 
+    tasks = selected(selector)
     with opened() as db:
         if output is TextOrJson.JSON:
-            write(to_json(db.call(calls.show_whole_task(task))))
+            whole = [db.call(calls.show_whole_task(task)) for task in tasks]
+            write(to_json(whole[0] if is_single(selector) else whole))
             return
-        told = db.call(calls.show_task(task, with_output=False))
-    write(describe(told, facts_of(structs.asdict(told))))
+        for place, task in enumerate(tasks):
+            told = db.call(calls.show_task(task, with_output=False))
+            write(("\n\n" if place else "") + describe(told, facts_of(structs.asdict(told))))
 
 
 @app.command()

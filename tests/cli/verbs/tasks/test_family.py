@@ -55,3 +55,29 @@ def test_tasks_are_selected_by_their_workflow(llmctl: Llmctl) -> None:
     assert llmctl.ok("cancel", "--workflow", "night", "-y") == "1 task canceled"
     assert llmctl.ok("ls", "-s", "canceled", "-o", "name") == "1"
     assert llmctl.ok("ls", "--workflow", "no", "-o", "name") == ""
+
+
+def test_of_many_that_a_task_comes_after_the_failed_one_is_named_first_and_the_rest_is_counted(
+    llmctl: Llmctl, dispatcher: PlayedDispatcher
+) -> None:
+    for number in range(1, 41):
+        llmctl.submit("claude", "part", *(("--hold",) if number != 23 else ("--retries", "0")))
+    dispatcher.run(error_class="agent_error", error_message="it broke")
+    llmctl.submit("claude", "join", "--after", ",".join(map(str, range(1, 41))))
+    told = lines(llmctl.ok("show", "41"))["comes after"]
+    assert told.startswith("23 (failed, cannot be met), 1 (held), 2 (held),")
+    assert told.endswith("9 (held), and 30 more (30 held)")
+
+
+def test_show_takes_ranges_and_selectors(llmctl: Llmctl) -> None:
+    for name in ("first", "second", "third"):
+        llmctl.submit("claude", "x", "--name", name, "--label", f"n={name}")
+    told = llmctl.ok("show", "1-2")
+    assert told.count("\n\n\n") == 1
+    assert ("first" in told, "second" in told, "third" in told) == (True, True, False)
+    assert "third" in llmctl.ok("show", "-l", "n=third")
+    whole = msgspec.json.decode(llmctl.ok("show", "1-2", "-o", "json"))
+    assert [one["number"] for one in whole] == [1, 2]
+    assert msgspec.json.decode(llmctl.ok("show", "3", "-o", "json"))["number"] == 3
+    assert llmctl("show", "9").code != 0
+    assert llmctl("show").code == 2
