@@ -1,6 +1,8 @@
 """Trees of their own in which commands prove commits, before any branch has them."""
 
 import contextlib
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +15,10 @@ from dispatcher.repositories.clones import Clone, make_clone
 from dispatcher.repositories.failures import RepositoryError
 from dispatcher.repositories.git import Git
 from dispatcher.repositories.sources import Source
-from dispatcher.run.commands.by_hand import CommandsByHand
+from dispatcher.run.commands.by_hand import CommandsByHand, is_over
+
+
+_PREFIX = "llmctl-merge-"
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class Scratch:
 
     def prove(self, commit: str, number: int, commands: Commands) -> Failure | None:
         """Return how the commands of a task failed on a commit, or None if they did not."""
-        with tempfile.TemporaryDirectory(prefix="llmctl-merge-", ignore_cleanup_errors=True) as directory:
+        prefix = f"{_PREFIX}{self._commands.mark}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as directory:
             place = Path(directory)
             work = self._tree(commit, number, place)
             if commands.setup:
@@ -84,4 +90,13 @@ def scratch_of(repository: Repository, remark: Callable[[str], None]) -> Iterato
     common = Path(repository.git.run("rev-parse", "--path-format=absolute", "--git-common-dir").text)
     source = Source(repository.place, common, common / "objects", None)
     with CommandsByHand(deferred) as commands:
+        _remove_leftovers()
         yield Scratch(source, remark, commands)
+
+
+def _remove_leftovers() -> None:
+    """Remove the trees of programs like this one that were killed."""
+    for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        mark = place.name.removeprefix(_PREFIX).rpartition("-")[0]
+        if place.lstat().st_uid == os.geteuid() and mark and is_over(mark):
+            shutil.rmtree(place, ignore_errors=True)

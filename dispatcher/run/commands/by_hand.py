@@ -48,15 +48,15 @@ class CommandsByHand:
 
     def __init__(self, starting: Callable[[], AbstractContextManager[None]]) -> None:
         self._starting = starting
-        self._mark = _mark_of(os.getpid())
+        self.mark = _mark_of(os.getpid())
         self._parent = cgroups.parent_of_runs()
 
     def __enter__(self) -> Self:
         """Kill what programs like this one left that were killed."""
-        survivors.kill_left_over(OWNER, _is_over)
+        survivors.kill_left_over(OWNER, is_over)
         if self._parent is not None:
             for group in self._parent.glob(f"{survivors.groups_of(OWNER)}*"):
-                if _is_over(group.name.removeprefix(survivors.groups_of(OWNER))):
+                if is_over(group.name.removeprefix(survivors.groups_of(OWNER))):
                     cgroups.kill(group, _KILL_SECONDS)
         return self
 
@@ -83,7 +83,7 @@ class CommandsByHand:
             stdin=Path(os.devnull),
             stdout=log,
             stderr=log,
-            env=environment.build({}, given, environment.marks_of(self._mark, OWNER)).variables,
+            env=environment.build({}, given, environment.marks_of(self.mark, OWNER)).variables,
             group=self._group(),
         )
         try:
@@ -99,7 +99,7 @@ class CommandsByHand:
 
     def _launch(self, what: Launch, number: int, own: Path) -> Child:
         header = Header(
-            run_id=self._mark,
+            run_id=self.mark,
             number=number,
             run_no=0,
             tool="",
@@ -127,7 +127,7 @@ class CommandsByHand:
         """Make the control group anew: killing it removed it."""
         if self._parent is None:
             return None
-        group = self._parent / f"{survivors.groups_of(OWNER)}{self._mark}"
+        group = self._parent / f"{survivors.groups_of(OWNER)}{self.mark}"
         try:
             group.mkdir(exist_ok=True)
         except OSError:
@@ -137,8 +137,8 @@ class CommandsByHand:
     def _kill(self) -> None:
         """Kill every process of a command, whatever it did to its session and its parents."""
         if self._parent is not None:
-            cgroups.kill(self._parent / f"{survivors.groups_of(OWNER)}{self._mark}", _KILL_SECONDS)
-        survivors.kill_run(self._mark)
+            cgroups.kill(self._parent / f"{survivors.groups_of(OWNER)}{self.mark}", _KILL_SECONDS)
+        survivors.kill_run(self.mark)
 
 
 def _end(child: Child, process: int) -> None:
@@ -158,7 +158,8 @@ def _mark_of(pid: int) -> str:
     return f"{pid}-{linux.place_of(pid).began:.2f}"
 
 
-def _is_over(mark: str) -> bool:
+def is_over(mark: str) -> bool:
+    """Return whether the program with this mark has ended, so that nothing of it is needed any more."""
     pid = mark.partition("-")[0]
     try:
         return not pid.isdecimal() or _mark_of(int(pid)) != mark

@@ -292,9 +292,10 @@ class TestProof:
         scratch.prove(project.repository.head(), 1, Commands("git tag x; git commit --allow-empty -m y"))
         assert project.state() == before
 
-    def test_what_a_killed_merge_left_running_ends_with_the_next_one(
-        self, project: Project, tmp_path: Path
+    def test_what_a_killed_merge_left_ends_with_the_next_one(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         fifo = tmp_path / "fifo"
         os.mkfifo(fifo)
         script = (
@@ -303,12 +304,13 @@ class TestProof:
             "with scratch_of(r, print) as s: s.prove(r.head(), 1, Commands(sys.argv[2]))"
         )
         check = f"exec 9>{fifo}; echo started >&9; setsid sleep 1000"
-        with (
-            subprocess.Popen([sys.executable, "-c", script, project.path, check]) as process,
-            fifo.open() as left,
-        ):
+        command = [sys.executable, "-c", script, project.path, check]
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        with subprocess.Popen(command, env=environment) as process, fifo.open() as left:
             assert left.readline() == "started\n"
             process.kill()
             process.wait()
+            assert list(tmp_path.glob("llmctl-merge-*"))
             with scratch_of(project.repository, lambda _: None):
                 assert left.read() == ""
+                assert not list(tmp_path.glob("llmctl-merge-*"))
