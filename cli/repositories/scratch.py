@@ -17,7 +17,6 @@ from dispatcher.repositories.git import Git
 from dispatcher.repositories.sources import Source
 from dispatcher.run.commands.by_hand import CommandsByHand, is_over
 
-
 _PREFIX = "llmctl-merge-"
 
 

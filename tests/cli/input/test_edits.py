@@ -15,6 +15,7 @@ from dispatcher.errors import DispatchError, UsageError
 TASK: Mapping[str, object] = {
     "name": None, "priority": 5, "model": "opus", "fallback_model": None, "permission": "edit", "queue": "default",
     "timeout_s": 5400, "stall_timeout_s": None, "max_attempts": 3, "backoff_s": 30.0,
+    "setup_command": None, "check_command": "make", "setup_timeout_s": None, "check_timeout_s": None,
     "labels": {"batch": "x", "count": 3}, "prompt": "first\n  second\n",
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ def test_where_the_only_dispatcher_would_refuse_a_command_nothing_is_queued(tmp_
         plain = llmctl("submit", "claude", "p", "-q")
         assert plain.code == 0, plain.err
 
-        for way in (("--check", "make"), ("--check", "make", "--tries", "2"), ("--permission", "full")):
+        for way in (("--check", "make"), ("--check", "make", "--tries", "2")):
             refused = llmctl("submit", "claude", "p", *way)
             assert refused.code == 2, way
             assert f"into {file}" in refused.err
@@ -31,6 +31,8 @@ def test_where_the_only_dispatcher_would_refuse_a_command_nothing_is_queued(tmp_
         rows.write_text("prompt\none\n")
         refused = llmctl("submit", "claude", "--from", rows, "--setup", "make")
         assert (refused.code, "allow_commands: true" in refused.err) == (2, True)
+        refused = llmctl("submit", "claude", "--from", rows, "--permission", "full")
+        assert (refused.code, f"allow_dangerous_flags: true}}` into {file}" in refused.err) == (2, True)
         assert llmctl("ls", "-o", "name").out.split() == [plain.out.strip()]
 
         file.write_text("api: {enabled: true}\nsecurity: {allow_commands: true}\n")

@@ -304,7 +304,7 @@ class TestProof:
             "with scratch_of(r, print) as s: s.prove(r.head(), 1, Commands(sys.argv[2]))"
         )
         check = f"exec 9>{fifo}; echo started >&9; setsid sleep 1000"
-        command = [sys.executable, "-c", script, project.path, check]
+        command = [sys.executable, "-c", script, str(project.path), check]
         environment = {**os.environ, "TMPDIR": str(tmp_path)}
         with subprocess.Popen(command, env=environment) as process, fifo.open() as left:
             assert left.readline() == "started\n"
