@@ -27,6 +27,8 @@ from tests.fixtures.users import needs_root
 Answer = TypeVar("Answer")
 
 SECONDS = float(os.environ.get("LLMCTL_CHAOS_SECONDS", "60"))
+DRAIN = 400.0
+"""Seconds after the last fault in which all tasks end, on a machine that does much else: 40 to 90 alone."""
 SEED = int(os.environ.get("LLMCTL_CHAOS_SEED", str(random.SystemRandom().randrange(10**6))))
 
 LIMIT = 12
@@ -301,7 +303,7 @@ def chaos(tmp_path: Path, server: PostgresServer, pid_namespace: PidNamespace) -
 
 
 @needs_root
-@pytest.mark.timeout(SECONDS + 400)
+@pytest.mark.timeout(SECONDS + DRAIN + 200)
 def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_path: Path) -> None:
     end, pace = monotonic() + SECONDS, threading.Event()
     for event in chaos.events():
@@ -311,7 +313,7 @@ def test_whatever_is_killed_every_task_succeeds_exactly_once(chaos: Chaos, tmp_p
         pace.wait(random.Random().expovariate(4))
 
     while chaos.ask("SELECT FROM tasks WHERE status IN ('queued', 'leased', 'running') LIMIT 1"):
-        assert monotonic() < end + 120, chaos.ask("SELECT * FROM list_tasks()")
+        assert monotonic() < end + DRAIN, chaos.ask("SELECT * FROM list_tasks()")
         chaos.tend()
         pace.wait(0.2)
     quiet_by = monotonic() + 60
