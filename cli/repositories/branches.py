@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cli.repositories.checkouts import Recorded, Repository
-from cli.repositories.user_git import NO_HOOKS
+from cli.repositories.user_git import NO_PROGRAMS
 from dispatcher.errors import DispatchError, UsageError, WrongStateError
 
 
@@ -42,7 +42,12 @@ def push(repository: Repository, remote: str, name: str, change: Recorded) -> st
     ref = require_branch_name(repository, name)
     hooks = _hooks_within_files(repository)
     code = repository.git.watched(
-        *(() if hooks is None else NO_HOOKS), "push", "--no-follow-tags", "--", remote, f"{change.head}:{ref}"
+        *(() if hooks is None else NO_PROGRAMS),
+        "push",
+        "--no-follow-tags",
+        "--",
+        remote,
+        f"{change.head}:{ref}",
     )
     if code:
         raise DispatchError(f"git push to {remote} failed: nothing was pushed")

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from dispatcher.errors import DispatchError
 from dispatcher.host import own_environment
 
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+NO_PROGRAMS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 """What keeps programs that a repository names from running, but for the filters and signers of the user."""
 
 _OF_ANOTHER_REPOSITORY = (
@@ -68,7 +68,7 @@ class UserGit:
         """
         try:
             done = subprocess.run(
-                ["git", "-C", self.directory, *(() if hooks else NO_HOOKS), *arguments],
+                ["git", "-C", self.directory, *(() if hooks else NO_PROGRAMS), *arguments],
                 input=stdin,
                 capture_output=True,
                 check=False,

@@ -18,7 +18,7 @@ from dispatcher.api.problems import HttpError
 from dispatcher.errors import UsageError
 
 _SLASH = "\x1f"
-"""Stands for a slash within a part of a path. No name that SQL takes holds it."""
+"""Stands for a slash within a part of a path: a control character, which no address has for itself."""
 
 
 class PathParts:

@@ -42,6 +42,7 @@ async def cancel_task(caller: Caller, number: Number, cascade: Cascade = None) -
     "/tasks/{number:int}/retry",
     summary="Queue a task again, or start one now that waits",
     tags=["tasks"],
+    opt={TAKES_TASKS: True},
     status_code=HTTPStatus.OK,
     responses={
         **_ONE,

@@ -12,7 +12,8 @@ AS $$
             WHEN try_sets.judge = tasks.id THEN CASE
                 WHEN report ->> 'error_class' IS NULL AND try_named_by(try_set, report ->> 'final_text') IS NULL
                     THEN jsonb_build_object('error_class', 'no_pick', 'error_message',
-                        format('the answer names none of the tries: expected a line such as PICK: 12; `llmctl pick %s NUMBER` picks one by hand', tasks.number), 'follow_up',
+                        format('the answer names none of the tries: expected a line such as PICK: 12; '
+                            '`llmctl pick %s NUMBER` picks one by hand', tasks.number), 'follow_up',
                         'Your answer picks none of the tries that you were given. End it with a line: PICK: NUMBER')
             END
             WHEN try_sets.picked <> tasks.id AND tasks.cancel_requested_at IS NOT NULL

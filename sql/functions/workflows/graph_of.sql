@@ -27,7 +27,8 @@ AS $$
     SELECT jsonb_build_object(
         'nodes', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'number', number, 'name', l.name, 'title', l.title, 'status', l.status, 'wait_reason', l.wait_reason, 'why', l.why,
+                    'number', number, 'name', l.name, 'title', l.title,
+                    'status', l.status, 'wait_reason', l.wait_reason, 'why', l.why,
                     'tool', l.tool, 'model', l.model, 'elapsed_s', l.elapsed_s, 'cost_usd', l.cost_usd,
                     'error_class', l.error_class, 'error_message', left(l.error_message, 500),
                     'prompt', left(t.prompt, 100), 'workflow', l.workflow, 'is_outside', number <> ALL(p_numbers)

@@ -9,7 +9,8 @@ AS $$
     SELECT jsonb_build_object(
         'after', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'number', n.number, 'name', n.name, 'title', n.title, 'status', n.status, 'wait_reason', n.wait_reason,
+                    'number', n.number, 'name', n.name, 'title', n.title, 'status', n.status,
+                    'wait_reason', n.wait_reason,
                     'kind', d.kind, 'state', d.state, 'step', d.step
                 ) ORDER BY n.number, d.kind), '[]')
             FROM task_dependencies AS d JOIN tasks AS n ON n.id = d.needs WHERE d.task_id = p_task

@@ -196,6 +196,10 @@ async def test_a_task_is_tried_again_with_other_settings(api: Api) -> None:
     again = (await api("POST", f"/tasks/{number}/retry", "producer")).json()
     assert (again["status"], again["prompt"]) == ("queued", "better")
     await api("POST", f"/tasks/{number}/cancel")
+    long = "as long as a prompt may be in a submission" * 10_000
+    again = (await api("POST", f"/tasks/{number}/retry", "producer", json={"prompt": long})).json()
+    assert again["prompt"] == long
+    await api("POST", f"/tasks/{number}/cancel")
 
 
 async def test_what_the_state_of_a_task_does_not_allow_is_a_conflict_that_says_why(api: Api) -> None:
