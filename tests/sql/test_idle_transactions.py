@@ -19,6 +19,7 @@ OF_PRODUCERS = {
     "cancel_task": "select cancel_task('$runs')",
     "cancel_task of a try": "select cancel_task('$try')",
     "cancel_task that waits": "select cancel_task('$waits')",
+    "choose_try": "select choose_try('$judge', '$finished try')",
     "deny_task": "select deny_task('$unapproved', 'no')",
     "explain_refusal": 'select explain_refusal(\'[{"tool": "claude", "prompt": "x"}]\')',
     "pause_schedule": "select pause_schedule('nightly')",
@@ -79,9 +80,14 @@ class Stage:
         rows = db.rows("""select number from submit_tries('{"tool": "claude", "prompt": "x"}', '[{}, {}]')""")
         self.runs += [*db.claim(self.me).runs]
         self.named["try"] = int(str(rows[0][0]))
+        judged = """select number from submit_tries('{"tool": "claude", "prompt": "x"}', '[{}, {}]', 'judge', '{}')"""
+        self.named["finished try"], _, self.named["judge"] = (int(str(row[0])) for row in db.rows(judged))
         db.submit(account="main")
         self.runs += [*db.claim(self.me).runs]
         db.start(self.me, *self.runs)
+        [finished] = (run for run in self.runs if run.number == self.named["finished try"])
+        self.runs.remove(finished)
+        assert db.finish(self.me, finished, final_text="x", ran_s=1) == "finished"
         self.named["waits"] = db.submit(delay_s=3600).number
         db.run('select put_schedule(\'nightly\', \'@daily\', \'{"tool": "claude", "prompt": "x"}\')')
         desk = [{"name": "desk", "kind": "command", "target": "x", "events": ["task.finished"]}]
@@ -125,6 +131,8 @@ def test_a_producer_that_idles_holds_up_only_the_reports_of_what_it_changed(stag
         expected = {stage.named["runs"]}
     elif name == "cancel_task of a try":
         expected = {run.number for run in stage.runs[1:3]}
+    elif name == "choose_try":
+        expected = {run.number for run in stage.runs if run.number == stage.named["finished try"] + 1}
     assert {run.number for run in held} == expected
     assert stage.db.status(number) == ("leased", None), "the claims went on"
     assert stage.db.value("select why_waiting(%s)", str(stage.named["waits"])) is not None

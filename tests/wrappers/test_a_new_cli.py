@@ -119,7 +119,10 @@ def test_a_new_cli_runs_tasks_and_is_checked(
     assert (home / "cage.json").read_text() == "{}"
     site.config["groups"]["parrot-main"] = account
     assert checked(site, with_parrot) == {
-        "tool parrot": ("ok", f"{site.directory}/bin/parrot 1.2.4"),
+        "tool parrot": (
+            "ok",
+            f"{site.directory}/bin/parrot 1.2.4; this version was not measured; these were: 1.2.3",
+        ),
         "group parrot-main": ("problem", f"parrot is not logged in, in {home}"),
     }
     (home / "login").touch()
